@@ -1,0 +1,155 @@
+"""The small values that messages are made of: an instant, an identifier, a text.
+
+Every refusal is a pydantic error whose type is either pydantic's own or one of this library's codes
+(`time_format`, `time_range`), and whose text never repeats what was sent.
+
+The text rules are regular expressions that pydantic runs in Rust: one Python call for each text of a
+notice would cost more than all the rest of its validation.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ValidationInfo
+
+__all__ = [
+    "CONTROL_PATTERNS",
+    "FROM_WIRE",
+    "Category",
+    "CountryCode",
+    "Identifier",
+    "Instant",
+    "LanguageTag",
+    "Line",
+    "LocalText",
+    "NationalNumber",
+    "Prose",
+    "Sha256Hex",
+    "ValueModel",
+    "instant_text",
+    "parse_instant",
+    "utc_offset_minutes",
+]
+
+FROM_WIRE: Final = {"from": "wire"}
+"""The validation context of what arrives as JSON: there an instant is text, never a number."""
+
+# Embeddings, overrides and isolates make a name read as another one. The marks U+200E and U+200F
+# cannot, and text in Arabic script uses them.
+_REFUSED = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+_LINE = rf"^[^\t\n\r\u2028\u2029{_REFUSED}]*$"
+# A carriage return alone overwrites a line on a terminal; before a line feed it is how Windows ends one.
+_PROSE = rf"^(?:[^\r{_REFUSED}]|\r\n)*$"
+
+CONTROL_PATTERNS: Final = frozenset({_LINE, _PROSE})
+"""A mismatch with one of these means a control character, not a wrong form."""
+
+Line = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=_LINE)]
+"""One line of text: no control character, no bidirectional override."""
+
+Prose = Annotated[str, StringConstraints(min_length=1, max_length=100_000, pattern=_PROSE)]
+"""Text of many lines: tabs and line ends are allowed, other control characters are not."""
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+LanguageTag = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$")]
+Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$")]
+CountryCode = Annotated[str, StringConstraints(pattern=r"^(?:[A-Z]{2}|\*)$")]
+"""ISO 3166-1 alpha-2, or `*` for the whole world."""
+
+NationalNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+"""A business identification number (BIN) of Kazakhstan: twelve digits."""
+
+
+class ValueModel(BaseModel):
+    """A frozen value that comes from outside: strict types, unknown fields ignored, no input in errors."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
+
+
+class LocalText(ValueModel):
+    """One text in one language. `lang` is a BCP 47 tag such as `kk`, `ru` or `kk-Cyrl-KZ`."""
+
+    lang: LanguageTag
+    text: Prose
+
+
+_RFC3339 = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])(?:\.[0-9]{1,6})?"
+    r"(?:Z|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
+)
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_END = (date(2200, 1, 1).toordinal() - _EPOCH_DAY) * 86_400
+
+
+def parse_instant(text: str) -> int:
+    """RFC 3339 text as UTC seconds, with a mandatory offset; a fraction of a second is cut off.
+
+    Raises PydanticCustomError: `time_format` for any other form or a day that does not exist (a leap
+    second is one of these), `time_range` for a time before 1970 or after 2199.
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise _bad_form()
+    year, month, day, hour, minute, second, sign, off_hour, off_minute = match.groups()
+    try:
+        days = date(int(year), int(month), int(day)).toordinal() - _EPOCH_DAY
+    except ValueError:
+        raise _bad_form() from None
+    seconds = days * 86_400 + int(hour) * 3_600 + int(minute) * 60 + int(second)
+    if sign:
+        shift = int(off_hour) * 3_600 + int(off_minute) * 60
+        seconds += -shift if sign == "+" else shift
+    return _in_range(seconds)
+
+
+def utc_offset_minutes(text: str) -> int | None:
+    """The offset that RFC 3339 text carries, in minutes east of UTC; None if it is no such text."""
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        return None
+    sign, hours, minutes = match.group(7, 8, 9)
+    if not sign:
+        return 0
+    total = int(hours) * 60 + int(minutes)
+    return total if sign == "+" else -total
+
+
+def instant_text(seconds: int) -> str:
+    """UTC seconds as RFC 3339 text that ends in Z."""
+    days, rest = divmod(seconds, 86_400)
+    hour, rest = divmod(rest, 3_600)
+    minute, second = divmod(rest, 60)
+    return f"{date.fromordinal(_EPOCH_DAY + days).isoformat()}T{hour:02}:{minute:02}:{second:02}Z"
+
+
+def _bad_form() -> PydanticCustomError:
+    return PydanticCustomError("time_format", "a time must read like 2026-03-02T08:55:00Z, with its offset")
+
+
+def _in_range(seconds: int) -> int:
+    if 0 <= seconds < _END:
+        return seconds
+    raise PydanticCustomError("time_range", "a time must lie between 1970 and 2199")
+
+
+def _instant(value: object, info: ValidationInfo) -> int:
+    if type(value) is str:
+        return parse_instant(value)
+    if type(value) is int and info.context is not FROM_WIRE:
+        return _in_range(value)
+    raise PydanticCustomError("schema_type", "a time must be text")
+
+
+Instant = Annotated[
+    int,
+    PlainValidator(_instant),
+    PlainSerializer(instant_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""UTC seconds here, RFC 3339 text on the wire."""

@@ -1,0 +1,48 @@
+"""Policy as data: terms, categories, escalation, calendar, each with its legal source. This is not legal advice.
+
+`kz_policy()` is what the package brings; `parse_policy` reads another one; `tighten` lets a platform ask more of
+itself than the law does, and never less. `docs/concepts/law-and-policy.md` says what is verified.
+"""
+
+from __future__ import annotations
+
+from kz_compliance_sdk.domain.policy.reading import kz_calendar, kz_policy, parse_calendar, parse_policy
+from kz_compliance_sdk.domain.policy.values import (
+    AUDIENCES,
+    KINDS,
+    After,
+    Audience,
+    Before,
+    Calendar,
+    CategoryPolicy,
+    Kind,
+    Ladder,
+    OnlyIf,
+    Policy,
+    Repeat,
+    Source,
+    Step,
+    Term,
+)
+
+__all__ = [
+    "AUDIENCES",
+    "KINDS",
+    "After",
+    "Audience",
+    "Before",
+    "Calendar",
+    "CategoryPolicy",
+    "Kind",
+    "Ladder",
+    "OnlyIf",
+    "Policy",
+    "Repeat",
+    "Source",
+    "Step",
+    "Term",
+    "kz_calendar",
+    "kz_policy",
+    "parse_calendar",
+    "parse_policy",
+]

@@ -1,0 +1,321 @@
+"""The values of a policy: what the law, or the platform, asks for, as frozen data.
+
+All of it comes from files that somebody edits, so every value is validated, unknown keys are refused and every
+term names its legal source. Nothing here reads a file: `reading.py` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    Tag,
+    field_validator,
+    model_validator,
+)
+
+__all__ = [
+    "AUDIENCES",
+    "KINDS",
+    "After",
+    "Audience",
+    "Before",
+    "Calendar",
+    "CategoryPolicy",
+    "Kind",
+    "Ladder",
+    "OnlyIf",
+    "Policy",
+    "Repeat",
+    "Source",
+    "Step",
+    "Term",
+]
+
+Kind = Literal["request", "prescription", "submission", "notification", "recommendation", "court_order"]
+KINDS: tuple[Kind, ...] = ("request", "prescription", "submission", "notification", "recommendation", "court_order")
+
+Audience = Literal["moderator", "lead", "head"]
+AUDIENCES: tuple[Audience, ...] = ("moderator", "lead", "head")
+"""Who may be paged, in the order in which a page widens."""
+
+OnlyIf = Literal["unclaimed", "open"]
+
+UNKNOWN_CATEGORY = "unknown"
+
+_DAY_S = 86_400
+_YEAR_S = 366 * _DAY_S
+
+Name = Annotated[str, StringConstraints(pattern=r"\A[a-z][a-z0-9_]{0,63}\z")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)]
+Url = Annotated[str, StringConstraints(pattern=r"\Ahttps?://[^\s]{1,500}\z")]
+Yes = Annotated[bool, Field(strict=True)]
+Seconds = Annotated[int, Field(strict=True, ge=0, le=_YEAR_S)]
+PositiveSeconds = Annotated[int, Field(strict=True, ge=1, le=_YEAR_S)]
+
+T = TypeVar("T")
+
+
+def _frozen(rows: Mapping[str, T]) -> Mapping[str, T]:
+    return MappingProxyType(dict(rows))
+
+
+# pydantic's serialiser for a Mapping insists on a dict and warns about a mappingproxy.
+_Rows = Annotated[Mapping[Name, T], AfterValidator(_frozen), PlainSerializer(dict)]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Source(_Value):
+    """Where a rule comes from, and whether anybody has read it there.
+
+    A verified source says who read it, when and where; an unverified one is never shown to a user as fact.
+    """
+
+    act: Text
+    article: str = ""
+    url: Url | None = None
+    verified: Yes = False
+    verified_by: Text | None = None
+    verified_on: date | None = None
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _says_who_when_and_where(self) -> Self:
+        if self.verified:
+            if not (self.article and self.url and self.verified_by and self.verified_on and self.note):
+                raise ValueError("a verified source needs article, url, verified_by, verified_on and note")
+        elif self.verified_by is not None or self.verified_on is not None:
+            raise ValueError("verified_by and verified_on are for a source with verified = true")
+        return self
+
+
+class Term(_Value):
+    """How long the platform has: consecutive `hours`, or `working_days` by the calendar. Exactly one of the two."""
+
+    hours: Annotated[int, Field(strict=True, ge=1, le=8784)] | None = None
+    working_days: Annotated[int, Field(strict=True, ge=1, le=366)] | None = None
+    source: Source
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Self:
+        if (self.hours is None) == (self.working_days is None):
+            raise ValueError("give either hours or working_days")
+        return self
+
+    @property
+    def least_hours(self) -> int:
+        """The fewest hours that this term can last: a working day ends 24 hours after its own beginning or later."""
+        return self.hours if self.hours is not None else 24 * (self.working_days or 0)
+
+    def __str__(self) -> str:
+        return f"{self.hours} h" if self.hours is not None else f"{self.working_days} working days"
+
+
+class After(_Value):
+    """`after_s` seconds after the notice was received."""
+
+    after_s: Seconds
+
+
+class Before(_Value):
+    """`before_s` seconds before the notice is due; 0 is the moment itself."""
+
+    before_s: Seconds
+
+
+class Repeat(_Value):
+    """Every `every_s` seconds once the notice is overdue, for as long as the case is open."""
+
+    every_s: PositiveSeconds
+
+
+def _which(value: Any) -> str | None:
+    for tag in ("after_s", "before_s", "every_s"):
+        if (isinstance(value, Mapping) and tag in value) or hasattr(value, tag):
+            return tag
+    return None
+
+
+When = Annotated[
+    Annotated[After, Tag("after_s")] | Annotated[Before, Tag("before_s")] | Annotated[Repeat, Tag("every_s")],
+    Discriminator(
+        _which,
+        custom_error_type="step_when",
+        custom_error_message="must be one of { after_s = N }, { before_s = N }, { every_s = N }",
+    ),
+]
+
+
+class Step(_Value):
+    """One rung of the escalation ladder: when it fires, for which cases, whom it pages and how loudly."""
+
+    id: Name
+    when: When
+    only_if: OnlyIf = "open"
+    audience: Annotated[tuple[Audience, ...], Field(min_length=1)]
+    severity: Annotated[int, Field(strict=True, ge=1, le=100)]
+
+    @field_validator("audience")
+    @classmethod
+    def _in_order(cls, audience: tuple[Audience, ...]) -> tuple[Audience, ...]:
+        return tuple(who for who in AUDIENCES if who in audience)
+
+
+def _check_ladder(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    ids = [step.id for step in steps]
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    if twice:
+        raise ValueError(f"step ids must differ, {', '.join(twice)} occurs twice")
+    if not any(isinstance(step.when, Repeat) and step.only_if == "open" for step in steps):
+        raise ValueError('needs a step with { every_s = N } and only_if = "open", or an overdue case falls silent')
+    return steps
+
+
+Ladder = Annotated[tuple[Step, ...], AfterValidator(_check_ladder)]
+
+
+class CategoryPolicy(_Value):
+    """What a category of content asks for. Political speech always means legal review and a second pair of eyes."""
+
+    category: Name
+    legal_review: Yes
+    four_eyes: Yes
+    political_speech: Yes
+    term: Term | None = None
+    """The category's own term; `None` leaves the term to the kind of the notice."""
+    source: Source
+
+    @model_validator(mode="after")
+    def _political_speech_is_reviewed(self) -> Self:
+        if self.political_speech and not (self.legal_review and self.four_eyes):
+            raise ValueError("political_speech = true needs legal_review = true and four_eyes = true")
+        return self
+
+
+class Calendar(_Value):
+    """Which days are working days: Monday to Friday, less `holidays`, plus weekend days that are `worked`."""
+
+    holidays: frozenset[date] = frozenset()
+    worked: frozenset[date] = frozenset()
+    source: Source | None = None
+
+    @model_validator(mode="after")
+    def _no_day_is_both(self) -> Self:
+        both = sorted(self.holidays & self.worked)
+        if both:
+            raise ValueError(f"{both[0]} cannot be a holiday and worked at once")
+        return self
+
+    def is_working(self, day: date) -> bool:
+        """Whether `day` is a working day."""
+        return day in self.worked or (day.weekday() < 5 and day not in self.holidays)
+
+    def covers(self, year: int) -> bool:
+        """Whether the calendar knows this year. In a year that it does not know every weekday counts as worked."""
+        return any(day.year == year for day in self.holidays)
+
+
+class Policy(_Value):
+    """The rules of one country, as data: terms, categories, the ladder. Units are in the names (`_s`: seconds)."""
+
+    country: Literal["KZ"]
+    version: Text
+    zone: Literal["Asia/Almaty"]
+    terms_by_kind: Annotated[Mapping[Kind, Term], AfterValidator(_frozen), PlainSerializer(dict)]
+    default_term: Term
+    categories: _Rows[CategoryPolicy]
+    ladder: Ladder
+    undo_window_s: Annotated[int, Field(strict=True, ge=0, le=3600)] = 60
+    """How long a decision rests before its measure is carried out."""
+    lease_s: Annotated[int, Field(strict=True, ge=30, le=_DAY_S)] = 900
+    """How long a claim holds a case without being renewed."""
+    lift_term_s: PositiveSeconds
+    """How soon a measure is lifted after its order was withdrawn or annulled."""
+    lift_source: Source
+    interim_before_s: Seconds = 7200
+    """How long before a case is due an interim report is offered."""
+    four_eyes_always: Yes = False
+    four_eyes_flags: frozenset[Name] = frozenset()
+    """Flags of a notice that call for a second pair of eyes whatever the category."""
+    known_acts: frozenset[Text] = frozenset()
+    """Names and numbers of acts that a legal basis may cite without being flagged."""
+    authority_categories: Annotated[Mapping[Text, frozenset[Name]], AfterValidator(_frozen), PlainSerializer(dict)] = (
+        Field(default_factory=dict, validate_default=True)
+    )
+    """The categories that an authority may speak of. An authority without a row is not limited."""
+    calendar: Calendar = Calendar()
+
+    @model_validator(mode="after")
+    def _rows_fit(self) -> Self:
+        missing = [kind for kind in KINDS if kind not in self.terms_by_kind]
+        if missing:
+            raise ValueError(f"terms_by_kind has no row for {', '.join(missing)}")
+        for name, row in self.categories.items():
+            if row.category != name:
+                raise ValueError(f"categories.{name} holds the row of {row.category}")
+        for authority, names in self.authority_categories.items():
+            unknown = sorted(names - self.categories.keys())
+            if unknown:
+                raise ValueError(f"authority_categories.{authority} names the unknown category {unknown[0]}")
+        return self
+
+    def category(self, name: str) -> CategoryPolicy:
+        """The row of a category. What has no row gets the strictest: review, four eyes, the shortest term of all."""
+        row = self.categories.get(name)
+        if row is not None:
+            return row
+        terms = [row.term for row in self.categories.values() if row.term is not None]
+        return CategoryPolicy(
+            category=UNKNOWN_CATEGORY,
+            legal_review=True,
+            four_eyes=True,
+            political_speech=True,
+            term=min((*terms, self.default_term), key=lambda term: term.least_hours) if terms else None,
+            source=Source(act="none", note="not a category of this policy: the strictest row applies"),
+        )
+
+    def term(self, kind: str, category: str) -> Term:
+        """The term that runs for a notice: the category's own, else the kind's, else the default."""
+        own = self.category(category).term
+        by_kind: Mapping[str, Term] = self.terms_by_kind  # type: ignore[assignment]
+        return own if own is not None else by_kind.get(kind, self.default_term)
+
+    def needs_four_eyes(self, category: str, *, worldwide: bool, flags: frozenset[str]) -> bool:
+        """Whether a measure needs a second person: by category, for a worldwide measure, or for a flag."""
+        return (
+            self.four_eyes_always
+            or worldwide
+            or self.category(category).four_eyes
+            or not flags.isdisjoint(self.four_eyes_flags)
+        )
+
+    def may_order(self, authority_id: str, category: str) -> bool:
+        """Whether the authority's mandate, as far as this policy limits it, covers the category."""
+        mandate = self.authority_categories.get(authority_id)
+        return mandate is None or category in mandate
+
+    def sources(self) -> Iterator[tuple[str, Source]]:
+        """Every key that rests on a legal source, with the source, in the order of the file."""
+        for kind, term in self.terms_by_kind.items():
+            yield f"terms_by_kind.{kind}", term.source
+        yield "default_term", self.default_term.source
+        yield "lift_term_s", self.lift_source
+        for name, row in self.categories.items():
+            yield f"categories.{name}", row.source
+            if row.term is not None:
+                yield f"categories.{name}.term", row.term.source
+        if self.calendar.source is not None:
+            yield "calendar", self.calendar.source

@@ -1,0 +1,251 @@
+"""The rules of the house that import-linter cannot see, each with planted snippets that must be caught.
+
+What a file may do follows from the layer it lies in. There is no list of exceptions.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import sys
+import tokenize
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "kz_compliance_sdk"
+
+# Importing these is enough: nothing in them is pure.
+IMPURE_MODULES = frozenset(
+    "asyncio concurrent ctypes fcntl glob http.client mmap multiprocessing os pathlib queue random sched secrets "
+    "select selectors shutil signal socket socketserver sqlite3 ssl subprocess sys tempfile threading time "
+    "urllib.request".split()
+)
+# These modules are pure but for a few names.
+IMPURE_NAMES = frozenset(
+    "datetime.date.today datetime.datetime.now datetime.datetime.today datetime.datetime.utcnow "
+    "importlib.import_module io.open uuid.getnode uuid.uuid1 uuid.uuid4 uuid.uuid6 uuid.uuid7 uuid.uuid8".split()
+)
+IMPURE_BUILTINS = frozenset("__import__ breakpoint eval exec input open print".split())
+DOMAIN_MAY_IMPORT = frozenset("annotated_types pydantic pydantic_core typing_extensions tzdata".split())
+
+# Adapters speak to the world, but clock, ids, randomness, waiting and threads come from Env.
+FROM_ENV = frozenset(
+    "asyncio.sleep concurrent.futures.ThreadPoolExecutor datetime.date.today datetime.datetime.now "
+    "datetime.datetime.today datetime.datetime.utcnow os.urandom random secrets threading.Thread threading.Timer time "
+    "uuid.uuid1 uuid.uuid4 uuid.uuid6 uuid.uuid7 uuid.uuid8".split()
+)
+HTTP_CLIENTS = frozenset("aiohttp http.client httpx httpx2 requests urllib.request urllib3".split())
+
+LONG, CEILING = 350, 500
+LONG_REASON = re.compile(r"# Over 350 lines because \w.{10,}")
+
+
+def _covers(banned: frozenset[str], dotted: str) -> bool:
+    """Whether `dotted` is one of the banned names or lies inside one."""
+    parts = dotted.split(".")
+    return any(".".join(parts[:length]) in banned for length in range(1, len(parts) + 1))
+
+
+def names_used(source: str) -> Iterator[tuple[int, str]]:
+    """Yield (line, dotted name) for every import and every name reached through one, under its real name."""
+    tree = ast.parse(source)
+    alias: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                alias[name.asname or name.name.split(".")[0]] = name.name if name.asname else name.name.split(".")[0]
+                yield node.lineno, name.name
+        elif isinstance(node, ast.ImportFrom):
+            for name in node.names:
+                alias[name.asname or name.name] = f"{node.module}.{name.name}"
+                yield node.lineno, f"{node.module}.{name.name}"
+    for node in ast.walk(tree):
+        chain: list[str] = []
+        base: ast.AST = node
+        while isinstance(base, ast.Attribute):
+            chain.insert(0, base.attr)
+            base = base.value
+        if isinstance(base, ast.Name):
+            yield getattr(node, "lineno", 0), ".".join([alias.get(base.id, f"builtins.{base.id}"), *chain])
+
+
+def impure(source: str) -> list[str]:
+    """Return what a pure layer (domain, wire, services) must not touch."""
+    found = []
+    for line, name in names_used(source):
+        key_made_here = name.endswith("PrivateKey.generate")
+        builtin = name.removeprefix("builtins.")
+        if (
+            _covers(IMPURE_MODULES, name)
+            or _covers(IMPURE_NAMES, name)
+            or key_made_here
+            or (builtin != name and builtin in IMPURE_BUILTINS)
+        ):
+            found.append(f"line {line}: {name}")
+    return found
+
+
+def foreign_to_domain(source: str) -> list[str]:
+    """Return the imports that the domain must not have: everything but the standard library and pydantic's family."""
+    allowed = sys.stdlib_module_names | DOMAIN_MAY_IMPORT | {"kz_compliance_sdk"}
+    return [name for name in imported(source) if name.split(".")[0] not in allowed]
+
+
+def imported(source: str) -> list[str]:
+    """Return the dotted names of every import statement, wherever in the file it stands."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [name.name for name in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{name.name}" for name in node.names]
+    return names
+
+
+def taken_without_env(source: str) -> list[str]:
+    """Return what an adapter must take from Env and does not."""
+    return [f"line {line}: {name}" for line, name in names_used(source) if _covers(FROM_ENV, name)]
+
+
+def http_client(source: str) -> list[str]:
+    """Return the HTTP clients that are imported."""
+    return [name for name in imported(source) if _covers(HTTP_CLIENTS, name)]
+
+
+def too_long(source: str, ceiling: int | None = CEILING) -> str | None:
+    """Return why this file is too long, or None."""
+    lines = source.count("\n")
+    if ceiling is not None and lines > ceiling:
+        return f"{lines} lines, and {ceiling} is the ceiling"
+    if lines > LONG:
+        comments = (
+            token.string
+            for token in tokenize.generate_tokens(io.StringIO(source).readline)
+            if token.type == tokenize.COMMENT
+        )
+        if not LONG_REASON.match(next(comments, "")):
+            return f"{lines} lines, and its first comment is not '# Over {LONG} lines because ...'"
+    return None
+
+
+def _files(*parts: str) -> list[Path]:
+    return sorted(file for part in parts for file in (PACKAGE / part).rglob("*.py"))
+
+
+def _report(files: Iterable[Path], check: Callable[[str], list[str]]) -> list[str]:
+    return [f"{file.relative_to(ROOT)}: {what}" for file in files for what in check(file.read_text(encoding="utf-8"))]
+
+
+def test_pure_layers_touch_neither_clock_nor_chance_nor_the_machine() -> None:
+    files = _files("domain", "wire", "services")
+    assert len(files) > 5
+    assert _report(files, impure) == []
+
+
+def test_the_domain_imports_only_the_standard_library_and_pydantic() -> None:
+    assert _report(_files("domain"), foreign_to_domain) == []
+
+
+def test_adapters_take_clock_ids_chance_and_threads_from_env() -> None:
+    assert _report(_files("adapters"), taken_without_env) == []
+
+
+def test_one_file_speaks_http_as_a_client() -> None:
+    may = {PACKAGE / "adapters" / "http_regulator.py", *_files("testing")}
+    assert _report([file for file in PACKAGE.rglob("*.py") if file not in may], http_client) == []
+
+
+def test_files_are_short_or_say_why_not() -> None:
+    found = []
+    for folder, ceiling in ((PACKAGE, CEILING), (ROOT / "tests", None)):
+        for file in sorted(folder.rglob("*.py")):
+            verdict = too_long(file.read_text(encoding="utf-8"), ceiling)
+            if verdict:
+                found.append(f"{file.relative_to(ROOT)}: {verdict}")
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "import time",
+        "from time import sleep",
+        "import random as r",
+        "def f():\n    import secrets",
+        "import os\nos.urandom(8)",
+        "from os import urandom",
+        "import uuid\nuuid.uuid4()",
+        "from uuid import uuid7 as new",
+        "import socket",
+        "import threading",
+        "from concurrent.futures import ThreadPoolExecutor",
+        "import datetime as d\nd.datetime.now(d.UTC)",
+        "from datetime import datetime\ndatetime.now()",
+        "from datetime import date\nday = date.today",
+        "open('x')",
+        "from pathlib import Path",
+        "print('x')",
+        "import importlib\nimportlib.import_module('time')",
+        "__import__('time')",
+        "from m.ed25519 import Ed25519PrivateKey\nEd25519PrivateKey.generate()",
+    ],
+)
+def test_a_planted_impurity_is_caught(planted: str) -> None:
+    assert impure(planted)
+
+
+@pytest.mark.parametrize(
+    "pure",
+    [
+        "from uuid import UUID, uuid5\nuuid5(UUID(int=0), 'x')",
+        "from datetime import UTC, datetime\ndatetime.fromtimestamp(0, UTC)",
+        "def decide(store):\n    return store.now()",
+        "def f(time):\n    return time.x",
+        "from importlib.resources import files\nfiles('x').joinpath('y').read_text()",
+        "def f(reader):\n    reader.open('x')",
+    ],
+)
+def test_what_is_pure_is_let_through(pure: str) -> None:
+    assert impure(pure) == []
+
+
+@pytest.mark.parametrize("planted", ["import structlog", "from sqlalchemy import select", "def f():\n    import httpx"])
+def test_a_planted_foreign_import_in_the_domain_is_caught(planted: str) -> None:
+    assert foreign_to_domain(planted)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "import time\ntime.time()",
+        "from random import random",
+        "import threading\nthreading.Thread()",
+        "from uuid import uuid4",
+    ],
+)
+def test_a_planted_clock_in_an_adapter_is_caught(planted: str) -> None:
+    assert taken_without_env(planted)
+
+
+def test_a_lock_in_an_adapter_is_let_through() -> None:
+    assert taken_without_env("import threading\nthreading.Lock()") == []
+
+
+@pytest.mark.parametrize(
+    "planted", ["import httpx", "from httpx import Client", "import urllib.request", "import http.client"]
+)
+def test_a_planted_http_client_is_caught(planted: str) -> None:
+    assert http_client(planted)
+
+
+def test_a_planted_long_file_is_caught() -> None:
+    long = "x = 1\n" * (LONG + 1)
+    assert too_long(long)
+    assert too_long("# Because.\n" + long)
+    assert too_long("# Over 350 lines because the table is one thought.\n" + long) is None
+    assert too_long("# Over 350 lines because the table is one thought.\n" + "x = 1\n" * CEILING)
+    assert too_long("# Over 350 lines because the table is one thought.\n" + "x = 1\n" * CEILING, None) is None

@@ -75,6 +75,7 @@ __all__ = [
     "Signatory",
     "UnreadableNotice",
     "UserNotice",
+    "languages_of",
     "requested_due_at",
 ]
 
@@ -243,6 +244,15 @@ class UnreadableNotice:
     reason: str
     notice_id: str | None
     authority_id: str | None
+
+
+def languages_of(notice: Notice) -> tuple[str, ...]:
+    """The languages in which the notice may be answered, as primary subtags in lower case.
+
+    Those that it names or, if it names none, those of its reasons.
+    """
+    tags = notice.languages or tuple(reason.lang for reason in notice.statement_of_reasons)
+    return tuple(dict.fromkeys(tag.partition("-")[0].lower() for tag in tags))
 
 
 def requested_due_at(notice: Notice, received_at: int) -> int | None:

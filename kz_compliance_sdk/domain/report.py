@@ -76,8 +76,10 @@ class OutboundModel(ValueModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Statement(OutboundModel, LocalText):
+class Statement(LocalText):
     """One text in one language, read by a person before it leaves."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 Statements = Annotated[tuple[Statement, ...], Field(strict=False, max_length=20)]

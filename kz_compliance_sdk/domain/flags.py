@@ -1,0 +1,182 @@
+"""What a person must see before deciding: the flags of a notice that was accepted.
+
+A flag never refuses and never decides. It is computed once, at intake, from the notice, from the data as
+it came and from what the platform knows, and is kept with the case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from kz_compliance_sdk.domain.notice import Cancellation, Notice, requested_due_at
+from kz_compliance_sdk.domain.url import check_url, host_of
+from kz_compliance_sdk.domain.values import LocalText, utc_offset_minutes
+
+__all__ = ["SKEW_S", "SOON_S", "Flag", "FlagCode", "cancellation_flags", "flags"]
+
+FlagCode = Literal[
+    "addressee_missing", "basis_unknown", "category_not_mandated", "category_unknown", "deadline_defaulted",
+    "deadline_long", "deadline_past", "deadline_short", "effect_missing", "issued_future", "item_repeated",
+    "offset_unusual", "reporter_pii", "scope_beyond_kz", "text_markup", "url_foreign", "url_normalised",
+    "user_notice_barred",
+]  # fmt: skip
+
+SKEW_S: Final = 300
+"""How far the sender's clock may be ahead before its date counts as one in the future."""
+
+SOON_S: Final = 3_600
+"""A time asked for that leaves less than this is flagged as short."""
+
+# Kazakhstan is at +05:00 since 2024-03-01; +06:00 means zone data that is older than that.
+_USUAL_OFFSETS = frozenset({0, 300})
+_MARKUP = re.compile(r"<[A-Za-z/!?]|\]\s*\(|(?i:javascript|vbscript)\s*:")
+_REPORTER_WORDS = re.compile(r"reporter|complain|applicant|informant|victim|whistle|declarant|iin|phone|passport")
+_HARMLESS_KEYS = frozenset({"ref", "id", "type", "kind", "anonymous"})
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One warning. `item_id` is None when it speaks of the whole notice."""
+
+    code: FlagCode
+    item_id: str | None = None
+
+
+def flags(
+    notice: Notice,
+    *,
+    raw: Mapping[str, object],
+    now: int,
+    hosts: frozenset[str],
+    known_categories: frozenset[str],
+    mandated: frozenset[str] | None = None,
+    known_acts: frozenset[str] | None = None,
+    term_s: int = 86_400,
+) -> tuple[Flag, ...]:
+    """Every flag of a notice received at `now` (UTC seconds), in a fixed order, each once per item.
+
+    `raw` is the notice as it came, before validation: it shows the offset of a time and the fields that
+    nobody asked for. `hosts` are the platform's own, with all their subdomains; empty means unknown, and
+    then no URL is called foreign. `mandated` are the categories that this authority may speak of and
+    `known_acts` the acts that may be cited, as `act` for all its articles or `act/article` for one; None
+    means that no such list is kept. `term_s` is the statutory term: asking for more is flagged.
+    """
+    found = [
+        *_of_law(notice, known_categories, mandated, known_acts),
+        *_of_items(notice, hosts),
+        *_of_time(notice, raw, now, term_s),
+    ]
+    if any(_MARKUP.search(text) for text in _texts(notice)):
+        found.append(Flag("text_markup"))
+    if _names_a_reporter(raw):
+        found.append(Flag("reporter_pii"))
+    if notice.addressee is None:
+        found.append(Flag("addressee_missing"))
+    if set(notice.territorial_scope) != {"KZ"}:
+        found.append(Flag("scope_beyond_kz"))
+    silence = notice.user_notice
+    if silence is not None and not silence.allowed and (silence.legal_basis is None or silence.delay_until is None):
+        # Silence towards the user needs a legal basis and an end.
+        found.append(Flag("user_notice_barred"))
+    return tuple(dict.fromkeys(found))
+
+
+def cancellation_flags(cancellation: Cancellation) -> tuple[Flag, ...]:
+    """`effect_missing` when nobody but a person can say what is lifted."""
+    return (Flag("effect_missing"),) if cancellation.effect is None else ()
+
+
+def _of_law(
+    notice: Notice,
+    known_categories: frozenset[str],
+    mandated: frozenset[str] | None,
+    known_acts: frozenset[str] | None,
+) -> Iterator[Flag]:
+    if notice.category not in known_categories:
+        yield Flag("category_unknown")
+    if mandated is not None and notice.category not in mandated:
+        yield Flag("category_not_mandated")
+    if known_acts is not None and not all(
+        basis.act in known_acts or (basis.article is not None and f"{basis.act}/{basis.article}" in known_acts)
+        for basis in notice.legal_basis
+    ):
+        yield Flag("basis_unknown")
+
+
+def _of_items(notice: Notice, hosts: frozenset[str]) -> Iterator[Flag]:
+    seen: set[str] = set()
+    for item in notice.items:
+        if item.url is None:
+            continue
+        normal = check_url(item.url)
+        if hosts and not _is_ours(host_of(normal), hosts):
+            yield Flag("url_foreign", item.item_id)
+        if normal != item.url:
+            yield Flag("url_normalised", item.item_id)
+        if normal in seen:
+            yield Flag("item_repeated", item.item_id)
+        seen.add(normal)
+
+
+def _is_ours(host: str, hosts: frozenset[str]) -> bool:
+    while host:
+        if host in hosts:
+            return True
+        host = host.partition(".")[2]
+    return False
+
+
+def _of_time(notice: Notice, raw: Mapping[str, object], now: int, term_s: int) -> Iterator[Flag]:
+    issued = raw.get("issued_at")
+    if isinstance(issued, str) and utc_offset_minutes(issued) not in _USUAL_OFFSETS:
+        yield Flag("offset_unusual")
+    if notice.issued_at > now + SKEW_S:
+        yield Flag("issued_future")
+    requested = requested_due_at(notice, now)
+    if requested is None:
+        yield Flag("deadline_defaulted")
+    elif requested <= now:
+        yield Flag("deadline_past")
+    elif requested < now + SOON_S:
+        yield Flag("deadline_short")
+    elif requested > now + term_s:
+        yield Flag("deadline_long")
+
+
+def _texts(notice: Notice) -> Iterator[str]:
+    authority, signatory, contact = notice.issuing_authority, notice.signatory, notice.contact
+    name = authority.name
+    lines = [notice.reference_number, name.kk, name.ru, name.en, authority.unit, notice.originating_body]
+    lines.append(notice.urgency_reason)
+    if signatory is not None:
+        lines += (signatory.name, signatory.position)
+    if contact is not None:
+        lines += (contact.name, contact.email, contact.phone)
+    if notice.addressee is not None:
+        lines.append(notice.addressee.legal_representative)
+    for basis in notice.legal_basis:
+        lines += (basis.act, basis.article, basis.reference)
+    for item in notice.items:
+        lines += (item.locator, item.description, item.object_id, item.account_ref)
+    for attachment in notice.attachments:
+        lines += (attachment.name, attachment.media_type)
+    if notice.redress is not None:
+        lines += (notice.redress.body, notice.redress.deadline)
+    yield from filter(None, lines)
+    reasons: tuple[LocalText, ...] = notice.statement_of_reasons
+    yield from (reason.text for reason in reasons)
+
+
+def _names_a_reporter(raw: Mapping[str, object]) -> bool:
+    for key in raw.keys() - Notice.model_fields.keys():
+        if not _REPORTER_WORDS.search(key.lower()):
+            continue
+        value = raw[key]
+        if isinstance(value, Mapping) and value.keys() <= _HARMLESS_KEYS:
+            continue
+        if value not in (None, "", [], {}, False, True):
+            return True
+    return False

@@ -7,6 +7,7 @@ itself than the law does, and never less. `docs/concepts/law-and-policy.md` says
 from __future__ import annotations
 
 from kz_compliance_sdk.domain.policy.reading import kz_calendar, kz_policy, parse_calendar, parse_policy
+from kz_compliance_sdk.domain.policy.tightening import CategoryFragment, PolicyFragment, TermFragment, tighten
 from kz_compliance_sdk.domain.policy.values import (
     AUDIENCES,
     KINDS,
@@ -32,17 +33,21 @@ __all__ = [
     "Audience",
     "Before",
     "Calendar",
+    "CategoryFragment",
     "CategoryPolicy",
     "Kind",
     "Ladder",
     "OnlyIf",
     "Policy",
+    "PolicyFragment",
     "Repeat",
     "Source",
     "Step",
     "Term",
+    "TermFragment",
     "kz_calendar",
     "kz_policy",
     "parse_calendar",
     "parse_policy",
+    "tighten",
 ]

@@ -95,23 +95,31 @@ def build(model: type[M], raw: Mapping[str, Any]) -> M:
 
 def _config_error(model: type[BaseModel], error: ValidationError) -> ConfigError:
     first = error.errors(include_url=False, include_input=False)[0]
-    kind, message = first["type"], first["msg"].removeprefix("Value error, ")
-    key = _key(first["loc"]) or model.__name__.lower()
-    if kind == "missing":
+    key, kind, message = _key(first["loc"]), first["type"], first["msg"]
+    if kind == "policy_rule":
+        rule = first["ctx"]
+        key, remedy = ".".join(filter(None, (key, rule["key"]))), rule["remedy"]
+    elif kind == "missing":
         message, remedy = "This key is missing.", "Add it."
-    elif kind == "extra_forbidden":
+    elif kind == "extra_forbidden" or first["loc"][-1:] == ("[key]",):
         message, remedy = "This key is not known.", "Correct its spelling or remove it."
     else:
-        message, remedy = f"{message[:1].upper()}{message[1:]}.", "Correct this value."
+        message, remedy = f"{message}.", "Correct this value."
     more = error.error_count() - 1
-    return ConfigError(message, field=key, remedy=remedy if not more else f"{remedy} ({more} more after this one.)")
+    return ConfigError(
+        message,
+        field=key or model.__name__.lower(),
+        remedy=f"{remedy} ({more} more after this one.)" if more else remedy,
+    )
 
 
 def _key(loc: tuple[int | str, ...]) -> str:
-    path = ""
+    path, before = "", None
     for part in loc:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif part not in {"after_s", "before_s", "every_s", "[key]"} or not path.endswith("when"):
+        # pydantic puts the tag of the union after "when", and "[key]" after a key that is itself wrong.
+        elif before != "when" and part != "[key]":
             path += f".{part}" if path else part
+        before = part if before != "when" else None
     return path

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 __all__ = [
     "AUDIENCES",
@@ -62,8 +63,17 @@ Url = Annotated[str, StringConstraints(pattern=r"\Ahttps?://[^\s]{1,500}\z")]
 Yes = Annotated[bool, Field(strict=True)]
 Seconds = Annotated[int, Field(strict=True, ge=0, le=_YEAR_S)]
 PositiveSeconds = Annotated[int, Field(strict=True, ge=1, le=_YEAR_S)]
+Hours = Annotated[int, Field(strict=True, ge=1, le=_YEAR_S // 3600)]
+WorkingDays = Annotated[int, Field(strict=True, ge=1, le=366)]
+UndoWindow = Annotated[int, Field(strict=True, ge=0, le=3600)]
+LeaseTime = Annotated[int, Field(strict=True, ge=30, le=_DAY_S)]
 
 T = TypeVar("T")
+
+
+def refused(message: str, remedy: str, key: str = "") -> PydanticCustomError:
+    """A broken rule: what is wrong, what to do, and below the value it was found in the key that it is about."""
+    return PydanticCustomError("policy_rule", "{message}", {"message": message, "remedy": remedy, "key": key})
 
 
 def _frozen(rows: Mapping[str, T]) -> Mapping[str, T]:
@@ -74,11 +84,13 @@ def _frozen(rows: Mapping[str, T]) -> Mapping[str, T]:
 _Rows = Annotated[Mapping[Name, T], AfterValidator(_frozen), PlainSerializer(dict)]
 
 
-class _Value(BaseModel):
+class Value(BaseModel):
+    """A value out of a policy file: frozen, and an unknown key in it is a mistake."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class Source(_Value):
+class Source(Value):
     """Where a rule comes from, and whether anybody has read it there.
 
     A verified source says who read it, when and where; an unverified one is never shown to a user as fact.
@@ -95,24 +107,29 @@ class Source(_Value):
     @model_validator(mode="after")
     def _says_who_when_and_where(self) -> Self:
         if self.verified:
-            if not (self.article and self.url and self.verified_by and self.verified_on and self.note):
-                raise ValueError("a verified source needs article, url, verified_by, verified_on and note")
+            for key in ("article", "url", "verified_by", "verified_on", "note"):
+                if not getattr(self, key):
+                    raise refused("A verified source needs this key.", "Add it, or say verified = false.", key)
         elif self.verified_by is not None or self.verified_on is not None:
-            raise ValueError("verified_by and verified_on are for a source with verified = true")
+            raise refused("An unverified source says who verified it.", "Remove verified_by and verified_on.")
         return self
 
 
-class Term(_Value):
+def one_unit(hours: int | None, working_days: int | None) -> None:
+    if (hours is None) == (working_days is None):
+        raise refused("A term has one unit.", "Give either hours or working_days.")
+
+
+class Term(Value):
     """How long the platform has: consecutive `hours`, or `working_days` by the calendar. Exactly one of the two."""
 
-    hours: Annotated[int, Field(strict=True, ge=1, le=8784)] | None = None
-    working_days: Annotated[int, Field(strict=True, ge=1, le=366)] | None = None
+    hours: Hours | None = None
+    working_days: WorkingDays | None = None
     source: Source
 
     @model_validator(mode="after")
     def _one_unit(self) -> Self:
-        if (self.hours is None) == (self.working_days is None):
-            raise ValueError("give either hours or working_days")
+        one_unit(self.hours, self.working_days)
         return self
 
     @property
@@ -124,19 +141,19 @@ class Term(_Value):
         return f"{self.hours} h" if self.hours is not None else f"{self.working_days} working days"
 
 
-class After(_Value):
+class After(Value):
     """`after_s` seconds after the notice was received."""
 
     after_s: Seconds
 
 
-class Before(_Value):
+class Before(Value):
     """`before_s` seconds before the notice is due; 0 is the moment itself."""
 
     before_s: Seconds
 
 
-class Repeat(_Value):
+class Repeat(Value):
     """Every `every_s` seconds once the notice is overdue, for as long as the case is open."""
 
     every_s: PositiveSeconds
@@ -159,7 +176,7 @@ When = Annotated[
 ]
 
 
-class Step(_Value):
+class Step(Value):
     """One rung of the escalation ladder: when it fires, for which cases, whom it pages and how loudly."""
 
     id: Name
@@ -178,16 +195,19 @@ def _check_ladder(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     ids = [step.id for step in steps]
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:
-        raise ValueError(f"step ids must differ, {', '.join(twice)} occurs twice")
+        raise refused(f"Two steps are called {twice[0]}.", "Give each step an id of its own.")
     if not any(isinstance(step.when, Repeat) and step.only_if == "open" for step in steps):
-        raise ValueError('needs a step with { every_s = N } and only_if = "open", or an overdue case falls silent')
+        raise refused(
+            "Nothing repeats, so an overdue case would fall silent.",
+            'Add a step with when = { every_s = N } and only_if = "open".',
+        )
     return steps
 
 
 Ladder = Annotated[tuple[Step, ...], AfterValidator(_check_ladder)]
 
 
-class CategoryPolicy(_Value):
+class CategoryPolicy(Value):
     """What a category of content asks for. Political speech always means legal review and a second pair of eyes."""
 
     category: Name
@@ -201,11 +221,11 @@ class CategoryPolicy(_Value):
     @model_validator(mode="after")
     def _political_speech_is_reviewed(self) -> Self:
         if self.political_speech and not (self.legal_review and self.four_eyes):
-            raise ValueError("political_speech = true needs legal_review = true and four_eyes = true")
+            raise refused("Political speech is always reviewed.", "Set legal_review = true and four_eyes = true.")
         return self
 
 
-class Calendar(_Value):
+class Calendar(Value):
     """Which days are working days: Monday to Friday, less `holidays`, plus weekend days that are `worked`."""
 
     holidays: frozenset[date] = frozenset()
@@ -216,7 +236,7 @@ class Calendar(_Value):
     def _no_day_is_both(self) -> Self:
         both = sorted(self.holidays & self.worked)
         if both:
-            raise ValueError(f"{both[0]} cannot be a holiday and worked at once")
+            raise refused(f"{both[0]} is a holiday and worked at once.", "Remove it from one list.", "worked")
         return self
 
     def is_working(self, day: date) -> bool:
@@ -228,7 +248,7 @@ class Calendar(_Value):
         return any(day.year == year for day in self.holidays)
 
 
-class Policy(_Value):
+class Policy(Value):
     """The rules of one country, as data: terms, categories, the ladder. Units are in the names (`_s`: seconds)."""
 
     country: Literal["KZ"]
@@ -238,9 +258,9 @@ class Policy(_Value):
     default_term: Term
     categories: _Rows[CategoryPolicy]
     ladder: Ladder
-    undo_window_s: Annotated[int, Field(strict=True, ge=0, le=3600)] = 60
+    undo_window_s: UndoWindow = 60
     """How long a decision rests before its measure is carried out."""
-    lease_s: Annotated[int, Field(strict=True, ge=30, le=_DAY_S)] = 900
+    lease_s: LeaseTime = 900
     """How long a claim holds a case without being renewed."""
     lift_term_s: PositiveSeconds
     """How soon a measure is lifted after its order was withdrawn or annulled."""
@@ -260,16 +280,16 @@ class Policy(_Value):
 
     @model_validator(mode="after")
     def _rows_fit(self) -> Self:
-        missing = [kind for kind in KINDS if kind not in self.terms_by_kind]
-        if missing:
-            raise ValueError(f"terms_by_kind has no row for {', '.join(missing)}")
+        for kind in KINDS:
+            if kind not in self.terms_by_kind:
+                raise refused("This kind of notice has no term.", "Add it.", f"terms_by_kind.{kind}")
         for name, row in self.categories.items():
             if row.category != name:
-                raise ValueError(f"categories.{name} holds the row of {row.category}")
+                raise refused(f"It holds the row of {row.category}.", "Rename one.", f"categories.{name}")
         for authority, names in self.authority_categories.items():
-            unknown = sorted(names - self.categories.keys())
-            if unknown:
-                raise ValueError(f"authority_categories.{authority} names the unknown category {unknown[0]}")
+            for name in sorted(names - self.categories.keys()):
+                where = f"authority_categories.{authority}"
+                raise refused(f"{name} is no category of this policy.", "Correct its spelling or remove it.", where)
         return self
 
     def category(self, name: str) -> CategoryPolicy:
@@ -288,10 +308,15 @@ class Policy(_Value):
         )
 
     def term(self, kind: str, category: str) -> Term:
-        """The term that runs for a notice: the category's own, else the kind's, else the default."""
+        """The term that runs for a notice: the category's own, else the kind's, else the default.
+
+        A category without a row gets whichever is shortest.
+        """
+        of_kind = cast("Mapping[str, Term]", self.terms_by_kind).get(kind, self.default_term)
         own = self.category(category).term
-        by_kind: Mapping[str, Term] = self.terms_by_kind  # type: ignore[assignment]
-        return own if own is not None else by_kind.get(kind, self.default_term)
+        if own is None:
+            return of_kind
+        return own if category in self.categories else min(own, of_kind, key=lambda term: term.least_hours)
 
     def needs_four_eyes(self, category: str, *, worldwide: bool, flags: frozenset[str]) -> bool:
         """Whether a measure needs a second person: by category, for a worldwide measure, or for a flag."""

@@ -32,7 +32,7 @@ SOON_S: Final = 3_600
 
 # Kazakhstan is at +05:00 since 2024-03-01; +06:00 means zone data that is older than that.
 _USUAL_OFFSETS = frozenset({0, 300})
-_MARKUP = re.compile(r"<[A-Za-z/!?]|\]\s*\(|(?i:javascript|vbscript)\s*:")
+_TAG = re.compile(r"<[A-Za-z/!?]")
 _REPORTER_WORDS = re.compile(r"reporter|complain|applicant|informant|victim|whistle|declarant|iin|phone|passport")
 _HARMLESS_KEYS = frozenset({"ref", "id", "type", "kind", "anonymous"})
 
@@ -69,7 +69,7 @@ def flags(
         *_of_items(notice, hosts),
         *_of_time(notice, raw, now, term_s),
     ]
-    if any(_MARKUP.search(text) for text in _texts(notice)):
+    if _has_markup("\n".join(_texts(notice))):
         found.append(Flag("text_markup"))
     if _names_a_reporter(raw):
         found.append(Flag("reporter_pii"))
@@ -144,6 +144,10 @@ def _of_time(notice: Notice, raw: Mapping[str, object], now: int, term_s: int) -
         yield Flag("deadline_short")
     elif requested > now + term_s:
         yield Flag("deadline_long")
+
+
+def _has_markup(text: str) -> bool:
+    return "](" in text or "script:" in text.lower() or ("<" in text and _TAG.search(text) is not None)
 
 
 def _texts(notice: Notice) -> Iterator[str]:

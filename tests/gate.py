@@ -78,6 +78,8 @@ STAGES = (
 def chosen(options: argparse.Namespace) -> tuple[Stage, ...]:
     """Return the stages that the options ask for, with the options of the tests filled in."""
     names = {"tests"} if options.tests else set(options.only or (stage.name for stage in STAGES))
+    if options.no_tests:
+        names.discard("tests")
     pytest_options: list[str] = []
     if not options.serial:
         pytest_options += ["-n", "2", "--dist", "worksteal"]
@@ -180,8 +182,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the gate and return its exit code: 0 when every stage passed, 1 when one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.gate", description="The gate that every change passes.")
     parser.add_argument("--quick", action="store_true", help="leave out the tests marked slow")
-    parser.add_argument("--tests", action="store_true", help="only the tests")
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--tests", action="store_true", help="only the tests")
+    which.add_argument("--no-tests", action="store_true", help="everything but the tests")
+    which.add_argument(
         "--only",
         action="append",
         choices=[stage.name for stage in STAGES],

@@ -1,0 +1,102 @@
+"""The gate fails when it should: each check here has a control that must not pass."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.domain.transitions import TRANSITIONS
+from tests import gate, generate
+
+
+def _options(**given: object) -> Namespace:
+    defaults = {"quick": False, "tests": False, "no_tests": False, "only": None, "no_skip": False, "serial": False}
+    return Namespace(**(defaults | given))
+
+
+def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", str(gate.ROOT / "pyproject.toml")]
+    return subprocess.run(
+        [*command, "--rootdir", str(folder), *arguments, str(folder)],
+        cwd=gate.ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one-process", "two-workers"])
+def test_no_skip_fails_a_run_in_which_a_test_was_skipped(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    """A skipped test fails the run, a run without one passes, and without the option a skip is allowed."""
+    passes = "def test_passes() -> None:\n    assert True\n"
+    (tmp_path / "test_it.py").write_text(passes)
+    assert _pytest(tmp_path, "--no-skip", *workers).returncode == 0
+    (tmp_path / "test_it.py").write_text(passes + "import pytest\n\n@pytest.mark.skip\ndef test_skipped(): ...\n")
+    forbidden = _pytest(tmp_path, "--no-skip", *workers)
+    assert forbidden.returncode == 1
+    assert "1 skipped, and --no-skip forbids it" in forbidden.stdout
+    assert _pytest(tmp_path, *workers).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_warning_and_an_unknown_marker_fail_a_run(tmp_path: Path) -> None:
+    """The settings of pyproject.toml turn a warning into a failure and refuse a marker that nobody declared."""
+    (tmp_path / "test_it.py").write_text("import warnings\n\ndef test_warns():\n    warnings.warn('old')\n")
+    assert _pytest(tmp_path).returncode == 1
+    (tmp_path / "test_it.py").write_text("import pytest\n\n@pytest.mark.slwo\ndef test_it(): ...\n")
+    assert _pytest(tmp_path).returncode == 2
+
+
+def test_a_failing_stage_fails_the_gate_and_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = gate.Stage("broken", (sys.executable, "-c", "print('the cause'); raise SystemExit(3)"), "sys", "mend it")
+    sound = gate.Stage("sound", (sys.executable, "-c", "print('chatter')"), "sys", "nothing")
+    verdicts = (gate.run(broken), gate.run(sound))
+    assert [verdict.passed for verdict in verdicts] == [False, True]
+    shown = capsys.readouterr().out
+    assert "the cause" in shown
+    assert "chatter" not in shown
+    assert "-> mend it" in gate.table(verdicts)
+    assert gate.table(verdicts).splitlines()[-1].startswith("gate: FAILED at broken")
+    assert gate.table(verdicts[1:]).splitlines()[-1].startswith("gate: passed")
+
+
+def test_a_stage_whose_tool_is_missing_fails_and_names_the_requirements(capsys: pytest.CaptureFixture[str]) -> None:
+    stage = gate.Stage("absent", (sys.executable, "-c", ""), "no_such_tool", "install it", group="docs")
+    assert not gate.run(stage).passed
+    assert "requirements/docs.txt" in capsys.readouterr().out
+
+
+def test_the_options_choose_the_stages() -> None:
+    every = [stage.name for stage in gate.STAGES]
+    assert [stage.name for stage in gate.chosen(_options())] == every
+    assert [stage.name for stage in gate.chosen(_options(no_tests=True))] == [name for name in every if name != "tests"]
+    assert [stage.name for stage in gate.chosen(_options(only=["types", "lint"]))] == ["lint", "types"]
+    (tests,) = gate.chosen(_options(tests=True, quick=True, no_skip=True))
+    assert tests.command[-3:] == ("-m", "not slow", "--no-skip")
+
+
+def test_a_generated_file_that_was_edited_or_lost_is_stale(tmp_path: Path) -> None:
+    """A file is current only while it holds exactly what the code makes."""
+    pages = {"a/page.md": lambda: "made\n"}
+    assert generate.stale(tmp_path, pages) == ["a/page.md"]
+    assert generate.write(tmp_path, pages) == ["a/page.md"]
+    assert generate.stale(tmp_path, pages) == []
+    (tmp_path / "a/page.md").write_text("made by hand\n")
+    assert generate.stale(tmp_path, pages) == ["a/page.md"]
+
+
+def test_the_states_page_has_every_move_of_the_table() -> None:
+    """Each row is in the table under its verb, and in the diagram when it leads to another state."""
+    page = generate.states_page()
+    for row in TRANSITIONS:
+        assert any(
+            line.startswith(f"| `{row.verb}` |") and line.endswith(f"| {row.why} |") for line in page.splitlines()
+        )
+        if row.source is not None and row.source != row.target:
+            (edge,) = [line for line in page.splitlines() if line.startswith(f"    {row.source} --> {row.target}: ")]
+            assert row.verb in edge.split(": ")[1].split(", ")

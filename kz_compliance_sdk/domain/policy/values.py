@@ -171,7 +171,7 @@ When = Annotated[
     Discriminator(
         _which,
         custom_error_type="step_when",
-        custom_error_message="must be one of { after_s = N }, { before_s = N }, { every_s = N }",
+        custom_error_message="This must be one of { after_s = N }, { before_s = N }, { every_s = N }",
     ),
 ]
 

@@ -1,0 +1,259 @@
+"""The schema. Every key begins with the platform; times are UTC seconds.
+
+Bodies are the exact bytes that came, were hashed, or will be sent. What is never searched for lies in `cases.doc`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+_Time = BigInteger
+
+
+def _table(name: str, *columns: object) -> Table:
+    # Rows live in the primary key's tree: one tree less to write for each insert.
+    return Table(name, metadata, *columns, sqlite_with_rowid=False)  # type: ignore[arg-type]
+
+
+def _platform() -> Column[str]:
+    return Column("platform_id", String(64), primary_key=True)
+
+
+cases = _table(
+    "cases",
+    _platform(),
+    Column("id", String(36), primary_key=True),
+    Column("notice_id", String(160), nullable=False),
+    Column("authority_id", String(128), nullable=False),
+    Column("quarantine_no", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("category", String(64), nullable=False),
+    Column("received_at", _Time, nullable=False),
+    Column("due_at", _Time, nullable=False),
+    Column("urgent_at", _Time, nullable=False),
+    Column("watch_at", _Time),
+    Column("closed_at", _Time),
+    Column("lease_token", BigInteger, nullable=False),
+    Column("lease_owner", String(128), nullable=False),
+    Column("lease_expires_at", _Time),
+    Column("audit_seq", Integer, nullable=False),
+    Column("audit_head", String(64), nullable=False),
+    Column("doc", Text, nullable=False),
+)
+_queued = text("state = 'queued'")
+_leased = text("lease_expires_at IS NOT NULL")
+_watched = text("watch_at IS NOT NULL")
+_running = text("closed_at IS NULL")
+Index("cases_notice", cases.c.platform_id, cases.c.notice_id, cases.c.authority_id, cases.c.quarantine_no, unique=True)
+Index(
+    "cases_claimable",
+    cases.c.platform_id,
+    cases.c.urgent_at,
+    cases.c.id,
+    sqlite_where=_queued,
+    postgresql_where=_queued,
+)
+Index("cases_leased", cases.c.platform_id, cases.c.lease_expires_at, sqlite_where=_leased, postgresql_where=_leased)
+Index("cases_watched", cases.c.platform_id, cases.c.watch_at, sqlite_where=_watched, postgresql_where=_watched)
+
+inbox = _table(
+    "inbox",
+    _platform(),
+    Column("sender", String(128), primary_key=True),
+    Column("message_id", String(160), primary_key=True),
+    Column("body_sha256", String(64), primary_key=True),
+    Column("type", String(32), nullable=False),
+    Column("source", String(8), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("proof", LargeBinary, nullable=False),
+    Column("received_at", _Time, nullable=False),
+    Column("case_id", String(36), nullable=False),
+    Column("notice_id", String(160), nullable=False),
+    Column("exit", String(12), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("reply", LargeBinary, nullable=False),
+    Column("deliveries", Integer, nullable=False),
+)
+Index("inbox_case", inbox.c.platform_id, inbox.c.case_id, inbox.c.received_at)
+_waiting = text("exit = 'waiting'")
+Index("inbox_waiting", inbox.c.platform_id, inbox.c.notice_id, sqlite_where=_waiting, postgresql_where=_waiting)
+
+audit = _table(
+    "audit",
+    _platform(),
+    Column("case_id", String(36), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", _Time, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("prev", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+sealed_texts = _table(
+    "sealed_texts",
+    _platform(),
+    Column("case_id", String(36), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("salt", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+decisions = _table(
+    "decisions",
+    _platform(),
+    Column("case_id", String(36), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("proposed_by", String(128), nullable=False),
+    Column("proposed_at", _Time, nullable=False),
+    Column("needs_approval", Boolean, nullable=False),
+    Column("approved_by", String(128)),
+    Column("approved_at", _Time),
+    CheckConstraint("approved_by IS NULL OR approved_by <> proposed_by", name="decisions_four_eyes"),
+    CheckConstraint("(approved_by IS NULL) = (approved_at IS NULL)", name="decisions_approval_is_whole"),
+)
+
+outbox = _table(
+    "outbox",
+    _platform(),
+    Column("id", String(36), primary_key=True),
+    Column("case_id", String(36), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("endpoint", String(32), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("next_attempt_at", _Time, nullable=False),
+    Column("deadline_at", _Time),
+    Column("state", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("maybe_arrived", Boolean, nullable=False),
+    Column("lane", String(200), nullable=False),
+    Column("lane_seq", BigInteger, nullable=False),
+    Column("item_id", String(128), nullable=False),
+    Column("lease_token", BigInteger, nullable=False),
+    Column("lease_expires_at", _Time),
+    Column("settled_at", _Time),
+    Column("receipt", LargeBinary, nullable=False),
+)
+_due = text("state IN ('queued', 'leased')")
+_unsettled = text("state IN ('queued', 'leased', 'waiting')")
+_lane_open = text("state IN ('queued', 'leased') AND lane <> ''")
+Index("outbox_due", outbox.c.platform_id, outbox.c.next_attempt_at, sqlite_where=_due, postgresql_where=_due)
+Index(
+    "outbox_lane",
+    outbox.c.platform_id,
+    outbox.c.lane,
+    outbox.c.lane_seq,
+    sqlite_where=_lane_open,
+    postgresql_where=_lane_open,
+)
+Index("outbox_case", outbox.c.platform_id, outbox.c.case_id)
+
+attempts = _table(
+    "attempts",
+    _platform(),
+    Column("message_id", String(36), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("started_at", _Time, nullable=False),
+    Column("ended_at", _Time, nullable=False),
+    Column("result", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+objects = _table(
+    "objects",
+    _platform(),
+    Column("object_key", String(2200), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+)
+
+holds = _table(
+    "holds",
+    _platform(),
+    Column("object_key", String(2200), primary_key=True),
+    Column("case_id", String(36), primary_key=True),
+    Column("item_id", String(128), primary_key=True),
+    Column("action", String(32), nullable=False),
+    Column("ground", String(32), nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+
+escalations = _table(
+    "escalations",
+    _platform(),
+    Column("case_id", String(36), primary_key=True),
+    Column("step", String(80), primary_key=True),
+    Column("fired_at", _Time, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("audience", String(200), nullable=False),
+    Column("acknowledged_by", String(128)),
+    Column("acknowledged_at", _Time),
+)
+
+cursors = _table(
+    "cursors",
+    _platform(),
+    Column("feed", String(64), primary_key=True),
+    Column("cursor", String(512), nullable=False),
+    Column("at", _Time, nullable=False),
+)
+
+endpoints = _table(
+    "endpoints",
+    _platform(),
+    Column("endpoint", String(32), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("open_until", _Time, nullable=False),
+    Column("last_success_at", _Time, nullable=False),
+    Column("last_failure", String(200), nullable=False),
+)
+
+heartbeats = _table(
+    "heartbeats",
+    _platform(),
+    Column("part", String(64), primary_key=True),
+    Column("at", _Time, nullable=False),
+    Column("detail", String(200), nullable=False),
+)
+
+refusals = _table(
+    "refusals",
+    _platform(),
+    Column("key_id", String(128), primary_key=True),
+    Column("code", String(64), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("last_at", _Time, nullable=False),
+)
+
+sanctions = _table(
+    "sanctions",
+    _platform(),
+    Column("sanction_id", String(128), primary_key=True),
+    Column("level", String(16), nullable=False),
+    Column("notice_ids", Text, nullable=False),
+    Column("effective_at", _Time, nullable=False),
+    Column("reference_number", String(1000), nullable=False),
+    Column("received_at", _Time, nullable=False),
+)

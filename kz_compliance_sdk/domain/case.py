@@ -1,0 +1,134 @@
+"""A case, and `move`: the only place where a case's state changes.
+
+The steps themselves are functions that take a case and return a `Change`; nothing is written in this layer. What
+people do is in `steps.py`, what arrives from an authority in `arrivals.py`, what comes back from the platform and
+the regulator in `results.py`. All of them go through `move`, which refuses whatever `TRANSITIONS` does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from kz_compliance_sdk.domain.audit import GENESIS, AuditEvent, Stamp, next_event
+from kz_compliance_sdk.domain.transitions import SOURCES, TRANSITIONS, CaseState, is_legal
+from kz_compliance_sdk.errors import IllegalMove
+
+__all__ = ["NO_LEASE", "TRANSITIONS", "Case", "CaseState", "ItemState", "move", "note"]
+
+ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "kept", "stopped"]
+Source = Literal["pushed", "polled", "typed"]
+Authenticity = Literal["signed", "unverified", "verified"]
+OPEN_ITEM: frozenset[ItemStatus] = frozenset({"open", "failed"})
+PENDING_ITEM: frozenset[ItemStatus] = frozenset({"decided", "lifting"})
+
+
+@dataclass(frozen=True, slots=True)
+class ItemState:
+    """One item of a case. `measure` is the action that is in force on the object now, empty if none is;
+    `effect_version` is the version of the last effect that was decided for it."""
+
+    item_id: str
+    status: ItemStatus = "open"
+    object_key: str = ""
+    url: str = ""
+    object_id: str = ""
+    account_ref: str = ""
+    action: str = "none"
+    ground: str = ""
+    scope: tuple[str, ...] = ("KZ",)
+    effect_version: int = 0
+    measure: str = ""
+    effective_at: int = 0
+    decision_version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A notice and everything that has become of it. All times are UTC seconds.
+
+    `due_at` is the statutory deadline and never moves by itself; `urgent_at` orders the queue; `watch_at` is when the
+    next escalation step is due, None once the case has ended. `lease_token` only grows: it fences late writers off.
+    """
+
+    platform_id: str
+    id: str
+    authority_id: str
+    notice_id: str
+    revision: int
+    state: CaseState
+    kind: str
+    category: str
+    source: Source
+    authenticity: Authenticity
+    channel: str
+    received_at: int
+    escalates_from: int
+    due_at: int
+    urgent_at: int
+    message: tuple[str, str, str]
+    reference_number: str = ""
+    languages: tuple[str, ...] = ()
+    requested_due_at: int | None = None
+    quarantine_no: int = 0
+    version: int = 0
+    watch_at: int | None = None
+    lease_token: int = 0
+    lease_owner: str = ""
+    lease_expires_at: int | None = None
+    audit_seq: int = 0
+    audit_head: str = GENESIS
+    decision_version: int = 0
+    sequence: int = 0
+    level: int = 0
+    decided_at: int | None = None
+    lift_due_at: int | None = None
+    closed_at: int | None = None
+    entered_by: str = ""
+    was_claimed: bool = False
+    interim_items: int = 0
+    flags: tuple[str, ...] = ()
+    items: tuple[ItemState, ...] = ()
+
+    @property
+    def open_items(self) -> frozenset[str]:
+        return frozenset(item.item_id for item in self.items if item.status in OPEN_ITEM)
+
+    @property
+    def pending(self) -> bool:
+        return any(item.status in PENDING_ITEM for item in self.items)
+
+    def item(self, item_id: str) -> ItemState | None:
+        return next((item for item in self.items if item.item_id == item_id), None)
+
+
+def move(
+    case: Case,
+    verb: str,
+    target: CaseState,
+    stamp: Stamp,
+    data: Mapping[str, object],
+    texts: Mapping[str, str] | None = None,
+    **changes: Any,
+) -> tuple[Case, AuditEvent]:
+    """Take a legal move: the case after it, and its audit event. Raises IllegalMove if the table has no such row."""
+    source = case.state if case.version else None
+    if not is_legal(source, verb, target):
+        from_states = ", ".join(sorted(str(state) for state in SOURCES.get(verb, ()) if state)) or "no state"
+        raise IllegalMove(
+            f"the case is {case.state}: {verb.replace('_', ' ')} is possible from {from_states}.", reference=case.id
+        )
+    data = {**data, "from": str(source) if source else None, "to": str(target)}
+    event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, verb, data, texts)
+    moved = replace(case, state=target, version=case.version + 1, audit_seq=event.seq, audit_head=event.hash, **changes)
+    return moved, event
+
+
+def note(case: Case, kind: str, stamp: Stamp, data: Mapping[str, object]) -> tuple[Case, AuditEvent]:
+    """An event that belongs to the move before it, in the same write."""
+    event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, kind, data)
+    return replace(case, audit_seq=event.seq, audit_head=event.hash), event
+
+
+NO_LEASE: dict[str, Any] = {"lease_owner": "", "lease_expires_at": None}

@@ -1,0 +1,247 @@
+"""The one value that crosses from a decision to storage: a tuple of typed writes, applied together or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.domain.case import Case
+
+InboxExit = Literal["accepted", "quarantined", "waiting", "noted"]
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """An authentic message as it came: its exact bytes, how its origin was proved, and the answer it got."""
+
+    platform_id: str
+    sender: str
+    message_id: str
+    body_sha256: str
+    type: str
+    source: str
+    body: bytes
+    proof: bytes
+    received_at: int
+    case_id: str
+    notice_id: str
+    exit: InboxExit
+    status: int
+    reply: bytes
+    deliveries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Redelivered:
+    """The same message came again."""
+
+    platform_id: str
+    sender: str
+    message_id: str
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboxApplied:
+    """A message that waited for its notice has been applied to it."""
+
+    platform_id: str
+    sender: str
+    message_id: str
+    body_sha256: str
+    case_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseWrite:
+    """A case to insert (`expected` is None) or to update, if it still has the version `expected` and, where the
+    writer holds a lease, if `lease_token` is still the case's token."""
+
+    case: Case
+    expected: int | None = None
+    lease_token: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A proposal as it was made. The database itself refuses an approval by its proposer."""
+
+    platform_id: str
+    case_id: str
+    version: int
+    digest: str
+    body: bytes
+    proposed_by: str
+    proposed_at: int
+    needs_approval: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionApproved:
+    """The second person's approval of exactly `digest`."""
+
+    platform_id: str
+    case_id: str
+    version: int
+    digest: str
+    approved_by: str
+    approved_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageWrite:
+    """An outbox message after an attempt, if the writer's lease is still the one in the database."""
+
+    message: OutboxMessage
+    lease_token: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageVoided:
+    """A queued message that must not leave any more. One that is in flight is left to end by itself."""
+
+    platform_id: str
+    message_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """The latest version handed out for effects on one object of the platform."""
+
+    platform_id: str
+    object_key: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A measure in force on an object, and whose it is. `ground` tells an order from the platform's own terms."""
+
+    platform_id: str
+    object_key: str
+    case_id: str
+    item_id: str
+    action: str
+    ground: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEnded:
+    """That measure's ground is gone."""
+
+    platform_id: str
+    object_key: str
+    case_id: str
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationFired:
+    """A step of the ladder that was due, once."""
+
+    platform_id: str
+    case_id: str
+    step: str
+    fired_at: int
+    level: int
+    audience: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationAcknowledged:
+    """A person has seen the escalations of a case up to now."""
+
+    platform_id: str
+    case_id: str
+    by: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CursorMoved:
+    """How far a feed has been read; stored with what was read."""
+
+    platform_id: str
+    feed: str
+    cursor: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointState:
+    """The breaker of one endpoint, shared by all hosts."""
+
+    platform_id: str
+    endpoint: str
+    failures: int
+    open_until: int
+    last_success_at: int
+    last_failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """When a part of the machinery last ran."""
+
+    platform_id: str
+    part: str
+    at: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalsCounted:
+    """Refused messages that named a known key, added up in memory and written at intervals."""
+
+    platform_id: str
+    key_id: str
+    code: str
+    count: int
+    last_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SanctionNoted:
+    """A sanction that an authority announced."""
+
+    platform_id: str
+    sanction_id: str
+    level: str
+    notice_ids: tuple[str, ...]
+    effective_at: int
+    reference_number: str
+    received_at: int
+
+
+Write = (
+    CaseWrite
+    | AuditEvent
+    | OutboxMessage
+    | InboxRow
+    | Redelivered
+    | InboxApplied
+    | DecisionRow
+    | DecisionApproved
+    | MessageWrite
+    | MessageVoided
+    | Attempt
+    | ObjectVersion
+    | Hold
+    | HoldEnded
+    | EscalationFired
+    | EscalationAcknowledged
+    | CursorMoved
+    | EndpointState
+    | Heartbeat
+    | RefusalsCounted
+    | SanctionNoted
+)
+
+Change = tuple[Write, ...]
+NOTHING: Change = ()

@@ -1,0 +1,253 @@
+"""The outbox messages that a case gives rise to. Each carries the exact bytes that will leave."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal
+
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.case import Case, ItemState, note
+from kz_compliance_sdk.domain.change import Write
+from kz_compliance_sdk.domain.decision import Decision, Wording
+from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage, message_id
+from kz_compliance_sdk.domain.report import (
+    Acknowledgement,
+    AuthorisedPerson,
+    ClarificationRequest,
+    Question,
+    Report,
+    ReportItem,
+    ReportSignature,
+    Statement,
+    outbound_bytes,
+    unsigned_bytes,
+)
+from kz_compliance_sdk.domain.url import check_url
+
+ENFORCER = "enforcer"
+NOTIFIER = "notifier"
+REGULATOR = "regulator"
+BY_HAND = "by_hand"
+
+# The statements that no person words: they tell what an authority's own message led to, and nothing about content.
+_LIFTED: Mapping[str, str] = MappingProxyType(
+    {
+        "kk": "Шара алып тасталды: оның негізі болған талап кері қайтарылды.",
+        "ru": "Мера снята: требование, на котором она основана, отменено.",
+        "en": "The measure was lifted: the demand that it rested on no longer stands.",
+    }
+)
+_KEPT: Mapping[str, str] = MappingProxyType(
+    {
+        "kk": "Шара сақталады: оның басқа да негізі бар.",
+        "ru": "Мера сохраняется: она имеет и другое основание.",
+        "en": "The measure stays: it has another ground as well.",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Respondent:
+    """Who answers for the platform's reports, and how they are signed (None where the platform has no signing key)."""
+
+    role: str
+    name: str
+    seal: Callable[[bytes], ReportSignature] | None = None
+
+
+def object_key(item: Item) -> str:
+    """The name under which effects on the same object of the platform are serialised, across all cases."""
+    if item.object_id:
+        return f"object:{item.object_id}"
+    if item.account_ref and not item.url:
+        return f"account:{item.account_ref}"
+    return f"url:{check_url(item.url or '')}"
+
+
+def _message(
+    case: Case, kind: Kind, key: str, body: bytes, stamp: Stamp, *, endpoint: str, not_before: int | None = None
+) -> OutboxMessage:
+    return OutboxMessage(
+        id=key,
+        platform_id=case.platform_id,
+        case_id=case.id,
+        kind=kind,
+        endpoint=endpoint,
+        body=body,
+        created_at=stamp.at,
+        next_attempt_at=stamp.at if not_before is None else not_before,
+        deadline_at=case.lift_due_at if case.lift_due_at is not None else case.due_at,
+    )
+
+
+def acknowledgement(case: Case, stamp: Stamp) -> OutboxMessage:
+    """Tell the regulator that this revision was received."""
+    key = message_id(case.platform_id, case.id, "acknowledgement", 0, case.revision)
+    body = outbound_bytes(
+        Acknowledgement.model_construct(
+            notice_id=case.notice_id,
+            revision=case.revision,
+            received_at=case.received_at,
+            case_reference=case.id,
+            message_id=case.message[1],
+        )
+    )
+    return _message(case, "acknowledgement", key, body, stamp, endpoint=case.channel)
+
+
+def clarification(case: Case, questions: tuple[Question, ...], stamp: Stamp) -> OutboxMessage:
+    """Ask what is missing. A person worded the questions."""
+    key = message_id(case.platform_id, case.id, "clarification", case.decision_version, case.version)
+    request = ClarificationRequest(
+        request_id=key,
+        notice_id=case.notice_id,
+        case_reference=case.id,
+        questions=questions,
+        sent_at=stamp.at,
+    )
+    return _message(case, "clarification", key, outbound_bytes(request), stamp, endpoint=case.channel)
+
+
+def effect(
+    case: Case, item: ItemState, kind: Literal["enforce", "restore"], not_before: int, stamp: Stamp
+) -> OutboxMessage:
+    """Ask the platform to carry out, or to lift, one measure on one object."""
+    body = canonical(
+        {
+            "object_key": item.object_key,
+            "version": item.effect_version,
+            "action": item.action if kind == "enforce" else item.measure or item.action,
+            "scope": list(item.scope),
+            "case_id": case.id,
+            "item_id": item.item_id,
+            "url": item.url,
+            "object_id": item.object_id,
+            "account_ref": item.account_ref,
+        }
+    )
+    key = message_id(case.platform_id, case.id, kind, item.effect_version, 0, item.item_id)
+    message = _message(case, kind, key, body, stamp, endpoint=ENFORCER, not_before=not_before)
+    lane = hashlib.sha256(item.object_key.encode()).hexdigest()
+    return replace(message, lane=f"object:{lane}", lane_seq=item.effect_version, item_id=item.item_id)
+
+
+def page(
+    case: Case, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp, *, key: str = ""
+) -> OutboxMessage:
+    """Alert people. It carries the case reference, a reason code and the time; no content and no names."""
+    body = canonical(
+        {
+            "case_reference": case.id,
+            "reason": reason,
+            "due_at": case.lift_due_at or case.urgent_at,
+            "audience": list(audience),
+            "level": level,
+        }
+    )
+    name = message_id(case.platform_id, case.id, "page", case.version, case.audit_seq, key or reason)
+    return _message(case, "page", name, body, stamp, endpoint=NOTIFIER)
+
+
+def with_report(
+    case: Case,
+    decisions: Mapping[int, Decision],
+    respondent: Respondent,
+    stamp: Stamp,
+    *,
+    not_before: int,
+    final: bool = True,
+) -> tuple[Case, tuple[Write, ...]]:
+    """The case with its next report queued. The report carries the audit head before its own event."""
+    message = report(case, decisions, respondent, stamp, final=final, not_before=not_before)
+    data = {
+        "message": message.id,
+        "sha256": hashlib.sha256(message.body).hexdigest(),
+        "sequence": message.lane_seq,
+        "final": final,
+    }
+    case, event = note(replace(case, sequence=message.lane_seq), "report", stamp, data)
+    return case, (message, event)
+
+
+def report(
+    case: Case,
+    decisions: Mapping[int, Decision],
+    respondent: Respondent,
+    stamp: Stamp,
+    *,
+    final: bool,
+    not_before: int,
+) -> OutboxMessage:
+    """The confirmation, or an interim report while some items are pending."""
+    sequence = case.sequence + 1
+    key = message_id(case.platform_id, case.id, "report", case.decision_version, sequence)
+    document = Report(
+        report_id=key,
+        notice_id=case.notice_id,
+        reference_number=case.reference_number,
+        case_reference=case.id,
+        sequence=sequence,
+        final=final,
+        received_at=case.received_at,
+        reported_at=stamp.at,
+        items=tuple(_item(item, decisions, case) for item in case.items if item.status != "stopped"),
+        authorised_person=AuthorisedPerson(role=respondent.role, name=respondent.name or None),
+        audit_head=case.audit_head,
+    )
+    if respondent.seal is not None:
+        document = document.model_copy(update={"signature": respondent.seal(unsigned_bytes(document))})
+    message = _message(
+        case, "report", key, outbound_bytes(document), stamp, endpoint=case.channel, not_before=not_before
+    )
+    return replace(message, lane=f"report:{case.id}", lane_seq=sequence)
+
+
+def _item(item: ItemState, decisions: Mapping[int, Decision], case: Case) -> ReportItem:
+    decision = decisions.get(item.decision_version)
+    decided = decision.item(item.item_id) if decision is not None else None
+    if decided is None or item.status in ("open", "failed", "decided", "lifting"):
+        return ReportItem(item_id=item.item_id, outcome="pending", action=decided.action if decided else "none")
+    wording = decided.wording
+    if item.status == "lifted":
+        superseded = not decided.is_measure
+        return ReportItem(
+            item_id=item.item_id,
+            outcome="restored",
+            action="restore",
+            territorial_scope=item.scope,
+            effective_at=item.effective_at,
+            statement_of_reasons=wording.statement_of_reasons if superseded else _fixed(_LIFTED, case),
+            appeal_available=wording.appeal_available,
+        )
+    kept = item.status == "kept"
+    return ReportItem(
+        item_id=item.item_id,
+        outcome=wording.outcome,
+        action=decided.action,
+        territorial_scope=item.scope,
+        effective_at=item.effective_at if decided.is_measure else None,
+        ground=decided.ground,
+        **_worded(wording, _fixed(_KEPT, case) if kept else wording.statement_of_reasons),  # type: ignore[arg-type]
+    )
+
+
+def _worded(wording: Wording, statement: tuple[Statement, ...]) -> dict[str, object]:
+    return {
+        "legal_provision": wording.legal_provision,
+        "refusal_code": wording.refusal_code,
+        "statement_of_reasons": statement,
+        "cannot_comply": wording.cannot_comply,
+        "contest": wording.contest,
+        "appeal_available": wording.appeal_available,
+    }
+
+
+def _fixed(texts: Mapping[str, str], case: Case) -> tuple[Statement, ...]:
+    languages = [lang.split("-")[0] for lang in case.languages]
+    chosen = [lang for lang in texts if lang in languages] or ["kk", "ru"]
+    return tuple(Statement(lang=lang, text=texts[lang]) for lang in chosen)

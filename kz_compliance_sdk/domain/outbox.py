@@ -1,0 +1,91 @@
+"""What has to leave: one message for each effect outside the database, and when it is tried next."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page"]
+MessageState = Literal["queued", "leased", "waiting", "parked", "void", "done"]
+
+# RFC 4122 version 5 ids of this library's messages; drawn once, never changed.
+_NAMESPACE = uuid.UUID("6f6c1f0e-8d55-5d0c-9a4b-3f1f6f1b7c11")
+
+PARK_AFTER_REFUSALS = 5
+_FIRST_WAIT = 2
+_LONGEST_WAIT = 900
+_WAIT_AFTER_DEADLINE = 180
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """A message and where it stands. `body` is exactly what was decided and will be sent.
+
+    `lane` serialises: of the messages that share one, a later `lane_seq` waits until the earlier ones are
+    settled. Effects share the lane of their object, reports the lane of their case.
+    `maybe_arrived` means that an attempt ended without a known outcome: look it up before sending again.
+    """
+
+    id: str
+    platform_id: str
+    case_id: str
+    kind: Kind
+    endpoint: str
+    body: bytes
+    created_at: int
+    next_attempt_at: int
+    deadline_at: int | None = None
+    state: MessageState = "queued"
+    attempts: int = 0
+    refusals: int = 0
+    maybe_arrived: bool = False
+    lane: str = ""
+    lane_seq: int = 0
+    item_id: str = ""
+    lease_token: int = 0
+    lease_expires_at: int | None = None
+    settled_at: int | None = None
+    receipt: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try, recorded whatever came of it. Times are UTC seconds."""
+
+    platform_id: str
+    message_id: str
+    number: int
+    started_at: int
+    ended_at: int
+    result: str
+    detail: str = ""
+
+
+def message_id(platform_id: str, case_id: str, kind: str, decision_version: int, sequence: int, item: str = "") -> str:
+    """The id and idempotency key of a message: the same decision always yields the same key."""
+    name = "\x1f".join((platform_id, case_id, kind, str(decision_version), str(sequence), item))
+    return str(uuid.uuid5(_NAMESPACE, name))
+
+
+def next_attempt_at(now: int, attempts: int, deadline_at: int | None, jitter: float) -> int:
+    """When to try again, in UTC seconds. It never gives up.
+
+    The wait doubles from 2 seconds. Its cap is an eighth of the time left to the deadline (at most 15 minutes, at
+    least 5 seconds), so that attempts become denser as the deadline nears; past the deadline it is 3 minutes.
+    `jitter` in [0, 1) shortens the wait by up to half, so that many hosts do not knock together.
+    """
+    cap = _LONGEST_WAIT
+    if deadline_at is not None:
+        left = deadline_at - now
+        cap = min(cap, max(5, left // 8)) if left > 0 else _WAIT_AFTER_DEADLINE
+    wait = min(cap, _FIRST_WAIT << min(attempts, 16))
+    wait = max(1, round(wait * (1 - jitter / 2)))
+    if deadline_at is not None and now < deadline_at < now + wait:
+        wait = deadline_at - now
+    return now + wait
+
+
+def breaker_opens_until(now: int, failures: int, deadline_at: int | None) -> int:
+    """Until when an endpoint that failed `failures` times in a row is left alone, but for one probe."""
+    return next_attempt_at(now, failures, deadline_at, 0.0)

@@ -1,0 +1,206 @@
+"""What the platform, the regulator and the clock bring back to a case."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Hold, HoldEnded, Write
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.messages import Respondent, page, with_report
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.transitions import is_legal
+
+_AFTER_LAST = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseState.LIFTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What a report is made from: the decisions of the case, and who answers for it."""
+
+    decisions: Mapping[int, Decision]
+    respondent: Respondent
+
+
+def _with_item(case: Case, changed: ItemState) -> tuple[ItemState, ...]:
+    return tuple(changed if item.item_id == changed.item_id else item for item in case.items)
+
+
+def _settle(
+    case: Case, verb: str, items: tuple[ItemState, ...], data: dict[str, object], answering: Answering, stamp: Stamp
+) -> tuple[list[Write], Case]:
+    """Take the move that an item's result leads to; with the last pending item, the report is queued."""
+    last = not any(item.status in ("decided", "lifting") for item in items)
+    target = _AFTER_LAST.get(case.state, case.state) if last else case.state
+    moved, event = move(case, verb, target, stamp, data, items=items)
+    writes: list[Write] = [event]
+    if target is not case.state:
+        moved, more = with_report(
+            moved,
+            answering.decisions,
+            answering.respondent,
+            stamp,
+            not_before=stamp.at,
+            final=not moved.open_items,
+        )
+        writes.extend(more)
+    return [CaseWrite(moved, case.version), *writes], moved
+
+
+def is_current(case: Case, message: OutboxMessage) -> bool:
+    """Whether an effect is still the latest that was decided for its item. A superseded one must not be carried out."""
+    item = case.item(message.item_id)
+    if item is None or item.effect_version != message.lane_seq:
+        return False
+    return message.kind == "restore" or item.status == "decided"
+
+
+def measure_in_force(
+    case: Case, message: OutboxMessage, effective_at: int, answering: Answering, stamp: Stamp
+) -> Change:
+    """The platform says that a measure is in force. The last one of a decision queues the report."""
+    item = case.item(message.item_id)
+    if item is None or item.effect_version != message.lane_seq:
+        return ()
+    status = "in_force" if item.status == "decided" else item.status
+    changed = replace(item, status=status, measure=item.action, effective_at=effective_at)
+    data: dict[str, object] = {
+        "item": item.item_id,
+        "action": item.action,
+        "version": item.effect_version,
+        "effective_at": effective_at,
+    }
+    hold = Hold(case.platform_id, item.object_key, case.id, item.item_id, item.action, item.ground, item.effect_version)
+    writes, _ = _settle(case, "measure_in_force", _with_item(case, changed), data, answering, stamp)
+    return (*writes, hold)
+
+
+def measure_lifted(
+    case: Case, message: OutboxMessage, effective_at: int, answering: Answering, stamp: Stamp, *, kept: bool = False
+) -> Change:
+    """A measure is lifted; or, with `kept`, it was found at the last moment that something else still holds it."""
+    item = case.item(message.item_id)
+    if item is None or item.effect_version != message.lane_seq:
+        return ()
+    status = item.status if item.status != "lifting" else "kept" if kept else "lifted"
+    changed = replace(item, status=status, measure=item.measure if kept else "", effective_at=effective_at)
+    data: dict[str, object] = {"item": item.item_id, "version": item.effect_version, "kept": kept, "at": effective_at}
+    writes, _ = _settle(case, "measure_lifted", _with_item(case, changed), data, answering, stamp)
+    return (*writes, HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
+
+
+def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp) -> Change:
+    """The platform cannot carry an effect out. A measure goes back to review; a person is paged in any case."""
+    item = case.item(message.item_id)
+    if item is None or item.effect_version != message.lane_seq:
+        return ()
+    data: dict[str, object] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
+    items, target = case.items, case.state
+    if message.kind == "enforce" and item.status == "decided":
+        items = _with_item(case, replace(item, status="failed"))
+        target = CaseState.QUEUED if case.state is CaseState.DECIDED else case.state
+    failed, event = move(case, "measure_failed", target, stamp, data, {"reason": reason}, items=items)
+    alert = page(failed, f"{message.kind}_failed", ("moderator", "lead"), 50, stamp, key=message.id)
+    return (CaseWrite(failed, case.version), event, alert)
+
+
+def interim_due(case: Case, policy: Policy, now: int) -> bool:
+    """Whether the settled items should be reported now although others are stuck: the deadline is near, and there is
+    something to tell that no interim report has told yet."""
+    settled = sum(item.status in ("in_force", "settled", "lifted", "kept") for item in case.items)
+    deadline = case.lift_due_at or case.due_at
+    return (
+        case.state in (CaseState.DECIDED, CaseState.LIFTING)
+        and case.pending
+        and settled > case.interim_items
+        and now >= deadline - policy.interim_before_s
+    )
+
+
+def report_interim(case: Case, answering: Answering, stamp: Stamp) -> Change:
+    """Report the settled items; the stuck ones are said to be pending."""
+    settled = sum(item.status in ("in_force", "settled", "lifted", "kept") for item in case.items)
+    moved, event = move(case, "report_interim", case.state, stamp, {"settled": settled}, interim_items=settled)
+    moved, more = with_report(moved, answering.decisions, answering.respondent, stamp, not_before=stamp.at, final=False)
+    return (CaseWrite(moved, case.version), event, *more)
+
+
+def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256: str, stamp: Stamp) -> Change:
+    """The regulator holds one of our messages. The receipt for the final report ends the case."""
+    data: dict[str, object] = {
+        "message": message.id,
+        "kind": message.kind,
+        "receipt": receipt_id,
+        "receipt_sha256": receipt_sha256,
+    }
+    changes: dict[str, Any] = {}
+    target = case.state
+    if _is_final_report(case, message) and is_legal(case.state, "receipt", CaseState.CLOSED) and not case.pending:
+        target = CaseState.CLOSED
+        changes = {"closed_at": stamp.at, "watch_at": None}
+    if not is_legal(case.state, "receipt", target):
+        return ()
+    closed, event = move(case, "receipt", target, stamp, data, **changes)
+    return (CaseWrite(closed, case.version), event)
+
+
+def reject(case: Case, message: OutboxMessage, code: str, stamp: Stamp) -> Change:
+    """The regulator refuses a message for good. A refused final report sends the case back to review."""
+    data: dict[str, object] = {"message": message.id, "kind": message.kind, "code": code}
+    items, target = case.items, case.state
+    changes: dict[str, Any] = {}
+    if _is_final_report(case, message) and is_legal(case.state, "reject", CaseState.QUEUED) and not case.pending:
+        target = CaseState.QUEUED
+        items = tuple(
+            replace(item, status="open") if item.status in ("in_force", "settled", "lifted", "kept") else item
+            for item in case.items
+        )
+        changes = {**NO_LEASE, "flags": tuple(dict.fromkeys((*case.flags, "report_rejected")))}
+    if not is_legal(case.state, "reject", target):
+        return ()
+    rejected, event = move(case, "reject", target, stamp, data, items=items, **changes)
+    alert = page(rejected, f"{message.kind}_rejected", ("moderator", "lead", "head"), 60, stamp, key=message.id)
+    return (CaseWrite(rejected, case.version), event, alert)
+
+
+def _is_final_report(case: Case, message: OutboxMessage) -> bool:
+    return message.kind == "report" and message.lane_seq == case.sequence and bool(json.loads(message.body)["final"])
+
+
+def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
+    """Fire the steps of the ladder that are due, once and as one page, and set when the watch must look next."""
+    if case.watch_at is None or case.watch_at > stamp.at:
+        return ()
+    lifting = case.lift_due_at is not None and case.state in (CaseState.LIFTING, CaseState.LIFTED)
+    due = case.lift_due_at if lifting and case.lift_due_at is not None else case.due_at
+    requested = None if lifting else case.requested_due_at
+    steps = clock.steps_due(
+        policy.ladder,
+        received_at=case.escalates_from,
+        due_at=due,
+        requested_due_at=requested,
+        since=case.watch_at,
+        now=stamp.at,
+        unclaimed=not case.was_claimed and not case.decision_version,
+    )
+    following = clock.next_step_at(
+        policy.ladder, received_at=case.escalates_from, due_at=due, requested_due_at=requested, after=stamp.at
+    )
+    fired = clock.merged(steps)
+    if fired is None:
+        return (CaseWrite(replace(case, watch_at=following, version=case.version + 1), case.version),)
+    level = max(case.level, fired.severity)
+    data: dict[str, object] = {"steps": list(fired.merged_ids), "audience": list(fired.audience), "level": level}
+    raised, event = move(case, "escalate", case.state, stamp, data, watch_at=following, level=level)
+    facts = tuple(
+        EscalationFired(case.platform_id, case.id, step, stamp.at, fired.severity, fired.audience)
+        for step in fired.merged_ids
+    )
+    alert = page(raised, fired.lead.id, fired.audience, fired.severity, stamp)
+    return (CaseWrite(raised, case.version), event, *facts, alert)

@@ -1,0 +1,338 @@
+"""What people do with a case: each step takes a case and returns the `Change` that records it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, move
+from kz_compliance_sdk.domain.change import (
+    CaseWrite,
+    Change,
+    DecisionApproved,
+    DecisionRow,
+    EscalationAcknowledged,
+    MessageVoided,
+    ObjectVersion,
+    Write,
+)
+from kz_compliance_sdk.domain.decision import (
+    REVIEW_POLICY,
+    Decision,
+    ItemDecision,
+    Proposal,
+    check_proposal,
+    is_doubtful,
+)
+from kz_compliance_sdk.domain.messages import Respondent, clarification, effect, object_key, with_report
+from kz_compliance_sdk.domain.notice import Item, Notice
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.report import Question
+from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, LeaseLost, NotAllowed
+
+
+def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
+    """Give the case to the moderator for `lease_s` seconds, under a token that is higher than any before."""
+    REVIEW_POLICY.check(stamp.actor, "claim")
+    token, expires = case.lease_token + 1, stamp.at + lease_s
+    claimed, event = move(
+        case,
+        "claim",
+        CaseState.CLAIMED,
+        stamp,
+        {"token": token, "until": expires},
+        lease_token=token,
+        lease_owner=stamp.actor.id,
+        lease_expires_at=expires,
+        was_claimed=True,
+    )
+    return (CaseWrite(claimed, case.version), event), claimed
+
+
+def expire(case: Case, *, stamp: Stamp) -> Change:
+    """The lease ran out: back to the queue, visibly."""
+    if case.lease_expires_at is None or case.lease_expires_at > stamp.at:
+        raise IllegalMove("the lease has not run out.", reference=case.id)
+    data = {"token": case.lease_token, "holder": case.lease_owner}
+    freed, event = move(case, "expire", CaseState.QUEUED, stamp, data, **NO_LEASE)
+    return (CaseWrite(freed, case.version), event)
+
+
+def _check_lease(case: Case, token: int, stamp: Stamp) -> None:
+    if (
+        case.state is not CaseState.CLAIMED
+        or case.lease_token != token
+        or case.lease_owner != stamp.actor.id
+        or case.lease_expires_at is None
+        or case.lease_expires_at <= stamp.at
+    ):
+        raise LeaseLost(
+            f"the lease with token {token} is no longer yours: it ran out, or the case has moved on. "
+            "Nothing was written; claim the case again.",
+            reference=case.id,
+        )
+
+
+def renew(case: Case, token: int, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
+    """Keep the lease for `lease_s` seconds from now. Raises LeaseLost."""
+    _check_lease(case, token, stamp)
+    expires = stamp.at + lease_s
+    renewed, event = move(
+        case, "renew", CaseState.CLAIMED, stamp, {"token": token, "until": expires}, lease_expires_at=expires
+    )
+    return (CaseWrite(renewed, case.version, token), event), renewed
+
+
+def release(case: Case, token: int, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Give the case back to the queue. Raises LeaseLost."""
+    _check_lease(case, token, stamp)
+    freed, event = move(case, "release", CaseState.QUEUED, stamp, {"token": token}, **NO_LEASE)
+    return (CaseWrite(freed, case.version, token), event), freed
+
+
+def request_clarification(
+    case: Case, token: int, questions: Sequence[Question], *, stamp: Stamp, policy: Policy
+) -> tuple[Change, Case]:
+    """Ask the authority what is missing. The clock runs on. Raises LeaseLost."""
+    _check_lease(case, token, stamp)
+    REVIEW_POLICY.check(stamp.actor, "request_clarification")
+    if not questions:
+        raise InvalidInput("there is no question.", field="questions", remedy="Ask at least one.")
+    message = clarification(case, tuple(questions), stamp)
+    asked, event = move(
+        case,
+        "request_clarification",
+        CaseState.AWAITING_ANSWER,
+        stamp,
+        {"message": message.id, "questions": len(questions)},
+        **NO_LEASE,
+    )
+    return (CaseWrite(asked, case.version, token), event, message), asked
+
+
+def recall(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Decide without waiting for the authority's answer any longer."""
+    REVIEW_POLICY.check(stamp.actor, "request_clarification")
+    back, event = move(case, "recall", CaseState.QUEUED, stamp, {})
+    return (CaseWrite(back, case.version), event), back
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a decision needs beside the case: the notice as it stands, the policy, the versions that the platform's
+    objects have reached, the decisions so far, and who signs reports."""
+
+    notice: Notice
+    policy: Policy
+    versions: Mapping[str, int]
+    decisions: Mapping[int, Decision]
+    respondent: Respondent
+
+
+def propose(case: Case, token: int, proposal: Proposal, context: Context, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Propose a decision for every open item. Decides at once where policy asks for no second person.
+
+    Raises LeaseLost, InvalidInput naming the field and the remedy, and NotAllowed for a measure on a notice whose
+    authenticity nobody has verified.
+    """
+    REVIEW_POLICY.check(stamp.actor, "propose")
+    _check_lease(case, token, stamp)
+    check_proposal(proposal, case.open_items, case.languages or context.notice.languages)
+    if any(item.is_measure for item in proposal.items) and case.authenticity == "unverified":
+        raise NotAllowed(
+            "no measure before somebody other than the typist has recorded how authenticity was checked.",
+            code="unverified",
+            reference=case.id,
+        )
+    worldwide = any(item.worldwide for item in proposal.items)
+    needs_approval = is_doubtful(proposal) or context.policy.needs_four_eyes(
+        case.category, worldwide=worldwide, flags=frozenset(flag.split(":")[0] for flag in case.flags)
+    )
+    decision = Decision(
+        case_id=case.id,
+        version=case.decision_version + 1,
+        revision=case.revision,
+        notice_sha256=case.message[2],
+        proposal=proposal,
+        proposed_by=stamp.actor.id,
+        proposed_at=stamp.at,
+        needs_approval=needs_approval,
+    )
+    row = DecisionRow(
+        case.platform_id,
+        case.id,
+        decision.version,
+        decision.digest,
+        decision.body,
+        decision.proposed_by,
+        decision.proposed_at,
+        needs_approval,
+    )
+    data: dict[str, object] = {"decision": decision.version, "digest": decision.digest, "four_eyes": needs_approval}
+    texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
+    if needs_approval:
+        changes = {**NO_LEASE, "decision_version": decision.version}
+        proposed, event = move(case, "propose", CaseState.IN_APPROVAL, stamp, data, texts, **changes)
+        return (CaseWrite(proposed, case.version, token), event, row), proposed
+    change, decided = _decide(case, decision, "propose", context, stamp, data, texts, token)
+    return (row, *change), decided
+
+
+def approve(case: Case, digest: str, decision: Decision, context: Context, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Approve exactly what was seen: `digest` names it. Raises Conflict if it has changed since, and NotAllowed for
+    the proposer (the database refuses that too)."""
+    REVIEW_POLICY.check(stamp.actor, "approve")
+    if case.state is not CaseState.IN_APPROVAL:
+        move(case, "approve", CaseState.DECIDED, stamp, {})
+    if decision.digest != digest or decision.version != case.decision_version:
+        raise Conflict(
+            "the proposal is not the one that you saw. Read it again, then approve its new digest.", reference=case.id
+        )
+    if decision.proposed_by == stamp.actor.id:
+        raise NotAllowed("nobody approves their own proposal.", code="four_eyes", reference=case.id)
+    data: dict[str, object] = {"decision": decision.version, "digest": digest}
+    change, decided = _decide(case, decision, "approve", context, stamp, data, None, None)
+    approval = DecisionApproved(case.platform_id, case.id, decision.version, digest, stamp.actor.id, stamp.at)
+    return (approval, *change), decided
+
+
+def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stamp: Stamp) -> tuple[Change, Case]:
+    """The second person does not agree; `reasons` stay inside the platform. Raises Conflict, NotAllowed."""
+    REVIEW_POLICY.check(stamp.actor, "send_back")
+    if not reasons.strip():
+        raise InvalidInput("there are no reasons.", field="reasons", remedy="Say what has to change.")
+    if case.state is CaseState.IN_APPROVAL and decision.digest != digest:
+        raise Conflict("the proposal is not the one that you saw. Read it again.", reference=case.id)
+    data = {"decision": case.decision_version, "digest": digest}
+    back, event = move(case, "send_back", CaseState.QUEUED, stamp, data, {"reasons": reasons})
+    return (CaseWrite(back, case.version), event), back
+
+
+def _decide(
+    case: Case,
+    decision: Decision,
+    verb: str,
+    context: Context,
+    stamp: Stamp,
+    data: dict[str, object],
+    texts: Mapping[str, str] | None,
+    token: int | None,
+) -> tuple[Change, Case]:
+    start = stamp.at + context.policy.undo_window_s
+    versions = dict(context.versions)
+    of_notice = {item.item_id: item for item in context.notice.items}
+    items: list[ItemState] = []
+    writes: list[Write] = []
+    for item in case.items:
+        decided = decision.item(item.item_id)
+        if decided is None:
+            items.append(item)
+            continue
+        status: ItemStatus = "decided" if decided.is_measure else "lifting" if item.measure else "settled"
+        item = _as_decided(item, decided, decision.version, of_notice.get(item.item_id), status)
+        if status in PENDING_ITEM:
+            version = versions[item.object_key] = versions.get(item.object_key, 0) + 1
+            item = replace(item, effect_version=version)
+            writes.append(effect(case, item, "enforce" if status == "decided" else "restore", start, stamp))
+            writes.append(ObjectVersion(case.platform_id, item.object_key, version))
+        items.append(item)
+    changes = {**NO_LEASE, "items": tuple(items), "decision_version": decision.version, "decided_at": stamp.at}
+    moved, event = move(case, verb, CaseState.DECIDED, stamp, {**data, "not_before": start}, texts, **changes)
+    writes.append(event)
+    if not moved.pending:
+        known = {**context.decisions, decision.version: decision}
+        moved, more = with_report(moved, known, context.respondent, stamp, not_before=start)
+        writes.extend(more)
+    return (CaseWrite(moved, case.version, token), *writes), moved
+
+
+def _as_decided(
+    item: ItemState, decided: ItemDecision, version: int, noticed: Item | None, status: ItemStatus
+) -> ItemState:
+    changes: dict[str, Any] = {
+        "status": status,
+        "action": decided.action,
+        "ground": decided.ground or "",
+        "scope": decided.scope,
+        "decision_version": version,
+    }
+    if noticed is not None:
+        changes |= {
+            "object_key": object_key(noticed),
+            "url": noticed.url or "",
+            "object_id": noticed.object_id or "",
+            "account_ref": noticed.account_ref or "",
+        }
+    return replace(item, **changes)
+
+
+def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tuple[Change, Case]:
+    """Take a decision back before anything of it has been carried out. `messages` are the case's unsettled effects and
+    reports. Raises IllegalMove once the first attempt has begun."""
+    REVIEW_POLICY.check(stamp.actor, "undo")
+    if any(message.state != "queued" or message.attempts for message in messages):
+        raise IllegalMove(
+            "the undo window is over: the decision is being carried out. Reopen the case to supersede it.",
+            reference=case.id,
+        )
+    reports = sum(message.kind == "report" for message in messages)
+    items = tuple(
+        replace(item, status="open")
+        if item.decision_version == case.decision_version and item.status in (*PENDING_ITEM, "settled")
+        else item
+        for item in case.items
+    )
+    back, event = move(
+        case,
+        "undo",
+        CaseState.QUEUED,
+        stamp,
+        {"decision": case.decision_version},
+        items=items,
+        sequence=case.sequence - reports,
+        decided_at=None,
+    )
+    voids = tuple(MessageVoided(case.platform_id, message.id, stamp.at) for message in messages)
+    return (CaseWrite(back, case.version), event, *voids), back
+
+
+def reopen(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Supersede an ended case: every item that was not stopped is decided anew; measures in force stay meanwhile."""
+    REVIEW_POLICY.check(stamp.actor, "reopen")
+    if not reasons.strip():
+        raise InvalidInput("there are no reasons.", field="reasons", remedy="Say why the decision is superseded.")
+    items = tuple(replace(item, status="open") for item in case.items)
+    back, event = move(
+        case, "reopen", CaseState.QUEUED, stamp, {}, {"reasons": reasons}, items=items, closed_at=None, decided_at=None
+    )
+    return (CaseWrite(back, case.version), event), back
+
+
+def authenticate(case: Case, how: str, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Record how the authenticity of a typed-in notice was checked. Never by its typist: raises NotAllowed."""
+    REVIEW_POLICY.check(stamp.actor, "authenticate")
+    if case.authenticity != "unverified":
+        raise IllegalMove(
+            f"the authenticity of this notice is already settled: {case.authenticity}.", reference=case.id
+        )
+    if stamp.actor.id == case.entered_by:
+        raise NotAllowed("the typist cannot vouch for what they typed in.", code="four_eyes", reference=case.id)
+    if not how.strip():
+        raise InvalidInput(
+            "it is not said how authenticity was checked.",
+            field="how",
+            remedy="Say it, for example: called the sender back on the number in the register.",
+        )
+    verified, event = move(case, "authenticate", case.state, stamp, {}, {"how": how}, authenticity="verified")
+    return (CaseWrite(verified, case.version), event), verified
+
+
+def acknowledge(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
+    """A person has seen the escalations so far."""
+    REVIEW_POLICY.check(stamp.actor, "acknowledge")
+    seen, event = move(case, "acknowledge", case.state, stamp, {"level": case.level})
+    fact = EscalationAcknowledged(case.platform_id, case.id, stamp.actor.id, stamp.at)
+    return (CaseWrite(seen, case.version), event, fact), seen

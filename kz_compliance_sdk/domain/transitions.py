@@ -1,0 +1,137 @@
+"""The states of a case, and the table of every legal move. Nothing moves a case that has no row here.
+
+The diagram in the documentation is drawn from `TRANSITIONS`. There is no state for "overdue": that is computed
+from the deadline, and passing it changes nothing by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class CaseState(StrEnum):
+    """Where a case stands."""
+
+    QUARANTINED = "quarantined"
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    IN_APPROVAL = "in_approval"
+    AWAITING_ANSWER = "awaiting_answer"
+    DECIDED = "decided"
+    ENFORCED = "enforced"
+    LIFTING = "lifting"
+    LIFTED = "lifted"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One legal move. `source` is None where the move opens the case."""
+
+    source: CaseState | None
+    verb: str
+    target: CaseState
+    why: str
+
+
+_S = CaseState
+_UNDECIDED = (_S.QUEUED, _S.CLAIMED, _S.IN_APPROVAL, _S.AWAITING_ANSWER)
+_DELIVERED = (_S.DECIDED, _S.ENFORCED, _S.LIFTING, _S.LIFTED)
+_RUNNING = (_S.QUARANTINED, *_UNDECIDED, *_DELIVERED)
+_AFTER_DECISION = (*_DELIVERED, _S.CLOSED)
+
+
+def _each(sources: tuple[CaseState, ...], verb: str, target: CaseState | None, why: str) -> tuple[Transition, ...]:
+    return tuple(Transition(source, verb, target or source, why) for source in sources)
+
+
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition(None, "open", _S.QUEUED, "an authentic, usable notice was stored"),
+    Transition(None, "quarantine", _S.QUARANTINED, "an authentic message cannot be used as it stands"),
+    Transition(_S.QUARANTINED, "admit", _S.QUEUED, "a usable message for the same notice came; the clock is kept"),
+    Transition(_S.QUARANTINED, "settle_quarantine", _S.CLOSED, "a person settled it, with reasons"),
+    Transition(_S.QUEUED, "claim", _S.CLAIMED, "a moderator took the most urgent free case"),
+    Transition(_S.CLAIMED, "renew", _S.CLAIMED, "the moderator is still at it"),
+    Transition(_S.CLAIMED, "release", _S.QUEUED, "the moderator gave it back"),
+    Transition(_S.CLAIMED, "expire", _S.QUEUED, "the lease ran out"),
+    Transition(_S.CLAIMED, "propose", _S.DECIDED, "policy asks for no second person"),
+    Transition(_S.CLAIMED, "propose", _S.IN_APPROVAL, "policy asks for a second person"),
+    Transition(_S.CLAIMED, "request_clarification", _S.AWAITING_ANSWER, "something is missing or contradictory"),
+    Transition(_S.IN_APPROVAL, "approve", _S.DECIDED, "a second person approved exactly what was proposed"),
+    Transition(_S.IN_APPROVAL, "send_back", _S.QUEUED, "the second person did not agree"),
+    Transition(_S.AWAITING_ANSWER, "recall", _S.QUEUED, "a person decides without waiting for the answer"),
+    Transition(_S.AWAITING_ANSWER, "answer", _S.QUEUED, "the authority answered"),
+    *_each((_S.DECIDED, _S.ENFORCED, _S.CLOSED), "answer", _S.QUEUED, "the authority answered 'clarification_needed'"),
+    *_each((_S.DECIDED,), "undo", _S.QUEUED, "taken back inside the undo window; nothing had been carried out"),
+    *_each((_S.DECIDED, _S.LIFTING, *_UNDECIDED), "measure_in_force", None, "one measure is in force; others are not"),
+    Transition(_S.DECIDED, "measure_in_force", _S.ENFORCED, "the last measure is in force"),
+    Transition(_S.LIFTING, "measure_in_force", _S.LIFTED, "the last effect that was still under way ended"),
+    Transition(_S.DECIDED, "measure_failed", _S.QUEUED, "the platform cannot carry a measure out; back to review"),
+    *_each(
+        (_S.LIFTING, *_UNDECIDED, *_AFTER_DECISION, _S.CANCELLED),
+        "measure_failed",
+        None,
+        "an effect failed; a person is paged and it stays parked",
+    ),
+    *_each((_S.LIFTING, _S.DECIDED, *_UNDECIDED), "measure_lifted", None, "one measure is lifted; others are not"),
+    Transition(_S.LIFTING, "measure_lifted", _S.LIFTED, "the last measure is lifted"),
+    Transition(_S.DECIDED, "measure_lifted", _S.ENFORCED, "a superseding decision took its last effect"),
+    *_each((_S.DECIDED, _S.LIFTING), "report_interim", None, "some items are stuck; the settled ones are reported"),
+    *_each((*_UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "receipt", None, "the regulator holds one of our messages"),
+    *_each((_S.DECIDED, _S.ENFORCED, _S.LIFTED), "receipt", _S.CLOSED, "the receipt for the final report is in hand"),
+    *_each(
+        (*_UNDECIDED, *_AFTER_DECISION, _S.CANCELLED),
+        "reject",
+        None,
+        "the regulator refuses a message; it stays parked and a person is paged",
+    ),
+    *_each((_S.DECIDED, _S.ENFORCED, _S.LIFTED), "reject", _S.QUEUED, "the final report is refused; back to review"),
+    Transition(_S.CLOSED, "reopen", _S.QUEUED, "a person supersedes the decision"),
+    Transition(_S.CANCELLED, "reopen", _S.QUEUED, "a person supersedes the decision"),
+    *_each(
+        (*_UNDECIDED, *_AFTER_DECISION, _S.CANCELLED, _S.QUARANTINED),
+        "amend",
+        _S.QUEUED,
+        "a new revision supersedes the notice",
+    ),
+    *_each(
+        (_S.QUARANTINED, *_UNDECIDED, *_DELIVERED),
+        "cancel",
+        _S.CANCELLED,
+        "everything undecided stops, nothing is in force",
+    ),
+    *_each(_UNDECIDED, "cancel", _S.QUEUED, "some items stop; what was proposed must be seen again"),
+    *_each(_UNDECIDED, "cancel", _S.LIFTING, "measures of an earlier decision are lifted at once"),
+    *_each(_UNDECIDED, "cancel", _S.LIFTED, "measures of an earlier decision stay, and it is reported why"),
+    *_each(_AFTER_DECISION, "cancel", _S.LIFTING, "measures whose only ground it was are lifted at once"),
+    *_each(_AFTER_DECISION, "cancel", _S.LIFTED, "nothing to lift: what stays, and why, is reported"),
+    *_each((*_AFTER_DECISION, _S.CANCELLED), "cancel", None, "it changes nothing that stands"),
+    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "remind", None, "a reminder raises the level, never the clock"),
+    *_each(_RUNNING, "escalate", None, "a step of the ladder was due"),
+    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "acknowledge", None, "a person has seen the escalation"),
+    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "flag", None, "something that the moderator must see was learnt"),
+    *_each(_UNDECIDED, "authenticate", None, "a second person recorded how authenticity was checked"),
+    *_each(_UNDECIDED, "correct_receipt", None, "a second person corrected the receipt of a typed-in notice"),
+    *_each((*_DELIVERED, *_UNDECIDED, _S.CLOSED), "deliver_by_hand", None, "a person answers by letter"),
+)
+
+_MOVES = frozenset((row.source, row.verb, row.target) for row in TRANSITIONS)
+ENDED = frozenset({_S.CLOSED, _S.CANCELLED})
+
+
+def is_legal(source: CaseState | None, verb: str, target: CaseState) -> bool:
+    """Whether the table has this move."""
+    return (source, verb, target) in _MOVES
+
+
+def _by_verb() -> MappingProxyType[str, frozenset[CaseState | None]]:
+    sources: dict[str, set[CaseState | None]] = {}
+    for row in TRANSITIONS:
+        sources.setdefault(row.verb, set()).add(row.source)
+    return MappingProxyType({verb: frozenset(states) for verb, states in sources.items()})
+
+
+SOURCES = _by_verb()

@@ -1,0 +1,355 @@
+"""What the services need from outside: a store, a regulator, the platform's own calls, a way to alert, and `Env`."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import (
+    Change,
+    EndpointState,
+    EscalationFired,
+    Heartbeat,
+    Hold,
+    InboxRow,
+    RefusalsCounted,
+    SanctionNoted,
+)
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+
+T = TypeVar("T")
+
+
+class Tx(Protocol):
+    """What is known, read inside the transaction that will write. Bound to one platform."""
+
+    @property
+    def now(self) -> int:
+        """The store's clock, UTC seconds: one clock for all hosts."""
+
+    def case(self, case_id: str) -> Case:
+        """Raises NotFound."""
+
+    def cases_of_notice(self, notice_id: str) -> list[Case]:
+        """Every case of that notice id: of each authority, and quarantined bodies that seem to speak of it."""
+
+    def claimable(self, *, category: str | None = None, case_id: str | None = None) -> Case | None:
+        """The most urgent free case that nobody else in this transaction has been given."""
+
+    def expired_leases(self, limit: int) -> list[Case]: ...
+
+    def cases_to_watch(self, now: int, limit: int) -> list[Case]:
+        """Cases whose next escalation step is due."""
+
+    def inbox_row(self, sender: str, message_id: str, body_sha256: str) -> InboxRow | None: ...
+
+    def message_id_seen(self, sender: str, message_id: str) -> bool: ...
+
+    def waiting_for(self, notice_id: str) -> list[InboxRow]:
+        """Messages that came before the notice they speak of."""
+
+    def decisions(self, case_id: str) -> dict[int, Decision]: ...
+
+    def object_versions(self, keys: Iterable[str]) -> dict[str, int]: ...
+
+    def holds(self, keys: Iterable[str]) -> list[Hold]: ...
+
+    def message(self, message_id: str) -> OutboxMessage:
+        """Raises NotFound."""
+
+    def open_messages(self, case_id: str) -> list[OutboxMessage]:
+        """The case's messages that are queued, leased or waiting for a person."""
+
+    def due_messages(self, now: int, limit: int, closed_endpoints: Iterable[str]) -> list[OutboxMessage]:
+        """Messages whose time has come and whose lane is free, most urgent first."""
+
+    def endpoint(self, name: str) -> EndpointState: ...
+
+    def cursor(self, feed: str) -> str: ...
+
+
+Work = Callable[[Tx], tuple[Change, T]]
+"""Load what is known, decide, and return what to write and what to answer. It may run more than once."""
+
+
+class Store(Protocol):
+    """The case store. A future that `submit` returns resolves only after its change is durable."""
+
+    def now(self) -> int:
+        """The store's clock, UTC seconds."""
+
+    def submit(self, platform_id: str, work: Work[T]) -> Future[T]:
+        """Queue a piece of work for the writer. Raises StoreFull; the future raises what the work raises."""
+
+    def queries(self, platform_id: str) -> Queries: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of cases; `next_cursor` is None on the last."""
+
+    cases: tuple[Case, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What an operator must know at a glance. Times are UTC seconds."""
+
+    by_state: Mapping[str, int]
+    overdue: int
+    oldest_due_at: int | None
+    undelivered: int
+    parked: int
+    heartbeats: tuple[Heartbeat, ...]
+    endpoints: tuple[EndpointState, ...]
+    refusals: tuple[RefusalsCounted, ...]
+
+
+class Queries(Protocol):
+    """Reads for lists, pages and reports. Bound to one platform."""
+
+    def case(self, case_id: str) -> Case: ...
+
+    def cases(
+        self,
+        *,
+        state: str | None = None,
+        category: str | None = None,
+        authority_id: str | None = None,
+        overdue_at: int | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page: ...
+
+    def audit(self, case_id: str) -> list[AuditEvent]: ...
+
+    def case_ids(self) -> Iterable[str]: ...
+
+    def decisions(self, case_id: str) -> dict[int, Decision]: ...
+
+    def inbox(self, case_id: str) -> list[InboxRow]: ...
+
+    def messages(self, case_id: str) -> list[OutboxMessage]: ...
+
+    def attempts(self, message_id: str) -> list[Attempt]: ...
+
+    def escalations(self, case_id: str) -> list[EscalationFired]: ...
+
+    def sanctions(self) -> list[SanctionNoted]: ...
+
+    def health(self, now: int) -> Health: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The regulator's receipt, checked against what was sent: `body` is the receipt as it came."""
+
+    receipt_id: str
+    recorded_at: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    """A passing fault. `at` (UTC seconds) is when the other side asked to be tried again, None if it did not say."""
+
+    reason: str
+    at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The regulator refuses this message for good; sending the same bytes again cannot help."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The request may have arrived and no receipt is in hand: look it up before sending again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByPerson:
+    """A person has to deliver this and to record how."""
+
+    what: str
+
+
+Sent = Delivered | RetryAt | Rejected | Unknown | ByPerson
+
+
+@dataclass(frozen=True, slots=True)
+class FeedMessage:
+    """One entry of the regulator's feed: the exact bytes and the signature that was made for pushing them."""
+
+    sequence: int
+    method: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """A page of the feed, oldest first."""
+
+    messages: tuple[FeedMessage, ...]
+    next_cursor: str
+    has_more: bool
+
+
+class Regulator(Protocol):
+    """The way to one authority's system. Methods return what happened; they raise only for faults of this program."""
+
+    name: str
+
+    def send(self, message: OutboxMessage) -> Sent: ...
+
+    def look_up(self, message: OutboxMessage) -> Delivered | RetryAt | None:
+        """The receipt of a message whose fate is unknown; None if the regulator does not hold it."""
+
+    def fetch(self, after: str, limit: int) -> FeedPage:
+        """Raises RegulatorError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What the platform is asked to do to one object. `version` grows for each object: refuse one that is lower than
+    the highest you have seen for `object_key`. Doing the same effect twice must change nothing."""
+
+    object_key: str
+    version: int
+    action: str
+    scope: tuple[str, ...]
+    case_id: str
+    item_id: str
+    url: str
+    object_id: str
+    account_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """Done. `effective_at` is UTC seconds."""
+
+    effective_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Begun; ask again at `check_at` (UTC seconds)."""
+
+    check_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Not done. `permanent` means that trying the same again cannot help: the item goes back to review."""
+
+    reason: str
+    permanent: bool = False
+
+
+EffectResult = InForce | Pending | Failed
+
+
+class Enforcer(Protocol):
+    """The platform's own calls. Blocking; called from worker threads; must be idempotent."""
+
+    def enforce(self, effect: Effect) -> EffectResult: ...
+
+    def restore(self, effect: Effect) -> EffectResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What a pager is told, and nothing else: no content, no names. `due_at` is UTC seconds."""
+
+    case_reference: str
+    reason: str
+    due_at: int
+    audience: tuple[str, ...]
+    level: int
+    link: str
+
+
+class Notifier(Protocol):
+    """A way to alert people. Raises if the alert was not delivered; it is then tried again."""
+
+    def notify(self, alert: Alert) -> None: ...
+
+
+@dataclass(frozen=True)
+class Env:
+    """Where time, ids, randomness and concurrency come from. Replace them to freeze, seed or simulate.
+
+    `clock` gives UTC seconds, `monotonic` seconds of elapsed time, `ids` UUIDs of version 7; `maybe` is always false
+    in production and lets a simulation take rare branches.
+    """
+
+    clock: Callable[[], int]
+    monotonic: Callable[[], float]
+    ids: Callable[[], str]
+    random: Callable[[], float]
+    entropy: Callable[[int], bytes]
+    sleep: Callable[[float], None]
+    spawn: Callable[[Callable[[], Any]], Future[Any]]
+    maybe: Callable[[str, float], bool]
+
+    @classmethod
+    def system(cls) -> Env:
+        """The real ones."""
+        return cls(
+            clock=lambda: int(time.time()),
+            monotonic=time.monotonic,
+            ids=Uuid7(lambda: time.time_ns() // 1_000_000, secrets.randbits),
+            random=random.SystemRandom().random,
+            entropy=secrets.token_bytes,
+            sleep=time.sleep,
+            spawn=_spawn,
+            maybe=lambda _name, _chance: False,
+        )
+
+
+class Uuid7:
+    """UUIDs of version 7 (RFC 9562), strictly growing within this process."""
+
+    def __init__(self, milliseconds: Callable[[], int], randbits: Callable[[int], int]) -> None:
+        self._milliseconds, self._randbits = milliseconds, randbits
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> str:
+        with self._lock:
+            value = (self._milliseconds() & 0xFFFFFFFFFFFF) << 74 | self._randbits(74)
+            if value <= self._last:
+                value = self._last + 1
+            self._last = value
+        text = f"{value >> 74:012x}7{value >> 62 & 0xFFF:03x}{0x8000000000000000 | value & 0x3FFFFFFFFFFFFFFF:016x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _spawn(call: Callable[[], T]) -> Future[T]:
+    with _pool_lock:
+        if not _pools:
+            _pools.append(ThreadPoolExecutor(max_workers=16, thread_name_prefix="kz-compliance-call"))
+    return _pools[0].submit(call)
+
+
+_pools: list[ThreadPoolExecutor] = []
+_pool_lock = threading.Lock()

@@ -11,6 +11,7 @@ head of the office or the legal representative, who answer for the platform.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
@@ -217,6 +218,10 @@ class Receipt(ValueModel):
     subject_id: Identifier
     body_sha256: Sha256Hex
     recorded_at: Instant
+
+    def covers(self, subject_id: str, body: bytes) -> bool:
+        """Whether it names this subject and these exact bytes. If not, what was sent counts as unknown."""
+        return self.subject_id == subject_id and self.body_sha256.lower() == hashlib.sha256(body).hexdigest()
 
 
 def outbound_bytes(value: OutboundModel | Receipt) -> bytes:

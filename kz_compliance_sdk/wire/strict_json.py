@@ -1,0 +1,169 @@
+"""JSON that reads in one way only.
+
+`json.loads` accepts what other parsers refuse or read differently: repeated keys (the last one wins
+here, the first one elsewhere), NaN, lone surrogates, a byte order mark, UTF-16. A notice whose signed
+bytes mean one thing to the authority and another to the platform is not a notice, so all of that is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final, NoReturn
+
+from kz_compliance_sdk.errors import Unreadable
+
+__all__ = ["MAX_DEPTH", "MAX_DIGITS", "MAX_NODES", "loads"]
+
+MAX_DEPTH: Final = 32
+MAX_NODES: Final = 5_000
+MAX_DIGITS: Final = 300
+
+_WHITE = b" \t\r\n"
+
+
+def loads(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES) -> dict[str, Any]:
+    """The JSON object that `body` holds.
+
+    A node is a value: an object, an array, a text, a number, true, false or null. Depth 1 is the object
+    itself.
+
+    Raises Unreadable and nothing else, with one of the codes `json_empty`, `json_utf8`, `json_syntax`,
+    `json_not_object`, `json_number`, `json_duplicate_key`, `json_unicode`, `json_depth`, `json_nodes`.
+    """
+    text = _text(body)
+    # No object or array without its bracket, no other value without a bracket or a comma before it: while
+    # these counts stay low, so do depth and nodes, and no walk is needed. They count what stands inside
+    # texts as well, so they can only be too high.
+    brackets = body.count(b"{") + body.count(b"[")
+    if brackets > max_depth and _deeper_than(text, max_depth):
+        raise _refused("json_depth", f"the JSON is nested more than {max_depth} levels deep", "Send it flatter.")
+    value = _parse(text)
+    if type(value) is not dict:
+        raise _refused("json_not_object", "the body is not a JSON object", "Send one object.")
+    if brackets + body.count(b",") >= max_nodes and _nodes(value) > max_nodes:
+        raise _refused("json_nodes", f"the JSON has more than {max_nodes} values", "Split the message.")
+    # A surrogate can only come from an escape: raw ones are no UTF-8.
+    if b"\\u" in body and _holds_surrogate(value):
+        raise _refused("json_unicode", "a text holds half of a surrogate pair", "Send whole characters.")
+    return value
+
+
+def _text(body: bytes) -> str:
+    if not body.strip(_WHITE):
+        raise _refused("json_empty", "the body is empty", "Send one JSON object.")
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _refused("json_utf8", "the body is not UTF-8", "Encode it as UTF-8.") from None
+    if text[0] == "\ufeff":
+        raise _refused("json_utf8", "the body begins with a byte order mark", "Leave it out.")
+    return text
+
+
+def _parse(text: str) -> Any:
+    try:
+        return _decode(text)
+    except json.JSONDecodeError:
+        raise _refused("json_syntax", "the body is not JSON", "Check it with a strict parser.") from None
+    except RecursionError:
+        # Out of reach while the depth is checked first; a caller near the stack's end must not see it.
+        raise _refused("json_depth", "the JSON is nested too deep", "Send it flatter.") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _refused("json_duplicate_key", "an object names one key twice", "Name each key once.")
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise _bad_number()
+    return int(digits)
+
+
+def _fraction(digits: str) -> float:
+    if len(digits) > MAX_DIGITS or not math.isfinite(number := float(digits)):
+        raise _bad_number()
+    return number
+
+
+def _constant(_: str) -> NoReturn:
+    raise _bad_number()
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_once, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
+).decode
+
+
+def _deeper_than(text: str, limit: int) -> bool:
+    # Brackets inside texts do not nest. A text ends at the next quote that no backslash escapes.
+    depth = 0
+    place, end = 0, len(text)
+    while place < end:
+        char = text[place]
+        if char == '"':
+            place = _end_of_text(text, place + 1)
+            if place < 0:
+                return False
+        elif char in "{[":
+            depth += 1
+            if depth > limit:
+                return True
+        elif char in "}]":
+            depth -= 1
+        place += 1
+    return False
+
+
+def _end_of_text(text: str, place: int) -> int:
+    while (quote := text.find('"', place)) >= 0:
+        before = quote - 1
+        while text[before] == "\\":
+            before -= 1
+        if (quote - before) % 2:
+            return quote
+        place = quote + 1
+    return -1
+
+
+def _nodes(value: Any) -> int:
+    queue = [value]
+    for node in queue:
+        if type(node) is dict:
+            queue.extend(node.values())
+        elif type(node) is list:
+            queue.extend(node)
+    return len(queue)
+
+
+def _holds_surrogate(value: Any) -> bool:
+    queue = [value]
+    for node in queue:
+        if type(node) is str:
+            if not node.isascii():
+                try:
+                    node.encode("utf-8")
+                except UnicodeEncodeError:
+                    return True
+        elif type(node) is dict:
+            queue.extend(node)
+            queue.extend(node.values())
+        elif type(node) is list:
+            queue.extend(node)
+    return False
+
+
+def _bad_number() -> Unreadable:
+    return _refused(
+        "json_number",
+        f"a number is not finite or has more than {MAX_DIGITS} digits",
+        "Send it as text, or leave it out.",
+    )
+
+
+def _refused(code: str, message: str, remedy: str) -> Unreadable:
+    return Unreadable(message, field="", remedy=remedy, code=code)

@@ -1,0 +1,287 @@
+"""The messages of the contract, version 1, between bytes and values.
+
+Knows no role: the platform reads what the regulator writes, and the mock regulator uses the same file.
+The bytes of what arrives are kept elsewhere as they came; `Message` is what they mean.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import Field, StringConstraints
+
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.notice import (
+    Cancellation,
+    Clarification,
+    Notice,
+    Reminder,
+    Sanction,
+    UnreadableNotice,
+)
+from kz_compliance_sdk.domain.report import OutboundModel, Receipt
+from kz_compliance_sdk.domain.values import Identifier, Instant, Line, ValueModel
+from kz_compliance_sdk.errors import Unreadable
+from kz_compliance_sdk.wire.problem import PROBLEM_MEDIA_TYPE, Problem, problem_bytes, read_problem
+from kz_compliance_sdk.wire.reading import read, refused, validated
+from kz_compliance_sdk.wire.strict_json import loads
+
+__all__ = [
+    "API_VERSION",
+    "ENVELOPES",
+    "PROBLEM_MEDIA_TYPE",
+    "Accepted",
+    "Envelope",
+    "FeedEntry",
+    "FeedPage",
+    "HeldNotice",
+    "Message",
+    "MessageData",
+    "MessageType",
+    "Problem",
+    "encode",
+    "problem_bytes",
+    "read",
+    "read_feed",
+    "read_message",
+    "read_problem",
+    "read_receipt",
+    "unreadable",
+    "write_message",
+]
+
+API_VERSION: Final = "1"
+
+MessageType = Literal[
+    "notice.issued", "notice.amended", "notice.clarified", "notice.cancelled", "notice.reminded", "sanction.announced"
+]
+MessageData = Notice | Clarification | Cancellation | Reminder | Sanction
+
+
+class Envelope(ValueModel):
+    """What every message of the regulator is wrapped in. A repeat has the same `id` and the same body."""
+
+    id: Identifier
+    api_version: Literal["1"]
+    sent_at: Instant
+    platform_id: Identifier
+
+
+class NoticeIssued(Envelope):
+    """Opens a case; its clock starts at receipt."""
+
+    type: Literal["notice.issued"]
+    data: Notice
+
+
+class NoticeAmended(Envelope):
+    """Supersedes the revision before it."""
+
+    type: Literal["notice.amended"]
+    data: Notice
+
+
+class NoticeClarified(Envelope):
+    """Answers a clarification request."""
+
+    type: Literal["notice.clarified"]
+    data: Clarification
+
+
+class NoticeCancelled(Envelope):
+    """Withdraws a notice or some of its items."""
+
+    type: Literal["notice.cancelled"]
+    data: Cancellation
+
+
+class NoticeReminded(Envelope):
+    """Raises the escalation level and leaves the clock alone."""
+
+    type: Literal["notice.reminded"]
+    data: Reminder
+
+
+class SanctionAnnounced(Envelope):
+    """Opens a sanction on the office's board."""
+
+    type: Literal["sanction.announced"]
+    data: Sanction
+
+
+ENVELOPES: Final[Mapping[str, type[Envelope]]] = {
+    "notice.issued": NoticeIssued,
+    "notice.amended": NoticeAmended,
+    "notice.clarified": NoticeClarified,
+    "notice.cancelled": NoticeCancelled,
+    "notice.reminded": NoticeReminded,
+    "sanction.announced": SanctionAnnounced,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the regulator. `raw` is `data` as it came, before anything was left out of it."""
+
+    id: str
+    type: MessageType
+    sent_at: int
+    platform_id: str
+    data: MessageData
+    raw: Mapping[str, Any]
+
+
+def read_message(body: bytes) -> Message:
+    """What an authentic body says.
+
+    Raises Unreadable and nothing else: the codes of `strict_json.loads` and of `reading.FIELD_CODES`.
+    """
+    value = loads(body)
+    envelope = validated(_envelope_of(value), value)
+    data: MessageData = envelope.data  # type: ignore[attr-defined]  # each row of ENVELOPES has it
+    kind: MessageType = value["type"]
+    if isinstance(data, Notice):
+        if data.platform_id != envelope.platform_id:
+            raise refused(
+                "platform_mismatch", "the envelope and the notice name two platforms", field="data.platform_id"
+            )
+        if kind == "notice.amended" and data.revision == 1:
+            raise refused("amendment_target", "revision 1 amends nothing", field="data.revision")
+    return Message(envelope.id, kind, envelope.sent_at, envelope.platform_id, data, value["data"])
+
+
+def write_message(kind: MessageType, data: MessageData, *, message_id: str, sent_at: int, platform_id: str) -> bytes:
+    """The body of one message. `sent_at` is UTC seconds.
+
+    Raises pydantic's ValidationError if an argument is not what the contract allows.
+    """
+    value = {"id": message_id, "type": kind, "api_version": API_VERSION, "sent_at": sent_at, "platform_id": platform_id}
+    return encode(ENVELOPES[kind].model_validate({**value, "data": data}))
+
+
+def unreadable(body: bytes, error: Unreadable) -> UnreadableNotice:
+    """What can still be told of an authentic body that `read_message` refused with `error`.
+
+    An id that the body gives in two ways is not told: nobody may act on a guess.
+    """
+    notice_id, authority_id = _ids(body)
+    return UnreadableNotice(
+        code=error.code,
+        field=error.field,
+        reason=f"{error.message}. {error.remedy}".strip(),
+        notice_id=notice_id,
+        authority_id=authority_id,
+    )
+
+
+class Accepted(ValueModel):
+    """The answer to a message that was admitted: only sent after it is durable."""
+
+    case_reference: Line
+    received_at: Instant
+    due_at: Instant
+
+
+class FeedEntry(ValueModel):
+    """One message of the feed: the exact bytes and the headers that sign them, as if it had been pushed.
+
+    The signature is made for `method` and the platform's own intake address.
+    """
+
+    sequence: Annotated[int, Field(ge=0)]
+    body: str
+    method: Literal["POST"] = "POST"
+    headers: dict[str, str]
+
+    def exact_body(self) -> bytes:
+        """The bytes that were signed. Raises Unreadable (`feed_body`) if they are not in base64."""
+        try:
+            return base64.b64decode(self.body.encode("ascii"), validate=True)
+        except (binascii.Error, UnicodeEncodeError):
+            raise Unreadable(
+                "the entry's body is not base64", field="body", remedy="Encode the exact bytes.", code="feed_body"
+            ) from None
+
+    def header_list(self) -> list[tuple[str, str]]:
+        """The headers as `signature.verify` takes them."""
+        return [(name.lower(), value) for name, value in self.headers.items()]
+
+
+class FeedPage(ValueModel):
+    """A page of the feed, oldest first. `next_cursor` is where the next page begins and never skips."""
+
+    data: Annotated[tuple[FeedEntry, ...], Field(strict=False, max_length=1_000)]
+    next_cursor: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    has_more: bool
+
+
+class HeldNotice(ValueModel):
+    """What the regulator holds of one notice: its newest revision and the receipt of everything recorded for it."""
+
+    notice: Notice
+    acknowledgements: Annotated[tuple[Receipt, ...], Field(strict=False)] = ()
+    clarification_requests: Annotated[tuple[Receipt, ...], Field(strict=False)] = ()
+    reports: Annotated[tuple[Receipt, ...], Field(strict=False)] = ()
+
+
+_Encodable = TypeVar("_Encodable", Accepted, Envelope, FeedPage, HeldNotice, OutboundModel, Receipt)
+
+
+def encode(value: _Encodable) -> bytes:
+    """The body that says `value`: canonical JSON, times as text, nulls left out."""
+    return canonical(value.model_dump(mode="json", exclude_none=True))
+
+
+def read_receipt(body: bytes) -> Receipt:
+    """The receipt that the regulator answered with. Raises Unreadable and nothing else."""
+    return read(Receipt, body)
+
+
+def read_feed(body: bytes) -> FeedPage:
+    """A page of the feed. Raises Unreadable and nothing else; the entries' bodies are not looked into."""
+    return read(FeedPage, body, max_nodes=100_000)
+
+
+def _envelope_of(value: Mapping[str, Any]) -> type[Envelope]:
+    # Before the rest is judged: what another version or another type requires is not known here.
+    for name in ("api_version", "type"):
+        if value.get(name) is None:
+            raise refused("schema_missing", "a required field is missing", field=name)
+        if type(value[name]) is not str:
+            raise refused("schema_type", "the value has another type than the contract gives", field=name)
+    if value["api_version"] != API_VERSION:
+        raise refused("schema_version", "this version of the interface is not spoken here", field="api_version")
+    envelope = ENVELOPES.get(value["type"])
+    if envelope is None:
+        raise refused("type_unsupported", "this type of message is not known here", field="type")
+    return envelope
+
+
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_NOTICE_ID = re.compile(rb'"notice_id"\s*:\s*"([A-Za-z0-9._:-]{1,128})"')
+_AUTHORITY_ID = re.compile(rb'"issuing_authority"\s*:\s*\{\s*"id"\s*:\s*"([A-Za-z0-9._:-]{1,128})"')
+
+
+def _ids(body: bytes) -> tuple[str | None, str | None]:
+    try:
+        data = loads(body).get("data")
+    except Unreadable:
+        return _only(_NOTICE_ID, body), _only(_AUTHORITY_ID, body)
+    if type(data) is not dict:
+        return None, None
+    authority = data.get("issuing_authority")
+    return _id(data.get("notice_id")), _id(authority.get("id") if type(authority) is dict else authority)
+
+
+def _id(value: object) -> str | None:
+    return value if type(value) is str and _ID.fullmatch(value) else None
+
+
+def _only(pattern: re.Pattern[bytes], body: bytes) -> str | None:
+    found = set(pattern.findall(body))
+    return found.pop().decode("ascii") if len(found) == 1 else None

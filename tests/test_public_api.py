@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
@@ -43,6 +46,78 @@ def test_importing_the_package_loads_no_dependency(statement: str) -> None:
 
 def test_a_planted_dependency_is_seen() -> None:
     assert _loaded_after("import kz_compliance_sdk, pydantic") == {"pydantic"}
+
+
+def differences(blocking: type, awaited: type) -> list[str]:
+    """Return how the public methods of the two classes differ, other than by being awaited."""
+    ours, theirs = _methods(blocking), _methods(awaited)
+    found = [f"only in {blocking.__name__}: {name}" for name in ours.keys() - theirs.keys()]
+    found += [f"only in {awaited.__name__}: {name}" for name in theirs.keys() - ours.keys()]
+    for name in ours.keys() & theirs.keys():
+        wanted, given = _shape(ours[name]), _shape(theirs[name])
+        if wanted != given.replace("AsyncIterator[", "Iterator[").replace(awaited.__name__, blocking.__name__):
+            found.append(f"{name}: {wanted} but awaited {given}")
+        # A method that hands back a decorator only registers something: there is nothing to wait for.
+        decorator = "-> 'Callable[" in wanted
+        if not (decorator or inspect.iscoroutinefunction(theirs[name]) or inspect.isasyncgenfunction(theirs[name])):
+            found.append(f"{name}: is not awaited")
+    return sorted(found)
+
+
+def _methods(owner: type) -> dict[str, Callable[..., object]]:
+    return {name: method for name, method in inspect.getmembers(owner, inspect.isroutine) if not name.startswith("_")}
+
+
+def _shape(method: Callable[..., object]) -> str:
+    return str(inspect.signature(method))
+
+
+class _Desk:
+    def claim(self, limit: int = 1) -> str: ...  # type: ignore[empty-body]
+    def cases(self) -> Iterator[str]: ...  # type: ignore[empty-body]
+    def enforcer(self) -> Callable[[str], str]: ...  # type: ignore[empty-body]
+
+
+class _Same:
+    async def claim(self, limit: int = 1) -> str: ...  # type: ignore[empty-body]
+    async def cases(self) -> AsyncIterator[str]:
+        yield "case"
+
+    def enforcer(self) -> Callable[[str], str]: ...  # type: ignore[empty-body]
+
+
+class _Drifted:
+    async def claim(self, limit: int = 2) -> str: ...  # type: ignore[empty-body]
+    def cases(self) -> Iterator[str]: ...  # type: ignore[empty-body]
+    async def renew(self) -> None: ...
+
+
+def test_a_facade_that_drifted_from_its_desk_is_seen() -> None:
+    """The control of the signature test: a default, a missing name, a new name and a call that blocks."""
+    assert differences(_Desk, _Same) == []
+    assert [line.split(": ")[0] for line in differences(_Desk, _Drifted)] == [
+        "cases",
+        "claim",
+        "only in _Desk",
+        "only in _Drifted",
+    ]
+
+
+def typed_names(source: str) -> set[str]:
+    """Return the names that a lazy `__init__` imports for the type checker alone, under `if TYPE_CHECKING`."""
+    return {
+        name.asname or name.name
+        for block in ast.walk(ast.parse(source))
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for node in ast.walk(block)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    }
+
+
+def test_the_typed_names_of_a_lazy_module_are_found() -> None:
+    source = "from a import b\nif TYPE_CHECKING:\n    from c import d\n    from e import f as g\n"
+    assert typed_names(source) == {"d", "g"}
 
 
 @pytest.mark.parametrize(

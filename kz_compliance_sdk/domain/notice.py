@@ -95,7 +95,7 @@ def _url(text: str) -> str:
     try:
         check_url(text)
     except InvalidInput as refused:
-        raise PydanticCustomError(refused.code, "{why}", {"why": refused.message}) from None
+        raise PydanticCustomError(refused.code, "{why}", {"why": refused.message.removesuffix(".")}) from None
     return text
 
 

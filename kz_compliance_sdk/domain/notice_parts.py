@@ -34,7 +34,7 @@ def _link(text: str) -> str:
     try:
         check_link(text)
     except InvalidInput as refused:
-        raise PydanticCustomError(refused.code, "{why}", {"why": refused.message}) from None
+        raise PydanticCustomError(refused.code, "{why}", {"why": refused.message.removesuffix(".")}) from None
     return text
 
 

@@ -177,7 +177,7 @@ def _tail(parts: SplitResult) -> str:
 
 
 def _refused(code: str, message: str, remedy: str) -> InvalidInput:
-    return InvalidInput(message, field="url", remedy=remedy, code=code)
+    return InvalidInput(f"{message}.", field="url", remedy=remedy, code=code)
 
 
 def _bad_host() -> InvalidInput:

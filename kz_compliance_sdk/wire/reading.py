@@ -69,7 +69,7 @@ def validated(model: type[_M], value: Mapping[str, Any]) -> _M:
 
 def refused(code: str, message: str, *, field: str) -> Unreadable:
     """The refusal of one field, with the remedy that belongs to the code."""
-    return Unreadable(message, field=field, remedy=_REMEDIES.get(code, ""), code=code)
+    return Unreadable(f"{message}.", field=field, remedy=_REMEDIES.get(code, ""), code=code)
 
 
 def _judged(kind: str, message: str, context: Mapping[str, Any] | None) -> tuple[str, str]:

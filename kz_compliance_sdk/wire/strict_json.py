@@ -166,4 +166,4 @@ def _bad_number() -> Unreadable:
 
 
 def _refused(code: str, message: str, remedy: str) -> Unreadable:
-    return Unreadable(message, field="", remedy=remedy, code=code)
+    return Unreadable(f"{message}.", field="", remedy=remedy, code=code)

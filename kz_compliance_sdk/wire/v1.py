@@ -173,7 +173,7 @@ def unreadable(body: bytes, error: Unreadable) -> UnreadableNotice:
     return UnreadableNotice(
         code=error.code,
         field=error.field,
-        reason=f"{error.message}. {error.remedy}".strip(),
+        reason=f"{error.message} {error.remedy}".rstrip(),
         notice_id=notice_id,
         authority_id=authority_id,
     )
@@ -204,7 +204,7 @@ class FeedEntry(ValueModel):
             return base64.b64decode(self.body.encode("ascii"), validate=True)
         except (binascii.Error, UnicodeEncodeError):
             raise Unreadable(
-                "the entry's body is not base64", field="body", remedy="Encode the exact bytes.", code="feed_body"
+                "the entry's body is not base64.", field="body", remedy="Encode the exact bytes.", code="feed_body"
             ) from None
 
     def header_list(self) -> list[tuple[str, str]]:

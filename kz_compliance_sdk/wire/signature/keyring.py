@@ -1,0 +1,217 @@
+"""The keys that a platform trusts, and those that it signs with.
+
+Keys come from configuration and from nowhere else: no header, no address and no message can name one
+that is not here. Each is pinned to one sender, to the authorities for which that sender may relay, and to
+one platform, and is valid for a time.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from kz_compliance_sdk.errors import ConfigError
+
+__all__ = [
+    "MIN_SECRET",
+    "TEST_ED25519_PRIVATE",
+    "TEST_ED25519_PUBLIC",
+    "TEST_HMAC_SECRET",
+    "Algorithm",
+    "Key",
+    "KeyRing",
+    "SigningKey",
+    "material_from_text",
+]
+
+Algorithm = Literal["ed25519", "hmac-sha256"]
+
+MIN_SECRET: Final = 24
+"""The shortest HMAC secret, in bytes."""
+
+TEST_HMAC_SECRET: Final = b"kz-compliance published test secret"
+TEST_ED25519_PRIVATE: Final = b"kz-compliance published test key"
+TEST_ED25519_PUBLIC: Final = bytes.fromhex("f23e58754bc8472565a0789efe909defbd685f65e6993b0a0b615b899bc1f017")
+# Whoever reads this file, or RFC 9421 (appendix B.1.4), can sign with these.
+_PUBLISHED: Final = frozenset(
+    {
+        TEST_HMAC_SECRET,
+        TEST_ED25519_PUBLIC,
+        bytes.fromhex("26b40b8f93fff3d897112f7ebc582b232dbd72517d082fe83cfb30ddce43d1bb"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key that is trusted. Times are UTC seconds, all of them inclusive.
+
+    `material` is a raw Ed25519 public key (32 bytes) or an HMAC secret. `authorities` are the ids for which
+    the sender may speak. Until `not_after` its signatures are good; later ones prove their origin and are
+    marked. From `revoked_at` on, nothing that it signed is authentic.
+    """
+
+    key_id: str
+    algorithm: Algorithm
+    material: bytes = field(repr=False)
+    sender: str
+    authorities: frozenset[str]
+    platform_id: str
+    not_before: int
+    not_after: int
+    revoked_at: int | None = None
+
+    def is_revoked(self, now: int) -> bool:
+        return self.revoked_at is not None and self.revoked_at <= now
+
+    def is_usable(self, now: int) -> bool:
+        """Whether what it signs now is authentic, though the key may have expired."""
+        return self.not_before <= now and not self.is_revoked(now)
+
+    def is_expired(self, now: int) -> bool:
+        return now > self.not_after
+
+
+class KeyRing:
+    """The keys of one configuration, checked once.
+
+    Raises ConfigError for a key that proves nothing: a short secret, an Ed25519 key that is no point of the
+    curve or one of small order, a published test key (unless `allow_test_keys`), a key that appears twice.
+    """
+
+    def __init__(self, keys: Iterable[Key], *, allow_test_keys: bool = False) -> None:
+        self._keys = tuple(keys)
+        self._by_id: dict[str, Key] = {}
+        self._public: dict[str, Ed25519PublicKey] = {}
+        materials: set[bytes] = set()
+        for key in self._keys:
+            _check(key, allow_test_keys=allow_test_keys)
+            if key.key_id in self._by_id:
+                raise _bad(key.key_id, "two keys carry this id.", "Give each key its own id.")
+            if key.material in materials:
+                raise _bad(key.key_id, "another key holds the same material.", "Create a key for each sender.")
+            materials.add(key.material)
+            self._by_id[key.key_id] = key
+            if key.algorithm == "ed25519":
+                self._public[key.key_id] = Ed25519PublicKey.from_public_bytes(key.material)
+        self._hmac = tuple(key for key in self._keys if key.algorithm == "hmac-sha256")
+        self._ed25519 = tuple(key for key in self._keys if key.algorithm == "ed25519")
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        return self._keys
+
+    @property
+    def hmac_keys(self) -> tuple[Key, ...]:
+        return self._hmac
+
+    @property
+    def ed25519_keys(self) -> tuple[Key, ...]:
+        return self._ed25519
+
+    def get(self, key_id: str) -> Key | None:
+        """The key of that id, whatever its state; None if there is none."""
+        return self._by_id.get(key_id)
+
+    def public_key(self, key_id: str) -> Ed25519PublicKey | None:
+        """The Ed25519 key of that id; None if there is none or if it is of another kind."""
+        return self._public.get(key_id)
+
+    def of_platform(self, platform_id: str) -> KeyRing:
+        """The ring with the keys of one platform: another's keys are then unknown, and tell nothing apart."""
+        return KeyRing((key for key in self._keys if key.platform_id == platform_id), allow_test_keys=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key that this side signs with. `material` is a raw Ed25519 private key (32 bytes) or an HMAC secret.
+
+    Raises ConfigError if the material cannot be such a key.
+    """
+
+    key_id: str
+    algorithm: Algorithm
+    material: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.algorithm == "ed25519" and len(self.material) != 32:
+            raise _bad(self.key_id, "an Ed25519 private key has 32 bytes.", "Give the raw key.")
+        if self.algorithm == "hmac-sha256" and len(self.material) < MIN_SECRET:
+            raise _short(self.key_id)
+
+    def verification_material(self) -> bytes:
+        """What the other side must hold: the public key, or the shared secret itself."""
+        if self.algorithm == "hmac-sha256":
+            return self.material
+        return self.private_key().public_key().public_bytes_raw()
+
+    def private_key(self) -> Ed25519PrivateKey:
+        """Raises ConfigError if this is no Ed25519 key."""
+        if self.algorithm != "ed25519":
+            raise _bad(self.key_id, "this profile needs an Ed25519 key.", "Configure one.")
+        return Ed25519PrivateKey.from_private_bytes(self.material)
+
+
+def material_from_text(text: str, *, setting: str) -> bytes:
+    """The bytes of a key or secret in base64, with or without a prefix `whsec_`, `whsk_` or `whpk_`.
+
+    Raises ConfigError that names `setting` and repeats nothing of the text.
+    """
+    body = text.strip()
+    for prefix in ("whsec_", "whsk_", "whpk_"):
+        body = body.removeprefix(prefix)
+    try:
+        return base64.b64decode(body.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise ConfigError("the key is not base64.", field=setting, remedy="Give its raw bytes in base64.") from None
+
+
+def _check(key: Key, *, allow_test_keys: bool) -> None:
+    if key.not_before > key.not_after:
+        raise _bad(key.key_id, "the key ends before it begins.", "Set not_before before not_after.")
+    if key.algorithm == "hmac-sha256":
+        if len(key.material) < MIN_SECRET:
+            raise _short(key.key_id)
+    elif len(key.material) != 32:
+        raise _bad(key.key_id, "an Ed25519 public key has 32 bytes.", "Give the raw key.")
+    elif not _has_full_order(key.material):
+        raise _bad(key.key_id, "anybody can sign for this Ed25519 key, or nobody.", "Ask the sender for its key.")
+    if not allow_test_keys and any(hmac.compare_digest(key.material, known) for known in _PUBLISHED):
+        raise _bad(key.key_id, "this is a published test key.", "Create a key of your own.")
+
+
+_P = 2**255 - 19
+_D = -121665 * pow(121666, -1, _P) % _P
+# The y coordinates of the eight points whose order divides 8: for them a signature can fit every message.
+_SMALL_Y = frozenset(
+    {
+        0,
+        1,
+        _P - 1,
+        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7,
+    }
+)
+
+
+def _has_full_order(material: bytes) -> bool:
+    y = int.from_bytes(material, "little") & ((1 << 255) - 1)
+    if y >= _P or y in _SMALL_Y:
+        return False
+    # On the curve -x² + y² = 1 + d·x²·y² the point exists if x² = (y² - 1) / (d·y² + 1) is a square.
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
+    return pow(square, (_P - 1) // 2, _P) == 1
+
+
+def _short(key_id: str) -> ConfigError:
+    return _bad(key_id, f"an HMAC secret needs {MIN_SECRET} bytes or more.", "Create 32 random bytes.")
+
+
+def _bad(key_id: str, message: str, remedy: str) -> ConfigError:
+    return ConfigError(message, field=f"keys.{key_id}", remedy=remedy)

@@ -13,7 +13,9 @@ statutory time begins to repeat. A watcher keeps one number per case, `watch_at`
     fired    = steps_due(..., since=watch_at, now=now)              when watch_at <= now
     watch_at = next_step_at(..., after=now)                         written together with what fired
 
-so that each step falls into exactly one watch, however late or often the watcher runs.
+so that each step falls into exactly one watch, however late or often the watcher runs. When a later message shortens
+the time asked for, what is past on the new clock fires at once: of `steps_due(since=first_watch_at(...), now=now)`
+with the new time, those whose `clock` is "requested".
 """
 
 from __future__ import annotations

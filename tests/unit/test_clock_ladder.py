@@ -174,6 +174,21 @@ def test_only_the_statutory_clock_repeats_once_the_case_is_overdue() -> None:
     assert due_between(DUE + 1, DUE + 5 * H, requested=requested) == ["due.overdue.5"]
 
 
+def test_a_time_that_an_amendment_shortens_pages_for_what_is_past_on_the_new_clock() -> None:
+    """The rule for amendments in the module's docstring."""
+    now, requested = RECEIVED + 14 * H, RECEIVED + 15 * H
+    watch = first_watch_at(LADDER, received_at=RECEIVED, due_at=DUE, requested_due_at=requested)
+    steps = steps_due(
+        LADDER, received_at=RECEIVED, due_at=DUE, requested_due_at=requested, since=watch, now=now, unclaimed=True
+    )
+    assert ids(tuple(step for step in steps if step.clock == "requested")) == [
+        "requested.before_12h",
+        "requested.before_6h",
+        "requested.before_2h",
+    ]
+    assert next_step_at(LADDER, received_at=RECEIVED, due_at=DUE, requested_due_at=requested, after=now) == now + H // 2
+
+
 @pytest.mark.parametrize("requested", [DUE, DUE + 1, DUE + 30 * 24 * H])
 def test_a_time_asked_for_that_is_not_shorter_has_no_steps(requested: int) -> None:
     for since in range(RECEIVED, DUE + 48 * H, 1800):

@@ -149,3 +149,4 @@ def test_a_mistake_in_a_calendar_names_its_key(text: str, field: str) -> None:
 
 def test_a_policy_without_a_calendar_works_every_weekday() -> None:
     assert not parse_policy(KZ).calendar.holidays
+    assert "calendar" not in dict(parse_policy(KZ).sources())

@@ -19,15 +19,16 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData()
 
 _Time = BigInteger
 
 
-def _table(name: str, *columns: object) -> Table:
+def _table(name: str, *columns: SchemaItem) -> Table:
     # Rows live in the primary key's tree: one tree less to write for each insert.
-    return Table(name, metadata, *columns, sqlite_with_rowid=False)  # type: ignore[arg-type]
+    return Table(name, metadata, *columns, sqlite_with_rowid=False)
 
 
 def _platform() -> Column[str]:

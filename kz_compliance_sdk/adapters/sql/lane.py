@@ -1,0 +1,181 @@
+"""The one lane that writes: what waits is taken together, decided one by one, and made durable by a single commit.
+
+There is no timer. While one commit is under way the next works gather, so the running commit is the window. A future
+resolves only after the commit that holds its change.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.errors import CommitUnknown, ComplianceError, StoreError, StoreFull
+from kz_compliance_sdk.ports import Tx
+
+BATCH = 256
+
+
+@dataclass(slots=True)
+class Job:
+    """A piece of work and the future of whoever waits for it."""
+
+    platform_id: str
+    work: Callable[[Tx], tuple[Change, Any]]
+    future: Future[Any]
+
+
+class Transaction(Protocol):
+    """One database transaction that can take several works."""
+
+    def begin(self, waiting: int) -> None: ...
+
+    def run(self, job: Job) -> Any:
+        """Decide the job against what is known, the batch's earlier works included; stage its change."""
+
+    def commit(self) -> None:
+        """Write what is staged and make it durable."""
+
+    def rollback(self) -> None: ...
+
+    def landed(self) -> bool | None:
+        """After a commit that failed: whether the batch is in the database all the same; None if that is unknown."""
+
+
+class ChangeRefused(Exception):
+    """The database refused a staged change; `error` is what its caller is told."""
+
+    def __init__(self, error: ComplianceError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class WriterLane:
+    """Runs jobs in batches on one thread; `threaded=False` runs each at once, on the caller's thread."""
+
+    def __init__(self, open_transaction: Callable[[], Transaction], *, most_waiting: int, threaded: bool) -> None:
+        self._open, self._most_waiting, self._threaded = open_transaction, most_waiting, threaded
+        self._closed = False
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._inline: Transaction | None = None
+        self._inline_lock = threading.RLock()
+        self._thread: threading.Thread | None = None
+        self._start_lock = threading.Lock()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job. Raises StoreFull at the bound, so that the sender tries again; nothing is ever evicted."""
+        if self._closed:
+            raise StoreError("the store is closed.", code="store_closed")
+        if self._pid != os.getpid():
+            self._start()
+        if not self._threaded:
+            with self._inline_lock:
+                if self._inline is None:
+                    self._inline = self._open()
+                _commit(self._inline, [job])
+            return
+        if self._jobs.qsize() >= self._most_waiting:
+            raise StoreFull(f"{self._most_waiting} writes are waiting already: try again shortly.")
+        if self._thread is None:
+            with self._start_lock:
+                if self._thread is None:
+                    thread = threading.Thread(target=self._run, daemon=True, name="kz-compliance-writer")
+                    thread.start()
+                    self._thread = thread
+        self._jobs.put(job)
+
+    @property
+    def waiting(self) -> int:
+        return self._jobs.qsize()
+
+    def close(self) -> None:
+        """Finish what was queued, then stop."""
+        self._closed = True
+        if self._thread is not None and self._pid == os.getpid():
+            self._jobs.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        jobs, transaction = self._jobs, None
+        while True:
+            job = jobs.get()
+            if job is None:
+                return
+            batch, stop = [job], False
+            try:
+                while len(batch) < BATCH:
+                    job = jobs.get_nowait()
+                    if job is None:
+                        stop = True
+                        break
+                    batch.append(job)
+            except Empty:
+                pass
+            try:
+                if transaction is None:
+                    transaction = self._open()
+                _commit(transaction, batch)
+            except BaseException as error:  # noqa: BLE001  the callers must learn of it, and the lane must live on
+                _fail(batch, error)
+            if stop:
+                return
+
+
+def _fail(batch: list[Job], error: BaseException) -> None:
+    for job in batch:
+        if not job.future.done():
+            job.future.set_exception(error)
+
+
+def _commit(transaction: Transaction, batch: list[Job]) -> None:
+    """One durable commit for the batch; if it fails, each job alone, so that one bad change cannot fail the rest."""
+    done: list[tuple[Job, Any]] = []
+    refused: list[tuple[Job, BaseException]] = []
+    try:
+        transaction.begin(len(batch))
+        for job in batch:
+            try:
+                done.append((job, transaction.run(job)))
+            except (StoreError, ChangeRefused):
+                raise
+            except Exception as error:  # noqa: BLE001  a refusal of the domain, or a fault of this job alone
+                refused.append((job, error))
+        transaction.commit()
+    except BaseException as error:
+        transaction.rollback()
+        if isinstance(error, CommitUnknown):
+            landed = transaction.landed()
+            if landed is None:
+                _fail(batch, error)
+                return
+            if landed:
+                _resolve(done, refused)
+                return
+        if len(batch) == 1:
+            if not isinstance(error, Exception):
+                raise
+            _fail(batch, error.error if isinstance(error, ChangeRefused) else error)
+            return
+        for job in batch:
+            _commit(transaction, [job])
+        return
+    _resolve(done, refused)
+
+
+def _resolve(done: list[tuple[Job, Any]], refused: list[tuple[Job, BaseException]]) -> None:
+    for job, value in done:
+        if not job.future.done():
+            job.future.set_result(value)
+    for job, error in refused:
+        if not job.future.done():
+            job.future.set_exception(error)

@@ -1,0 +1,89 @@
+"""The schema's history. It has its own version table, so that a host application's Alembic is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from kz_compliance_sdk.adapters.sql.schema import VERSION_TABLE, read_revision
+from kz_compliance_sdk.errors import StoreUnusable
+
+
+def _script() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", "kz_compliance_sdk.adapters.sql:migrations")
+    config.set_main_option("path_separator", "os")
+    return ScriptDirectory.from_config(config)
+
+
+def head() -> str:
+    """The newest revision that this installation has a migration for."""
+    newest = _script().get_current_head()
+    if newest is None:
+        raise StoreUnusable("this installation has no migrations: reinstall it.")
+    return newest
+
+
+def pending(connection: Connection) -> list[str]:
+    """What an upgrade would do, oldest first, as 'revision: summary'. Raises StoreUnusable for a later schema."""
+    script, current = _script(), read_revision(connection)
+    known = {step.revision for step in script.walk_revisions()}
+    if current is not None and current not in known:
+        raise StoreUnusable(
+            f"the database has schema {current}, which this release does not know: a later release wrote it. "
+            "Install that release or a newer one."
+        )
+    steps = script.iterate_revisions("head", current or "base")
+    return [f"{step.revision}: {step.doc.splitlines()[0]}" for step in reversed(list(steps))]
+
+
+def upgrade(connection: Connection, progress: Callable[[str], None] | None = None) -> list[str]:
+    """Bring the schema to this release's revision, all of it or nothing. Returns what was done."""
+    done = pending(connection)
+    connection.rollback()
+    if not done:
+        return []
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7224510163350221)")
+    try:
+        if done := pending(connection):
+            context = MigrationContext.configure(connection, opts=_options())
+            with Operations.context(context):
+                for line in done:
+                    if progress is not None:
+                        progress(line)
+                context.run_migrations()
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    return done
+
+
+def as_sql(dialect: str) -> str:
+    """The whole schema as SQL for `dialect` ("sqlite" or "postgresql"), for people who run it themselves."""
+    out = StringIO()
+    context = MigrationContext.configure(
+        dialect_name=dialect, opts={**_options(), "as_sql": True, "output_buffer": out, "starting_rev": None}
+    )
+    with Operations.context(context):
+        context.run_migrations()
+    return out.getvalue()
+
+
+def _options() -> dict[str, Any]:
+    script = _script()
+    return {
+        "version_table": VERSION_TABLE,
+        "render_as_batch": True,
+        "fn": lambda current, _context: script._upgrade_revs("head", current or "base"),
+    }

@@ -1,0 +1,208 @@
+"""Reads for lists, pages and reports, through SQLAlchemy, each in a short transaction of its own."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Engine, Select, and_, func, or_, select, text, tuple_
+
+from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.errors import InvalidInput, NotFound
+from kz_compliance_sdk.ports import Health, Page
+
+_MOST = 500
+
+
+class SqlQueries:
+    """Reads of one platform's rows."""
+
+    def __init__(self, engine: Engine, platform_id: str) -> None:
+        self._engine, self._platform = engine, platform_id
+
+    def _all(self, statement: Select[Any]) -> list[Any]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(statement).fetchall())
+
+    def case(self, case_id: str) -> Case:
+        found = self._all(select(t.cases).where(t.cases.c.platform_id == self._platform, t.cases.c.id == case_id))
+        if not found:
+            raise NotFound("there is no such case on this platform.", reference=case_id)
+        return rows.case_from(found[0])
+
+    def cases(
+        self,
+        *,
+        state: str | None = None,
+        category: str | None = None,
+        authority_id: str | None = None,
+        notice_id: str | None = None,
+        overdue_at: int | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page:
+        """Most urgent first."""
+        if not 1 <= limit <= _MOST:
+            raise InvalidInput(f"{limit} is no page size.", field="limit", remedy=f"Use 1 to {_MOST}.")
+        c = t.cases.c
+        statement = select(t.cases).where(c.platform_id == self._platform)
+        if state is not None:
+            statement = statement.where(text("state = 'queued'") if state == "queued" else c.state == state)
+        if category is not None:
+            statement = statement.where(c.category == category)
+        if authority_id is not None:
+            statement = statement.where(c.authority_id == authority_id)
+        if notice_id is not None:
+            statement = statement.where(c.notice_id == notice_id)
+        if overdue_at is not None:
+            statement = statement.where(c.closed_at.is_(None), c.due_at < overdue_at)
+        if cursor is not None:
+            urgent_at, case_id = _read_cursor(cursor)
+            statement = statement.where(
+                or_(c.urgent_at > urgent_at, and_(c.urgent_at == urgent_at, c.id > case_id))
+                if self._engine.dialect.name != "postgresql"
+                else tuple_(c.urgent_at, c.id) > (urgent_at, case_id)
+            )
+        found = self._all(statement.order_by(c.urgent_at, c.id).limit(limit + 1))
+        cases = tuple(rows.case_from(row) for row in found[:limit])
+        more = len(found) > limit
+        return Page(cases, _write_cursor(cases[-1].urgent_at, cases[-1].id) if more else None)
+
+    def case_ids(self) -> Iterator[str]:
+        """Every case id, in order, read in short steps so that no reader holds the file back."""
+        last = ""
+        while True:
+            found = self._all(
+                select(t.cases.c.id)
+                .where(t.cases.c.platform_id == self._platform, t.cases.c.id > last)
+                .order_by(t.cases.c.id)
+                .limit(1000)
+            )
+            for (case_id,) in found:
+                yield case_id
+            if len(found) < 1000:
+                return
+            last = found[-1][0]
+
+    def audit(self, case_id: str) -> list[AuditEvent]:
+        with self._engine.connect() as connection:
+            events = connection.execute(
+                select(t.audit)
+                .where(t.audit.c.platform_id == self._platform, t.audit.c.case_id == case_id)
+                .order_by(t.audit.c.seq)
+            ).fetchall()
+            texts = connection.execute(
+                select(t.sealed_texts).where(
+                    t.sealed_texts.c.platform_id == self._platform, t.sealed_texts.c.case_id == case_id
+                )
+            ).fetchall()
+        sealed: dict[int, list[SealedText]] = {}
+        for row in texts:
+            sealed.setdefault(row[2], []).append(SealedText(row[3], row[4], row[5]))
+        return [rows.audit_from(row, sealed.get(row[2], [])) for row in events]
+
+    def decisions(self, case_id: str) -> dict[int, Decision]:
+        found = self._all(
+            select(t.decisions)
+            .where(t.decisions.c.platform_id == self._platform, t.decisions.c.case_id == case_id)
+            .order_by(t.decisions.c.version)
+        )
+        return {row[2]: rows.decision_from(row) for row in found}
+
+    def inbox(self, case_id: str) -> list[InboxRow]:
+        found = self._all(
+            select(t.inbox)
+            .where(t.inbox.c.platform_id == self._platform, t.inbox.c.case_id == case_id)
+            .order_by(t.inbox.c.received_at, t.inbox.c.message_id)
+        )
+        return [rows.inbox_from(row) for row in found]
+
+    def messages(self, case_id: str) -> list[OutboxMessage]:
+        found = self._all(
+            select(t.outbox)
+            .where(t.outbox.c.platform_id == self._platform, t.outbox.c.case_id == case_id)
+            .order_by(t.outbox.c.created_at, t.outbox.c.lane_seq, t.outbox.c.id)
+        )
+        return [rows.message_from(row) for row in found]
+
+    def attempts(self, message_id: str) -> list[Attempt]:
+        found = self._all(
+            select(t.attempts)
+            .where(t.attempts.c.platform_id == self._platform, t.attempts.c.message_id == message_id)
+            .order_by(t.attempts.c.number)
+        )
+        return [rows.attempt_from(row) for row in found]
+
+    def escalations(self, case_id: str) -> list[EscalationFired]:
+        found = self._all(
+            select(t.escalations)
+            .where(t.escalations.c.platform_id == self._platform, t.escalations.c.case_id == case_id)
+            .order_by(t.escalations.c.fired_at, t.escalations.c.step)
+        )
+        return [rows.escalation_from(row) for row in found]
+
+    def sanctions(self) -> list[SanctionNoted]:
+        found = self._all(
+            select(t.sanctions)
+            .where(t.sanctions.c.platform_id == self._platform)
+            .order_by(t.sanctions.c.received_at, t.sanctions.c.sanction_id)
+        )
+        return [rows.sanction_from(row) for row in found]
+
+    def health(self, now: int) -> Health:
+        c, o = t.cases.c, t.outbox.c
+        mine = c.platform_id == self._platform
+        undelivered = text("state IN ('queued', 'leased')")
+        with self._engine.connect() as connection:
+            watched = text("watch_at IS NOT NULL")
+            by_state = connection.execute(
+                select(c.state, func.count()).where(mine, watched).group_by(c.state)
+            ).fetchall()
+            overdue, oldest = connection.execute(
+                select(func.count().filter(c.due_at < now), func.min(c.due_at)).where(mine, watched)
+            ).one()
+            waiting = connection.execute(
+                select(func.count()).where(o.platform_id == self._platform, undelivered)
+            ).scalar_one()
+            parked = connection.execute(
+                select(func.count()).where(o.platform_id == self._platform, text("state = 'parked'"))
+            ).scalar_one()
+            facts = [
+                connection.execute(select(table).where(table.c.platform_id == self._platform)).fetchall()
+                for table in (t.heartbeats, t.endpoints, t.refusals)
+            ]
+        return Health(
+            by_state={row[0]: row[1] for row in by_state},
+            overdue=overdue or 0,
+            oldest_due_at=oldest,
+            undelivered=waiting,
+            parked=parked,
+            heartbeats=tuple(rows.heartbeat_from(row) for row in facts[0]),
+            endpoints=tuple(rows.endpoint_from(row) for row in facts[1]),
+            refusals=tuple(rows.refusals_from(row) for row in facts[2]),
+        )
+
+
+def _write_cursor(urgent_at: int, case_id: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([urgent_at, case_id]).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    try:
+        urgent_at, case_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(urgent_at, int) or not isinstance(case_id, str):
+            raise ValueError(cursor)
+    except (ValueError, TypeError, binascii.Error):
+        raise InvalidInput(
+            "the cursor is not one of ours.", field="cursor", remedy="Use next_cursor of the page before, unchanged."
+        ) from None
+    return urgent_at, case_id

@@ -1,0 +1,301 @@
+"""Values of the domain as rows, and back. A row is a tuple in the order of the table's columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
+from kz_compliance_sdk.domain.change import (
+    DecisionRow,
+    EndpointState,
+    EscalationFired,
+    Heartbeat,
+    Hold,
+    InboxRow,
+    RefusalsCounted,
+    SanctionNoted,
+)
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+
+Row = Sequence[Any]
+
+_ITEM_FIELDS = (
+    "item_id",
+    "status",
+    "object_key",
+    "url",
+    "object_id",
+    "account_ref",
+    "action",
+    "ground",
+    "scope",
+    "effect_version",
+    "measure",
+    "effective_at",
+    "decision_version",
+)
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_STATES = {str(state): state for state in CaseState}
+
+
+def _item_doc(item: ItemState) -> list[Any]:
+    if not item.decision_version and item.status == "open":
+        return [item.item_id]
+    return [getattr(item, name) for name in _ITEM_FIELDS]
+
+
+def _item(doc: list[Any]) -> ItemState:
+    if len(doc) == 1:
+        return ItemState(doc[0])
+    doc[8] = tuple(doc[8])
+    return ItemState(*doc)
+
+
+def case_row(case: Case) -> tuple[Any, ...]:
+    doc = _encode(
+        [
+            case.kind,
+            case.source,
+            case.authenticity,
+            case.channel,
+            case.escalates_from,
+            case.message,
+            case.reference_number,
+            case.languages,
+            case.requested_due_at,
+            case.decision_version,
+            case.sequence,
+            case.level,
+            case.decided_at,
+            case.lift_due_at,
+            case.entered_by,
+            case.was_claimed,
+            case.interim_items,
+            case.flags,
+            [_item_doc(item) for item in case.items],
+        ]
+    )
+    return (
+        case.platform_id,
+        case.id,
+        case.notice_id,
+        case.authority_id,
+        case.quarantine_no,
+        case.revision,
+        case.state.value,
+        case.version,
+        case.category,
+        case.received_at,
+        case.due_at,
+        case.urgent_at,
+        case.watch_at,
+        case.closed_at,
+        case.lease_token,
+        case.lease_owner,
+        case.lease_expires_at,
+        case.audit_seq,
+        case.audit_head,
+        doc,
+    )
+
+
+def case_from(row: Row) -> Case:
+    doc = json.loads(row[19])
+    return Case(
+        platform_id=row[0],
+        id=row[1],
+        notice_id=row[2],
+        authority_id=row[3],
+        quarantine_no=row[4],
+        revision=row[5],
+        state=_STATES[row[6]],
+        version=row[7],
+        category=row[8],
+        received_at=row[9],
+        due_at=row[10],
+        urgent_at=row[11],
+        watch_at=row[12],
+        closed_at=row[13],
+        lease_token=row[14],
+        lease_owner=row[15],
+        lease_expires_at=row[16],
+        audit_seq=row[17],
+        audit_head=row[18],
+        kind=doc[0],
+        source=doc[1],
+        authenticity=doc[2],
+        channel=doc[3],
+        escalates_from=doc[4],
+        message=tuple(doc[5]),
+        reference_number=doc[6],
+        languages=tuple(doc[7]),
+        requested_due_at=doc[8],
+        decision_version=doc[9],
+        sequence=doc[10],
+        level=doc[11],
+        decided_at=doc[12],
+        lift_due_at=doc[13],
+        entered_by=doc[14],
+        was_claimed=doc[15],
+        interim_items=doc[16],
+        flags=tuple(doc[17]),
+        items=tuple(_item(item) for item in doc[18]),
+    )
+
+
+def inbox_row(row: InboxRow) -> tuple[Any, ...]:
+    return (
+        row.platform_id,
+        row.sender,
+        row.message_id,
+        row.body_sha256,
+        row.type,
+        row.source,
+        row.body,
+        row.proof,
+        row.received_at,
+        row.case_id,
+        row.notice_id,
+        row.exit,
+        row.status,
+        row.reply,
+        row.deliveries,
+    )
+
+
+def inbox_from(row: Row) -> InboxRow:
+    return InboxRow(*row)
+
+
+def audit_row(event: AuditEvent) -> tuple[Any, ...]:
+    return (
+        event.platform_id,
+        event.case_id,
+        event.seq,
+        event.at,
+        event.kind,
+        event.actor,
+        event.content,
+        event.prev,
+        event.hash,
+    )
+
+
+def audit_from(row: Row, sealed: Sequence[SealedText]) -> AuditEvent:
+    return AuditEvent(*row[:9], tuple(sealed))
+
+
+def decision_row(row: DecisionRow) -> tuple[Any, ...]:
+    return (
+        row.platform_id,
+        row.case_id,
+        row.version,
+        row.digest,
+        row.body,
+        row.proposed_by,
+        row.proposed_at,
+        row.needs_approval,
+        None,
+        None,
+    )
+
+
+def decision_from(row: Row) -> Decision:
+    decision = Decision.model_validate_json(row[4])
+    if row[8] is not None:
+        decision = decision.model_copy(update={"approved_by": row[8], "approved_at": row[9]})
+    return decision
+
+
+def message_row(message: OutboxMessage) -> tuple[Any, ...]:
+    return (
+        message.platform_id,
+        message.id,
+        message.case_id,
+        message.kind,
+        message.endpoint,
+        message.body,
+        message.created_at,
+        message.next_attempt_at,
+        message.deadline_at,
+        message.state,
+        message.attempts,
+        message.refusals,
+        message.maybe_arrived,
+        message.lane,
+        message.lane_seq,
+        message.item_id,
+        message.lease_token,
+        message.lease_expires_at,
+        message.settled_at,
+        message.receipt,
+    )
+
+
+def message_from(row: Row) -> OutboxMessage:
+    return OutboxMessage(
+        id=row[1],
+        platform_id=row[0],
+        case_id=row[2],
+        kind=row[3],
+        endpoint=row[4],
+        body=row[5],
+        created_at=row[6],
+        next_attempt_at=row[7],
+        deadline_at=row[8],
+        state=row[9],
+        attempts=row[10],
+        refusals=row[11],
+        maybe_arrived=bool(row[12]),
+        lane=row[13],
+        lane_seq=row[14],
+        item_id=row[15],
+        lease_token=row[16],
+        lease_expires_at=row[17],
+        settled_at=row[18],
+        receipt=row[19],
+    )
+
+
+def attempt_row(attempt: Attempt) -> tuple[Any, ...]:
+    return (
+        attempt.platform_id,
+        attempt.message_id,
+        attempt.number,
+        attempt.started_at,
+        attempt.ended_at,
+        attempt.result,
+        attempt.detail,
+    )
+
+
+def attempt_from(row: Row) -> Attempt:
+    return Attempt(*row)
+
+
+def hold_from(row: Row) -> Hold:
+    return Hold(*row)
+
+
+def escalation_from(row: Row) -> EscalationFired:
+    return EscalationFired(row[0], row[1], row[2], row[3], row[4], tuple(row[5].split(",")))
+
+
+def endpoint_from(row: Row) -> EndpointState:
+    return EndpointState(*row)
+
+
+def heartbeat_from(row: Row) -> Heartbeat:
+    return Heartbeat(*row)
+
+
+def refusals_from(row: Row) -> RefusalsCounted:
+    return RefusalsCounted(*row)
+
+
+def sanction_from(row: Row) -> SanctionNoted:
+    return SanctionNoted(row[0], row[1], row[2], tuple(json.loads(row[3])), row[4], row[5], row[6])

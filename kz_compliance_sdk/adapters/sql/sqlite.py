@@ -1,0 +1,157 @@
+"""SQLite: which library is linked, where the file lies, the settings that acknowledged notices depend on.
+
+Every connection is given the same settings and reads them back. SQLite 3.7.0 to 3.51.2 can lose committed writes in
+WAL mode when two connections commit and checkpoint at the same moment (fixed in 3.51.3, 3.50.7 and 3.44.6): such a
+library is replaced by `pysqlite3` where that is installed, and otherwise gets the rollback journal.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from kz_compliance_sdk.errors import StoreUnusable
+
+BUSY_TIMEOUT_MS = 5_000
+CHECKPOINT_PAGES = 16_000
+_OLDEST = (3, 37, 0)
+_NETWORK = frozenset(
+    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "fuse.s3fs")
+)
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite has the fix for the WAL-reset bug (sqlite.org/changes.html, 3.51.3)."""
+    if version >= (3, 51, 3):
+        return True
+    return (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """The SQLite library in use. `wal` is false where its WAL cannot be trusted."""
+
+    module: ModuleType
+    version: tuple[int, ...]
+    wal: bool
+
+    @property
+    def explanation(self) -> str:
+        """What the operator should know, one sentence."""
+        name = f"SQLite {'.'.join(map(str, self.version))} ({self.module.__name__.partition('.')[0]})"
+        if self.wal:
+            return f"{name}: WAL with synchronous=FULL."
+        return (
+            f"{name} has the WAL-reset bug, so the slower rollback journal is used. "
+            "Install pysqlite3>=0.6.1, or a Python that links SQLite 3.51.3 or later."
+        )
+
+
+def choose_driver(candidates: tuple[str, ...] = ("sqlite3", "pysqlite3.dbapi2")) -> Driver:
+    """The first library whose WAL is safe; failing that, the first one, without WAL. Raises StoreUnusable."""
+    found: list[Driver] = []
+    for name in candidates:
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            continue
+        version = tuple(module.sqlite_version_info)
+        if version >= _OLDEST:
+            found.append(Driver(module, version, wal_is_safe(version)))
+    if not found:
+        raise StoreUnusable("no SQLite of version 3.37 or later is available: install pysqlite3>=0.6.1.")
+    return next((driver for driver in found if driver.wal), found[0])
+
+
+def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
+    """SQLite's locks do not hold on a network share, so such a place is refused. Raises StoreUnusable."""
+    if mounts is None:
+        try:
+            mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return
+    place = str(path.resolve().parent)
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        fields = before.split()
+        if len(fields) < 5 or not after:
+            continue
+        point = fields[4].replace("\\040", " ")
+        inside = place == point or place.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, after.split()[0]
+    if kind in _NETWORK:
+        raise StoreUnusable(
+            f"the store's file lies on a network file system ({kind} at {best}), where SQLite's locks do not hold. "
+            "Put it on a local disk, or use PostgreSQL."
+        )
+
+
+def open_connection(driver: Driver, path: str, cache_mib: int = 16) -> Any:
+    """A connection with every setting made and read back. Raises StoreUnusable naming the one that did not take."""
+    connection = driver.module.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000
+    )
+    try:
+        configure(driver, connection, cache_mib)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def configure(driver: Driver, connection: Any, cache_mib: int = 16) -> None:
+    """Make the settings on a connection and read each one back. Raises StoreUnusable."""
+    mode = "wal" if driver.wal else "truncate"
+    wanted: list[tuple[str, object, object]] = [
+        ("busy_timeout", BUSY_TIMEOUT_MS, BUSY_TIMEOUT_MS),
+        ("journal_mode", mode, mode),
+        ("synchronous", "FULL", 2),
+        ("foreign_keys", "ON", 1),
+        ("wal_autocheckpoint", CHECKPOINT_PAGES, CHECKPOINT_PAGES),
+        ("cache_size", -1024 * cache_mib, -1024 * cache_mib),
+        ("trusted_schema", "OFF", 0),
+    ]
+    if sys.platform == "darwin":
+        wanted += [("fullfsync", "ON", 1), ("checkpoint_fullfsync", "ON", 1)]
+    for name, value, expected in wanted:
+        connection.execute(f"PRAGMA {name} = {value}").fetchall()
+        row = connection.execute(f"PRAGMA {name}").fetchone()
+        if row is None or row[0] != expected:
+            raise StoreUnusable(
+                f"SQLite did not take {name} = {value}: it reports {row[0] if row else 'nothing'}. "
+                "Acknowledged notices would not be safe in this file."
+            )
+
+
+class FileLock:
+    """Held by whoever writes to the file, in any process: waiting for it is fair, SQLite's busy handler is not."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = -1
+        try:
+            import fcntl
+        except ImportError:  # no flock here: SQLite's own busy handler serialises the writers
+            return
+        self._flock = fcntl.flock
+        self._exclusive, self._unlock = fcntl.LOCK_EX, fcntl.LOCK_UN
+        self._fd = os.open(f"{path}.lane", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def acquire(self) -> None:
+        if self._fd >= 0:
+            self._flock(self._fd, self._exclusive)
+
+    def release(self) -> None:
+        if self._fd >= 0:
+            self._flock(self._fd, self._unlock)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

@@ -1,0 +1,258 @@
+"""A change as SQL: inserts grouped by table, each guarded update on its own so that the rows it hit can be counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Dialect, bindparam, literal_column
+
+from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, upsert
+from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.change import (
+    CaseWrite,
+    Change,
+    CursorMoved,
+    DecisionApproved,
+    DecisionRow,
+    EndpointState,
+    EscalationAcknowledged,
+    EscalationFired,
+    Heartbeat,
+    Hold,
+    HoldEnded,
+    InboxApplied,
+    InboxRow,
+    MessageVoided,
+    MessageWrite,
+    ObjectVersion,
+    Redelivered,
+    RefusalsCounted,
+    SanctionNoted,
+)
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.errors import Conflict, LeaseLost
+
+Execute = Callable[[str, tuple[Any, ...]], int]
+ExecuteMany = Callable[[str, list[tuple[Any, ...]]], None]
+
+
+def keys_of(write: Any) -> tuple[str, ...]:
+    """What a write speaks of. Two works of one batch that share a key must see each other."""
+    kind = type(write)
+    if kind is CaseWrite:
+        case = write.case
+        return (f"c{case.id}", f"n{case.notice_id}") if write.expected is None else (f"c{case.id}",)
+    if kind is InboxRow:
+        return f"i{write.sender}\x1f{write.message_id}", f"n{write.notice_id}"
+    if kind in (Redelivered, InboxApplied):
+        return (f"i{write.sender}\x1f{write.message_id}",)
+    if kind is OutboxMessage:
+        return (f"m{write.id}",)
+    if kind is MessageWrite:
+        return (f"m{write.message.id}",)
+    if kind is MessageVoided:
+        return (f"m{write.message_id}",)
+    if kind in (ObjectVersion, Hold, HoldEnded):
+        return (f"o{write.object_key}",)
+    if kind is EndpointState:
+        return (f"e{write.endpoint}",)
+    if kind is CursorMoved:
+        return (f"f{write.feed}",)
+    return ()
+
+
+class Writer:
+    """Stages changes and writes them. Raises ChangeRefused for an update that found its row changed."""
+
+    def __init__(self, statements: Statements, dialect: Dialect) -> None:
+        self._s = statements
+        c = t
+        self._upserts: dict[type, Compiled] = {
+            ObjectVersion: upsert(c.objects, ("platform_id", "object_key"), {"version": None}, dialect),
+            Hold: upsert(
+                c.holds,
+                ("platform_id", "object_key", "case_id", "item_id"),
+                {"action": None, "ground": None, "version": None},
+                dialect,
+            ),
+            CursorMoved: upsert(c.cursors, ("platform_id", "feed"), {"cursor": None, "at": None}, dialect),
+            EndpointState: upsert(
+                c.endpoints,
+                ("platform_id", "endpoint"),
+                {"failures": None, "open_until": None, "last_success_at": None, "last_failure": None},
+                dialect,
+            ),
+            Heartbeat: upsert(c.heartbeats, ("platform_id", "part"), {"at": None, "detail": None}, dialect),
+            EscalationFired: upsert(
+                c.escalations,
+                ("platform_id", "case_id", "step"),
+                dict.fromkeys(("fired_at", "level", "audience", "acknowledged_by", "acknowledged_at")),
+                dialect,
+            ),
+            SanctionNoted: upsert(
+                c.sanctions,
+                ("platform_id", "sanction_id"),
+                {"level": None, "notice_ids": None, "effective_at": None},
+                dialect,
+            ),
+            RefusalsCounted: upsert(
+                c.refusals,
+                ("platform_id", "key_id", "code"),
+                {"count": c.refusals.c.count + literal_column("excluded.count"), "last_at": None},
+                dialect,
+            ),
+        }
+        self._hold_ended = Compiled(
+            c.holds.delete().where(
+                *(c.holds.c[n] == _bind(n) for n in ("platform_id", "object_key", "case_id", "item_id"))
+            ),
+            dialect,
+        )
+        self._acknowledged = Compiled(
+            c.escalations.update()
+            .where(
+                c.escalations.c.platform_id == _bind("platform_id"),
+                c.escalations.c.case_id == _bind("case_id"),
+                c.escalations.c.acknowledged_at.is_(None),
+            )
+            .values(acknowledged_by=_bind("v_by"), acknowledged_at=_bind("v_at")),
+            dialect,
+        )
+
+    def write(self, changes: list[Change], execute: Execute, execute_many: ExecuteMany) -> None:
+        """Write staged changes: inserts of all of them table by table, then the updates one by one."""
+        inserts: dict[str, list[tuple[Any, ...]]] = {}
+        updates: list[Any] = []
+        write: Any
+        for change in changes:
+            for write in change:
+                kind = type(write)
+                if kind is AuditEvent:
+                    inserts.setdefault("audit", []).append(rows.audit_row(write))
+                    for s in write.sealed:
+                        inserts.setdefault("sealed_texts", []).append(
+                            (write.platform_id, write.case_id, write.seq, s.name, s.salt, s.text)
+                        )
+                elif kind is CaseWrite and write.expected is None:
+                    inserts.setdefault("cases", []).append(rows.case_row(write.case))
+                elif kind is InboxRow:
+                    inserts.setdefault("inbox", []).append(rows.inbox_row(write))
+                elif kind is OutboxMessage:
+                    inserts.setdefault("outbox", []).append(rows.message_row(write))
+                elif kind is DecisionRow:
+                    inserts.setdefault("decisions", []).append(rows.decision_row(write))
+                elif kind is Attempt:
+                    inserts.setdefault("attempts", []).append(rows.attempt_row(write))
+                else:
+                    updates.append(write)
+        for table, values in inserts.items():
+            sql = self._s.inserts[table].sql
+            if len(values) == 1:
+                execute(sql, values[0])
+            else:
+                execute_many(sql, values)
+        for write in updates:
+            self._update(write, execute)
+
+    def _update(self, write: Any, execute: Execute) -> None:
+        s = self._s
+        kind = type(write)
+        if kind is CaseWrite:
+            self._update_case(write, execute)
+        elif kind is MessageWrite:
+            row = rows.message_row(write.message)
+            statement = s.message_update if write.lease_token is None else s.message_update_leased
+            guard = () if write.lease_token is None else (write.lease_token,)
+            if execute(statement.sql, (*row[2:], row[0], row[1], *guard)) != 1:
+                raise ChangeRefused(
+                    LeaseLost("another worker took this message over; its result stands.", reference=row[1])
+                )
+        elif kind is MessageVoided:
+            execute(s.message_void.sql, (write.at, write.platform_id, write.message_id))
+        elif kind is Redelivered:
+            execute(s.redelivered.sql, (write.platform_id, write.sender, write.message_id, write.body_sha256))
+        elif kind is InboxApplied:
+            key = (write.platform_id, write.sender, write.message_id, write.body_sha256)
+            execute(s.inbox_applied.sql, (write.case_id, *key))
+        elif kind is DecisionApproved:
+            key = (write.platform_id, write.case_id, write.version, write.digest)
+            if execute(s.decision_approve.sql, (write.approved_by, write.approved_at, *key)) != 1:
+                raise ChangeRefused(
+                    Conflict("the proposal was changed or approved meanwhile.", reference=write.case_id)
+                )
+        elif kind is HoldEnded:
+            execute(self._hold_ended.sql, (write.platform_id, write.object_key, write.case_id, write.item_id))
+        elif kind is EscalationAcknowledged:
+            execute(self._acknowledged.sql, (write.by, write.at, write.platform_id, write.case_id))
+        else:
+            execute(self._upserts[kind].sql, _fact_row(write))
+
+    def _update_case(self, write: CaseWrite, execute: Execute) -> None:
+        row = rows.case_row(write.case)
+        values = (*row[2:], row[0], row[1], write.expected)
+        if write.lease_token is None:
+            hit = execute(self._s.case_update.sql, values)
+        else:
+            hit = execute(self._s.case_update_leased.sql, (*values, write.lease_token))
+        if hit != 1:
+            lost = write.lease_token is not None
+            raise ChangeRefused(
+                LeaseLost("the lease is no longer yours. Nothing was written; claim again.", reference=row[1])
+                if lost
+                else Conflict("the case was changed meanwhile. Nothing was written; read it again.", reference=row[1])
+            )
+
+
+def _bind(name: str) -> Any:
+    return bindparam(f"b_{name}")
+
+
+def _fact_row(write: Any) -> tuple[Any, ...]:
+    kind = type(write)
+    if kind is ObjectVersion:
+        return write.platform_id, write.object_key, write.version
+    if kind is Hold:
+        return (
+            write.platform_id,
+            write.object_key,
+            write.case_id,
+            write.item_id,
+            write.action,
+            write.ground,
+            write.version,
+        )
+    if kind is EscalationFired:
+        audience = ",".join(write.audience)
+        return write.platform_id, write.case_id, write.step, write.fired_at, write.level, audience, None, None
+    if kind is CursorMoved:
+        return write.platform_id, write.feed, write.cursor, write.at
+    if kind is EndpointState:
+        return (
+            write.platform_id,
+            write.endpoint,
+            write.failures,
+            write.open_until,
+            write.last_success_at,
+            write.last_failure[:200],
+        )
+    if kind is Heartbeat:
+        return write.platform_id, write.part, write.at, write.detail[:200]
+    if kind is RefusalsCounted:
+        return write.platform_id, write.key_id, write.code, write.count, write.last_at
+    if kind is SanctionNoted:
+        ids = json.dumps(write.notice_ids)
+        return (
+            write.platform_id,
+            write.sanction_id,
+            write.level,
+            ids,
+            write.effective_at,
+            write.reference_number,
+            write.received_at,
+        )
+    raise TypeError(f"{kind.__name__} is not a write")

@@ -1,0 +1,1 @@
+"""The wire as it must be, byte for byte, made without a line of the package (see make.py)."""

@@ -186,7 +186,18 @@ def audit_row(event: AuditEvent) -> tuple[Any, ...]:
 
 
 def audit_from(row: Row, sealed: Sequence[SealedText]) -> AuditEvent:
-    return AuditEvent(*row[:9], tuple(sealed))
+    return AuditEvent(
+        platform_id=row[0],
+        case_id=row[1],
+        seq=row[2],
+        at=row[3],
+        kind=row[4],
+        actor=row[5],
+        content=row[6],
+        prev=row[7],
+        hash=row[8],
+        sealed=tuple(sealed),
+    )
 
 
 def decision_row(row: DecisionRow) -> tuple[Any, ...]:

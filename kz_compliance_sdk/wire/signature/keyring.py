@@ -189,15 +189,8 @@ def _check(key: Key, *, allow_test_keys: bool) -> None:
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
 # The y coordinates of the eight points whose order divides 8: for them a signature can fit every message.
-_SMALL_Y = frozenset(
-    {
-        0,
-        1,
-        _P - 1,
-        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
-        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7,
-    }
-)
+_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_Y = frozenset({0, 1, _P - 1, _ORDER_8, _P - _ORDER_8})
 
 
 def _has_full_order(material: bytes) -> bool:

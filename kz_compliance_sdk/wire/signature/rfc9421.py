@@ -10,6 +10,7 @@ refuses, where a message that is authentic but late must be told apart from one 
 
 from __future__ import annotations
 
+import base64
 import datetime
 import re
 from collections.abc import Iterable, Sequence
@@ -17,7 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from http_message_signatures import HTTPMessageSigner, HTTPMessageVerifier, HTTPSignatureKeyResolver, InvalidSignature
+from http_message_signatures import (
+    HTTPMessageSigner,
+    HTTPMessageVerifier,
+    HTTPSignatureKeyResolver,
+    InvalidSignature,
+    VerifyResult,
+)
 from http_message_signatures.algorithms import ED25519
 from http_message_signatures.exceptions import HTTPMessageSignaturesException
 
@@ -32,6 +39,7 @@ TAG: Final = "kz-compliance"
 _LABEL = "kz"
 _REQUEST = ("@method", "@target-uri", "content-digest")
 _RESPONSE = ("@status", "content-digest")
+_PARAMETERS = '"@signature-params"'
 _NONCE = re.compile(r"[!-~]{1,128}")
 _KEY_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -110,7 +118,7 @@ def _verify(
     body: bytes,
     now: int,
 ) -> Verified:
-    one_of_each(headers, HEADERS)
+    signature_input, signature, _ = one_of_each(headers, HEADERS)
     message.headers.update(_joined(headers))
     verifier = _Verifier(signature_algorithm=ED25519, key_resolver=_TrustedKeys(ring))
     try:
@@ -123,7 +131,13 @@ def _verify(
         verifier.verify_body(message, results, body)
     except HTTPMessageSignaturesException:
         raise refusal("digest_wrong") from None
-    parameters = results[0].parameters
+    result = results[0]
+    if isinstance(message, _Request) and result.covered_components['"@target-uri"'] != message.url:
+        # The library leaves out a fragment or credentials, which no signature then covers.
+        raise refusal("not_covered")
+    if not _is_as_signed(result, signature_input, signature):
+        raise refusal("header_malformed")
+    parameters = result.parameters
     key = ring.get(str(parameters["keyid"]))
     nonce, created = parameters.get("nonce"), parameters["created"]
     if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce) or not isinstance(created, int):
@@ -154,6 +168,16 @@ def _sign(
         raise ValueError(str(wrong)) from None
     lower = {name.lower(): value for name, value in message.headers.items()}
     return [(name, lower[name]) for name in HEADERS]
+
+
+def _is_as_signed(result: VerifyResult, signature_input: str, signature: str) -> bool:
+    # Structured fields can be written in several ways; here only the way that was signed is right.
+    value = re.search(rf"(?:^|, ){re.escape(result.label)}=:([A-Za-z0-9+/=]*):(?=$|,)", signature)
+    return (
+        value is not None
+        and base64.b64encode(base64.b64decode(value[1])).decode("ascii") == value[1]
+        and f"{result.label}={result.covered_components[_PARAMETERS]}" in signature_input.split(", ")
+    )
 
 
 def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

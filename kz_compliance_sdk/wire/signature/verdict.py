@@ -66,12 +66,17 @@ def verified_by(
 
 
 def one_of_each(headers: Iterable[tuple[str, str]], names: Sequence[str]) -> list[str]:
-    """The value of each named header, in that order. Raises NotAuthentic unless each is there exactly once."""
+    """The value of each named header, in that order.
+
+    Raises NotAuthentic unless each is there exactly once, without blanks around it: a server strips them.
+    """
     found: dict[str, str] = {}
     for name, value in headers:
         if name in names:
             if name in found:
                 raise refusal("header_repeated")
+            if value != value.strip():
+                raise refusal("header_malformed")
             found[name] = value
     if len(found) != len(names):
         raise refusal("header_missing")

@@ -90,7 +90,7 @@ def check_link(text: str) -> str:
 def host_of(normal: str) -> str:
     """The host of a URL in normal form, without its port."""
     authority = normal.split("/", 3)[2]
-    return authority if authority.endswith("]") else authority.partition(":")[0]
+    return authority[: authority.index("]") + 1] if authority[0] == "[" else authority.partition(":")[0]
 
 
 def _host(name: str) -> str:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
-import random
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,15 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from http_message_signatures import InvalidSignature
 from http_message_signatures.algorithms import ED25519
 
-from kz_compliance_sdk.errors import ConfigError, NotAuthentic
 from kz_compliance_sdk.wire.signature import (
-    Key,
     KeyRing,
     Profile,
     SigningKey,
     Verified,
     keyring,
-    material_from_text,
     rfc9421,
     sign,
     sign_response,
@@ -33,51 +27,20 @@ from kz_compliance_sdk.wire.signature import (
     verify_response,
 )
 from tests.unit.golden import make
-
-Headers = list[tuple[str, str]]
-
-NOW = make.NOW
-TARGET = make.TARGET
-YEAR = 31_536_000
-BODY = (Path(make.__file__).parent / "notice.issued.json").read_bytes()
-GOLDEN: dict[str, Headers] = {
-    name: [(header, value) for header, value in pairs]
-    for name, pairs in json.loads((Path(make.__file__).parent / "signatures.json").read_bytes()).items()
-}
-CURVE = SigningKey("golden-ed25519", "ed25519", make.ED25519_SEED)
-MAC = SigningKey("golden-hmac", "hmac-sha256", make.HMAC_SECRET)
-
-
-def trusted(own: SigningKey, **changes: Any) -> Key:
-    values: dict[str, Any] = {
-        "key_id": own.key_id,
-        "algorithm": own.algorithm,
-        "material": own.verification_material(),
-        "sender": "mki",
-        "authorities": frozenset({"mki-kz"}),
-        "platform_id": "social",
-        "not_before": NOW - YEAR,
-        "not_after": NOW + YEAR,
-    }
-    return Key(**{**values, **changes})
-
-
-RING = KeyRing([trusted(CURVE), trusted(MAC)])
-REQUESTS = ("rfc9421", "standard-webhooks-v1", "standard-webhooks-v1a")
-
-
-def refused(call: Callable[[], Verified]) -> str:
-    """The reason of the refusal; anything but a refusal fails the test."""
-    with pytest.raises(NotAuthentic) as error:
-        call()
-    assert str(error.value) == "the origin of the message is not proved"
-    return error.value.code
-
-
-def changed(headers: Headers, name: str, value: str) -> Headers:
-    assert name in dict(headers)
-    return [(at, value if at == name else old) for at, old in headers]
-
+from tests.unit.golden.keys import (
+    BODY,
+    CURVE,
+    GOLDEN,
+    MAC,
+    NOW,
+    REQUESTS,
+    RING,
+    TARGET,
+    Headers,
+    changed,
+    refused,
+    trusted,
+)
 
 # What independent implementations signed
 
@@ -418,180 +381,6 @@ def test_a_curve_signature_has_one_form() -> None:
     grown = (int.from_bytes(raw[32:], "little") + order).to_bytes(32, "little")
     forged = "v1a," + base64.b64encode(raw[:32] + grown).decode()
     assert refused(lambda: verify(RING, "POST", TARGET, webhook(forged), BODY, NOW)) == "signature_wrong"
-
-
-# The key ring
-
-
-def _torsion() -> set[bytes]:
-    """The y of every point whose order divides 8, found by arithmetic and not from a list."""
-    p = 2**255 - 19
-    d = -121665 * pow(121666, -1, p) % p
-    found: set[bytes] = set()
-    number = 2
-    while len(found) < 5:
-        number += 1
-        square = (number * number - 1) * pow(d * number * number + 1, -1, p) % p
-        root = pow(square, (p + 3) // 8, p)
-        root = root if root * root % p == square else root * pow(2, (p - 1) // 4, p) % p
-        if root * root % p != square:
-            continue
-        x, y = 0, 1
-        for bit in bin(2**252 + 27742317777372353535851937790883648493)[2:]:
-            x, y = _add(x, y, x, y, d, p)
-            if bit == "1":
-                x, y = _add(x, y, root, number, d, p)
-        a, b = x, y
-        for _ in range(8):
-            found.add(b.to_bytes(32, "little"))
-            a, b = _add(a, b, x, y, d, p)
-    return found
-
-
-def _add(x1: int, y1: int, x2: int, y2: int, d: int, p: int) -> tuple[int, int]:
-    t = d * x1 * x2 * y1 * y2 % p
-    return (x1 * y2 + x2 * y1) * pow(1 + t, -1, p) % p, (y1 * y2 + x1 * x2) * pow(1 - t, -1, p) % p
-
-
-def test_an_ed25519_key_for_which_anybody_can_sign_is_not_loaded() -> None:
-    p = 2**255 - 19
-    small = _torsion()
-    assert len(small) == 5
-    for y in [*small, p.to_bytes(32, "little"), (p + 1).to_bytes(32, "little")]:
-        for material in (y, y[:31] + bytes([y[31] | 0x80])):
-            with pytest.raises(ConfigError) as error:
-                KeyRing([trusted(CURVE, material=material)])
-            assert error.value.field == "keys.golden-ed25519"
-
-
-def test_an_ed25519_key_that_is_no_point_is_not_loaded() -> None:
-    with pytest.raises(ConfigError):
-        KeyRing([trusted(CURVE, material=(2).to_bytes(32, "little"))])
-
-
-@pytest.mark.parametrize(
-    "keys",
-    [
-        [trusted(MAC, material=b"s" * 23)],
-        [trusted(MAC, material=b"")],
-        [trusted(CURVE, material=b"p" * 31)],
-        [trusted(MAC), trusted(MAC, material=b"o" * 32)],
-        [trusted(MAC), trusted(MAC, key_id="twin")],
-        [trusted(MAC, not_before=2, not_after=1)],
-    ],
-)
-def test_a_ring_that_proves_nothing_is_not_made(keys: list[Key]) -> None:
-    with pytest.raises(ConfigError) as error:
-        KeyRing(keys)
-    assert error.value.remedy
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "material"),
-    [("hmac-sha256", keyring.TEST_HMAC_SECRET), ("ed25519", keyring.TEST_ED25519_PUBLIC)],
-)
-def test_published_test_keys_are_refused_unless_asked_for(algorithm: keyring.Algorithm, material: bytes) -> None:
-    key = trusted(MAC, algorithm=algorithm, material=material)
-    with pytest.raises(ConfigError, match="published"):
-        KeyRing([key])
-    assert KeyRing([key], allow_test_keys=True).keys == (key,)
-
-
-def test_the_published_test_key_is_the_pair_that_it_says() -> None:
-    own = SigningKey("test", "ed25519", keyring.TEST_ED25519_PRIVATE)
-    assert own.verification_material() == keyring.TEST_ED25519_PUBLIC
-
-
-def test_no_repr_shows_a_secret() -> None:
-    for shown in (repr(MAC), repr(trusted(MAC)), repr(RING)):
-        assert "golden secret" not in shown
-        assert make.HMAC_SECRET.hex() not in shown
-
-
-@pytest.mark.parametrize("prefix", ["", "whsec_", "whsk_", "whpk_"])
-def test_a_key_is_read_from_its_text(prefix: str) -> None:
-    assert material_from_text(f"{prefix}{base64.b64encode(b'k' * 32).decode()}\n", setting="s") == b"k" * 32
-
-
-def test_a_key_that_is_not_base64_names_its_setting_and_not_its_text() -> None:
-    with pytest.raises(ConfigError) as error:
-        material_from_text("s3cret!", setting="regulator.key")
-    assert error.value.field == "regulator.key"
-    assert "s3cret" not in str(error.value)
-
-
-def test_a_key_of_the_wrong_kind_is_a_configuration_error() -> None:
-    with pytest.raises(ConfigError):
-        sign(MAC, "rfc9421", "POST", TARGET, BODY, NOW, "m", "n")
-    with pytest.raises(ConfigError):
-        SigningKey("short", "hmac-sha256", b"s" * 23)
-    with pytest.raises(ConfigError):
-        SigningKey("short", "ed25519", b"s" * 31)
-
-
-# Mutations
-
-
-def _mutant(rng: random.Random, name: str) -> tuple[str, str, Headers, bytes]:
-    """A request of which one signed part is another than the golden one."""
-    headers, body, method, target = list(GOLDEN[name]), bytearray(BODY), "POST", TARGET
-    part = rng.choice(["body", "header", "header", "header", "target"] if name == "rfc9421" else ["body", "header"])
-    if part == "body":
-        place = rng.randrange(len(body))
-        body[place : rng.choice([place, place + 1, len(body)])] = bytes([body[place] ^ (1 << rng.randrange(8))])
-    elif part == "target":
-        method, target = rng.choice([("PATCH", TARGET), ("POST", _edited(rng, TARGET))])
-    else:
-        place = rng.randrange(len(headers))
-        header, value = headers[place]
-        headers[place] = (header, _edited(rng, value))
-    return method, target, headers, bytes(body)
-
-
-def _edited(rng: random.Random, text: str) -> str:
-    edited = text
-    while edited == text:
-        place = rng.randrange(len(text))
-        letter = chr(rng.choice([rng.randrange(32, 127), rng.randrange(0, 0x250), 0xD800, 0x661]))
-        edited = rng.choice(
-            [
-                text[:place] + text[place + 1 :],
-                text[:place] + letter + text[place:],
-                text[:place] + letter + text[place + 1 :],
-            ]
-        )
-    return edited
-
-
-def _survivors(name: str, count: int) -> int:
-    rng = random.Random(f"{name} 2026-11-24")
-    survivors = 0
-    for _ in range(count):
-        method, target, headers, body = _mutant(rng, name)
-        try:
-            verify(RING, method, target, headers, body, NOW)
-            survivors += 1
-        except NotAuthentic:
-            continue
-    return survivors
-
-
-@pytest.mark.parametrize("name", REQUESTS)
-def test_no_mutation_of_a_signed_request_is_authentic(name: str) -> None:
-    assert _survivors(name, 3_000) == 0
-
-
-@pytest.mark.parametrize("name", REQUESTS)
-def test_the_control_without_verification_lets_mutants_through(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Believer:
-        def verify(self, signature: bytes, data: bytes) -> None:
-            """Believes everything."""
-
-    monkeypatch.setattr(hmac, "compare_digest", lambda a, b: True)
-    monkeypatch.setattr(ED25519, "verify", lambda self, signature, message: None)
-    if name.endswith("v1a"):
-        monkeypatch.setattr(KeyRing, "public_key", lambda self, key_id: Believer())
-    assert _survivors(name, 300) > 0
 
 
 def test_the_digest_of_the_body_is_part_of_what_is_signed() -> None:

@@ -1,0 +1,55 @@
+"""One value has one sequence of bytes, and a digest of one kind of thing is never that of another."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import Enum
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.domain.canonical import canonical, digest
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"b": 1, "a": [None, True, False]}, b'{"a":[null,true,false],"b":1}'),
+        ({"ж": "қаз", "a": "\n\u2028\x7f"}, '{"a":"\\n\u2028\x7f","ж":"қаз"}'.encode()),
+        ((1, (2, [3])), b"[1,[2,[3]]]"),
+        (2**70, b"1180591620717411303424"),
+        ({}, b"{}"),
+    ],
+)
+def test_a_value_has_these_bytes(value: object, expected: bytes) -> None:
+    assert canonical(value) == expected
+
+
+class Colour(Enum):
+    RED = 1
+
+
+@pytest.mark.parametrize("value", [1.0, {"a": [1.5]}, {"a": {1: 2}}, {1, 2}, b"x", Colour.RED, {None: 1}])
+def test_what_has_more_than_one_form_has_no_bytes(value: object) -> None:
+    with pytest.raises(TypeError):
+        canonical(value)
+
+
+@pytest.mark.parametrize("value", ["\ud800", {"\udfff": 1}, float("nan"), float("inf")])
+def test_what_is_no_text_or_no_number_has_no_bytes(value: object) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        canonical(value)
+
+
+def test_a_value_that_contains_itself_ends() -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(ValueError, match="Circular"):
+        canonical(loop)
+
+
+def test_a_digest_is_separated_by_its_domain() -> None:
+    assert digest("kz-compliance/report/v1", b"x") == hashlib.sha256(b"kz-compliance/report/v1\nx").hexdigest()
+    assert digest("a", b"b\nc") != digest("a\\nb", b"c")
+    with pytest.raises(ValueError, match="one line"):
+        digest("a\nb", b"c")

@@ -50,9 +50,13 @@ class Tx(Protocol):
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         """Cases whose next escalation step is due."""
 
-    def inbox_row(self, sender: str, message_id: str, body_sha256: str) -> InboxRow | None: ...
+    def inbox_row(self, sender: str, message_id: str, body_sha256: str) -> InboxRow:
+        """Raises NotFound."""
 
-    def message_id_seen(self, sender: str, message_id: str) -> bool: ...
+    def inbox_rows(self, sender: str, message_id: str) -> list[InboxRow]:
+        """Every body that came under this message id."""
+
+    def inbox_of_case(self, case_id: str) -> list[InboxRow]: ...
 
     def waiting_for(self, notice_id: str) -> list[InboxRow]:
         """Messages that came before the notice they speak of."""

@@ -153,6 +153,17 @@ def page(
     return _message(case, "page", name, body, stamp, endpoint=NOTIFIER)
 
 
+def notify(
+    platform_id: str, reference: str, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp
+) -> OutboxMessage:
+    """An alert that belongs to no case, such as a sanction or a message whose notice has not come yet."""
+    body = canonical(
+        {"case_reference": reference, "reason": reason, "due_at": stamp.at, "audience": list(audience), "level": level}
+    )
+    key = message_id(platform_id, "", "page", 0, stamp.at, f"{reason} {reference}")
+    return OutboxMessage(key, platform_id, "", "page", NOTIFIER, body, stamp.at, stamp.at)
+
+
 def with_report(
     case: Case,
     decisions: Mapping[int, Decision],

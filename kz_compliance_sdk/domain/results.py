@@ -95,18 +95,20 @@ def measure_lifted(
     return (*writes, HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
 
 
-def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp) -> Change:
-    """The platform cannot carry an effect out. A measure goes back to review; a person is paged in any case."""
+def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp, *, permanent: bool = True) -> Change:
+    """The platform cannot carry an effect out. A measure that can never be carried out goes back to review, any other
+    effect goes on being tried; a person is paged in either case."""
     item = case.item(message.item_id)
     if item is None or item.effect_version != message.lane_seq:
         return ()
     data: dict[str, object] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
     items, target = case.items, case.state
-    if message.kind == "enforce" and item.status == "decided":
+    if permanent and message.kind == "enforce" and item.status == "decided":
         items = _with_item(case, replace(item, status="failed"))
         target = CaseState.QUEUED if case.state is CaseState.DECIDED else case.state
     failed, event = move(case, "measure_failed", target, stamp, data, {"reason": reason}, items=items)
-    alert = page(failed, f"{message.kind}_failed", ("moderator", "lead"), 50, stamp, key=message.id)
+    reason_code = f"{message.kind}_{'failed' if target is not case.state else 'stuck'}"
+    alert = page(failed, reason_code, ("moderator", "lead"), 50, stamp, key=message.id)
     return (CaseWrite(failed, case.version), event, alert)
 
 
@@ -167,6 +169,11 @@ def reject(case: Case, message: OutboxMessage, code: str, stamp: Stamp) -> Chang
     rejected, event = move(case, "reject", target, stamp, data, items=items, **changes)
     alert = page(rejected, f"{message.kind}_rejected", ("moderator", "lead", "head"), 60, stamp, key=message.id)
     return (CaseWrite(rejected, case.version), event, alert)
+
+
+def after(case: Case, change: Change) -> Case:
+    """The case as a change leaves it."""
+    return next((write.case for write in reversed(change) if isinstance(write, CaseWrite)), case)
 
 
 def _is_final_report(case: Case, message: OutboxMessage) -> bool:

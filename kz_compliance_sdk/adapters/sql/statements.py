@@ -124,9 +124,7 @@ class Statements:
         self.inbox_row = compiled(
             select(t.inbox).where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
         )
-        self.message_id_seen = compiled(
-            select(literal_column("1")).where(_key(t.inbox, "platform_id", "sender", "message_id")).limit(1)
-        )
+        self.inbox_rows = compiled(select(t.inbox).where(_key(t.inbox, "platform_id", "sender", "message_id")))
         self.waiting = compiled(
             select(t.inbox)
             .where(_key(t.inbox, "platform_id", "notice_id"), text("exit = 'waiting'"))

@@ -288,7 +288,7 @@ class _View:
         found = self._tx.all(self._s.watched, k_platform_id=self._platform, now=now, n=limit)
         return [rows.case_from(row) for row in found]
 
-    def inbox_row(self, sender: str, message_id: str, body_sha256: str) -> InboxRow | None:
+    def inbox_row(self, sender: str, message_id: str, body_sha256: str) -> InboxRow:
         row = self._tx.one(
             self._s.inbox_row,
             k_platform_id=self._platform,
@@ -296,13 +296,15 @@ class _View:
             k_message_id=message_id,
             k_body_sha256=body_sha256,
         )
-        return None if row is None else rows.inbox_from(row)
+        if row is None:
+            raise NotFound("there is no such message on this platform.", reference=message_id)
+        return rows.inbox_from(row)
 
-    def message_id_seen(self, sender: str, message_id: str) -> bool:
-        row = self._tx.one(
-            self._s.message_id_seen, k_platform_id=self._platform, k_sender=sender, k_message_id=message_id
+    def inbox_rows(self, sender: str, message_id: str) -> list[InboxRow]:
+        found = self._tx.all(
+            self._s.inbox_rows, k_platform_id=self._platform, k_sender=sender, k_message_id=message_id
         )
-        return row is not None
+        return [rows.inbox_from(row) for row in found]
 
     def waiting_for(self, notice_id: str) -> list[InboxRow]:
         found = self._tx.all(self._s.waiting, k_platform_id=self._platform, k_notice_id=notice_id)

@@ -1,0 +1,303 @@
+"""What an authentic message does, decided inside the transaction that stores it: the one end of all three ways in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from kz_compliance_sdk.domain import arrivals
+from kz_compliance_sdk.domain.arrivals import Arrival
+from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.change import (
+    NOTHING,
+    Change,
+    InboxApplied,
+    InboxExit,
+    InboxRow,
+    Redelivered,
+    SanctionNoted,
+    Write,
+)
+from kz_compliance_sdk.domain.flags import flags
+from kz_compliance_sdk.domain.messages import Respondent, notify
+from kz_compliance_sdk.domain.notice import (
+    Cancellation,
+    Clarification,
+    Notice,
+    Reminder,
+    Sanction,
+    UnreadableNotice,
+)
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.errors import Unreadable
+from kz_compliance_sdk.ports import Tx
+from kz_compliance_sdk.services.loading import notice_of, standing_of
+from kz_compliance_sdk.services.response import Response, accepted, noted, refused
+from kz_compliance_sdk.wire.v1 import Message, read_message
+
+_Following = Clarification | Cancellation | Reminder
+_ALERTING = frozenset({"message_id_reused"})
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An authentic message with its origin: exactly what will be stored of it. Times are UTC seconds."""
+
+    sender: str
+    message_id: str
+    body_sha256: str
+    body: bytes
+    proof: bytes
+    authorities: frozenset[str]
+    arrival: Arrival
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Decides what becomes of authentic messages under one policy."""
+
+    platform_id: str
+    policy: Policy
+    respondent: Respondent
+    hosts: frozenset[str]
+
+    def admit(self, tx: Tx, received: Received, message: Message, case_id: str) -> tuple[Change, Response]:
+        """A usable message: a repeat gets its first answer, everything else its effect on a case."""
+        earlier = tx.inbox_rows(received.sender, received.message_id)
+        if repeat := _repeat(earlier, received):
+            return repeat
+        if earlier and received.arrival.source != "typed":
+            received = _flagged(received, "message_id_reused")
+        stamp = Stamp(tx.now, SYSTEM)
+        data = message.data
+        if isinstance(data, Notice):
+            change, response = self._notice(tx, received, message, data, case_id, stamp)
+        elif isinstance(data, Sanction):
+            change, response = self._sanction(received, message, data, stamp)
+        else:
+            change, response = self._following(tx, received, message, data, stamp)
+        if earlier and received.arrival.source != "typed":
+            alert = notify(self.platform_id, received.message_id, "message_id_reused", ("moderator", "lead"), 30, stamp)
+            change = (*change, alert)
+        return change, response
+
+    def quarantine(
+        self, tx: Tx, received: Received, unreadable: UnreadableNotice, kind: str, case_id: str
+    ) -> tuple[Change, Response]:
+        """An authentic message that cannot be used as it stands: kept, on the clock, and somebody is paged."""
+        if repeat := _repeat(tx.inbox_rows(received.sender, received.message_id), received):
+            return repeat
+        return self._quarantine(tx, received, unreadable, kind, case_id, 422)
+
+    def _quarantine(
+        self, tx: Tx, received: Received, unreadable: UnreadableNotice, kind: str, case_id: str, status: int
+    ) -> tuple[Change, Response]:
+        notice_id = unreadable.notice_id or f"~{received.body_sha256[:32]}"
+        authority = unreadable.authority_id or received.sender
+        taken = [c.quarantine_no for c in tx.cases_of_notice(notice_id) if c.authority_id == authority]
+        stamp = Stamp(tx.now, SYSTEM)
+        arrival = replace(received.arrival, received_at=_clock(received, tx))
+        change, case = arrivals.quarantine(case_id, unreadable, arrival, max(taken, default=0) + 1, self.policy, stamp)
+        response = refused(status, unreadable.code, unreadable.reason, field=unreadable.field, instance=case.id)
+        return (*change, _row(received, kind, case.id, notice_id, "quarantined", response, tx)), response
+
+    def _notice(
+        self, tx: Tx, received: Received, message: Message, notice: Notice, case_id: str, stamp: Stamp
+    ) -> tuple[Change, Response]:
+        known = tx.cases_of_notice(notice.notice_id)
+        authority = notice.issuing_authority.id
+        arrival = self._arrival(tx, received, message, notice)
+        current = next((c for c in known if c.quarantine_no == 0 and c.authority_id == authority), None)
+        if current is not None and notice.revision <= current.revision:
+            return self._again(tx, received, message, notice, current, case_id, stamp)
+        quarantined = [
+            c
+            for c in known
+            if c.state is CaseState.QUARANTINED and c.authority_id in (authority, received.sender, "unknown")
+        ]
+        change: Change
+        if current is not None:
+            change, case = arrivals.amend(
+                current, notice, arrival, self.policy, standing_of(tx, current, self.respondent), stamp
+            )
+        elif quarantined:
+            first = min(quarantined, key=lambda c: c.received_at)
+            change, case = arrivals.admit(first, notice, arrival, self.policy, stamp)
+        else:
+            change, case = arrivals.open_case(case_id, notice, arrival, self.policy, stamp)
+        change, case = self._apply_waiting(tx, received, case, change, stamp)
+        response = accepted(202, case)
+        row = _row(received, message.type, case.id, notice.notice_id, "accepted", response, tx)
+        return (*change, row), response
+
+    def _again(
+        self,
+        tx: Tx,
+        received: Received,
+        message: Message,
+        notice: Notice,
+        case: Case,
+        case_id: str,
+        stamp: Stamp,
+    ) -> tuple[Change, Response]:
+        """The notice's revision is known already: a repeat in another envelope, an older one, or a contradiction."""
+        if notice.revision < case.revision:
+            change, case = arrivals.flag(case, ("late_revision",), stamp, alert=False)
+        elif _same_notice(tx, case, notice):
+            change = NOTHING
+        else:
+            conflict = UnreadableNotice(
+                code="conflict",
+                field="data",
+                reason="this revision of the notice is held already with another content; a person looks at both.",
+                notice_id=notice.notice_id,
+                authority_id=case.authority_id,
+            )
+            return self._quarantine(tx, received, conflict, message.type, case_id, 409)
+        response = accepted(200, case)
+        row = _row(received, message.type, case.id, notice.notice_id, "accepted", response, tx)
+        return (*change, row), response
+
+    def _following(
+        self, tx: Tx, received: Received, message: Message, data: _Following, stamp: Stamp
+    ) -> tuple[Change, Response]:
+        """A message about a notice: applied to its case, or kept until the notice comes."""
+        mine = [c for c in tx.cases_of_notice(data.notice_id) if c.authority_id in received.authorities]
+        case = next((c for c in mine if c.quarantine_no == 0), None)
+        if case is None and isinstance(data, Cancellation):
+            case = next((c for c in mine if c.state is CaseState.QUARANTINED), None)
+        early = case is not None and isinstance(data, Cancellation) and case.revision and data.revision > case.revision
+        if case is None or early:
+            response = noted(data.notice_id, _clock(received, tx))
+            row = _row(received, message.type, "", data.notice_id, "waiting", response, tx)
+            alert = notify(self.platform_id, data.notice_id, "waits_for_its_notice", ("moderator", "lead"), 20, stamp)
+            return (row, alert), response
+        change, case = self._apply(tx, received.arrival, case, data, stamp)
+        response = accepted(202, case)
+        row = _row(received, message.type, case.id, data.notice_id, "accepted", response, tx)
+        return (*change, row), response
+
+    def _apply(self, tx: Tx, arrival: Arrival, case: Case, data: _Following, stamp: Stamp) -> tuple[Change, Case]:
+        if isinstance(data, Reminder):
+            return arrivals.remind(case, data, arrival, stamp)
+        if isinstance(data, Clarification):
+            return arrivals.answer(case, data, arrival, tx.decisions(case.id), stamp)
+        if data.revision < case.revision:
+            return arrivals.flag(case, ("cancels_older_revision",), stamp)
+        standing = standing_of(tx, case, self.respondent)
+        return arrivals.cancel(case, data, arrival, self.policy, standing, stamp)
+
+    def _apply_waiting(
+        self, tx: Tx, received: Received, case: Case, change: Change, stamp: Stamp
+    ) -> tuple[Change, Case]:
+        """What came before its notice takes effect now, in the order in which it came."""
+        writes: list[Write] = list(change)
+        for row in tx.waiting_for(case.notice_id):
+            if row.sender != received.sender:
+                continue
+            data = read_message(row.body).data
+            if isinstance(data, Notice | Sanction):
+                continue
+            if isinstance(data, Cancellation) and data.revision > case.revision:
+                continue
+            arrival = replace(
+                received.arrival, message=(row.sender, row.message_id, row.body_sha256), received_at=row.received_at
+            )
+            more, case = self._apply(tx, arrival, case, data, stamp)
+            writes += more
+            writes.append(InboxApplied(row.platform_id, row.sender, row.message_id, row.body_sha256, case.id))
+        return tuple(writes), case
+
+    def _sanction(
+        self, received: Received, message: Message, sanction: Sanction, stamp: Stamp
+    ) -> tuple[Change, Response]:
+        response = noted(sanction.sanction_id, stamp.at)
+        fact = SanctionNoted(
+            self.platform_id,
+            sanction.sanction_id,
+            sanction.level,
+            sanction.notice_ids,
+            sanction.effective_at,
+            sanction.reference_number,
+            stamp.at,
+        )
+        alert = notify(self.platform_id, sanction.sanction_id, f"sanction.{sanction.level}", ("head",), 90, stamp)
+        row = InboxRow(
+            self.platform_id,
+            received.sender,
+            received.message_id,
+            received.body_sha256,
+            message.type,
+            received.arrival.source,
+            received.body,
+            received.proof,
+            stamp.at,
+            "",
+            "",
+            "noted",
+            response.status,
+            response.body,
+        )
+        return (row, fact, alert), response
+
+    def _arrival(self, tx: Tx, received: Received, message: Message, notice: Notice) -> Arrival:
+        now = _clock(received, tx)
+        term = self.policy.term(notice.kind, notice.category)
+        found = flags(
+            notice,
+            raw=message.raw,
+            now=now,
+            hosts=self.hosts,
+            known_categories=frozenset(self.policy.categories),
+            mandated=self.policy.authority_categories.get(notice.issuing_authority.id),
+            known_acts=self.policy.known_acts or None,
+            term_s=term.least_hours * 3600,
+        )
+        codes = (f"{flag.code}:{flag.item_id}" if flag.item_id else flag.code for flag in found)
+        return replace(received.arrival, received_at=now, flags=(*received.arrival.flags, *codes))
+
+
+def _clock(received: Received, tx: Tx) -> int:
+    """Receipt is when the message is stored; a typed-in one was received when the office says."""
+    return received.arrival.received_at if received.arrival.source == "typed" else tx.now
+
+
+def _flagged(received: Received, flag: str) -> Received:
+    return replace(received, arrival=replace(received.arrival, flags=(*received.arrival.flags, flag)))
+
+
+def _same_notice(tx: Tx, case: Case, notice: Notice) -> bool:
+    try:
+        return notice_of(tx, replace(case, flags=())) == notice
+    except Unreadable:
+        return False
+
+
+def _repeat(earlier: list[InboxRow], received: Received) -> tuple[Change, Response] | None:
+    """The same message again: its first answer, and nothing but a counter changes."""
+    for row in earlier:
+        if row.body_sha256 == received.body_sha256:
+            fact = Redelivered(row.platform_id, row.sender, row.message_id, row.body_sha256)
+            return (fact,), Response.stored(200 if row.status < 300 else row.status, row.reply)
+    return None
+
+
+def _row(
+    received: Received, kind: str, case_id: str, notice_id: str, exit_: InboxExit, response: Response, tx: Tx
+) -> InboxRow:
+    return InboxRow(
+        received.arrival.platform_id,
+        received.sender,
+        received.message_id,
+        received.body_sha256,
+        kind,
+        received.arrival.source,
+        received.body,
+        received.proof,
+        _clock(received, tx),
+        case_id,
+        notice_id,
+        exit_,
+        response.status,
+        response.body,
+    )

@@ -1,0 +1,271 @@
+"""The three ways in: pushed over HTTP, fetched from the regulator's feed, typed in by the office.
+
+`receive` is pure: it verifies and reads, and returns an answer or the work that loads, decides and stores. All three
+ways end in `Admission`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kz_compliance_sdk.domain.arrivals import Arrival
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.change import Change, RefusalsCounted
+from kz_compliance_sdk.domain.decision import REVIEW_POLICY
+from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, notify
+from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, Unreadable
+from kz_compliance_sdk.ports import FeedMessage, Work
+from kz_compliance_sdk.services.admission import Admission, Received
+from kz_compliance_sdk.services.response import NOT_AUTHENTIC, Response, refused
+from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS, KeyRing, Verified, verify
+from kz_compliance_sdk.wire.v1 import Message, MessageType, read_message, unreadable, write_message
+
+Headers = Sequence[tuple[str, str]]
+_KEY_ID = re.compile(r';keyid="([^"\\]{1,128})"')
+_JSON_TYPE = re.compile(r'application/json(?:\s*;\s*charset="?utf-8"?)?', re.IGNORECASE)
+OFFICE: Final = "office"
+FLUSH_EVERY_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A message that is authentic: `work` loads what is known of it, decides, and gives the answer. Nothing may be
+    acknowledged before its change is durable."""
+
+    work: Work[Response]
+
+
+class Intake:
+    """Reads messages for one platform. `target_uri` turns the raw target of a request into the address that the
+    sender signed: the configured public URL, never the Host header."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        ring: KeyRing,
+        *,
+        target_uri: Callable[[str], str],
+        clock: Callable[[], int],
+        ids: Callable[[], str],
+        channel: str = REGULATOR,
+        max_body: int = 262_144,
+    ) -> None:
+        self._admission, self._ring = admission, ring.of_platform(admission.platform_id)
+        self._target_uri, self._clock, self._ids = target_uri, clock, ids
+        self._channel, self.max_body = channel, max_body
+        self._refusals: Counter[tuple[str, str]] = Counter()
+        self._flushed_at = clock()
+
+    # --------------------------------------------------------------------------------------------- pushed
+
+    def receive(self, method: str, target: str, headers: Headers, body: bytes) -> Response | Pending:
+        """Verify and read a request; header names are in lower case. Nothing is stored here, and nothing is raised."""
+        if answer := self.check_transport(method, headers, len(body)):
+            return answer
+        now = self._clock()
+        try:
+            verified = verify(self._ring, method, self._target_uri(target), headers, body, now)
+        except NotAuthentic as error:
+            self._count(headers, error.code)
+            return NOT_AUTHENTIC
+        proof = {
+            "target": target,
+            "headers": [[name, value] for name, value in headers if name in SIGNATURE_HEADERS],
+        }
+        return Pending(self._work(verified, body, proof, now, pushed=True))
+
+    def check_transport(self, method: str, headers: Headers, length: int) -> Response | None:
+        """What is refused before anything is verified, by the request's head alone."""
+        if method != "POST":
+            answer = refused(405, "method_not_allowed", "Messages are pushed with POST.")
+            return Response(answer.status, (*answer.headers, ("allow", "POST")), answer.body)
+        content_type = ""
+        for name, value in headers:
+            if name == "content-encoding" and value.strip().lower() not in ("", "identity"):
+                return refused(415, "encoding", "Send the body as it is, without a content encoding.")
+            if name == "content-type":
+                content_type = value
+        if not _JSON_TYPE.fullmatch(content_type.strip()):
+            return refused(415, "media_type", "Send application/json in UTF-8.")
+        if length > self.max_body:
+            return refused(413, "too_large", f"A message has at most {self.max_body} bytes.")
+        return None
+
+    def _work(
+        self, verified: Verified, body: bytes, proof: Mapping[str, object], now: int, *, pushed: bool
+    ) -> Work[Response]:
+        sha256 = hashlib.sha256(body).hexdigest()
+        case_id = self._ids()
+        message: Message | None = None
+        problem: Unreadable | None = None
+        try:
+            message = read_message(body)
+            problem = _mismatch(message, verified)
+        except Unreadable as error:
+            problem = error
+        if pushed and problem is None and (verified.stale or verified.key_expired):
+            code = "stale" if verified.stale else "key_expired"
+            problem = Unreadable(
+                "the signature is right, but its time is not." if verified.stale else "the signing key has expired.",
+                field="",
+                remedy="Sign it again with the current time and key; its clock runs from this first receipt.",
+                code=code,
+            )
+        message_id = message.id if message is not None else verified.message_id or f"~{sha256[:32]}"
+        evidence = {
+            **proof,
+            "key_id": verified.key_id,
+            "profile": verified.profile,
+            "signed_at": verified.signed_at,
+            "authorities": sorted(verified.authorities),
+        }
+        received = Received(
+            verified.sender,
+            message_id,
+            sha256,
+            body,
+            canonical(evidence),
+            verified.authorities,
+            Arrival(
+                self._admission.platform_id,
+                (verified.sender, message_id, sha256),
+                "pushed" if pushed else "polled",
+                "signed",
+                self._channel,
+                now,
+                message.sent_at if message is not None and not pushed else now,
+            ),
+        )
+        if message is not None and problem is None:
+            usable = message
+            return lambda tx: self._admission.admit(tx, received, usable, case_id)
+        assert problem is not None  # noqa: S101  one of the two is set above
+        kind = message.type if message is not None else "unreadable"
+        what = unreadable(body, problem)
+        return lambda tx: self._admission.quarantine(tx, received, what, kind, case_id)
+
+    # -------------------------------------------------------------------------------------------- fetched
+
+    def fetched(self, entry: FeedMessage, signed_for: str) -> Pending | None:
+        """An entry of the regulator's feed; None if it is not authentic. `signed_for` is the raw target of the
+        platform's intake, for which the regulator signs pushes and entries alike."""
+        now = self._clock()
+        target_uri = self._target_uri(signed_for)
+        try:
+            verified = verify(self._ring, entry.method, target_uri, entry.headers, entry.body, now)
+        except NotAuthentic as error:
+            self._count(entry.headers, error.code)
+            return None
+        proof: dict[str, object] = {
+            "target": signed_for,
+            "sequence": entry.sequence,
+            "headers": [[name, value] for name, value in entry.headers if name in SIGNATURE_HEADERS],
+        }
+        return Pending(self._work(verified, entry.body, proof, now, pushed=False))
+
+    # ------------------------------------------------------------------------------------------- typed in
+
+    def typed(self, notice: Notice, received_at: int, how: str, actor: Actor) -> tuple[Work[Response], bytes]:
+        """A letter, e-mail or phone call that the office typed in: unverified, its clock from the recorded receipt.
+
+        `how` says on which way it came. Raises NotAllowed, and InvalidInput for a receipt in the future.
+        """
+        REVIEW_POLICY.check(actor, "enter")
+        now = self._clock()
+        if received_at > now:
+            raise InvalidInput(
+                "the receipt lies in the future.", field="received_at", remedy="Give the time on the stamp, in UTC."
+            )
+        if notice.platform_id != self._admission.platform_id:
+            raise InvalidInput(
+                f"the notice names the platform {notice.platform_id!r}.",
+                field="platform_id",
+                remedy=f"This office answers for {self._admission.platform_id!r}.",
+            )
+        if not how.strip():
+            raise InvalidInput("it is not said how it came.", field="how", remedy="Say it: letter, e-mail, phone call.")
+        message_id = f"typed:{notice.notice_id}:{notice.revision}"
+        kind: MessageType = "notice.issued" if notice.revision == 1 else "notice.amended"
+        body = write_message(
+            kind, notice, message_id=message_id, sent_at=notice.issued_at, platform_id=notice.platform_id
+        )
+        sha256 = hashlib.sha256(body).hexdigest()
+        arrival = Arrival(
+            notice.platform_id,
+            (OFFICE, message_id, sha256),
+            "typed",
+            "unverified",
+            BY_HAND,
+            received_at,
+            received_at,
+            entered_by=actor.id,
+        )
+        proof = canonical({"entered_by": actor.id, "entered_at": now, "how": how})
+        authorities = frozenset({notice.issuing_authority.id})
+        received = Received(OFFICE, message_id, sha256, body, proof, authorities, arrival)
+        message = read_message(body)
+        case_id = self._ids()
+        return (lambda tx: self._admission.admit(tx, received, message, case_id)), body
+
+    # ------------------------------------------------------------------------------------------ refusals
+
+    def _count(self, headers: Headers, code: str) -> None:
+        named = next(
+            (
+                match[1]
+                for name, value in headers
+                if name == "signature-input" and (match := _KEY_ID.search(value)) is not None
+            ),
+            "",
+        )
+        self._refusals[(named if self._ring.get(named) is not None else "unknown", code)] += 1
+
+    def refusals_to_flush(self) -> Change:
+        """What was refused since the last call, at most once a minute: counters, and an alert if a known key was named.
+
+        A stranger can fill neither the queue nor the pager: unknown keys are only counted.
+        """
+        now = self._clock()
+        if not self._refusals or now - self._flushed_at < FLUSH_EVERY_S:
+            return ()
+        refusals, self._refusals, self._flushed_at = self._refusals, Counter(), now
+        platform = self._admission.platform_id
+        counted = tuple(RefusalsCounted(platform, key, code, n, now) for (key, code), n in sorted(refusals.items()))
+        known = sorted({key for key, _ in refusals if key != "unknown"})
+        stamp = Stamp(now, SYSTEM)
+        alerts = tuple(notify(platform, key, "refused_under_known_key", ("lead",), 30, stamp) for key in known)
+        return (*counted, *alerts)
+
+
+def _mismatch(message: Message, verified: Verified) -> Unreadable | None:
+    """What a right signature under the wrong name comes to."""
+    if message.platform_id != verified.platform_id:
+        return Unreadable(
+            "the message is for another platform than its key.",
+            field="platform_id",
+            remedy="Sign it with the key of that platform.",
+            code="platform_mismatch",
+        )
+    if verified.message_id is not None and verified.message_id != message.id:
+        return Unreadable(
+            "the header and the body name two message ids.",
+            field="id",
+            remedy="Use the webhook-id as the envelope's id.",
+            code="id_mismatch",
+        )
+    data = message.data
+    if isinstance(data, Notice) and data.issuing_authority.id not in verified.authorities:
+        return Unreadable(
+            "this key may not speak for this authority.",
+            field="data.issuing_authority.id",
+            remedy="Sign it with a key that is registered for the authority.",
+            code="authority_key_mismatch",
+        )
+    return None

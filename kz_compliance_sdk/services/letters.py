@@ -1,0 +1,114 @@
+"""Answers that a person carries: the letter, the record of its delivery; and a parked message tried again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from kz_compliance_sdk.domain import results
+from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write
+from kz_compliance_sdk.domain.decision import REVIEW_POLICY
+from kz_compliance_sdk.domain.messages import BY_HAND
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput
+from kz_compliance_sdk.ports import Store, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How a letter was delivered: the channel, its outgoing number, when (UTC seconds), and what proves it."""
+
+    channel: str
+    outgoing_number: str
+    delivered_at: int
+    proof: str
+
+
+class Letters:
+    """Answers that people carry, for one platform."""
+
+    def __init__(self, store: Store, platform_id: str, entropy: Callable[[int], bytes]) -> None:
+        self._store, self._platform, self._entropy = store, platform_id, entropy
+
+    def switch(self, actor: Actor, case_id: str) -> Case:
+        """Answer a case by letter from now on: the way out when the regulator's system is down and the clock is not.
+
+        Raises IllegalMove while one of its messages is on its way.
+        """
+        REVIEW_POLICY.check(actor, "deliver_by_hand")
+        return self._store.submit(self._platform, lambda tx: self._switch(tx, actor, case_id)).result()
+
+    def _switch(self, tx: Tx, actor: Actor, case_id: str) -> tuple[Change, Case]:
+        case = tx.case(case_id)
+        kinds = ("report", "clarification")
+        mine = [m for m in tx.open_messages(case_id) if m.kind in kinds and m.endpoint != BY_HAND]
+        if any(message.state == "leased" for message in mine):
+            raise IllegalMove("a message is on its way to the regulator: try again in two minutes.", reference=case_id)
+        stamp = Stamp(tx.now, actor, self._entropy(32))
+        data: dict[str, object] = {"messages": [message.id for message in mine]}
+        switched, event = move(case, "deliver_by_hand", case.state, stamp, data, channel=BY_HAND)
+        writes: list[Write] = [CaseWrite(switched, case.version), event]
+        writes += [MessageWrite(replace(m, endpoint=BY_HAND, next_attempt_at=tx.now), m.lease_token) for m in mine]
+        return tuple(writes), switched
+
+    def record(self, actor: Actor, message_id: str, proof: Proof) -> Case:
+        """Record that a letter was delivered; it then counts as received. Raises InvalidInput and IllegalMove."""
+        REVIEW_POLICY.check(actor, "deliver_by_hand")
+        for field in ("channel", "outgoing_number", "proof"):
+            if not getattr(proof, field).strip():
+                raise InvalidInput(
+                    "it is empty.", field=field, remedy="A letter counts only with all four of its facts."
+                )
+        return self._store.submit(self._platform, lambda tx: self._record(tx, actor, message_id, proof)).result()
+
+    def _record(self, tx: Tx, actor: Actor, message_id: str, proof: Proof) -> tuple[Change, Case]:
+        message = tx.message(message_id)
+        if message.endpoint != BY_HAND or message.state != "waiting":
+            raise IllegalMove(
+                f"this message does not wait for a person: it is {message.state}, for {message.endpoint}.",
+                reference=message_id,
+            )
+        if not message.created_at <= proof.delivered_at <= tx.now:
+            raise InvalidInput(
+                "the delivery is not between the writing of the letter and now.",
+                field="delivered_at",
+                remedy="Give the time of the delivery, in UTC.",
+            )
+        case = tx.case(message.case_id)
+        body = canonical(
+            {
+                "channel": proof.channel,
+                "outgoing_number": proof.outgoing_number,
+                "delivered_at": instant_text(proof.delivered_at),
+                "proof": proof.proof,
+                "recorded_by": actor.id,
+                "subject_id": message.id,
+                "body_sha256": hashlib.sha256(message.body).hexdigest(),
+            }
+        )
+        stamp = Stamp(tx.now, actor, self._entropy(32))
+        sha256 = hashlib.sha256(body).hexdigest()
+        change = results.receipt(case, message, f"{proof.channel} {proof.outgoing_number}", sha256, stamp)
+        done = replace(message, state="done", receipt=body, settled_at=tx.now, attempts=message.attempts + 1)
+        attempt = Attempt(
+            self._platform, message.id, done.attempts, proof.delivered_at, tx.now, "byhand", proof.outgoing_number
+        )
+        return (*change, MessageWrite(done, message.lease_token), attempt), results.after(case, change)
+
+    def retry(self, actor: Actor, message_id: str) -> OutboxMessage:
+        """Try a parked message again, now. Raises IllegalMove for one that is not parked."""
+        REVIEW_POLICY.check(actor, "deliver_by_hand")
+
+        def work(tx: Tx) -> tuple[Change, OutboxMessage]:
+            message = tx.message(message_id)
+            if message.state != "parked":
+                raise IllegalMove(f"this message is {message.state}, not parked.", reference=message_id)
+            again = replace(message, state="queued", refusals=0, next_attempt_at=tx.now, settled_at=None)
+            return (MessageWrite(again, message.lease_token),), again
+
+        return self._store.submit(self._platform, work).result()

@@ -1,0 +1,61 @@
+"""What a step needs beside the case, loaded inside the transaction that will write."""
+
+from __future__ import annotations
+
+from kz_compliance_sdk.domain.arrivals import Standing
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.messages import Respondent, object_key
+from kz_compliance_sdk.domain.notice import Clarification, Notice
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.results import Answering
+from kz_compliance_sdk.domain.steps import Context
+from kz_compliance_sdk.errors import NotFound
+from kz_compliance_sdk.ports import Tx
+from kz_compliance_sdk.wire.v1 import read_message
+
+
+def notice_of(tx: Tx, case: Case) -> Notice:
+    """The notice of a case as it stands: its latest revision, with what the authority clarified.
+
+    Read from the stored bytes, so that nobody decides on a copy. Raises NotFound for a case in quarantine.
+    """
+    row = tx.inbox_row(*case.message)
+    if case.revision == 0:
+        raise NotFound("a quarantined message holds no usable notice.", reference=case.id)
+    data = read_message(row.body).data
+    if not isinstance(data, Notice):
+        raise NotFound("the stored message holds no notice.", reference=case.id)
+    if "clarified" not in case.flags:
+        return data
+    items = {item.item_id: item for item in data.items}
+    for clarified in tx.inbox_of_case(case.id):
+        if clarified.type == "notice.clarified" and clarified.received_at >= row.received_at:
+            said = read_message(clarified.body).data
+            if isinstance(said, Clarification):
+                items |= {item.item_id: item for item in said.items or ()}
+    return data.model_copy(update={"items": tuple(items.values())})
+
+
+def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent) -> Context:
+    """What a decision needs."""
+    notice = notice_of(tx, case)
+    keys = {object_key(item) for item in notice.items} | {item.object_key for item in case.items if item.object_key}
+    return Context(notice, policy, tx.object_versions(keys), tx.decisions(case.id), respondent)
+
+
+def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
+    """What an amendment or a cancellation needs."""
+    keys = {item.object_key for item in case.items if item.object_key}
+    others = frozenset(hold.object_key for hold in tx.holds(keys) if hold.case_id != case.id)
+    return Standing(
+        messages=tx.open_messages(case.id),
+        held_by_others=others,
+        versions=tx.object_versions(keys),
+        decisions=tx.decisions(case.id),
+        respondent=respondent,
+    )
+
+
+def answering_of(tx: Tx, case: Case, respondent: Respondent) -> Answering:
+    """What a report needs."""
+    return Answering(tx.decisions(case.id), respondent)

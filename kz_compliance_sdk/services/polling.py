@@ -1,0 +1,78 @@
+"""Reading the regulator's feed with a durable cursor. Every entry ends where a pushed message ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, Write
+from kz_compliance_sdk.domain.messages import notify
+from kz_compliance_sdk.errors import RegulatorError
+from kz_compliance_sdk.ports import Regulator, Store, Tx
+from kz_compliance_sdk.services.intake import Intake
+
+FEED = "notices"
+SEQUENCE = "notices.sequence"
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one page of the feed came to. `skipped` entries were not authentic; `gaps` are missing sequence numbers."""
+
+    messages: int = 0
+    admitted: int = 0
+    repeated: int = 0
+    quarantined: int = 0
+    skipped: int = 0
+    gaps: int = 0
+    has_more: bool = False
+
+
+def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, signed_for: str, limit: int) -> Polled:
+    """Fetch one page, store it, and only then move the cursor: a crash in between costs a repeat, never a message.
+
+    Raises RegulatorError; the cursor is then where it was.
+    """
+    after, last = store.submit(platform_id, _where).result()
+    page = regulator.fetch(after, limit)
+    if page.messages and page.next_cursor == after:
+        store.submit(platform_id, lambda tx: (_alert(tx, platform_id, "feed_repeats_itself"), None)).result()
+        raise RegulatorError("the feed gives the same cursor again.", maybe_sent=False, code="poll_loop")
+    pending = [intake.fetched(entry, signed_for) for entry in page.messages]
+    futures = [store.submit(platform_id, one.work) for one in pending if one is not None]
+    statuses = [future.result().status for future in futures]
+    sequences = [entry.sequence for entry in page.messages]
+    known = [last, *sequences] if last else sequences
+    gaps = sum(max(0, later - earlier - 1) for earlier, later in pairwise(known))
+
+    def move(tx: Tx) -> tuple[Change, None]:
+        writes: list[Write] = [Heartbeat(platform_id, "poller", tx.now)]
+        if page.next_cursor != after:
+            writes.append(CursorMoved(platform_id, FEED, page.next_cursor, tx.now))
+        if sequences:
+            writes.append(CursorMoved(platform_id, SEQUENCE, str(max(sequences)), tx.now))
+        if gaps:
+            writes += _alert(tx, platform_id, "feed_gap")
+        if len(futures) < len(page.messages):
+            writes += _alert(tx, platform_id, "feed_entry_not_authentic")
+        return tuple(writes), None
+
+    store.submit(platform_id, move).result()
+    return Polled(
+        messages=len(page.messages),
+        admitted=statuses.count(202),
+        repeated=statuses.count(200),
+        quarantined=sum(status in (409, 422) for status in statuses),
+        skipped=len(page.messages) - len(futures),
+        gaps=gaps,
+        has_more=page.has_more,
+    )
+
+
+def _where(tx: Tx) -> tuple[Change, tuple[str, int]]:
+    return (), (tx.cursor(FEED), int(tx.cursor(SEQUENCE) or 0))
+
+
+def _alert(tx: Tx, platform_id: str, reason: str) -> Change:
+    return (notify(platform_id, FEED, reason, ("lead",), 40, Stamp(tx.now, SYSTEM)),)

@@ -1,0 +1,63 @@
+"""What intake answers: a status, headers and a body, whatever server carries them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.errors import StoreError
+from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
+
+_JSON: Final = (("content-type", "application/json"), ("cache-control", "no-store"))
+_PROBLEM: Final = (("content-type", PROBLEM_MEDIA_TYPE), ("cache-control", "no-store"))
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP answer. Header names are in lower case."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @classmethod
+    def stored(cls, status: int, body: bytes) -> Response:
+        """The answer that a repeat gets: the bytes of the first one."""
+        return cls(status, _JSON if status < 300 else _PROBLEM, body)
+
+
+def accepted(status: int, case: Case) -> Response:
+    """The message is durable: when its clock started and when it is due."""
+    body = canonical(
+        {
+            "case_reference": case.id,
+            "received_at": instant_text(case.received_at),
+            "due_at": instant_text(case.due_at),
+        }
+    )
+    return Response(status, _JSON, body)
+
+
+def noted(subject: str, received_at: int) -> Response:
+    """The message is durable, and no case takes it yet."""
+    body = canonical({"case_reference": None, "subject_id": subject, "received_at": instant_text(received_at)})
+    return Response(202, _JSON, body)
+
+
+def refused(status: int, code: str, detail: str, *, field: str = "", instance: str | None = None) -> Response:
+    """A problem as RFC 9457 writes it."""
+    problem = Problem.of(code, status, detail, field=field, instance=instance and f"urn:uuid:{instance}")
+    return Response(status, _PROBLEM, problem_bytes(problem))
+
+
+NOT_AUTHENTIC: Final = refused(401, "not_authentic", "The origin of the message is not proved.")
+"""The one refusal of what is not authentic: the same bytes for every cause."""
+
+
+def unavailable(error: StoreError) -> Response:
+    """Nothing was acknowledged: the sender must try again."""
+    answer = refused(503, error.code, "Nothing was stored. Send the same message again.")
+    return Response(503, (*answer.headers, ("retry-after", "5")), answer.body)

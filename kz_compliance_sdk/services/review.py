@@ -1,0 +1,180 @@
+"""What moderators do, each step as one unit: load, decide, save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeVar
+
+from kz_compliance_sdk.domain import steps
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.report import Question
+from kz_compliance_sdk.errors import IllegalMove
+from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.services.loading import context_of
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A claimed case. Every later step names `token`; it is good until `expires_at` (UTC seconds)."""
+
+    case: Case
+    token: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a proposal came to: the case, and the decision with the digest that an approval must name."""
+
+    case: Case
+    decision: Decision
+
+    @property
+    def digest(self) -> str:
+        return self.decision.digest
+
+
+class Review:
+    """The steps of review for one platform. Every method returns a future that resolves once its change is durable."""
+
+    def __init__(
+        self,
+        store: Store,
+        platform_id: str,
+        policy: Policy,
+        respondent: Respondent,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._store, self._platform, self._policy = store, platform_id, policy
+        self._respondent, self._entropy = respondent, entropy
+
+    def _stamp(self, tx: Tx, actor: Actor) -> Stamp:
+        return Stamp(tx.now, actor, self._entropy(32))
+
+    def _submit(self, work: Callable[[Tx], tuple[Change, T]]) -> Future[T]:
+        return self._store.submit(self._platform, work)
+
+    def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Future[Lease | None]:
+        """The most urgent free case, or the one named; None if nothing is free. Leases that ran out come back first."""
+
+        def expire(tx: Tx) -> tuple[Change, None]:
+            expired = tx.expired_leases(256)
+            stamp = Stamp(tx.now, SYSTEM)
+            return tuple(write for case in expired for write in steps.expire(case, stamp=stamp)), None
+
+        def take(tx: Tx) -> tuple[Change, Lease | None]:
+            case = tx.claimable(category=category, case_id=case_id)
+            if case is None:
+                return (), None
+            change, claimed = steps.claim(case, lease_s=self._policy.lease_s, stamp=self._stamp(tx, actor))
+            return change, _lease(claimed)
+
+        self._submit(expire)
+        return self._submit(take)
+
+    def renew(self, actor: Actor, case_id: str, token: int) -> Future[Lease]:
+        def work(tx: Tx) -> tuple[Change, Lease]:
+            stamp = self._stamp(tx, actor)
+            change, case = steps.renew(tx.case(case_id), token, lease_s=self._policy.lease_s, stamp=stamp)
+            return change, _lease(case)
+
+        return self._submit(work)
+
+    def release(self, actor: Actor, case_id: str, token: int) -> Future[Case]:
+        return self._submit(lambda tx: steps.release(tx.case(case_id), token, stamp=self._stamp(tx, actor)))
+
+    def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Future[Decided]:
+        """The same proposal again, by the same person under the same lease, gets the first answer."""
+
+        def work(tx: Tx) -> tuple[Change, Decided]:
+            case = tx.case(case_id)
+            if case.state is not CaseState.CLAIMED and case.lease_token == token:
+                decision = tx.decisions(case_id).get(case.decision_version)
+                if decision and decision.proposed_by == actor.id and decision.proposal == proposal:
+                    return (), Decided(case, decision)
+            context = context_of(tx, case, self._policy, self._respondent)
+            change, after, decision = steps.propose(case, token, proposal, context, stamp=self._stamp(tx, actor))
+            return change, Decided(after, decision)
+
+        return self._submit(work)
+
+    def approve(self, actor: Actor, case_id: str, digest: str) -> Future[Decided]:
+        def work(tx: Tx) -> tuple[Change, Decided]:
+            case = tx.case(case_id)
+            context = context_of(tx, case, self._policy, self._respondent)
+            decision = _current(case, context.decisions)
+            change, after = steps.approve(case, digest, decision, context, stamp=self._stamp(tx, actor))
+            approved = decision.model_copy(update={"approved_by": actor.id, "approved_at": tx.now})
+            return change, Decided(after, approved)
+
+        return self._submit(work)
+
+    def send_back(self, actor: Actor, case_id: str, digest: str, reasons: str) -> Future[Case]:
+        def work(tx: Tx) -> tuple[Change, Case]:
+            case = tx.case(case_id)
+            decision = _current(case, tx.decisions(case_id))
+            return steps.send_back(case, digest, reasons, decision, stamp=self._stamp(tx, actor))
+
+        return self._submit(work)
+
+    def undo(self, actor: Actor, case_id: str) -> Future[Case]:
+        def work(tx: Tx) -> tuple[Change, Case]:
+            kinds = ("enforce", "restore", "report")
+            messages = [message for message in tx.open_messages(case_id) if message.kind in kinds]
+            return steps.undo(tx.case(case_id), messages, stamp=self._stamp(tx, actor))
+
+        return self._submit(work)
+
+    def reopen(self, actor: Actor, case_id: str, reasons: str) -> Future[Case]:
+        def work(tx: Tx) -> tuple[Change, Case]:
+            return steps.reopen(tx.case(case_id), reasons, self._policy, stamp=self._stamp(tx, actor))
+
+        return self._submit(work)
+
+    def request_clarification(
+        self, actor: Actor, case_id: str, token: int, questions: Sequence[Question]
+    ) -> Future[Case]:
+        def work(tx: Tx) -> tuple[Change, Case]:
+            return steps.request_clarification(tx.case(case_id), token, questions, stamp=self._stamp(tx, actor))
+
+        return self._submit(work)
+
+    def recall(self, actor: Actor, case_id: str) -> Future[Case]:
+        return self._submit(lambda tx: steps.recall(tx.case(case_id), stamp=self._stamp(tx, actor)))
+
+    def authenticate(self, actor: Actor, case_id: str, how: str) -> Future[Case]:
+        return self._submit(lambda tx: steps.authenticate(tx.case(case_id), how, stamp=self._stamp(tx, actor)))
+
+    def correct_receipt(self, actor: Actor, case_id: str, received_at: int, reasons: str) -> Future[Case]:
+        def work(tx: Tx) -> tuple[Change, Case]:
+            stamp = self._stamp(tx, actor)
+            return steps.correct_receipt(tx.case(case_id), received_at, reasons, self._policy, stamp=stamp)
+
+        return self._submit(work)
+
+    def settle_quarantine(self, actor: Actor, case_id: str, reasons: str) -> Future[Case]:
+        return self._submit(lambda tx: steps.settle_quarantine(tx.case(case_id), reasons, stamp=self._stamp(tx, actor)))
+
+    def acknowledge(self, actor: Actor, case_id: str) -> Future[Case]:
+        return self._submit(lambda tx: steps.acknowledge(tx.case(case_id), stamp=self._stamp(tx, actor)))
+
+
+def _lease(case: Case) -> Lease:
+    assert case.lease_expires_at is not None  # noqa: S101  claim and renew set it
+    return Lease(case, case.lease_token, case.lease_expires_at)
+
+
+def _current(case: Case, decisions: object) -> Decision:
+    decision = decisions.get(case.decision_version) if isinstance(decisions, dict) else None
+    if not isinstance(decision, Decision):
+        raise IllegalMove("nothing was proposed for this case.", reference=case.id)
+    return decision

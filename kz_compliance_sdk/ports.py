@@ -175,10 +175,11 @@ class RetryAt:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The regulator refuses this message for good; sending the same bytes again cannot help."""
+    """The regulator refuses this message. `final`: for good, sending the same bytes again cannot help."""
 
     code: str
     reason: str
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,171 @@
+"""What a regulator's answer proves: a receipt for these very bytes, a refusal, or nothing that can be relied on.
+
+Knows bytes and headers and no HTTP client. Reasons are codes, for the record of attempts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from kz_compliance_sdk.adapters.retrying import retry_after
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.report import Receipt
+from kz_compliance_sdk.errors import NotAuthentic, RegulatorError, Unreadable
+from kz_compliance_sdk.ports import Delivered, FeedMessage, FeedPage, Rejected, RetryAt, Sent, Unknown
+from kz_compliance_sdk.wire.reading import read
+from kz_compliance_sdk.wire.signature import KeyRing, verify_response
+from kz_compliance_sdk.wire.v1 import FeedEntry, HeldNotice, encode, read_feed, read_problem, read_receipt
+
+__all__ = ["Answers", "Reply", "feed_error", "feed_page"]
+
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u0400-\u04ff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer. Header names are in lower case. `fault` says why `body` is empty though one was sent:
+    `cut`, `deadline`, `too_large` or `encoded`."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    fault: str = ""
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, by its name in lower case."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    def retry_after(self, now: int) -> int | None:
+        """For how many seconds the other side asks to be left alone. `now` is UTC seconds."""
+        return retry_after(self.header("retry-after"), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Judges the answers that one platform gets. `ring` holds the keys of the regulator and of nobody else."""
+
+    ring: KeyRing
+    platform_id: str
+
+    def to_send(self, reply: Reply, message: OutboxMessage, now: int) -> Sent:
+        """What became of a message that was posted. Passing faults (408, 425, 429, 5xx) are the caller's.
+
+        Delivered only with a receipt that the regulator signed, that names the message and the digest of its bytes.
+        """
+        status = reply.status
+        if status in (200, 201):
+            receipt = self._receipt(reply, now)
+            if isinstance(receipt, str):
+                return Unknown(receipt)
+            if not receipt.covers(message.id, message.body):
+                return Unknown("receipt_mismatch")
+            return _delivered(receipt, reply.body)
+        if status < 300:
+            return Unknown(f"no_receipt:{status}")
+        if status < 400:
+            return RetryAt("redirect")
+        if status == 409:
+            receipt = self._receipt(reply, now)
+            if isinstance(receipt, Receipt):
+                if receipt.covers(message.id, message.body):
+                    return _delivered(receipt, reply.body)
+                return Rejected("conflict", "the regulator holds another message in its place")
+        code, reason = _problem(reply)
+        return Rejected(code, reason, final=status == 422)
+
+    def to_look_up(self, reply: Reply, message: OutboxMessage, now: int) -> Delivered | RetryAt | None:
+        """What the regulator holds of a message: the receipt of a report, or those of the notice otherwise.
+
+        None as well if it holds other bytes under that id: sending again brings the refusal that a person must see.
+        """
+        if reply.status == 404:
+            return None
+        if reply.status != 200 or reply.fault:
+            return RetryAt(f"look_up_{reply.fault or reply.status}")
+        doubt = self._doubt(reply, now)
+        if doubt:
+            return RetryAt(doubt)
+        try:
+            if message.kind == "report":
+                receipt = read_receipt(reply.body)
+                return _delivered(receipt, reply.body) if receipt.covers(message.id, message.body) else None
+            held = read(HeldNotice, reply.body, max_nodes=100_000)
+        except Unreadable as error:
+            return RetryAt(f"look_up_unreadable:{error.code}")
+        for receipt in (*held.acknowledgements, *held.clarification_requests):
+            if receipt.covers(message.id, message.body):
+                return _delivered(receipt, encode(receipt))
+        return None
+
+    def _receipt(self, reply: Reply, now: int) -> Receipt | str:
+        """The proved receipt, or why there is none."""
+        if reply.fault:
+            return f"receipt_{reply.fault}"
+        doubt = self._doubt(reply, now)
+        if doubt:
+            return doubt
+        try:
+            return read_receipt(reply.body)
+        except Unreadable as error:
+            return f"receipt_unreadable:{error.code}"
+
+    def _doubt(self, reply: Reply, now: int) -> str:
+        """Why the answer is not proved to be the regulator's word to this platform; empty if it is.
+
+        Its age is no doubt: a receipt that was given once stays true, and it names what it is for.
+        """
+        try:
+            verified = verify_response(self.ring, reply.status, reply.headers, reply.body, now)
+        except NotAuthentic as error:
+            return f"receipt_unproved:{error.code}"
+        if verified.platform_id != self.platform_id:
+            return "receipt_other_platform"
+        return "receipt_key_expired" if verified.key_expired else ""
+
+
+def feed_page(reply: Reply, after: str) -> FeedPage:
+    """The page of the feed behind `after`. Raises RegulatorError. Each entry carries its own signature."""
+    if reply.status != 200 or reply.fault:
+        raise feed_error(reply.fault or f"status_{reply.status}")
+    try:
+        page = read_feed(reply.body)
+    except Unreadable as error:
+        raise feed_error(f"unreadable:{error.code}") from error
+    if page.has_more and page.next_cursor in (None, after):
+        raise feed_error("cursor_stands_still")
+    return FeedPage(
+        messages=tuple(_feed_message(entry) for entry in page.data),
+        next_cursor=after if page.next_cursor is None else page.next_cursor,
+        has_more=page.has_more,
+    )
+
+
+def feed_error(reason: str) -> RegulatorError:
+    """The error that leaves the cursor where it is."""
+    return RegulatorError(f"the feed could not be read: {reason}", maybe_sent=False, code=reason.partition(":")[0])
+
+
+def _feed_message(entry: FeedEntry) -> FeedMessage:
+    try:
+        body = entry.exact_body()
+    except Unreadable:
+        # No signature fits it, so intake refuses and counts it, and the feed does not end here for good.
+        body = entry.body.encode()
+    return FeedMessage(entry.sequence, entry.method, tuple(entry.header_list()), body)
+
+
+def _delivered(receipt: Receipt, body: bytes) -> Delivered:
+    return Delivered(receipt.receipt_id, receipt.recorded_at, body)
+
+
+def _problem(reply: Reply) -> tuple[str, str]:
+    problem = read_problem(reply.body)
+    if problem is None:
+        return f"status_{reply.status}", f"status {reply.status}"
+    told = " ".join(part for part in (problem.title, problem.detail, problem.field) if part)
+    return _plain(problem.code or f"status_{reply.status}", 64), _plain(f"{reply.status} {told}", 300)
+
+
+def _plain(text: str, length: int) -> str:
+    return _UNPRINTABLE.sub(" ", text)[:length].strip()

@@ -1,0 +1,111 @@
+"""Answer a Kazakh regulator's content-removal notices inside their term, with people deciding.
+
+The names below are the public surface. Each is loaded when it is first used, so that importing the package costs next
+to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.aio import AsyncComplianceDesk
+    from kz_compliance_sdk.config import Settings
+    from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
+    from kz_compliance_sdk.domain.audit import Actor
+    from kz_compliance_sdk.domain.case import Case, CaseState
+    from kz_compliance_sdk.domain.decision import Decision, ItemDecision, LegalCheck, Proposal, Wording
+    from kz_compliance_sdk.domain.notice import Item, Notice
+    from kz_compliance_sdk.domain.report import Question, Receipt, Report, Statement
+    from kz_compliance_sdk.errors import ComplianceError
+    from kz_compliance_sdk.faces.asgi import asgi_app
+    from kz_compliance_sdk.faces.worker import Worker
+    from kz_compliance_sdk.faces.wsgi import wsgi_app
+    from kz_compliance_sdk.ports import Alert, Effect, Enforcer, Env, Failed, InForce, Notifier, Pending, Regulator
+    from kz_compliance_sdk.services.letters import Proof
+    from kz_compliance_sdk.services.response import Response
+    from kz_compliance_sdk.services.review import Decided, Lease
+
+__all__ = [
+    "Actor",
+    "Alert",
+    "AsyncComplianceDesk",
+    "Case",
+    "CaseFile",
+    "CaseState",
+    "ComplianceDesk",
+    "ComplianceError",
+    "Decided",
+    "Decision",
+    "Effect",
+    "Enforcer",
+    "Env",
+    "Failed",
+    "InForce",
+    "Item",
+    "ItemDecision",
+    "Lease",
+    "LegalCheck",
+    "Notice",
+    "Notifier",
+    "Pending",
+    "Proof",
+    "Proposal",
+    "Question",
+    "Receipt",
+    "Regulator",
+    "Report",
+    "Response",
+    "Settings",
+    "Statement",
+    "Wording",
+    "Worker",
+    "asgi_app",
+    "wsgi_app",
+]
+
+_HOME = {
+    name: module
+    for module, names in {
+        "aio": ("AsyncComplianceDesk",),
+        "config": ("Settings",),
+        "desk": ("CaseFile", "ComplianceDesk"),
+        "domain.audit": ("Actor",),
+        "domain.case": ("Case", "CaseState"),
+        "domain.decision": ("Decision", "ItemDecision", "LegalCheck", "Proposal", "Wording"),
+        "domain.notice": ("Item", "Notice"),
+        "domain.report": ("Question", "Receipt", "Report", "Statement"),
+        "errors": ("ComplianceError",),
+        "faces.asgi": ("asgi_app",),
+        "faces.worker": ("Worker",),
+        "faces.wsgi": ("wsgi_app",),
+        "ports": (
+            "Alert",
+            "Effect",
+            "Enforcer",
+            "Env",
+            "Failed",
+            "InForce",
+            "Notifier",
+            "Pending",
+            "Regulator",
+        ),
+        "services.letters": ("Proof",),
+        "services.response": ("Response",),
+        "services.review": ("Decided", "Lease"),
+    }.items()
+    for name in names
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -35,6 +34,7 @@ from kz_compliance_sdk.ports import (
     Effect,
     Enforcer,
     Failed,
+    Future,
     InForce,
     Notifier,
     Pending,

@@ -191,7 +191,8 @@ class Intake:
             )
         if not how.strip():
             raise InvalidInput("it is not said how it came.", field="how", remedy="Say it: letter, e-mail, phone call.")
-        message_id = f"typed:{notice.notice_id}:{notice.revision}"
+        name = f"{notice.issuing_authority.id}\x1f{notice.notice_id}\x1f{notice.revision}"
+        message_id = f"typed:{hashlib.sha256(name.encode()).hexdigest()[:40]}"
         kind: MessageType = "notice.issued" if notice.revision == 1 else "notice.amended"
         body = write_message(
             kind, notice, message_id=message_id, sent_at=notice.issued_at, platform_id=notice.platform_id

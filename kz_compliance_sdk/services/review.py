@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,7 +15,7 @@ from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.errors import IllegalMove
-from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.ports import Future, Store, Tx
 from kz_compliance_sdk.services.loading import context_of
 
 T = TypeVar("T")

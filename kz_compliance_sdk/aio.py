@@ -1,0 +1,304 @@
+"""The same desk, awaited.
+
+A pushed message holds no thread while its commit is under way. Every other call hops to a thread once, under a limiter
+of the desk's own, so that the host's threads are left alone. A cancelled call waits for its commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
+from kz_compliance_sdk.domain.audit import Actor, Fault
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import SanctionNoted
+from kz_compliance_sdk.domain.decision import Proposal
+from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.report import Question
+from kz_compliance_sdk.errors import Conflict, StoreError
+from kz_compliance_sdk.ports import (
+    Alert,
+    Effect,
+    EffectResult,
+    Enforcer,
+    Env,
+    Health,
+    Notifier,
+    Page,
+    Regulator,
+    Store,
+)
+from kz_compliance_sdk.services.deadlines import Watched
+from kz_compliance_sdk.services.delivery import Drained
+from kz_compliance_sdk.services.intake import Headers
+from kz_compliance_sdk.services.letters import Proof
+from kz_compliance_sdk.services.polling import Polled
+from kz_compliance_sdk.services.response import Response
+from kz_compliance_sdk.services.review import Decided, Lease
+
+T = TypeVar("T")
+_THREADS = 8
+
+
+class CommitBridge:
+    """Hands the results of the writer's thread to one event loop: one wake-up for a whole batch of commits."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._ready: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
+        self._woken = False
+
+    def awaited(self, future: Future[T]) -> asyncio.Future[T]:
+        """The loop's view of a future of the store."""
+        waiter: asyncio.Future[T] = self._loop.create_future()
+        future.add_done_callback(partial(self._done, waiter))
+        return waiter
+
+    def _done(self, waiter: asyncio.Future[Any], future: Future[Any]) -> None:
+        self._ready.append((waiter, future))
+        if not self._woken:
+            self._woken = True
+            try:
+                self._loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:
+                return  # the loop is closed: nobody waits any more
+
+    def _deliver(self) -> None:
+        self._woken = False
+        while self._ready:
+            waiter, future = self._ready.popleft()
+            if waiter.done():
+                continue
+            error = future.exception()
+            if error is None:
+                waiter.set_result(future.result())
+            else:
+                waiter.set_exception(error)
+
+
+class AsyncComplianceDesk:
+    """ComplianceDesk for event loops: the same names and arguments, awaited."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        enforcer: Enforcer | None = None,
+        notifier: Notifier | None = None,
+        regulator: Regulator | None = None,
+        store: Store | None = None,
+        env: Env | None = None,
+    ) -> None:
+        self.blocking = ComplianceDesk(
+            settings, enforcer=enforcer, notifier=notifier, regulator=regulator, store=store, env=env
+        )
+        self._limiter: anyio.CapacityLimiter | None = None
+        self._bridge: tuple[asyncio.AbstractEventLoop, CommitBridge] | None = None
+
+    async def _hop(self, call: Callable[[], T]) -> T:
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(_THREADS)
+        return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+
+    def on_enforce(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
+        """See ComplianceDesk. The function is blocking and called on a worker's thread."""
+        return self.blocking.on_enforce(call)
+
+    def on_restore(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
+        """See ComplianceDesk."""
+        return self.blocking.on_restore(call)
+
+    def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
+        """See ComplianceDesk."""
+        return self.blocking.on_alert(call)
+
+    async def receive(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
+        """See ComplianceDesk. Needs an asyncio loop for its way without a thread; elsewhere it hops like the rest."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return await self._hop(partial(self.blocking.receive, method, target, headers, body))
+        if any(name == "signature-input" for name, _ in headers):
+            # A curve operation takes longer than a hop, and lets go of the interpreter meanwhile.
+            answer = await self._hop(partial(self.blocking.receive_soon, method, target, headers, body))
+        else:
+            answer = self.blocking.receive_soon(method, target, headers, body)
+        if isinstance(answer, Response):
+            return answer
+        if self._bridge is None or self._bridge[0] is not loop:
+            self._bridge = (loop, CommitBridge(loop))
+        try:
+            async with asyncio.timeout(self.blocking.settings.limits.commit_timeout_s):
+                return await self._bridge[1].awaited(answer)
+        except TimeoutError:
+            return self.blocking.answer_for(StoreError("the write is taking too long.", code="storage_busy"))
+        except (StoreError, Conflict) as error:
+            return self.blocking.answer_for(error)
+
+    async def poll(self, limit: int = 100) -> Polled:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.poll, limit))
+
+    async def enter(self, actor: Actor, notice: Notice, received_at: int, how: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.enter, actor, notice, received_at, how))
+
+    async def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Lease | None:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.claim, actor, category=category, case_id=case_id))
+
+    async def renew(self, actor: Actor, case_id: str, token: int) -> Lease:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.renew, actor, case_id, token))
+
+    async def release(self, actor: Actor, case_id: str, token: int) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.release, actor, case_id, token))
+
+    async def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Decided:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.propose, actor, case_id, token, proposal))
+
+    async def approve(self, actor: Actor, case_id: str, digest: str) -> Decided:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.approve, actor, case_id, digest))
+
+    async def send_back(self, actor: Actor, case_id: str, digest: str, reasons: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.send_back, actor, case_id, digest, reasons))
+
+    async def undo(self, actor: Actor, case_id: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.undo, actor, case_id))
+
+    async def reopen(self, actor: Actor, case_id: str, reasons: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.reopen, actor, case_id, reasons))
+
+    async def request_clarification(
+        self, actor: Actor, case_id: str, token: int, questions: Sequence[Question]
+    ) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.request_clarification, actor, case_id, token, questions))
+
+    async def recall(self, actor: Actor, case_id: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.recall, actor, case_id))
+
+    async def authenticate(self, actor: Actor, case_id: str, how: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.authenticate, actor, case_id, how))
+
+    async def correct_receipt(self, actor: Actor, case_id: str, received_at: int, reasons: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.correct_receipt, actor, case_id, received_at, reasons))
+
+    async def settle_quarantine(self, actor: Actor, case_id: str, reasons: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.settle_quarantine, actor, case_id, reasons))
+
+    async def acknowledge(self, actor: Actor, case_id: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.acknowledge, actor, case_id))
+
+    async def answer_by_hand(self, actor: Actor, case_id: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.answer_by_hand, actor, case_id))
+
+    async def letter(self, message_id: str, lang: str) -> str:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.letter, message_id, lang))
+
+    async def record_delivery(self, actor: Actor, message_id: str, proof: Proof) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.record_delivery, actor, message_id, proof))
+
+    async def retry(self, actor: Actor, message_id: str) -> OutboxMessage:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.retry, actor, message_id))
+
+    async def deliver(self) -> Drained:
+        """See ComplianceDesk."""
+        return await self._hop(self.blocking.deliver)
+
+    async def watch(self, now: int | None = None) -> Watched:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.watch, now))
+
+    async def cases(
+        self,
+        *,
+        state: str | None = None,
+        category: str | None = None,
+        authority_id: str | None = None,
+        notice_id: str | None = None,
+        overdue: bool = False,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page:
+        """See ComplianceDesk."""
+        return await self._hop(
+            partial(
+                self.blocking.cases,
+                state=state,
+                category=category,
+                authority_id=authority_id,
+                notice_id=notice_id,
+                overdue=overdue,
+                cursor=cursor,
+                limit=limit,
+            )
+        )
+
+    async def case(self, case_id: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.case, case_id))
+
+    async def notice(self, case_id: str) -> Notice:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.notice, case_id))
+
+    async def case_file(self, case_id: str) -> CaseFile:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.case_file, case_id))
+
+    async def sanctions(self) -> list[SanctionNoted]:
+        """See ComplianceDesk."""
+        return await self._hop(self.blocking.sanctions)
+
+    async def health(self) -> Health:
+        """See ComplianceDesk."""
+        return await self._hop(self.blocking.health)
+
+    async def health_document(self) -> dict[str, Any]:
+        """See ComplianceDesk."""
+        return await self._hop(self.blocking.health_document)
+
+    async def verify_audit(
+        self, case_id: str | None = None, progress: Callable[[int], None] | None = None
+    ) -> tuple[int, tuple[Fault, ...]]:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.verify_audit, case_id, progress))
+
+    async def close(self) -> None:
+        """See ComplianceDesk."""
+        await self._hop(self.blocking.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

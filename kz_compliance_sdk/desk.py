@@ -1,0 +1,485 @@
+"""The desk: where services and adapters meet, and one method for each step of the job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from kz_compliance_sdk.adapters.by_hand import ByHand, LetterHead, render_letter
+from kz_compliance_sdk.adapters.http_regulator import HttpPoster, HttpRegulator
+from kz_compliance_sdk.adapters.notifiers import Fanout, LogNotifier, WebhookNotifier
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault, verify_chain
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted
+from kz_compliance_sdk.domain.clock import ClockView, clock_view
+from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
+from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.report import Question
+from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError, StoreFull
+from kz_compliance_sdk.ports import (
+    Alert,
+    Effect,
+    EffectResult,
+    Enforcer,
+    Env,
+    Failed,
+    Health,
+    Notifier,
+    Page,
+    Regulator,
+    Store,
+)
+from kz_compliance_sdk.services import deadlines, polling
+from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.deadlines import Watched
+from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
+from kz_compliance_sdk.services.health import health_document
+from kz_compliance_sdk.services.intake import Headers, Intake, Pending
+from kz_compliance_sdk.services.letters import Letters, Proof
+from kz_compliance_sdk.services.loading import notice_of
+from kz_compliance_sdk.services.polling import Polled
+from kz_compliance_sdk.services.response import Response, unavailable
+from kz_compliance_sdk.services.review import Decided, Lease, Review
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """Everything that is held of one case, as it is stored."""
+
+    case: Case
+    clock: ClockView
+    inbox: tuple[InboxRow, ...]
+    decisions: Mapping[int, Decision]
+    messages: tuple[OutboxMessage, ...]
+    attempts: Mapping[str, tuple[Attempt, ...]]
+    escalations: tuple[EscalationFired, ...]
+    audit: tuple[AuditEvent, ...]
+
+
+class ComplianceDesk:
+    """Answers the notices that one platform receives. Blocking; safe to share between threads.
+
+    Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`) and, if people are to
+    be paged otherwise than by the log, a `notifier`. Raises ConfigError and StoreUnusable.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        enforcer: Enforcer | None = None,
+        notifier: Notifier | None = None,
+        regulator: Regulator | None = None,
+        store: Store | None = None,
+        env: Env | None = None,
+    ) -> None:
+        self.settings = settings
+        self.platform_id = settings.platform_id
+        self.env = env or Env.system()
+        self.policy = settings.policy()
+        self.respondent = Respondent(settings.respondent.role, settings.respondent.name, settings.report_seal())
+        self.store: Store = store or SqliteStore(
+            settings.store.path,
+            self.env,
+            most_waiting=settings.store.max_waiting,
+            cache_mib=settings.store.cache_mib,
+            upgrade=settings.store.upgrade_on_start,
+        )
+        self.regulator = regulator or _http_regulator(settings, self.env)
+        self._enforcer = _Registered(enforcer)
+        self._notifier = _Alerting(notifier or _notifier(settings, self.env))
+        self.intake = Intake(
+            Admission(self.platform_id, self.policy, self.respondent, frozenset(settings.hosts)),
+            settings.key_ring(),
+            target_uri=settings.intake_target,
+            clock=self.store.now,
+            ids=self.env.ids,
+            channel=REGULATOR if self.regulator is not None else BY_HAND,
+            max_body=settings.limits.max_body,
+        )
+        self._review = Review(self.store, self.platform_id, self.policy, self.respondent, self.env.entropy)
+        self._letters = Letters(self.store, self.platform_id, self.env.entropy)
+        by_hand = ByHand(_letterhead(settings))
+        ways = {BY_HAND: by_hand} if self.regulator is None else {BY_HAND: by_hand, REGULATOR: self.regulator}
+        self.delivery = Delivery(
+            self.store,
+            self.platform_id,
+            self.policy,
+            self.respondent,
+            Ways(ways, self._enforcer, self._notifier, self._link),
+            clock=self.store.now,
+            random=self.env.random,
+            spawn=self.env.spawn,
+            in_flight=settings.regulator.in_flight,
+        )
+
+    # ---------------------------------------------------------------------------------- the platform's own calls
+
+    def on_enforce(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
+        """Register the function that carries a measure out. Usable as a decorator."""
+        self._enforcer.enforce_call = call
+        return call
+
+    def on_restore(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
+        """Register the function that lifts a measure. Usable as a decorator."""
+        self._enforcer.restore_call = call
+        return call
+
+    def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
+        """Register a function that alerts people, beside the log. Usable as a decorator."""
+        self._notifier.call = call
+        return call
+
+    # ----------------------------------------------------------------------------------------------- intake
+
+    def receive(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
+        """Answer a pushed message: only after what it says is durable. Never raises for anything that is sent.
+
+        `target` is the raw target of the request line, header names are in lower case.
+        """
+        answer = self.receive_soon(method, target, headers, body)
+        if isinstance(answer, Response):
+            return answer
+        try:
+            return answer.result(self.settings.limits.commit_timeout_s)
+        except TimeoutError:
+            return unavailable(StoreError("the write is taking too long.", code="storage_busy"))
+        except (StoreError, Conflict) as error:
+            return self.answer_for(error)
+
+    def receive_soon(self, method: str, target: str, headers: Headers, body: bytes) -> Response | Future[Response]:
+        """As `receive`, but returns the future of what must first become durable. `answer_for` turns its errors into
+        answers."""
+        pending = self.intake.receive(method, target, headers, body)
+        if not isinstance(pending, Pending):
+            self._flush_refusals()
+            return pending
+        try:
+            return self.store.submit(self.platform_id, pending.work)
+        except StoreError as error:
+            return self.answer_for(error)
+
+    def answer_for(self, error: Exception) -> Response:
+        """The answer for a message that could not be stored: nothing is acknowledged, and the sender tries again."""
+        if isinstance(error, StoreError):
+            return unavailable(error)
+        return unavailable(StoreError("the message could not be stored.", code="store"))
+
+    def _flush_refusals(self) -> None:
+        change = self.intake.refusals_to_flush()
+        if change:
+            try:
+                self.store.submit(self.platform_id, lambda _tx: (change, None))
+            except StoreFull:
+                return  # counters only: nothing that was sent is lost
+
+    def poll(self, limit: int = 100) -> Polled:
+        """Fetch one page of the regulator's feed and store it. Raises RegulatorError and ConfigError."""
+        if self.regulator is None:
+            raise ConfigError(
+                "no regulator is configured.", field="regulator.url", remedy="Set the address of its system."
+            )
+        path = self.settings.intake_path_target()
+        return polling.poll(self.store, self.intake, self.regulator, self.platform_id, path, limit)
+
+    def enter(self, actor: Actor, notice: Notice, received_at: int, how: str) -> Case:
+        """Type in a letter, e-mail or phone call that the office received at `received_at` (UTC seconds).
+
+        It is unverified, and no measure can be taken, until somebody else calls `authenticate`. The same notice again
+        returns the case that is there. Raises NotAllowed, InvalidInput, Conflict.
+        """
+        work, _ = self.intake.typed(notice, received_at, how, actor)
+        answer = self.store.submit(self.platform_id, work).result()
+        if answer.status not in (200, 202):
+            raise Conflict(
+                "another notice is held already under this number and revision; the second is in quarantine.",
+                reference=notice.notice_id,
+            )
+        page = self.store.queries(self.platform_id).cases(notice_id=notice.notice_id)
+        return next(case for case in page.cases if case.authority_id == notice.issuing_authority.id)
+
+    # ----------------------------------------------------------------------------------------------- review
+
+    def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Lease | None:
+        """Take the most urgent free case, or the one named, for the policy's lease time; None if nothing is free.
+
+        Raises NotAllowed, and NotFound or IllegalMove for a named case.
+        """
+        return self._review.claim(actor, category=category, case_id=case_id).result()
+
+    def renew(self, actor: Actor, case_id: str, token: int) -> Lease:
+        """Keep a claimed case for another lease time. Raises LeaseLost."""
+        return self._review.renew(actor, case_id, token).result()
+
+    def release(self, actor: Actor, case_id: str, token: int) -> Case:
+        """Give a claimed case back to the queue. Raises LeaseLost."""
+        return self._review.release(actor, case_id, token).result()
+
+    def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Decided:
+        """Propose a decision for every open item; it is final at once where policy asks for no second person.
+
+        Raises LeaseLost, InvalidInput naming the field and the remedy, NotAllowed.
+        """
+        return self._review.propose(actor, case_id, token, proposal).result()
+
+    def approve(self, actor: Actor, case_id: str, digest: str) -> Decided:
+        """Approve exactly the proposal whose digest was seen. Raises Conflict, NotAllowed, IllegalMove."""
+        return self._review.approve(actor, case_id, digest).result()
+
+    def send_back(self, actor: Actor, case_id: str, digest: str, reasons: str) -> Case:
+        """Send a proposal back to the queue, with reasons. Raises Conflict, NotAllowed, IllegalMove."""
+        return self._review.send_back(actor, case_id, digest, reasons).result()
+
+    def undo(self, actor: Actor, case_id: str) -> Case:
+        """Take a decision back inside the undo window. Raises IllegalMove once anything has been carried out."""
+        return self._review.undo(actor, case_id).result()
+
+    def reopen(self, actor: Actor, case_id: str, reasons: str) -> Case:
+        """Supersede the decision of an ended case. Raises NotAllowed, IllegalMove."""
+        return self._review.reopen(actor, case_id, reasons).result()
+
+    def request_clarification(self, actor: Actor, case_id: str, token: int, questions: Sequence[Question]) -> Case:
+        """Ask the authority what is missing; the clock runs on. Raises LeaseLost, InvalidInput."""
+        return self._review.request_clarification(actor, case_id, token, questions).result()
+
+    def recall(self, actor: Actor, case_id: str) -> Case:
+        """Decide without waiting for the authority's answer any longer. Raises IllegalMove."""
+        return self._review.recall(actor, case_id).result()
+
+    def authenticate(self, actor: Actor, case_id: str, how: str) -> Case:
+        """Record how the authenticity of a typed-in notice was checked; never by its typist. Raises NotAllowed."""
+        return self._review.authenticate(actor, case_id, how).result()
+
+    def correct_receipt(self, actor: Actor, case_id: str, received_at: int, reasons: str) -> Case:
+        """Correct the receipt (UTC seconds) of a typed-in notice, by a second person. Raises NotAllowed."""
+        return self._review.correct_receipt(actor, case_id, received_at, reasons).result()
+
+    def settle_quarantine(self, actor: Actor, case_id: str, reasons: str) -> Case:
+        """Close a quarantined message that was dealt with otherwise. Raises NotAllowed, IllegalMove."""
+        return self._review.settle_quarantine(actor, case_id, reasons).result()
+
+    def acknowledge(self, actor: Actor, case_id: str) -> Case:
+        """Record that a person has seen the escalations of a case."""
+        return self._review.acknowledge(actor, case_id).result()
+
+    # ---------------------------------------------------------------------------------------------- by hand
+
+    def answer_by_hand(self, actor: Actor, case_id: str) -> Case:
+        """Answer a case by letter from now on. Raises IllegalMove while a message of it is on its way."""
+        return self._letters.switch(actor, case_id)
+
+    def letter(self, message_id: str, lang: str) -> str:
+        """The answer letter for an outbox message, in `kk` or `ru`. Raises NotFound, InvalidInput."""
+        message: OutboxMessage = self._read(lambda tx: tx.message(message_id))
+        return render_letter(message.body, lang, _letterhead(self.settings))
+
+    def record_delivery(self, actor: Actor, message_id: str, proof: Proof) -> Case:
+        """Record that a letter was delivered: its receipt. Raises InvalidInput, IllegalMove."""
+        return self._letters.record(actor, message_id, proof)
+
+    def retry(self, actor: Actor, message_id: str) -> OutboxMessage:
+        """Try a parked message again, now. Raises IllegalMove."""
+        return self._letters.retry(actor, message_id)
+
+    # ------------------------------------------------------------------------------------------- machinery
+
+    def deliver(self) -> Drained:
+        """One pass over the outbox: carry out, report, alert what is due. The worker does this all the time."""
+        return self.delivery.drain_once()
+
+    def watch(self, now: int | None = None) -> Watched:
+        """Fire the escalation steps that are due at `now` (UTC seconds; by default the store's clock)."""
+        return deadlines.watch(self.store, self.platform_id, self.policy, self.respondent, now)
+
+    # --------------------------------------------------------------------------------------------- reading
+
+    def cases(
+        self,
+        *,
+        state: str | None = None,
+        category: str | None = None,
+        authority_id: str | None = None,
+        notice_id: str | None = None,
+        overdue: bool = False,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page:
+        """A page of cases, most urgent first. Raises InvalidInput for a cursor or limit that cannot be."""
+        return self.store.queries(self.platform_id).cases(
+            state=state,
+            category=category,
+            authority_id=authority_id,
+            notice_id=notice_id,
+            overdue_at=self.store.now() if overdue else None,
+            cursor=cursor,
+            limit=limit,
+        )
+
+    def case(self, case_id: str) -> Case:
+        """Raises NotFound."""
+        return self.store.queries(self.platform_id).case(case_id)
+
+    def notice(self, case_id: str) -> Notice:
+        """The notice of a case as it stands now. Raises NotFound, also for a case in quarantine."""
+        return self._read(lambda tx: notice_of(tx, tx.case(case_id)))
+
+    def case_file(self, case_id: str) -> CaseFile:
+        """Everything that is held of a case. Raises NotFound."""
+        queries = self.store.queries(self.platform_id)
+        case = queries.case(case_id)
+        messages = tuple(queries.messages(case_id))
+        final = [m.settled_at for m in messages if m.kind == "report" and m.state == "done"]
+        return CaseFile(
+            case=case,
+            clock=clock_view(
+                received_at=case.received_at,
+                due_at=case.due_at,
+                now=self.store.now(),
+                requested_due_at=case.requested_due_at,
+                decided_at=case.decided_at,
+                receipt_at=final[-1] if final and case.closed_at is not None else None,
+            ),
+            inbox=tuple(queries.inbox(case_id)),
+            decisions=queries.decisions(case_id),
+            messages=messages,
+            attempts={message.id: tuple(queries.attempts(message.id)) for message in messages},
+            escalations=tuple(queries.escalations(case_id)),
+            audit=tuple(queries.audit(case_id)),
+        )
+
+    def sanctions(self) -> list[SanctionNoted]:
+        """Every sanction that was announced, oldest first."""
+        return self.store.queries(self.platform_id).sanctions()
+
+    def health(self) -> Health:
+        """Counts, the oldest deadline, the breakers, and when each part of the machinery last ran."""
+        return self.store.queries(self.platform_id).health(self.store.now())
+
+    def health_document(self) -> dict[str, Any]:
+        """`health` as a document for monitoring, without any case, content or name."""
+        return health_document(self.health(), self.store.now())
+
+    def verify_audit(
+        self, case_id: str | None = None, progress: Callable[[int], None] | None = None
+    ) -> tuple[int, tuple[Fault, ...]]:
+        """Check the hash chain of one case or of all: how many were checked, and every fault found."""
+        queries = self.store.queries(self.platform_id)
+        faults: list[Fault] = []
+        checked = 0
+        for one in [case_id] if case_id is not None else queries.case_ids():
+            # The events first: one that is written in between lengthens the chain, and is then looked at again.
+            for _ in range(3):
+                case, events = queries.case(one), queries.audit(one)
+                found = verify_chain(one, events, head=case.audit_head, length=case.audit_seq)
+                if not found or queries.case(one).audit_seq == case.audit_seq:
+                    break
+            faults += found
+            checked += 1
+            if progress is not None:
+                progress(checked)
+        return checked, tuple(faults)
+
+    def _read(self, read: Callable[[Any], T]) -> T:
+        return self.store.submit(self.platform_id, lambda tx: ((), read(tx))).result()
+
+    def _link(self, reference: str) -> str:
+        base = self.settings.dashboard_url
+        return f"{base.rstrip('/')}/cases/{reference}" if base else ""
+
+    def close(self) -> None:
+        """Finish what was queued, and let the store and the connections go."""
+        self.store.close()
+        close = getattr(self.regulator, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Registered:
+    """The platform's enforcer, whole or as two functions."""
+
+    def __init__(self, enforcer: Enforcer | None) -> None:
+        self.enforce_call: Callable[[Effect], EffectResult] | None = enforcer.enforce if enforcer else None
+        self.restore_call: Callable[[Effect], EffectResult] | None = enforcer.restore if enforcer else None
+
+    def enforce(self, effect: Effect) -> EffectResult:
+        if self.enforce_call is None:
+            return Failed("this process has no enforcer: register one with on_enforce")
+        return self.enforce_call(effect)
+
+    def restore(self, effect: Effect) -> EffectResult:
+        if self.restore_call is None:
+            return Failed("this process has no enforcer: register one with on_restore")
+        return self.restore_call(effect)
+
+
+class _Alerting:
+    """The configured notifier, and the function that the platform registered beside it."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self.call: Callable[[Alert], None] | None = None
+
+    def notify(self, alert: Alert) -> None:
+        self._notifier.notify(alert)
+        if self.call is not None:
+            self.call(alert)
+
+
+def _http_regulator(settings: Settings, env: Env) -> Regulator | None:
+    configured = settings.regulator
+    if configured.url is None or configured.channel == BY_HAND:
+        return None
+    signing = settings.signing()
+    if signing is None:
+        raise ConfigError(
+            "reports cannot be signed: there is no signing key.",
+            field="signing_key",
+            remedy="Configure the key that the regulator registered for this platform.",
+        )
+    return HttpRegulator(
+        configured.url,
+        platform_id=settings.platform_id,
+        ring=settings.key_ring(),
+        signing_key=signing,
+        profile=settings.profile,
+        env=env,
+        total_s=configured.total_s,
+        attempts=configured.attempts,
+        in_flight=configured.in_flight,
+        allow_insecure=configured.allow_insecure,
+    )
+
+
+def _notifier(settings: Settings, env: Env) -> Notifier:
+    ways: list[Notifier] = [LogNotifier()]
+    webhook = settings.notifier.webhook_url
+    if webhook:
+        ways.append(WebhookNotifier(webhook, settings.webhook_key(), env=env, post=HttpPoster(env)))
+    return Fanout(ways)
+
+
+def _letterhead(settings: Settings) -> LetterHead:
+    head = settings.letterhead
+    return LetterHead(
+        name=head.name or settings.platform_id,
+        address=head.address,
+        head_role=settings.respondent.role,
+        head_name=settings.respondent.name,
+    )

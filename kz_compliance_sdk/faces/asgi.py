@@ -1,0 +1,93 @@
+"""The intake as an ASGI app that mounts anywhere: `POST` a message, `GET` the health beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from kz_compliance_sdk.aio import AsyncComplianceDesk
+from kz_compliance_sdk.services.response import Response, refused
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def asgi_app(desk: AsyncComplianceDesk) -> App:
+    """The app. It answers `POST <intake path>` and `GET <intake path>/health`, wherever it is mounted.
+
+    It has no lifespan: a mounted app never gets one. Start the worker, and close the desk, where the host starts and
+    ends.
+    """
+    settings = desk.blocking.settings
+    limit, deadline_s, path = settings.limits.max_body, settings.limits.read_timeout_s, settings.intake_path.rstrip("/")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        where = scope["path"]
+        if where.endswith(path + "/health") and scope["method"] == "GET":
+            body = json.dumps(await desk.health_document()).encode()
+            await _answer(send, Response(200, (("content-type", "application/json"),), body))
+        elif where.rstrip("/").endswith(path):
+            await _answer(send, await _intake(desk, scope, receive, limit, deadline_s))
+        else:
+            await _answer(send, refused(404, "not_found", "There is nothing here."))
+
+    return app
+
+
+async def _intake(desk: AsyncComplianceDesk, scope: Scope, receive: Receive, limit: int, deadline_s: float) -> Response:
+    try:
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        declared = next((value for name, value in headers if name == "content-length"), "0")
+        length = int(declared) if declared.isascii() and declared.isdigit() else limit + 1
+        early = desk.blocking.intake.check_transport(scope["method"], headers, length)
+        if early is not None:
+            return early
+        message = await asyncio.wait_for(receive(), deadline_s)
+        body = message.get("body", b"")
+        if message.get("more_body", False):
+            body = await asyncio.wait_for(_rest(receive, body, limit), deadline_s)
+    except TimeoutError:
+        return refused(408, "timeout", f"The body did not come within {deadline_s:g} seconds.")
+    raw_path = scope.get("raw_path") or scope["path"].encode()
+    target = raw_path.decode("latin-1")
+    if query := scope.get("query_string"):
+        target = f"{target}?{query.decode('latin-1')}"
+    return await desk.receive(scope["method"], target, headers, body)
+
+
+async def _rest(receive: Receive, body: bytes, limit: int) -> bytes:
+    parts, size = [body], len(body)
+    while size <= limit:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        part = message.get("body", b"")
+        parts.append(part)
+        size += len(part)
+        if not message.get("more_body", False):
+            break
+    return b"".join(parts)
+
+
+async def _answer(send: Send, response: Response) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,68 @@
+"""The intake as a WSGI app that mounts anywhere: `POST` a message, `GET` the health beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.services.response import Response, refused
+
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+
+def wsgi_app(desk: ComplianceDesk) -> App:
+    """The app. It answers `POST <intake path>` and `GET <intake path>/health`, wherever it is mounted.
+
+    The server's own read timeout guards against slow bodies; WSGI gives an app none. A body without a Content-Length
+    is refused.
+    """
+    path = desk.settings.intake_path.rstrip("/")
+
+    def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        where = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        if where.endswith(path + "/health") and environ["REQUEST_METHOD"] == "GET":
+            body = json.dumps(desk.health_document()).encode()
+            response = Response(200, (("content-type", "application/json"),), body)
+        elif where.rstrip("/").endswith(path):
+            response = _intake(desk, environ)
+        else:
+            response = refused(404, "not_found", "There is nothing here.")
+        line = f"{response.status} {HTTPStatus(response.status).phrase}"
+        start_response(line, [*response.headers, ("content-length", str(len(response.body)))])
+        return [response.body]
+
+    return app
+
+
+def _intake(desk: ComplianceDesk, environ: dict[str, Any]) -> Response:
+    method = environ["REQUEST_METHOD"]
+    headers = [
+        (name[5:].replace("_", "-").lower(), value) for name, value in environ.items() if name.startswith("HTTP_")
+    ]
+    if environ.get("CONTENT_TYPE"):
+        headers.append(("content-type", environ["CONTENT_TYPE"]))
+    declared = environ.get("CONTENT_LENGTH") or ""
+    if method == "POST" and not (declared.isascii() and declared.isdigit()):
+        return refused(411, "length_required", "Send a Content-Length.")
+    length = int(declared or 0)
+    early = desk.intake.check_transport(method, headers, length)
+    if early is not None:
+        return early
+    body = environ["wsgi.input"].read(length)
+    return desk.receive(method, _raw_target(environ), headers, body)
+
+
+def _raw_target(environ: dict[str, Any]) -> str:
+    """The target as the request line had it, where the server tells; else the path that it decoded, encoded again."""
+    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    if raw:
+        return str(raw)
+    decoded = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    path = quote(decoded.encode("latin-1"), safe="/:@!$&'()*+,;=~")
+    query = environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query else path

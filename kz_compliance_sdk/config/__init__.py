@@ -1,0 +1,36 @@
+"""The settings of one platform: from arguments, the environment and a TOML file, read when asked and never at import.
+
+    settings = Settings.load(Path("/etc/kz-compliance.toml"))
+
+`docs/reference/settings.md` lists every setting.
+"""
+
+from __future__ import annotations
+
+from kz_compliance_sdk.config.sections import (
+    ActorSettings,
+    LetterheadSettings,
+    LimitSettings,
+    NotifierSettings,
+    RegulatorSettings,
+    RespondentSettings,
+    SigningKeySettings,
+    StoreSettings,
+    TrustedKeySettings,
+    WorkerSettings,
+)
+from kz_compliance_sdk.config.settings import Settings
+
+__all__ = [
+    "ActorSettings",
+    "LetterheadSettings",
+    "LimitSettings",
+    "NotifierSettings",
+    "RegulatorSettings",
+    "RespondentSettings",
+    "Settings",
+    "SigningKeySettings",
+    "StoreSettings",
+    "TrustedKeySettings",
+    "WorkerSettings",
+]

@@ -1,0 +1,56 @@
+"""What pydantic finds wrong, as one ConfigError in the words of whoever wrote the setting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from kz_compliance_sdk.config.fields import RULE, Loc
+from kz_compliance_sdk.config.layers import Layer, near_miss
+from kz_compliance_sdk.config.shape import dotted, environment_name, keys_at
+from kz_compliance_sdk.errors import ConfigError
+
+__all__ = ["explained", "source_of"]
+
+
+def source_of(loc: Loc, layers: Sequence[Layer]) -> Layer | None:
+    """The layer that says most of the way to `loc`, of two the stronger; None if no layer speaks of it at all."""
+    best = max(layers, key=lambda layer: layer.depth(loc), default=None)
+    return best if best is not None and best.depth(loc) else None
+
+
+def explained(model: type[BaseModel], error: ValidationError, layers: Sequence[Layer]) -> ConfigError:
+    """The complaint to mend first, with how many more there are. Repeats no value."""
+    # What is misspelt is missing as well, so the misspelling comes first and the gap last.
+    order = {"extra_forbidden": 0, "missing": 2}
+    found = sorted(error.errors(include_url=False, include_input=False), key=lambda one: order.get(one["type"], 1))
+    first, more = found[0], len(found) - 1
+    loc: Loc = tuple(part for part in first["loc"] if part != "[key]")
+    if first["type"] == RULE:
+        loc = (*loc, *first["ctx"]["at"])
+    layer = source_of(loc, layers)
+    message, remedy = _words(model, first, loc, layer)
+    if more:
+        remedy += f" ({more} more after this one.)"
+    return (
+        ConfigError(message, field=dotted(loc), remedy=remedy) if layer is None else layer.error(loc, message, remedy)
+    )
+
+
+def _words(model: type[BaseModel], details: ErrorDetails, loc: Loc, layer: Layer | None) -> tuple[str, str]:
+    if details["type"] == RULE:
+        return details["ctx"]["message"], details["ctx"]["remedy"]
+    if details["type"] == "missing":
+        if all(isinstance(part, str) for part in loc) and loc[0] != "actors":
+            variable = environment_name(tuple(str(part) for part in loc))
+            return "This setting is missing.", f"Set {variable}, or {dotted(loc)} in the settings file."
+        return "This setting is missing.", "Add it."
+    if details["type"] == "extra_forbidden":
+        meant = near_miss(str(loc[-1]), keys_at(model, loc[:-1]))
+        if meant is None:
+            return "There is no such setting.", "Remove it."
+        right = (*loc[:-1], meant)
+        return "There is no such setting.", f"Did you mean {dotted(right) if layer is None else layer.name(right)}?"
+    return f"{details['msg']}.", "Correct this value."

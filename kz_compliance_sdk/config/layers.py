@@ -1,0 +1,271 @@
+"""Where settings come from, layer by layer, and what each value is called in the words of whoever wrote it."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, Literal, get_origin
+
+from pydantic import BaseModel, SecretStr
+
+from kz_compliance_sdk.config.fields import Loc
+from kz_compliance_sdk.config.shape import (
+    FILE,
+    PREFIX,
+    dotted,
+    environment_name,
+    leaves,
+    model_in,
+    plain,
+    secret_of,
+)
+from kz_compliance_sdk.errors import ConfigError
+
+__all__ = ["CONFIG_VARIABLE", "Layer", "arguments", "environment", "merged", "near_miss", "read_text", "toml_file"]
+
+CONFIG_VARIABLE: Final = "KZ_COMPLIANCE_CONFIG"
+"""Names the TOML file."""
+
+MAX_SECRET_FILE: Final = 65_536
+
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
+_IN_TOML = re.compile(r"\(at (line [0-9]+, column [0-9]+|end of document)\)$")
+
+# Not settings: what tests are told, and what Kubernetes sets for a service that is called kz-compliance.
+_NOT_OURS = re.compile(
+    r"KZ_COMPLIANCE_(?:CONFIG|TEST_\w+|SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_\w+)?)?)"
+)
+
+
+@dataclass(slots=True)
+class Layer:
+    """What one source says. `origins` are the environment variables by the place that they fill."""
+
+    values: dict[str, Any]
+    suffix: str = ""
+    origins: dict[Loc, str] = field(default_factory=dict)
+    from_files: set[Loc] = field(default_factory=set)
+    in_environment: bool = False
+
+    def depth(self, loc: Loc) -> int:
+        """How many steps of the way to `loc` this layer has."""
+        here: Any = self.values
+        for steps, part in enumerate(loc):
+            try:
+                here = here[part]
+            except (KeyError, IndexError, TypeError):
+                return steps
+        return len(loc)
+
+    def name(self, loc: Loc) -> str:
+        """The place as its author would name it: an environment variable, or a path of TOML."""
+        if loc in self.from_files:
+            loc = (*loc[:-1], f"{loc[-1]}{FILE}")
+        if not self.in_environment:
+            return dotted(loc)
+        for end in range(len(loc), 0, -1):
+            if loc[:end] in self.origins:
+                rest = dotted(loc[end:])
+                return self.origins[loc[:end]] + (f".{rest}" if rest and rest[0] != "[" else rest)
+        return environment_name(tuple(str(part) for part in loc))
+
+    def error(self, loc: Loc, message: str, remedy: str) -> ConfigError:
+        """A ConfigError about that place."""
+        return ConfigError(message + self.suffix, field=self.name(loc), remedy=remedy)
+
+
+def arguments(model: type[BaseModel], values: Mapping[str, Any]) -> Layer:
+    """What a program passes. Relative paths start at the working directory."""
+    layer = Layer(dict(values))
+    layer.values = _settled(layer, model, layer.values, (), Path.cwd())
+    return layer
+
+
+def toml_file(model: type[BaseModel], path: Path, *, named_by: str) -> Layer:
+    """What a TOML file says. Relative paths start at its folder. `named_by` is the setting that names the file."""
+    text = read_text(path, named_by, what="settings file")
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        # The rest of the message may quote the line, and the line may be a secret.
+        found = _IN_TOML.search(str(error))
+        where = f": look at {found[1]}" if found else ""
+        wrong = ConfigError(f"{path} is not TOML{where}.", field=named_by, remedy="Correct that line.")
+    else:
+        layer = Layer(values, suffix=f" (In {path}.)")
+        layer.values = _settled(layer, model, values, (), path.absolute().parent)
+        return layer
+    raise wrong
+
+
+def environment(model: type[BaseModel], environ: Mapping[str, str]) -> Layer:
+    """What the environment says. An empty variable counts as not set; relative paths start at the working directory."""
+    layer = Layer({}, in_environment=True)
+    # A table that is given whole comes before what refines it.
+    for name in sorted(environ, key=lambda name: (name.count("__"), name)):
+        if not name.upper().startswith(PREFIX) or _NOT_OURS.fullmatch(name) or not environ[name]:
+            continue
+        path, annotation = _place(model, name)
+        layer.origins[path] = name
+        _put(layer, path, _value(layer, path, annotation, environ[name]))
+    layer.values = _settled(layer, model, layer.values, (), Path.cwd())
+    return layer
+
+
+def merged(layers: Iterable[Layer]) -> dict[str, Any]:
+    """One set of values; of two layers the earlier wins, table by table. Lists are taken whole."""
+    result: dict[str, Any] = {}
+    for layer in reversed(list(layers)):
+        result = _over(result, layer.values)
+    return result
+
+
+def near_miss(name: str, known: Iterable[str]) -> str | None:
+    """The known name that this one was probably meant to be."""
+    return next(iter(get_close_matches(name.lower(), list(known), n=1, cutoff=0.7)), None)
+
+
+def _over(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(low)
+    for key, value in high.items():
+        below = result.get(key)
+        result[key] = _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def _place(model: type[BaseModel], name: str) -> tuple[tuple[str, ...], Any]:
+    here: type[BaseModel] | None = model
+    path: tuple[str, ...] = ()
+    annotation: Any = None
+    for segment in name.removeprefix(PREFIX).lower().split("__"):
+        if here is None:
+            kind = get_origin(plain(annotation))
+            if kind is None or kind is Literal:
+                raise _unknown_variable(model, name)
+            whole = environment_name(path)
+            raise ConfigError(
+                "A list cannot be given in parts.", field=name, remedy=f"Put all of it, as JSON, in {whole}."
+            )
+        if segment in here.model_fields:
+            annotation = here.model_fields[segment].annotation
+        elif secret_of(here, segment):
+            annotation = str
+        else:
+            raise _unknown_variable(model, name)
+        path = (*path, segment)
+        inner, container = model_in(annotation)
+        here = inner if container is None else None
+    if name != name.upper():
+        raise _unknown_variable(model, name)
+    return path, annotation
+
+
+def _unknown_variable(model: type[BaseModel], name: str) -> ConfigError:
+    known: dict[str, str] = {}
+    for leaf in leaves(model):
+        for path in (leaf.path, (*leaf.path[:-1], f"{leaf.path[-1]}{FILE}"))[: 1 + leaf.is_secret]:
+            known["__".join(path)] = environment_name(path)
+    meant = near_miss(name[len(PREFIX) :], known)
+    remedy = f"Did you mean {known[meant]}?" if meant else "Remove it."
+    return ConfigError("There is no such setting.", field=name, remedy=remedy)
+
+
+def _value(layer: Layer, path: tuple[str, ...], annotation: Any, text: str) -> Any:
+    kind = plain(annotation)
+    inner, container = model_in(annotation)
+    if inner is not None or (get_origin(kind) is not None and get_origin(kind) is not Literal):
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        shape = dict if inner is not None and container is not tuple else list
+        if not isinstance(value, shape):
+            wanted = "an object" if shape is dict else "a list"
+            wrong = layer.error(
+                path, f"This is not {wanted} in JSON.", f"Write {'{...}' if shape is dict else '[...]'}."
+            )
+        else:
+            return value
+        raise wrong
+    if kind is bool and text.lower() in _TRUE | _FALSE:
+        return text.lower() in _TRUE
+    if kind in (int, float) and _NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    return SecretStr(text) if kind is SecretStr else text
+
+
+def _put(layer: Layer, path: tuple[str, ...], value: Any) -> None:
+    table = layer.values
+    for part in path[:-1]:
+        below = table.setdefault(part, {})
+        if not isinstance(below, dict):
+            raise layer.error(path, "The table that this belongs to is not one.", "Correct it or remove this.")
+        table = below
+    table[path[-1]] = value
+
+
+def _settled(layer: Layer, model: type[BaseModel], table: Mapping[str, Any], at: Loc, base: Path) -> dict[str, Any]:
+    """The table with secrets out of their files and out of sight, and with paths that no longer depend on a folder."""
+    result = dict(table)
+    for key, value in table.items():
+        loc = (*at, key)
+        secret = secret_of(model, key)
+        if secret is not None:
+            if secret in table:
+                raise layer.error(loc, f"{layer.name((*at, secret))} is given as well.", "Keep one of the two.")
+            if not isinstance(value, str | Path):
+                raise layer.error(loc, "This is no path.", "Name the file that holds the secret.")
+            text = read_text(base / value, layer.name(loc), what="secret", limit=MAX_SECRET_FILE).rstrip("\r\n")
+            if not text:
+                raise layer.error(loc, "The file is empty.", "Write the secret into it.")
+            del result[key]
+            result[secret] = SecretStr(text)
+            layer.from_files.add((*at, secret))
+        elif (known := model.model_fields.get(key)) is not None:
+            result[key] = _settled_value(layer, known.annotation, value, loc, base)
+    return result
+
+
+def _settled_value(layer: Layer, annotation: Any, value: Any, loc: Loc, base: Path) -> Any:
+    kind = plain(annotation)
+    inner, container = model_in(annotation)
+    if kind is SecretStr:
+        return SecretStr(value) if isinstance(value, str) else value
+    if kind is Path and isinstance(value, str | Path):
+        return base / Path(value).expanduser()
+    if inner is None:
+        return value
+    if container is None:
+        return _settled(layer, inner, value, loc, base) if isinstance(value, Mapping) else value
+    if isinstance(value, list | tuple):
+        return [
+            _settled(layer, inner, row, (*loc, index), base) if isinstance(row, Mapping) else row
+            for index, row in enumerate(value)
+        ]
+    if isinstance(value, Mapping):
+        return {
+            name: _settled(layer, inner, row, (*loc, name), base) if isinstance(row, Mapping) else row
+            for name, row in value.items()
+        }
+    return value
+
+
+def read_text(path: Path, named_by: str, *, what: str, limit: int = 2**20) -> str:
+    """The text of a file. Raises ConfigError that names the file and repeats nothing of it."""
+    try:
+        with path.expanduser().open("rb") as file:
+            data = file.read(limit + 1)
+        if len(data) <= limit:
+            return data.decode("utf-8")
+        wrong = "is too large"
+    except UnicodeDecodeError:
+        wrong = "is not UTF-8 text"
+    except (OSError, ValueError) as error:
+        wrong = f"cannot be read: {getattr(error, 'strerror', None) or 'not a path'}"
+    raise ConfigError(f"The {what} {path} {wrong}.", field=named_by, remedy="Correct the path or the file.")

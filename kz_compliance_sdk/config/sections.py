@@ -1,0 +1,250 @@
+"""The tables of the settings. What a default means and how the values hang together is said field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from kz_compliance_sdk.config.fields import (
+    BaseUrl,
+    Flag,
+    Moment,
+    Names,
+    PlaceOnDisk,
+    Seconds,
+    Secret,
+    Section,
+    Wait,
+    Whole,
+    check_secret_url,
+    is_private_line,
+    refused,
+    sentence,
+)
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor
+from kz_compliance_sdk.domain.values import Identifier, Line, Prose
+from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.wire.signature.keyring import Algorithm, Key, SigningKey, material_from_text
+
+__all__ = [
+    "ActorSettings",
+    "LetterheadSettings",
+    "LimitSettings",
+    "NotifierSettings",
+    "RegulatorSettings",
+    "RespondentSettings",
+    "SigningKeySettings",
+    "StoreSettings",
+    "TrustedKeySettings",
+    "WorkerSettings",
+]
+
+_ALGORITHM = "ed25519, or hmac-sha256 with the profile standard-webhooks."
+
+
+class StoreSettings(Section):
+    """Where the cases are kept."""
+
+    path: PlaceOnDisk = Field(
+        default=Path("kz-compliance.sqlite3"),
+        description="The SQLite file. The default lies in the working directory: name a place of its own.",
+    )
+    cache_mib: Annotated[Whole, Field(le=4096)] = Field(
+        default=16, description="Page cache of each connection, in MiB."
+    )
+    max_waiting: Whole = Field(
+        default=8192, description="How many writes may wait. When it is full, intake answers 503."
+    )
+    upgrade_on_start: Flag = Field(default=True, description="Whether a start brings the schema up to date.")
+
+
+class SigningKeySettings(Section):
+    """The key that this platform signs with."""
+
+    key_id: Identifier = Field(description="The id under which the regulator knows the key.")
+    algorithm: Algorithm = Field(default="ed25519", description=_ALGORITHM)
+    secret: Secret = Field(description="The raw Ed25519 private key (32 bytes) or the HMAC secret, in base64.")
+
+    @model_validator(mode="after")
+    def _is_a_key(self) -> Self:
+        _refuse_at(self.key, "secret")
+        return self
+
+    def key(self) -> SigningKey:
+        """The key as the wire takes it."""
+        return SigningKey(
+            self.key_id,
+            self.algorithm,
+            material_from_text(self.secret.get_secret_value(), setting="signing_key.secret"),
+        )
+
+
+class TrustedKeySettings(Section):
+    """A key whose signatures are believed, pinned to one sender."""
+
+    key_id: Identifier = Field(description="The id that signatures name.")
+    algorithm: Algorithm = Field(default="ed25519", description=_ALGORITHM)
+    public_key: str | None = Field(default=None, description="The raw Ed25519 public key (32 bytes) in base64.")
+    secret: Secret | None = Field(default=None, description="The shared HMAC secret (24 bytes or more) in base64.")
+    sender: Identifier = Field(description="Who signs with it.")
+    authorities: Names = Field(min_length=1, description="The ids of the authorities for which the sender may speak.")
+    not_before: Moment = Field(description="From when on it is valid (RFC 3339 or UTC seconds).")
+    not_after: Moment = Field(description="Until when it is valid, this second included.")
+    revoked_at: Moment | None = Field(default=None, description="From when on nothing that it signed is authentic.")
+
+    @model_validator(mode="after")
+    def _is_a_key(self) -> Self:
+        wanted, other = ("public_key", "secret") if self.algorithm == "ed25519" else ("secret", "public_key")
+        if getattr(self, other) is not None:
+            raise refused(f"{self.algorithm} has no {other}.", f"Remove it and give {wanted}.", other)
+        if getattr(self, wanted) is None:
+            raise refused(f"{self.algorithm} needs {wanted}.", "Add it.", wanted)
+        _refuse_at(lambda: self.key("any"), wanted)
+        return self
+
+    def key(self, platform_id: str) -> Key:
+        """The key as the wire takes it, bound to a platform."""
+        text = self.secret.get_secret_value() if self.secret is not None else self.public_key or ""
+        return Key(
+            key_id=self.key_id,
+            algorithm=self.algorithm,
+            material=material_from_text(text, setting=f"keys.{self.key_id}"),
+            sender=self.sender,
+            authorities=self.authorities,
+            platform_id=platform_id,
+            not_before=self.not_before,
+            not_after=self.not_after,
+            revoked_at=self.revoked_at,
+        )
+
+
+def _channel_of(known: dict[str, Any]) -> Literal["regulator", "by_hand"]:
+    return "regulator" if known.get("url") else "by_hand"
+
+
+class RegulatorSettings(Section):
+    """The way to the regulator's system, where there is one."""
+
+    url: BaseUrl | None = Field(default=None, description="Where its interface begins: calls go to URL/v1/...")
+    channel: Literal["regulator", "by_hand"] = Field(
+        default_factory=_channel_of,
+        description="How answers leave: over the interface, or as letters by hand. "
+        "Without it: `regulator` if there is a `url`, else `by_hand`.",
+    )
+    feed_enabled: Flag = Field(default=True, description="Whether the worker reads the regulator's feed (needs `url`).")
+    poll_interval_s: Seconds = Field(default=30, description="Seconds between two readings of the feed.")
+    total_s: Seconds = Field(default=30, description="Seconds that one call may take in all, its retries included.")
+    attempts: Annotated[Whole, Field(le=10)] = Field(
+        default=3, description="Tries within one call, for passing faults."
+    )
+    in_flight: Annotated[Whole, Field(le=64)] = Field(default=8, description="Calls under way at the same time.")
+    allow_insecure: Flag = Field(default=False, description="Whether `url` may be http and not on this machine.")
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if self.channel == "regulator" and self.url is None:
+            raise refused("The channel regulator needs an address.", "Set url, or the channel by_hand.", "url")
+        if self.url is not None and not self.allow_insecure and not is_private_line(self.url):
+            raise refused("Confirmations must not travel in the clear.", "Use https, or set allow_insecure.", "url")
+        return self
+
+    @property
+    def polls(self) -> bool:
+        """Whether there is a feed to read."""
+        return self.url is not None and self.feed_enabled
+
+
+class LimitSettings(Section):
+    """How much of a message, and of time, intake accepts."""
+
+    max_body: Annotated[Whole, Field(ge=1024, le=64 * 2**20)] = Field(
+        default=262_144, description="The largest body in bytes; a larger one is answered with 413."
+    )
+    read_timeout_s: Seconds = Field(default=10, description="Seconds that a sender may take for its body.")
+    commit_timeout_s: Seconds = Field(
+        default=10, description="Seconds to wait for the commit before intake answers 503."
+    )
+    max_depth: Annotated[Whole, Field(le=200)] = Field(default=32, description="How deep the JSON may be nested.")
+    max_nodes: Whole = Field(default=5000, description="How many values the JSON may hold.")
+
+
+class RespondentSettings(Section):
+    """Who answers for the reports."""
+
+    role: Line = Field(default="authorised person", description="The office of that person.")
+    name: Annotated[str, Field(max_length=1_000)] = Field(default="", description="The name; empty leaves it out.")
+
+
+class LetterheadSettings(Section):
+    """What stands at the head and the foot of an answer letter."""
+
+    name: Line = Field(description="The platform's or its office's legal name.")
+    address: Prose = Field(description="The postal address.")
+    head_role: Line = Field(description="The office of who signs the letter.")
+    head_name: Line = Field(description="The name of who signs the letter.")
+
+
+class NotifierSettings(Section):
+    """Who is told when a clock runs out."""
+
+    webhook_url: Annotated[Secret, AfterValidator(check_secret_url)] | None = Field(
+        default=None, description="Where alerts are posted, signed. Kept secret: such an address is often a password."
+    )
+    webhook_secret: Secret | None = Field(
+        default=None, description="The HMAC secret (24 bytes or more, in base64) that signs the alerts."
+    )
+    log: Flag = Field(default=True, description="Whether alerts also go to the log.")
+
+    @model_validator(mode="after")
+    def _is_signed(self) -> Self:
+        if self.webhook_url is not None and self.webhook_secret is None:
+            raise refused("Alerts are signed.", "Add webhook_secret: 32 random bytes in base64.", "webhook_secret")
+        _refuse_at(self.signing, "webhook_secret")
+        return self
+
+    def signing(self) -> SigningKey | None:
+        """The key that signs the alerts, or None."""
+        if self.webhook_secret is None:
+            return None
+        text = self.webhook_secret.get_secret_value()
+        return SigningKey("alerts", "hmac-sha256", material_from_text(text, setting="notifier.webhook_secret"))
+
+
+class ActorSettings(Section):
+    """A person, as the audit trail names them."""
+
+    id: Identifier = Field(description="The person's id in the audit trail.")
+    roles: Names = Field(default=frozenset(), description="What the person may do.")
+
+    @model_validator(mode="after")
+    def _is_a_person(self) -> Self:
+        if self.id == SYSTEM.id:
+            raise refused("This is the id of the machine.", "Give the person's own.", "id")
+        if self.roles & SYSTEM.roles:
+            raise refused("No person has the role of the machine.", "Remove it.", "roles")
+        return self
+
+    def actor(self) -> Actor:
+        """The person as the domain takes them."""
+        return Actor(self.id, self.roles)
+
+
+class WorkerSettings(Section):
+    """How often the worker looks."""
+
+    idle_s: Wait = Field(default=1.0, description="Seconds to wait when there is nothing to deliver.")
+    watch_interval_s: Seconds = Field(default=15, description="Seconds between two looks at the clocks.")
+    heartbeat_s: Seconds = Field(default=30, description="Seconds between two signs of life.")
+
+
+def _refuse_at(make: Callable[[], object], *at: str) -> None:
+    try:
+        make()
+    except ConfigError as error:
+        wrong = refused(sentence(error.message), error.remedy, *at)
+    else:
+        return
+    raise wrong

@@ -21,14 +21,11 @@ from urllib.parse import quote
 import httpcore
 import httpx
 
+from kz_compliance_sdk.adapters.answers import Answers, Reply, feed_error, feed_page
 from kz_compliance_sdk.adapters.deadline import DeadlineBackend
 from kz_compliance_sdk.adapters.retrying import Again, Call, Tries
 from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage
-from kz_compliance_sdk.errors import (
-    ComplianceError,
-    ConfigError,
-    InvalidInput,
-)
+from kz_compliance_sdk.errors import ComplianceError, ConfigError, InvalidInput
 from kz_compliance_sdk.ports import Delivered, Env, FeedPage, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, sign
 

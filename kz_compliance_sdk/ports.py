@@ -133,6 +133,7 @@ class Queries(Protocol):
         state: str | None = None,
         category: str | None = None,
         authority_id: str | None = None,
+        notice_id: str | None = None,
         overdue_at: int | None = None,
         cursor: str | None = None,
         limit: int = 50,

@@ -1,0 +1,58 @@
+"""Key pairs for tests and demonstrations. Everybody can read them here, so they prove nothing elsewhere.
+
+The two sides have different keys, so that a mix-up of theirs shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from kz_compliance_sdk.testing.builders import AUTHORITIES, PLATFORM_ID
+from kz_compliance_sdk.wire.signature import Key, Profile, SigningKey
+from kz_compliance_sdk.wire.signature.keyring import TEST_ED25519_PRIVATE, TEST_HMAC_SECRET
+
+__all__ = ["SENDER", "platform_key", "platform_signing_key", "regulator_key", "regulator_signing_key"]
+
+SENDER: Final = "sample-regulator"
+
+_PLATFORM_PRIVATE: Final = hashlib.sha256(b"kz-compliance published test key of a platform").digest()
+_PLATFORM_SECRET: Final = hashlib.sha256(b"kz-compliance published test secret of a platform").digest()
+_FOR_EVER: Final = 7_258_118_399  # the last second of 2199
+
+
+def regulator_signing_key(profile: Profile = "rfc9421") -> SigningKey:
+    """The key that the sample regulator signs with."""
+    if profile == "rfc9421":
+        return SigningKey("sample-regulator-ed25519", "ed25519", TEST_ED25519_PRIVATE)
+    return SigningKey("sample-regulator-hmac", "hmac-sha256", TEST_HMAC_SECRET)
+
+
+def regulator_key(profile: Profile = "rfc9421", *, platform_id: str = PLATFORM_ID) -> Key:
+    """What a platform holds to verify the sample regulator: for a ring with `allow_test_keys`."""
+    return _public(regulator_signing_key(profile), SENDER, frozenset(AUTHORITIES), platform_id)
+
+
+def platform_signing_key(profile: Profile = "rfc9421") -> SigningKey:
+    """The key that the sample platform signs with: another than the regulator's."""
+    if profile == "rfc9421":
+        return SigningKey("sample-platform-ed25519", "ed25519", _PLATFORM_PRIVATE)
+    return SigningKey("sample-platform-hmac", "hmac-sha256", _PLATFORM_SECRET)
+
+
+def platform_key(profile: Profile = "rfc9421", *, platform_id: str = PLATFORM_ID) -> Key:
+    """What the sample regulator holds to verify a platform."""
+    return _public(platform_signing_key(profile), platform_id, frozenset(), platform_id)
+
+
+def _public(key: SigningKey, sender: str, authorities: frozenset[str], platform_id: str) -> Key:
+    return Key(
+        key_id=key.key_id,
+        algorithm=key.algorithm,
+        material=key.verification_material(),
+        sender=sender,
+        authorities=authorities,
+        platform_id=platform_id,
+        not_before=0,
+        not_after=_FOR_EVER,
+    )

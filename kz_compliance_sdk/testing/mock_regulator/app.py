@@ -1,0 +1,312 @@
+"""The regulator's interface without I/O: one request in, one reply out.
+
+The mount does not matter: a socket, an ASGI server, or a test that calls `handle` itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import parse_qsl, unquote
+
+from pydantic_core import PydanticCustomError
+
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.report import Receipt
+from kz_compliance_sdk.domain.values import instant_text, parse_instant
+from kz_compliance_sdk.errors import NotAuthentic
+from kz_compliance_sdk.testing.mock_regulator.books import AlreadyRecorded, Books, IssuedMessage, Submission
+from kz_compliance_sdk.testing.mock_regulator.exchange import (
+    JSON,
+    Ending,
+    Refused,
+    Reply,
+    Request,
+    problem_reply,
+    refuse,
+)
+from kz_compliance_sdk.testing.mock_regulator.faults import (
+    Fault,
+    FaultPlan,
+    Outage,
+    RetryAfterForm,
+    Route,
+    retry_after_value,
+)
+from kz_compliance_sdk.testing.mock_regulator.feed import (
+    MAX_PAGE_BYTES,
+    SINCE_S,
+    read_cursor,
+    read_limit,
+    write_cursor,
+)
+from kz_compliance_sdk.wire.problem import Problem
+from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, sign, sign_response, verify
+from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, encode
+
+__all__ = ["Interface", "Seen"]
+
+_ID = r"([^/]{1,400})"
+_ROUTES: Final[tuple[tuple[str, re.Pattern[str], Route], ...]] = (
+    ("POST", re.compile(rf"/v1/notices/{_ID}/reports"), "report"),
+    ("POST", re.compile(rf"/v1/notices/{_ID}/acknowledgements"), "acknowledgement"),
+    ("POST", re.compile(rf"/v1/notices/{_ID}/clarification-requests"), "clarification_request"),
+    ("GET", re.compile(r"/v1/notices"), "feed"),
+    ("GET", re.compile(rf"/v1/notices/{_ID}"), "notice"),
+    ("GET", re.compile(rf"/v1/reports/{_ID}"), "report_look_up"),
+    ("GET", re.compile(rf"/v1/platforms/{_ID}/registration"), "registration"),
+    ("PUT", re.compile(rf"/v1/platforms/{_ID}/registration"), "registration"),
+    ("GET", re.compile(rf"/v1/platforms/{_ID}/sanctions"), "sanctions"),
+)
+_KEY = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+# A feed entry's signature is renewed when it is this old: well inside the window in which it must arrive.
+_RESIGN_S: Final = 60
+_NOT_AUTHENTIC: Final = Problem.of("not_authentic", 401, "The origin of the request is not proved.")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One request that reached the interface. `status` is what was meant to be answered; `ending` what became of it."""
+
+    at: int
+    method: str
+    path: str
+    status: int
+    ending: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a route says before it is signed. `receipt` is given where the body is one."""
+
+    status: int
+    body: bytes
+    receipt: Receipt | None = None
+
+
+class Interface:
+    """The endpoints of the contract over the books of each platform.
+
+    `base_url` is the address under which platforms reach it: request signatures cover it. `intake_urls` are the
+    platforms' own addresses, which the signatures of feed entries cover. `seen` is called with every request.
+    """
+
+    def __init__(
+        self,
+        books: Mapping[str, Books],
+        *,
+        intake_urls: Mapping[str, str],
+        ring: KeyRing,
+        signing_key: SigningKey,
+        profile: Profile,
+        clock: Callable[[], int],
+        ids: Callable[[], str],
+        faults: FaultPlan,
+        base_url: str,
+        seen: Callable[[Seen], None],
+    ) -> None:
+        self.base_url = base_url
+        self._books = books
+        self._intake_urls = intake_urls
+        self._ring = ring
+        self._signing_key = signing_key
+        self._profile = profile
+        self._clock = clock
+        self._ids = ids
+        self._faults = faults
+        self._seen = seen
+        self._entries: dict[tuple[str, str], tuple[int, FeedEntry]] = {}
+
+    def handle(self, request: Request) -> Reply:
+        """The reply to one request. Never raises for what is in it."""
+        now = self._clock()
+        reply = self._handle(request, now)
+        self._seen(Seen(now, request.method, request.path, reply.status, reply.ending))
+        return reply
+
+    def _handle(self, request: Request, now: int) -> Reply:
+        path = request.path
+        outage = self._faults.outage_at(now)
+        if outage is not None:
+            return _down(outage, now)
+        route, argument = _route(path, request.method)
+        delay = 0
+        for fault in self._faults.before(route, path):
+            if fault.kind == "latency":
+                delay += fault.latency_ms
+            elif fault.kind == "reset_before":
+                return Reply(503, delay_ms=delay, ending="reset")
+            else:
+                return replace(_failing(fault, now), delay_ms=delay)
+        try:
+            answer = self._answer(request, route, argument, now)
+        except Refused as refused:
+            reply = problem_reply(refused.problem, refused.headers)
+            late = self._faults.after(route, path, receipt=False, proved=False)
+        else:
+            late = self._faults.after(route, path, receipt=answer.receipt is not None, proved=True)
+            reply = self._signed(answer, late, now)
+        ending: Ending = "reset" if any(fault.kind == "reset_after" for fault in late) else "whole"
+        return replace(reply, delay_ms=delay, ending=ending) if delay or ending == "reset" else reply
+
+    def _answer(self, request: Request, route: Route | None, argument: str, now: int) -> _Answer:
+        if route is None:
+            raise _no_route(request.path)
+        try:
+            verified = verify(
+                self._ring, request.method, self.base_url + request.target, request.headers, request.body, now
+            )
+        except NotAuthentic:
+            raise Refused(_NOT_AUTHENTIC) from None
+        # What is authentic but late has a third exit at the platform, for there it is an order. Here it is not.
+        if verified.stale or verified.key_expired or verified.platform_id not in self._books:
+            raise Refused(_NOT_AUTHENTIC)
+        books = self._books[verified.platform_id]
+        if route in ("report", "acknowledgement", "clarification_request"):
+            return self._submission(books, route, argument, request, now)
+        if route == "feed":
+            return _Answer(200, self._feed(books, request.target.partition("?")[2], now))
+        if route == "notice":
+            return _Answer(200, encode(books.held(argument)))
+        if route == "report_look_up":
+            receipt = books.report(argument).receipt
+            return _Answer(200, encode(receipt), receipt)
+        if argument != verified.platform_id:
+            raise refuse(404, "platform_unknown", "No such platform is known to this key.")
+        if route == "sanctions":
+            announced = [each.model_dump(mode="json", exclude_none=True) for each in books.sanctions]
+            return _Answer(200, canonical({"data": announced}))
+        return self._registration(books, request, now)
+
+    def _submission(self, books: Books, kind: Submission, notice_id: str, request: Request, now: int) -> _Answer:
+        _needs_json(request)
+        key = request.header("idempotency-key")
+        if key is None or not _KEY.fullmatch(key):
+            raise refuse(
+                400, "idempotency_key_missing", "Send one Idempotency-Key of 1 to 128 of A-Z a-z 0-9 . _ : - ."
+            )
+        try:
+            receipt, status = books.record(kind, notice_id, key, request.body, now).receipt, 201
+        except AlreadyRecorded as standing:
+            receipt, status = standing.recorded.receipt, 409
+        return _Answer(status, encode(receipt), receipt)
+
+    def _registration(self, books: Books, request: Request, now: int) -> _Answer:
+        if request.method == "PUT":
+            _needs_json(request)
+            status = 201 if books.register(request.body, now) else 200
+        else:
+            status = 200
+        entry = books.registration
+        if entry is None:
+            raise refuse(404, "registration_unknown", "The platform is not in the register.")
+        value = {
+            "registration": entry.value,
+            "status": "registered",
+            "registered_at": instant_text(entry.registered_at),
+            "updated_at": instant_text(entry.updated_at),
+        }
+        return _Answer(status, canonical(value))
+
+    def _feed(self, books: Books, query: str, now: int) -> bytes:
+        asked = dict(parse_qsl(query, keep_blank_values=True))
+        limit = read_limit(asked.get("limit", "100"))
+        if "after" in asked and "since" in asked:
+            raise refuse(400, "query_invalid", "Use after or since.", field="since")
+        if "since" in asked:
+            since = _since(asked["since"], now)
+            start = next((at for at, each in enumerate(books.feed) if each.issued_at >= since), len(books.feed))
+        else:
+            start = read_cursor(books.id, asked["after"], len(books.feed)) if asked.get("after") else 0
+        entries: list[FeedEntry] = []
+        size = 0
+        for message in books.feed[start : start + limit]:
+            entry = self._entry(message, now)
+            size += len(entry.body)
+            if entries and size > MAX_PAGE_BYTES:
+                break
+            entries.append(entry)
+        end = start + len(entries)
+        page = FeedPage(data=tuple(entries), next_cursor=write_cursor(books.id, end), has_more=end < len(books.feed))
+        return encode(page)
+
+    def _entry(self, message: IssuedMessage, now: int) -> FeedEntry:
+        place = (message.platform_id, message.id)
+        signed_at, entry = self._entries.get(place, (0, None))
+        if entry is None or not 0 <= now - signed_at <= _RESIGN_S:
+            headers = sign(
+                self._signing_key,
+                self._profile,
+                "POST",
+                self._intake_urls[message.platform_id],
+                message.body,
+                now,
+                message.id,
+                self._ids(),
+            )
+            body = base64.b64encode(message.body).decode("ascii")
+            entry = FeedEntry(sequence=message.sequence, body=body, headers=dict(headers))
+            self._entries[place] = (now, entry)
+        return entry
+
+    def _signed(self, answer: _Answer, late: list[Fault], now: int) -> Reply:
+        kinds = {fault.kind for fault in late}
+        body = answer.body
+        if answer.receipt is not None and kinds & {"wrong_digest", "wrong_subject"}:
+            changed = {"body_sha256": "0" * 64} if "wrong_digest" in kinds else {"subject_id": "another-message"}
+            body = encode(answer.receipt.model_copy(update=changed))
+        if "unsigned" in kinds:
+            return Reply(answer.status, (JSON,), body)
+        # A signature that is well formed and covers something else.
+        covered = body + b" " if "bad_signature" in kinds else body
+        headers = sign_response(self._signing_key, self._profile, answer.status, covered, now, self._ids())
+        return Reply(answer.status, (JSON, *headers), body)
+
+
+def _route(path: str, method: str) -> tuple[Route | None, str]:
+    for verb, pattern, route in _ROUTES:
+        if verb == method and (found := pattern.fullmatch(path)):
+            return route, unquote(found[1]) if found.re.groups else ""
+    return None, ""
+
+
+def _no_route(path: str) -> Refused:
+    verbs = sorted({verb for verb, pattern, _ in _ROUTES if pattern.fullmatch(path)})
+    if verbs:
+        allow = ("allow", ", ".join(verbs))
+        return refuse(405, "method_not_allowed", "Use another method here.", headers=(allow,))
+    return refuse(404, "path_unknown", "There is nothing here.")
+
+
+def _needs_json(request: Request) -> None:
+    media_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise refuse(415, "media_type", "Send application/json.")
+
+
+def _since(text: str, now: int) -> int:
+    try:
+        since = parse_instant(text)
+    except PydanticCustomError as wrong:
+        raise refuse(400, wrong.type, wrong.message(), field="since") from None
+    if since < now - SINCE_S:
+        raise refuse(400, "since_too_old", "The feed reaches back 90 days.", field="since")
+    return since
+
+
+def _down(outage: Outage, now: int) -> Reply:
+    if outage.how == "unreachable":
+        return Reply(503, ending="reset")
+    return _unavailable(503, outage.retry_after_s, "seconds", now)
+
+
+def _failing(fault: Fault, now: int) -> Reply:
+    return _unavailable(fault.status, fault.retry_after_s, fault.retry_after_form, now)
+
+
+def _unavailable(status: int, retry_after_s: int | None, form: RetryAfterForm, now: int) -> Reply:
+    headers = () if retry_after_s is None else (("retry-after", retry_after_value(retry_after_s, form, now)),)
+    return problem_reply(Problem.of("fault_on_command", status, "The mock was told to fail."), headers)

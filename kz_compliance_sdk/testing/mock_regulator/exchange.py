@@ -1,0 +1,78 @@
+"""A request and its reply as values: what every mount of the mock regulator hands in and gets back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from kz_compliance_sdk.wire.problem import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
+
+__all__ = ["JSON", "Ending", "Refused", "Reply", "Request", "json_reply", "problem_reply", "refuse"]
+
+Ending = Literal["whole", "reset"]
+"""How a reply ends: sent as it is, or a connection reset in its place."""
+
+JSON: Final = ("content-type", "application/json")
+_PROBLEM: Final = ("content-type", PROBLEM_MEDIA_TYPE)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. `target` is the raw target of the request line; header names are in lower case.
+
+    `peer` is the address that the connection came from, empty where the mount cannot tell.
+    """
+
+    method: str
+    target: str
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+    peer: str = ""
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    def header(self, name: str) -> str | None:
+        """The value of a header that is there exactly once; None otherwise."""
+        found = [value for key, value in self.headers if key == name]
+        return found[0] if len(found) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply, and what the network does to it: `delay_ms` of waiting first, then its `ending`."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    delay_ms: int = 0
+    ending: Ending = "whole"
+
+
+class Refused(Exception):
+    """The regulator does not do what was asked; `problem` says why."""
+
+    def __init__(self, problem: Problem, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(problem.code)
+        self.problem = problem
+        self.headers = headers
+
+
+def refuse(
+    status: int, code: str, detail: str, *, field: str | None = None, headers: tuple[tuple[str, str], ...] = ()
+) -> Refused:
+    """The refusal that `code` names."""
+    return Refused(Problem.of(code, status, detail, field=field), headers)
+
+
+def problem_reply(problem: Problem, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+    """The reply that carries a problem."""
+    return Reply(problem.status or 500, (_PROBLEM, *headers), problem_bytes(problem))
+
+
+def json_reply(value: object, status: int = 200) -> Reply:
+    """A reply for people and scripts that drive the mock; nothing is hashed or signed here, so it is indented."""
+    return Reply(status, (JSON,), json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")

@@ -1,0 +1,119 @@
+"""The way to the platform: a signed message goes to its intake address until it is taken or given up.
+
+Each try is signed afresh, as a sender does whose retries must not look like replays of an old request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Answer", "Forgery", "Headers", "HttpxSender", "Push", "Pusher", "Sender"]
+
+Headers = list[tuple[str, str]]
+Forgery = Literal["unsigned", "wrong_key", "tampered", "other_target"]
+"""How a forged push departs from a good one: no signature, a key nobody trusts, a body that was changed after signing,
+a signature that was made for another address (which only rfc9421 covers)."""
+
+_AGAIN: Final = frozenset({408, 425, 429})
+WAITS_MS: Final = (100, 200, 500, 1_000, 2_000)
+"""How long to wait after each try that was not answered for good; the last one repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the platform said to one try. `status` None: nothing came back, and `error` says why."""
+
+    status: int | None
+    body: bytes = b""
+    error: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether trying the same again is no use: it was taken, or refused for what it is."""
+        return self.status is not None and self.status < 500 and self.status not in _AGAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One message on its way to the platform, with the answer to every try. `at` is UTC seconds."""
+
+    platform_id: str
+    message_id: str
+    at: int
+    what: str
+    answers: tuple[Answer, ...]
+
+    @property
+    def status(self) -> int | None:
+        """The last answer's status."""
+        return self.answers[-1].status
+
+    @property
+    def body(self) -> bytes:
+        """The last answer's body."""
+        return self.answers[-1].body
+
+    @property
+    def was_taken(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Sender(Protocol):
+    """Sends one request and says what came back; never raises for what the network does."""
+
+    def __call__(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer: ...
+
+    def close(self) -> None: ...
+
+
+class Pusher:
+    """Tries until the platform has answered for good, at most `tries` times. `sleep` takes seconds."""
+
+    def __init__(self, sender: Sender, sleep: Callable[[float], None], tries: int = 5) -> None:
+        self._sender = sender
+        self._sleep = sleep
+        self._tries = tries
+
+    def push(self, url: str, signed: Callable[[], Headers], body: bytes) -> tuple[Answer, ...]:
+        """The answer to every try. `signed` makes the headers of one."""
+        answers: list[Answer] = []
+        for attempt in range(self._tries):
+            if attempt:
+                self._sleep(WAITS_MS[min(attempt, len(WAITS_MS)) - 1] / 1000)
+            headers = [("content-type", "application/json"), *signed()]
+            answers.append(self._sender(url, headers, body))
+            if answers[-1].is_final:
+                break
+        return tuple(answers)
+
+    def close(self) -> None:
+        self._sender.close()
+
+
+class HttpxSender:
+    """Sends with httpx, over connections that stay open. The environment's proxies are left alone."""
+
+    def __init__(self, timeout_s: float = 10.0) -> None:
+        self._timeout_s = timeout_s
+        self._client: httpx.Client | None = None
+
+    def __call__(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
+        import httpx  # whoever only signs and checks does not pay for a client
+
+        if self._client is None:
+            self._client = httpx.Client(timeout=self._timeout_s, trust_env=False)
+        try:
+            response = self._client.post(url, headers=list(headers), content=body)
+        except httpx.TransportError as failed:
+            return Answer(None, error=f"{type(failed).__name__}: {failed}")
+        return Answer(response.status_code, response.content)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None

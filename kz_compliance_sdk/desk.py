@@ -1,7 +1,9 @@
+# Over 350 lines because the whole job is on this one page, a method for each step.
 """The desk: where services and adapters meet, and one method for each step of the job."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.domain.report import Question
+from kz_compliance_sdk.domain.report import Question, ReportSignature
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError, StoreFull
 from kz_compliance_sdk.ports import (
     Alert,
@@ -47,6 +49,7 @@ from kz_compliance_sdk.services.loading import notice_of
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
+from kz_compliance_sdk.wire.signature import SigningKey
 
 T = TypeVar("T")
 
@@ -86,7 +89,7 @@ class ComplianceDesk:
         self.platform_id = settings.platform_id
         self.env = env or Env.system()
         self.policy = settings.policy()
-        self.respondent = Respondent(settings.respondent.role, settings.respondent.name, settings.report_seal())
+        self.respondent = Respondent(settings.respondent.role, settings.respondent.name, _seal(settings.signing()))
         self.store: Store = store or SqliteStore(
             settings.store.path,
             self.env,
@@ -188,7 +191,7 @@ class ComplianceDesk:
             raise ConfigError(
                 "no regulator is configured.", field="regulator.url", remedy="Set the address of its system."
             )
-        path = self.settings.intake_path_target()
+        path = self.settings.intake_path
         return polling.poll(self.store, self.intake, self.regulator, self.platform_id, path, limit)
 
     def enter(self, actor: Actor, notice: Notice, received_at: int, how: str) -> Case:
@@ -440,6 +443,19 @@ class _Alerting:
         self._notifier.notify(alert)
         if self.call is not None:
             self.call(alert)
+
+
+def _seal(key: SigningKey | None) -> Callable[[bytes], ReportSignature] | None:
+    """How a report signs itself, so that it stays evidence once it is out of its request."""
+    if key is None or key.algorithm != "ed25519":
+        return None
+    private = key.private_key()
+
+    def seal(data: bytes) -> ReportSignature:
+        value = base64.b64encode(private.sign(data)).decode("ascii")
+        return ReportSignature(key_id=key.key_id, alg="ed25519", value=value)
+
+    return seal
 
 
 def _http_regulator(settings: Settings, env: Env) -> Regulator | None:

@@ -1,3 +1,4 @@
+# Over 350 lines because every port of the house is on this one page.
 """What the services need from outside: a store, a regulator, the platform's own calls, a way to alert, and `Env`."""
 
 from __future__ import annotations

@@ -2,57 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, HoldEnded, MessageVoided, ObjectVersion, Write
+from kz_compliance_sdk.domain.cancellations import EVERYBODY, Arrival, Standing, cancel, evidence, stop, void
+from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.messages import Respondent, acknowledgement, effect, page, with_report
+from kz_compliance_sdk.domain.messages import acknowledgement, page
 from kz_compliance_sdk.domain.notice import (
-    Cancellation,
     Clarification,
     Notice,
     Reminder,
     UnreadableNotice,
     requested_due_at,
 )
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.transitions import ENDED
 
-EVERYBODY = ("moderator", "lead", "head")
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
-    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256."""
-
-    platform_id: str
-    message: tuple[str, str, str]
-    source: Source
-    authenticity: Authenticity
-    channel: str
-    received_at: int
-    published_at: int
-    flags: tuple[str, ...] = ()
-    entered_by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What is known around a case when a message changes it: its unsettled outbox messages, the objects that something
-    else still holds, the versions of its objects, its decisions, and who answers for its reports."""
-
-    messages: Sequence[OutboxMessage]
-    held_by_others: Collection[str]
-    versions: Mapping[str, int]
-    decisions: Mapping[int, Decision]
-    respondent: Respondent
+__all__ = [
+    "Arrival",
+    "Standing",
+    "admit",
+    "amend",
+    "answer",
+    "cancel",
+    "flag",
+    "open_case",
+    "quarantine",
+    "remind",
+]
 
 
 def _times(notice: Notice, received_at: int, escalates_from: int, policy: Policy) -> dict[str, Any]:
@@ -92,17 +74,6 @@ def _of_arrival(arrival: Arrival) -> dict[str, Any]:
     }
 
 
-def _evidence(arrival: Arrival) -> dict[str, object]:
-    sender, message_id, sha256 = arrival.message
-    return {
-        "sender": sender,
-        "message": message_id,
-        "sha256": sha256,
-        "source": arrival.source,
-        "received_at": arrival.received_at,
-    }
-
-
 def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """An authentic, usable notice: its clock runs from its receipt."""
     escalates_from = min(arrival.received_at, arrival.published_at)
@@ -116,7 +87,7 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
         **_of_arrival(arrival),
         **_times(notice, arrival.received_at, escalates_from, policy),
     )
-    data = {**_evidence(arrival), "revision": notice.revision, "items": len(notice.items), "flags": list(arrival.flags)}
+    data = {**evidence(arrival), "revision": notice.revision, "items": len(notice.items), "flags": list(arrival.flags)}
     case, event = move(blank, "open", CaseState.QUEUED, stamp, {**data, "due_at": blank.due_at})
     writes: tuple[Write, ...] = (CaseWrite(case), event)
     if arrival.source != "typed":
@@ -147,7 +118,7 @@ def quarantine(
         flags=(unreadable.code, *arrival.flags),
         **_of_arrival(arrival),
     )
-    data = {**_evidence(arrival), "code": unreadable.code, "field": unreadable.field, "due_at": due}
+    data = {**evidence(arrival), "code": unreadable.code, "field": unreadable.field, "due_at": due}
     case, event = move(blank, "quarantine", CaseState.QUARANTINED, stamp, data)
     return (CaseWrite(case), event, page(case, f"quarantine.{unreadable.code}", EVERYBODY, 50, stamp)), case
 
@@ -159,7 +130,7 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
         "admit",
         CaseState.QUEUED,
         stamp,
-        {**_evidence(arrival), "revision": notice.revision, "inherits": case.received_at},
+        {**evidence(arrival), "revision": notice.revision, "inherits": case.received_at},
         quarantine_no=0,
         flags=tuple(dict.fromkeys((*case.flags, *arrival.flags))),
         items=tuple(ItemState(item.item_id) for item in notice.items),
@@ -194,7 +165,7 @@ def amend(
         if not gone:
             items.append(replace(item, status="open"))
             continue
-        stopped, more = _stop(case, item, "withdrawn", standing, policy, stamp)
+        stopped, more = stop(case, item, "withdrawn", standing, policy, stamp)
         items.append(stopped)
         writes.extend(more)
     items.extend(ItemState(item.item_id) for item in notice.items if item.item_id not in known)
@@ -214,7 +185,7 @@ def amend(
         "amend",
         CaseState.QUEUED,
         stamp,
-        {**_evidence(arrival), "revision": notice.revision, "supersedes": case.revision},
+        {**evidence(arrival), "revision": notice.revision, "supersedes": case.revision},
         items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, *arrival.flags, "amended"))),
         quarantine_no=0,
@@ -225,7 +196,7 @@ def amend(
         **times,
         **NO_LEASE,
     )
-    writes.extend(_void(standing.messages, stamp, kinds=("enforce", "report")))
+    writes.extend(void(standing.messages, stamp, kinds=("enforce", "report")))
     tail = (acknowledgement(amended, stamp), page(amended, "amended", ("moderator", "lead"), 30, stamp))
     return (CaseWrite(amended, case.version), event, *writes, *tail), amended
 
@@ -251,7 +222,7 @@ def answer(
         "answer",
         CaseState.QUEUED,
         stamp,
-        {**_evidence(arrival), "in_reply_to": clarification.in_reply_to},
+        {**evidence(arrival), "in_reply_to": clarification.in_reply_to},
         items=(*items, *added),
         flags=tuple(dict.fromkeys((*case.flags, "clarified"))),
         **times,
@@ -268,129 +239,10 @@ def _outcome(item: ItemState, decisions: Mapping[int, Decision]) -> str:
 def remind(case: Case, reminder: Reminder, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
     """The authority asks again: the level rises, the clock does not move."""
     level = max(case.level, reminder.escalation_level)
-    data = {**_evidence(arrival), "level": reminder.escalation_level}
+    data = {**evidence(arrival), "level": reminder.escalation_level}
     reminded, event = move(case, "remind", case.state, stamp, data, level=level)
     return (
         CaseWrite(reminded, case.version),
         event,
         page(reminded, "reminded", ("moderator", "lead"), 40, stamp),
     ), reminded
-
-
-def cancel(
-    case: Case, cancellation: Cancellation, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
-) -> tuple[Change, Case]:
-    """The order no longer stands, in whole or in part, and its effect says what that lifts (`contract.md` section 1).
-
-    Without an effect nothing in force is touched: a person is paged to ask.
-    """
-    named = cancellation.item_ids
-    items: list[ItemState] = []
-    writes: list[Write] = []
-    for item in case.items:
-        if named is not None and item.item_id not in named:
-            items.append(item)
-            continue
-        changed, more = _stop(case, item, cancellation.effect, standing, policy, stamp)
-        items.append(changed)
-        writes.extend(more)
-    target, changes = _after_cancelling(case, items, policy, stamp)
-    flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
-    cancelled, event = move(
-        case,
-        "cancel",
-        target,
-        stamp,
-        {
-            **_evidence(arrival),
-            "effect": cancellation.effect,
-            "items": None if named is None else list(named),
-            "revision": cancellation.revision,
-        },
-        items=tuple(items),
-        flags=tuple(dict.fromkeys((*case.flags, *flags))),
-        **changes,
-    )
-    writes.append(event)
-    if target is CaseState.LIFTED:
-        cancelled, reported = with_report(
-            cancelled,
-            standing.decisions,
-            standing.respondent,
-            stamp,
-            not_before=stamp.at,
-            final=not cancelled.open_items,
-        )
-        writes.extend(reported)
-    if target in (CaseState.LIFTING, CaseState.LIFTED, CaseState.CANCELLED):
-        writes.extend(_void(standing.messages, stamp, kinds=("report",)))
-    reason = "cancelled" if cancellation.effect else "cancelled.effect_missing"
-    writes.append(page(cancelled, reason, EVERYBODY if not cancellation.effect else ("moderator", "lead"), 40, stamp))
-    return (CaseWrite(cancelled, case.version), *writes), cancelled
-
-
-def _after_cancelling(
-    case: Case, items: list[ItemState], policy: Policy, stamp: Stamp
-) -> tuple[CaseState, dict[str, Any]]:
-    statuses = {item.status for item in items}
-    if "lifting" in statuses and not statuses & OPEN_ITEM:
-        return CaseState.LIFTING, {
-            **NO_LEASE,
-            "closed_at": None,
-            "lift_due_at": case.lift_due_at or stamp.at + policy.lift_term_s,
-            "watch_at": _lift_watch(case, policy, stamp),
-        }
-    if statuses & OPEN_ITEM:
-        return CaseState.QUEUED, NO_LEASE
-    if "decided" in statuses:
-        return case.state, {}
-    if statuses <= {"stopped"}:
-        return CaseState.CANCELLED, {**NO_LEASE, **_ended(stamp)}
-    touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
-    if touched and case.decision_version and statuses & {"kept", "lifted"}:
-        return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": _lift_watch(case, policy, stamp)}
-    return case.state, {}
-
-
-def _ended(stamp: Stamp) -> dict[str, Any]:
-    return {"closed_at": stamp.at, "watch_at": None}
-
-
-def _lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
-    due = case.lift_due_at or stamp.at + policy.lift_term_s
-    return clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=stamp.at)
-
-
-def _stop(
-    case: Case, item: ItemState, effect_of: str | None, standing: Standing, policy: Policy, stamp: Stamp
-) -> tuple[ItemState, list[Write]]:
-    """One item whose order no longer stands: what becomes of it, and the writes that go with it."""
-    own = [m for m in standing.messages if m.item_id == item.item_id and m.kind in ("enforce", "restore")]
-    untouched = [m for m in own if m.state == "queued" and not m.attempts]
-    writes: list[Write] = list(_void(untouched, stamp, kinds=("enforce",)))
-    begun = any(m.kind == "enforce" and m not in untouched for m in own)
-    if item.status in ("stopped", "lifted", "kept", "lifting"):
-        return item, []
-    if not item.measure and not begun:
-        settled = item.status == "settled"
-        return (item, []) if settled else (replace(item, status="stopped"), writes)
-    if effect_of is None:
-        return item, []
-    writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
-    only_account = effect_of == "remedied" and item.action != "suspend_account"
-    if item.ground == "terms_of_service" or item.object_key in standing.held_by_others or only_account:
-        return replace(item, status="kept"), writes
-    version = standing.versions.get(item.object_key, 0) + 1
-    lifted = replace(item, status="lifting", effect_version=version, measure=item.measure or item.action)
-    on_lift_clock = replace(case, lift_due_at=case.lift_due_at or stamp.at + policy.lift_term_s)
-    writes.append(effect(on_lift_clock, lifted, "restore", stamp.at, stamp))
-    writes.append(ObjectVersion(case.platform_id, item.object_key, version))
-    return lifted, writes
-
-
-def _void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, ...]) -> list[Write]:
-    return [
-        MessageVoided(message.platform_id, message.id, stamp.at)
-        for message in messages
-        if message.kind in kinds and message.state in ("queued", "waiting") and not message.maybe_arrived
-    ]

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, move
 from kz_compliance_sdk.domain.change import (
@@ -14,7 +13,6 @@ from kz_compliance_sdk.domain.change import (
     Change,
     DecisionApproved,
     DecisionRow,
-    EscalationAcknowledged,
     MessageVoided,
     ObjectVersion,
     Write,
@@ -121,6 +119,12 @@ def recall(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     return (CaseWrite(back, case.version), event), back
 
 
+def need(text: str, field: str, remedy: str) -> None:
+    """Raises InvalidInput for a text that says nothing."""
+    if not text.strip():
+        raise InvalidInput("it is empty.", field=field, remedy=remedy)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a decision needs beside the case: the notice as it stands, the policy, the versions that the platform's
@@ -205,7 +209,7 @@ def approve(case: Case, digest: str, decision: Decision, context: Context, *, st
 def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stamp: Stamp) -> tuple[Change, Case]:
     """The second person does not agree; `reasons` stay inside the platform. Raises Conflict, NotAllowed."""
     REVIEW_POLICY.check(stamp.actor, "send_back")
-    _need(reasons, "reasons", "Say what has to change.")
+    need(reasons, "reasons", "Say what has to change.")
     if case.state is CaseState.IN_APPROVAL and decision.digest != digest:
         raise Conflict("the proposal is not the one that you saw. Read it again.", reference=case.id)
     data = {"decision": case.decision_version, "digest": digest}
@@ -299,104 +303,3 @@ def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tupl
     )
     voids = tuple(MessageVoided(case.platform_id, message.id, stamp.at) for message in messages)
     return (CaseWrite(back, case.version), event, *voids), back
-
-
-def reopen(case: Case, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[Change, Case]:
-    """Supersede an ended case: every item is decided anew; measures in force stay meanwhile."""
-    REVIEW_POLICY.check(stamp.actor, "reopen")
-    _need(reasons, "reasons", "Say why the decision is superseded.")
-    items = tuple(replace(item, status="open") for item in case.items)
-    watch = clock.next_step_at(policy.ladder, received_at=case.escalates_from, due_at=case.due_at, after=stamp.at)
-    back, event = move(
-        case,
-        "reopen",
-        CaseState.QUEUED,
-        stamp,
-        {},
-        {"reasons": reasons},
-        items=items,
-        closed_at=None,
-        decided_at=None,
-        lift_due_at=None,
-        watch_at=watch,
-    )
-    return (CaseWrite(back, case.version), event), back
-
-
-def correct_receipt(case: Case, received_at: int, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[Change, Case]:
-    """Correct the recorded receipt of a typed-in notice: a dated event by a second person, and the clock follows."""
-    REVIEW_POLICY.check(stamp.actor, "correct_receipt")
-    if case.source != "typed":
-        raise IllegalMove("only the receipt of a typed-in notice can be corrected.", reference=case.id)
-    if stamp.actor.id == case.entered_by:
-        raise NotAllowed("the typist cannot correct the receipt: it takes somebody else.", code="four_eyes")
-    _need(reasons, "reasons", "Say what shows the right time.")
-    if received_at > stamp.at:
-        raise InvalidInput("the receipt lies in the future.", field="received_at", remedy="Give a time that is past.")
-    due = clock.due_at(received_at, policy.term(case.kind, case.category), policy.calendar)
-    watch = clock.next_step_at(
-        policy.ladder,
-        received_at=received_at,
-        due_at=due,
-        requested_due_at=case.requested_due_at,
-        after=stamp.at,
-    )
-    data: dict[str, object] = {"was": case.received_at, "is": received_at, "due_at": due}
-    corrected, event = move(
-        case,
-        "correct_receipt",
-        case.state,
-        stamp,
-        data,
-        {"reasons": reasons},
-        received_at=received_at,
-        escalates_from=received_at,
-        due_at=due,
-        urgent_at=clock.urgent_at(due, case.requested_due_at),
-        watch_at=watch,
-    )
-    return (CaseWrite(corrected, case.version), event), corrected
-
-
-def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
-    """A person has dealt with a message that could not be used; `reasons` say how."""
-    REVIEW_POLICY.check(stamp.actor, "settle_quarantine")
-    _need(reasons, "reasons", "Say how it was dealt with, for example: the sender was called and sends it again.")
-    settled, event = move(
-        case,
-        "settle_quarantine",
-        CaseState.CLOSED,
-        stamp,
-        {},
-        {"reasons": reasons},
-        closed_at=stamp.at,
-        watch_at=None,
-    )
-    return (CaseWrite(settled, case.version), event), settled
-
-
-def _need(text: str, field: str, remedy: str) -> None:
-    if not text.strip():
-        raise InvalidInput("it is empty.", field=field, remedy=remedy)
-
-
-def authenticate(case: Case, how: str, *, stamp: Stamp) -> tuple[Change, Case]:
-    """Record how the authenticity of a typed-in notice was checked. Never by its typist: raises NotAllowed."""
-    REVIEW_POLICY.check(stamp.actor, "authenticate")
-    if case.authenticity != "unverified":
-        raise IllegalMove(
-            f"the authenticity of this notice is already settled: {case.authenticity}.", reference=case.id
-        )
-    if stamp.actor.id == case.entered_by:
-        raise NotAllowed("the typist cannot vouch for what they typed in.", code="four_eyes", reference=case.id)
-    _need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
-    verified, event = move(case, "authenticate", case.state, stamp, {}, {"how": how}, authenticity="verified")
-    return (CaseWrite(verified, case.version), event), verified
-
-
-def acknowledge(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
-    """A person has seen the escalations so far."""
-    REVIEW_POLICY.check(stamp.actor, "acknowledge")
-    seen, event = move(case, "acknowledge", case.state, stamp, {"level": case.level})
-    fact = EscalationAcknowledged(case.platform_id, case.id, stamp.actor.id, stamp.at)
-    return (CaseWrite(seen, case.version), event, fact), seen

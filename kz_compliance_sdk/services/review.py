@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import steps
+from kz_compliance_sdk.domain import office_steps, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change
@@ -135,7 +135,7 @@ class Review:
 
     def reopen(self, actor: Actor, case_id: str, reasons: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
-            return steps.reopen(tx.case(case_id), reasons, self._policy, stamp=self._stamp(tx, actor))
+            return office_steps.reopen(tx.case(case_id), reasons, self._policy, stamp=self._stamp(tx, actor))
 
         return self._submit(work)
 
@@ -151,20 +151,22 @@ class Review:
         return self._submit(lambda tx: steps.recall(tx.case(case_id), stamp=self._stamp(tx, actor)))
 
     def authenticate(self, actor: Actor, case_id: str, how: str) -> Future[Case]:
-        return self._submit(lambda tx: steps.authenticate(tx.case(case_id), how, stamp=self._stamp(tx, actor)))
+        return self._submit(lambda tx: office_steps.authenticate(tx.case(case_id), how, stamp=self._stamp(tx, actor)))
 
     def correct_receipt(self, actor: Actor, case_id: str, received_at: int, reasons: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
             stamp = self._stamp(tx, actor)
-            return steps.correct_receipt(tx.case(case_id), received_at, reasons, self._policy, stamp=stamp)
+            return office_steps.correct_receipt(tx.case(case_id), received_at, reasons, self._policy, stamp=stamp)
 
         return self._submit(work)
 
     def settle_quarantine(self, actor: Actor, case_id: str, reasons: str) -> Future[Case]:
-        return self._submit(lambda tx: steps.settle_quarantine(tx.case(case_id), reasons, stamp=self._stamp(tx, actor)))
+        return self._submit(
+            lambda tx: office_steps.settle_quarantine(tx.case(case_id), reasons, stamp=self._stamp(tx, actor))
+        )
 
     def acknowledge(self, actor: Actor, case_id: str) -> Future[Case]:
-        return self._submit(lambda tx: steps.acknowledge(tx.case(case_id), stamp=self._stamp(tx, actor)))
+        return self._submit(lambda tx: office_steps.acknowledge(tx.case(case_id), stamp=self._stamp(tx, actor)))
 
 
 def _lease(case: Case) -> Lease:

@@ -1,0 +1,137 @@
+"""What a work may read, bound to one platform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import EndpointState, Hold, InboxRow
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.errors import NotFound
+
+
+class Reader(Protocol):
+    """The open transaction, as far as a view needs it."""
+
+    now: int
+    statements: Statements
+
+    def one(self, statement: Compiled, **values: Any) -> Any: ...
+
+    def all(self, statement: Compiled, **values: Any) -> list[Any]: ...
+
+    def next_free(self, platform_id: str, category: str | None) -> Case | None: ...
+
+
+class View:
+    """What one work may read: the transaction, bound to a platform."""
+
+    __slots__ = ("_platform", "_s", "_tx")
+
+    def __init__(self, transaction: Reader, platform_id: str) -> None:
+        self._tx, self._platform, self._s = transaction, platform_id, transaction.statements
+
+    @property
+    def now(self) -> int:
+        return self._tx.now
+
+    def case(self, case_id: str) -> Case:
+        row = self._tx.one(self._s.case, k_platform_id=self._platform, k_id=case_id)
+        if row is None:
+            raise NotFound("there is no such case on this platform.", reference=case_id)
+        return rows.case_from(row)
+
+    def cases_of_notice(self, notice_id: str) -> list[Case]:
+        found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=notice_id)
+        return [rows.case_from(row) for row in found]
+
+    def claimable(self, *, category: str | None = None, case_id: str | None = None) -> Case | None:
+        if case_id is not None:
+            return self.case(case_id)
+        return self._tx.next_free(self._platform, category)
+
+    def expired_leases(self, limit: int) -> list[Case]:
+        found = self._tx.all(self._s.expired, k_platform_id=self._platform, now=self.now, n=limit)
+        return [rows.case_from(row) for row in found]
+
+    def cases_to_watch(self, now: int, limit: int) -> list[Case]:
+        found = self._tx.all(self._s.watched, k_platform_id=self._platform, now=now, n=limit)
+        return [rows.case_from(row) for row in found]
+
+    def inbox_row(self, sender: str, message_id: str, body_sha256: str) -> InboxRow:
+        row = self._tx.one(
+            self._s.inbox_row,
+            k_platform_id=self._platform,
+            k_sender=sender,
+            k_message_id=message_id,
+            k_body_sha256=body_sha256,
+        )
+        if row is None:
+            raise NotFound("there is no such message on this platform.", reference=message_id)
+        return rows.inbox_from(row)
+
+    def inbox_rows(self, sender: str, message_id: str) -> list[InboxRow]:
+        found = self._tx.all(self._s.inbox_rows, k_platform_id=self._platform, k_sender=sender, k_message_id=message_id)
+        return [rows.inbox_from(row) for row in found]
+
+    def waiting_for(self, notice_id: str) -> list[InboxRow]:
+        found = self._tx.all(self._s.waiting, k_platform_id=self._platform, k_notice_id=notice_id)
+        return [rows.inbox_from(row) for row in found]
+
+    def inbox_of_case(self, case_id: str) -> list[InboxRow]:
+        found = self._tx.all(self._s.inbox_of_case, k_platform_id=self._platform, k_case_id=case_id)
+        return [rows.inbox_from(row) for row in found]
+
+    def decisions(self, case_id: str) -> dict[int, Decision]:
+        found = self._tx.all(self._s.decisions, k_platform_id=self._platform, k_case_id=case_id)
+        return {row[2]: rows.decision_from(row) for row in found}
+
+    def object_versions(self, keys: Iterable[str]) -> dict[str, int]:
+        versions = {}
+        for key in set(keys):
+            row = self._tx.one(self._s.object_version, k_platform_id=self._platform, k_object_key=key)
+            if row is not None:
+                versions[key] = int(row[0])
+        return versions
+
+    def holds(self, keys: Iterable[str]) -> list[Hold]:
+        return [
+            rows.hold_from(row)
+            for key in set(keys)
+            for row in self._tx.all(self._s.holds, k_platform_id=self._platform, k_object_key=key)
+        ]
+
+    def message(self, message_id: str) -> OutboxMessage:
+        row = self._tx.one(self._s.message, k_platform_id=self._platform, k_id=message_id)
+        if row is None:
+            raise NotFound("there is no such outbox message on this platform.", reference=message_id)
+        return rows.message_from(row)
+
+    def open_messages(self, case_id: str) -> list[OutboxMessage]:
+        found = self._tx.all(self._s.open_messages, k_platform_id=self._platform, k_case_id=case_id)
+        return [rows.message_from(row) for row in found]
+
+    def due_messages(self, now: int, limit: int, closed_endpoints: Iterable[str]) -> list[OutboxMessage]:
+        closed = [*closed_endpoints, "", "", ""]
+        found = self._tx.all(
+            self._s.due_messages,
+            k_platform_id=self._platform,
+            now=now,
+            n=limit,
+            not_1=closed[0],
+            not_2=closed[1],
+            not_3=closed[2],
+        )
+        return [rows.message_from(row) for row in found]
+
+    def endpoint(self, name: str) -> EndpointState:
+        row = self._tx.one(self._s.endpoint, k_platform_id=self._platform, k_endpoint=name)
+        return EndpointState(self._platform, name, 0, 0, 0, "") if row is None else rows.endpoint_from(row)
+
+    def cursor(self, feed: str) -> str:
+        row = self._tx.one(self._s.cursor, k_platform_id=self._platform, k_feed=feed)
+        return "" if row is None else str(row[0])

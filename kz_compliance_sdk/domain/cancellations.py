@@ -1,0 +1,178 @@
+"""What becomes of a case when its order no longer stands, in whole or in part (`contract.md` section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change, HoldEnded, MessageVoided, ObjectVersion, Write
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.messages import Respondent, effect, page, with_report
+from kz_compliance_sdk.domain.notice import Cancellation
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.policy import Policy
+
+EVERYBODY = ("moderator", "lead", "head")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
+    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256."""
+
+    platform_id: str
+    message: tuple[str, str, str]
+    source: Source
+    authenticity: Authenticity
+    channel: str
+    received_at: int
+    published_at: int
+    flags: tuple[str, ...] = ()
+    entered_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known around a case when a message changes it: its unsettled outbox messages, the objects that something
+    else still holds, the versions of its objects, its decisions, and who answers for its reports."""
+
+    messages: Sequence[OutboxMessage]
+    held_by_others: Collection[str]
+    versions: Mapping[str, int]
+    decisions: Mapping[int, Decision]
+    respondent: Respondent
+
+
+def evidence(arrival: Arrival) -> dict[str, object]:
+    """What an audit event says of the message behind it."""
+    sender, message_id, sha256 = arrival.message
+    return {
+        "sender": sender,
+        "message": message_id,
+        "sha256": sha256,
+        "source": arrival.source,
+        "received_at": arrival.received_at,
+    }
+
+
+def cancel(
+    case: Case, cancellation: Cancellation, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
+) -> tuple[Change, Case]:
+    """The order no longer stands, in whole or in part, and its effect says what that lifts (`contract.md` section 1).
+
+    Without an effect nothing in force is touched: a person is paged to ask.
+    """
+    named = cancellation.item_ids
+    items: list[ItemState] = []
+    writes: list[Write] = []
+    for item in case.items:
+        if named is not None and item.item_id not in named:
+            items.append(item)
+            continue
+        changed, more = stop(case, item, cancellation.effect, standing, policy, stamp)
+        items.append(changed)
+        writes.extend(more)
+    target, changes = _after_cancelling(case, items, policy, stamp)
+    flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
+    cancelled, event = move(
+        case,
+        "cancel",
+        target,
+        stamp,
+        {
+            **evidence(arrival),
+            "effect": cancellation.effect,
+            "items": None if named is None else list(named),
+            "revision": cancellation.revision,
+        },
+        items=tuple(items),
+        flags=tuple(dict.fromkeys((*case.flags, *flags))),
+        **changes,
+    )
+    writes.append(event)
+    if target is CaseState.LIFTED:
+        cancelled, reported = with_report(
+            cancelled,
+            standing.decisions,
+            standing.respondent,
+            stamp,
+            not_before=stamp.at,
+            final=not cancelled.open_items,
+        )
+        writes.extend(reported)
+    if target in (CaseState.LIFTING, CaseState.LIFTED, CaseState.CANCELLED):
+        writes.extend(void(standing.messages, stamp, kinds=("report",)))
+    reason = "cancelled" if cancellation.effect else "cancelled.effect_missing"
+    writes.append(page(cancelled, reason, EVERYBODY if not cancellation.effect else ("moderator", "lead"), 40, stamp))
+    return (CaseWrite(cancelled, case.version), *writes), cancelled
+
+
+def _after_cancelling(
+    case: Case, items: list[ItemState], policy: Policy, stamp: Stamp
+) -> tuple[CaseState, dict[str, Any]]:
+    statuses = {item.status for item in items}
+    if "lifting" in statuses and not statuses & OPEN_ITEM:
+        return CaseState.LIFTING, {
+            **NO_LEASE,
+            "closed_at": None,
+            "lift_due_at": case.lift_due_at or stamp.at + policy.lift_term_s,
+            "watch_at": _lift_watch(case, policy, stamp),
+        }
+    if statuses & OPEN_ITEM:
+        return CaseState.QUEUED, NO_LEASE
+    if "decided" in statuses:
+        return case.state, {}
+    if statuses <= {"stopped"}:
+        return CaseState.CANCELLED, {**NO_LEASE, **_ended(stamp)}
+    touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
+    if touched and case.decision_version and statuses & {"kept", "lifted"}:
+        return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": _lift_watch(case, policy, stamp)}
+    return case.state, {}
+
+
+def _ended(stamp: Stamp) -> dict[str, Any]:
+    return {"closed_at": stamp.at, "watch_at": None}
+
+
+def _lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
+    due = case.lift_due_at or stamp.at + policy.lift_term_s
+    return clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=stamp.at)
+
+
+def stop(
+    case: Case, item: ItemState, effect_of: str | None, standing: Standing, policy: Policy, stamp: Stamp
+) -> tuple[ItemState, list[Write]]:
+    """One item whose order no longer stands: what becomes of it, and the writes that go with it."""
+    own = [m for m in standing.messages if m.item_id == item.item_id and m.kind in ("enforce", "restore")]
+    untouched = [m for m in own if m.state == "queued" and not m.attempts]
+    writes: list[Write] = list(void(untouched, stamp, kinds=("enforce",)))
+    begun = any(m.kind == "enforce" and m not in untouched for m in own)
+    if item.status in ("stopped", "lifted", "kept", "lifting"):
+        return item, []
+    if not item.measure and not begun:
+        settled = item.status == "settled"
+        return (item, []) if settled else (replace(item, status="stopped"), writes)
+    if effect_of is None:
+        return item, []
+    writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
+    only_account = effect_of == "remedied" and item.action != "suspend_account"
+    if item.ground == "terms_of_service" or item.object_key in standing.held_by_others or only_account:
+        return replace(item, status="kept"), writes
+    version = standing.versions.get(item.object_key, 0) + 1
+    lifted = replace(item, status="lifting", effect_version=version, measure=item.measure or item.action)
+    on_lift_clock = replace(case, lift_due_at=case.lift_due_at or stamp.at + policy.lift_term_s)
+    writes.append(effect(on_lift_clock, lifted, "restore", stamp.at, stamp))
+    writes.append(ObjectVersion(case.platform_id, item.object_key, version))
+    return lifted, writes
+
+
+def void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, ...]) -> list[Write]:
+    return [
+        MessageVoided(message.platform_id, message.id, stamp.at)
+        for message in messages
+        if message.kind in kinds and message.state in ("queued", "waiting") and not message.maybe_arrived
+    ]

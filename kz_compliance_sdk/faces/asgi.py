@@ -51,10 +51,8 @@ async def _intake(desk: AsyncComplianceDesk, scope: Scope, receive: Receive, lim
         early = desk.blocking.intake.check_transport(scope["method"], headers, length)
         if early is not None:
             return early
-        message = await asyncio.wait_for(receive(), deadline_s)
-        body = message.get("body", b"")
-        if message.get("more_body", False):
-            body = await asyncio.wait_for(_rest(receive, body, limit), deadline_s)
+        async with asyncio.timeout(deadline_s):
+            body = await _body(receive, limit)
     except TimeoutError:
         return refused(408, "timeout", f"The body did not come within {deadline_s:g} seconds.")
     raw_path = scope.get("raw_path") or scope["path"].encode()
@@ -64,18 +62,18 @@ async def _intake(desk: AsyncComplianceDesk, scope: Scope, receive: Receive, lim
     return await desk.receive(scope["method"], target, headers, body)
 
 
-async def _rest(receive: Receive, body: bytes, limit: int) -> bytes:
-    parts, size = [body], len(body)
+async def _body(receive: Receive, limit: int) -> bytes:
+    """The body, or as much of it as shows that it is too large. One cut off by a disconnect verifies nothing."""
+    parts: list[bytes] = []
+    size = 0
     while size <= limit:
         message = await receive()
-        if message["type"] == "http.disconnect":
-            break
         part = message.get("body", b"")
         parts.append(part)
         size += len(part)
         if not message.get("more_body", False):
             break
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _answer(send: Send, response: Response) -> None:

@@ -57,6 +57,7 @@ __all__ = ["PREFIX", "Control"]
 PREFIX: Final = "/control/"
 
 _FAULT: Final = TypeAdapter(Fault)
+_FAULT_FIELDS: Final = frozenset(field.name for field in dataclasses.fields(Fault))
 _PAGE_HEADERS: Final = (
     ("content-type", "text/html; charset=utf-8"),
     ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
@@ -209,6 +210,9 @@ class Control:
 
     def _fail(self, body: bytes) -> dict[str, Any]:
         value = loads(body)
+        for name in value:
+            if name not in _FAULT_FIELDS:
+                raise refuse(422, "schema_value", "A fault has no such field.", field=name)
         try:
             fault = _FAULT.validate_python(value)
         except ValidationError as wrong:

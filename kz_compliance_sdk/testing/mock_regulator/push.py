@@ -5,6 +5,7 @@ Each try is signed afresh, as a sender does whose retries must not look like rep
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Protocol
@@ -101,19 +102,21 @@ class HttpxSender:
     def __init__(self, timeout_s: float = 10.0) -> None:
         self._timeout_s = timeout_s
         self._client: httpx.Client | None = None
+        self._lock = threading.Lock()
 
     def __call__(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
         import httpx  # whoever only signs and checks does not pay for a client
 
-        if self._client is None:
-            self._client = httpx.Client(timeout=self._timeout_s, trust_env=False)
+        with self._lock:
+            client = self._client = self._client or httpx.Client(timeout=self._timeout_s, trust_env=False)
         try:
-            response = self._client.post(url, headers=list(headers), content=body)
+            response = client.post(url, headers=list(headers), content=body)
         except httpx.TransportError as failed:
             return Answer(None, error=f"{type(failed).__name__}: {failed}")
         return Answer(response.status_code, response.content)
 
     def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()

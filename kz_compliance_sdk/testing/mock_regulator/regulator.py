@@ -68,10 +68,14 @@ class MockRegulator:
         self.pushes: list[Push] = []
         self._signing_key = signing_key
         self._clock = clock
-        self._chance = random.Random(seed)
+        # Streams of their own: how many signatures were made must not change the next message's id.
+        self._message_id, self._receipt_id, self._nonce = (
+            _ids(random.Random(None if seed is None else f"{name} {seed}")) for name in ("message", "receipt", "nonce")
+        )
+        self._false_material = random.Random(seed).randbytes(32)
         self._lock = threading.RLock()
         self._pusher = Pusher(sender or HttpxSender(), sleep, push_tries)
-        self._books = {name: Books(name, self._new_id) for name in self.platforms}
+        self._books = {name: Books(name, self._receipt_id) for name in self.platforms}
         self._interface = Interface(
             self._books,
             intake_urls={platform.platform_id: platform.intake_url for platform in platforms},
@@ -79,7 +83,7 @@ class MockRegulator:
             signing_key=signing_key,
             profile=profile,
             clock=clock,
-            ids=self._new_id,
+            ids=self._nonce,
             faults=self.faults,
             base_url=base_url,
             seen=self.seen.append,
@@ -142,7 +146,7 @@ class MockRegulator:
             platform = self.platforms[named or self.books.platform_id]
             books = self._books[platform.platform_id]
             now = self._clock()
-            name = message_id or f"msg_{self._new_id()}"
+            name = message_id or f"msg_{self._message_id()}"
             message = IssuedMessage(
                 platform_id=platform.platform_id,
                 sequence=len(books.feed) + 1 if in_feed else 0,
@@ -169,7 +173,7 @@ class MockRegulator:
     ) -> Push:
         """Push any bytes, rightly signed: what is authentic need not be usable."""
         platform = self.platforms[platform_id or self.books.platform_id]
-        name = message_id or f"msg_{self._new_id()}"
+        name = message_id or f"msg_{self._message_id()}"
         return self._sent(platform, name, body, what, lambda: self._sign(self._signing_key, platform, body, name))
 
     def push_unreadable(self, message: IssuedMessage) -> Push:
@@ -192,7 +196,7 @@ class MockRegulator:
             if how == "unsigned":
                 return []
             if how == "wrong_key":
-                false = SigningKey(self._signing_key.key_id, self._signing_key.algorithm, self._random_bytes())
+                false = SigningKey(self._signing_key.key_id, self._signing_key.algorithm, self._false_material)
                 return self._sign(false, platform, body, message.id)
             target = f"{platform.intake_url}/elsewhere" if how == "other_target" else platform.intake_url
             return self._sign(self._signing_key, platform, message.body, message.id, target)
@@ -274,12 +278,8 @@ class MockRegulator:
         self, key: SigningKey, platform: Platform, body: bytes, message_id: str, target: str | None = None
     ) -> Headers:
         now = self._clock()
-        return sign(key, self.profile, "POST", target or platform.intake_url, body, now, message_id, self._new_id())
+        return sign(key, self.profile, "POST", target or platform.intake_url, body, now, message_id, self._nonce())
 
-    def _new_id(self) -> str:
-        with self._lock:
-            return f"{self._chance.getrandbits(96):024x}"
 
-    def _random_bytes(self) -> bytes:
-        with self._lock:
-            return self._chance.randbytes(32)
+def _ids(chance: random.Random) -> Callable[[], str]:
+    return lambda: f"{chance.getrandbits(96):024x}"

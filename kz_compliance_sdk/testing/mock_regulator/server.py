@@ -140,7 +140,9 @@ class _Connection(asyncio.Protocol):
             body=b"".join(self._body),
             peer=self._peer,
         )
-        self._waiting.append((request, self._parser.should_keep_alive() and not self._parser.should_upgrade()))
+        # No route answers HEAD, and a problem's body must not be taken for the start of the next reply.
+        keep = self._parser.should_keep_alive() and not self._parser.should_upgrade() and request.method != "HEAD"
+        self._waiting.append((request, keep))
         if len(self._waiting) > _MAX_WAITING:
             self._transport.pause_reading()
         self._next()

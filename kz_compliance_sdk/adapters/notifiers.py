@@ -1,0 +1,116 @@
+"""Ways to alert people: the log, a signed webhook, and several at once.
+
+An alert says which case, why, until when and for whom. It has no field for content or names, so neither a
+pager's screen nor a chat's history can leak them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from kz_compliance_sdk.adapters.log import logger
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.errors import ComplianceError, ConfigError
+from kz_compliance_sdk.ports import Alert, Env, Notifier
+from kz_compliance_sdk.wire.signature import SigningKey, sign
+
+__all__ = ["Fanout", "LogNotifier", "Post", "WebhookNotifier", "alert_bytes"]
+
+Post = Callable[[bytes, Sequence[tuple[str, str]]], int]
+"""Posts a body with headers to one fixed address and gives the status of the answer. Raises ComplianceError."""
+
+NOT_DELIVERED: Final = "alert_not_delivered"
+
+
+def alert_bytes(alert: Alert) -> bytes:
+    """The body of an alert: canonical JSON of exactly its fields, `due_at` as RFC 3339 text."""
+    return canonical(
+        {
+            "case_reference": alert.case_reference,
+            "reason": alert.reason,
+            "due_at": instant_text(alert.due_at),
+            "audience": list(alert.audience),
+            "level": alert.level,
+            "link": alert.link,
+        }
+    )
+
+
+class LogNotifier:
+    """Writes alerts to the log, as warnings, from `critical_from` on as critical. A log wakes nobody."""
+
+    reaches_people = False
+
+    def __init__(self, *, critical_from: int = 3) -> None:
+        self._critical_from = critical_from
+
+    def notify(self, alert: Alert) -> None:
+        """Write one line. Never fails."""
+        write = logger.critical if alert.level >= self._critical_from else logger.warning
+        write(
+            "alert",
+            case_reference=alert.case_reference,
+            reason=alert.reason,
+            due_at=instant_text(alert.due_at),
+            audience=alert.audience,
+            level=alert.level,
+            link=alert.link or "-",
+        )
+
+
+class WebhookNotifier:
+    """Posts each alert once, signed after Standard Webhooks; `key` is a shared secret or an Ed25519 key.
+
+    Each post has an id of its own: an alert that is raised again every hour must not look like a repeat.
+    """
+
+    def __init__(self, post: Post, key: SigningKey, env: Env) -> None:
+        self._post, self._key, self._env = post, key, env
+
+    def notify(self, alert: Alert) -> None:
+        """Deliver, or raise ComplianceError: no answer, or one that is not 2xx."""
+        body = alert_bytes(alert)
+        now, message_id = self._env.clock(), self._env.ids()
+        signature = sign(self._key, "standard-webhooks", "POST", "", body, now, message_id, message_id)
+        status = self._post(body, [("content-type", "application/json"), *signature])
+        if not 200 <= status < 300:
+            raise ComplianceError(f"the webhook answered {status}", code=NOT_DELIVERED, reference=alert.case_reference)
+
+
+class Fanout:
+    """Tells all of several notifiers; delivered as soon as one that reaches people was told.
+
+    A notifier whose attribute `reaches_people` is false, such as the log, is told too but settles nothing unless
+    there is no other: an alert that only a log has seen is tried again.
+
+    Raises ConfigError if there are none.
+    """
+
+    def __init__(self, notifiers: Iterable[Notifier]) -> None:
+        self._notifiers = tuple(notifiers)
+        if not self._notifiers:
+            raise ConfigError("nobody would be alerted.", field="notifier", remedy="Configure the log at least.")
+        reaching = [one for one in self._notifiers if getattr(one, "reaches_people", True)]
+        self._counting = reaching or list(self._notifiers)
+
+    def notify(self, alert: Alert) -> None:
+        """Deliver. Raises ComplianceError, with the last failure as its cause, if nobody that counts was told."""
+        delivered, last = False, None
+        for notifier in self._notifiers:
+            try:
+                notifier.notify(alert)
+            except Exception as error:  # noqa: BLE001 - a notifier may be anybody's code, and the others must be told
+                last = error
+                logger.warning(
+                    NOT_DELIVERED,
+                    case_reference=alert.case_reference,
+                    kind=type(notifier).__name__,
+                    error=error,
+                    code=getattr(error, "code", "-"),
+                )
+            else:
+                delivered = delivered or any(notifier is one for one in self._counting)
+        if not delivered:
+            raise ComplianceError("nobody was alerted", code=NOT_DELIVERED, reference=alert.case_reference) from last

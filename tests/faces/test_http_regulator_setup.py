@@ -1,0 +1,187 @@
+"""How the HTTP regulator and the poster are set up, and where they refuse to go."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+import respx
+
+from kz_compliance_sdk.adapters.http_regulator import HttpPoster, HttpRegulator
+from kz_compliance_sdk.errors import ComplianceError, ConfigError, InvalidInput
+from kz_compliance_sdk.ports import Delivered, Env, RetryAt, Unknown
+from kz_compliance_sdk.wire.signature import verify
+from tests.conftest import NOON, FrozenClock
+from tests.faces.regulator_cases import (
+    MESSAGE,
+    PLATFORM,
+    PLATFORM_KEY,
+    REGULATOR_KEY,
+    SHARED,
+    receipt,
+    receipt_bytes,
+    regulator,
+    signed,
+    trusted,
+)
+from tests.faces.regulator_server import Exchange, serving
+
+
+def setup(url: str, env: Env, **options: Any) -> HttpRegulator:
+    given: dict[str, Any] = {"platform_id": PLATFORM, "ring": trusted(REGULATOR_KEY), "signing_key": PLATFORM_KEY}
+    return HttpRegulator(url, env=env, **{**given, **options})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://regulator.example",
+        "http://10.0.0.1",
+        "http://127.0.0.1.example",
+        "ftp://127.0.0.1",
+        "https://",
+        "https://user:secret@regulator.example",
+        "https://regulator.example/?x=1",
+        "https://regulator.example/#x",
+        "regulator.example",
+        "https://[::1",
+    ],
+)
+def test_a_base_url_that_is_not_safe_is_refused_and_not_repeated(env: Env, url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        setup(url, env)
+    assert caught.value.field == "regulator.url"
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://regulator.example", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost"]
+)
+def test_https_and_this_machine_are_safe(env: Env, url: str) -> None:
+    setup(url, env).close()
+
+
+def test_plain_http_elsewhere_takes_a_word_of_its_own(env: Env) -> None:
+    setup("http://regulator.example", env, allow_insecure=True).close()
+
+
+def test_the_default_profile_needs_a_key_that_can_sign_it(env: Env) -> None:
+    with pytest.raises(ConfigError):
+        setup("https://regulator.example", env, signing_key=SHARED)
+
+
+def test_a_message_that_is_not_for_the_regulator_is_a_fault_of_the_caller(env: Env) -> None:
+    with setup("https://regulator.example", env) as way:
+        with pytest.raises(InvalidInput):
+            way.send(replace(MESSAGE, kind="enforce"))
+        with pytest.raises(InvalidInput):
+            way.send(replace(MESSAGE, body=b"{}"))
+
+
+def test_no_proxy_is_taken_from_the_environment(env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(receipt) as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        with regulator(env, receipt) as (way, server):
+            assert isinstance(way.send(MESSAGE), Delivered)
+            assert len(server.seen) == 1
+        assert proxy.seen == []
+
+
+def test_a_certificate_that_nobody_vouches_for_ends_before_anything_is_sent(env: Env) -> None:
+    with serving(receipt) as server:
+        way = setup(server.url.replace("http://", "https://"), env, ssl_context=ssl.create_default_context())
+        result = way.send(MESSAGE)
+        way.close()
+        assert isinstance(result, RetryAt)
+        assert server.seen == []
+
+
+def test_no_more_calls_are_in_flight_than_allowed(env: Env) -> None:
+    most, now, lock = 0, 0, threading.Lock()
+
+    async def behaviour(exchange: Exchange) -> None:
+        nonlocal most, now
+        with lock:
+            now += 1
+            most = max(most, now)
+        await asyncio.sleep(0.03)
+        with lock:
+            now -= 1
+        await receipt(exchange)
+
+    with regulator(env, behaviour, in_flight=3, read_timeout=5.0) as (way, server):
+        with ThreadPoolExecutor(10) as pool:
+            results = list(pool.map(lambda _: way.send(MESSAGE), range(20)))
+        assert all(isinstance(result, Delivered) for result in results)
+        assert most == 3
+        assert server.connections == 3
+
+
+@respx.mock
+def test_a_client_of_the_callers_own_is_used_and_left_open(env: Env) -> None:
+    body = receipt_bytes()
+    route = respx.post("https://regulator.example/base/v1/notices/n:1/reports").respond(
+        201, content=body, headers=dict(signed(201, body))
+    )
+    with httpx.Client() as client:
+        with setup("https://REGULATOR.example:443/base/", env, client=client) as way:
+            assert isinstance(way.send(MESSAGE), Delivered)
+        assert not client.is_closed
+    request = route.calls.last.request
+    verify(trusted(PLATFORM_KEY), "POST", str(request.url), request.headers.multi_items(), request.content, NOON)
+
+
+@respx.mock
+def test_a_foreign_client_is_cut_between_two_pieces_at_the_deadline(env: Env, clock: FrozenClock) -> None:
+    def pieces() -> Any:
+        for _ in range(1_000):
+            clock.advance(1.0)
+            yield b" "
+
+    respx.post(url__startswith="https://regulator.example/").mock(
+        side_effect=lambda _: httpx.Response(201, stream=_Pieces(pieces()))
+    )
+    with httpx.Client() as client, setup("https://regulator.example", env, client=client, total_s=5.0) as way:
+        assert way.send(MESSAGE) == Unknown("deadline")
+    assert clock() <= NOON + 7
+
+
+class _Pieces(httpx.SyncByteStream):
+    def __init__(self, pieces: Any) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Any:
+        return self._pieces
+
+
+# Posting alerts.
+
+
+def test_the_poster_gives_the_status_and_follows_nothing(env: Env) -> None:
+    with serving(lambda exchange: exchange.reply(302, b"", ("Location", "http://127.0.0.1:9/"))) as server:
+        poster = HttpPoster(f"{server.url}/hook?team=a", env)
+        assert poster(b"{}", [("x-a", "b")]) == 302
+        poster.close()
+        (seen,) = server.seen
+        assert (seen.target, seen.headers["x-a"], seen.body) == ("/hook?team=a", "b", b"{}")
+
+
+def test_the_poster_says_when_nobody_answered(env: Env) -> None:
+    with serving(receipt) as server:
+        url = server.url
+    with pytest.raises(ComplianceError) as caught:
+        HttpPoster(url, env)(b"{}", [])
+    assert caught.value.code == "unreachable"
+
+
+def test_the_poster_refuses_an_unsafe_address(env: Env) -> None:
+    with pytest.raises(ConfigError) as caught:
+        HttpPoster("http://pager.example/hook", env)
+    assert caught.value.field == "notifier.webhook_url"

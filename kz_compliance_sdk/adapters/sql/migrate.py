@@ -12,7 +12,7 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from kz_compliance_sdk.adapters.sql.schema import VERSION_TABLE, read_revision
+from kz_compliance_sdk.adapters.sql.schema import HEAD, VERSION_TABLE, read_revision
 from kz_compliance_sdk.errors import StoreUnusable
 
 
@@ -67,6 +67,17 @@ def upgrade(connection: Connection, progress: Callable[[str], None] | None = Non
         connection.rollback()
         raise
     return done
+
+
+def prepare(connection: Connection, *, allowed: bool) -> None:
+    """Create the schema, or bring it up to date if that is `allowed`. Raises StoreUnusable."""
+    current = read_revision(connection)
+    if current is not None and not allowed:
+        pending(connection)
+        raise StoreUnusable(
+            f"the database has schema {current}, this release needs {HEAD}. Run: kz-compliance db upgrade"
+        )
+    upgrade(connection)
 
 
 def as_sql(dialect: str) -> str:

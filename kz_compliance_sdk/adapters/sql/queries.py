@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import Engine, Select, and_, func, or_, select, text, tuple_
+from sqlalchemy import Engine, Select, func, select, text, tuple_
 
 from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql import tables as t
@@ -21,6 +21,7 @@ from kz_compliance_sdk.errors import InvalidInput, NotFound
 from kz_compliance_sdk.ports import Health, Page
 
 _MOST = 500
+_ENDED = ("closed", "cancelled")
 
 
 class SqlQueries:
@@ -50,32 +51,45 @@ class SqlQueries:
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page:
-        """Most urgent first."""
+        """Running cases, most urgent first; or, for the state of an ended one, those that ended last first."""
         if not 1 <= limit <= _MOST:
             raise InvalidInput(f"{limit} is no page size.", field="limit", remedy=f"Use 1 to {_MOST}.")
         c = t.cases.c
-        statement = select(t.cases).where(c.platform_id == self._platform)
-        if state is not None:
-            statement = statement.where(text("state = 'queued'") if state == "queued" else c.state == state)
-        if category is not None:
-            statement = statement.where(c.category == category)
-        if authority_id is not None:
-            statement = statement.where(c.authority_id == authority_id)
-        if notice_id is not None:
-            statement = statement.where(c.notice_id == notice_id)
+        filters: list[Any] = [c.platform_id == self._platform]
+        filters += [
+            column == value
+            for column, value in ((c.category, category), (c.authority_id, authority_id), (c.notice_id, notice_id))
+            if value is not None
+        ]
         if overdue_at is not None:
-            statement = statement.where(c.closed_at.is_(None), c.due_at < overdue_at)
-        if cursor is not None:
-            urgent_at, case_id = _read_cursor(cursor)
-            statement = statement.where(
-                or_(c.urgent_at > urgent_at, and_(c.urgent_at == urgent_at, c.id > case_id))
-                if self._engine.dialect.name != "postgresql"
-                else tuple_(c.urgent_at, c.id) > (urgent_at, case_id)
-            )
-        found = self._all(statement.order_by(c.urgent_at, c.id).limit(limit + 1))
-        cases = tuple(rows.case_from(row) for row in found[:limit])
-        more = len(found) > limit
-        return Page(cases, _write_cursor(cases[-1].urgent_at, cases[-1].id) if more else None)
+            filters += [c.due_at < overdue_at, c.urgent_at < overdue_at]
+        after = _read_cursor(cursor) if cursor is not None else None
+        if notice_id is not None:
+            wanted = [] if state is None else [c.state == state]
+            found = self._all(select(t.cases).where(*filters, *wanted).order_by(c.urgent_at, c.id))
+            return Page(tuple(rows.case_from(row) for row in found), None)
+        if state in _ENDED:
+            filters += [text("closed_at IS NOT NULL"), c.state == state]
+            if after is not None:
+                filters.append(tuple_(c.closed_at, c.id) < after)
+            statement = select(t.cases).where(*filters)
+            found = self._all(statement.order_by(c.closed_at.desc(), c.id.desc()).limit(limit + 1))
+            return _page(found, limit, lambda case: case.closed_at or 0)
+        if after is not None:
+            filters.append(tuple_(c.urgent_at, c.id) > after)
+        found = []
+        if state in (None, "queued"):
+            found += self._running([*filters, text("state = 'queued'")], limit)
+        if state != "queued":
+            wanted = [] if state is None else [c.state == state]
+            in_hand = text("closed_at IS NULL AND state <> 'queued'")
+            found += self._running([*filters, in_hand, *wanted], limit)
+        found.sort(key=lambda row: (row[11], row[1]))
+        return _page(found, limit, lambda case: case.urgent_at)
+
+    def _running(self, filters: list[Any], limit: int) -> list[Any]:
+        statement = select(t.cases).where(*filters)
+        return self._all(statement.order_by(t.cases.c.urgent_at, t.cases.c.id).limit(limit + 1))
 
     def case_ids(self) -> Iterator[str]:
         """Every case id, in order, read in short steps so that no reader holds the file back."""
@@ -119,19 +133,15 @@ class SqlQueries:
         return {row[2]: rows.decision_from(row) for row in found}
 
     def inbox(self, case_id: str) -> list[InboxRow]:
-        found = self._all(
-            select(t.inbox)
-            .where(t.inbox.c.platform_id == self._platform, t.inbox.c.case_id == case_id)
-            .order_by(t.inbox.c.received_at, t.inbox.c.message_id)
-        )
+        of_case = select(t.inbox).where(t.inbox.c.platform_id == self._platform, t.inbox.c.case_id == case_id)
+        in_order = of_case.order_by(t.inbox.c.received_at, t.inbox.c.message_id)
+        found = self._all(in_order)
         return [rows.inbox_from(row) for row in found]
 
     def messages(self, case_id: str) -> list[OutboxMessage]:
-        found = self._all(
-            select(t.outbox)
-            .where(t.outbox.c.platform_id == self._platform, t.outbox.c.case_id == case_id)
-            .order_by(t.outbox.c.created_at, t.outbox.c.lane_seq, t.outbox.c.id)
-        )
+        of_case = select(t.outbox).where(t.outbox.c.platform_id == self._platform, t.outbox.c.case_id == case_id)
+        in_order = (t.outbox.c.created_at, t.outbox.c.lane_seq, t.outbox.c.id)
+        found = self._all(of_case.order_by(*in_order))
         return [rows.message_from(row) for row in found]
 
     def attempts(self, message_id: str) -> list[Attempt]:
@@ -160,16 +170,20 @@ class SqlQueries:
 
     def health(self, now: int) -> Health:
         c, o = t.cases.c, t.outbox.c
-        mine = c.platform_id == self._platform
-        undelivered = text("state IN ('queued', 'leased')")
+        free, in_hand = text("state = 'queued'"), text("closed_at IS NULL AND state <> 'queued'")
+        by_state: dict[str, int] = {}
+        overdue, oldest = 0, None
         with self._engine.connect() as connection:
-            watched = text("watch_at IS NOT NULL")
-            by_state = connection.execute(
-                select(c.state, func.count()).where(mine, watched).group_by(c.state)
-            ).fetchall()
-            overdue, oldest = connection.execute(
-                select(func.count().filter(c.due_at < now), func.min(c.due_at)).where(mine, watched)
-            ).one()
+            for where in (free, in_hand):
+                mine = (c.platform_id == self._platform, where)
+                counts = select(c.state, func.count()).where(*mine).group_by(c.state)
+                by_state |= {row[0]: row[1] for row in connection.execute(counts).fetchall()}
+                late = select(func.count()).where(*mine, c.urgent_at < now, c.due_at < now)
+                overdue += connection.execute(late).scalar_one()
+                first = select(c.due_at).where(*mine).order_by(c.urgent_at).limit(1)
+                due = connection.execute(first).scalar()
+                oldest = due if oldest is None or (due is not None and due < oldest) else oldest
+            undelivered = text("state IN ('queued', 'leased')")
             waiting = connection.execute(
                 select(func.count()).where(o.platform_id == self._platform, undelivered)
             ).scalar_one()
@@ -181,8 +195,8 @@ class SqlQueries:
                 for table in (t.heartbeats, t.endpoints, t.refusals)
             ]
         return Health(
-            by_state={row[0]: row[1] for row in by_state},
-            overdue=overdue or 0,
+            by_state=by_state,
+            overdue=overdue,
             oldest_due_at=oldest,
             undelivered=waiting,
             parked=parked,
@@ -190,6 +204,12 @@ class SqlQueries:
             endpoints=tuple(rows.endpoint_from(row) for row in facts[1]),
             refusals=tuple(rows.refusals_from(row) for row in facts[2]),
         )
+
+
+def _page(found: list[Any], limit: int, ordered_by: Callable[[Case], int]) -> Page:
+    cases = tuple(rows.case_from(row) for row in found[:limit])
+    more = len(found) > limit
+    return Page(cases, _write_cursor(ordered_by(cases[-1]), cases[-1].id) if more else None)
 
 
 def _write_cursor(urgent_at: int, case_id: str) -> str:

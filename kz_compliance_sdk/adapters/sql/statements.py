@@ -98,66 +98,54 @@ class Statements:
             .values(approved_by=bindparam("v_approved_by"), approved_at=bindparam("v_approved_at"))
         )
         self.case = compiled(select(t.cases).where(_key(t.cases, "platform_id", "id")))
-        self.cases_of_notice = compiled(select(t.cases).where(_key(t.cases, "platform_id", "notice_id")))
+        of_notice = select(t.cases).where(_key(t.cases, "platform_id", "notice_id"))
+        self.cases_of_notice = compiled(of_notice)
         claimable = select(t.cases).where(_key(t.cases, "platform_id"), text("state = 'queued'"))
         in_order = (t.cases.c.urgent_at, t.cases.c.id)
         self.claimable = compiled(claimable.order_by(*in_order).limit(bindparam("n")))
         self.claimable_of = compiled(
             claimable.where(_key(t.cases, "category")).order_by(*in_order).limit(bindparam("n"))
         )
-        self.expired = compiled(
-            select(t.cases)
-            .where(
-                _key(t.cases, "platform_id"),
-                text("lease_expires_at IS NOT NULL"),
-                t.cases.c.lease_expires_at <= bindparam("now"),
-            )
-            .order_by(t.cases.c.lease_expires_at)
-            .limit(bindparam("n"))
+        expired = select(t.cases).where(
+            _key(t.cases, "platform_id"),
+            text("lease_expires_at IS NOT NULL"),
+            t.cases.c.lease_expires_at <= bindparam("now"),
         )
-        self.watched = compiled(
-            select(t.cases)
-            .where(_key(t.cases, "platform_id"), text("watch_at IS NOT NULL"), t.cases.c.watch_at <= bindparam("now"))
-            .order_by(t.cases.c.watch_at)
-            .limit(bindparam("n"))
+        expired = expired.order_by(t.cases.c.lease_expires_at).limit(bindparam("n"))
+        self.expired = compiled(expired)
+        watched = select(t.cases).where(
+            _key(t.cases, "platform_id"), text("watch_at IS NOT NULL"), t.cases.c.watch_at <= bindparam("now")
         )
+        watched = watched.order_by(t.cases.c.watch_at).limit(bindparam("n"))
+        self.watched = compiled(watched)
         self.inbox_row = compiled(
             select(t.inbox).where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
         )
         self.inbox_rows = compiled(select(t.inbox).where(_key(t.inbox, "platform_id", "sender", "message_id")))
-        self.waiting = compiled(
-            select(t.inbox)
-            .where(_key(t.inbox, "platform_id", "notice_id"), text("exit = 'waiting'"))
-            .order_by(t.inbox.c.received_at)
-        )
-        self.inbox_of_case = compiled(
-            select(t.inbox).where(_key(t.inbox, "platform_id", "case_id")).order_by(t.inbox.c.received_at)
-        )
+        waiting = select(t.inbox).where(_key(t.inbox, "platform_id", "notice_id"), text("exit = 'waiting'"))
+        self.waiting = compiled(waiting.order_by(t.inbox.c.received_at))
+        of_case = select(t.inbox).where(_key(t.inbox, "platform_id", "case_id")).order_by(t.inbox.c.received_at)
+        self.inbox_of_case = compiled(of_case)
         self.decisions = compiled(
             select(t.decisions).where(_key(t.decisions, "platform_id", "case_id")).order_by(t.decisions.c.version)
         )
         self.object_version = compiled(select(t.objects.c.version).where(_key(t.objects, "platform_id", "object_key")))
         self.holds = compiled(select(t.holds).where(_key(t.holds, "platform_id", "object_key")))
         self.message = compiled(select(t.outbox).where(_key(t.outbox, "platform_id", "id")))
-        self.open_messages = compiled(
-            select(t.outbox).where(
-                _key(t.outbox, "platform_id", "case_id"), text("state IN ('queued', 'leased', 'waiting')")
-            )
+        unsettled = text("state IN ('queued', 'leased', 'waiting')")
+        open_messages = select(t.outbox).where(_key(t.outbox, "platform_id", "case_id"), unsettled)
+        self.open_messages = compiled(open_messages)
+        due = select(t.outbox).where(
+            _key(t.outbox, "platform_id"),
+            text("state IN ('queued', 'leased')"),
+            t.outbox.c.next_attempt_at <= bindparam("now"),
+            t.outbox.c.endpoint != bindparam("not_1"),
+            t.outbox.c.endpoint != bindparam("not_2"),
+            t.outbox.c.endpoint != bindparam("not_3"),
+            _LANE_IS_FREE,
         )
-        self.due_messages = compiled(
-            select(t.outbox)
-            .where(
-                _key(t.outbox, "platform_id"),
-                text("state IN ('queued', 'leased')"),
-                t.outbox.c.next_attempt_at <= bindparam("now"),
-                t.outbox.c.endpoint != bindparam("not_1"),
-                t.outbox.c.endpoint != bindparam("not_2"),
-                t.outbox.c.endpoint != bindparam("not_3"),
-                _LANE_IS_FREE,
-            )
-            .order_by(t.outbox.c.next_attempt_at)
-            .limit(bindparam("n"))
-        )
+        due = due.order_by(t.outbox.c.next_attempt_at).limit(bindparam("n"))
+        self.due_messages = compiled(due)
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
 

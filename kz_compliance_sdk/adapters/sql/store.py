@@ -66,7 +66,11 @@ class SqliteStore:
         try:
             lock.acquire()
             with self.engine.connect() as connection:
-                schema.prepare(connection, upgrade=upgrade)
+                if schema.read_revision(connection) != schema.HEAD:
+                    # Alembic costs time and memory, and most starts have nothing to upgrade.
+                    from kz_compliance_sdk.adapters.sql import migrate
+
+                    migrate.prepare(connection, allowed=upgrade)
         except StoreUnusable:
             self.engine.dispose()
             raise

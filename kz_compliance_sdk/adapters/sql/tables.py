@@ -61,7 +61,8 @@ cases = _table(
 _queued = text("state = 'queued'")
 _leased = text("lease_expires_at IS NOT NULL")
 _watched = text("watch_at IS NOT NULL")
-_running = text("closed_at IS NULL")
+_in_hand = text("closed_at IS NULL AND state <> 'queued'")
+_ended = text("closed_at IS NOT NULL")
 Index("cases_notice", cases.c.platform_id, cases.c.notice_id, cases.c.authority_id, cases.c.quarantine_no, unique=True)
 Index(
     "cases_claimable",
@@ -71,6 +72,16 @@ Index(
     sqlite_where=_queued,
     postgresql_where=_queued,
 )
+# A running case is in exactly one of the two indexes: the one above while it is free, this one while it is not.
+Index(
+    "cases_in_hand",
+    cases.c.platform_id,
+    cases.c.urgent_at,
+    cases.c.id,
+    sqlite_where=_in_hand,
+    postgresql_where=_in_hand,
+)
+Index("cases_ended", cases.c.platform_id, cases.c.closed_at, cases.c.id, sqlite_where=_ended, postgresql_where=_ended)
 Index("cases_leased", cases.c.platform_id, cases.c.lease_expires_at, sqlite_where=_leased, postgresql_where=_leased)
 Index("cases_watched", cases.c.platform_id, cases.c.watch_at, sqlite_where=_watched, postgresql_where=_watched)
 
@@ -159,7 +170,6 @@ outbox = _table(
     Column("receipt", LargeBinary, nullable=False),
 )
 _due = text("state IN ('queued', 'leased')")
-_unsettled = text("state IN ('queued', 'leased', 'waiting')")
 _lane_open = text("state IN ('queued', 'leased') AND lane <> ''")
 Index("outbox_due", outbox.c.platform_id, outbox.c.next_attempt_at, sqlite_where=_due, postgresql_where=_due)
 Index(
@@ -170,6 +180,8 @@ Index(
     sqlite_where=_lane_open,
     postgresql_where=_lane_open,
 )
+_parked = text("state = 'parked'")
+Index("outbox_parked", outbox.c.platform_id, outbox.c.id, sqlite_where=_parked, postgresql_where=_parked)
 Index("outbox_case", outbox.c.platform_id, outbox.c.case_id)
 
 attempts = _table(

@@ -1,0 +1,196 @@
+"""Cases in every state, made by the domain's own steps: nothing is stored, the time is a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from kz_compliance_sdk.domain import arrivals, results, steps
+from kz_compliance_sdk.domain.arrivals import Arrival, Standing
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
+from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision, LegalCheck, Proposal, Wording
+from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.domain.notice import Notice, UnreadableNotice
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.policy import Policy, kz_policy
+from kz_compliance_sdk.domain.report import Outcome, RefusalCode, Statement
+from kz_compliance_sdk.domain.results import Answering
+from kz_compliance_sdk.domain.steps import Context
+from kz_compliance_sdk.testing import builders
+
+T0 = builders.ISSUED_AT
+HOUR = 3600
+PLATFORM = builders.PLATFORM_ID
+POLICY: Policy = kz_policy()
+RESPONDENT = Respondent("head_of_office", "Үлгі Б. С.")
+M1 = Actor("m1", frozenset({"moderator"}))
+M2 = Actor("m2", frozenset({"moderator"}))
+LEAD = Actor("lead", frozenset({"lead"}))
+LEGAL = Actor("legal", frozenset({"legal"}))
+HEAD = Actor("head", frozenset({"head"}))
+NOBODY = Actor("visitor")
+RU = (Statement(lang="ru", text="Рассмотрено."),)
+YES = LegalCheck(authority="yes", legal_basis="yes", content_matches="yes", proportionate="yes")
+_OUTCOME: Mapping[Action, Outcome] = {
+    "remove": "removed",
+    "restrict_access": "restricted",
+    "suspend_account": "account_restricted",
+    "label": "labelled",
+}
+
+
+def stamp(at: int = T0, actor: Actor = SYSTEM) -> Stamp:
+    return Stamp(at, actor, b"salt of a test, 32 bytes of it!!")
+
+
+def a_notice(items: int = 1, seed: int = 1, **overrides: Any) -> Notice:
+    """By default a category that needs no second person, answered in Kazakh or Russian."""
+    wanted = {
+        "category": "illegal_gambling",
+        "kind": "prescription",
+        "languages": ("kk", "ru"),
+        "expert_group_decision": None,
+    }
+    return builders.notice(seed, items=items, **{**wanted, **overrides})
+
+
+def arrival(at: int = T0, name: str = "a", **overrides: Any) -> Arrival:
+    wanted: dict[str, Any] = {
+        "platform_id": PLATFORM,
+        "message": ("sample-regulator", f"msg-{name}", name * 64),
+        "source": "pushed",
+        "authenticity": "signed",
+        "channel": "regulator",
+        "received_at": at,
+        "published_at": at,
+    }
+    return Arrival(**{**wanted, **overrides})
+
+
+def opened(notice: Notice | None = None, at: int = T0, case_id: str = "case-1", **overrides: Any) -> Case:
+    _, case = arrivals.open_case(case_id, notice or a_notice(), arrival(at, **overrides), POLICY, stamp(at))
+    return case
+
+
+def typed(notice: Notice | None = None, at: int = T0) -> Case:
+    return opened(
+        notice, at, source="typed", authenticity="unverified", channel="by_hand", entered_by="clerk", name="t"
+    )
+
+
+def quarantined(at: int = T0) -> Case:
+    unreadable = UnreadableNotice("schema_missing", "data.items", "there are no items", "KZ-2026-0000001", None)
+    return arrivals.quarantine("case-q", unreadable, arrival(at), 1, POLICY, stamp(at))[1]
+
+
+def claimed(case: Case, at: int = T0, actor: Actor = M1) -> Case:
+    return steps.claim(case, lease_s=900, stamp=stamp(at, actor))[1]
+
+
+def measure(item_id: str, action: Action = "remove", **overrides: Any) -> ItemDecision:
+    wanted: dict[str, Any] = {
+        "item_id": item_id,
+        "finding": "illegal",
+        "reasons": "it is what the notice says",
+        "action": action,
+        "ground": "local_law",
+        "wording": Wording(outcome=_OUTCOME[action], statement_of_reasons=RU),
+    }
+    return ItemDecision(**{**wanted, **overrides})
+
+
+def refusal(item_id: str, outcome: Outcome = "refused", **overrides: Any) -> ItemDecision:
+    code: RefusalCode | None = "not_illegal" if outcome == "refused" else None
+    wanted: dict[str, Any] = {
+        "item_id": item_id,
+        "finding": "not_illegal",
+        "reasons": "it is lawful",
+        "action": "none",
+        "wording": Wording(outcome=outcome, statement_of_reasons=RU, refusal_code=code),
+    }
+    return ItemDecision(**{**wanted, **overrides})
+
+
+def proposal(*items: ItemDecision, **overrides: Any) -> Proposal:
+    return Proposal(**{"items": items, "legal_check": YES, "text_checked": True, **overrides})
+
+
+def context(
+    notice: Notice,
+    versions: Mapping[str, int] | None = None,
+    decisions: Mapping[int, Decision] | None = None,
+    policy: Policy = POLICY,
+) -> Context:
+    return Context(notice, policy, versions or {}, decisions or {}, RESPONDENT)
+
+
+def proposed(
+    notice: Notice, *items: ItemDecision, case: Case | None = None, at: int = T0, **known: Any
+) -> tuple[Change, Case, Decision]:
+    """A decision on the case (by default a new one); each item is removed unless `items` say otherwise."""
+    held = claimed(case or opened(notice), at)
+    chosen = items or tuple(measure(item.item_id) for item in notice.items)
+    return steps.propose(held, held.lease_token, proposal(*chosen), context(notice, **known), stamp=stamp(at, M1))
+
+
+def messages(change: Change, *kinds: str) -> list[OutboxMessage]:
+    return [write for write in change if isinstance(write, OutboxMessage) and (not kinds or write.kind in kinds)]
+
+
+def events(change: Change) -> list[AuditEvent]:
+    return [write for write in change if isinstance(write, AuditEvent)]
+
+
+def after(case: Case, change: Change) -> Case:
+    return results.after(case, change)
+
+
+def in_force(
+    case: Case, decision: Decision, effects: Iterable[OutboxMessage], at: int = T0 + 60
+) -> tuple[Case, list[OutboxMessage]]:
+    """The case once the platform has carried the effects out, and the reports that this queued."""
+    reports: list[OutboxMessage] = []
+    for message in effects:
+        land = results.measure_in_force if message.kind == "enforce" else results.measure_lifted
+        change = land(case, message, at, Answering({decision.version: decision}, RESPONDENT), stamp(at))
+        case = after(case, change)
+        reports += messages(change, "report")
+    return case, reports
+
+
+def closed(case: Case, reports: Iterable[OutboxMessage], at: int = T0 + 120) -> Case:
+    for report in reports:
+        case = after(case, results.receipt(case, report, "receipt-1", "0" * 64, stamp(at)))
+    return case
+
+
+def standing(
+    change: Change = (), decision: Decision | None = None, held_by_others: Iterable[str] = (), **overrides: Any
+) -> Standing:
+    """What surrounds a case whose last change was `change`; its effects have not begun."""
+    queued = messages(change, "enforce", "restore", "report")
+    versions: dict[str, int] = {}
+    for write in change:
+        if isinstance(write, CaseWrite):
+            versions |= {item.object_key: item.effect_version for item in write.case.items if item.object_key}
+    wanted: dict[str, Any] = {
+        "messages": queued,
+        "held_by_others": frozenset(held_by_others),
+        "versions": versions,
+        "decisions": {decision.version: decision} if decision is not None else {},
+        "respondent": RESPONDENT,
+    }
+    return Standing(**{**wanted, **overrides})
+
+
+def begun(message: OutboxMessage) -> OutboxMessage:
+    """The message as it is while somebody carries it out."""
+    return replace(message, state="leased", attempts=1, lease_token=1)
+
+
+def in_state(state: CaseState) -> Case:
+    """A case that only says where it stands: for the table, not for the steps."""
+    return replace(opened(), state=state)

@@ -71,7 +71,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_S.LIFTING, "measure_in_force", _S.LIFTED, "the last effect that was still under way ended"),
     Transition(_S.DECIDED, "measure_failed", _S.QUEUED, "the platform cannot carry a measure out; back to review"),
     *_each(
-        (_S.LIFTING, *_UNDECIDED, *_AFTER_DECISION, _S.CANCELLED),
+        (*_UNDECIDED, *_AFTER_DECISION, _S.CANCELLED),
         "measure_failed",
         None,
         "an effect failed; a person is paged and it stays parked",
@@ -108,7 +108,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_each(_UNDECIDED, "cancel", _S.LIFTED, "measures of an earlier decision stay, and it is reported why"),
     *_each(_AFTER_DECISION, "cancel", _S.LIFTING, "measures whose only ground it was are lifted at once"),
     *_each(_AFTER_DECISION, "cancel", _S.LIFTED, "nothing to lift: what stays, and why, is reported"),
-    *_each((*_AFTER_DECISION, _S.CANCELLED), "cancel", None, "it changes nothing that stands"),
+    *_each((_S.DECIDED, _S.ENFORCED, _S.CLOSED, _S.CANCELLED), "cancel", None, "it changes nothing that stands"),
     *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "remind", None, "a reminder raises the level, never the clock"),
     *_each(_RUNNING, "escalate", None, "a step of the ladder was due"),
     *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "acknowledge", None, "a person has seen the escalation"),

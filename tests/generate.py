@@ -9,7 +9,13 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,8 +67,121 @@ def states_page(rows: Iterable[Transition] = TRANSITIONS) -> str:
     )
 
 
+_SETTINGS_HEAD = """\
+<!-- Made from the settings by `python -m tests.generate`. Do not edit. -->
+
+# Settings
+
+`Settings.load(file, environ, **overrides)` reads them, and nothing is read before it is called. Of two sources the one
+that comes first here wins, setting by setting; a list is always taken whole:
+
+1. what the program passes;
+2. the environment: `KZ_COMPLIANCE_` and the setting, with two underscores between a table and its key; lists and
+   tables are written as JSON, and an empty variable counts as not set;
+3. a TOML file: the argument `file`, else the one that `KZ_COMPLIANCE_CONFIG` names. Paths in it start at its folder.
+
+Each **secret** can be read from a file instead: beside `NAME` stands `NAME_file` (in the environment `NAME_FILE`), and
+a line end at the end of the file is not part of the secret. Secrets appear in no printout, no log and no error.
+
+Whatever is wrong is one `ConfigError` that names the setting as you wrote it and says what to do. An unknown key or
+variable is refused, so that a misspelling cannot pass for a setting.
+
+## An example
+
+```toml
+"""
+
+SETTINGS_EXAMPLE = """\
+platform_id = "social-example"
+public_url = "https://social.example/kz"
+hosts = ["social.example"]
+
+[store]
+path = "/var/lib/kz-compliance/cases.sqlite3"
+
+[signing_key]
+key_id = "social-2026"
+secret_file = "secrets/signing.key"
+
+[regulator]
+url = "https://regulator.example"
+
+[[keys]]
+key_id = "regulator-2026"
+public_key = "qTWz8Od57MP/5Bqm97mvEgVF55ldk7XOSgt2Jf0a1TI="
+sender = "regulator"
+authorities = ["authorised-body"]
+not_before = 2026-01-01T00:00:00Z
+not_after = 2027-01-31T00:00:00Z
+
+[respondent]
+role = "Head of the office"
+
+[actors.aigerim]
+id = "aigerim"
+roles = ["moderator"]
+"""
+
+_TYPES = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Path": "path"}
+
+
+def settings_page(model: type[BaseModel] = Settings) -> str:
+    """Return the page with every setting: where it stands, its variable, what it holds, its default, what it does."""
+    own: list[str] = []
+    sections: list[str] = []
+    for name, field in model.model_fields.items():
+        inner, container = model_in(field.annotation)
+        if inner is None:
+            own.append(_setting((name,), field, model))
+            continue
+        many = {None: "", tuple: "[]"}.get(container, ".NAME")
+        optional = " The whole table may be left out." if field.default is None else ""
+        sections += ["", f"## {name}{many}", "", f"{field.description}{optional}"]
+        if many:
+            sections += ["", f"In the environment all of it is JSON in `{environment_name((name,))}`."]
+        sections += ["", *_SETTINGS_TABLE]
+        sections += [
+            _setting((f"{name}{many}", key), row, inner, alone=not many) for key, row in inner.model_fields.items()
+        ]
+    head = _SETTINGS_HEAD + SETTINGS_EXAMPLE + "```"
+    return "\n".join([head, "", "## At the top", "", *_SETTINGS_TABLE, *own, *sections, ""])
+
+
+_SETTINGS_TABLE = ("| Setting | Holds | Default | What it does |", "|---|---|---|---|")
+
+
+def _setting(path: tuple[str, ...], field: FieldInfo, model: type[BaseModel], *, alone: bool = True) -> str:
+    kind = plain(field.annotation)
+    is_time = "date-time" in str(model.model_json_schema()["properties"][path[-1]])
+    variable = f"<br>`{environment_name(path)}`" if alone else ""
+    if field.is_required():
+        default = "required"
+    elif field.default_factory is not None:
+        default = "by another setting"
+    else:
+        default = _default(field.default)
+    return f"| `{dotted(path)}`{variable} | {'time' if is_time else _holds(kind)} | {default} | {field.description} |"
+
+
+def _default(value: Any) -> str:
+    if value is None or value in ((), {}, frozenset(), ""):
+        return "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _holds(kind: Any) -> str:
+    if kind is SecretStr:
+        return "**secret** text"
+    if get_origin(kind) is Literal:
+        return " or ".join(f"`{choice}`" for choice in get_args(kind))
+    if get_origin(kind) is frozenset:
+        return "list of text"
+    return _TYPES[kind.__name__]
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/concepts/states.md": states_page,
+    "docs/reference/settings.md": settings_page,
 }
 
 

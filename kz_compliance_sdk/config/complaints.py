@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from kz_compliance_sdk.config.fields import RULE, Loc
 from kz_compliance_sdk.config.layers import Layer, near_miss
-from kz_compliance_sdk.config.shape import dotted, environment_name, keys_at
+from kz_compliance_sdk.config.shape import dotted, environment_name, keys_at, leaves
 from kz_compliance_sdk.errors import ConfigError
 
 __all__ = ["explained", "source_of"]
@@ -43,8 +43,9 @@ def _words(model: type[BaseModel], details: ErrorDetails, loc: Loc, layer: Layer
     if details["type"] == RULE:
         return details["ctx"]["message"], details["ctx"]["remedy"]
     if details["type"] == "missing":
-        if all(isinstance(part, str) for part in loc) and loc[0] != "actors":
-            variable = environment_name(tuple(str(part) for part in loc))
+        leaf = next((leaf for leaf in leaves(model) if leaf.path == loc), None)
+        if leaf is not None:
+            variable = environment_name(leaf.path)
             return "This setting is missing.", f"Set {variable}, or {dotted(loc)} in the settings file."
         return "This setting is missing.", "Add it."
     if details["type"] == "extra_forbidden":

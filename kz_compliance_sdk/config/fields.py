@@ -8,14 +8,23 @@ from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, get_args
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    StringConstraints,
+)
 from pydantic_core import PydanticCustomError
 
 from kz_compliance_sdk.domain.url import check_link, host_of
-from kz_compliance_sdk.domain.values import Identifier, Instant
+from kz_compliance_sdk.domain.values import Identifier, Instant, Line, Prose
 from kz_compliance_sdk.errors import InvalidInput
 
 __all__ = [
@@ -23,10 +32,12 @@ __all__ = [
     "BaseUrl",
     "Flag",
     "HostName",
+    "LineOrNone",
     "Loc",
     "Moment",
     "Names",
     "PlaceOnDisk",
+    "ProseOrNone",
     "Seconds",
     "Secret",
     "Section",
@@ -130,10 +141,6 @@ def _moment(value: Any) -> Any:
     return value
 
 
-def _on_disk(path: Path) -> Path:
-    return path.expanduser()
-
-
 def by_name(rows: Mapping[str, T]) -> Mapping[str, T]:
     """The same rows, and nobody can change them."""
     return MappingProxyType(dict(rows))
@@ -153,7 +160,14 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 
 HostName = Annotated[str, AfterValidator(_host_name)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]
-PlaceOnDisk = Annotated[Path, AfterValidator(_on_disk), PlainSerializer(str, when_used="json")]
+PlaceOnDisk = Annotated[Path, PlainSerializer(str, return_type=str, when_used="json")]
 
 Secret = Annotated[SecretStr, PlainSerializer(lambda _: "***", return_type=str, when_used="json")]
 Names = Annotated[frozenset[Identifier], PlainSerializer(sorted, when_used="json")]
+
+_line, _prose = (get_args(kind)[1] for kind in (Line, Prose))
+LineOrNone = Annotated[str, StringConstraints(max_length=_line.max_length, pattern=_line.pattern)]
+"""A `Line` that may be empty."""
+
+ProseOrNone = Annotated[str, StringConstraints(max_length=_prose.max_length, pattern=_prose.pattern)]
+"""A `Prose` that may be empty."""

@@ -45,7 +45,11 @@ _NOT_OURS = re.compile(
 
 @dataclass(slots=True)
 class Layer:
-    """What one source says. `origins` are the environment variables by the place that they fill."""
+    """What one source says, and how it calls each place.
+
+    `origins` are the environment variables by the place that they fill, `from_files` the secrets that were read from
+    the file that stands beside them, and `suffix` ends every message about this layer.
+    """
 
     values: dict[str, Any]
     suffix: str = ""
@@ -89,6 +93,7 @@ def arguments(model: type[BaseModel], values: Mapping[str, Any]) -> Layer:
 
 def toml_file(model: type[BaseModel], path: Path, *, named_by: str) -> Layer:
     """What a TOML file says. Relative paths start at its folder. `named_by` is the setting that names the file."""
+    path = _absolute(Path.cwd(), path)
     text = read_text(path, named_by, what="settings file")
     try:
         values = tomllib.loads(text)
@@ -99,7 +104,7 @@ def toml_file(model: type[BaseModel], path: Path, *, named_by: str) -> Layer:
         wrong = ConfigError(f"{path} is not TOML{where}.", field=named_by, remedy="Correct that line.")
     else:
         layer = Layer(values, suffix=f" (In {path}.)")
-        layer.values = _settled(layer, model, values, (), path.absolute().parent)
+        layer.values = _settled(layer, model, values, (), path.parent)
         return layer
     raise wrong
 
@@ -180,24 +185,24 @@ def _value(layer: Layer, path: tuple[str, ...], annotation: Any, text: str) -> A
     kind = plain(annotation)
     inner, container = model_in(annotation)
     if inner is not None or (get_origin(kind) is not None and get_origin(kind) is not Literal):
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None
         shape = dict if inner is not None and container is not tuple else list
-        if not isinstance(value, shape):
-            wanted = "an object" if shape is dict else "a list"
-            wrong = layer.error(
-                path, f"This is not {wanted} in JSON.", f"Write {'{...}' if shape is dict else '[...]'}."
-            )
-        else:
+        value = _json(text)
+        if isinstance(value, shape):
             return value
-        raise wrong
+        wanted, form = ("an object", "{...}") if shape is dict else ("a list", "[...]")
+        raise layer.error(path, f"This is not {wanted} in JSON.", f"Write {form}.")
     if kind is bool and text.lower() in _TRUE | _FALSE:
         return text.lower() in _TRUE
     if kind in (int, float) and _NUMBER.fullmatch(text):
         return float(text) if "." in text else int(text)
     return SecretStr(text) if kind is SecretStr else text
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _put(layer: Layer, path: tuple[str, ...], value: Any) -> None:
@@ -221,15 +226,25 @@ def _settled(layer: Layer, model: type[BaseModel], table: Mapping[str, Any], at:
                 raise layer.error(loc, f"{layer.name((*at, secret))} is given as well.", "Keep one of the two.")
             if not isinstance(value, str | Path):
                 raise layer.error(loc, "This is no path.", "Name the file that holds the secret.")
-            text = read_text(base / value, layer.name(loc), what="secret", limit=MAX_SECRET_FILE).rstrip("\r\n")
-            if not text:
-                raise layer.error(loc, "The file is empty.", "Write the secret into it.")
-            del result[key]
-            result[secret] = SecretStr(text)
+            result[secret] = _secret_in(layer, loc, _absolute(base, value))
             layer.from_files.add((*at, secret))
+            del result[key]
         elif (known := model.model_fields.get(key)) is not None:
             result[key] = _settled_value(layer, known.annotation, value, loc, base)
     return result
+
+
+def _secret_in(layer: Layer, loc: Loc, path: Path) -> SecretStr:
+    # Not even the path is repeated: the secret itself put there by mistake looks like one.
+    text, wrong = _text_or_why_not(path, MAX_SECRET_FILE)
+    if text is None:
+        raise layer.error(
+            loc, f"The file that it names {wrong}.", "Name a file that holds the secret and nothing else."
+        )
+    secret = text.rstrip("\r\n")
+    if not secret:
+        raise layer.error(loc, "The file that it names is empty.", "Write the secret into it.")
+    return SecretStr(secret)
 
 
 def _settled_value(layer: Layer, annotation: Any, value: Any, loc: Loc, base: Path) -> Any:
@@ -238,7 +253,7 @@ def _settled_value(layer: Layer, annotation: Any, value: Any, loc: Loc, base: Pa
     if kind is SecretStr:
         return SecretStr(value) if isinstance(value, str) else value
     if kind is Path and isinstance(value, str | Path):
-        return base / Path(value).expanduser()
+        return _absolute(base, value)
     if inner is None:
         return value
     if container is None:
@@ -256,16 +271,27 @@ def _settled_value(layer: Layer, annotation: Any, value: Any, loc: Loc, base: Pa
     return value
 
 
+def _absolute(base: Path, value: str | Path) -> Path:
+    try:
+        return base / Path(value).expanduser()
+    except RuntimeError:  # ~NAME of a user that there is not
+        return base / value
+
+
 def read_text(path: Path, named_by: str, *, what: str, limit: int = 2**20) -> str:
     """The text of a file. Raises ConfigError that names the file and repeats nothing of it."""
+    text, wrong = _text_or_why_not(path, limit)
+    if text is None:
+        raise ConfigError(f"The {what} {path} {wrong}.", field=named_by, remedy="Correct the path or the file.")
+    return text
+
+
+def _text_or_why_not(path: Path, limit: int) -> tuple[str | None, str]:
     try:
-        with path.expanduser().open("rb") as file:
+        with path.open("rb") as file:
             data = file.read(limit + 1)
-        if len(data) <= limit:
-            return data.decode("utf-8")
-        wrong = "is too large"
+        return (None, "is too large") if len(data) > limit else (data.decode("utf-8"), "")
     except UnicodeDecodeError:
-        wrong = "is not UTF-8 text"
+        return None, "is not UTF-8 text"
     except (OSError, ValueError) as error:
-        wrong = f"cannot be read: {getattr(error, 'strerror', None) or 'not a path'}"
-    raise ConfigError(f"The {what} {path} {wrong}.", field=named_by, remedy="Correct the path or the file.")
+        return None, f"cannot be read: {getattr(error, 'strerror', None) or 'not a path'}"

@@ -11,9 +11,11 @@ from pydantic import AfterValidator, Field, model_validator
 from kz_compliance_sdk.config.fields import (
     BaseUrl,
     Flag,
+    LineOrNone,
     Moment,
     Names,
     PlaceOnDisk,
+    ProseOrNone,
     Seconds,
     Secret,
     Section,
@@ -25,7 +27,7 @@ from kz_compliance_sdk.config.fields import (
     sentence,
 )
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor
-from kz_compliance_sdk.domain.values import Identifier, Line, Prose
+from kz_compliance_sdk.domain.values import Identifier, Line
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import Algorithm, Key, SigningKey, material_from_text
 
@@ -175,16 +177,14 @@ class RespondentSettings(Section):
     """Who answers for the reports."""
 
     role: Line = Field(default="authorised person", description="The office of that person.")
-    name: Annotated[str, Field(max_length=1_000)] = Field(default="", description="The name; empty leaves it out.")
+    name: LineOrNone = Field(default="", description="The person's name, if reports are to give it.")
 
 
 class LetterheadSettings(Section):
-    """What stands at the head and the foot of an answer letter."""
+    """What stands at the head of an answer letter. `respondent` is who signs it."""
 
-    name: Line = Field(description="The platform's or its office's legal name.")
-    address: Prose = Field(description="The postal address.")
-    head_role: Line = Field(description="The office of who signs the letter.")
-    head_name: Line = Field(description="The name of who signs the letter.")
+    name: LineOrNone = Field(default="", description="The legal name of the platform; without it, `platform_id`.")
+    address: ProseOrNone = Field(default="", description="The postal address.")
 
 
 class NotifierSettings(Section):
@@ -202,11 +202,15 @@ class NotifierSettings(Section):
     def _is_signed(self) -> Self:
         if self.webhook_url is not None and self.webhook_secret is None:
             raise refused("Alerts are signed.", "Add webhook_secret: 32 random bytes in base64.", "webhook_secret")
-        _refuse_at(self.signing, "webhook_secret")
+        _refuse_at(self._key, "webhook_secret")
         return self
 
-    def signing(self) -> SigningKey | None:
-        """The key that signs the alerts, or None."""
+    def webhook(self) -> tuple[str, SigningKey] | None:
+        """Where alerts are posted and the key that signs them, or None."""
+        key = self._key()
+        return None if self.webhook_url is None or key is None else (self.webhook_url.get_secret_value(), key)
+
+    def _key(self) -> SigningKey | None:
         if self.webhook_secret is None:
             return None
         text = self.webhook_secret.get_secret_value()

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         default=None, description="Seconds between a decision and its measure, if longer than the policy's."
     )
     respondent: RespondentSettings = Field(default=RespondentSettings(), description="Who answers for the reports.")
-    letterhead: LetterheadSettings | None = Field(default=None, description="Head and foot of an answer letter.")
+    letterhead: LetterheadSettings = Field(default=LetterheadSettings(), description="The head of an answer letter.")
     notifier: NotifierSettings = Field(default=NotifierSettings(), description="Who is told when a clock runs out.")
     dashboard_url: BaseUrl | None = Field(default=None, description="What the links in alerts begin with.")
     actors: Annotated[Mapping[str, ActorSettings], AfterValidator(by_name), PlainSerializer(dict)] = Field(
@@ -156,6 +156,12 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _hang_together(self) -> Self:
         self._check_keys()
+        prefix = urlsplit(self.public_url).path
+        if prefix and f"{self.intake_path}/".startswith(f"{prefix}/"):
+            # A target that begins with it could then mean two addresses.
+            raise refused(
+                "This begins with the path of public_url.", "Give what comes below public_url alone.", "intake_path"
+            )
         lines = [("public_url", self.public_url)]
         if self.notifier.webhook_url is not None:
             lines.append(("notifier.webhook_url", self.notifier.webhook_url.get_secret_value()))
@@ -170,10 +176,13 @@ class Settings(BaseSettings):
         return self
 
     def _check_keys(self) -> None:
-        ring: list[Key] = []
-        for index, given in enumerate(self.keys):
-            ring.append(given.key(self.platform_id))
-            _checked(ring, self.allow_test_keys, "keys", index)
+        names = [f"keys.{given.key_id}" for given in self.keys]
+        try:
+            self.key_ring()
+        except ConfigError as error:
+            # Of two keys that are alike the ring names the later one.
+            index = max(place for place, name in enumerate(names) if name == error.field)
+            raise refused(sentence(error.message), error.remedy, "keys", index) from None
         if self.signing_key is None:
             return
         if self.profile == "rfc9421" and self.signing_key.algorithm != "ed25519":
@@ -187,7 +196,10 @@ class Settings(BaseSettings):
         other_side = Key(
             own.key_id, own.algorithm, own.verification_material(), "self", frozenset(), self.platform_id, 0, 0
         )
-        _checked([other_side], self.allow_test_keys, "signing_key", "secret")
+        try:
+            KeyRing([other_side], allow_test_keys=self.allow_test_keys)
+        except ConfigError as error:
+            raise refused(sentence(error.message), error.remedy, "signing_key", "secret") from None
 
     @property
     def intake_url(self) -> str:
@@ -266,13 +278,6 @@ def _check_policy(settings: Settings, layers: Sequence[Layer]) -> None:
         if layer is None:
             raise
         raise layer.error((error.field,), error.message, error.remedy) from None
-
-
-def _checked(keys: Sequence[Key], allow_test_keys: bool, *at: int | str) -> None:
-    try:
-        KeyRing(keys, allow_test_keys=allow_test_keys)
-    except ConfigError as error:
-        raise refused(sentence(error.message), error.remedy, *at) from None
 
 
 @contextmanager

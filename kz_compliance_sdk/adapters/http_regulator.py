@@ -12,8 +12,9 @@ import ipaddress
 import json
 import re
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 from urllib.parse import quote
@@ -70,11 +71,16 @@ class HttpCaller:
     ) -> None:
         self._env = env
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
-        self._backend = DeadlineBackend(env.monotonic) if client is None else None
-        self._client = client or httpx.Client(
-            transport=_Transport(ssl_context, in_flight, self._backend), trust_env=False, follow_redirects=False
-        )
-        self._owns_client = client is None
+        self._backend: DeadlineBackend | None = None
+        self._build: Callable[..., httpx.Request] = httpx.Request
+        if client is None:
+            # Without a client around it: that one keeps cookies, and logs every address, which may be a secret.
+            self._backend = DeadlineBackend(env.monotonic)
+            transport = _Transport(ssl_context, in_flight, self._backend)
+            self._send, self._close = transport.handle_request, transport.close
+        else:
+            self._build = client.build_request
+            self._send, self._close = partial(client.send, stream=True, follow_redirects=False), _leave_open
 
     def exchange(
         self,
@@ -100,11 +106,11 @@ class HttpCaller:
             "pool": left,
         }
         try:
-            request = self._client.build_request(
+            request = self._build(
                 method, url, content=body, headers=[*_COMMON, *headers], extensions={"timeout": timeouts}
             )
             with self._until(deadline):
-                response = self._client.send(request, stream=True, follow_redirects=False)
+                response = self._send(request)
                 try:
                     content, fault = self._body(response, deadline, max_bytes)
                 finally:
@@ -117,8 +123,7 @@ class HttpCaller:
 
     def close(self) -> None:
         """Close the pool; a client that was handed in stays open."""
-        if self._owns_client:
-            self._client.close()
+        self._close()
 
     def _until(self, deadline: float) -> AbstractContextManager[None]:
         return nullcontext() if self._backend is None else self._backend.until(deadline)
@@ -142,14 +147,14 @@ class HttpCaller:
 
 
 class HttpPoster:
-    """Posts to one fixed URL and gives the status. For webhooks of this side's own, such as alerts.
+    """Posts to addresses of this side's own configuration, such as a pager's webhook, and gives the status.
 
-    Raises ConfigError for a URL that is not https, unless it is this machine's own or `allow_insecure`.
+    A call takes `total_s` seconds at most and is tried once. Plain http is for this machine's own addresses
+    unless `allow_insecure`.
     """
 
     def __init__(
         self,
-        url: str,
         env: Env,
         *,
         connect_timeout: float = 3.0,
@@ -159,8 +164,7 @@ class HttpPoster:
         allow_insecure: bool = False,
         client: httpx.Client | None = None,
     ) -> None:
-        self._url = str(_checked_url(url, setting="notifier.webhook_url", allow_insecure=allow_insecure, query=True))
-        self._env, self._total_s = env, total_s
+        self._env, self._total_s, self._allow_insecure = env, total_s, allow_insecure
         self._caller = HttpCaller(
             env,
             connect_timeout=connect_timeout,
@@ -170,15 +174,22 @@ class HttpPoster:
             client=client,
         )
 
-    def __call__(self, body: bytes, headers: Sequence[tuple[str, str]]) -> int:
-        """The status of the answer; a redirect is not followed. Raises ComplianceError (`unreachable`)."""
+    def __call__(self, url: str, body: bytes, headers: Sequence[tuple[str, str]]) -> int:
+        """The status of the answer; a redirect is not followed. No error repeats the address.
+
+        Raises ConfigError for an address that is not safe and ComplianceError (`unreachable`) if nobody answered.
+        """
+        target = _checked_url(url, setting="notifier.webhook_url", allow_insecure=self._allow_insecure, query=True)
         deadline = self._env.monotonic() + self._total_s
-        reply = self._caller.exchange("POST", self._url, list(headers), body, deadline=deadline, max_bytes=MAX_RECEIPT)
+        reply = self._caller.exchange(
+            "POST", str(target), list(headers), body, deadline=deadline, max_bytes=MAX_RECEIPT
+        )
         if isinstance(reply, Again):
             raise ComplianceError(f"the address could not be reached: {reply.reason}", code="unreachable")
         return reply.status
 
     def close(self) -> None:
+        """Close the connections; a client that was handed in stays open."""
         self._caller.close()
 
 
@@ -362,6 +373,10 @@ class _Stream(httpx.SyncByteStream):
 
     def close(self) -> None:
         self._answer.close()
+
+
+def _leave_open() -> None:
+    """Whoever made a client closes it."""
 
 
 def _named(error: Exception) -> str:

@@ -18,8 +18,8 @@ from kz_compliance_sdk.wire.signature import SigningKey, sign
 
 __all__ = ["Fanout", "LogNotifier", "Post", "WebhookNotifier", "alert_bytes"]
 
-Post = Callable[[bytes, Sequence[tuple[str, str]]], int]
-"""Posts a body with headers to one fixed address and gives the status of the answer. Raises ComplianceError."""
+Post = Callable[[str, bytes, Sequence[tuple[str, str]]], int]
+"""Posts a body with headers to a URL and gives the status of the answer. Raises ComplianceError."""
 
 NOT_DELIVERED: Final = "alert_not_delivered"
 
@@ -66,15 +66,15 @@ class WebhookNotifier:
     Each post has an id of its own: an alert that is raised again every hour must not look like a repeat.
     """
 
-    def __init__(self, post: Post, key: SigningKey, env: Env) -> None:
-        self._post, self._key, self._env = post, key, env
+    def __init__(self, url: str, key: SigningKey, env: Env, post: Post) -> None:
+        self._url, self._key, self._env, self._post = url, key, env, post
 
     def notify(self, alert: Alert) -> None:
         """Deliver, or raise ComplianceError: no answer, or one that is not 2xx."""
         body = alert_bytes(alert)
         now, message_id = self._env.clock(), self._env.ids()
         signature = sign(self._key, "standard-webhooks", "POST", "", body, now, message_id, message_id)
-        status = self._post(body, [("content-type", "application/json"), *signature])
+        status = self._post(self._url, body, [("content-type", "application/json"), *signature])
         if not 200 <= status < 300:
             raise ComplianceError(f"the webhook answered {status}", code=NOT_DELIVERED, reference=alert.case_reference)
 

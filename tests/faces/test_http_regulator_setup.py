@@ -166,8 +166,8 @@ class _Pieces(httpx.SyncByteStream):
 
 def test_the_poster_gives_the_status_and_follows_nothing(env: Env) -> None:
     with serving(lambda exchange: exchange.reply(302, b"", ("Location", "http://127.0.0.1:9/"))) as server:
-        poster = HttpPoster(f"{server.url}/hook?team=a", env)
-        assert poster(b"{}", [("x-a", "b")]) == 302
+        poster = HttpPoster(env)
+        assert poster(f"{server.url}/hook?team=a", b"{}", [("x-a", "b")]) == 302
         poster.close()
         (seen,) = server.seen
         assert (seen.target, seen.headers["x-a"], seen.body) == ("/hook?team=a", "b", b"{}")
@@ -177,11 +177,23 @@ def test_the_poster_says_when_nobody_answered(env: Env) -> None:
     with serving(receipt) as server:
         url = server.url
     with pytest.raises(ComplianceError) as caught:
-        HttpPoster(url, env)(b"{}", [])
+        HttpPoster(env)(f"{url}/secret", b"{}", [])
     assert caught.value.code == "unreachable"
+    assert "secret" not in str(caught.value)
 
 
-def test_the_poster_refuses_an_unsafe_address(env: Env) -> None:
+def test_the_poster_refuses_an_unsafe_address_and_does_not_repeat_it(env: Env) -> None:
     with pytest.raises(ConfigError) as caught:
-        HttpPoster("http://pager.example/hook", env)
+        HttpPoster(env)("http://pager.example/secret", b"{}", [])
     assert caught.value.field == "notifier.webhook_url"
+    assert "secret" not in str(caught.value)
+
+
+def test_no_log_names_an_address_that_may_be_a_secret(env: Env, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(0)
+    with serving(lambda exchange: exchange.reply(200)) as server:
+        poster = HttpPoster(env)
+        assert poster(f"{server.url}/hook-secret", b"{}", []) == 200
+        poster.close()
+    assert caplog.records
+    assert "hook-secret" not in caplog.text

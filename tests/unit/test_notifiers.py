@@ -19,6 +19,7 @@ from kz_compliance_sdk.wire.signature import Key, KeyRing, SigningKey, verify
 from tests.conftest import NOON
 
 SECRET = SigningKey("pager", "hmac-sha256", b"a secret that both sides hold: 32+ bytes")
+URL = "https://pager.example/hook"
 ALERT = Alert("case-1", "unclaimed", NOON + 3600, ("moderator", "lead"), 2, "https://desk.example/cases/case-1")
 
 
@@ -29,7 +30,8 @@ class Pager:
         self.status = status
         self.got: list[tuple[bytes, dict[str, str]]] = []
 
-    def __call__(self, body: bytes, headers: Sequence[tuple[str, str]]) -> int:
+    def __call__(self, url: str, body: bytes, headers: Sequence[tuple[str, str]]) -> int:
+        assert url == URL
         self.got.append((body, dict(headers)))
         return self.status
 
@@ -67,7 +69,7 @@ def test_a_webhook_is_signed_so_that_this_library_and_the_reference_library_veri
     env: Env, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pager = Pager()
-    WebhookNotifier(pager, SECRET, env).notify(ALERT)
+    WebhookNotifier(URL, SECRET, env, pager).notify(ALERT)
     ((body, headers),) = pager.got
     assert body == alert_bytes(ALERT)
     ring = KeyRing([Key("pager", "hmac-sha256", SECRET.material, "us", frozenset(), "p", 0, NOON + 1)])
@@ -80,7 +82,7 @@ def test_a_webhook_is_signed_so_that_this_library_and_the_reference_library_veri
 
 def test_the_same_alert_raised_again_is_no_repeat_to_its_receiver(env: Env) -> None:
     pager = Pager()
-    notifier = WebhookNotifier(pager, SECRET, env)
+    notifier = WebhookNotifier(URL, SECRET, env, pager)
     notifier.notify(ALERT)
     notifier.notify(ALERT)
     assert pager.got[0][1]["webhook-id"] != pager.got[1][1]["webhook-id"]
@@ -89,7 +91,7 @@ def test_the_same_alert_raised_again_is_no_repeat_to_its_receiver(env: Env) -> N
 @pytest.mark.parametrize("status", [199, 301, 404, 429, 500])
 def test_an_answer_that_is_no_success_is_raised(env: Env, status: int) -> None:
     with pytest.raises(ComplianceError) as caught:
-        WebhookNotifier(Pager(status), SECRET, env).notify(ALERT)
+        WebhookNotifier(URL, SECRET, env, Pager(status)).notify(ALERT)
     assert (caught.value.code, caught.value.reference) == ("alert_not_delivered", "case-1")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.cancellations import EVERYBODY, Arrival, Standing, cancel, evidence, stop, void
-from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
+from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move, opened
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.messages import acknowledgement, page
@@ -76,19 +76,27 @@ def _of_arrival(arrival: Arrival) -> dict[str, Any]:
 
 def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """An authentic, usable notice: its clock runs from its receipt."""
-    escalates_from = min(arrival.received_at, arrival.published_at)
-    blank = Case(
+    times = _times(notice, arrival.received_at, min(arrival.received_at, arrival.published_at), policy)
+    data = {
+        **evidence(arrival),
+        "revision": notice.revision,
+        "items": len(notice.items),
+        "flags": list(arrival.flags),
+        "due_at": times["due_at"],
+    }
+    case, event = opened(
+        "open",
+        CaseState.QUEUED,
+        stamp,
+        data,
         platform_id=arrival.platform_id,
-        id=case_id,
-        state=CaseState.QUEUED,
+        case_id=case_id,
         flags=arrival.flags,
         items=tuple(ItemState(item.item_id) for item in notice.items),
         **_of_notice(notice),
         **_of_arrival(arrival),
-        **_times(notice, arrival.received_at, escalates_from, policy),
+        **times,
     )
-    data = {**evidence(arrival), "revision": notice.revision, "items": len(notice.items), "flags": list(arrival.flags)}
-    case, event = move(blank, "open", CaseState.QUEUED, stamp, {**data, "due_at": blank.due_at})
     writes: tuple[Write, ...] = (CaseWrite(case), event)
     if arrival.source != "typed":
         writes = (*writes, acknowledgement(case, stamp))
@@ -100,10 +108,14 @@ def quarantine(
 ) -> tuple[Change, Case]:
     """Authentic but unusable: kept, with its clock running, and somebody is paged at once."""
     due = clock.due_at(arrival.received_at, policy.default_term, policy.calendar)
-    blank = Case(
+    data = {**evidence(arrival), "code": unreadable.code, "field": unreadable.field, "due_at": due}
+    case, event = opened(
+        "quarantine",
+        CaseState.QUARANTINED,
+        stamp,
+        data,
         platform_id=arrival.platform_id,
-        id=case_id,
-        state=CaseState.QUARANTINED,
+        case_id=case_id,
         authority_id=unreadable.authority_id or arrival.message[0],
         notice_id=unreadable.notice_id or f"~{arrival.message[2][:32]}",
         quarantine_no=number,
@@ -118,8 +130,6 @@ def quarantine(
         flags=(unreadable.code, *arrival.flags),
         **_of_arrival(arrival),
     )
-    data = {**evidence(arrival), "code": unreadable.code, "field": unreadable.field, "due_at": due}
-    case, event = move(blank, "quarantine", CaseState.QUARANTINED, stamp, data)
     return (CaseWrite(case), event, page(case, f"quarantine.{unreadable.code}", EVERYBODY, 50, stamp)), case
 
 

@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain.audit import GENESIS, AuditEvent, Stamp, next_even
 from kz_compliance_sdk.domain.transitions import SOURCES, TRANSITIONS, CaseState, is_legal
 from kz_compliance_sdk.errors import IllegalMove
 
-__all__ = ["NO_LEASE", "TRANSITIONS", "Case", "CaseState", "ItemState", "move", "note"]
+__all__ = ["NO_LEASE", "TRANSITIONS", "Case", "CaseState", "ItemState", "move", "note", "opened"]
 
 ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "kept", "stopped"]
 Source = Literal["pushed", "polled", "typed"]
@@ -113,16 +113,43 @@ def move(
     **changes: Any,
 ) -> tuple[Case, AuditEvent]:
     """Take a legal move: the case after it, and its audit event. Raises IllegalMove if the table has no such row."""
-    source = case.state if case.version else None
+    source = case.state
     if not is_legal(source, verb, target):
         from_states = ", ".join(sorted(str(state) for state in SOURCES.get(verb, ()) if state)) or "no state"
         raise IllegalMove(
             f"the case is {case.state}: {verb.replace('_', ' ')} is possible from {from_states}.", reference=case.id
         )
-    data = {**data, "from": str(source) if source else None, "to": str(target)}
+    data = {**data, "from": str(source), "to": str(target)}
     event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, verb, data, texts)
     moved = replace(case, state=target, version=case.version + 1, audit_seq=event.seq, audit_head=event.hash, **changes)
     return moved, event
+
+
+def opened(
+    verb: str,
+    target: CaseState,
+    stamp: Stamp,
+    data: Mapping[str, object],
+    *,
+    platform_id: str,
+    case_id: str,
+    **fields: Any,
+) -> tuple[Case, AuditEvent]:
+    """Take the move that opens a case: the case, and the first event of its chain."""
+    if not is_legal(None, verb, target):
+        raise IllegalMove(f"no case is opened by {verb.replace('_', ' ')}.", reference=case_id)
+    data = {**data, "from": None, "to": str(target)}
+    event = next_event(platform_id, case_id, 1, GENESIS, stamp, verb, data)
+    case = Case(
+        platform_id=platform_id,
+        id=case_id,
+        state=target,
+        version=1,
+        audit_seq=1,
+        audit_head=event.hash,
+        **fields,
+    )
+    return case, event
 
 
 def note(case: Case, kind: str, stamp: Stamp, data: Mapping[str, object]) -> tuple[Case, AuditEvent]:

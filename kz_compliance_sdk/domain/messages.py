@@ -16,7 +16,6 @@ from kz_compliance_sdk.domain.decision import Decision, Wording
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage, message_id
 from kz_compliance_sdk.domain.report import (
-    Acknowledgement,
     AuthorisedPerson,
     ClarificationRequest,
     Question,
@@ -28,6 +27,7 @@ from kz_compliance_sdk.domain.report import (
     unsigned_bytes,
 )
 from kz_compliance_sdk.domain.url import check_url
+from kz_compliance_sdk.domain.values import instant_text
 
 ENFORCER = "enforcer"
 NOTIFIER = "notifier"
@@ -88,14 +88,15 @@ def _message(
 def acknowledgement(case: Case, stamp: Stamp) -> OutboxMessage:
     """Tell the regulator that this revision was received."""
     key = message_id(case.platform_id, case.id, "acknowledgement", 0, case.revision)
-    body = outbound_bytes(
-        Acknowledgement.model_construct(
-            notice_id=case.notice_id,
-            revision=case.revision,
-            received_at=case.received_at,
-            case_reference=case.id,
-            message_id=case.message[1],
-        )
+    # The shape of report.Acknowledgement, written out: every value was checked when the notice was read.
+    body = canonical(
+        {
+            "notice_id": case.notice_id,
+            "revision": case.revision,
+            "received_at": instant_text(case.received_at),
+            "case_reference": case.id,
+            "message_id": case.message[1],
+        }
     )
     return _message(case, "acknowledgement", key, body, stamp, endpoint=case.channel)
 

@@ -60,6 +60,11 @@ class Admission:
     policy: Policy
     respondent: Respondent
     hosts: frozenset[str]
+    categories: frozenset[str]
+
+    @classmethod
+    def under(cls, platform_id: str, policy: Policy, respondent: Respondent, hosts: frozenset[str]) -> Admission:
+        return cls(platform_id, policy, respondent, hosts, frozenset(policy.categories))
 
     def admit(self, tx: Tx, received: Received, message: Message, case_id: str) -> tuple[Change, Response]:
         """A usable message: a repeat gets its first answer, everything else its effect on a case."""
@@ -248,7 +253,7 @@ class Admission:
             raw=message.raw,
             now=now,
             hosts=self.hosts,
-            known_categories=frozenset(self.policy.categories),
+            known_categories=self.categories,
             mandated=self.policy.authority_categories.get(notice.issuing_authority.id),
             known_acts=self.policy.known_acts or None,
             term_s=term.least_hours * 3600,

@@ -23,9 +23,8 @@ def source_of(loc: Loc, layers: Sequence[Layer]) -> Layer | None:
 
 def explained(model: type[BaseModel], error: ValidationError, layers: Sequence[Layer]) -> ConfigError:
     """The complaint to mend first, with how many more there are. Repeats no value."""
-    # What is misspelt is missing as well, so the misspelling comes first and the gap last.
-    order = {"extra_forbidden": 0, "missing": 2}
-    found = sorted(error.errors(include_url=False, include_input=False), key=lambda one: order.get(one["type"], 1))
+    # What is misspelt is missing as well: the misspelling comes first and the gap last.
+    found = sorted(error.errors(include_url=False, include_input=False), key=lambda one: one["type"] == "missing")
     first, more = found[0], len(found) - 1
     loc: Loc = tuple(part for part in first["loc"] if part != "[key]")
     if first["type"] == RULE:

@@ -164,6 +164,7 @@ SHOWN = {
             '[signing_key]\nsecret = "{0}\n',
             '[signing_key]\nsecret = "{0}"\nsecret = "{0}"\n',
             '[signing_key]\nsecret = ["{0}"]\n',
+            '["{0}"]\n["{0}"]\n',
             '[signing_key]\nkey_id = "k"\nalgorithm = "{0}"\nsecret = "{0}"\n',
             '[signing_key]\nsecret_file = "{0}"\n',
             'signing_key = "{0}"\n',

@@ -1,0 +1,191 @@
+"""The apps that the HTTP rows serve, each in a process of its own: `uvicorn --factory tests.benchmarks.apps:make`.
+
+KZ_BENCH_APP chooses: `bare` is Starlette doing what anybody must do (HMAC, a pydantic model) and storing nothing;
+`unstored` is this library over a store that knows nothing and keeps nothing; `durable` is the library as it ships.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import time
+from concurrent.futures import Future
+from typing import Literal, TypeVar, cast
+
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kz_compliance_sdk.aio import AsyncComplianceDesk
+from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.faces.asgi import App, asgi_app
+from kz_compliance_sdk.ports import Queries, Tx, Work
+from kz_compliance_sdk.testing import builders, keys
+from tests.benchmarks.samples import PATH, PLATFORM
+
+T = TypeVar("T")
+
+
+def settings(port: int, store: str) -> Settings:
+    """A platform that trusts the sample regulator's two keys."""
+    trusted = [keys.regulator_key("rfc9421"), keys.regulator_key("standard-webhooks")]
+    return Settings.model_validate(
+        {
+            "platform_id": PLATFORM,
+            "public_url": f"http://127.0.0.1:{port}",
+            "hosts": [builders.HOST.removeprefix("https://")],
+            "allow_test_keys": True,
+            "intake_path": PATH,
+            "store": {"path": store},
+            "letterhead": {"name": "Sample", "address": "Sample"},
+            "keys": [
+                {
+                    "key_id": key.key_id,
+                    "algorithm": key.algorithm,
+                    ("public_key" if key.algorithm == "ed25519" else "secret"): base64.b64encode(key.material).decode(),
+                    "sender": key.sender,
+                    "authorities": sorted(key.authorities),
+                    "not_before": key.not_before,
+                    "not_after": key.not_after,
+                }
+                for key in trusted
+            ],
+        }
+    )
+
+
+def make() -> App:
+    """The app that the environment names."""
+    kind, port = os.environ["KZ_BENCH_APP"], int(os.environ["KZ_BENCH_PORT"])
+    if kind == "bare":
+        return cast(App, bare())
+    configured = settings(port, os.environ["KZ_BENCH_STORE"])
+    if kind == "unstored":
+        return asgi_app(AsyncComplianceDesk(configured, store=KeepsNothing()))
+    return asgi_app(AsyncComplianceDesk(configured))
+
+
+class KeepsNothing:
+    """A store whose works run and resolve at once, and whose changes go nowhere."""
+
+    def now(self) -> int:
+        return int(time.time())
+
+    def submit(self, _platform_id: str, work: Work[T]) -> Future[T]:
+        future: Future[T] = Future()
+        future.set_result(work(cast(Tx, KnowsNothing(self.now())))[1])
+        return future
+
+    def queries(self, platform_id: str) -> Queries:
+        raise NotImplementedError(f"nothing is kept for {platform_id}")
+
+    def close(self) -> None:
+        return
+
+
+class KnowsNothing:
+    """What a transaction on an empty store says to an intake."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+
+    def inbox_rows(self, _sender: str, _message_id: str) -> list[InboxRow]:
+        return []
+
+    def cases_of_notice(self, _notice_id: str) -> list[Case]:
+        return []
+
+    def waiting_for(self, _notice_id: str) -> list[InboxRow]:
+        return []
+
+
+# ------------------------------------------------------------------------------------------------- the baseline
+
+
+class _Text(BaseModel):
+    lang: str
+    text: str
+
+
+class _Basis(BaseModel):
+    act: str
+    article: str
+    reference: str | None = None
+    url: str | None = None
+
+
+class _Authority(BaseModel):
+    id: str
+    name: dict[str, str]
+    unit: str | None = None
+    bin: str | None = None
+    type: Literal["authorised_body", "prosecutor", "national_security", "court", "other"] | None = None
+
+
+class _Item(BaseModel):
+    item_id: str
+    url: str | None = None
+    object_id: str | None = None
+    account_ref: str | None = None
+    content_type: str | None = None
+    evidence_sha256: str | None = None
+
+
+class _Notice(BaseModel):
+    notice_id: str
+    revision: int
+    kind: Literal["request", "prescription", "submission", "notification", "recommendation", "court_order"]
+    reference_number: str
+    issuing_authority: _Authority
+    signatory: dict[str, str] | None = None
+    platform_id: str
+    addressee: dict[str, str] | None = None
+    issued_at: str
+    languages: list[str]
+    urgency_reason: str | None = None
+    legal_basis: list[_Basis]
+    category: str
+    statement_of_reasons: list[_Text]
+    items: list[_Item]
+    requested_action: str
+    territorial_scope: list[str] = ["KZ"]
+    contact: dict[str, str] | None = None
+
+
+class _Envelope(BaseModel):
+    id: str
+    type: Literal["notice.issued"]
+    api_version: Literal["1"]
+    sent_at: str
+    platform_id: str
+    data: _Notice
+
+
+def bare() -> Starlette:
+    """Starlette, the HMAC of Standard Webhooks and a pydantic model of the same message; nothing is stored."""
+    secret = keys.regulator_signing_key("standard-webhooks").material
+
+    async def receive(request: Request) -> Response:
+        body = await request.body()
+        headers = request.headers
+        message_id, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        if not _is_authentic(secret, f"{message_id}.{stamp}.".encode(), stamp, body, headers.get("webhook-signature")):
+            return Response(b"", 401)
+        envelope = _Envelope.model_validate_json(body)
+        answer = f'{{"case_reference":"{envelope.id}","received_at":"{envelope.sent_at}"}}'
+        return Response(answer, 202, media_type="application/json")
+
+    return Starlette(routes=[Route(PATH, receive, methods=["POST"])])
+
+
+def _is_authentic(secret: bytes, prefix: bytes, stamp: str, body: bytes, signatures: str | None) -> bool:
+    if not stamp.isdigit() or abs(time.time() - int(stamp)) > 300:
+        return False
+    expected = base64.b64encode(hmac.new(secret, prefix + body, hashlib.sha256).digest()).decode()
+    return any(hmac.compare_digest(f"v1,{expected}", given) for given in (signatures or "").split(" "))

@@ -1,0 +1,90 @@
+"""What the benchmarks send: notices of 2 kB under ids of their own, signed, or decided into changes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from kz_compliance_sdk.domain.arrivals import Arrival, open_case
+from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.change import Change, InboxRow
+from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.testing import builders, keys
+from kz_compliance_sdk.wire.signature import Profile, sign
+
+PLATFORM = builders.PLATFORM_ID
+PATH = "/notices"
+BYTES = 2048
+_MARK = "KZ-2026-MARK000000"
+_SEED = 1
+
+
+@cache
+def _template() -> bytes:
+    for length in range(1, BYTES):
+        notice = builders.notice(_SEED, items=3, notice_id=_MARK, urgency_reason="т" * length)
+        body = builders.message_bytes(notice, message_id=f"msg-{_MARK}", sent_at=int(time.time()))
+        if len(body) >= BYTES:
+            return body
+    raise AssertionError("the sample notice is larger than it should be")
+
+
+def _name(number: int) -> str:
+    return f"KZ-2026-B{number:09d}"
+
+
+def body(number: int) -> bytes:
+    """The message with the notice of that number."""
+    return _template().replace(_MARK.encode(), _name(number).encode())
+
+
+@cache
+def notice() -> Notice:
+    """The notice as a value."""
+    return builders.notice(_SEED, items=3, notice_id=_MARK, urgency_reason="т" * 100)
+
+
+def request(number: int, profile: Profile, port: int, now: int) -> bytes:
+    """The whole signed HTTP request, as it goes over the wire."""
+    data = body(number)
+    target_uri = f"http://127.0.0.1:{port}{PATH}"
+    signed = sign(
+        keys.regulator_signing_key(profile), profile, "POST", target_uri, data, now, f"msg-{_name(number)}", f"n{number}"
+    )
+    lines = [f"POST {PATH} HTTP/1.1", f"host: 127.0.0.1:{port}", "content-type: application/json"]
+    lines += [f"{name}: {value}" for name, value in signed]
+    lines.append(f"content-length: {len(data)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + data
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A new case, decided: what `store.save` takes."""
+
+    case_id: str
+    change: Change
+
+
+def ready(first: int, count: int, *, received_at: int | None = None) -> Iterator[Ready]:
+    """Decided intakes: case, audit event, acknowledgement, and the message's own bytes."""
+    ids = Env.system().ids
+    policy, now = kz_policy(), int(time.time()) if received_at is None else received_at
+    stamp = Stamp(now, SYSTEM)
+    reply = b'{"case_reference":"01999999-0000-7000-8000-000000000000","due_at":"2026-11-25T07:00:00Z"}'
+    proof = b'{"headers":[["webhook-id","msg"],["webhook-signature","v1,' + base64.b64encode(b"s" * 32) + b'"]]}'
+    for number in range(first, first + count):
+        data, name, case_id = body(number), _name(number), ids()
+        named = notice().model_copy(update={"notice_id": name})
+        message = (keys.SENDER, f"msg-{name}", hashlib.sha256(data).hexdigest())
+        arrival = Arrival(PLATFORM, message, "pushed", "signed", "regulator", now, now)
+        change, _ = open_case(case_id, named, arrival, policy, stamp)
+        inbox = InboxRow(
+            PLATFORM, *message, "notice.issued", "pushed", data, proof, now, case_id, name, "accepted", 202, reply
+        )
+        yield Ready(case_id, (*change, inbox))

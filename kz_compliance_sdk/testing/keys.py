@@ -16,8 +16,6 @@ __all__ = ["SENDER", "platform_key", "platform_signing_key", "regulator_key", "r
 
 SENDER: Final = "sample-regulator"
 
-_PLATFORM_PRIVATE: Final = hashlib.sha256(b"kz-compliance published test key of a platform").digest()
-_PLATFORM_SECRET: Final = hashlib.sha256(b"kz-compliance published test secret of a platform").digest()
 _FOR_EVER: Final = 7_258_118_399  # the last second of 2199
 
 
@@ -33,16 +31,20 @@ def regulator_key(profile: Profile = "rfc9421", *, platform_id: str = PLATFORM_I
     return _public(regulator_signing_key(profile), SENDER, frozenset(AUTHORITIES), platform_id)
 
 
-def platform_signing_key(profile: Profile = "rfc9421") -> SigningKey:
-    """The key that the sample platform signs with: another than the regulator's."""
+def platform_signing_key(profile: Profile = "rfc9421", *, platform_id: str = PLATFORM_ID) -> SigningKey:
+    """The key that a sample platform signs with: another than the regulator's, and than any other platform's."""
     if profile == "rfc9421":
-        return SigningKey("sample-platform-ed25519", "ed25519", _PLATFORM_PRIVATE)
-    return SigningKey("sample-platform-hmac", "hmac-sha256", _PLATFORM_SECRET)
+        return SigningKey(f"{platform_id}-ed25519", "ed25519", _material("key", platform_id))
+    return SigningKey(f"{platform_id}-hmac", "hmac-sha256", _material("secret", platform_id))
 
 
 def platform_key(profile: Profile = "rfc9421", *, platform_id: str = PLATFORM_ID) -> Key:
     """What the sample regulator holds to verify a platform."""
-    return _public(platform_signing_key(profile), platform_id, frozenset(), platform_id)
+    return _public(platform_signing_key(profile, platform_id=platform_id), platform_id, frozenset(), platform_id)
+
+
+def _material(kind: str, platform_id: str) -> bytes:
+    return hashlib.sha256(f"kz-compliance published test {kind} of {platform_id}".encode()).digest()
 
 
 def _public(key: SigningKey, sender: str, authorities: frozenset[str], platform_id: str) -> Key:

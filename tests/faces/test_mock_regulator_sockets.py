@@ -255,6 +255,28 @@ def test_a_fault_of_the_mocks_own_is_500_and_not_silence(echo: str, caplog: pyte
     assert "a planted fault" in caplog.text
 
 
+def test_an_address_that_is_taken_is_said_at_once(clock: FrozenClock) -> None:
+    with _regulator(clock).running() as first:
+        port = int(first.url.rsplit(":", 1)[1])
+        with pytest.raises(OSError, match="in use"), _regulator(clock).running(port=port):
+            pytest.fail("two servers share one address")
+
+
+def test_stopping_waits_for_no_platform(clock: FrozenClock) -> None:
+    """A push that hangs in the control interface must not hang whoever stops the regulator."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as pool:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with _regulator(clock, intake_url=url).running() as regulator:
+            asked = {"sample": 1, "push": True}
+            hanging = pool.submit(httpx.post, f"{regulator.url}/control/issue", json=asked, trust_env=False, timeout=30)
+            held, _ = silent.accept()
+            began = time.monotonic()
+        assert time.monotonic() - began < 5
+        held.close()
+        silent.close()
+        assert isinstance(hanging.exception(20), httpx.TransportError)
+
+
 # The way to the platform.
 
 

@@ -212,7 +212,7 @@ def test_rfc9421_holds_the_address(clock: FrozenClock) -> None:
 
 
 def test_one_platform_does_not_see_the_other(clock: FrozenClock) -> None:
-    other = keys.platform_key("rfc9421", platform_id="other")
+    other = keys.platform_key("standard-webhooks", platform_id="other")
     regulator = MockRegulator(
         [Platform("social", INTAKE, (keys.platform_key("standard-webhooks"),)), Platform("other", INTAKE, (other,))],
         signing_key=keys.regulator_signing_key("standard-webhooks"),

@@ -15,6 +15,7 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import httptools
@@ -29,6 +30,8 @@ Handler = Callable[[Request], Reply]
 MAX_BODY: Final = 8 * 1024 * 1024
 MAX_HEAD: Final = 64 * 1024
 _MAX_WAITING: Final = 64
+_THREADS: Final = 16
+_CLOSING_S: Final = 5
 # With no time to linger, closing sends RST and drops what was not sent.
 _RESET: Final = struct.pack("ii", 1, 0)
 
@@ -36,13 +39,14 @@ _log = logging.getLogger("kz_compliance_sdk.testing.mock_regulator")
 
 
 class Server:
-    """Serves `handle` on one event loop. `blocking` names the requests that go to a thread because they do I/O."""
+    """Serves `handle` on one event loop, once. `blocking` names the requests that do I/O: they go to a thread."""
 
     def __init__(self, handle: Handler, blocking: Callable[[Request], bool] = lambda _request: False) -> None:
         self.handle = handle
         self.blocking = blocking
         self.connections: set[_Connection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
+        self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="mock-regulator-call")
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
@@ -61,8 +65,11 @@ class Server:
         for task in tuple(self.tasks):
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        # A call that still waits for the platform ends by itself; whoever stops us need not wait for it.
+        self.pool.shutdown(wait=False, cancel_futures=True)
         if self._server is not None:
-            await self._server.wait_closed()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._server.wait_closed(), _CLOSING_S)
 
 
 class _Connection(asyncio.Protocol):
@@ -182,7 +189,7 @@ class _Connection(asyncio.Protocol):
         task.add_done_callback(self._server.tasks.discard)
 
     async def _in_thread(self, request: Request, keep: bool) -> None:
-        reply = await self._loop.run_in_executor(None, self._handled, request)
+        reply = await self._loop.run_in_executor(self._server.pool, self._handled, request)
         await self._delayed(reply, keep)
 
     async def _delayed(self, reply: Reply, keep: bool) -> None:
@@ -242,12 +249,7 @@ def running(server: Server, host: str = "127.0.0.1", port: int = 0) -> Iterator[
     try:
         yield asyncio.run_coroutine_threadsafe(server.start(host, port), loop).result(10)
     finally:
-        asyncio.run_coroutine_threadsafe(_stop(server, loop), loop).result(10)
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
-
-
-async def _stop(server: Server, loop: asyncio.AbstractEventLoop) -> None:
-    await server.stop()
-    await loop.shutdown_default_executor()

@@ -101,7 +101,7 @@ class ComplianceDesk:
         self._enforcer = _Registered(enforcer)
         self._notifier = _Alerting(notifier or _notifier(settings, self.env))
         self.intake = Intake(
-            Admission(self.platform_id, self.policy, self.respondent, frozenset(settings.hosts)),
+            Admission.under(self.platform_id, self.policy, self.respondent, frozenset(settings.hosts)),
             settings.key_ring(),
             target_uri=settings.intake_target,
             clock=self.store.now,
@@ -118,7 +118,7 @@ class ComplianceDesk:
             self.platform_id,
             self.policy,
             self.respondent,
-            Ways(ways, self._enforcer, self._notifier, self._link),
+            Ways(ways, self._enforcer, self._enforcer.is_ready, self._notifier, self._link),
             clock=self.store.now,
             random=self.env.random,
             spawn=self.env.spawn,
@@ -420,6 +420,9 @@ class _Registered:
     def __init__(self, enforcer: Enforcer | None) -> None:
         self.enforce_call: Callable[[Effect], EffectResult] | None = enforcer.enforce if enforcer else None
         self.restore_call: Callable[[Effect], EffectResult] | None = enforcer.restore if enforcer else None
+
+    def is_ready(self) -> bool:
+        return self.enforce_call is not None and self.restore_call is not None
 
     def enforce(self, effect: Effect) -> EffectResult:
         if self.enforce_call is None:

@@ -155,14 +155,15 @@ def page(
 
 
 def notify(
-    platform_id: str, reference: str, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp
+    platform_id: str, reference: str, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp, *, key: str = ""
 ) -> OutboxMessage:
-    """An alert that belongs to no case, such as a sanction or a message whose notice has not come yet."""
+    """An alert that belongs to no case, such as a sanction or a message whose notice has not come yet. `key` tells two
+    alerts of the same second apart."""
     body = canonical(
         {"case_reference": reference, "reason": reason, "due_at": stamp.at, "audience": list(audience), "level": level}
     )
-    key = message_id(platform_id, "", "page", 0, stamp.at, f"{reason} {reference}")
-    return OutboxMessage(key, platform_id, "", "page", NOTIFIER, body, stamp.at, stamp.at)
+    name = message_id(platform_id, "", "page", 0, stamp.at, f"{reason} {reference} {key}")
+    return OutboxMessage(name, platform_id, "", "page", NOTIFIER, body, stamp.at, stamp.at)
 
 
 def with_report(

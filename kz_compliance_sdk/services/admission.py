@@ -82,7 +82,15 @@ class Admission:
         else:
             change, response = self._following(tx, received, message, data, stamp)
         if earlier and received.arrival.source != "typed":
-            alert = notify(self.platform_id, received.message_id, "message_id_reused", ("moderator", "lead"), 30, stamp)
+            alert = notify(
+                self.platform_id,
+                received.message_id,
+                "message_id_reused",
+                ("moderator", "lead"),
+                30,
+                stamp,
+                key=received.body_sha256,
+            )
             change = (*change, alert)
         return change, response
 
@@ -169,13 +177,21 @@ class Admission:
         """A message about a notice: applied to its case, or kept until the notice comes."""
         mine = [c for c in tx.cases_of_notice(data.notice_id) if c.authority_id in received.authorities]
         case = next((c for c in mine if c.quarantine_no == 0), None)
-        if case is None and isinstance(data, Cancellation):
+        if case is None and isinstance(data, Cancellation) and data.item_ids is None:
             case = next((c for c in mine if c.state is CaseState.QUARANTINED), None)
         early = case is not None and isinstance(data, Cancellation) and case.revision and data.revision > case.revision
         if case is None or early:
             response = noted(data.notice_id, _clock(received, tx))
             row = _row(received, message.type, "", data.notice_id, "waiting", response, tx)
-            alert = notify(self.platform_id, data.notice_id, "waits_for_its_notice", ("moderator", "lead"), 20, stamp)
+            alert = notify(
+                self.platform_id,
+                data.notice_id,
+                "waits_for_its_notice",
+                ("moderator", "lead"),
+                20,
+                stamp,
+                key=received.body_sha256,
+            )
             return (row, alert), response
         change, case = self._apply(tx, received.arrival, case, data, stamp)
         response = accepted(202, case)

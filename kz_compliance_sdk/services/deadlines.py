@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from kz_compliance_sdk.domain import results
+from kz_compliance_sdk.domain import results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.change import Change, EscalationFired, Heartbeat, Write
 from kz_compliance_sdk.domain.messages import Respondent
@@ -34,12 +34,19 @@ def watch(
     together. `beat` records a heartbeat as well, so that its absence can be seen.
     """
     looked_at = fired = 0
+    store.submit(platform_id, _free_expired).result()
     work = partial(_pass, platform_id=platform_id, policy=policy, respondent=respondent, now=now)
     while True:
-        found, steps = store.submit(platform_id, partial(work, beat=beat and not looked_at)).result()
-        looked_at, fired = looked_at + found, fired + steps
+        found, times = store.submit(platform_id, partial(work, beat=beat and not looked_at)).result()
+        looked_at, fired = looked_at + found, fired + times
         if found < _AT_ONCE:
             return Watched(looked_at, fired)
+
+
+def _free_expired(tx: Tx) -> tuple[Change, None]:
+    """Leases that ran out go back to the queue, where people see them, even if nobody claims."""
+    stamp = Stamp(tx.now, SYSTEM)
+    return tuple(write for case in tx.expired_leases(_AT_ONCE) for write in steps.expire(case, stamp=stamp)), None
 
 
 def _pass(

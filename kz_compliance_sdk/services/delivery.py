@@ -65,10 +65,12 @@ class Drained:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """Where messages go: one regulator adapter for each channel, the platform's enforcer, the pager."""
+    """Where messages go: one regulator adapter for each channel, the platform's enforcer, the pager. A process that
+    cannot enforce leaves effects to one that can."""
 
     regulators: Mapping[str, Regulator]
     enforcer: Enforcer
+    can_enforce: Callable[[], bool]
     notifier: Notifier
     link: Callable[[str], str]
 
@@ -108,18 +110,24 @@ class Delivery:
 
     def _lease(self, tx: Tx, limit: int) -> tuple[Change, list[OutboxMessage]]:
         now = tx.now
-        states = {name: tx.endpoint(name) for name in (REGULATOR, ENFORCER, NOTIFIER)}
+        states = {name: tx.endpoint(name) for name in (REGULATOR, NOTIFIER)}
         closed = [name for name, state in states.items() if state.open_until > now]
+        if not self._ways.can_enforce():
+            closed.append(ENFORCER)
         probing = {name for name, state in states.items() if state.failures >= _BREAKER_AFTER and name not in closed}
         writes: list[Write] = []
         leased: list[OutboxMessage] = []
         probed: set[str] = set()
+        touched: set[str] = set()
         for message in tx.due_messages(now, limit * 2 if probing else limit, closed):
             if len(leased) == limit or message.endpoint in probed:
                 continue
+            if message.case_id in touched:
+                continue  # its case changes in this very pass: look at it again in the next
             current, note = self._still_wanted(tx, message)
             if not current:
                 writes += note
+                touched.add(message.case_id)
                 continue
             if message.endpoint in probing:
                 probed.add(message.endpoint)
@@ -293,8 +301,10 @@ class Delivery:
 
     def _breaker(self, tx: Tx, message: OutboxMessage, result: Result, now: int) -> list[Write]:
         """The endpoint's state, shared by all hosts: open after failures in a row, then probed by one message."""
+        if message.endpoint not in (REGULATOR, NOTIFIER):
+            return []  # what fails on one object of the platform says nothing about the others
         state = tx.endpoint(message.endpoint)
-        if isinstance(result, RetryAt | Unknown) or (isinstance(result, Failed) and not result.permanent):
+        if isinstance(result, RetryAt | Unknown):
             failures = state.failures + 1
             until = breaker_opens_until(now, failures - _BREAKER_AFTER, message.deadline_at)
             open_until = until if failures >= _BREAKER_AFTER else 0

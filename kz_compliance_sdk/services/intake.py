@@ -110,14 +110,8 @@ class Intake:
             problem = _mismatch(message, verified)
         except Unreadable as error:
             problem = error
-        if pushed and problem is None and (verified.stale or verified.key_expired):
-            code = "stale" if verified.stale else "key_expired"
-            problem = Unreadable(
-                "the signature is right, but its time is not." if verified.stale else "the signing key has expired.",
-                field="",
-                remedy="Sign it again with the current time and key; its clock runs from this first receipt.",
-                code=code,
-            )
+        if problem is None:
+            problem = self._out_of_time(verified, pushed=pushed)
         message_id = message.id if message is not None else verified.message_id or f"~{sha256[:32]}"
         evidence = {
             **proof,
@@ -150,6 +144,19 @@ class Intake:
         kind = message.type if message is not None else "unreadable"
         what = unreadable(body, problem)
         return lambda tx: self._admission.quarantine(tx, received, what, kind, case_id)
+
+    def _out_of_time(self, verified: Verified, *, pushed: bool) -> Unreadable | None:
+        """A right signature at the wrong time. An entry of the feed may be old: it was signed when it was published."""
+        key = self._ring.get(verified.key_id)
+        expired = verified.key_expired and (pushed or key is None or verified.signed_at > key.not_after)
+        if not expired and not (pushed and verified.stale):
+            return None
+        return Unreadable(
+            "the signing key has expired." if expired else "the signature is right, but its time is not.",
+            field="",
+            remedy="Sign it again with the current time and key; its clock runs from this first receipt.",
+            code="key_expired" if expired else "stale",
+        )
 
     # -------------------------------------------------------------------------------------------- fetched
 

@@ -161,6 +161,9 @@ def _commit(transaction: Transaction, batch: list[Job]) -> None:
             if landed:
                 _resolve(done, refused)
                 return
+        if isinstance(error, StoreError):
+            _fail(batch, error)  # the database itself refuses: each job alone would only wait for the same answer
+            return
         if len(batch) == 1:
             if not isinstance(error, Exception):
                 raise

@@ -487,10 +487,11 @@ def _http_regulator(settings: Settings, env: Env) -> Regulator | None:
 
 
 def _notifier(settings: Settings, env: Env) -> Notifier:
-    ways: list[Notifier] = [LogNotifier()]
-    webhook = settings.notifier.webhook_url
-    if webhook:
-        ways.append(WebhookNotifier(webhook, settings.webhook_key(), env=env, post=HttpPoster(env)))
+    ways: list[Notifier] = [LogNotifier()] if settings.notifier.log else []
+    webhook = settings.notifier.webhook()
+    if webhook is not None:
+        url, key = webhook
+        ways.append(WebhookNotifier(url, key, env, HttpPoster(env)))
     return Fanout(ways)
 
 

@@ -306,8 +306,8 @@ class Delivery:
         state = tx.endpoint(message.endpoint)
         if isinstance(result, RetryAt | Unknown):
             failures = state.failures + 1
-            until = breaker_opens_until(now, failures - _BREAKER_AFTER, message.deadline_at)
-            open_until = until if failures >= _BREAKER_AFTER else 0
+            broken = failures - _BREAKER_AFTER
+            open_until = breaker_opens_until(now, broken, message.deadline_at) if broken >= 0 else 0
             return [replace(state, failures=failures, open_until=open_until, last_failure=_detail(result))]
         if state.failures:
             return [replace(state, failures=0, open_until=0, last_success_at=now)]

@@ -1,0 +1,302 @@
+"""A whole desk over one file, with the world outside it replaced: a clock that stands still, a regulator, a platform
+and a pager that remember. The world outlives the host, so a crash is: throw the host away, build another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain.audit import Actor, verify_chain
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.decision import Proposal
+from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.policy import Policy, kz_policy
+from kz_compliance_sdk.ports import (
+    Alert,
+    ByPerson,
+    Delivered,
+    Effect,
+    EffectResult,
+    Env,
+    FeedPage,
+    InForce,
+    Rejected,
+    RetryAt,
+    Sent,
+    Store,
+    Uuid7,
+)
+from kz_compliance_sdk.services import deadlines
+from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.delivery import Delivery, Ways
+from kz_compliance_sdk.services.intake import Headers, Intake, Pending
+from kz_compliance_sdk.services.letters import Letters
+from kz_compliance_sdk.services.response import Response
+from kz_compliance_sdk.services.review import Decided, Review
+from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
+from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
+from kz_compliance_sdk.wire.v1 import MessageData
+from tests.conftest import FrozenClock
+
+PLATFORM = builders.PLATFORM_ID
+PROFILE: Profile = "standard-webhooks"
+M1 = Actor("m1", frozenset({"moderator"}))
+M2 = Actor("m2", frozenset({"moderator"}))
+LEAD = Actor("lead", frozenset({"lead"}))
+HEAD = Actor("head", frozenset({"head"}))
+
+
+class FakeRegulator:
+    """Keeps every message under its id and answers a repeat with the same receipt. `faults` are played first."""
+
+    name = REGULATOR
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self.books: dict[str, tuple[str, bytes, int]] = {}
+        self.sends: list[str] = []
+        self.faults: list[Callable[[OutboxMessage], Sent | None]] = []
+
+    def send(self, message: OutboxMessage) -> Sent:
+        self.sends.append(message.id)
+        if self.faults:
+            fault = self.faults.pop(0)(message)
+            if fault is not None:
+                return fault
+        return self.record(message)
+
+    def record(self, message: OutboxMessage) -> Sent:
+        held = self.books.setdefault(message.id, (message.kind, message.body, self._clock()))
+        if held[1] != message.body:
+            return Rejected("key_reused", "the same id with another body")
+        return self._receipt(message.id)
+
+    def look_up(self, message: OutboxMessage) -> Delivered | RetryAt | None:
+        return self._receipt(message.id) if message.id in self.books else None
+
+    def fetch(self, after: str, limit: int) -> FeedPage:
+        return FeedPage((), after, False)
+
+    def _receipt(self, name: str) -> Delivered:
+        _, body, at = self.books[name]
+        receipt = {"receipt_id": f"r-{name[:8]}", "subject_id": name, "body_sha256": hashlib.sha256(body).hexdigest()}
+        return Delivered(f"r-{name[:8]}", at, json.dumps(receipt).encode())
+
+    def reports(self, notice_id: str | None = None) -> list[dict[str, Any]]:
+        """The reports in the books, by sequence."""
+        found = [json.loads(body) for kind, body, _ in self.books.values() if kind == "report"]
+        return sorted(
+            (r for r in found if notice_id in (None, r["notice_id"])), key=lambda r: (r["notice_id"], r["sequence"])
+        )
+
+
+class FakePlatform:
+    """An enforcer that obeys the port: the same effect twice changes nothing, a lower version is refused."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self.versions: dict[str, int] = {}
+        self.done: dict[tuple[str, int], tuple[str, int]] = {}
+        self.calls: list[tuple[str, str, int]] = []
+        self.faults: list[Callable[[Effect], EffectResult | None]] = []
+        self.refused_versions: list[tuple[str, int]] = []
+
+    def enforce(self, effect: Effect) -> EffectResult:
+        return self._do("enforce", effect)
+
+    def restore(self, effect: Effect) -> EffectResult:
+        return self._do("restore", effect)
+
+    def _do(self, what: str, effect: Effect) -> EffectResult:
+        self.calls.append((what, effect.object_key, effect.version))
+        if self.faults:
+            fault = self.faults.pop(0)(effect)
+            if fault is not None:
+                return fault
+        if effect.version < self.versions.get(effect.object_key, 0):
+            self.refused_versions.append((effect.object_key, effect.version))
+            raise RuntimeError("a lower version than one that was carried out already")
+        self.versions[effect.object_key] = effect.version
+        verb = effect.action if what == "enforce" else "restore"
+        _, at = self.done.setdefault((effect.object_key, effect.version), (verb, self._clock()))
+        return InForce(at)
+
+    @property
+    def effects(self) -> dict[str, str]:
+        """What stands on each object now."""
+        return {key: self.done[key, version][0] for key, version in self.versions.items()}
+
+
+class FakePager:
+    def __init__(self) -> None:
+        self.alerts: list[Alert] = []
+        self.faults: list[Exception] = []
+
+    def notify(self, alert: Alert) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.alerts.append(alert)
+
+
+class ByHandStandIn:
+    """The regulator that is a person: every message waits for one."""
+
+    name = BY_HAND
+
+    def send(self, message: OutboxMessage) -> Sent:
+        return ByPerson(f"letter {message.id}")
+
+    def look_up(self, message: OutboxMessage) -> Delivered | RetryAt | None:
+        return None
+
+    def fetch(self, after: str, limit: int) -> FeedPage:
+        return FeedPage((), after, False)
+
+
+@dataclass
+class World:
+    """What a crash of the host leaves as it is."""
+
+    path: Path
+    seed: int = 20261124
+    clock: FrozenClock = field(default_factory=FrozenClock)
+    policy: Policy = field(default_factory=lambda: kz_policy().model_copy(update={"undo_window_s": 0}))
+
+    def __post_init__(self) -> None:
+        self.regulator = FakeRegulator(self.clock)
+        self.platform = FakePlatform(self.clock)
+        self.pager = FakePager()
+        self._hosts = 0
+
+    def env(self) -> Env:
+        self._hosts += 1
+        chance = random.Random(self.seed * 1000 + self._hosts)
+        return Env(
+            clock=self.clock,
+            monotonic=self.clock.monotonic,
+            ids=Uuid7(lambda: self.clock() * 1000, chance.getrandbits),
+            random=chance.random,
+            entropy=chance.randbytes,
+            sleep=self.clock.advance,
+            spawn=_at_once,
+            maybe=lambda _name, _chance: False,
+        )
+
+    def open_store(self, *, threaded: bool = False) -> SqliteStore:
+        return SqliteStore(self.path, self.env(), threaded=threaded)
+
+
+def _at_once(call: Callable[[], Any]) -> Future[Any]:
+    future: Future[Any] = Future()
+    try:
+        future.set_result(call())
+    except Exception as error:  # noqa: BLE001 - the future is how the caller learns of it
+        future.set_exception(error)
+    return future
+
+
+class Host:
+    """One process of the desk: everything in it is lost in a crash."""
+
+    def __init__(self, world: World, store: Store | None = None) -> None:
+        self.world, env = world, world.env()
+        self.store: Store = store or world.open_store()
+        policy, respondent = world.policy, Respondent("head_of_office", "Үлгі Б. С.")
+        self.policy, self.respondent = policy, respondent
+        admission = Admission.under(PLATFORM, policy, respondent, frozenset({"social.example"}))
+        ring = KeyRing([regulator_key(PROFILE)], allow_test_keys=True)
+        self.intake = Intake(
+            admission, ring, target_uri=lambda target: f"{builders.HOST}{target}", clock=self.store.now, ids=env.ids
+        )
+        self.review = Review(self.store, PLATFORM, policy, respondent, env.entropy)
+        self.letters = Letters(self.store, PLATFORM, env.entropy)
+        self.delivery = Delivery(
+            self.store,
+            PLATFORM,
+            policy,
+            respondent,
+            Ways(
+                regulators={REGULATOR: world.regulator, BY_HAND: ByHandStandIn()},
+                enforcer=world.platform,
+                can_enforce=lambda: True,
+                notifier=world.pager,
+                link=lambda reference: f"https://desk.example/{reference}",
+            ),
+            clock=self.store.now,
+            random=env.random,
+            spawn=_at_once,
+        )
+
+    def push(self, data: MessageData, message_id: str, **envelope: Any) -> Response:
+        """What the regulator gets for a signed push of `data`."""
+        return self.deliver_push(*signed(self.world, data, message_id, **envelope))
+
+    def deliver_push(self, headers: Headers, body: bytes) -> Response:
+        answer = self.intake.receive("POST", "/notices", headers, body)
+        return self.store.submit(PLATFORM, answer.work).result() if isinstance(answer, Pending) else answer
+
+    def decide(self, proposal: Proposal, actor: Actor = M1, approver: Actor = LEAD) -> Decided:
+        """Claim the most urgent case and decide it, with a second person where policy asks for one."""
+        lease = self.review.claim(actor).result()
+        assert lease is not None
+        decided = self.review.propose(actor, lease.case.id, lease.token, proposal).result()
+        if decided.decision.needs_approval:
+            decided = self.review.approve(approver, lease.case.id, decided.digest).result()
+        return decided
+
+    def drain(self, passes: int = 20) -> int:
+        """Deliver what is due now, until nothing is. Returns how many messages were settled."""
+        settled = 0
+        for _ in range(passes):
+            drained = self.delivery.drain_once()
+            if not drained.leased:
+                return settled
+            settled += drained.settled
+        raise AssertionError(f"the outbox is not empty after {passes} passes")
+
+    def watch(self) -> deadlines.Watched:
+        return deadlines.watch(self.store, PLATFORM, self.policy, self.respondent)
+
+    def case(self, notice_id: str) -> Case:
+        (found,) = self.store.queries(PLATFORM).cases(notice_id=notice_id).cases
+        return found
+
+    def cases(self) -> tuple[Case, ...]:
+        queries = self.store.queries(PLATFORM)
+        return tuple(queries.case(case_id) for case_id in queries.case_ids())
+
+    def history(self, case_id: str) -> list[str]:
+        return [event.kind for event in self.store.queries(PLATFORM).audit(case_id)]
+
+    def check_chains(self) -> None:
+        """Every case's audit chain is whole and is the one that the case names."""
+        queries = self.store.queries(PLATFORM)
+        for case_id in queries.case_ids():
+            case, events = queries.case(case_id), queries.audit(case_id)
+            assert verify_chain(case_id, events, head=case.audit_head, length=case.audit_seq) == ()
+
+
+def signed(world: World, data: MessageData, message_id: str, **envelope: Any) -> tuple[list[tuple[str, str]], bytes]:
+    """The headers and body of a push that the regulator signs now."""
+    now = world.clock()
+    body = builders.message_bytes(data, message_id=message_id, sent_at=now, **envelope)
+    key = regulator_signing_key(PROFILE)
+    headers = sign(key, PROFILE, "POST", f"{builders.HOST}/notices", body, now, message_id, "nonce")
+    return [("content-type", "application/json"), *headers], body
+
+
+def by_notice(reports: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for report in reports:
+        found.setdefault(report["notice_id"], []).append(report)
+    return found

@@ -191,7 +191,8 @@ def echo() -> Iterator[str]:
         if request.path == "/broken":
             raise RuntimeError("a planted fault")
         told = {"method": request.method, "target": request.target, "size": len(request.body), "peer": request.peer}
-        return Reply(200, (("content-type", "application/json"),), json.dumps(told).encode())
+        delay = 150 if request.path == "/slow" else 0
+        return Reply(200, (("content-type", "application/json"),), json.dumps(told).encode(), delay_ms=delay)
 
     with running(Server(handle)) as (host, port):
         yield f"http://{host}:{port}"
@@ -200,6 +201,11 @@ def echo() -> Iterator[str]:
 def test_requests_in_one_piece_are_answered_in_order(echo: str) -> None:
     got = _raw(echo, b"".join(b"GET /%d?x=%%41 HTTP/1.1\r\nhost: x\r\n\r\n" % n for n in range(100)), 100)
     assert [f'"/{n}?x=%41"'.encode() in part for n, part in enumerate(got.split(b"HTTP/1.1 200")[1:])] == [True] * 100
+
+
+def test_a_slow_reply_is_not_overtaken_on_its_connection(echo: str) -> None:
+    got = _raw(echo, b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\nGET /fast HTTP/1.1\r\nhost: x\r\n\r\n", 2)
+    assert got.index(b"/slow") < got.index(b"/fast")
 
 
 def test_a_request_may_come_byte_by_byte_and_in_chunks(echo: str) -> None:

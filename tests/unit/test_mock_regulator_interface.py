@@ -88,13 +88,15 @@ class Caller:
         return True
 
 
-def _regulator(clock: FrozenClock, profile: Profile = "standard-webhooks", inbox: Inbox | None = None) -> MockRegulator:
+def _regulator(
+    clock: FrozenClock, profile: Profile = "standard-webhooks", inbox: Inbox | None = None, seed: int = 1
+) -> MockRegulator:
     return MockRegulator(
         [Platform("social", INTAKE, (keys.platform_key(profile),))],
         signing_key=keys.regulator_signing_key(profile),
         profile=profile,
         clock=clock,
-        seed=1,
+        seed=seed,
         base_url=BASE,
         sender=inbox or Inbox(),
         sleep=clock.advance,
@@ -313,12 +315,14 @@ def test_an_entry_is_signed_for_the_platforms_own_intake(call: Caller, regulator
 
 def test_a_cursor_of_other_books_is_refused_rather_than_skipping(clock: FrozenClock) -> None:
     """A regulator that lost its books must not take an old cursor for a place ahead."""
-    old, new = _regulator(clock), _regulator(clock)
+    old, same_seed, other_seed = _regulator(clock), _regulator(clock), _regulator(clock, seed=2)
     for seed in (1, 2, 3):
         old.issue(builders.notice(seed))
+        other_seed.issue(builders.notice(seed + 10))
+    same_seed.issue(builders.notice(4))
     cursor = _page(Caller(old, clock)("GET", "/v1/notices")).next_cursor
-    new.issue(builders.notice(4))
-    assert _code(Caller(new, clock)("GET", f"/v1/notices?after={cursor}")) == (400, "cursor_unknown")
+    for new in (same_seed, other_seed):
+        assert _code(Caller(new, clock)("GET", f"/v1/notices?after={cursor}")) == (400, "cursor_unknown")
 
 
 def test_since_reads_again_from_a_time(call: Caller, regulator: MockRegulator, clock: FrozenClock) -> None:

@@ -32,7 +32,7 @@ def test_both_forms_are_understood_and_capped(value: str, seconds: int) -> None:
     "value",
     [
         None, "", "-1", "+1", "1.5", "1e3", "٣", "1_0", "99999999999", "soon", "Tue, 24 Nov",
-        "Tue, 99 Nov 2026 99:99:99 GMT", "Tue, 24 Nov 2026 07:00:30 -0000", "24 Nov 99999999 00:00:00 GMT", "1;2", "\x00",
+        "Tue, 99 Nov 2026 99:99:99 GMT", "Tue, 24 Nov 2026 07:00:30 -0000", "24 Nov 99999999 00:00:00 GMT", "1;2",
     ],
 )  # fmt: skip
 def test_anything_else_says_nothing(value: str | None) -> None:

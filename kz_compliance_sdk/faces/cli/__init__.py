@@ -1,0 +1,22 @@
+"""The command line: `kz-compliance`, or `python -m kz_compliance_sdk`. Needs the extra `cli`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+__all__ = ["main"]
+
+_MISSING = "error: the command line needs an extra: pip install 'kz-compliance-sdk[cli]'\n"
+_CONFIGURATION = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command, by default that of `sys.argv`, and exit with its code (`exits.EXITS` lists them)."""
+    if find_spec("typer") is None or find_spec("rich") is None:
+        sys.stderr.write(_MISSING)
+        raise SystemExit(_CONFIGURATION)
+    from kz_compliance_sdk.faces.cli.app import run
+
+    run(arguments)

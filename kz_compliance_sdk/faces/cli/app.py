@@ -1,0 +1,154 @@
+"""The root of the command line, and the one place where an error becomes a line and an exit code.
+
+A command imports what it works with when it runs, so that `--help` and completion stay quick.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.faces.cli import cases, checks, letters, machinery, notices, review, screen, setup
+from kz_compliance_sdk.faces.cli.exits import UNEXPECTED, USAGE, exit_code
+from kz_compliance_sdk.faces.cli.session import Session
+
+__all__ = ["PROGRAM", "app", "run"]
+
+PROGRAM = "kz-compliance"
+_DEMO = "kz_compliance_sdk.faces.cli.demo"
+_EPILOG = "Exit codes and the settings: docs/reference. Not legal advice."
+
+
+class _Root(TyperGroup):
+    """Says what went wrong in one line."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        try:
+            result = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+        except typer.Abort:
+            screen.say("error: stopped; nothing more was done.", stderr=True)
+            raise SystemExit(UNEXPECTED) from None
+        except typer.TyperException as wrong:
+            # Only the command line itself ends here: what a command raises is answered in `invoke`.
+            _usage(wrong)
+        if not standalone_mode:
+            return result
+        raise SystemExit(result if isinstance(result, int) else 0)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001  a person sees a line, and the traceback only on demand
+            _explain(Session.of(ctx), error)
+            raise typer.Exit(exit_code(error)) from None
+
+
+def _usage(wrong: typer.TyperException) -> NoReturn:
+    context = getattr(wrong, "ctx", None)
+    path = context.command_path if context is not None else PROGRAM
+    message = wrong.format_message().rstrip(".").replace("\n", " ")
+    screen.say(f"error: {message}. See: {path} --help", stderr=True)
+    raise SystemExit(USAGE)
+
+
+def _explain(session: Session, error: Exception) -> None:
+    if session.debug:
+        traceback.print_exception(error)
+    if isinstance(error, ComplianceError):
+        code, text = error.code, str(error)
+    else:
+        code, text = (
+            "unexpected",
+            f"unexpected: {type(error).__name__}. Run it again with --debug first, and report it.",
+        )
+    field, remedy = getattr(error, "field", None), getattr(error, "remedy", None)
+    screen.say(f"error: {' '.join(text.split())}", stderr=True)
+    if session.json:
+        screen.write_document(
+            {
+                "error": {
+                    "code": code,
+                    "message": error.message if isinstance(error, ComplianceError) else text,
+                    "field": field,
+                    "remedy": remedy,
+                    "reference": getattr(error, "reference", None),
+                    "retryable": getattr(error, "retryable", False),
+                    "exit_code": exit_code(error),
+                }
+            }
+        )
+
+
+app = typer.Typer(
+    name=PROGRAM,
+    cls=_Root,
+    help="Answer a regulator's content-removal notices inside their legal term.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        screen.say(f"{PROGRAM} {version('kz-compliance-sdk')}")
+        raise typer.Exit(0)
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", help="The TOML file with the settings."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As the option of the same name of each command.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", hidden=True, help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Put the session where every command finds it."""
+    ctx.obj = Session(config=config, json=as_json, debug=debug)
+
+
+machinery.register(app)
+checks.register(app)
+setup.register(app)
+notices.register(app)
+_cases = typer.Typer(help="The cases: look, decide, answer.", no_args_is_help=True)
+cases.register(_cases)
+review.register(_cases)
+letters.register(_cases)
+app.add_typer(_cases, name="cases")
+if find_spec(_DEMO) is not None:
+    app.command("demo")(import_module(_DEMO).demo)
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code."""
+    # Not app(): that would put a hook for tracebacks into the process.
+    typer.main.get_command(app).main(args=list(sys.argv[1:] if arguments is None else arguments), prog_name=PROGRAM)
+    raise SystemExit(0)

@@ -1,0 +1,280 @@
+"""Looking at cases: the list, and one case on one page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from kz_compliance_sdk.domain.transitions import CaseState
+from kz_compliance_sdk.errors import NotFound
+from kz_compliance_sdk.faces.cli import documents, screen
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, case_id_of
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.desk import CaseFile
+    from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.clock import ClockView
+    from kz_compliance_sdk.domain.decision import Decision
+    from kz_compliance_sdk.domain.notice import Notice
+
+__all__ = ["register", "show_decision", "view_of"]
+
+_PANEL = "Look"
+_TAIL = 8
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `cases`."""
+    app.command("list", rich_help_panel=_PANEL)(list_)
+    app.command("show", rich_help_panel=_PANEL)(show)
+
+
+def view_of(case: Case, now: int) -> ClockView:
+    """The two clocks of a case in a list. An ended case stands still where it ended."""
+    from kz_compliance_sdk.domain.clock import clock_view
+
+    return clock_view(
+        received_at=case.received_at,
+        due_at=case.due_at,
+        now=now,
+        requested_due_at=case.requested_due_at,
+        decided_at=case.decided_at or case.closed_at,
+        receipt_at=case.closed_at,
+    )
+
+
+def list_(
+    ctx: typer.Context,
+    state: Annotated[
+        CaseState | None, typer.Option(help="Only this state. Ended cases are shown when asked for.")
+    ] = None,
+    category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
+    authority: Annotated[str | None, typer.Option(metavar="ID", help="Only notices of this authority.")] = None,
+    notice: Annotated[str | None, typer.Option(metavar="ID", help="Only this notice.")] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only what is past its deadline.")] = False,
+    cursor: Annotated[str | None, typer.Option(help="Go on after the page that gave this cursor.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Cases on one page.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List the cases, most urgent first, with the time left on both clocks."""
+    session = Session.of(ctx)
+    with session.desk() as desk:
+        page = desk.cases(
+            state=None if state is None else str(state),
+            category=category,
+            authority_id=authority,
+            notice_id=notice,
+            overdue=overdue,
+            cursor=cursor,
+            limit=limit,
+        )
+        now = desk.store.now()
+    views = [(case, view_of(case, now)) for case in page.cases]
+    document = {"cases": [documents.case_row(case, view) for case, view in views], "next_cursor": page.next_cursor}
+
+    def people() -> None:
+        if not views:
+            filtered = any((state, category, authority, notice, overdue, cursor))
+            screen.say("No case fits." if filtered else "No cases are waiting.")
+            return
+        screen.show_table(
+            ("decide", "receipt", "state", "category", "items", "notice", "flags", "case"),
+            [_row(case, view) for case, view in views],
+        )
+        if page.next_cursor:
+            screen.say(f"There are more: --cursor {page.next_cursor}")
+
+    session.answer(document, people)
+
+
+def _row(case: Case, view: ClockView) -> tuple[str | Text, ...]:
+    ended = case.closed_at is not None
+    decided = case.decided_at is not None
+    receipt = Text(screen.left(view.receipt_left_s), "dim" if ended else screen.urgency(view.receipt_left_s))
+    decide = Text("decided" if decided else screen.left(view.decide_left_s))
+    decide.stylize("dim" if decided or ended else screen.urgency(view.decide_left_s))
+    owner = f" ({case.lease_owner})" if case.lease_owner else ""
+    return (
+        decide,
+        receipt,
+        f"{case.state}{owner}",
+        case.category or "unknown",
+        f"{len(case.open_items)}/{len(case.items)} open" if case.items else "none",
+        case.notice_id or "unreadable",
+        " ".join(case.flags) or "none",
+        case.id,
+    )
+
+
+def show(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
+    """Tell the whole story of one case: clocks, notice, items, decisions, messages, receipts, audit trail."""
+    session = Session.of(ctx)
+    with session.desk() as desk:
+        file = desk.case_file(case_id_of(desk, case))
+        try:
+            notice: Notice | None = desk.notice(file.case.id)
+        except NotFound:
+            notice = None
+    session.answer(documents.case_document(file, notice), lambda: _story(file, notice))
+
+
+def _story(file: CaseFile, notice: Notice | None) -> None:
+    case = file.case
+    name = case.notice_id or "a message that cannot be used"
+    screen.show_fields(f"{name}, revision {case.revision}: {case.state}", _head(case))
+    screen.show_fields("Clock", _clock(case, file.clock))
+    if notice is None:
+        reasons = [str(documents.said(row.reply).get("detail", "")) for row in file.inbox if row.exit == "quarantined"]
+        screen.say("In quarantine. " + " ".join(filter(None, reasons)))
+    else:
+        screen.show_fields("Notice", _notice(notice))
+        screen.show_table(
+            ("item", "what", "status", "action", "in force since"),
+            [
+                (
+                    item.item_id,
+                    item.url or item.object_id or item.account_ref,
+                    item.status,
+                    item.measure or item.action,
+                    screen.both(item.effective_at) if item.effective_at else "not in force",
+                )
+                for item in case.items
+            ],
+        )
+    for decision in file.decisions.values():
+        show_decision(decision)
+    _messages(file)
+    if file.escalations:
+        steps = [
+            (fired.step, f"{screen.both(fired.fired_at)} to {', '.join(fired.audience)}") for fired in file.escalations
+        ]
+        screen.show_fields("Escalations", steps[-_TAIL:])
+    shown = file.audit[-_TAIL:]
+    screen.show_fields(
+        f"Audit trail, the last {len(shown)} of {len(file.audit)} events",
+        [(f"{event.seq} {event.kind}", f"{screen.both(event.at)} by {event.actor}{_texts(event)}") for event in shown],
+    )
+
+
+def _texts(event: Any) -> str:
+    return "".join(f"; {text.name}: {text.text}" for text in event.sealed if text.text)
+
+
+def _head(case: Case) -> list[tuple[str, str | Text]]:
+    lease = f"{case.lease_owner} until {screen.both(case.lease_expires_at)}, token {case.lease_token}"
+    fields: list[tuple[str, str | Text]] = [
+        ("case", case.id),
+        ("authority", case.authority_id or "unknown"),
+        ("kind", f"{case.kind}, {case.category}"),
+        (
+            "came",
+            f"{case.source}, {case.authenticity}" + (f", entered by {case.entered_by}" if case.entered_by else ""),
+        ),
+        ("answered by", "letter" if case.channel == "by_hand" else "the regulator's interface"),
+        ("flags", Text(" ".join(case.flags), "yellow") if case.flags else "none"),
+    ]
+    if case.lease_owner:
+        fields.append(("claimed by", lease))
+    return fields
+
+
+def _clock(case: Case, view: ClockView) -> list[tuple[str, str | Text]]:
+    decided = case.decided_at is not None or case.closed_at is not None
+    fields: list[tuple[str, str | Text]] = [
+        ("received", screen.both(view.received_at)),
+        ("due", screen.both(view.due_at)),
+    ]
+    if view.requested_due_at is not None:
+        fields.append(("asked for", f"{screen.both(view.requested_due_at)}; not the statutory time"))
+    to_decide = f"{screen.left(view.decide_left_s)}{' when it was decided' if decided else ''}"
+    closed = case.closed_at is not None
+    to_receipt = f"{screen.left(view.receipt_left_s)}{' when it ended' if closed else ''}"
+    fields.append(("to decide", Text(to_decide, "dim" if decided else screen.urgency(view.decide_left_s))))
+    fields.append(("to the receipt", Text(to_receipt, "dim" if closed else screen.urgency(view.receipt_left_s))))
+    if case.lift_due_at is not None:
+        fields.append(("lift until", screen.both(case.lift_due_at)))
+    return fields
+
+
+def _notice(notice: Notice) -> list[tuple[str, str | Text]]:
+    authority = notice.issuing_authority
+    fields: list[tuple[str, str | Text]] = [
+        ("number", notice.reference_number),
+        ("from", f"{authority.name.best('ru')} ({authority.id}, {authority.type})"),
+        ("issued", screen.both(notice.issued_at)),
+        ("asks for", f"{notice.requested_action} in {', '.join(notice.territorial_scope)}"),
+        (
+            "law",
+            "; ".join(" ".join(filter(None, (one.act, one.article, one.reference))) for one in notice.legal_basis),
+        ),
+    ]
+    return [*fields, *((f"reasons ({reason.lang})", reason.text) for reason in notice.statement_of_reasons)]
+
+
+def show_decision(decision: Decision, *, stderr: bool = False) -> None:
+    """A decision as the second person must see it: its digest, and every item with finding, action and wording."""
+    if decision.approved_by:
+        standing = f"approved by {decision.approved_by}"
+    else:
+        standing = "needs approval" if decision.needs_approval else "needs no second person"
+    screen.show_fields(
+        f"Decision {decision.version} by {decision.proposed_by}: {standing}",
+        [
+            ("digest", decision.digest),
+            ("proposed", screen.both(decision.proposed_at)),
+            ("legal check", _check(decision)),
+        ],
+        stderr=stderr,
+    )
+    screen.show_table(
+        ("item", "finding", "action", "where", "told to the regulator", "reasons (internal)"),
+        [
+            (
+                item.item_id,
+                item.finding,
+                item.action + (f" ({item.ground})" if item.ground else ""),
+                ", ".join(item.scope) if item.is_measure else "nowhere",
+                item.wording.outcome
+                + (f" ({item.wording.refusal_code})" if item.wording.refusal_code else "")
+                + "".join(f"; {text.lang}: {text.text}" for text in item.wording.statement_of_reasons),
+                item.reasons,
+            )
+            for item in decision.proposal.items
+        ],
+        stderr=stderr,
+    )
+
+
+def _check(decision: Decision) -> str:
+    check = decision.proposal.legal_check
+    if check is None:
+        return "not answered: no measure is proposed"
+    answers = ("authority", "legal_basis", "content_matches", "proportionate")
+    told = ", ".join(f"{name.replace('_', ' ')} {getattr(check, name)}" for name in answers)
+    return f"{told}; {check.note}" if check.note else told
+
+
+def _messages(file: CaseFile) -> None:
+    if not file.messages:
+        return
+    rows: list[tuple[str | Text, ...]] = []
+    for message in file.messages:
+        tried = file.attempts.get(message.id, ())
+        receipt = documents.said(message.receipt)
+        last = f"{tried[-1].result} {tried[-1].detail}".strip() if tried else "not tried yet"
+        state = Text(message.state, {"parked": "bold red", "done": "green", "waiting": "yellow"}.get(message.state, ""))
+        held = receipt.get("receipt_id") or receipt.get("outgoing_number")
+        rows.append(
+            (
+                message.kind + (f" {message.item_id}" if message.item_id else ""),
+                message.endpoint,
+                state,
+                str(len(tried)),
+                last,
+                str(held) if held else "none",
+                message.id,
+            )
+        )
+    screen.show_table(("message", "to", "state", "attempts", "last attempt", "receipt", "id"), rows)

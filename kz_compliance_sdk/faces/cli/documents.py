@@ -1,0 +1,180 @@
+"""The JSON documents about cases. Their shape is stable: a field may be added, none changes or goes.
+
+Times are RFC 3339 text in UTC, and a field that ends in `_s` is in seconds.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from kz_compliance_sdk.faces.cli.screen import at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kz_compliance_sdk.desk import CaseFile
+    from kz_compliance_sdk.domain.audit import AuditEvent
+    from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.clock import ClockView
+    from kz_compliance_sdk.domain.decision import Decision
+    from kz_compliance_sdk.domain.notice import Notice
+    from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+
+__all__ = ["case_document", "case_row", "clock_document", "message_document", "said"]
+
+
+def clock_document(clock: ClockView) -> dict[str, Any]:
+    """The two clocks of a case."""
+    return {
+        "received_at": at(clock.received_at),
+        "due_at": at(clock.due_at),
+        "requested_due_at": at(clock.requested_due_at),
+        "decide_left_s": clock.decide_left_s,
+        "receipt_left_s": clock.receipt_left_s,
+        "late": clock.late,
+        "paused": clock.paused,
+        "unpaused_due_at": at(clock.unpaused_due_at),
+    }
+
+
+def case_row(case: Case, clock: ClockView) -> dict[str, Any]:
+    """A case as the lists show it."""
+    return {
+        "case": case.id,
+        "notice_id": case.notice_id,
+        "revision": case.revision,
+        "authority_id": case.authority_id,
+        "reference_number": case.reference_number,
+        "state": str(case.state),
+        "kind": case.kind,
+        "category": case.category,
+        "source": case.source,
+        "authenticity": case.authenticity,
+        "channel": case.channel,
+        "level": case.level,
+        "flags": list(case.flags),
+        "items": len(case.items),
+        "open_items": len(case.open_items),
+        "lease": {"owner": case.lease_owner, "token": case.lease_token, "expires_at": at(case.lease_expires_at)}
+        if case.lease_owner
+        else None,
+        "clock": clock_document(clock),
+        "closed_at": at(case.closed_at),
+    }
+
+
+def case_document(file: CaseFile, notice: Notice | None) -> dict[str, Any]:
+    """Everything that is held of a case. Message bodies are text; what was received is in base64, as it came."""
+    case = file.case
+    return {
+        **case_row(case, file.clock),
+        "version": case.version,
+        "decision_version": case.decision_version,
+        "entered_by": case.entered_by or None,
+        "lift_due_at": at(case.lift_due_at),
+        "item_states": [
+            {
+                "item_id": item.item_id,
+                "status": item.status,
+                "object_key": item.object_key,
+                "action": item.action,
+                "ground": item.ground or None,
+                "scope": list(item.scope),
+                "measure": item.measure or None,
+                "effective_at": at(item.effective_at) if item.effective_at else None,
+            }
+            for item in case.items
+        ],
+        "notice": None if notice is None else notice.model_dump(mode="json", exclude_none=True),
+        "received": [
+            {
+                "message_id": row.message_id,
+                "type": row.type,
+                "sender": row.sender,
+                "source": row.source,
+                "received_at": at(row.received_at),
+                "exit": row.exit,
+                "status": row.status,
+                "deliveries": row.deliveries,
+                "body_sha256": row.body_sha256,
+                "body_base64": base64.b64encode(row.body).decode("ascii"),
+            }
+            for row in file.inbox
+        ],
+        "decisions": [_decision(decision) for _, decision in sorted(file.decisions.items())],
+        "messages": [message_document(message, file.attempts.get(message.id, ())) for message in file.messages],
+        "escalations": [
+            {
+                "step": fired.step,
+                "fired_at": at(fired.fired_at),
+                "level": fired.level,
+                "audience": list(fired.audience),
+            }
+            for fired in file.escalations
+        ],
+        "audit": [_event(event) for event in file.audit],
+        "audit_head": case.audit_head,
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "version": decision.version,
+        "digest": decision.digest,
+        "proposed_by": decision.proposed_by,
+        "proposed_at": at(decision.proposed_at),
+        "needs_approval": decision.needs_approval,
+        "approved_by": decision.approved_by or None,
+        "approved_at": at(decision.approved_at) if decision.approved_at else None,
+        "proposal": decision.proposal.model_dump(mode="json"),
+    }
+
+
+def message_document(message: OutboxMessage, attempts: Iterable[Attempt]) -> dict[str, Any]:
+    """An outbox message with what came of it."""
+    return {
+        "message": message.id,
+        "case": message.case_id or None,
+        "kind": message.kind,
+        "endpoint": message.endpoint,
+        "item_id": message.item_id or None,
+        "state": message.state,
+        "created_at": at(message.created_at),
+        "next_attempt_at": at(message.next_attempt_at) if message.state in ("queued", "leased") else None,
+        "settled_at": at(message.settled_at),
+        "body": message.body.decode("utf-8", "replace"),
+        "receipt": message.receipt.decode("utf-8", "replace") or None,
+        "attempts": [
+            {
+                "number": attempt.number,
+                "started_at": at(attempt.started_at),
+                "ended_at": at(attempt.ended_at),
+                "result": attempt.result,
+                "detail": attempt.detail or None,
+            }
+            for attempt in attempts
+        ],
+    }
+
+
+def _event(event: AuditEvent) -> dict[str, Any]:
+    return {
+        "seq": event.seq,
+        "at": at(event.at),
+        "kind": event.kind,
+        "actor": event.actor,
+        "content": event.content.decode("utf-8", "replace"),
+        "hash": event.hash,
+        "texts": {text.name: text.text for text in event.sealed},
+    }
+
+
+def said(body: bytes) -> dict[str, Any]:
+    """The fields of one of our own messages, none if it is no JSON object."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,126 @@
+"""What people hand in as JSON: a proposal, questions, a notice. And the skeleton of a proposal to fill in."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
+
+from pydantic import BaseModel
+
+from kz_compliance_sdk.errors import InvalidInput, Unreadable
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.domain.case import Case
+
+__all__ = ["proposal_choices", "proposal_skeleton", "read_document", "received_at"]
+
+_M = TypeVar("_M", bound=BaseModel)
+_MOST: Final = 8 * 1024 * 1024
+_NODES: Final = 200_000
+
+
+def read_document(model: type[_M], file: str, option: str) -> _M:
+    """The JSON document in `file`, or on standard input for `-`. Raises InvalidInput that names the field in it."""
+    from kz_compliance_sdk.wire.reading import read
+
+    where = "standard input" if file == "-" else file
+    try:
+        if file == "-":
+            body = sys.stdin.buffer.read(_MOST + 1)
+        else:
+            with Path(file).open("rb") as stream:
+                body = stream.read(_MOST + 1)
+    except OSError as error:
+        raise InvalidInput(
+            f"{where} cannot be read: {error.strerror}.",
+            field=option,
+            remedy="Name a JSON file, or - for standard input.",
+        ) from None
+    if len(body) > _MOST:
+        raise InvalidInput(f"{where} is larger than {_MOST // 2**20} MiB.", field=option, remedy="Hand in less.")
+    try:
+        return read(model, body, max_nodes=_NODES)
+    except Unreadable as wrong:
+        field = f"{option} {where}" + (f": {wrong.field}" if wrong.field else "")
+        raise InvalidInput(f"{wrong.message.rstrip('.')}.", field=field, remedy=wrong.remedy, code=wrong.code) from None
+
+
+def proposal_skeleton(case: Case, languages: tuple[str, ...]) -> dict[str, Any]:
+    """A proposal for every open item in which a person has still to decide everything: as it is, it is refused."""
+    return {
+        "items": [
+            {
+                "item_id": item.item_id,
+                "finding": "",
+                "reasons": "",
+                "action": "",
+                "ground": None,
+                "scope": ["KZ"],
+                "wording": {
+                    "outcome": "",
+                    "statement_of_reasons": [{"lang": lang, "text": ""} for lang in languages],
+                    "legal_provision": None,
+                    "refusal_code": None,
+                    "cannot_comply": None,
+                    "contest": None,
+                    "appeal_available": True,
+                },
+            }
+            for item in case.items
+            if item.item_id in case.open_items
+        ],
+        "legal_check": {
+            "authority": "",
+            "legal_basis": "",
+            "content_matches": "",
+            "proportionate": "",
+            "note": "",
+        },
+        "text_checked": False,
+    }
+
+
+def proposal_choices() -> list[tuple[str, str]]:
+    """The words that a proposal may hold, field by field."""
+    from kz_compliance_sdk.domain import decision
+    from kz_compliance_sdk.domain.report import CannotComplyReason, Ground, Outcome, RefusalCode
+
+    return [
+        ("finding", ", ".join(get_args(decision.Finding))),
+        ("action", ", ".join(get_args(decision.Action))),
+        ("ground", f"{', '.join(get_args(Ground))}, or null where the action is none"),
+        ("outcome", ", ".join(word for word in get_args(Outcome) if word not in ("restored", "pending"))),
+        ("refusal_code", f"{', '.join(get_args(RefusalCode))}, with the outcome refused"),
+        ("cannot_comply", f'{{"reason": {", ".join(get_args(CannotComplyReason))}}}, with that outcome'),
+        ("contest", '{"body": ..., "reference": ...}, with the outcome contested'),
+        ("legal_check", f"{', '.join(get_args(decision.Answer))}; null where no measure is proposed"),
+        ("text_checked", "true once a person has found no user and no reporter named in the outgoing text"),
+    ]
+
+
+def received_at(text: str) -> int:
+    """The time on the stamp of a letter, in UTC seconds: RFC 3339, or `2026-11-24 14:05` in Asia/Almaty.
+
+    Raises InvalidInput.
+    """
+    from datetime import datetime
+
+    from pydantic_core import PydanticCustomError
+
+    from kz_compliance_sdk.domain.clock import almaty
+    from kz_compliance_sdk.domain.values import parse_instant
+
+    for form in ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"):
+        try:
+            return int(datetime.strptime(text, form).replace(tzinfo=almaty()).timestamp())
+        except ValueError:
+            continue
+    try:
+        return parse_instant(text)
+    except PydanticCustomError as wrong:
+        raise InvalidInput(
+            f"{wrong.message()}.",
+            field="time",
+            remedy="Write 2026-11-24T14:05:00+05:00, or '2026-11-24 14:05' for the time in Almaty.",
+        ) from None

@@ -1,0 +1,245 @@
+"""The processes: the receiver, the worker, and a regulator to try both against."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.faces.cli import screen
+from kz_compliance_sdk.faces.cli.session import Json, Session, install
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.config import Settings
+    from kz_compliance_sdk.desk import ComplianceDesk
+    from kz_compliance_sdk.ports import Enforcer
+    from kz_compliance_sdk.wire.signature import Key
+
+__all__ = ["load_enforcer", "register"]
+
+GRACE_S = 2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    app.command("serve")(serve)
+    app.command("worker")(worker)
+    app.command("mock-regulator")(mock_regulator)
+
+
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
+) -> None:
+    """Receive notices over HTTP until SIGINT or SIGTERM. The worker is a process of its own."""
+    session = Session.of(ctx)
+    settings = session.settings()
+    for module in ("uvicorn", "uvloop", "httptools"):
+        if find_spec(module) is None and (module != "uvloop" or sys.platform != "win32"):
+            raise install(module, "web")
+    import uvicorn
+
+    from kz_compliance_sdk.aio import AsyncComplianceDesk
+    from kz_compliance_sdk.faces.asgi import asgi_app
+
+    desk = AsyncComplianceDesk(settings)
+    with desk.blocking:
+        config = uvicorn.Config(
+            asgi_app(desk),
+            loop="auto",
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            server_header=False,
+            log_config=None,
+            log_level="warning",
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        with _listening(host, port) as listener:
+            # uvicorn raises the signal again once it has stopped; the desk has still to be closed then.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, _ignore)
+            session.tell(
+                f"Receiving at {_url(listener.getsockname())}{settings.intake_path}, known as {settings.intake_url}"
+            )
+            uvicorn.Server(config).run(sockets=[listener])
+    session.tell("Stopped; everything that was acknowledged is stored.")
+
+
+def _ignore(_number: int, _frame: Any) -> None:
+    return
+
+
+def _listening(host: str, port: int) -> Any:
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"{host} port {port} cannot be listened on: {error.strerror}.",
+            field="--port",
+            remedy="Choose another port, or stop what listens there.",
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _url(address: tuple[Any, ...]) -> str:
+    host, port = address[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def worker(
+    ctx: typer.Context,
+    enforcer: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:NAME", help="The platform's Enforcer, or what makes one when it is called."),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="One pass: read the feed, watch the clocks, deliver what is due.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Carry out, report, watch the clocks and read the feed, until SIGINT or SIGTERM. Any number may run."""
+    session = Session.of(ctx)
+    with session.desk(may_create=True, enforcer=None if enforcer is None else load_enforcer(enforcer)) as desk:
+        if enforcer is None:
+            session.tell("No --enforcer: measures wait here, until a worker that has one carries them out.")
+        if once:
+            _pass(session, desk)
+            return
+        from kz_compliance_sdk.faces.worker import Worker
+
+        running = Worker(desk)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: running.stop())
+        session.tell(f"Working for {desk.platform_id} on {desk.settings.store.path}")
+        running.run()
+    session.tell("Stopped; nothing was left half done.")
+
+
+def _pass(session: Session, desk: ComplianceDesk) -> None:
+    counts = {"polled": 0, "fired": 0, "delivered": 0, "to_be_retried": 0}
+    if desk.regulator is not None and desk.settings.regulator.feed_enabled:
+        while True:
+            page = desk.poll()
+            counts["polled"] += page.messages
+            if not page.has_more:
+                break
+    counts["fired"] = desk.watch().fired
+    while True:
+        drained = desk.deliver()
+        counts["delivered"] += drained.settled
+        counts["to_be_retried"] += drained.retried
+        if not drained.settled:
+            break
+    session.answer(
+        counts,
+        lambda: screen.say(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()) + "."),
+    )
+
+
+def load_enforcer(name: str) -> Enforcer:
+    """The Enforcer that `module:attribute` names, or that it makes when it is called. Raises ConfigError."""
+    module_name, _, attribute = name.partition(":")
+
+    def wrong(message: str, remedy: str) -> ConfigError:
+        return ConfigError(message, field="--enforcer", remedy=remedy)
+
+    if not module_name or not attribute:
+        raise wrong(f"{name!r} is no MODULE:NAME.", "Write it as in myplatform.takedown:enforcer.")
+    # As with `python -m`: the platform's own code often lies in the working directory.
+    if os.getcwd() not in sys.path:  # noqa: PTH109  sys.path holds text
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ImportError as error:
+        raise wrong(f"{module_name} cannot be imported: {error}.", "Run where it can be, or install it.") from None
+    for part in attribute.split("."):
+        found = getattr(found, part, None)
+    if found is None:
+        raise wrong(f"{module_name} has no {attribute}.", "Correct the name.")
+    if isinstance(found, type) or not _is_enforcer(found):
+        if not callable(found):
+            raise wrong(f"{name} is no Enforcer.", "It needs the methods enforce and restore.")
+        found = found()
+    if not _is_enforcer(found):
+        raise wrong(f"what {name} makes is no Enforcer.", "It needs the methods enforce and restore.")
+    enforcer: Enforcer = found
+    return enforcer
+
+
+def _is_enforcer(found: Any) -> bool:
+    return callable(getattr(found, "enforce", None)) and callable(getattr(found, "restore", None))
+
+
+def mock_regulator(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8800,
+    intake_url: Annotated[
+        str | None, typer.Option(help="Where to push; by default where the settings receive.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The same ids in every run.")] = None,
+) -> None:
+    """Run a regulator for trying things out: it issues, pushes, records and fails on command, under /control.
+
+    It signs with published test keys, so only a platform with allow_test_keys believes it.
+    """
+    session = Session.of(ctx)
+    if find_spec("httptools") is None:
+        raise install("httptools", "testing")
+    from kz_compliance_sdk.testing import keys
+    from kz_compliance_sdk.testing.builders import PLATFORM_ID
+    from kz_compliance_sdk.testing.mock_regulator import MockSettings, serve
+
+    settings = session.settings() if session.is_configured else None
+    profile = settings.profile if settings is not None else "rfc9421"
+    own = MockSettings(
+        intake_url=intake_url or (settings.intake_url if settings is not None else "http://127.0.0.1:8000/notices"),
+        platform_id=settings.platform_id if settings is not None else PLATFORM_ID,
+        signing_key=keys.regulator_signing_key(profile),
+        platform_keys=(_platform_key(settings),),
+        profile=profile,
+        host=host,
+        port=port,
+        seed=seed,
+    )
+    try:
+        serve(own, lambda url: session.tell(f"The mock regulator is at {url} and pushes to {own.intake_url}"))
+    except OSError as error:
+        raise ConfigError(
+            f"{host} port {port} cannot be listened on: {error.strerror}.",
+            field="--port",
+            remedy="Choose another port, or stop what listens there.",
+        ) from None
+
+
+def _platform_key(settings: Settings | None) -> Key:
+    """What verifies the platform's requests: its configured key, or the published one of the sample platform."""
+    from dataclasses import replace
+
+    from kz_compliance_sdk.testing import keys
+
+    signing = settings.signing() if settings is not None else None
+    if settings is None or signing is None:
+        return keys.platform_key() if settings is None else keys.platform_key(platform_id=settings.platform_id)
+    return replace(
+        keys.platform_key(settings.profile, platform_id=settings.platform_id),
+        key_id=signing.key_id,
+        algorithm=signing.algorithm,
+        material=signing.verification_material(),
+    )

@@ -1,0 +1,395 @@
+"""Deciding cases: claim, propose, approve, and every way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost
+from kz_compliance_sdk.faces.cli import cases, documents, screen
+from kz_compliance_sdk.faces.cli.handed_in import proposal_choices, proposal_skeleton, read_document, received_at
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.desk import ComplianceDesk
+    from kz_compliance_sdk.domain.audit import Actor
+    from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.decision import Decision, Proposal
+    from kz_compliance_sdk.domain.report import Question
+    from kz_compliance_sdk.services.review import Decided, Lease
+
+__all__ = ["register", "tell_case"]
+
+Token = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="The token of your lease; without it, that of the lease you hold now."),
+]
+Digest = Annotated[
+    str | None,
+    typer.Option(metavar="SHA256", help="The digest that you saw; without it you are shown the proposal and asked."),
+]
+Reasons = Annotated[str, typer.Option(help="Why. Kept in the audit trail; never leaves the platform.")]
+
+_REVIEW, _OFFICE = "Decide", "Office"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `cases`."""
+    command: Callable[..., None]
+    for name, command in (
+        ("claim", claim),
+        ("renew", renew),
+        ("release", release),
+        ("decide", decide),
+        ("approve", approve),
+        ("send-back", send_back),
+        ("undo", undo),
+        ("clarify", clarify),
+        ("recall", recall),
+        ("reopen", reopen),
+    ):
+        app.command(name, rich_help_panel=_REVIEW)(command)
+    for name, command in (
+        ("authenticate", authenticate),
+        ("correct-receipt", correct_receipt),
+        ("settle", settle),
+        ("acknowledge", acknowledge),
+    ):
+        app.command(name, rich_help_panel=_OFFICE)(command)
+
+
+def tell_case(session: Session, desk: ComplianceDesk, case: Case, text: str) -> None:
+    """What a step came to: the case as a document, or one line."""
+    view = cases.view_of(case, desk.store.now())
+    session.answer({"case": documents.case_row(case, view)}, lambda: screen.say(f"{text} It is {case.state} now."))
+
+
+def _step(
+    ctx: typer.Context, given: str, take: Callable[[ComplianceDesk, Actor, str], Case], text: Callable[[Case], str]
+) -> None:
+    session = Session.of(ctx)
+    with session.desk() as desk:
+        actor = session.actor(desk.settings)
+        case = take(desk, actor, case_id_of(desk, given))
+        tell_case(session, desk, case, text(case))
+
+
+def _token(desk: ComplianceDesk, actor: Actor, case_id: str, given: int | None) -> int:
+    if given is not None:
+        return given
+    case = desk.case(case_id)
+    if case.lease_owner != actor.id:
+        holder = f"{case.lease_owner} holds it" if case.lease_owner else "nobody holds it"
+        raise LeaseLost(
+            f"you do not hold this case: {holder}. Run: kz-compliance cases claim {case_id}", reference=case_id
+        )
+    return case.lease_token
+
+
+def claim(
+    ctx: typer.Context,
+    case: Annotated[
+        str | None, typer.Argument(metavar="[CASE]", help="A named case instead of the most urgent.")
+    ] = None,
+    category: Annotated[str | None, typer.Option(help="Only from this category.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Take the most urgent free case, or the one named, and keep it for the policy's lease time."""
+    session = Session.of(ctx)
+    with session.desk() as desk:
+        actor = session.actor(desk.settings)
+        lease = desk.claim(actor, category=category, case_id=None if case is None else case_id_of(desk, case))
+        if lease is None:
+            session.answer({"lease": None}, lambda: screen.say("No cases are waiting."))
+        else:
+            _tell_lease(session, desk, lease)
+
+
+def _tell_lease(session: Session, desk: ComplianceDesk, lease: Lease) -> None:
+    view = cases.view_of(lease.case, desk.store.now())
+    document = {
+        "case": documents.case_row(lease.case, view),
+        "token": lease.token,
+        "expires_at": screen.at(lease.expires_at),
+    }
+
+    def people() -> None:
+        screen.show_fields(
+            f"{lease.case.notice_id} is yours",
+            [
+                ("case", lease.case.id),
+                ("until", screen.both(lease.expires_at)),
+                ("token", str(lease.token)),
+                ("to decide", screen.left(view.decide_left_s)),
+                ("next", f"kz-compliance cases show {lease.case.id}"),
+            ],
+        )
+
+    session.answer({"lease": document}, people)
+
+
+def renew(ctx: typer.Context, case: CaseArgument, token: Token = None, as_json: Json = False) -> None:
+    """Keep a claimed case for another lease time."""
+    session = Session.of(ctx)
+    with session.desk() as desk:
+        actor = session.actor(desk.settings)
+        case_id = case_id_of(desk, case)
+        _tell_lease(session, desk, desk.renew(actor, case_id, _token(desk, actor, case_id, token)))
+
+
+def release(ctx: typer.Context, case: CaseArgument, token: Token = None, as_json: Json = False) -> None:
+    """Give a claimed case back to the queue."""
+    _step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.release(actor, case_id, _token(desk, actor, case_id, token)),
+        lambda after: f"{after.notice_id} is back in the queue.",
+    )
+
+
+def decide(
+    ctx: typer.Context,
+    case: CaseArgument,
+    file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The proposal as JSON; - for standard input.")
+    ] = None,
+    template: Annotated[
+        bool, typer.Option("--template", help="Print a proposal to fill in, and write nothing.")
+    ] = False,
+    token: Token = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Propose a decision for every open item; it is final at once where policy asks for no second person."""
+    from kz_compliance_sdk.domain.decision import Proposal
+    from kz_compliance_sdk.domain.notice import languages_of
+
+    session = Session.of(ctx)
+    if template == (file is not None):
+        raise InvalidInput(
+            "either a proposal or a template.", field="--file", remedy="Give --file FILE, or --template to get one."
+        )
+    with session.desk() as desk:
+        case_id = case_id_of(desk, case)
+        if template:
+            screen.write_document(proposal_skeleton(desk.case(case_id), languages_of(desk.notice(case_id))))
+            if not session.json:
+                screen.show_fields("Fill in every empty field:", proposal_choices(), stderr=True)
+            return
+        actor = session.actor(desk.settings)
+        proposal = read_document(Proposal, file or "-", "--file")
+        lease = _token(desk, actor, case_id, token)
+        _summary(desk, case_id, proposal)
+        session.confirm("Send this proposal?", yes=yes)
+        _tell_decided(session, desk, desk.propose(actor, case_id, lease, proposal))
+
+
+def _summary(desk: ComplianceDesk, case_id: str, proposal: Proposal) -> None:
+    known = {item.item_id: item for item in desk.case(case_id).items}
+    rows = []
+    for item in proposal.items:
+        held = known.get(item.item_id)
+        what = (held.url or held.object_id or held.account_ref) if held else "not in this case"
+        where = f" in {', '.join(item.scope)} ({item.ground})" if item.is_measure else ""
+        rows.append((item.item_id, what, item.finding, f"{item.action}{where}", item.wording.outcome))
+    screen.show_table(("item", "what", "finding", "action", "told to the regulator"), rows, stderr=True)
+
+
+def _tell_decided(session: Session, desk: ComplianceDesk, decided: Decided) -> None:
+    view = cases.view_of(decided.case, desk.store.now())
+    document = {
+        "case": documents.case_row(decided.case, view),
+        "digest": decided.digest,
+        "needs_approval": decided.decision.needs_approval,
+        "approved_by": decided.decision.approved_by or None,
+        "undo_window_s": desk.policy.undo_window_s,
+    }
+    final = not decided.decision.needs_approval or bool(decided.decision.approved_by)
+
+    def people() -> None:
+        if final:
+            window = (
+                f"It can be taken back for {desk.policy.undo_window_s} s: kz-compliance cases undo {decided.case.id}"
+            )
+            screen.say(f"{decided.case.notice_id} is {decided.case.state}. {window}")
+        else:
+            screen.say(f"{decided.case.notice_id} waits for a second person, who approves the digest {decided.digest}")
+
+    session.answer(document, people)
+
+
+def _seen(session: Session, desk: ComplianceDesk, case_id: str, digest: str | None, question: str) -> str:
+    """The digest that the person vouches for: the one given, or that of the proposal that is shown here and now."""
+    if digest is not None:
+        return digest
+    case = desk.case(case_id)
+    decision: Decision | None = desk.case_file(case_id).decisions.get(case.decision_version)
+    if decision is None:
+        raise IllegalMove("nothing was proposed for this case.", reference=case_id)
+    if not session.can_ask:
+        raise InvalidInput(
+            "there is no terminal to show the proposal at.",
+            field="--digest",
+            remedy=f"Give the digest that you saw: kz-compliance cases show {case_id}",
+        )
+    cases.show_decision(decision, stderr=True)
+    session.confirm(question, yes=False)
+    return decision.digest
+
+
+def approve(ctx: typer.Context, case: CaseArgument, digest: Digest = None, as_json: Json = False) -> None:
+    """Approve exactly the proposal whose digest was seen. Never one's own."""
+    session = Session.of(ctx)
+    with session.desk() as desk:
+        actor = session.actor(desk.settings)
+        case_id = case_id_of(desk, case)
+        seen = _seen(session, desk, case_id, digest, "Approve exactly this?")
+        _tell_decided(session, desk, desk.approve(actor, case_id, seen))
+
+
+def send_back(
+    ctx: typer.Context, case: CaseArgument, reasons: Reasons, digest: Digest = None, as_json: Json = False
+) -> None:
+    """Send a proposal back to the queue, with reasons."""
+    session = Session.of(ctx)
+    with session.desk() as desk:
+        actor = session.actor(desk.settings)
+        case_id = case_id_of(desk, case)
+        seen = _seen(session, desk, case_id, digest, "Send exactly this back?")
+        after = desk.send_back(actor, case_id, seen, reasons)
+        tell_case(session, desk, after, f"The proposal for {after.notice_id} was sent back.")
+
+
+def undo(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
+    """Take a decision back inside the undo window, before anything is carried out."""
+    _step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.undo(actor, case_id),
+        lambda after: f"The decision on {after.notice_id} is taken back.",
+    )
+
+
+def reopen(ctx: typer.Context, case: CaseArgument, reasons: Reasons, as_json: Json = False) -> None:
+    """Supersede the decision of an ended case. Measures stay in force meanwhile."""
+    _step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.reopen(actor, case_id, reasons),
+        lambda after: f"{after.notice_id} is decided anew.",
+    )
+
+
+def clarify(
+    ctx: typer.Context,
+    case: CaseArgument,
+    text: Annotated[str | None, typer.Option(help="The question, if it is one.")] = None,
+    lang: Annotated[str, typer.Option(help="The language of the question: kk, ru or en.")] = "ru",
+    item: Annotated[
+        str | None, typer.Option(metavar="ID", help="The item it is about; without it, the notice.")
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option(metavar="FILE", help='Several questions: {"questions": [...]}; - for standard input.')
+    ] = None,
+    token: Token = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Ask the authority what is missing or contradictory. The clock runs on."""
+    session = Session.of(ctx)
+    questions = _questions(text, lang, item, file)
+    with session.desk() as desk:
+        actor = session.actor(desk.settings)
+        case_id = case_id_of(desk, case)
+        lease = _token(desk, actor, case_id, token)
+        rows = [(one.item_id or "the notice", said.lang, said.text) for one in questions for said in one.text]
+        screen.show_table(("about", "in", "question"), rows, stderr=True)
+        session.confirm("Send this to the authority? It must name no user and no reporter.", yes=yes)
+        after = desk.request_clarification(actor, case_id, lease, questions)
+        tell_case(session, desk, after, f"The authority is asked about {after.notice_id}.")
+
+
+def _questions(text: str | None, lang: str, item: str | None, file: str | None) -> tuple[Question, ...]:
+    from pydantic import BaseModel, ConfigDict, ValidationError
+
+    from kz_compliance_sdk.domain.report import Question, Statement
+
+    class Questions(BaseModel):
+        model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+        questions: tuple[Question, ...]
+
+    if (text is None) == (file is None):
+        raise InvalidInput("either one question or a file.", field="--text", remedy="Give --text TEXT or --file FILE.")
+    if file is not None:
+        return read_document(Questions, file, "--file").questions
+    try:
+        return (Question(item_id=item, text=(Statement(lang=lang, text=text or ""),)),)
+    except ValidationError as wrong:
+        place: Any = wrong.errors(include_url=False, include_input=False)[0]["loc"]
+        option = {"item_id": "--item", "lang": "--lang"}.get(str(place[-1]), "--text")
+        raise InvalidInput("this value is not allowed here.", field=option, remedy="Correct it.") from None
+
+
+def recall(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
+    """Decide without waiting for the authority's answer any longer."""
+    _step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.recall(actor, case_id),
+        lambda after: f"{after.notice_id} waits for no answer any more.",
+    )
+
+
+def authenticate(
+    ctx: typer.Context,
+    case: CaseArgument,
+    how: Annotated[str, typer.Option(help="How it was checked, such as: called back on the number in the register.")],
+    as_json: Json = False,
+) -> None:
+    """Record how the authenticity of a typed-in notice was checked. Never by its typist."""
+    _step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.authenticate(actor, case_id, how),
+        lambda after: f"{after.notice_id} is {after.authenticity}.",
+    )
+
+
+def correct_receipt(
+    ctx: typer.Context,
+    case: CaseArgument,
+    at: Annotated[
+        str, typer.Option("--received-at", metavar="TIME", help="RFC 3339, or 'YYYY-MM-DD HH:MM' in Almaty.")
+    ],
+    reasons: Reasons,
+    as_json: Json = False,
+) -> None:
+    """Correct the receipt of a typed-in notice, by a second person. The clock follows."""
+    _step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.correct_receipt(actor, case_id, received_at(at), reasons),
+        lambda after: f"{after.notice_id} was received {screen.both(after.received_at)}.",
+    )
+
+
+def settle(ctx: typer.Context, case: CaseArgument, reasons: Reasons, as_json: Json = False) -> None:
+    """Close a message in quarantine that was dealt with otherwise."""
+    _step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.settle_quarantine(actor, case_id, reasons),
+        lambda after: f"{after.notice_id or after.id} is settled.",
+    )
+
+
+def acknowledge(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
+    """Record that you have seen the escalations of a case."""
+    _step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.acknowledge(actor, case_id),
+        lambda after: f"The escalations of {after.notice_id or after.id} are acknowledged.",
+    )

@@ -1,0 +1,125 @@
+"""What people and programs see: text and tables for the ones, one JSON document for the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from kz_compliance_sdk.domain.clock import local
+from kz_compliance_sdk.domain.values import instant_text
+
+__all__ = [
+    "as_markup",
+    "at",
+    "both",
+    "console",
+    "left",
+    "printable",
+    "say",
+    "show_fields",
+    "show_table",
+    "urgency",
+    "write_document",
+]
+
+_WIDE = 200
+_HOUR_S = 3600
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console without colour or cropping where nobody watches. It reads nothing as markup on its own."""
+    stream = sys.stderr if stderr else sys.stdout
+    watched = stream.isatty()
+    return Console(
+        file=stream,
+        width=None if watched else _WIDE,
+        no_color=not watched or bool(os.environ.get("NO_COLOR")),
+        force_terminal=watched,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=not watched,
+    )
+
+
+def printable(text: str) -> str:
+    """Text from outside with its control characters made visible: it must not drive the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+def say(text: str | Text, *, stderr: bool = False) -> None:
+    """One line for people."""
+    console(stderr=stderr).print(text if isinstance(text, Text) else printable(text))
+
+
+def write_document(document: Any) -> None:
+    """The one JSON document of this run, on stdout."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def at(ts: int | None) -> str | None:
+    """UTC seconds as the JSON documents show them: RFC 3339 in UTC."""
+    return None if ts is None else instant_text(ts)
+
+
+def both(ts: int | None) -> str:
+    """UTC seconds for people: Asia/Almaty, and UTC beside it."""
+    return "none" if ts is None else f"{local(ts)} Asia/Almaty ({instant_text(ts)})"
+
+
+def left(seconds: int) -> str:
+    """A time that is left, or by how much it was missed: `23 h 05 min`, `4 min 10 s`, `1 h 02 min late`."""
+    size = abs(seconds)
+    days, hours = divmod(size // _HOUR_S, 24)
+    minutes, rest = size % _HOUR_S // 60, size % 60
+    if days >= 2:
+        text = f"{days} d {hours:02} h"
+    elif size >= _HOUR_S:
+        text = f"{size // _HOUR_S} h {minutes:02} min"
+    elif minutes:
+        text = f"{minutes} min {rest:02} s"
+    else:
+        text = f"{rest} s"
+    return f"{text} late" if seconds < 0 else text
+
+
+def urgency(seconds: int) -> str:
+    """The style of a time that is left."""
+    if seconds < 0:
+        return "bold red"
+    if seconds < 2 * _HOUR_S:
+        return "red"
+    return "yellow" if seconds < 6 * _HOUR_S else "green"
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, stderr: bool = False) -> None:
+    """A table whose cells fold rather than lose anything."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold", no_wrap=name == "case")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
+    console(stderr=stderr).print(table)
+
+
+def show_fields(title: str, fields: Iterable[tuple[str, str | Text]], *, stderr: bool = False) -> None:
+    """A heading and what belongs to it, one field a line."""
+    out = console(stderr=stderr)
+    out.print(Text(printable(title), style="bold"))
+    for name, value in fields:
+        line = Text(f"  {name:<16} ")
+        line.append_text(value if isinstance(value, Text) else Text(printable(value)))
+        out.print(line)
+
+
+def as_markup(text: str) -> str:
+    """Text from outside where rich reads markup, such as a progress bar."""
+    return escape(printable(text))

@@ -1,0 +1,165 @@
+"""What the commands share: where the settings are, who is asking, and how to answer."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kz_compliance_sdk.errors import ConfigError, InvalidInput, NotAllowed, NotFound
+from kz_compliance_sdk.faces.cli import screen
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.config import Settings
+    from kz_compliance_sdk.desk import ComplianceDesk
+    from kz_compliance_sdk.domain.audit import Actor
+
+__all__ = ["CaseArgument", "Json", "Session", "Yes", "case_id_of", "install", "system_user"]
+
+_CASE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(slots=True)
+class Session:
+    """One run of the command line."""
+
+    config: Path | None = None
+    json: bool = False
+    debug: bool = False
+
+    @classmethod
+    def of(cls, ctx: typer.Context) -> Session:
+        """The session that the root command has put into the context."""
+        session = ctx.find_root().obj
+        if not isinstance(session, cls):
+            session = ctx.find_root().obj = cls()
+        return session
+
+    def settings(self) -> Settings:
+        """Raises ConfigError."""
+        from kz_compliance_sdk.config import Settings
+
+        return Settings.load(self.config)
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether anybody has said anything about the settings."""
+        return self.config is not None or any(name.startswith("KZ_COMPLIANCE_") for name in os.environ)
+
+    @contextmanager
+    def desk(self, *, may_create: bool = False, **parts: Any) -> Iterator[ComplianceDesk]:
+        """A desk on the configured store. Unless it `may_create` one, a path without a file is a mistake in the
+        settings, and no reason to show an empty queue. Raises ConfigError and StoreUnusable."""
+        settings = self.settings()
+        if not may_create and not settings.store.path.is_file():
+            raise ConfigError(
+                f"there is no database at {settings.store.path.absolute()}.",
+                field="store.path",
+                remedy="Correct the path, or create it: kz-compliance db upgrade",
+            )
+        from kz_compliance_sdk.desk import ComplianceDesk
+
+        with ComplianceDesk(settings, **parts) as desk:
+            yield desk
+
+    def actor(self, settings: Settings) -> Actor:
+        """The person whose account of the operating system runs this. Raises NotAllowed for one nobody has named."""
+        user = system_user()
+        actor = settings.actor_of(user)
+        if actor is None:
+            key = user if _BARE_KEY.fullmatch(user) else f'"{user}"'
+            raise NotAllowed(
+                f"actors.{key}: the account {user!r} of this machine is nobody in the settings, and can only read. "
+                f"Add the table [actors.{key}] with the person's id and roles.",
+                code="actor_unknown",
+            )
+        return actor
+
+    # ------------------------------------------------------------------------------------------ answering
+
+    def answer(self, document: Any, people: Callable[[], None]) -> None:
+        """The result: a document for programs, or what `people` prints."""
+        if self.json:
+            screen.write_document(document)
+        else:
+            people()
+
+    def tell(self, text: str) -> None:
+        """A line for people beside the result; it never mixes with a document."""
+        screen.say(text, stderr=True)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person sits at a terminal."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Go on only if a person says so. Raises InvalidInput where there is nobody to ask, and typer.Exit for a no."""
+        if yes:
+            return
+        if not self.can_ask:
+            raise InvalidInput(
+                "there is no terminal to ask at.", field="--yes", remedy="Add --yes to say that it is meant."
+            )
+        if not typer.confirm(question, err=True):
+            self.tell("Nothing was written.")
+            raise typer.Exit(0)
+
+
+def system_user() -> str:
+    """The account that runs this process, as the operating system knows it: no variable and no flag can change it."""
+    if sys.platform == "win32":
+        raise NotAllowed("this system does not say whose process this is: use the Python interface.", code="actor")
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def case_id_of(desk: ComplianceDesk, given: str) -> str:
+    """The case that a person means: by its reference, or by a notice id that only one case has.
+
+    Raises NotFound and InvalidInput.
+    """
+    if _CASE_ID.fullmatch(given):
+        return given
+    found = desk.cases(notice_id=given).cases
+    if not found:
+        raise NotFound("there is no case with this reference or notice id.", reference=given)
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{len(found)} cases have the notice id {given!r}.",
+            field="case",
+            remedy=f"Name one of them: {', '.join(case.id for case in found)}.",
+        )
+    return found[0].id
+
+
+def install(name: str, extra: str) -> ConfigError:
+    """What to say when an optional dependency is missing."""
+    return ConfigError(
+        f"{name} is not installed.", field="extra", remedy=f"Run: pip install 'kz-compliance-sdk[{extra}]'"
+    )
+
+
+def _json_wanted(ctx: typer.Context, wanted: bool) -> bool:
+    if wanted and not ctx.resilient_parsing:
+        Session.of(ctx).json = True
+    return wanted
+
+
+Json = Annotated[
+    bool, typer.Option("--json", callback=_json_wanted, help="Print one JSON document on stdout, for programs.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
+CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case's reference, or its notice id.")]

@@ -2,6 +2,7 @@
 
 KZ_BENCH_APP chooses: `bare` is Starlette doing what anybody must do (HMAC, a pydantic model) and storing nothing;
 `unstored` is this library over a store that knows nothing and keeps nothing; `durable` is the library as it ships.
+`regulator` gives a signed receipt for whatever is posted, and verifies nothing.
 """
 
 from __future__ import annotations
@@ -24,16 +25,20 @@ from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
-from kz_compliance_sdk.faces.asgi import App, asgi_app
+from kz_compliance_sdk.domain.report import Receipt
+from kz_compliance_sdk.faces.asgi import App, Receive, Scope, Send, asgi_app
 from kz_compliance_sdk.ports import Queries, Tx, Work
 from kz_compliance_sdk.testing import builders, keys
+from kz_compliance_sdk.wire.signature import sign_response
+from kz_compliance_sdk.wire.v1 import encode
 from tests.benchmarks.samples import PATH, PLATFORM
 
 T = TypeVar("T")
 
 
-def settings(port: int, store: str) -> Settings:
-    """A platform that trusts the sample regulator's two keys."""
+def settings(port: int, store: str, regulator_port: int | None = None) -> Settings:
+    """A platform that trusts the sample regulator's two keys, and reports to the port given, signing with HMAC."""
+    own = keys.platform_signing_key("standard-webhooks")
     trusted = [keys.regulator_key("rfc9421"), keys.regulator_key("standard-webhooks")]
     return Settings.model_validate(
         {
@@ -43,6 +48,14 @@ def settings(port: int, store: str) -> Settings:
             "allow_test_keys": True,
             "intake_path": PATH,
             "store": {"path": store},
+            "profile": "standard-webhooks",
+            "signing_key": {
+                "key_id": own.key_id,
+                "algorithm": own.algorithm,
+                "secret": base64.b64encode(own.material).decode(),
+            },
+            "regulator": {} if regulator_port is None else {"url": f"http://127.0.0.1:{regulator_port}"},
+            "undo_window_s": 0,
             "letterhead": {"name": "Sample", "address": "Sample"},
             "keys": [
                 {
@@ -65,6 +78,8 @@ def make() -> App:
     kind, port = os.environ["KZ_BENCH_APP"], int(os.environ["KZ_BENCH_PORT"])
     if kind == "bare":
         return cast(App, bare())
+    if kind == "regulator":
+        return regulator
     configured = settings(port, os.environ["KZ_BENCH_STORE"])
     if kind == "unstored":
         return asgi_app(AsyncComplianceDesk(configured, store=KeepsNothing()))
@@ -103,6 +118,32 @@ class KnowsNothing:
 
     def waiting_for(self, _notice_id: str) -> list[InboxRow]:
         return []
+
+
+async def regulator(scope: Scope, receive: Receive, send: Send) -> None:
+    """A receipt for the bytes that came, signed as the sample regulator signs."""
+    if scope["type"] != "http":
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    subject = next((value.decode() for name, value in scope["headers"] if name == b"idempotency-key"), "nobody")
+    now = int(time.time())
+    receipt = Receipt(
+        receipt_id=f"receipt-{subject}",
+        subject_id=subject,
+        body_sha256=hashlib.sha256(body).hexdigest(),
+        recorded_at=now,
+    )
+    answer = encode(receipt)
+    key = keys.regulator_signing_key("standard-webhooks")
+    signed = sign_response(key, "standard-webhooks", 201, answer, now, receipt.receipt_id)
+    headers = [(name.encode(), value.encode()) for name, value in signed]
+    headers += [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
+    await send({"type": "http.response.start", "status": 201, "headers": headers})
+    await send({"type": "http.response.body", "body": answer})
 
 
 # ------------------------------------------------------------------------------------------------- the baseline

@@ -23,7 +23,7 @@ from tests.benchmarks.rows import Row, Size, compared, interleaved, pinned, skip
 NAMES = ("http.unstored", "http.durable", "http.rfc9421", "http.memory")
 CONNECTIONS = 64
 ROOT = Path(__file__).resolve().parents[2]
-Kind = Literal["bare", "unstored", "durable"]
+Kind = Literal["bare", "unstored", "durable", "regulator"]
 
 
 def run(size: Size) -> list[Row]:
@@ -81,13 +81,13 @@ class Server:
 
 
 @contextmanager
-def serving(kind: Kind, store: Path) -> Iterator[Server]:
-    """A server on core 0, ready to answer."""
+def serving(kind: Kind, store: Path, *, core: int = 0) -> Iterator[Server]:
+    """A server on a core of its own, ready to answer."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [
-        *pinned(0), sys.executable, "-m", "uvicorn", "--factory", "tests.benchmarks.apps:make",
+        *pinned(core), sys.executable, "-m", "uvicorn", "--factory", "tests.benchmarks.apps:make",
         "--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--loop", "uvloop", "--http", "httptools",
         "--no-access-log", "--log-level", "warning",
     ]  # fmt: skip

@@ -1,0 +1,214 @@
+"""Claim and decide, against the same statements on the bare driver: one commit a step, and one for sixteen."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.adapters.sql.writing import Writer
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal, Wording
+from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.policy import Policy, kz_policy
+from kz_compliance_sdk.domain.report import ReportSignature, Statement
+from kz_compliance_sdk.ports import Env, Queries, Work
+from kz_compliance_sdk.services.review import Decided, Lease, Review
+from tests.benchmarks import samples
+from tests.benchmarks.rows import Row, Size, compared, interleaved
+
+T = TypeVar("T")
+NAMES = ("decide.1", "decide.16")
+TOGETHER = 16
+MODERATOR = Actor("moderator-1", frozenset({"moderator"}))
+Statements = list[tuple[str, tuple[Any, ...] | list[tuple[Any, ...]]]]
+
+
+def run(size: Size) -> list[Row]:
+    """Both rows, from the same rounds: each measure begins on a copy of the same file of open cases."""
+    count = size.pick(320, 1_600)
+    with size.place() as folder:
+        base = folder / "base.sqlite3"
+        filled(base, count)
+        steps = recorded(_copy(base, "recorded"), count)
+
+        def timed(measure: Callable[[Path], float]) -> float:
+            return count / measure(_copy(base, "round"))
+
+        found = interleaved(
+            {
+                "1": lambda: timed(lambda path: decide(path, count, 1)),
+                "raw 1": lambda: timed(lambda path: replay(path, steps, 1)),
+                "16": lambda: timed(lambda path: decide(path, count, TOGETHER)),
+                "raw 16": lambda: timed(lambda path: replay(path, steps, TOGETHER)),
+            },
+            size.pick(3, 5),
+        )
+    unit, note = "cases/s", "claim, then a decision with a measure on each of 3 items"
+    one, many = "the same statements, a commit for each step", "the same statements, a commit for 16 steps"
+    return [
+        compared(NAMES[0], found, "1", "raw 1", unit=unit, against=one, bar=0.5, note=note),
+        compared(NAMES[1], found, "16", "raw 16", unit=unit, against=many, bar=0.45, note=note),
+    ]
+
+
+def filled(path: Path, count: int, *, acknowledged: bool = True) -> None:
+    """A file with so many open cases; without their acknowledgements if nothing else is to be delivered."""
+    store = SqliteStore(path, Env.system())
+    waiting = []
+    for ready in samples.ready(0, count):
+        change: Change = ready.change
+        if not acknowledged:
+            change = tuple(write for write in change if not isinstance(write, OutboxMessage))
+        waiting.append(store.save(samples.PLATFORM, change))
+    for future in waiting:
+        future.result()
+    store.close()
+
+
+def _copy(base: Path, name: str) -> Path:
+    """A fresh copy under one name, so that the disk's cache treats every round alike."""
+    path = base.with_name(f"{name}.sqlite3")
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+        assert not base.with_name(base.name + suffix).exists(), "the base file was not closed properly"
+    shutil.copyfile(base, path)
+    return path
+
+
+def sandbox_policy() -> Policy:
+    """The packaged policy with no undo window, so that reports are due at once."""
+    return kz_policy().model_copy(update={"undo_window_s": 0})
+
+
+def review_of(store: Any, seal: Callable[[bytes], ReportSignature] | None = None) -> Review:
+    respondent = Respondent("head of office", "Үлгі Б. С.", seal)
+    return Review(store, samples.PLATFORM, sandbox_policy(), respondent, secrets.token_bytes)
+
+
+def proposal(*, measure: bool) -> Proposal:
+    """A decision on the three items of the sample notice: all removed, or all refused."""
+    text = (Statement(lang="ru", text="Материал рассмотрен, решение принято."),)
+    wording = (
+        Wording(outcome="removed", statement_of_reasons=text)
+        if measure
+        else Wording(outcome="refused", statement_of_reasons=text, refusal_code="not_illegal")
+    )
+    return Proposal(
+        items=tuple(
+            ItemDecision(
+                item_id=str(number),
+                finding="illegal" if measure else "not_illegal",
+                reasons="Seen and weighed.",
+                action="remove" if measure else "none",
+                ground="local_law" if measure else None,
+                wording=wording,
+            )
+            for number in (1, 2, 3)
+        ),
+        legal_check=LegalCheck(authority="yes", legal_basis="yes", content_matches="yes", proportionate="yes"),
+        text_checked=True,
+    )
+
+
+def decide(path: Path, count: int, together: int) -> float:
+    """Seconds to claim and decide every case, so many at a time."""
+    store = SqliteStore(path, Env.system())
+    review, what = review_of(store), proposal(measure=True)
+    started = time.perf_counter()
+    decide_in(review, count, together, what)
+    elapsed = time.perf_counter() - started
+    store.close()
+    return elapsed
+
+
+def decide_in(review: Review, count: int, together: int, what: Proposal) -> None:
+    """Claim so many, wait, decide them, wait, until `count` are decided."""
+    for _ in range(count // together):
+        claims: list[Future[Lease | None]] = [review.claim(MODERATOR) for _ in range(together)]
+        leases = [_taken(claim.result()) for claim in claims]
+        decided: list[Future[Decided]] = [
+            review.propose(MODERATOR, lease.case.id, lease.token, what) for lease in leases
+        ]
+        for future in decided:
+            assert future.result().case.state is CaseState.DECIDED
+
+
+def _taken(lease: Lease | None) -> Lease:
+    assert lease is not None, "the cases ran out"
+    return lease
+
+
+class Recording:
+    """A store that notes the statements of every change that writes, in the order of the steps."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store, self.steps = store, list[Statements]()
+        self._writer = Writer(store.statements, store.engine.dialect)
+
+    def now(self) -> int:
+        return self._store.now()
+
+    def submit(self, platform_id: str, work: Work[T]) -> Future[T]:
+        def noted(tx: Any) -> tuple[Change, T]:
+            change, value = work(tx)
+            if change:
+                self.steps.append(self._statements(change))
+            return change, value
+
+        return self._store.submit(platform_id, noted)
+
+    def _statements(self, change: Change) -> Statements:
+        found: Statements = []
+
+        def execute(sql: str, values: tuple[Any, ...]) -> int:
+            found.append((sql, values))
+            return 1
+
+        self._writer.write([change], execute, lambda sql, values: found.append((sql, values)))
+        return found
+
+    def queries(self, platform_id: str) -> Queries:
+        return self._store.queries(platform_id)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def recorded(path: Path, count: int) -> list[Statements]:
+    """What claiming and deciding writes: for each case the claim's statements, then the decision's."""
+    store = Recording(SqliteStore(path, Env.system(), threaded=False))
+    decide_in(review_of(store), count, 1, proposal(measure=True))
+    store.close()
+    assert len(store.steps) == 2 * count
+    return store.steps
+
+
+def replay(path: Path, steps: Sequence[Statements], together: int) -> float:
+    """Seconds for the same writes on the bare driver. The statements are ready; nothing is read and nothing is decided."""
+    claims, decisions = steps[0::2], steps[1::2]
+    connection = open_connection(choose_driver(), str(path))
+    cursor = connection.cursor()
+    started = time.perf_counter()
+    for start in range(0, len(claims), together):
+        for group in (claims[start : start + together], decisions[start : start + together]):
+            cursor.execute("BEGIN IMMEDIATE")
+            for statements in group:
+                for sql, values in statements:
+                    if isinstance(values, list):
+                        cursor.executemany(sql, values)
+                    else:
+                        cursor.execute(sql, values)
+            cursor.execute("COMMIT")
+    elapsed = time.perf_counter() - started
+    connection.close()
+    return elapsed

@@ -1,0 +1,141 @@
+"""Deliveries of signed reports by the worker, their durable record included, against bare httpx in eight threads."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.faces.worker import Worker
+from kz_compliance_sdk.ports import Delivered, Env, FeedPage, Regulator, RetryAt, Sent
+from kz_compliance_sdk.testing import keys
+from kz_compliance_sdk.wire.signature import sign
+from tests.benchmarks import apps, deciding, samples
+from tests.benchmarks.http import serving
+from tests.benchmarks.rows import Row, Size, compared, interleaved
+
+NAMES = ("deliver.8",)
+IN_FLIGHT = 8
+
+
+def run(size: Size) -> list[Row]:
+    """The row. Each measure of the worker begins on a copy of the same file of reports that are due."""
+    count = size.pick(400, 3_000)
+    with size.place() as folder, serving("regulator", folder / "unused.sqlite3", core=1) as server:
+        base = folder / "base.sqlite3"
+        messages = prepare(base, count)
+        found = interleaved(
+            {
+                "worker": lambda: count / deliver(_copy(base), count, server.port),
+                "bare": lambda: count / bare(messages, server.port),
+            },
+            size.pick(3, 5),
+        )
+    return [
+        compared(
+            NAMES[0],
+            found,
+            "worker",
+            "bare",
+            unit="reports/s",
+            against="bare httpx, 8 threads, same bytes, signed alike",
+            bar=0.5,
+            note="8 in flight; lease, signature, receipt check, case closed and attempt recorded durably",
+        )
+    ]
+
+
+def prepare(path: Path, count: int) -> list[OutboxMessage]:
+    """A file of decided cases whose reports are due and where nothing else is to be sent; and those reports."""
+    deciding.filled(path, count, acknowledged=False)
+    with ComplianceDesk(apps.settings(9, str(path), 9)) as desk:
+        review = deciding.review_of(desk.store, desk.respondent.seal)
+        deciding.decide_in(review, count, 16 if count % 16 == 0 else 1, deciding.proposal(measure=False))
+        store = desk.store
+        assert isinstance(store, SqliteStore)
+        waiting = store.submit(samples.PLATFORM, lambda tx: ((), tx.due_messages(tx.now + 1, count, ())))
+        messages = waiting.result()
+    assert len(messages) == count, f"{len(messages)} reports are due, not {count}"
+    assert {message.kind for message in messages} == {"report"}
+    return messages
+
+
+def _copy(base: Path) -> Path:
+    path = base.with_name("round.sqlite3")
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    shutil.copyfile(base, path)
+    return path
+
+
+class Counting:
+    """The regulator's own adapter, and the moment at which the last report has its receipt."""
+
+    name = "regulator"
+
+    def __init__(self, regulator: Regulator, count: int) -> None:
+        self._regulator, self._left, self._lock = regulator, count, threading.Lock()
+        self.done = threading.Event()
+
+    def send(self, message: OutboxMessage) -> Sent:
+        sent = self._regulator.send(message)
+        assert isinstance(sent, Delivered), sent
+        with self._lock:
+            self._left -= 1
+            if not self._left:
+                self.done.set()
+        return sent
+
+    def look_up(self, message: OutboxMessage) -> Delivered | RetryAt | None:
+        raise AssertionError(f"nothing about {message.id} is unknown")
+
+    def fetch(self, after: str, limit: int) -> FeedPage:
+        raise AssertionError("nothing is fetched here")
+
+
+def deliver(path: Path, count: int, port: int) -> float:
+    """Seconds until every report has its receipt and every record of it is durable."""
+    configured = apps.settings(9, str(path), port)
+    plain = ComplianceDesk(configured)
+    assert plain.regulator is not None
+    counting = Counting(plain.regulator, count)
+    with plain, ComplianceDesk(configured, regulator=counting) as desk:
+        worker = Worker(desk, poll=False)
+        running = threading.Thread(target=worker.run)
+        started = time.perf_counter()
+        running.start()
+        assert counting.done.wait(120), "the reports were not delivered"
+        worker.stop()
+        running.join()
+        elapsed = time.perf_counter() - started
+        health = desk.health()
+        assert not health.by_state, f"cases are still open: {health.by_state}"
+        assert not health.undelivered, f"{health.undelivered} messages are still under way"
+    return elapsed
+
+
+def bare(messages: list[OutboxMessage], port: int) -> float:
+    """Seconds to post the same bytes, signed in the same way, from eight threads over one client."""
+    key = keys.platform_signing_key("standard-webhooks")
+    ids = Env.system().ids
+    with httpx.Client(limits=httpx.Limits(max_connections=IN_FLIGHT)) as client:
+
+        def post(message: OutboxMessage) -> None:
+            url = f"http://127.0.0.1:{port}/v1/notices/any/reports"
+            now = int(time.time())
+            signed = sign(key, "standard-webhooks", "POST", url, message.body, now, message.id, ids())
+            headers = [("content-type", "application/json"), ("idempotency-key", message.id), *signed]
+            client.post(url, content=message.body, headers=headers).raise_for_status()
+
+        with ThreadPoolExecutor(IN_FLIGHT) as pool:
+            list(pool.map(post, messages[:16]))
+            started = time.perf_counter()
+            list(pool.map(post, messages))
+            return time.perf_counter() - started

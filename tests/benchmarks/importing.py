@@ -1,0 +1,53 @@
+"""What a process pays to import the package, without using any of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import subprocess
+import sys
+import time
+
+from tests.benchmarks.rows import Row, Size, interleaved, skipped
+
+NAMES = ("import.package", "import.plugin", "import.desk")
+PLUGIN = "kz_compliance_sdk.testing.plugin"
+
+
+def run(size: Size) -> list[Row]:
+    """Wall time of an interpreter that imports, minus one that does not."""
+    statements = {
+        "bare": "pass",
+        "package": "import kz_compliance_sdk",
+        "desk": "from kz_compliance_sdk import ComplianceDesk",
+    }
+    has_plugin = importlib.util.find_spec(PLUGIN) is not None
+    if has_plugin:
+        statements["plugin"] = f"import {PLUGIN}"
+        statements["pytest"] = "import pytest"
+        statements["both"] = f"import pytest, {PLUGIN}"
+    found = interleaved(
+        {name: lambda statement=statement: _wall_ms(statement) for name, statement in statements.items()},
+        size.pick(5, 15),
+    )
+
+    def above(name: str, base: str = "bare") -> float:
+        return statistics.median(a - b for a, b in zip(found[name], found[base], strict=True))
+
+    note = f"above an interpreter that imports nothing ({statistics.median(found['bare']):.0f} ms)"
+    plugin = (
+        Row(NAMES[1], above("both", "pytest"), "ms", bar=60, sense="most", note="above `import pytest`")
+        if has_plugin
+        else skipped(NAMES[1], "there is no pytest plugin yet")
+    )
+    return [
+        Row(NAMES[0], above("package"), "ms", bar=60, sense="most", note=note),
+        plugin,
+        Row(NAMES[2], above("desk"), "ms", note=f"what using it costs once, dependencies included; {note}"),
+    ]
+
+
+def _wall_ms(statement: str) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", statement], check=True)
+    return (time.perf_counter() - started) * 1000

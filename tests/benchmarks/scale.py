@@ -1,0 +1,139 @@
+"""What a million open cases cost: the claim and the watch, on files built by one statement."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+from kz_compliance_sdk.adapters.sql import rows as as_rows
+from kz_compliance_sdk.adapters.sql import tables
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain.change import CaseWrite
+from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.services import deadlines
+from tests.benchmarks import deciding, samples
+from tests.benchmarks.rows import Row, Size, compared, interleaved
+
+NAMES = ("claim.open", "claim.leased", "watch.idle")
+FEW = 10_000
+_RESPONDENT = Respondent("head of office", "Үлгі Б. С.")
+
+
+def run(size: Size) -> list[Row]:
+    """All three rows, on three files: few open cases, few beside as many leased ones, and many."""
+    many, open_ = size.pick(200_000, 5_000_000), size.pick(40_000, 1_000_000)
+    claims = size.pick(150, 400)
+    with size.place() as folder, ExitStack() as stack:
+
+        def store(name: str, cases: int, queued: int, leased: int = 0) -> SqliteStore:
+            path = folder / f"{name}.sqlite3"
+            build(path, cases, queued, leased)
+            opened = SqliteStore(path, Env.system())
+            stack.callback(opened.close)
+            return opened
+
+        few = store("few", FEW, FEW)
+        leased = store("leased", 2 * FEW, FEW, FEW)
+        large = store("many", many, open_)
+        # A heartbeat that says the same second again would not be written at all.
+        seconds = count(int(time.time()))
+        watched = SqliteStore(large.path, replace(Env.system(), clock=lambda: next(seconds)))
+        stack.callback(watched.close)
+        measures: dict[str, Callable[[], float]] = {
+            "few": partial(claim_ms, few, claims),
+            "leased": partial(claim_ms, leased, claims),
+            "many": partial(claim_ms, large, claims),
+            "watch": partial(watch_ms, watched, size.pick(20, 50)),
+        }
+        for measure in measures.values():
+            measure()
+        found = interleaved(measures, size.pick(3, 5))
+    scaled = f"{many:,} rows, {open_:,} of them open"
+    return [
+        compared(
+            NAMES[0], found, "many", "few", unit="ms", against=f"itself at {FEW:,} open", bar=1.5, sense="most",
+            note=f"median of one durable claim; {scaled}",
+        ),
+        compared(
+            NAMES[1], found, "leased", "few", unit="ms", against="itself with none leased", bar=2.0, sense="most",
+            note=f"median of one durable claim; {FEW:,} open, {FEW:,} leased",
+        ),
+        Row(
+            NAMES[2], statistics.median(found["watch"]), "ms", bar=2.0, sense="most",
+            note=f"nothing due, the heartbeat's durable commit included; {scaled}",
+        ),
+    ]  # fmt: skip
+
+
+def build(path: Path, cases: int, queued: int, leased: int) -> None:
+    """A file of slim cases: so many queued, so many leased, the rest closed, in mixed order of urgency."""
+    SqliteStore(path, Env.system()).close()
+    sample = next(samples.ready(0, 1))
+    write = next(w for w in sample.change if isinstance(w, CaseWrite))
+    now = int(time.time())
+    columns = [column.name for column in tables.cases.columns]
+    row = dict(zip(columns, as_rows.case_row(write.case), strict=True))
+    # Every fifth case is open, say, and the urgent ones lie anywhere: as after years of work.
+    step = max(1, cases // (queued + leased))
+    state = (
+        f"CASE WHEN n % {step} <> 0 OR n / {step} >= {queued + leased} THEN 'closed' "
+        f"WHEN n / {step} < {leased} THEN 'claimed' ELSE 'queued' END"
+    )
+    due = f"{now + 7_200} + (n * 7919) % 500000"
+    values: dict[str, str] = {
+        "id": "printf('%08x-0000-7000-8000-%012x', n / 1000, n)",
+        "notice_id": "'KZ-' || printf('%09d', n)",
+        "state": "s",
+        "due_at": due,
+        "urgent_at": due,
+        "watch_at": f"iif(s = 'closed', NULL, {now + 3_600} + n % 1000)",
+        "closed_at": f"iif(s = 'closed', {now}, NULL)",
+        "lease_token": "iif(s = 'claimed', 1, 0)",
+        "lease_owner": "iif(s = 'claimed', 'moderator-2', '')",
+        "lease_expires_at": f"iif(s = 'claimed', {now + 86_400}, NULL)",
+    }
+    given = [name for name in columns if name not in values]
+    select = ", ".join(values.get(name, f":{name}") for name in columns)
+    connection = open_connection(choose_driver(), str(path), cache_mib=256)
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute(
+        f"WITH RECURSIVE numbered(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbered WHERE n + 1 < {cases}), "
+        f"stated(n, s) AS (SELECT n, {state} FROM numbered) "
+        f"INSERT INTO cases ({', '.join(columns)}) SELECT {select} FROM stated",
+        {name: row[name] for name in given},
+    )
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.execute("ANALYZE")
+    connection.close()
+
+
+def claim_ms(store: SqliteStore, claims: int) -> float:
+    """The median time of one claim by one caller, until it is durable."""
+    review = deciding.review_of(store)
+    times = []
+    for _ in range(claims):
+        started = time.perf_counter()
+        lease = review.claim(deciding.MODERATOR).result()
+        times.append(time.perf_counter() - started)
+        assert lease is not None, "the cases ran out"
+    return statistics.median(times) * 1000
+
+
+def watch_ms(store: SqliteStore, passes: int) -> float:
+    """The median time of one look at the clocks, when nothing is due."""
+    policy = deciding.sandbox_policy()
+    times = []
+    for _ in range(passes):
+        started = time.perf_counter()
+        watched = deadlines.watch(store, samples.PLATFORM, policy, _RESPONDENT)
+        times.append(time.perf_counter() - started)
+        assert watched.cases == 0, "something was due"
+    return statistics.median(times) * 1000

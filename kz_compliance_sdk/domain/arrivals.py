@@ -8,7 +8,17 @@ from typing import Any
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.cancellations import EVERYBODY, Arrival, Standing, cancel, evidence, stop, void
+from kz_compliance_sdk.domain.cancellations import (
+    EVERYBODY,
+    Arrival,
+    Standing,
+    cancel,
+    evidence,
+    has_begun,
+    stop,
+    void,
+    with_version,
+)
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move, opened
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
 from kz_compliance_sdk.domain.decision import Decision
@@ -171,11 +181,13 @@ def amend(
     items: list[ItemState] = []
     writes: list[Write] = []
     for item in case.items:
-        gone = item.item_id not in named
-        if not gone:
-            items.append(replace(item, status="open"))
+        if item.item_id in named:
+            # What somebody is carrying out at this moment can come into force: only lifting it takes it back.
+            measure = item.measure or (item.action if has_begun(item, standing) else "")
+            items.append(replace(item, status="open", measure=measure))
             continue
         stopped, more = stop(case, item, "withdrawn", standing, policy, stamp)
+        standing = with_version(standing, stopped)
         items.append(stopped)
         writes.extend(more)
     items.extend(ItemState(item.item_id) for item in notice.items if item.item_id not in known)
@@ -206,7 +218,8 @@ def amend(
         **times,
         **NO_LEASE,
     )
-    writes.extend(void(standing.messages, stamp, kinds=("enforce", "report")))
+    reopened = [m for m in standing.messages if m.kind == "report" or m.item_id in named]
+    writes.extend(void(reopened, stamp, kinds=("enforce", "report")))
     tail = (acknowledgement(amended, stamp), page(amended, "amended", ("moderator", "lead"), 30, stamp))
     return (CaseWrite(amended, case.version), event, *writes, *tail), amended
 

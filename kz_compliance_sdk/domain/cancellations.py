@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.messages import Respondent, effect, page, with_rep
 from kz_compliance_sdk.domain.notice import Cancellation
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.transitions import UNDECIDED
 
 EVERYBODY = ("moderator", "lead", "head")
 
@@ -67,6 +68,8 @@ def cancel(
     Without an effect nothing in force is touched: a person is paged to ask.
     """
     named = cancellation.item_ids
+    stays = {item.object_key for item in case.items if item.measure and named is not None and item.item_id not in named}
+    standing = replace(standing, held_by_others={*standing.held_by_others, *stays})
     items: list[ItemState] = []
     writes: list[Write] = []
     for item in case.items:
@@ -74,6 +77,7 @@ def cancel(
             items.append(item)
             continue
         changed, more = stop(case, item, cancellation.effect, standing, policy, stamp)
+        standing = with_version(standing, changed)
         items.append(changed)
         writes.extend(more)
     target, changes = _after_cancelling(case, items, policy, stamp)
@@ -94,7 +98,8 @@ def cancel(
         **changes,
     )
     writes.append(event)
-    if target is CaseState.LIFTED:
+    settles = target is CaseState.LIFTED or (target is CaseState.ENFORCED and target is not case.state)
+    if settles:
         cancelled, reported = with_report(
             cancelled,
             standing.decisions,
@@ -104,7 +109,7 @@ def cancel(
             final=not cancelled.open_items,
         )
         writes.extend(reported)
-    if target in (CaseState.LIFTING, CaseState.LIFTED, CaseState.CANCELLED):
+    if settles or target in (CaseState.LIFTING, CaseState.CANCELLED):
         writes.extend(void(standing.messages, stamp, kinds=("report",)))
     reason = "cancelled" if cancellation.effect else "cancelled.effect_missing"
     writes.append(page(cancelled, reason, EVERYBODY if not cancellation.effect else ("moderator", "lead"), 40, stamp))
@@ -125,12 +130,14 @@ def _after_cancelling(
     if statuses & OPEN_ITEM:
         return CaseState.QUEUED, NO_LEASE
     if "decided" in statuses:
-        return case.state, {}
+        return (CaseState.DECIDED, NO_LEASE) if case.state in UNDECIDED else (case.state, {})
     if statuses <= {"stopped"}:
         return CaseState.CANCELLED, {**NO_LEASE, **_ended(stamp)}
     touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
     if touched and case.decision_version and statuses & {"kept", "lifted"}:
         return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": _lift_watch(case, policy, stamp)}
+    if touched and (case.state is CaseState.DECIDED or case.state in UNDECIDED):
+        return CaseState.ENFORCED, NO_LEASE
     return case.state, {}
 
 
@@ -147,20 +154,22 @@ def stop(
     case: Case, item: ItemState, effect_of: str | None, standing: Standing, policy: Policy, stamp: Stamp
 ) -> tuple[ItemState, list[Write]]:
     """One item whose order no longer stands: what becomes of it, and the writes that go with it."""
-    own = [m for m in standing.messages if m.item_id == item.item_id and m.kind in ("enforce", "restore")]
-    untouched = [m for m in own if m.state == "queued" and not m.attempts]
-    writes: list[Write] = list(void(untouched, stamp, kinds=("enforce",)))
-    begun = any(m.kind == "enforce" and m not in untouched for m in own)
-    if item.status in ("stopped", "lifted", "kept", "lifting"):
+    own_terms = item.ground == "terms_of_service"
+    if item.status in ("stopped", "lifted", "kept", "lifting") or (item.status == "decided" and own_terms):
         return item, []
+    enforcing = [m for m in standing.messages if m.item_id == item.item_id and m.kind == "enforce"]
+    begun = has_begun(item, standing)
+    writes: list[Write] = [] if begun else void(enforcing, stamp, kinds=("enforce",))
     if not item.measure and not begun:
         settled = item.status == "settled"
         return (item, []) if settled else (replace(item, status="stopped"), writes)
     if effect_of is None:
         return item, []
+    if own_terms or (effect_of == "remedied" and item.action != "suspend_account"):
+        # Its hold stays, so that it still stands when another order about the same object falls.
+        return (item, []) if begun else (replace(item, status="kept"), writes)
     writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
-    only_account = effect_of == "remedied" and item.action != "suspend_account"
-    if item.ground == "terms_of_service" or item.object_key in standing.held_by_others or only_account:
+    if item.object_key in standing.held_by_others and not begun:
         return replace(item, status="kept"), writes
     version = standing.versions.get(item.object_key, 0) + 1
     lifted = replace(item, status="lifting", effect_version=version, measure=item.measure or item.action)
@@ -168,6 +177,19 @@ def stop(
     writes.append(effect(on_lift_clock, lifted, "restore", stamp.at, stamp))
     writes.append(ObjectVersion(case.platform_id, item.object_key, version))
     return lifted, writes
+
+
+def with_version(standing: Standing, item: ItemState) -> Standing:
+    """What is known once an effect was decided for an item: the next one on the same object gets a later version."""
+    return replace(standing, versions={**standing.versions, item.object_key: item.effect_version})
+
+
+def has_begun(item: ItemState, standing: Standing) -> bool:
+    """Whether somebody may be carrying out the item's measure now, or has tried to: it can still come into force."""
+    return any(
+        m.item_id == item.item_id and m.kind == "enforce" and (m.state != "queued" or m.attempts > 0)
+        for m in standing.messages
+    )
 
 
 def void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, ...]) -> list[Write]:

@@ -64,7 +64,7 @@ def flags(
     `known_acts` the acts that may be cited, as `act` for all its articles or `act/article` for one; None
     means that no such list is kept. `term_s` is the statutory term: asking for more is flagged.
     """
-    found = [
+    found: list[Flag] = [
         *_of_law(notice, known_categories, mandated, known_acts),
         *_of_items(notice, hosts),
         *_of_time(notice, raw, now, term_s),
@@ -131,7 +131,7 @@ def _is_ours(host: str, hosts: frozenset[str]) -> bool:
 
 def _of_time(notice: Notice, raw: Mapping[str, object], now: int, term_s: int) -> Iterator[Flag]:
     issued = raw.get("issued_at")
-    if isinstance(issued, str) and utc_offset_minutes(issued) not in _USUAL_OFFSETS:
+    if isinstance(issued, str) and issued[-1:] != "Z" and utc_offset_minutes(issued) not in _USUAL_OFFSETS:
         yield Flag("offset_unusual")
     if notice.issued_at > now + SKEW_S:
         yield Flag("issued_future")

@@ -18,6 +18,8 @@ def reopen(case: Case, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[C
     """Supersede an ended case: every item is decided anew; measures in force stay meanwhile."""
     REVIEW_POLICY.check(stamp.actor, "reopen")
     need(reasons, "reasons", "Say why the decision is superseded.")
+    if not case.items:
+        raise IllegalMove("a quarantined message has no item to decide about.", reference=case.id)
     items = tuple(replace(item, status="open") for item in case.items)
     watch = clock.next_step_at(policy.ladder, received_at=case.escalates_from, due_at=case.due_at, after=stamp.at)
     back, event = move(

@@ -105,7 +105,8 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
     items, target = case.items, case.state
     if permanent and message.kind == "enforce" and item.status == "decided":
         items = _with_item(case, replace(item, status="failed"))
-        target = CaseState.QUEUED if case.state is CaseState.DECIDED else case.state
+        back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
+        target = CaseState.QUEUED if back else case.state
     failed, event = move(case, "measure_failed", target, stamp, data, {"reason": reason}, items=items)
     reason_code = f"{message.kind}_{'failed' if target is not case.state else 'stuck'}"
     alert = page(failed, reason_code, ("moderator", "lead"), 50, stamp, key=message.id)

@@ -38,9 +38,9 @@ class Transition:
 
 
 _S = CaseState
-_UNDECIDED = (_S.QUEUED, _S.CLAIMED, _S.IN_APPROVAL, _S.AWAITING_ANSWER)
+UNDECIDED = (_S.QUEUED, _S.CLAIMED, _S.IN_APPROVAL, _S.AWAITING_ANSWER)
 _DELIVERED = (_S.DECIDED, _S.ENFORCED, _S.LIFTING, _S.LIFTED)
-_RUNNING = (_S.QUARANTINED, *_UNDECIDED, *_DELIVERED)
+_RUNNING = (_S.QUARANTINED, *UNDECIDED, *_DELIVERED)
 _AFTER_DECISION = (*_DELIVERED, _S.CLOSED)
 
 
@@ -66,24 +66,29 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_S.AWAITING_ANSWER, "answer", _S.QUEUED, "the authority answered"),
     *_each((_S.DECIDED, _S.ENFORCED, _S.CLOSED), "answer", _S.QUEUED, "the authority answered 'clarification_needed'"),
     *_each((_S.DECIDED,), "undo", _S.QUEUED, "taken back inside the undo window; nothing had been carried out"),
-    *_each((_S.DECIDED, _S.LIFTING, *_UNDECIDED), "measure_in_force", None, "one measure is in force; others are not"),
+    *_each((_S.DECIDED, _S.LIFTING, *UNDECIDED), "measure_in_force", None, "one measure is in force; others are not"),
     Transition(_S.DECIDED, "measure_in_force", _S.ENFORCED, "the last measure is in force"),
     Transition(_S.LIFTING, "measure_in_force", _S.LIFTED, "the last effect that was still under way ended"),
-    Transition(_S.DECIDED, "measure_failed", _S.QUEUED, "the platform cannot carry a measure out; back to review"),
     *_each(
-        (*_UNDECIDED, *_AFTER_DECISION, _S.CANCELLED),
+        (_S.DECIDED, _S.LIFTING, _S.IN_APPROVAL),
+        "measure_failed",
+        _S.QUEUED,
+        "the platform cannot carry a measure out; back to review",
+    ),
+    *_each(
+        (*UNDECIDED, _S.DECIDED, _S.LIFTING),
         "measure_failed",
         None,
         "an effect failed; a person is paged and it stays parked",
     ),
-    *_each((_S.LIFTING, _S.DECIDED, *_UNDECIDED), "measure_lifted", None, "one measure is lifted; others are not"),
+    *_each((_S.LIFTING, _S.DECIDED, *UNDECIDED), "measure_lifted", None, "one measure is lifted; others are not"),
     Transition(_S.LIFTING, "measure_lifted", _S.LIFTED, "the last measure is lifted"),
     Transition(_S.DECIDED, "measure_lifted", _S.ENFORCED, "a superseding decision took its last effect"),
     *_each((_S.DECIDED, _S.LIFTING), "report_interim", None, "some items are stuck; the settled ones are reported"),
-    *_each((*_UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "receipt", None, "the regulator holds one of our messages"),
+    *_each((*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "receipt", None, "the regulator holds one of our messages"),
     *_each((_S.DECIDED, _S.ENFORCED, _S.LIFTED), "receipt", _S.CLOSED, "the receipt for the final report is in hand"),
     *_each(
-        (*_UNDECIDED, *_AFTER_DECISION, _S.CANCELLED),
+        (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED),
         "reject",
         None,
         "the regulator refuses a message; it stays parked and a person is paged",
@@ -92,30 +97,36 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_S.CLOSED, "reopen", _S.QUEUED, "a person supersedes the decision"),
     Transition(_S.CANCELLED, "reopen", _S.QUEUED, "a person supersedes the decision"),
     *_each(
-        (*_UNDECIDED, *_AFTER_DECISION, _S.CANCELLED, _S.QUARANTINED),
+        (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED),
         "amend",
         _S.QUEUED,
         "a new revision supersedes the notice",
     ),
     *_each(
-        (_S.QUARANTINED, *_UNDECIDED, *_DELIVERED),
+        (_S.QUARANTINED, *UNDECIDED, _S.DECIDED),
         "cancel",
         _S.CANCELLED,
         "everything undecided stops, nothing is in force",
     ),
-    *_each(_UNDECIDED, "cancel", _S.QUEUED, "some items stop; what was proposed must be seen again"),
-    *_each(_UNDECIDED, "cancel", _S.LIFTING, "measures of an earlier decision are lifted at once"),
-    *_each(_UNDECIDED, "cancel", _S.LIFTED, "measures of an earlier decision stay, and it is reported why"),
+    *_each(UNDECIDED, "cancel", _S.QUEUED, "some items stop; what was proposed must be seen again"),
+    *_each(UNDECIDED, "cancel", _S.DECIDED, "nothing is left to decide; a measure is still under way"),
+    *_each((_S.DECIDED, *UNDECIDED), "cancel", _S.ENFORCED, "what is left was carried out already, and is reported"),
+    *_each(UNDECIDED, "cancel", _S.LIFTING, "measures of an earlier decision are lifted at once"),
+    *_each(UNDECIDED, "cancel", _S.LIFTED, "measures of an earlier decision stay, and it is reported why"),
     *_each(_AFTER_DECISION, "cancel", _S.LIFTING, "measures whose only ground it was are lifted at once"),
     *_each(_AFTER_DECISION, "cancel", _S.LIFTED, "nothing to lift: what stays, and why, is reported"),
     *_each((_S.DECIDED, _S.ENFORCED, _S.CLOSED, _S.CANCELLED), "cancel", None, "it changes nothing that stands"),
-    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "remind", None, "a reminder raises the level, never the clock"),
+    *_each(
+        (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "remind", None, "a reminder raises the level, never the clock"
+    ),
     *_each(_RUNNING, "escalate", None, "a step of the ladder was due"),
     *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "acknowledge", None, "a person has seen the escalation"),
-    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "flag", None, "something that the moderator must see was learnt"),
-    *_each(_UNDECIDED, "authenticate", None, "a second person recorded how authenticity was checked"),
-    *_each(_UNDECIDED, "correct_receipt", None, "a second person corrected the receipt of a typed-in notice"),
-    *_each((*_DELIVERED, *_UNDECIDED, _S.CLOSED), "deliver_by_hand", None, "a person answers by letter"),
+    *_each(
+        (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "flag", None, "something that the moderator must see was learnt"
+    ),
+    *_each(UNDECIDED, "authenticate", None, "a second person recorded how authenticity was checked"),
+    *_each(UNDECIDED, "correct_receipt", None, "a second person corrected the receipt of a typed-in notice"),
+    *_each((*_DELIVERED, *UNDECIDED, _S.CLOSED), "deliver_by_hand", None, "a person answers by letter"),
 )
 
 _MOVES = frozenset((row.source, row.verb, row.target) for row in TRANSITIONS)

@@ -188,7 +188,9 @@ class Walk:
 
     def weather(self) -> None:
         """The next call of the platform or of the regulator goes wrong, in one of the ways it can."""
-        if self.chance.random() < 0.5:
+        if self.chance.random() < 0.1:
+            self.outage()
+        elif self.chance.random() < 0.5:
             self.world.platform.faults.append(
                 self.chance.choice((_breaks, _fails_for_good, _fails, self._pending, _in_silence))
             )
@@ -198,6 +200,13 @@ class Walk:
                 self.chance.choice((_down, _lost, _refused, lambda m: (regulator.record(m), Unknown("reset"))[1]))
             )
 
+    def outage(self) -> None:
+        """The platform, or the regulator, is down for a while."""
+        if self.chance.random() < 0.5:
+            self.world.platform.faults += [_fails] * self.chance.randint(4, 7)
+        else:
+            self.world.regulator.faults += [_down] * self.chance.randint(4, 7)
+
     def _pending(self, _effect: Effect) -> EffectResult:
         return Pending(self.world.clock() + 30)
 
@@ -206,7 +215,7 @@ class Walk:
     def run(self) -> None:
         authorities = (self.issue, self.break_off, self.cancel, self.clarify, self.remind, self.enter)
         people = (self.review, self.review, self.review, self.second_look, self.other_steps, self.other_steps)
-        machinery = (self.deliver, self.deliver, self.deliver, self.watch, self.wait, self.weather)
+        machinery = (self.deliver, self.deliver, self.deliver, self.watch, self.wait, self.wait, self.weather)
         for _ in range(STEPS):
             step = self.chance.choice(self.chance.choice((authorities, people, people, machinery, machinery)))
             self.trail.append(step.__name__)
@@ -263,17 +272,15 @@ class Walk:
         return rows
 
     def check_objects(self) -> None:
-        """When everything has been delivered, what stands on an object is what the cases say."""
-        held: dict[str, set[str]] = {}
-        for case in self.host.cases():
-            for item in case.items:
-                if item.object_key:
-                    held.setdefault(item.object_key, set())
-                    if item.measure:
-                        held[item.object_key].add(item.measure)
-        for key, measures in held.items():
+        """When everything has been delivered, an object is free exactly if nothing holds it."""
+        keys = {item.object_key for case in self.host.cases() for item in case.items if item.object_key}
+        holds = self.host.store.submit(PLATFORM, lambda tx: ((), tx.holds(keys))).result()
+        held = {hold.object_key for hold in holds}
+        for key in keys:
             stands = self.world.platform.effects.get(key, "restore")
-            assert (stands == "restore") == (not measures), (key, stands, measures)
+            assert (stands == "restore") == (key not in held), (key, stands, holds)
+        in_force = {i.object_key for case in self.host.cases() for i in case.items if i.status == "in_force"}
+        assert in_force <= held
         assert not self.world.platform.refused_versions
 
 

@@ -10,7 +10,7 @@ from kz_compliance_sdk.domain import office_steps, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.decision import REVIEW_POLICY, Decision, Proposal
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
@@ -64,6 +64,7 @@ class Review:
 
     def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Future[Lease | None]:
         """The most urgent free case, or the one named; None if nothing is free. Leases that ran out come back first."""
+        REVIEW_POLICY.check(actor, "claim")
 
         def expire(tx: Tx) -> tuple[Change, None]:
             expired = tx.expired_leases(256)

@@ -148,6 +148,7 @@ def propose(
     REVIEW_POLICY.check(stamp.actor, "propose")
     _check_lease(case, token, stamp)
     check_proposal(proposal, case.open_items, case.languages or context.notice.languages)
+    _check_objects(case, proposal, context.notice)
     if any(item.is_measure for item in proposal.items) and case.authenticity == "unverified":
         raise NotAllowed(
             "no measure before somebody other than the typist has recorded how authenticity was checked.",
@@ -186,6 +187,18 @@ def propose(
         return (CaseWrite(proposed, case.version, token), event, row), proposed, decision
     change, decided = _decide(case, decision, "propose", context, stamp, data, texts, token)
     return (row, *change), decided, decision
+
+
+def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:
+    """A later revision can leave an item out; what it was about is then known only from an earlier decision."""
+    named = {item.item_id for item in notice.items} | {item.item_id for item in case.items if item.object_key}
+    for number, item in enumerate(proposal.items):
+        if item.is_measure and item.item_id not in named:
+            raise InvalidInput(
+                f"the notice no longer names the item {item.item_id!r}.",
+                field=f"items[{number}].action",
+                remedy="Decide it without a measure: there is nothing to act on.",
+            )
 
 
 def approve(case: Case, digest: str, decision: Decision, context: Context, *, stamp: Stamp) -> tuple[Change, Case]:

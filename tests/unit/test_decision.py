@@ -22,7 +22,6 @@ from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 from tests.unit.case_makers import (
     M1,
     NOBODY,
-    RU,
     T0,
     YES,
     a_notice,

@@ -194,7 +194,7 @@ def recorded(path: Path, count: int) -> list[Statements]:
 
 
 def replay(path: Path, steps: Sequence[Statements], together: int) -> float:
-    """Seconds for the same writes on the bare driver. The statements are ready; nothing is read and nothing is decided."""
+    """Seconds for the same writes on the bare driver, which reads nothing and decides nothing."""
     claims, decisions = steps[0::2], steps[1::2]
     connection = open_connection(choose_driver(), str(path))
     cursor = connection.cursor()

@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 
 from tests.benchmarks.rows import Row, Size, interleaved, skipped
 
@@ -27,7 +28,7 @@ def run(size: Size) -> list[Row]:
         statements["pytest"] = "import pytest"
         statements["both"] = f"import pytest, {PLUGIN}"
     found = interleaved(
-        {name: lambda statement=statement: _wall_ms(statement) for name, statement in statements.items()},
+        {name: partial(_wall_ms, statement) for name, statement in statements.items()},
         size.pick(5, 15),
     )
 

@@ -87,7 +87,7 @@ def interleaved(measures: Mapping[str, Callable[[], float]], rounds: int) -> Rou
     found: dict[str, list[float]] = {name: [] for name in measures}
     for number in range(rounds):
         # Every other round goes backwards, so that no measure always follows the same neighbour.
-        names = list(measures) if number % 2 == 0 else list(reversed(measures))
+        names = list(measures)[:: 1 if number % 2 == 0 else -1]
         for name in names:
             found[name].append(measures[name]())
     return found

@@ -55,7 +55,14 @@ def request(number: int, profile: Profile, port: int, now: int) -> bytes:
     data = body(number)
     target_uri = f"http://127.0.0.1:{port}{PATH}"
     signed = sign(
-        keys.regulator_signing_key(profile), profile, "POST", target_uri, data, now, f"msg-{_name(number)}", f"n{number}"
+        keys.regulator_signing_key(profile),
+        profile,
+        "POST",
+        target_uri,
+        data,
+        now,
+        f"msg-{_name(number)}",
+        f"n{number}",
     )
     lines = [f"POST {PATH} HTTP/1.1", f"host: 127.0.0.1:{port}", "content-type: application/json"]
     lines += [f"{name}: {value}" for name, value in signed]

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
+from kz_compliance_sdk.services.intake import declared_length
 from kz_compliance_sdk.services.response import Response, refused
 
 Scope = MutableMapping[str, Any]
@@ -30,29 +31,36 @@ def asgi_app(desk: AsyncComplianceDesk) -> App:
             await _lifespan(receive, send)
             return
         if scope["type"] != "http":
+            await send({"type": "websocket.close"})
             return
         where = scope["path"]
         if where.endswith(path + "/health") and scope["method"] == "GET":
             body = json.dumps(await desk.health_document()).encode()
             await _answer(send, Response(200, (("content-type", "application/json"),), body))
         elif where.rstrip("/").endswith(path):
-            await _answer(send, await _intake(desk, scope, receive, limit, deadline_s))
+            answer = await _intake(desk, scope, receive, limit, deadline_s)
+            if answer is not None:
+                await _answer(send, answer)
         else:
             await _answer(send, refused(404, "not_found", "There is nothing here."))
 
     return app
 
 
-async def _intake(desk: AsyncComplianceDesk, scope: Scope, receive: Receive, limit: int, deadline_s: float) -> Response:
+async def _intake(
+    desk: AsyncComplianceDesk, scope: Scope, receive: Receive, limit: int, deadline_s: float
+) -> Response | None:
+    """The answer; None if the sender went away before its message was whole."""
     try:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         declared = next((value for name, value in headers if name == "content-length"), "0")
-        length = int(declared) if declared.isascii() and declared.isdigit() else limit + 1
-        early = desk.blocking.intake.check_transport(scope["method"], headers, length)
+        early = desk.blocking.intake.check_transport(scope["method"], headers, declared_length(declared, limit + 1))
         if early is not None:
             return early
         async with asyncio.timeout(deadline_s):
             body = await _body(receive, limit)
+            if body is None:
+                return None
     except TimeoutError:
         return refused(408, "timeout", f"The body did not come within {deadline_s:g} seconds.")
     raw_path = scope.get("raw_path") or scope["path"].encode()
@@ -62,12 +70,15 @@ async def _intake(desk: AsyncComplianceDesk, scope: Scope, receive: Receive, lim
     return await desk.receive(scope["method"], target, headers, body)
 
 
-async def _body(receive: Receive, limit: int) -> bytes:
-    """The body, or as much of it as shows that it is too large. One cut off by a disconnect verifies nothing."""
+async def _body(receive: Receive, limit: int) -> bytes | None:
+    """The body, or as much of it as shows that it is too large; None if the sender went away, which must not count as
+    a refusal under its key."""
     parts: list[bytes] = []
     size = 0
     while size <= limit:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         part = message.get("body", b"")
         parts.append(part)
         size += len(part)

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.services.intake import declared_length
 from kz_compliance_sdk.services.response import Response, refused
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -49,11 +50,16 @@ def _intake(desk: ComplianceDesk, environ: dict[str, Any]) -> Response:
     declared = environ.get("CONTENT_LENGTH") or ""
     if method == "POST" and not (declared.isascii() and declared.isdigit()):
         return refused(411, "length_required", "Send a Content-Length.")
-    length = int(declared or 0)
+    if declared:
+        headers.append(("content-length", declared))
+    length = declared_length(declared or "0", desk.settings.limits.max_body + 1)
     early = desk.intake.check_transport(method, headers, length)
     if early is not None:
         return early
     body = environ["wsgi.input"].read(length)
+    if len(body) < length:
+        # The sender went away: that must not count as a refusal under its key.
+        return refused(400, "incomplete", "The body is shorter than its Content-Length.")
     return desk.receive(method, _raw_target(environ), headers, body)
 
 

@@ -32,6 +32,9 @@ _KEY_ID = re.compile(r';keyid="([^"\\]{1,128})"')
 _JSON_TYPE = re.compile(r'application/json(?:\s*;\s*charset="?utf-8"?)?', re.IGNORECASE)
 OFFICE: Final = "office"
 FLUSH_EVERY_S: Final = 60
+MAX_HEADERS: Final = 128
+MAX_HEAD: Final = 32_768
+"""Names and values together. Not every server has a bound of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +89,19 @@ class Intake:
         if method != "POST":
             answer = refused(405, "method_not_allowed", "Messages are pushed with POST.")
             return Response(answer.status, (*answer.headers, ("allow", "POST")), answer.body)
-        content_type = ""
+        if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEAD:
+            return refused(431, "headers", f"Send {MAX_HEADERS} headers and {MAX_HEAD} bytes of them, at most.")
+        content_type, framing = "", set()
         for name, value in headers:
+            if name in ("content-length", "transfer-encoding"):
+                framing.add(name)
             if name == "content-encoding" and value.strip().lower() not in ("", "identity"):
                 return refused(415, "encoding", "Send the body as it is, without a content encoding.")
             if name == "content-type":
                 content_type = value
+        if len(framing) > 1:
+            # Not every server refuses it, and a proxy may have read it in the other way.
+            return refused(400, "framing", "Send a Content-Length or a Transfer-Encoding, not both.")
         if not _JSON_TYPE.fullmatch(content_type.strip()):
             return refused(415, "media_type", "Send application/json in UTF-8.")
         if length > self.max_body:
@@ -250,6 +260,12 @@ class Intake:
         stamp = Stamp(now, SYSTEM)
         alerts = tuple(notify(platform, key, "refused_under_known_key", ("lead",), 30, stamp) for key in known)
         return (*counted, *alerts)
+
+
+def declared_length(text: str, otherwise: int) -> int:
+    """The Content-Length that a head gives; `otherwise` for what is no such number."""
+    # int() raises for thousands of digits.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else otherwise
 
 
 def _mismatch(message: Message, verified: Verified) -> Unreadable | None:

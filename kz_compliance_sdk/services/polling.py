@@ -36,12 +36,13 @@ def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, s
     """
     after, last = store.submit(platform_id, _where).result()
     page = regulator.fetch(after, limit)
-    if page.messages and page.next_cursor == after:
-        store.submit(platform_id, lambda tx: (_alert(tx, platform_id, "feed_repeats_itself"), None)).result()
-        raise RegulatorError("the feed gives the same cursor again.", maybe_sent=False, code="poll_loop")
     pending = [intake.fetched(entry, signed_for) for entry in page.messages]
     futures = [store.submit(platform_id, one.work) for one in pending if one is not None]
     statuses = [future.result().status for future in futures]
+    if page.messages and page.next_cursor == after:
+        # Only now: a cursor that is stuck must not keep out what the page brought.
+        store.submit(platform_id, lambda tx: (_alert(tx, platform_id, "feed_repeats_itself"), None)).result()
+        raise RegulatorError("the feed gives the same cursor again.", maybe_sent=False, code="poll_loop")
     sequences = [entry.sequence for entry in page.messages]
     known = [last, *sequences] if last else sequences
     gaps = sum(max(0, later - earlier - 1) for earlier, later in pairwise(known))

@@ -65,8 +65,9 @@ class _Root(TyperGroup):
 def _usage(wrong: typer.TyperException) -> NoReturn:
     context = getattr(wrong, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
-    message = wrong.format_message().rstrip(".").replace("\n", " ")
-    screen.say(f"error: {message}. See: {path} --help", stderr=True)
+    message = " ".join(wrong.format_message().split())
+    stop = "" if message.endswith((".", "?")) else "."
+    screen.say(f"error: {message}{stop} See: {path} --help", stderr=True)
     raise SystemExit(USAGE)
 
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.clock import ClockView
     from kz_compliance_sdk.domain.decision import Decision
-    from kz_compliance_sdk.domain.notice import Notice
+    from kz_compliance_sdk.domain.notice import Item, Notice
 
-__all__ = ["register", "show_decision", "view_of"]
+__all__ = ["register", "show_decision", "view_of", "what"]
 
 _PANEL = "Look"
 _TAIL = 8
@@ -130,12 +130,13 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
         screen.say("In quarantine. " + " ".join(filter(None, reasons)))
     else:
         screen.show_fields("Notice", _notice(notice))
+        named = {item.item_id: what(item) for item in notice.items}
         screen.show_table(
             ("item", "what", "status", "action", "in force since"),
             [
                 (
                     item.item_id,
-                    item.url or item.object_id or item.account_ref,
+                    named.get(item.item_id, "not in this revision"),
                     item.status,
                     item.measure or item.action,
                     screen.both(item.effective_at) if item.effective_at else "not in force",
@@ -156,6 +157,11 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
         f"Audit trail, the last {len(shown)} of {len(file.audit)} events",
         [(f"{event.seq} {event.kind}", f"{screen.both(event.at)} by {event.actor}{_texts(event)}") for event in shown],
     )
+
+
+def what(item: Item) -> str:
+    """What an item of a notice points at."""
+    return " ".join(filter(None, (item.url, item.object_id if not item.url else None, item.account_ref)))
 
 
 def _texts(event: Any) -> str:

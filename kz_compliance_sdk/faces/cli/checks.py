@@ -53,7 +53,8 @@ def verify(
     def people() -> None:
         if faults:
             screen.show_table(("case", "event", "fault"), [(one.case_id, str(one.seq), one.what) for one in faults])
-            screen.say(f"{len(faults)} faults in {len({one.case_id for one in faults})} of {checked} cases.")
+            faulty = len({fault.case_id for fault in faults})
+            screen.say(f"{len(faults)} fault{'s' * (len(faults) > 1)} in {faulty} of {checked} cases.")
         else:
             cases = "case" if checked == 1 else "cases"
             screen.say(f"{checked} {cases} checked: every chain is whole.")

@@ -51,7 +51,7 @@ def examine(session: Session) -> tuple[Check, ...]:
     try:
         settings = session.settings()
     except ComplianceError as error:
-        return Check("settings", "fail", str(error), "Correct the settings; the other checks need them."), *checks
+        return refused("settings", error), *checks
     checks.insert(0, Check("settings", "ok", f"{settings.platform_id} at {settings.intake_url}"))
     checks += [sandbox(settings), *keys(settings.key_ring().keys, now), account(settings), answering(settings)]
     policy = settings.policy()
@@ -65,9 +65,16 @@ def _tried(name: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
     except ComplianceError as error:
-        return Check(name, "fail", str(error))
+        return refused(name, error)
     except OSError as error:
         return Check(name, "fail", f"{error.strerror or error}", "Correct the path or its permissions.")
+
+
+def refused(name: str, error: ComplianceError) -> Check:
+    """A check that could not be made, with the remedy that the error names."""
+    remedy = getattr(error, "remedy", "") or "Nothing can be received or answered before this is mended."
+    field = getattr(error, "field", "")
+    return Check(name, "fail", f"{field}: {error.message}" if field else error.message, remedy)
 
 
 # ------------------------------------------------------------------------------------------ this machine
@@ -229,7 +236,7 @@ def _of_store(settings: Settings, now: int) -> Iterator[Check]:
         with connection(settings) as reading:
             health = SqlQueries(reading.engine, settings.platform_id).health(now)
     except ComplianceError as error:
-        yield Check("cases", "fail", str(error))
+        yield refused("cases", error)
         return
     yield clock(health, now)
     yield from machinery(health, now, polls=settings.regulator.polls)

@@ -20,7 +20,7 @@ _MOST: Final = 8 * 1024 * 1024
 _NODES: Final = 200_000
 
 
-def read_document(model: type[_M], file: str, option: str) -> _M:
+def read_document(model: type[_M], file: str, option: str, hint: str = "") -> _M:
     """The JSON document in `file`, or on standard input for `-`. Raises InvalidInput that names the field in it."""
     from kz_compliance_sdk.wire.reading import read
 
@@ -43,7 +43,9 @@ def read_document(model: type[_M], file: str, option: str) -> _M:
         return read(model, body, max_nodes=_NODES)
     except Unreadable as wrong:
         field = f"{option} {where}" + (f": {wrong.field}" if wrong.field else "")
-        raise InvalidInput(f"{wrong.message.rstrip('.')}.", field=field, remedy=wrong.remedy, code=wrong.code) from None
+        raise InvalidInput(
+            f"{wrong.message.rstrip('.')}.", field=field, remedy=f"{wrong.remedy} {hint}".rstrip(), code=wrong.code
+        ) from None
 
 
 def proposal_skeleton(case: Case, languages: tuple[str, ...]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -49,6 +50,7 @@ def serve(
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.faces.asgi import asgi_app
 
+    _log_to_stderr()
     desk = AsyncComplianceDesk(settings)
     with desk.blocking:
         config = uvicorn.Config(
@@ -71,6 +73,16 @@ def serve(
             )
             uvicorn.Server(config).run(sockets=[listener])
     session.tell("Stopped; everything that was acknowledged is stored.")
+
+
+def _log_to_stderr() -> None:
+    """The library configures no logging, so its programs do: alerts and faults of the machinery belong on stderr."""
+    if logging.getLogger().handlers:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("kz_compliance_sdk").setLevel(logging.INFO)
 
 
 def _ignore(_number: int, _frame: Any) -> None:
@@ -115,6 +127,7 @@ def worker(
 ) -> None:
     """Carry out, report, watch the clocks and read the feed, until SIGINT or SIGTERM. Any number may run."""
     session = Session.of(ctx)
+    _log_to_stderr()
     with session.desk(may_create=True, enforcer=None if enforcer is None else load_enforcer(enforcer)) as desk:
         if enforcer is None:
             session.tell("No --enforcer: measures wait here, until a worker that has one carries them out.")

@@ -179,7 +179,9 @@ def decide(
                 screen.show_fields("Fill in every empty field:", proposal_choices(), stderr=True)
             return
         actor = session.actor(desk.settings)
-        proposal = read_document(Proposal, file or "-", "--file")
+        proposal = read_document(
+            Proposal, file or "-", "--file", "decide --template prints the words that are allowed."
+        )
         lease = _token(desk, actor, case_id, token)
         _summary(desk, case_id, proposal)
         session.confirm("Send this proposal?", yes=yes)
@@ -187,13 +189,19 @@ def decide(
 
 
 def _summary(desk: ComplianceDesk, case_id: str, proposal: Proposal) -> None:
-    known = {item.item_id: item for item in desk.case(case_id).items}
+    named = {item.item_id: cases.what(item) for item in desk.notice(case_id).items}
     rows = []
     for item in proposal.items:
-        held = known.get(item.item_id)
-        what = (held.url or held.object_id or held.account_ref) if held else "not in this case"
         where = f" in {', '.join(item.scope)} ({item.ground})" if item.is_measure else ""
-        rows.append((item.item_id, what, item.finding, f"{item.action}{where}", item.wording.outcome))
+        rows.append(
+            (
+                item.item_id,
+                named.get(item.item_id, "not in this case"),
+                item.finding,
+                f"{item.action}{where}",
+                item.wording.outcome,
+            )
+        )
     screen.show_table(("item", "what", "finding", "action", "told to the regulator"), rows, stderr=True)
 
 

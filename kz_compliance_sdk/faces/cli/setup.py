@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.errors import ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.session import Json, Session
 
@@ -41,9 +41,11 @@ def _group() -> None:
 def connection(settings: Settings) -> Iterator[Connection]:
     """A connection to the database as it is: nothing is created and nothing upgraded.
 
-    Raises ConfigError if there is no file, StoreUnusable if its place or its settings cannot be trusted.
+    Raises ConfigError if there is no file, StoreUnusable if its place or its settings cannot be trusted,
+    StoreError if it refuses.
     """
     from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import DBAPIError
 
     from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, configure, refuse_network_file_system
 
@@ -69,6 +71,8 @@ def connection(settings: Settings) -> Iterator[Connection]:
     try:
         with engine.connect() as opened:
             yield opened
+    except DBAPIError as error:
+        raise StoreError(f"the database refused: {error.orig}.") from error
     finally:
         engine.dispose()
 

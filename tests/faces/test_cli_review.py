@@ -1,0 +1,367 @@
+"""The job of the office on the command line: look, decide, answer by letter."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.faces.cli.session import Session
+from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.wire.signature import sign
+from kz_compliance_sdk.wire.signature.keyring import SigningKey
+from tests.faces.cli_office import Office, moments_ago
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch)
+
+
+def pushed(office: Office, body: bytes, message_id: str) -> int:
+    """What a message of the regulator is answered with."""
+    settings = Settings.load(office.config)
+    key = SigningKey("regulator-hmac", "hmac-sha256", b"an hmac secret that must never be shown")
+    headers = sign(key, "standard-webhooks", "POST", settings.intake_url, body, int(time.time()), message_id, "n")
+    with ComplianceDesk(settings) as desk:
+        return desk.receive("POST", "/notices", [("content-type", "application/json"), *headers], body).status
+
+
+def state(office: Office, notice: Notice) -> Any:
+    return office.document("cases", "show", notice.notice_id)["state"]
+
+
+def digest(office: Office, notice: Notice) -> str:
+    return str(office.document("cases", "show", notice.notice_id)["decisions"][-1]["digest"])
+
+
+# -------------------------------------------------------------------------------------------------- all the way
+
+
+def test_a_letter_goes_from_the_stamp_to_its_receipt(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    carried = office.enforcer(monkeypatch)
+    notice = office.claimed(1, items=2)
+    file = office.proposal(notice, "remove")
+
+    decided = office.document("cases", "decide", notice.notice_id, "--file", file, "--yes")
+    assert (decided["case"]["state"], decided["needs_approval"]) == ("decided", False)
+
+    counts = office.document("worker", "--once", "--enforcer", "takedown:Carried")
+    assert counts["delivered"] >= 2
+    assert set(carried.read_text().splitlines()) == {f"remove object:{item.object_id}" for item in notice.items}
+
+    letter = office.ok("cases", "letter", notice.notice_id, "--lang", "ru")
+    assert notice.reference_number in letter
+    facts = ("--channel", "courier", "--number", "12/7", "--proof", "stamp 98")
+    assert "delivered_at" in office.refused(
+        7, "cases", "delivered", notice.notice_id, *facts, "--at", moments_ago(-3600)
+    )
+    closed = office.document("cases", "delivered", notice.notice_id, *facts, "--at", moments_ago(0))
+    assert closed["case"]["state"] == "closed"
+
+    story = office.document("cases", "show", notice.notice_id)
+    receipts = [message["receipt"] for message in story["messages"] if message["kind"] == "report"]
+    assert [json.loads(receipt)["outgoing_number"] for receipt in receipts] == ["12/7"]
+    assert office.ok("cases", "list") == "No cases are waiting.\n"
+    assert notice.notice_id in office.ok("cases", "list", "--state", "closed")
+    assert office.document("audit", "verify") == {"checked": 1, "intact": True, "faults": []}
+    told = office.ok("cases", "show", notice.notice_id)
+    assert "12/7" in told
+    assert "in force since" in told
+
+
+def test_without_an_enforcer_a_measure_waits_and_it_is_said(office: Office) -> None:
+    notice = office.decided(1, "remove")
+    result = office.run("worker", "--once")
+    assert "No --enforcer" in result.stderr
+    assert state(office, notice) == "decided"
+
+
+def test_four_eyes_and_the_digest_that_was_seen(office: Office) -> None:
+    notice = office.claimed(1)
+    file = office.proposal(notice, "remove")
+    answer = office.document("cases", "decide", notice.notice_id, "--file", file, "--yes")
+    assert (answer["case"]["state"], answer["needs_approval"]) == ("decided", False)
+
+    other = office.claimed(13)
+    file = office.proposal(other, "remove")
+    answer = office.document("cases", "decide", other.notice_id, "--file", file, "--yes")
+    assert (answer["case"]["state"], answer["needs_approval"]) == ("in_approval", True)
+    assert "may not approve" in office.refused(6, "cases", "approve", other.notice_id, "--digest", answer["digest"])
+    assert "--digest" in office.refused(7, "cases", "approve", other.notice_id, user="daniyar")
+    office.refused(8, "cases", "approve", other.notice_id, "--digest", "0" * 64, user="daniyar")
+    approved = office.document("cases", "approve", other.notice_id, "--digest", answer["digest"], user="daniyar")
+    assert (approved["case"]["state"], approved["approved_by"]) == ("decided", "daniyar")
+
+
+def test_at_a_terminal_the_proposal_is_shown_before_it_is_approved(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notice = office.claimed(13)
+    office.ok("cases", "decide", notice.notice_id, "--file", office.proposal(notice, "remove"), "--yes")
+    monkeypatch.setattr(Session, "can_ask", True)
+    refused = office.run("cases", "approve", notice.notice_id, user="daniyar", stdin="n\n")
+    assert digest(office, notice) in refused.stderr
+    assert state(office, notice) == "in_approval"
+    office.ok("cases", "approve", notice.notice_id, user="daniyar", stdin="y\n")
+    assert state(office, notice) == "decided"
+
+
+# ----------------------------------------------------------------------------------------------- who may what
+
+
+def test_an_account_that_nobody_mapped_can_only_read(office: Office) -> None:
+    notice = office.vouched()
+    assert notice.notice_id in office.ok("cases", "list", user="stranger")
+    line = office.refused(6, "cases", "claim", user="stranger")
+    assert "actors.stranger" in line
+    assert "[actors.stranger]" in line
+    assert '[actors."dot.ted"]' in office.refused(6, "cases", "claim", user="dot.ted")
+
+
+def test_neither_a_variable_nor_a_flag_makes_somebody_else_of_a_person(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.vouched()
+    for name in ("USER", "LOGNAME", "SUDO_USER", "USERNAME"):
+        monkeypatch.setenv(name, "daniyar")
+    office.refused(6, "cases", "claim", user="stranger")
+    office.refused(2, "cases", "claim", "--actor", "daniyar", user="stranger")
+
+
+def test_a_typist_does_not_vouch_and_nothing_is_done_before_somebody_does(office: Office) -> None:
+    notice = office.entered()
+    assert "typist" in office.refused(6, "cases", "authenticate", notice.notice_id, "--how", "I know them")
+    office.ok("cases", "claim", notice.notice_id)
+    file = office.proposal(notice, "remove")
+    assert "typist" in office.refused(6, "cases", "decide", notice.notice_id, "--file", file, "--yes")
+    office.ok("cases", "authenticate", notice.notice_id, "--how", "called back", user="daniyar")
+    office.ok("cases", "decide", notice.notice_id, "--file", file, "--yes")
+
+
+# --------------------------------------------------------------------------------------------------- proposals
+
+
+def test_a_template_as_it_is_decides_nothing(office: Office) -> None:
+    notice = office.claimed(1, items=2)
+    result = office.run("cases", "decide", notice.notice_id, "--template")
+    skeleton = json.loads(result.stdout)
+    assert [item["item_id"] for item in skeleton["items"]] == ["1", "2"]
+    assert "not_illegal" in result.stderr
+    file = office.write("blank.json", skeleton)
+    line = office.refused(7, "cases", "decide", notice.notice_id, "--file", file, "--yes")
+    assert "items[0].finding" in line
+    assert "--template" in line
+    assert state(office, notice) == "claimed"
+
+
+def test_a_proposal_is_summed_up_and_sent_only_when_it_is_meant(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notice = office.claimed()
+    file = office.proposal(notice, "remove")
+    assert "--yes" in office.refused(7, "cases", "decide", notice.notice_id, "--file", file)
+    monkeypatch.setattr(Session, "can_ask", True)
+    result = office.run("cases", "decide", notice.notice_id, "--file", file, stdin="n\n")
+    assert notice.items[0].url is not None
+    assert notice.items[0].url in result.stderr
+    assert "Nothing was written" in result.stderr
+    assert state(office, notice) == "claimed"
+    office.ok("cases", "decide", notice.notice_id, "--file", file, stdin="y\n")
+    assert state(office, notice) == "decided"
+
+
+def test_a_proposal_can_come_on_standard_input(office: Office) -> None:
+    notice = office.claimed()
+    text = Path(office.proposal(notice)).read_text(encoding="utf-8")
+    office.ok("cases", "decide", notice.notice_id, "--file", "-", "--yes", stdin=text)
+    assert state(office, notice) == "decided"
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("{", "--file"),
+        ('{"items": [], "items": []}', "--file"),
+        ('{"items": [], "more": 1}', "items"),
+        ("[]", "--file"),
+    ],
+)
+def test_a_file_that_is_no_proposal_is_refused_by_name(office: Office, content: str, named: str) -> None:
+    notice = office.claimed()
+    assert named in office.refused(7, "cases", "decide", notice.notice_id, "--file", "-", "--yes", stdin=content)
+    assert "no-such.json" in office.refused(7, "cases", "decide", notice.notice_id, "--file", "no-such.json", "--yes")
+    office.refused(7, "cases", "decide", notice.notice_id)
+
+
+# ------------------------------------------------------------------------------------------------- other steps
+
+
+def test_a_lease_is_kept_given_back_and_lost(office: Office) -> None:
+    notice = office.claimed()
+    lease = office.document("cases", "renew", notice.notice_id)["lease"]
+    assert lease["case"]["lease"] == {"owner": "aigerim", "token": lease["token"], "expires_at": lease["expires_at"]}
+    assert "aigerim holds it" in office.refused(8, "cases", "release", notice.notice_id, user="daniyar")
+    office.refused(8, "cases", "release", notice.notice_id, "--token", "99")
+    office.ok("cases", "release", notice.notice_id)
+    assert "nobody holds it" in office.refused(8, "cases", "renew", notice.notice_id)
+
+
+def test_nothing_to_claim_is_no_error(office: Office) -> None:
+    office.ok("db", "upgrade")
+    assert office.ok("cases", "claim") == "No cases are waiting.\n"
+    assert office.document("cases", "claim", "--category", "drugs") == {"lease": None}
+
+
+def test_the_ways_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.configure(sandbox="allow_test_keys = true\nundo_window_s = 600")
+    notice = office.claimed(13)
+    file = office.proposal(notice, "remove")
+    office.ok("cases", "decide", notice.notice_id, "--file", file, "--yes")
+    seen = ("--digest", digest(office, notice), "--reasons", "too broad")
+    office.ok("cases", "send-back", notice.notice_id, *seen, user="daniyar")
+    assert state(office, notice) == "queued"
+
+    other = office.decided(1, "remove")
+    office.ok("cases", "undo", other.notice_id)
+    assert state(office, other) == "queued"
+
+    office.ok("cases", "claim", other.notice_id)
+    question = ("--text", "Какая часть записи?", "--lang", "ru", "--item", "1")
+    assert "--yes" in office.refused(7, "cases", "clarify", other.notice_id, *question)
+    office.ok("cases", "clarify", other.notice_id, *question, "--yes")
+    assert state(office, other) == "awaiting_answer"
+    office.ok("cases", "recall", other.notice_id)
+    assert state(office, other) == "queued"
+    assert "--lang" in office.refused(7, "cases", "clarify", other.notice_id, "--text", "x", "--lang", "?", "--yes")
+    assert "--text" in office.refused(7, "cases", "clarify", other.notice_id)
+
+    office.ok("cases", "claim", other.notice_id)
+    questions = {"questions": [{"text": [{"lang": "kk", "text": "Қай бөлігі?"}]}]}
+    office.ok("cases", "clarify", other.notice_id, "--file", office.write("q.json", questions), "--yes")
+    assert state(office, other) == "awaiting_answer"
+
+
+def test_an_ended_case_can_be_reopened_by_a_lead(office: Office) -> None:
+    notice = office.decided()
+    office.ok("worker", "--once")
+    facts = ("--channel", "post", "--number", "3", "--proof", "tracking", "--at", moments_ago(0))
+    office.ok("cases", "delivered", notice.notice_id, *facts)
+    office.refused(6, "cases", "reopen", notice.notice_id, "--reasons", "new facts")
+    office.ok("cases", "reopen", notice.notice_id, "--reasons", "new facts", user="daniyar")
+    assert state(office, notice) == "queued"
+    office.ok("cases", "acknowledge", notice.notice_id, user="daniyar")
+    told = office.ok("cases", "show", notice.notice_id)
+    assert "new facts" in told
+
+
+def test_the_receipt_of_a_letter_is_corrected_by_somebody_else(office: Office) -> None:
+    notice = office.entered(received="2026-11-24 10:00")
+    before = office.document("cases", "show", notice.notice_id)["clock"]
+    assert before["received_at"] == "2026-11-24T05:00:00Z", "a time without an offset is the time in Almaty"
+    wanted = ("--received-at", "2026-11-24T04:00:00Z", "--reasons", "the stamp says nine")
+    office.refused(6, "cases", "correct-receipt", notice.notice_id, *wanted)
+    office.ok("cases", "correct-receipt", notice.notice_id, *wanted, user="daniyar")
+    after = office.document("cases", "show", notice.notice_id)["clock"]
+    assert (after["received_at"], after["due_at"]) == ("2026-11-24T04:00:00Z", "2026-11-25T04:00:00Z")
+    assert "Almaty" in office.refused(
+        7, "cases", "correct-receipt", notice.notice_id, "--received-at", "noon", "--reasons", "x", user="daniyar"
+    )
+
+
+def test_what_cannot_be_used_is_shown_and_settled(office: Office) -> None:
+    office.ok("db", "upgrade")
+    body = builders.message_bytes(builders.notice(1)).replace(b'"kind":"prescription"', b'"kind":"whim"')
+    assert pushed(office, body, "msg_sample") == 422
+    (row,) = office.document("cases", "list")["cases"]
+    assert row["state"] == "quarantined"
+    assert "In quarantine" in office.ok("cases", "show", row["case"])
+    assert office.document("cases", "show", row["case"])["notice"] is None
+    office.refused(6, "cases", "settle", row["case"], "--reasons", "called")
+    office.ok("cases", "settle", row["case"], "--reasons", "called, they send it again", user="daniyar")
+    assert office.ok("cases", "list") == "No cases are waiting.\n"
+
+
+def test_a_pushed_notice_shows_where_it_came_from(office: Office) -> None:
+    office.ok("db", "upgrade")
+    notice = builders.notice(2)
+    assert pushed(office, builders.message_bytes(notice), "msg_sample") == 202
+    document = office.document("cases", "show", notice.notice_id)
+    assert (document["source"], document["authenticity"]) == ("pushed", "signed")
+    assert [(row["type"], row["exit"]) for row in document["received"]] == [("notice.issued", "accepted")]
+    assert document["notice"]["notice_id"] == notice.notice_id
+
+
+def test_a_letter_is_written_once_and_never_over_a_file(office: Office) -> None:
+    notice = office.decided()
+    assert "waiting" in office.refused(5, "cases", "letter", notice.notice_id)
+    office.ok("worker", "--once")
+    out = str(office.folder / "answer.txt")
+    office.ok("cases", "letter", notice.notice_id, "--lang", "kk", "--out", out)
+    assert notice.reference_number in Path(out).read_text(encoding="utf-8")
+    assert "--out" in office.refused(7, "cases", "letter", notice.notice_id, "--out", out)
+    office.refused(7, "cases", "letter", notice.notice_id, "--lang", "de")
+    office.refused(5, "cases", "letter", notice.notice_id, "--message", "no-such-message")
+    assert office.document("cases", "letter", notice.notice_id)["lang"] == "ru"
+    office.refused(5, "cases", "retry", notice.notice_id)
+
+
+def test_a_pushed_case_is_switched_to_letters(office: Office) -> None:
+    notice = office.vouched()
+    assert office.document("cases", "by-hand", notice.notice_id)["case"]["channel"] == "by_hand"
+
+
+# -------------------------------------------------------------------------------------------------------- lists
+
+
+def test_a_list_is_filtered_and_paged(office: Office) -> None:
+    for seed in (1, 2, 3):
+        office.entered(seed)
+    page = office.document("cases", "list", "--limit", "2")
+    rest = office.document("cases", "list", "--limit", "2", "--cursor", page["next_cursor"])
+    seen = [case["notice_id"] for case in (*page["cases"], *rest["cases"])]
+    assert (len(seen), len(set(seen)), rest["next_cursor"]) == (3, 3, None)
+    assert "--cursor" in office.ok("cases", "list", "--limit", "2")
+    assert [case["category"] for case in office.document("cases", "list", "--category", "drugs")["cases"]] == ["drugs"]
+    assert office.ok("cases", "list", "--overdue") == "No case fits.\n"
+    assert "cursor" in office.refused(7, "cases", "list", "--cursor", "!")
+
+
+def test_a_row_of_the_list_has_both_clocks_and_its_shape_is_stable(office: Office) -> None:
+    notice = office.entered()
+    (row,) = office.document("cases", "list")["cases"]
+    assert set(row) == {
+        "case", "notice_id", "revision", "authority_id", "reference_number", "state", "kind", "category", "source",
+        "authenticity", "channel", "level", "flags", "items", "open_items", "lease", "clock", "closed_at",
+    }  # fmt: skip
+    assert set(row["clock"]) == {
+        "received_at", "due_at", "requested_due_at", "decide_left_s", "receipt_left_s", "late", "paused",
+        "unpaused_due_at",
+    }  # fmt: skip
+    line = office.ok("cases", "list").splitlines()[1]
+    assert line.count("23 h 58 min") == 2 or line.count("23 h 59 min") == 2
+    for word in ("queued", "illegal_gambling", notice.notice_id, row["case"], "deadline_defaulted"):
+        assert word in line
+
+
+def test_what_is_overdue_is_listed_as_late(office: Office) -> None:
+    office.entered(received="2026-11-01T00:00:00Z")
+    assert " late" in office.ok("cases", "list", "--overdue")
+
+
+def test_text_of_a_notice_cannot_drive_the_terminal(office: Office) -> None:
+    office.ok("db", "upgrade")
+    value = builders.notice(1).model_dump(mode="json", exclude_none=True)
+    value["statement_of_reasons"] = [{"lang": "ru", "text": "[bold]жирно[/bold] и\n\tдальше"}]
+    file = office.write("n.json", value)
+    office.ok("notices", "enter", "--file", file, "--received-at", moments_ago(), "--how", "letter", "--yes")
+    told = office.ok("cases", "show", value["notice_id"])
+    assert "[bold]жирно[/bold]" in told
+    assert "\t" not in told
+    assert "\x1b" not in told

@@ -121,8 +121,13 @@ def configure(driver: Driver, connection: Any, cache_mib: int = 16) -> None:
     if sys.platform == "darwin":
         wanted += [("fullfsync", "ON", 1), ("checkpoint_fullfsync", "ON", 1)]
     for name, value, expected in wanted:
-        connection.execute(f"PRAGMA {name} = {value}").fetchall()
-        row = connection.execute(f"PRAGMA {name}").fetchone()
+        try:
+            connection.execute(f"PRAGMA {name} = {value}").fetchall()
+            row = connection.execute(f"PRAGMA {name}").fetchone()
+        except driver.module.OperationalError:
+            raise  # a lock or the disk: it may pass
+        except driver.module.DatabaseError as error:
+            raise StoreUnusable(f"the store's file is damaged, or no database: {error}. Restore a backup.") from error
         if row is None or row[0] != expected:
             raise StoreUnusable(
                 f"SQLite did not take {name} = {value}: it reports {row[0] if row else 'nothing'}. "

@@ -12,11 +12,12 @@ from functools import cache
 from kz_compliance_sdk.domain.arrivals import Arrival, open_case
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.change import Change, InboxRow
-from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import Profile, sign
+from kz_compliance_sdk.wire.v1 import read_message
 
 PLATFORM = builders.PLATFORM_ID
 PATH = "/notices"
@@ -25,11 +26,26 @@ _MARK = "KZ-2026-MARK000000"
 _SEED = 1
 
 
+def _items() -> tuple[Item, ...]:
+    # Objects of each notice's own: effects on one object wait for each other, and that is not what is measured.
+    return tuple(
+        Item(
+            item_id=str(number),
+            url=f"{builders.HOST}/p/{_MARK}-{number}",
+            object_id=f"post:{_MARK}-{number}",
+            content_type="post",
+            evidence_sha256=hashlib.sha256(str(number).encode()).hexdigest(),
+        )
+        for number in (1, 2, 3)
+    )
+
+
 @cache
 def _template() -> bytes:
     for length in range(1, BYTES):
-        notice = builders.notice(_SEED, items=3, notice_id=_MARK, urgency_reason="т" * length)
-        body = builders.message_bytes(notice, message_id=f"msg-{_MARK}", sent_at=int(time.time()))
+        long = builders.notice(_SEED, notice_id=_MARK, urgency_reason="т" * length)
+        whole = long.model_copy(update={"items": _items()})
+        body = builders.message_bytes(whole, message_id=f"msg-{_MARK}", sent_at=int(time.time()))
         if len(body) >= BYTES:
             return body
     raise AssertionError("the sample notice is larger than it should be")
@@ -47,7 +63,9 @@ def body(number: int) -> bytes:
 @cache
 def notice() -> Notice:
     """The notice as a value."""
-    return builders.notice(_SEED, items=3, notice_id=_MARK, urgency_reason="т" * 100)
+    data = read_message(body(0)).data
+    assert isinstance(data, Notice)
+    return data
 
 
 def request(number: int, profile: Profile, port: int, now: int) -> bytes:

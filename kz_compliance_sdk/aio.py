@@ -52,16 +52,22 @@ _THREADS = 8
 
 
 class CommitBridge:
-    """Hands the results of the writer's thread to one event loop: one wake-up for a whole batch of commits."""
+    """Hands the results of the writer's thread to one event loop: one wake-up for a whole batch of commits, and one
+    timer for all that wait. Who waits longer than `timeout_s` gets a StoreError (`storage_busy`)."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
+        self._loop, self._timeout_s = loop, timeout_s
         self._ready: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
-        self._woken = False
+        self._waiting: dict[asyncio.Future[Any], float] = {}
+        self._woken = self._looking = False
 
     def awaited(self, future: Future[T]) -> asyncio.Future[T]:
         """The loop's view of a future of the store."""
         waiter: asyncio.Future[T] = self._loop.create_future()
+        self._waiting[waiter] = self._loop.time() + self._timeout_s
+        if not self._looking:
+            self._looking = True
+            self._loop.call_later(1.0, self._look)
         future.add_done_callback(partial(self._done, waiter))
         return waiter
 
@@ -78,6 +84,7 @@ class CommitBridge:
         self._woken = False
         while self._ready:
             waiter, future = self._ready.popleft()
+            self._waiting.pop(waiter, None)
             if waiter.done():
                 continue
             error = future.exception()
@@ -85,6 +92,17 @@ class CommitBridge:
                 waiter.set_result(future.result())
             else:
                 waiter.set_exception(error)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        for waiter, until in list(self._waiting.items()):
+            if until <= now:
+                del self._waiting[waiter]
+                if not waiter.done():
+                    waiter.set_exception(StoreError("the write is taking too long.", code="storage_busy"))
+        self._looking = bool(self._waiting)
+        if self._looking:
+            self._loop.call_later(1.0, self._look)
 
 
 class AsyncComplianceDesk:
@@ -137,12 +155,9 @@ class AsyncComplianceDesk:
         if isinstance(answer, Response):
             return answer
         if self._bridge is None or self._bridge[0] is not loop:
-            self._bridge = (loop, CommitBridge(loop))
+            self._bridge = (loop, CommitBridge(loop, self.blocking.settings.limits.commit_timeout_s))
         try:
-            async with asyncio.timeout(self.blocking.settings.limits.commit_timeout_s):
-                return await self._bridge[1].awaited(answer)
-        except TimeoutError:
-            return self.blocking.answer_for(StoreError("the write is taking too long.", code="storage_busy"))
+            return await self._bridge[1].awaited(answer)
         except (StoreError, Conflict) as error:
             return self.blocking.answer_for(error)
 

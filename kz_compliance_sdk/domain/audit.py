@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.canonical import Json, canonical, encoded
 
 GENESIS = "0" * 64
 _EVENT = b"kz-compliance/audit-event/v1\n"
@@ -80,7 +80,7 @@ def next_event(
     prev: str,
     stamp: Stamp,
     kind: str,
-    data: Mapping[str, object],
+    data: Mapping[str, Json],
     texts: Mapping[str, str] | None = None,
 ) -> AuditEvent:
     """The event that follows `prev`. Raises ValueError if there are texts to seal and the stamp has no salt."""
@@ -92,7 +92,7 @@ def next_event(
             salt = hmac.new(stamp.salt, name.encode(), hashlib.sha256).hexdigest()
             sealed.append(SealedText(name, salt, text))
         data = {**data, "sealed": {s.name: sealed_digest(s.salt, s.text) for s in sealed}}
-    content = canonical(
+    content = encoded(
         {
             "platform": platform_id,
             "case": case_id,

@@ -8,6 +8,7 @@ from typing import Any
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, HoldEnded, MessageVoided, ObjectVersion, Write
 from kz_compliance_sdk.domain.decision import Decision
@@ -48,7 +49,7 @@ class Standing:
     respondent: Respondent
 
 
-def evidence(arrival: Arrival) -> dict[str, object]:
+def evidence(arrival: Arrival) -> dict[str, Json]:
     """What an audit event says of the message behind it."""
     sender, message_id, sha256 = arrival.message
     return {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kz_compliance_sdk.domain.audit import GENESIS, AuditEvent, Stamp, next_event
+from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.transitions import SOURCES, TRANSITIONS, CaseState, is_legal
 from kz_compliance_sdk.errors import IllegalMove
 
@@ -108,7 +109,7 @@ def move(
     verb: str,
     target: CaseState,
     stamp: Stamp,
-    data: Mapping[str, object],
+    data: Mapping[str, Json],
     texts: Mapping[str, str] | None = None,
     **changes: Any,
 ) -> tuple[Case, AuditEvent]:
@@ -129,7 +130,7 @@ def opened(
     verb: str,
     target: CaseState,
     stamp: Stamp,
-    data: Mapping[str, object],
+    data: Mapping[str, Json],
     *,
     platform_id: str,
     case_id: str,
@@ -152,7 +153,7 @@ def opened(
     return case, event
 
 
-def note(case: Case, kind: str, stamp: Stamp, data: Mapping[str, object]) -> tuple[Case, AuditEvent]:
+def note(case: Case, kind: str, stamp: Stamp, data: Mapping[str, Json]) -> tuple[Case, AuditEvent]:
     """An event that belongs to the move before it, in the same write."""
     event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, kind, data)
     return replace(case, audit_seq=event.seq, audit_head=event.hash), event

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.canonical import Json, canonical
 from kz_compliance_sdk.domain.case import Case, ItemState, note
 from kz_compliance_sdk.domain.change import Write
 from kz_compliance_sdk.domain.decision import Decision, Wording
@@ -88,16 +88,12 @@ def _message(
 def acknowledgement(case: Case, stamp: Stamp) -> OutboxMessage:
     """Tell the regulator that this revision was received."""
     key = message_id(case.platform_id, case.id, "acknowledgement", 0, case.revision)
-    # The shape of report.Acknowledgement, written out: every value was checked when the notice was read.
-    body = canonical(
-        {
-            "notice_id": case.notice_id,
-            "revision": case.revision,
-            "received_at": instant_text(case.received_at),
-            "case_reference": case.id,
-            "message_id": case.message[1],
-        }
-    )
+    # The shape of report.Acknowledgement, written out: every value was checked when the notice was read, and none of
+    # them needs escaping.
+    body = (
+        f'{{"case_reference":"{case.id}","message_id":"{case.message[1]}","notice_id":"{case.notice_id}",'
+        f'"received_at":"{instant_text(case.received_at)}","revision":{case.revision}}}'
+    ).encode("ascii")
     return _message(case, "acknowledgement", key, body, stamp, endpoint=case.channel)
 
 
@@ -177,7 +173,7 @@ def with_report(
 ) -> tuple[Case, tuple[Write, ...]]:
     """The case with its next report queued. The report carries the audit head before its own event."""
     message = report(case, decisions, respondent, stamp, final=final, not_before=not_before)
-    data = {
+    data: dict[str, Json] = {
         "message": message.id,
         "sha256": hashlib.sha256(message.body).hexdigest(),
         "sequence": message.lane_seq,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationAcknowledged
 from kz_compliance_sdk.domain.decision import REVIEW_POLICY
@@ -56,7 +57,7 @@ def correct_receipt(case: Case, received_at: int, reasons: str, policy: Policy, 
         requested_due_at=case.requested_due_at,
         after=stamp.at,
     )
-    data: dict[str, object] = {"was": case.received_at, "is": received_at, "due_at": due}
+    data: dict[str, Json] = {"was": case.received_at, "is": received_at, "due_at": due}
     corrected, event = move(
         case,
         "correct_receipt",

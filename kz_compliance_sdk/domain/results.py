@@ -9,6 +9,7 @@ from typing import Any
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Hold, HoldEnded, Write
 from kz_compliance_sdk.domain.decision import Decision
@@ -33,7 +34,7 @@ def _with_item(case: Case, changed: ItemState) -> tuple[ItemState, ...]:
 
 
 def _settle(
-    case: Case, verb: str, items: tuple[ItemState, ...], data: dict[str, object], answering: Answering, stamp: Stamp
+    case: Case, verb: str, items: tuple[ItemState, ...], data: dict[str, Json], answering: Answering, stamp: Stamp
 ) -> tuple[list[Write], Case]:
     """Take the move that an item's result leads to; with the last pending item, the report is queued."""
     last = not any(item.status in ("decided", "lifting") for item in items)
@@ -70,7 +71,7 @@ def measure_in_force(
         return ()
     status = "in_force" if item.status == "decided" else item.status
     changed = replace(item, status=status, measure=item.action, effective_at=effective_at)
-    data: dict[str, object] = {
+    data: dict[str, Json] = {
         "item": item.item_id,
         "action": item.action,
         "version": item.effect_version,
@@ -90,7 +91,7 @@ def measure_lifted(
         return ()
     status = item.status if item.status != "lifting" else "kept" if kept else "lifted"
     changed = replace(item, status=status, measure=item.measure if kept else "", effective_at=effective_at)
-    data: dict[str, object] = {"item": item.item_id, "version": item.effect_version, "kept": kept, "at": effective_at}
+    data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "kept": kept, "at": effective_at}
     writes, _ = _settle(case, "measure_lifted", _with_item(case, changed), data, answering, stamp)
     return (*writes, HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
 
@@ -101,7 +102,7 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
     item = case.item(message.item_id)
     if item is None or item.effect_version != message.lane_seq:
         return ()
-    data: dict[str, object] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
+    data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
     items, target = case.items, case.state
     if permanent and message.kind == "enforce" and item.status == "decided":
         items = _with_item(case, replace(item, status="failed"))
@@ -136,7 +137,7 @@ def report_interim(case: Case, answering: Answering, stamp: Stamp) -> Change:
 
 def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256: str, stamp: Stamp) -> Change:
     """The regulator holds one of our messages. The receipt for the final report ends the case."""
-    data: dict[str, object] = {
+    data: dict[str, Json] = {
         "message": message.id,
         "kind": message.kind,
         "receipt": receipt_id,
@@ -155,7 +156,7 @@ def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256:
 
 def reject(case: Case, message: OutboxMessage, code: str, stamp: Stamp) -> Change:
     """The regulator refuses a message for good. A refused final report sends the case back to review."""
-    data: dict[str, object] = {"message": message.id, "kind": message.kind, "code": code}
+    data: dict[str, Json] = {"message": message.id, "kind": message.kind, "code": code}
     items, target = case.items, case.state
     changes: dict[str, Any] = {}
     if _is_final_report(case, message) and is_legal(case.state, "reject", CaseState.QUEUED) and not case.pending:
@@ -204,7 +205,7 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
     if fired is None:
         return (CaseWrite(replace(case, watch_at=following, version=case.version + 1), case.version),)
     level = max(case.level, fired.severity)
-    data: dict[str, object] = {"steps": list(fired.merged_ids), "audience": list(fired.audience), "level": level}
+    data: dict[str, Json] = {"steps": list(fired.merged_ids), "audience": list(fired.audience), "level": level}
     raised, event = move(case, "escalate", case.state, stamp, data, watch_at=following, level=level)
     facts = tuple(
         EscalationFired(case.platform_id, case.id, step, stamp.at, fired.severity, fired.audience)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, move
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
@@ -55,7 +56,7 @@ def expire(case: Case, *, stamp: Stamp) -> Change:
     """The lease ran out: back to the queue, visibly."""
     if case.lease_expires_at is None or case.lease_expires_at > stamp.at:
         raise IllegalMove("the lease has not run out.", reference=case.id)
-    data = {"token": case.lease_token, "holder": case.lease_owner}
+    data: dict[str, Json] = {"token": case.lease_token, "holder": case.lease_owner}
     freed, event = move(case, "expire", CaseState.QUEUED, stamp, data, **NO_LEASE)
     return (CaseWrite(freed, case.version), event)
 
@@ -179,7 +180,7 @@ def propose(
         decision.proposed_at,
         needs_approval,
     )
-    data: dict[str, object] = {"decision": decision.version, "digest": decision.digest, "four_eyes": needs_approval}
+    data: dict[str, Json] = {"decision": decision.version, "digest": decision.digest, "four_eyes": needs_approval}
     texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
     if needs_approval:
         changes = {**NO_LEASE, "decision_version": decision.version}
@@ -213,7 +214,7 @@ def approve(case: Case, digest: str, decision: Decision, context: Context, *, st
         )
     if decision.proposed_by == stamp.actor.id:
         raise NotAllowed("nobody approves their own proposal.", code="four_eyes", reference=case.id)
-    data: dict[str, object] = {"decision": decision.version, "digest": digest}
+    data: dict[str, Json] = {"decision": decision.version, "digest": digest}
     change, decided = _decide(case, decision, "approve", context, stamp, data, None, None)
     approval = DecisionApproved(case.platform_id, case.id, decision.version, digest, stamp.actor.id, stamp.at)
     return (approval, *change), decided
@@ -225,7 +226,7 @@ def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stam
     need(reasons, "reasons", "Say what has to change.")
     if case.state is CaseState.IN_APPROVAL and decision.digest != digest:
         raise Conflict("the proposal is not the one that you saw. Read it again.", reference=case.id)
-    data = {"decision": case.decision_version, "digest": digest}
+    data: dict[str, Json] = {"decision": case.decision_version, "digest": digest}
     back, event = move(case, "send_back", CaseState.QUEUED, stamp, data, {"reasons": reasons})
     return (CaseWrite(back, case.version), event), back
 
@@ -236,7 +237,7 @@ def _decide(
     verb: str,
     context: Context,
     stamp: Stamp,
-    data: dict[str, object],
+    data: dict[str, Json],
     texts: Mapping[str, str] | None,
     token: int | None,
 ) -> tuple[Change, Case]:
@@ -292,6 +293,9 @@ def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tupl
     """Take a decision back before anything of it has been carried out. `messages` are the case's unsettled effects and
     reports. Raises IllegalMove once the first attempt has begun."""
     REVIEW_POLICY.check(stamp.actor, "undo")
+    # What an earlier decision or a cancellation set going is not this decision's to take back.
+    own = {item.item_id for item in case.items if item.decision_version == case.decision_version}
+    messages = [message for message in messages if message.kind == "report" or message.item_id in own]
     if any(message.state != "queued" or message.attempts for message in messages):
         raise IllegalMove(
             "the undo window is over: the decision is being carried out. Reopen the case to supersede it.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Self
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.services.intake import declared_length
@@ -24,7 +24,8 @@ def asgi_app(desk: AsyncComplianceDesk) -> App:
     ends.
     """
     settings = desk.blocking.settings
-    limit, deadline_s, path = settings.limits.max_body, settings.limits.read_timeout_s, settings.intake_path.rstrip("/")
+    limit, path = settings.limits.max_body, settings.intake_path.rstrip("/")
+    readers = SlowReaders(settings.limits.read_timeout_s)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -33,12 +34,12 @@ def asgi_app(desk: AsyncComplianceDesk) -> App:
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
-        where = scope["path"]
+        where = scope["path"].rstrip("/")
         if where.endswith(path + "/health") and scope["method"] == "GET":
             body = json.dumps(await desk.health_document()).encode()
             await _answer(send, Response(200, (("content-type", "application/json"),), body))
-        elif where.rstrip("/").endswith(path):
-            answer = await _intake(desk, scope, receive, limit, deadline_s)
+        elif where.endswith(path):
+            answer = await _intake(desk, scope, receive, limit, readers)
             if answer is not None:
                 await _answer(send, answer)
         else:
@@ -48,21 +49,21 @@ def asgi_app(desk: AsyncComplianceDesk) -> App:
 
 
 async def _intake(
-    desk: AsyncComplianceDesk, scope: Scope, receive: Receive, limit: int, deadline_s: float
+    desk: AsyncComplianceDesk, scope: Scope, receive: Receive, limit: int, readers: SlowReaders
 ) -> Response | None:
     """The answer; None if the sender went away before its message was whole."""
-    try:
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        declared = next((value for name, value in headers if name == "content-length"), "0")
-        early = desk.blocking.intake.check_transport(scope["method"], headers, declared_length(declared, limit + 1))
-        if early is not None:
-            return early
-        async with asyncio.timeout(deadline_s):
-            body = await _body(receive, limit)
-            if body is None:
-                return None
-    except TimeoutError:
-        return refused(408, "timeout", f"The body did not come within {deadline_s:g} seconds.")
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    declared = next((value for name, value in headers if name == "content-length"), "0")
+    early = desk.blocking.intake.check_transport(scope["method"], headers, declared_length(declared, limit + 1))
+    if early is not None:
+        return early
+    body: bytes | None = None
+    with readers.reading() as reading:
+        body = await _body(receive, limit)
+    if reading.was_cut:
+        return refused(408, "timeout", f"The body did not come within {readers.deadline_s:g} seconds.")
+    if body is None:
+        return None
     raw_path = scope.get("raw_path") or scope["path"].encode()
     target = raw_path.decode("latin-1")
     if query := scope.get("query_string"):
@@ -70,11 +71,64 @@ async def _intake(
     return await desk.receive(scope["method"], target, headers, body)
 
 
+class SlowReaders:
+    """Cuts off whoever takes too long to send a body. One timer looks at all of them once a second, since a timer for
+    each request costs more than reading it."""
+
+    def __init__(self, deadline_s: float) -> None:
+        self.deadline_s = deadline_s
+        self._reading: set[_Reading] = set()
+        self._looking = False
+
+    def reading(self) -> _Reading:
+        loop = asyncio.get_running_loop()
+        one = _Reading(self._reading, asyncio.current_task(), loop.time() + self.deadline_s)
+        if not self._looking:
+            self._looking = True
+            loop.call_later(min(1.0, self.deadline_s), self._look, loop)
+        return one
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for one in self._reading:
+            one.cut_after(now)
+        self._looking = bool(self._reading)
+        if self._looking:
+            loop.call_later(min(1.0, self.deadline_s), self._look, loop)
+
+
+class _Reading:
+    __slots__ = ("_all", "_task", "_until", "was_cut")
+
+    def __init__(self, everybody: set[_Reading], task: asyncio.Task[Any] | None, until: float) -> None:
+        self._all, self._task, self._until = everybody, task, until
+        self.was_cut = False
+
+    def cut_after(self, now: float) -> None:
+        if now >= self._until and not self.was_cut and self._task is not None:
+            self.was_cut = True
+            self._task.cancel()
+
+    def __enter__(self) -> Self:
+        self._all.add(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> bool:
+        self._all.discard(self)
+        # Cancelled by us alone: if the server cancels as well, that goes on.
+        return self.was_cut and kind is asyncio.CancelledError and self._task is not None and not self._task.uncancel()
+
+
 async def _body(receive: Receive, limit: int) -> bytes | None:
     """The body, or as much of it as shows that it is too large; None if the sender went away, which must not count as
     a refusal under its key."""
-    parts: list[bytes] = []
-    size = 0
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        return None
+    first: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return first
+    parts, size = [first], len(first)
     while size <= limit:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -84,7 +138,7 @@ async def _body(receive: Receive, limit: int) -> bytes | None:
         size += len(part)
         if not message.get("more_body", False):
             break
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return b"".join(parts)
 
 
 async def _answer(send: Send, response: Response) -> None:

@@ -15,7 +15,8 @@ from typing import Final
 
 from kz_compliance_sdk.domain.arrivals import Arrival
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.canonical import Json, canonical, encoded
+from kz_compliance_sdk.domain.case import Source
 from kz_compliance_sdk.domain.change import Change, RefusalsCounted
 from kz_compliance_sdk.domain.decision import REVIEW_POLICY
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, notify
@@ -78,7 +79,7 @@ class Intake:
         except NotAuthentic as error:
             self._count(headers, error.code)
             return NOT_AUTHENTIC
-        proof = {
+        proof: dict[str, Json] = {
             "target": target,
             "headers": [[name, value] for name, value in headers if name in SIGNATURE_HEADERS],
         }
@@ -89,30 +90,31 @@ class Intake:
         if method != "POST":
             answer = refused(405, "method_not_allowed", "Messages are pushed with POST.")
             return Response(answer.status, (*answer.headers, ("allow", "POST")), answer.body)
-        if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEAD:
-            return refused(431, "headers", f"Send {MAX_HEADERS} headers and {MAX_HEAD} bytes of them, at most.")
-        content_type, framing = "", set()
+        content_type, framing, size = "", 0, 0
         for name, value in headers:
-            if name in ("content-length", "transfer-encoding"):
-                framing.add(name)
-            if name == "content-encoding" and value.strip().lower() not in ("", "identity"):
-                return refused(415, "encoding", "Send the body as it is, without a content encoding.")
+            size += len(name) + len(value)
             if name == "content-type":
                 content_type = value
-        if len(framing) > 1:
+            elif name == "content-length":
+                framing |= 1
+            elif name == "transfer-encoding":
+                framing |= 2
+            elif name == "content-encoding" and value.strip().lower() not in ("", "identity"):
+                return refused(415, "encoding", "Send the body as it is, without a content encoding.")
+        if len(headers) > MAX_HEADERS or size > MAX_HEAD:
+            return refused(431, "headers", f"Send {MAX_HEADERS} headers and {MAX_HEAD} bytes of them, at most.")
+        if framing == 3:
             # Not every server refuses it, and a proxy may have read it in the other way.
             return refused(400, "framing", "Send a Content-Length or a Transfer-Encoding, not both.")
-        if not _JSON_TYPE.fullmatch(content_type.strip()):
+        if content_type != "application/json" and not _JSON_TYPE.fullmatch(content_type.strip()):
             return refused(415, "media_type", "Send application/json in UTF-8.")
         if length > self.max_body:
             return refused(413, "too_large", f"A message has at most {self.max_body} bytes.")
         return None
 
     def _work(
-        self, verified: Verified, body: bytes, proof: Mapping[str, object], now: int, *, pushed: bool
+        self, verified: Verified, body: bytes, proof: Mapping[str, Json], now: int, *, pushed: bool
     ) -> Work[Response]:
-        sha256 = hashlib.sha256(body).hexdigest()
-        case_id = self._ids()
         message: Message | None = None
         problem: Unreadable | None = None
         try:
@@ -122,38 +124,37 @@ class Intake:
             problem = error
         if problem is None:
             problem = self._out_of_time(verified, pushed=pushed)
-        message_id = message.id if message is not None else verified.message_id or f"~{sha256[:32]}"
-        evidence = {
-            **proof,
-            "key_id": verified.key_id,
-            "profile": verified.profile,
-            "signed_at": verified.signed_at,
-            "authorities": sorted(verified.authorities),
-        }
-        received = Received(
-            verified.sender,
-            message_id,
-            sha256,
-            body,
-            canonical(evidence),
-            verified.authorities,
-            Arrival(
+        published_at = message.sent_at if message is not None and not pushed else now
+        source: Source = "pushed" if pushed else "polled"
+
+        def received() -> Received:
+            sha256 = hashlib.sha256(body).hexdigest()
+            message_id = message.id if message is not None else verified.message_id or f"~{sha256[:32]}"
+            evidence: dict[str, Json] = {
+                **proof,
+                "key_id": verified.key_id,
+                "profile": verified.profile,
+                "signed_at": verified.signed_at,
+                "authorities": sorted(verified.authorities),
+            }
+            arrival = Arrival(
                 self._admission.platform_id,
                 (verified.sender, message_id, sha256),
-                "pushed" if pushed else "polled",
+                source,
                 "signed",
                 self._channel,
                 now,
-                message.sent_at if message is not None and not pushed else now,
-            ),
-        )
+                published_at,
+            )
+            return Received(verified.sender, message_id, sha256, body, encoded(evidence), verified.authorities, arrival)
+
         if message is not None and problem is None:
             usable = message
-            return lambda tx: self._admission.admit(tx, received, usable, case_id)
+            return lambda tx: self._admission.admit(tx, received(), usable, self._ids())
         assert problem is not None  # noqa: S101  one of the two is set above
         kind = message.type if message is not None else "unreadable"
         what = unreadable(body, problem)
-        return lambda tx: self._admission.quarantine(tx, received, what, kind, case_id)
+        return lambda tx: self._admission.quarantine(tx, received(), what, kind, self._ids())
 
     def _out_of_time(self, verified: Verified, *, pushed: bool) -> Unreadable | None:
         """A right signature at the wrong time. An entry of the feed may be old: it was signed when it was published."""
@@ -180,7 +181,7 @@ class Intake:
         except NotAuthentic as error:
             self._count(entry.headers, error.code)
             return None
-        proof: dict[str, object] = {
+        proof: dict[str, Json] = {
             "target": signed_for,
             "sequence": entry.sequence,
             "headers": [[name, value] for name, value in entry.headers if name in SIGNATURE_HEADERS],

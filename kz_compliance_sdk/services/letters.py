@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.audit import Actor, Stamp
-from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.canonical import Json, canonical
 from kz_compliance_sdk.domain.case import Case, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write
 from kz_compliance_sdk.domain.decision import REVIEW_POLICY
@@ -50,7 +50,7 @@ class Letters:
         if any(message.state == "leased" for message in mine):
             raise IllegalMove("a message is on its way to the regulator: try again in two minutes.", reference=case_id)
         stamp = Stamp(tx.now, actor, self._entropy(32))
-        data: dict[str, object] = {"messages": [message.id for message in mine]}
+        data: dict[str, Json] = {"messages": [message.id for message in mine]}
         switched, event = move(case, "deliver_by_hand", case.state, stamp, data, channel=BY_HAND)
         writes: list[Write] = [CaseWrite(switched, case.version), event]
         writes += [MessageWrite(replace(m, endpoint=BY_HAND, next_attempt_at=tx.now), m.lease_token) for m in mine]

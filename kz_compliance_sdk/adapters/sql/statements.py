@@ -123,6 +123,12 @@ class Statements:
         )
         self.inbox_rows = compiled(select(t.inbox).where(_key(t.inbox, "platform_id", "sender", "message_id")))
         waiting = select(t.inbox).where(_key(t.inbox, "platform_id", "notice_id"), text("exit = 'waiting'"))
+        self.any_waiting = compiled(
+            select(literal_column("1"))
+            .select_from(t.inbox)
+            .where(_key(t.inbox, "platform_id"), text("exit = 'waiting'"))
+            .limit(1)
+        )
         self.waiting = compiled(waiting.order_by(t.inbox.c.received_at))
         of_case = select(t.inbox).where(_key(t.inbox, "platform_id", "case_id")).order_by(t.inbox.c.received_at)
         self.inbox_of_case = compiled(of_case)

@@ -139,6 +139,7 @@ class SqliteTransaction:
         self._keys: set[str] = set()
         self._given_out: set[str] = set()
         self._free: dict[tuple[str, str | None], list[Case]] = {}
+        self._any_waiting: dict[str, bool] = {}
         self._waiting = 1
         self.now = 0
 
@@ -146,7 +147,7 @@ class SqliteTransaction:
 
     def begin(self, waiting: int) -> None:
         self._staged, self._written, self._keys, self._given_out, self._free = [], [], set(), set(), {}
-        self._waiting = waiting
+        self._waiting, self._any_waiting = waiting, {}
         self._lock.acquire()
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
@@ -172,6 +173,7 @@ class SqliteTransaction:
         if not self._staged:
             return
         staged, self._staged, self._keys = self._staged, [], set()
+        self._any_waiting = {}
         self._written += staged
         try:
             self._writer.write(staged, self._execute, self._execute_many)
@@ -231,6 +233,14 @@ class SqliteTransaction:
 
     def all(self, statement: Compiled, **values: Any) -> list[Any]:
         return list(self._cursor.execute(statement.sql, statement.bind(values)).fetchall())
+
+    def any_waiting(self, platform_id: str) -> bool:
+        """Whether any message waits for its notice: asked once for all works between two flushes."""
+        known = self._any_waiting.get(platform_id)
+        if known is None:
+            found = self.one(self.statements.any_waiting, k_platform_id=platform_id)
+            known = self._any_waiting[platform_id] = found is not None
+        return known
 
     def next_free(self, platform_id: str, category: str | None) -> Case | None:
         """One SELECT serves all claimers of the batch: it fetches as many as may be asked for."""

@@ -24,6 +24,8 @@ class Reader(Protocol):
 
     def all(self, statement: Compiled, **values: Any) -> list[Any]: ...
 
+    def any_waiting(self, platform_id: str) -> bool: ...
+
     def next_free(self, platform_id: str, category: str | None) -> Case | None: ...
 
 
@@ -79,6 +81,8 @@ class View:
         return [rows.inbox_from(row) for row in found]
 
     def waiting_for(self, notice_id: str) -> list[InboxRow]:
+        if not self._tx.any_waiting(self._platform):
+            return []
         found = self._tx.all(self._s.waiting, k_platform_id=self._platform, k_notice_id=notice_id)
         return [rows.inbox_from(row) for row in found]
 

@@ -156,9 +156,9 @@ roles = ["lead"]
         self.ok("cases", "claim", notice.notice_id)
         return notice
 
-    def proposal(self, notice: Notice, action: str = "remove") -> str:
+    def proposal(self, notice_id: str, action: str = "remove") -> str:
         """A filled-in proposal for `decide --file`: the measure, or with `none` a refusal."""
-        skeleton = self.document("cases", "decide", notice.notice_id, "--template")
+        skeleton = self.document("cases", "decide", notice_id, "--template")
         for item in skeleton["items"]:
             measure = action != "none"
             item |= {
@@ -179,7 +179,7 @@ roles = ["lead"]
     def decided(self, seed: int = 1, action: str = "none") -> Notice:
         """A letter that was decided."""
         notice = self.claimed(seed)
-        self.ok("cases", "decide", notice.notice_id, "--file", self.proposal(notice, action), "--yes")
+        self.ok("cases", "decide", notice.notice_id, "--file", self.proposal(notice.notice_id, action), "--yes")
         return notice
 
     def enforcer(self, monkeypatch: pytest.MonkeyPatch) -> Path:

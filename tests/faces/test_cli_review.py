@@ -47,7 +47,7 @@ def digest(office: Office, notice: Notice) -> str:
 def test_a_letter_goes_from_the_stamp_to_its_receipt(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     carried = office.enforcer(monkeypatch)
     notice = office.claimed(1, items=2)
-    file = office.proposal(notice, "remove")
+    file = office.proposal(notice.notice_id, "remove")
 
     decided = office.document("cases", "decide", notice.notice_id, "--file", file, "--yes")
     assert (decided["case"]["state"], decided["needs_approval"]) == ("decided", False)
@@ -85,12 +85,12 @@ def test_without_an_enforcer_a_measure_waits_and_it_is_said(office: Office) -> N
 
 def test_four_eyes_and_the_digest_that_was_seen(office: Office) -> None:
     notice = office.claimed(1)
-    file = office.proposal(notice, "remove")
+    file = office.proposal(notice.notice_id, "remove")
     answer = office.document("cases", "decide", notice.notice_id, "--file", file, "--yes")
     assert (answer["case"]["state"], answer["needs_approval"]) == ("decided", False)
 
     other = office.claimed(13)
-    file = office.proposal(other, "remove")
+    file = office.proposal(other.notice_id, "remove")
     answer = office.document("cases", "decide", other.notice_id, "--file", file, "--yes")
     assert (answer["case"]["state"], answer["needs_approval"]) == ("in_approval", True)
     assert "may not approve" in office.refused(6, "cases", "approve", other.notice_id, "--digest", answer["digest"])
@@ -104,7 +104,7 @@ def test_at_a_terminal_the_proposal_is_shown_before_it_is_approved(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notice = office.claimed(13)
-    office.ok("cases", "decide", notice.notice_id, "--file", office.proposal(notice, "remove"), "--yes")
+    office.ok("cases", "decide", notice.notice_id, "--file", office.proposal(notice.notice_id, "remove"), "--yes")
     monkeypatch.setattr(Session, "can_ask", True)
     refused = office.run("cases", "approve", notice.notice_id, user="daniyar", stdin="n\n")
     assert digest(office, notice) in refused.stderr
@@ -139,7 +139,7 @@ def test_a_typist_does_not_vouch_and_nothing_is_done_before_somebody_does(office
     notice = office.entered()
     assert "typist" in office.refused(6, "cases", "authenticate", notice.notice_id, "--how", "I know them")
     office.ok("cases", "claim", notice.notice_id)
-    file = office.proposal(notice, "remove")
+    file = office.proposal(notice.notice_id, "remove")
     assert "typist" in office.refused(6, "cases", "decide", notice.notice_id, "--file", file, "--yes")
     office.ok("cases", "authenticate", notice.notice_id, "--how", "called back", user="daniyar")
     office.ok("cases", "decide", notice.notice_id, "--file", file, "--yes")
@@ -165,7 +165,7 @@ def test_a_proposal_is_summed_up_and_sent_only_when_it_is_meant(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notice = office.claimed()
-    file = office.proposal(notice, "remove")
+    file = office.proposal(notice.notice_id, "remove")
     assert "--yes" in office.refused(7, "cases", "decide", notice.notice_id, "--file", file)
     monkeypatch.setattr(Session, "can_ask", True)
     result = office.run("cases", "decide", notice.notice_id, "--file", file, stdin="n\n")
@@ -179,7 +179,7 @@ def test_a_proposal_is_summed_up_and_sent_only_when_it_is_meant(
 
 def test_a_proposal_can_come_on_standard_input(office: Office) -> None:
     notice = office.claimed()
-    text = Path(office.proposal(notice)).read_text(encoding="utf-8")
+    text = Path(office.proposal(notice.notice_id)).read_text(encoding="utf-8")
     office.ok("cases", "decide", notice.notice_id, "--file", "-", "--yes", stdin=text)
     assert state(office, notice) == "decided"
 
@@ -222,7 +222,7 @@ def test_nothing_to_claim_is_no_error(office: Office) -> None:
 def test_the_ways_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.configure(sandbox="allow_test_keys = true\nundo_window_s = 600")
     notice = office.claimed(13)
-    file = office.proposal(notice, "remove")
+    file = office.proposal(notice.notice_id, "remove")
     office.ok("cases", "decide", notice.notice_id, "--file", file, "--yes")
     seen = ("--digest", digest(office, notice), "--reasons", "too broad")
     office.ok("cases", "send-back", notice.notice_id, *seen, user="daniyar")

@@ -85,8 +85,8 @@ DIFFERENCES: Final[Mapping[tuple[str, Channel], Difference]] = {
     ),
     ("H034", "polled"): _row(
         202,
-        "The contract has no call for one entry by its number. The gap is counted and somebody is alerted; the feed "
-        "can be read again for 90 days.",
+        "The contract has no call for one entry by its number. The gap is counted and somebody is alerted; it does let "
+        "the feed be read again for 90 days.",
     ),
     ("Q009", "pushed"): _row(
         202,
@@ -94,8 +94,8 @@ DIFFERENCES: Final[Mapping[tuple[str, Channel], Difference]] = {
     ),
     ("Q043", "pushed"): _row(
         503,
-        "As asked, but for the alert at 80 %: the bound is on writes that wait for a commit, far below a second of "
-        "work, and not on open cases. Nobody could act in time; monitoring sees the 503.",
+        "As asked, but for the alert at 80 %: the bound is on writes that wait for a commit, a few seconds of work, "
+        "and not on open cases. Nobody could act in time; monitoring sees the 503.",
         "store_full",
     ),
     ("H022", "live"): Difference(
@@ -177,10 +177,10 @@ Whatever is sent to intake has one of three ends, and a person never has to gues
 503 with `Retry-After` says that nothing was stored. The `code` of a problem, or the flag on a case, says what was
 found.
 
-`tests/data/bad_inputs.json` is a catalogue of {len(CASES)} bad, hostile and odd inputs. The tests send those that concern
-intake to a desk on a real database file, over HTTP and by the feed; after each they check that nothing authentic was
-lost, that a refusal left no row, and that no log line holds a key, a signature or a person. The code that the catalogue
-calls `auth` is `not_authentic` here.
+`tests/data/bad_inputs.json` is a catalogue of {len(CASES)} bad, hostile and odd inputs. The tests send those that
+concern intake to a desk on a real database file, over HTTP and by the feed; after each they check that nothing
+authentic was lost, that a refusal left no row, and that no log line holds a key, a signature or a person. The code that
+the catalogue calls `auth` is `not_authentic` here.
 
 ## Where the answer differs
 

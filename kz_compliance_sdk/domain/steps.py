@@ -301,7 +301,6 @@ def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tupl
             "the undo window is over: the decision is being carried out. Reopen the case to supersede it.",
             reference=case.id,
         )
-    reports = sum(message.kind == "report" for message in messages)
     items = tuple(
         replace(item, status="open")
         if item.decision_version == case.decision_version and item.status in (*PENDING_ITEM, "settled")
@@ -315,7 +314,6 @@ def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tupl
         stamp,
         {"decision": case.decision_version},
         items=items,
-        sequence=case.sequence - reports,
         decided_at=None,
     )
     voids = tuple(MessageVoided(case.platform_id, message.id, stamp.at) for message in messages)

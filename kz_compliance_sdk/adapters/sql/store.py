@@ -138,6 +138,7 @@ class SqliteTransaction:
         self._written: list[Change] = []
         self._keys: set[str] = set()
         self._given_out: set[str] = set()
+        self._handed_over: list[str] = []
         self._free: dict[tuple[str, str | None], list[Case]] = {}
         self._any_waiting: dict[str, bool] = {}
         self._waiting = 1
@@ -157,16 +158,31 @@ class SqliteTransaction:
 
     def run(self, job: Job) -> Any:
         view = View(self, job.platform_id)
-        change, value = job.work(view)
+        change, value = self._decide(job, view)
         keys = {key for write in change for key in keys_of(write)}
         if keys & self._keys:
             self.flush()
-            change, value = job.work(view)
+            self._take_back()
+            change, value = self._decide(job, view)
             keys = {key for write in change for key in keys_of(write)}
         self._keys |= keys
         if change:
             self._staged.append(change)
         return value
+
+    def _decide(self, job: Job, view: View) -> Any:
+        self._handed_over = []
+        try:
+            return job.work(view)
+        except BaseException:
+            self._take_back()
+            raise
+
+    def _take_back(self) -> None:
+        """What a work was given and did not claim is free again, for the next one."""
+        if self._handed_over:
+            self._given_out.difference_update(self._handed_over)
+            self._free.clear()
 
     def flush(self) -> None:
         """Write what is staged, so that what is read next sees it. Raises ChangeRefused, StoreError."""
@@ -246,7 +262,7 @@ class SqliteTransaction:
         """One SELECT serves all claimers of the batch: it fetches as many as may be asked for."""
         key = (platform_id, category)
         free = self._free.get(key)
-        if free is None:
+        if not free:
             self.flush()
             n = min(self._waiting, _HANDED_OUT_AT_ONCE) + len(self._given_out)
             statements = self.statements
@@ -260,8 +276,8 @@ class SqliteTransaction:
             case = free.pop()
             if case.id not in self._given_out:
                 self._given_out.add(case.id)
+                self._handed_over.append(case.id)
                 return case
-        del self._free[key]
         return None
 
 

@@ -1,0 +1,219 @@
+"""What the pages say is true of the code: commands, settings, links, numbers, roles; and their examples run."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from typer.main import get_command
+
+from kz_compliance_sdk import ComplianceDesk, Settings
+from kz_compliance_sdk.adapters.sql.store import MOST_WAITING
+from kz_compliance_sdk.adapters.sql.tables import metadata
+from kz_compliance_sdk.config.sections import LimitSettings
+from kz_compliance_sdk.domain.decision import REVIEW_POLICY
+from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.faces.cli.app import app
+from kz_compliance_sdk.services.delivery import LEASE_S
+from kz_compliance_sdk.services.health import SILENT_AFTER_S
+from kz_compliance_sdk.wire.signature import WINDOW_S
+from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message
+from tests.docs.blocks import DOCS, ROOT, Block, blocks
+from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
+
+README = ROOT / "README.md"
+GENERATED = {"states.md", "settings.md", "cli.md", "exit-codes.md", "bad-inputs.md"}
+PAGES = [README, *sorted(path for path in DOCS.rglob("*.md") if path.name not in GENERATED)]
+PYTHON = [(page, block) for page in PAGES for block in blocks(page) if block.language == "python"]
+
+
+def _name(given: object) -> str:
+    return str(given.relative_to(ROOT)) if isinstance(given, Path) else f"line-{getattr(given, 'line', given)}"
+
+
+def _text(page: str) -> str:
+    """A page with its lines joined, as a reader sees it."""
+    return " ".join((DOCS / page).read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize(("page", "block"), PYTHON, ids=_name)
+def test_every_name_that_an_example_imports_exists(page: Path, block: Block) -> None:
+    """Examples compile, and what they import from this library is there."""
+    for node in ast.walk(ast.parse(block.text)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kz_compliance_sdk"):
+            module = importlib.import_module(node.module or "")
+            for alias in node.names:
+                assert hasattr(module, alias.name), f"{page.name}: {node.module} has no {alias.name}"
+
+
+def test_the_examples_of_law_and_policy_run_in_their_order() -> None:
+    """Its blocks share their names, as a reader would type them, and hold their own assertions."""
+    names: dict[str, Any] = {}
+    found = [block for block in blocks(DOCS / "concepts" / "law-and-policy.md") if block.language == "python"]
+    assert found
+    for block in found:
+        exec(compile(block.text, f"law-and-policy.md:{block.line}", "exec"), names)  # noqa: S102  our own page
+
+
+def test_the_readme_begins_with_the_two_commands_that_a_script_takes_from_it() -> None:
+    """The first two `sh` blocks hold one command line each: the demonstration, and the tests."""
+    demo, tests = [block.text.strip() for block in blocks(README) if block.language == "sh"][:2]
+    assert "\n" not in demo + tests
+    assert demo.startswith("python3 -m venv ")
+    assert demo.endswith("kz-compliance demo")
+    assert tests.startswith("python3 -m venv ")
+    assert tests.endswith("tests.gate --tests")
+
+
+def test_the_first_integration_of_the_readme_takes_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it stands, with nothing but the platform's own enforcer: a signed push becomes a case."""
+    (block,) = (block for block in blocks(README) if block.language == "python")
+    platform = ModuleType("my_platform")
+    vars(platform)["enforcer"] = type("Enforcer", (), {"enforce": None, "restore": None})()
+    monkeypatch.setitem(sys.modules, "my_platform", platform)
+    monkeypatch.setenv("KZ_COMPLIANCE_CONFIG", str(settings_file(tmp_path)))
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(block.text, "README.md", "exec"), names)  # noqa: S102  our own page
+    headers, body = signed_notice()
+    with TestClient(names["create_app"]()) as client:
+        assert client.post(INTAKE_PATH, content=body, headers=headers).status_code == 202
+        assert client.get(f"{INTAKE_PATH}/health").json()["open_cases"] == {"queued": 1}
+
+
+def test_the_links_of_the_readme_lead_to_files() -> None:
+    """The build of the documentation does not see the README."""
+    targets = re.findall(r"\]\(([^)#]+)", README.read_text(encoding="utf-8"))
+    assert len(targets) > 10
+    assert [target for target in targets if not (ROOT / target).is_file()] == []
+
+
+def _commands(command: Any, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    below: dict[str, Any] = getattr(command, "commands", {})
+    return {path}.union(*(_commands(one, (*path, name)) for name, one in below.items()))
+
+
+def unknown_commands(text: str, known: set[tuple[str, ...]]) -> list[str]:
+    """Commands of `kz-compliance` in code that the command line does not have."""
+    unknown = []
+    for words in re.findall(r"(?:^|[`/ ])kz-compliance((?: [a-z][a-z-]*)+)", text, re.MULTILINE):
+        path = tuple(words.split())
+        group = any(one[:1] == path[:1] and len(one) > 1 for one in known)
+        if path[: 2 if group else 1] not in known:
+            unknown.append(words.strip())
+    return unknown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    """In code spans and in console blocks; the demonstration is registered when its files are there."""
+    source = page.read_text(encoding="utf-8")
+    code = "\n".join([*re.findall(r"`(kz-compliance [^`\n]+)`", source), *(block.text for block in blocks(page))])
+    known = _commands(get_command(app)) | {("demo",)}
+    assert unknown_commands(code, known) == []
+
+
+def test_a_command_that_does_not_exist_is_seen() -> None:
+    """The control of the check above."""
+    known = {(), ("serve",), ("cases",), ("cases", "list")}
+    assert unknown_commands("kz-compliance cases list\nkz-compliance serve --port 1", known) == []
+    assert unknown_commands("kz-compliance cases burn X\n.venv/bin/kz-compliance servee", known) == [
+        "cases burn",
+        "servee",
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_setting_that_a_page_names_exists(page: Path) -> None:
+    """`table.key` in a code span, where the table is one of the settings'."""
+    tables = {
+        name: getattr(field.annotation, "model_fields", {})
+        for name, field in Settings.model_fields.items()
+        if hasattr(field.annotation, "model_fields")
+    }
+    assert {"store", "limits", "regulator"} <= set(tables)
+    spans = re.findall(r"`([a-z_]+)\.([a-z_]+)`", page.read_text(encoding="utf-8"))
+    wrong = [f"{table}.{key}" for table, key in spans if table in tables and key not in tables[table]]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("page", "says", "value", "is_so"),
+    [
+        ("concepts/review.md", "15 minutes in the packaged policy", kz_policy().lease_s, 15 * 60),
+        ("concepts/overview.md", "60 seconds in the packaged policy", kz_policy().undo_window_s, 60),
+        ("concepts/clock.md", "more than five minutes old", SILENT_AFTER_S, 300),
+        ("operations.md", "its lease, two minutes, has run out", LEASE_S, 120),
+        ("operations.md", "At most 8,192 writes", MOST_WAITING, 8192),
+        ("operations.md", "`store.max_waiting`", Settings.model_fields["store"].default.max_waiting, 8192),
+        ("operations.md", "at most 262,144 bytes", LimitSettings().max_body, 262_144),
+        ("contract/index.md", "The window is 300 seconds either way", WINDOW_S, 300),
+        ("concepts/audit.md", "table `sealed_texts`", "sealed_texts" in metadata.tables, True),
+    ],
+)
+def test_a_number_on_a_page_is_the_number_in_the_code(page: str, says: str, value: object, is_so: object) -> None:
+    """The page says it, and it is so."""
+    assert says in _text(page)
+    assert value == is_so
+
+
+def test_the_table_of_roles_is_the_policy() -> None:
+    """Every row of the page gives the roles that the code lets take these steps, and no step is left out."""
+    steps = {
+        "claim": "claim",
+        "propose": "propose",
+        "undo": "undo",
+        "ask for clarification": "request_clarification",
+        "approve": "approve",
+        "send back": "send_back",
+        "reopen": "reopen",
+        "settle a quarantined message": "settle_quarantine",
+        "type in a notice": "enter",
+        "vouch for its authenticity": "authenticate",
+        "deliver a letter": "deliver_by_hand",
+        "acknowledge an escalation": "acknowledge",
+        "correct the receipt of a typed-in notice": "correct_receipt",
+    }
+    page = (DOCS / "concepts" / "review.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", page[page.index("| Step | Roles |") :], re.MULTILINE)[1:]
+    told = {
+        steps[step]: frozenset(roles.partition(";")[0].split(", "))
+        for names, roles in rows
+        for step in names.split(", ")
+    }
+    assert told == dict(REVIEW_POLICY.may)
+
+
+def test_the_notice_of_the_contract_is_one() -> None:
+    """The example on the page is read as the wire reads it, and the table names every type of message."""
+    (block,) = (block for block in blocks(DOCS / "contract" / "index.md") if block.language == "json")
+    message = read_message(json.dumps(json.loads(block.text)).encode())
+    assert isinstance(message.data, Notice)
+    page = (DOCS / "contract" / "index.md").read_text(encoding="utf-8")
+    assert [kind for kind in ENVELOPES if f"| `{kind}` |" not in page] == []
+
+
+def test_the_backup_of_operations_copies_a_database_that_is_in_use(tmp_path: Path) -> None:
+    """The script's copy holds what was committed while the file is open, and it refuses to write over another file."""
+    (block,) = (block for block in blocks(DOCS / "operations.md") if block.title == "backup.py")
+    script, copy = tmp_path / "backup.py", tmp_path / "copy.sqlite3"
+    script.write_text(block.text, encoding="utf-8")
+    headers, body = signed_notice()
+    with ComplianceDesk(Settings.load(settings_file(tmp_path))) as desk:
+        assert desk.receive("POST", INTAKE_PATH, list(headers.items()), body).status == 202
+        command = [sys.executable, str(script), str(desk.settings.store.path), str(copy)]
+        codes = [subprocess.run(command, check=False, capture_output=True, timeout=60).returncode for _ in range(2)]
+    assert (codes[0], bool(codes[1])) == (0, True)
+    connection = sqlite3.connect(copy)
+    assert connection.execute("SELECT count(*) FROM cases").fetchone() == (1,)
+    connection.close()

@@ -1,0 +1,233 @@
+"""`kill -9` of receiver and worker at random points: nothing acknowledged is lost, every confirmation is booked once.
+
+Beside the run that must hold there are the controls that must not: a receiver that answers before its commit, a worker
+that forgets under which id it sent something, and every check of the checker against evidence that was tampered with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.testing.mock_regulator import Recorded
+from tests.journey.campaign.checking import Evidence, check
+from tests.journey.campaign.run import Campaign, fight, run
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def test_100_kills_during_500_notices_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    verdict = run(Campaign(kills=100, notices=500, seed=1), tmp_path)
+    assert verdict.faults == ()
+    figures = verdict.figures
+    assert figures["acknowledged"] == figures["cases"] == figures["reports_booked"] == 500
+    # A run that hit nothing would have proved nothing.
+    assert min(figures["receivers_killed"], figures["workers_killed"]) >= 50
+    for hit in ("pushes_cut", "deliveries_cut", "replies_lost", "effects_called_again"):
+        assert figures[hit] > 0, hit
+
+
+def test_the_same_holds_under_ed25519_signatures(tmp_path: Path) -> None:
+    verdict = run(Campaign(kills=20, notices=100, seed=2, profile="rfc9421"), tmp_path)
+    assert verdict.faults == ()
+    assert verdict.figures["reports_booked"] == 100
+
+
+def test_control_an_answer_that_leaves_before_its_commit_loses_notices_under_kills(tmp_path: Path) -> None:
+    campaign = Campaign(kills=20, notices=60, seed=3, variant="answers_early", targets=("receiver",))
+    assert [fault for fault in run(campaign, tmp_path).faults if fault.startswith("lost: ")]
+
+
+def test_control_without_kills_the_early_answer_loses_nothing(tmp_path: Path) -> None:
+    campaign = Campaign(kills=0, notices=20, seed=3, variant="answers_early")
+    assert not [fault for fault in run(campaign, tmp_path).faults if fault.startswith("lost: ")]
+
+
+def test_control_a_worker_that_sends_again_under_a_new_id_doubles_confirmations(tmp_path: Path) -> None:
+    faults = run(Campaign(kills=10, notices=60, seed=4, variant="fresh_ids"), tmp_path).faults
+    doubled = [fault for fault in faults if fault.startswith("the books hold 2 ")]
+    assert [fault for fault in doubled if "final reports" in fault]
+    assert [fault for fault in doubled if "acknowledgements" in fault]
+
+
+# --------------------------------------------------------------------------------------- the checker must see it all
+
+
+@dataclass(frozen=True, slots=True)
+class Tampering:
+    """One thing that is changed in good evidence, and how the complaint about it begins."""
+
+    name: str
+    complaint: str
+    change: Callable[[Evidence], Evidence]
+
+
+def _in_store(*statements: str) -> Callable[[Evidence], Evidence]:
+    return lambda evidence: _executed(evidence, evidence.plan.store, statements)
+
+
+def _in_platform(*statements: str) -> Callable[[Evidence], Evidence]:
+    return lambda evidence: _executed(evidence, evidence.plan.platform, statements)
+
+
+def _executed(evidence: Evidence, file: Path, statements: tuple[str, ...]) -> Evidence:
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
+        changed = [db.execute(statement).rowcount for statement in statements]
+    assert changed[-1] == 1, "a tampering that changes nothing tests nothing"
+    return evidence
+
+
+def _report(evidence: Evidence) -> Recorded:
+    return next(each for each in evidence.books.recorded.values() if each.kind == "report")
+
+
+def _unbooked(evidence: Evidence) -> Evidence:
+    report = _report(evidence)
+    evidence.books.notices[report.notice_id].recorded.remove(report)
+    del evidence.books.recorded[report.key]
+    return evidence
+
+
+def _booked_twice(evidence: Evidence) -> Evidence:
+    second = replace(_report(evidence), key="another")
+    evidence.books.notices[second.notice_id].recorded.append(second)
+    evidence.books.recorded["another"] = second
+    return evidence
+
+
+def _booked_in_other_bytes(evidence: Evidence) -> Evidence:
+    report = _report(evidence)
+    evidence.books.recorded[report.key] = replace(report, body=report.body + b" ")
+    return evidence
+
+
+def _answered_otherwise(evidence: Evidence) -> Evidence:
+    first, *rest = evidence.acknowledged
+    return replace(evidence, acknowledged=(replace(first, answer=b"{}"), *rest))
+
+
+def _unanswered(evidence: Evidence) -> Evidence:
+    return replace(evidence, acknowledged=evidence.acknowledged[1:])
+
+
+def _logged(evidence: Evidence) -> Evidence:
+    with evidence.plan.log.open("a") as log:
+        log.write("Traceback (most recent call last):\n")
+    return evidence
+
+
+_ONE_CALL = (
+    "INSERT INTO calls (key, version, what, item, verdict) SELECT key, {}, what, item, {} FROM calls WHERE n = 1"
+)
+TAMPERINGS = (
+    Tampering(
+        "no_row", "lost: ", _in_store("DELETE FROM inbox WHERE message_id = (SELECT min(message_id) FROM inbox)")
+    ),
+    Tampering(
+        "other_bytes",
+        "changed: ",
+        _in_store("UPDATE inbox SET body = body || ' ' WHERE message_id = (SELECT min(message_id) FROM inbox)"),
+    ),
+    Tampering(
+        "other_notice",
+        "misfiled: ",
+        _in_store("UPDATE cases SET notice_id = 'other' WHERE id = (SELECT min(id) FROM cases)"),
+    ),
+    Tampering(
+        "never_issued",
+        "invented: ",
+        _in_store("UPDATE cases SET notice_id = 'other' WHERE id = (SELECT min(id) FROM cases)"),
+    ),
+    Tampering(
+        "two_cases",
+        "doubled: ",
+        _in_store(
+            "UPDATE cases SET authority_id = 'other', notice_id = (SELECT max(notice_id) FROM cases)"
+            " WHERE id = (SELECT min(id) FROM cases)"
+        ),
+    ),
+    Tampering(
+        "other_receipt",
+        "the receipt kept for ",
+        _in_store(
+            """UPDATE outbox SET receipt = '{"receipt_id": "other"}'"""
+            " WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')"
+        ),
+    ),
+    Tampering("other_answer", "answered otherwise: ", _answered_otherwise),
+    Tampering("no_answer", "never answered: ", _unanswered),
+    Tampering(
+        "open_case",
+        "not closed: ",
+        _in_store("UPDATE cases SET state = 'enforced' WHERE id = (SELECT min(id) FROM cases)"),
+    ),
+    Tampering(
+        "case_leased",
+        "a lease is left: case",
+        _in_store("UPDATE cases SET lease_expires_at = 1 WHERE id = (SELECT min(id) FROM cases)"),
+    ),
+    Tampering(
+        "message_leased",
+        "a lease is left: report",
+        _in_store(
+            "UPDATE outbox SET lease_expires_at = 1 WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')"
+        ),
+    ),
+    Tampering(
+        "message_parked",
+        "not delivered: report",
+        _in_store("UPDATE outbox SET state = 'parked' WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')"),
+    ),
+    Tampering(
+        "audit_cut",
+        "audit: ",
+        _in_store("DELETE FROM audit WHERE seq = 2 AND case_id = (SELECT min(case_id) FROM audit)"),
+    ),
+    Tampering(
+        "own_approval",
+        "integrity: ",
+        _in_store(
+            "PRAGMA ignore_check_constraints = ON",
+            "UPDATE decisions SET approved_by = proposed_by, approved_at = 1"
+            " WHERE case_id = (SELECT min(case_id) FROM decisions)",
+        ),
+    ),
+    Tampering("not_booked", "the outbox says ", _unbooked),
+    Tampering("booked_never", "the books hold 0 final reports", _unbooked),
+    Tampering("booked_twice", "the books hold 2 final reports", _booked_twice),
+    Tampering("booked_unknown", "the books hold a report another", _booked_twice),
+    Tampering("booked_otherwise", "the books hold other bytes", _booked_in_other_bytes),
+    Tampering("effect_twice", "effect ", _in_platform(_ONE_CALL.format("version", "'first'"))),
+    Tampering("effect_undecided", "effect 99 ", _in_platform(_ONE_CALL.format("99", "'first'"))),
+    Tampering("effect_late", "effect 0 ", _in_platform(_ONE_CALL.format("0", "'late'"))),
+    Tampering("effect_gone", "on ", _in_platform("DELETE FROM objects WHERE key = (SELECT min(key) FROM objects)")),
+    Tampering("traceback", "log: Traceback", _logged),
+)
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """A run in which nobody is killed."""
+    return fight(Campaign(kills=0, notices=20, seed=5, lost_replies=0), tmp_path_factory.mktemp("calm"))
+
+
+def test_a_calm_run_has_nothing_to_complain_of(calm: Evidence) -> None:
+    verdict = check(calm)
+    assert verdict.faults == ()
+    assert verdict.figures["reports_booked"] == 20
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda tampering: tampering.name)
+def test_the_checker_sees(tampering: Tampering, calm: Evidence, tmp_path: Path) -> None:
+    folder = tmp_path / "evidence"
+    shutil.copytree(calm.plan.folder, folder)
+    copied = replace(calm, plan=replace(calm.plan, folder=folder), books=copy.deepcopy(calm.books))
+    faults = check(tampering.change(copied)).faults
+    assert [fault for fault in faults if fault.startswith(tampering.complaint)], faults

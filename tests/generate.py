@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
+from tests.faces.cli_pages import cli_page, exit_codes_page
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -181,6 +182,8 @@ def _holds(kind: Any) -> str:
 
 GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/concepts/states.md": states_page,
+    "docs/reference/cli.md": cli_page,
+    "docs/reference/exit-codes.md": exit_codes_page,
     "docs/reference/settings.md": settings_page,
 }
 

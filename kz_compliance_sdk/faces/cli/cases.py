@@ -23,6 +23,7 @@ __all__ = ["register", "show_decision", "view_of", "what"]
 
 _PANEL = "Look"
 _TAIL = 8
+_STATES = f"Only this state: {', '.join(CaseState)}. Ended cases are shown only when they are asked for."
 
 
 def register(app: typer.Typer) -> None:
@@ -47,9 +48,7 @@ def view_of(case: Case, now: int) -> ClockView:
 
 def list_(
     ctx: typer.Context,
-    state: Annotated[
-        CaseState | None, typer.Option(help="Only this state. Ended cases are shown when asked for.")
-    ] = None,
+    state: Annotated[CaseState | None, typer.Option(metavar="STATE", help=_STATES)] = None,
     category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
     authority: Annotated[str | None, typer.Option(metavar="ID", help="Only notices of this authority.")] = None,
     notice: Annotated[str | None, typer.Option(metavar="ID", help="Only this notice.")] = None,

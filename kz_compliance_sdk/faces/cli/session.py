@@ -52,7 +52,9 @@ class Session:
     @property
     def is_configured(self) -> bool:
         """Whether anybody has said anything about the settings."""
-        return self.config is not None or any(name.startswith("KZ_COMPLIANCE_") for name in os.environ)
+        return self.config is not None or any(
+            name.startswith("KZ_COMPLIANCE_") and not name.startswith("KZ_COMPLIANCE_TEST_") for name in os.environ
+        )
 
     @contextmanager
     def desk(self, *, may_create: bool = False, **parts: Any) -> Iterator[ComplianceDesk]:

@@ -134,7 +134,9 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
 
 
 def sql(
-    dialect: Annotated[Literal["sqlite", "postgresql"], typer.Option(help="For which database.")] = "sqlite",
+    dialect: Annotated[
+        Literal["sqlite", "postgresql"], typer.Option(metavar="NAME", help="For which database: sqlite or postgresql.")
+    ] = "sqlite",
 ) -> None:
     """Print the whole schema as SQL, for people who run it themselves."""
     from kz_compliance_sdk.adapters.sql import migrate

@@ -1,0 +1,148 @@
+"""The reference pages of the command line, made from the commands themselves and from the table of exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from kz_compliance_sdk.faces.cli.app import PROGRAM, app
+from kz_compliance_sdk.faces.cli.exits import EXITS
+
+__all__ = ["cli_page", "exit_codes_page"]
+
+_HEAD = f"""\
+<!-- Made from the commands by `python -m tests.generate`. Do not edit. -->
+
+# Command line
+
+`{PROGRAM}`, or `python -m kz_compliance_sdk`. It comes with `pip install 'kz-compliance-sdk[cli]'`; `serve` needs the
+extra `web` as well, and `mock-regulator` the extra `testing`.
+
+- **Settings** come from `--config FILE`, which stands before the command, and from the environment: see
+  [Settings](settings.md).
+- **`--json`** makes a command print exactly one JSON document on standard output. Text for people goes to standard
+  error then. Times in it are RFC 3339 in UTC, and a field whose name ends in `_s` is in seconds. Fields may be added;
+  none changes or goes. An error is a document too: `{{"error": {{"code", "message", "field", "remedy", "reference",
+  "retryable", "exit_code"}}}}`. Only a wrong command line has none.
+- **Who acts** is the account of the operating system that runs the command, as the table `actors` of the settings maps
+  it to a person. No variable and no option changes that. An account that is not in the table can only read.
+- **Cases** are named by their reference, or by the notice id where only one case has it.
+- **Errors** are one line on standard error: `error: what is wrong, and what to do`. The [exit codes](exit-codes.md)
+  tell them apart.
+- **Colour** is only for a terminal, and not where `NO_COLOR` is set.
+- **Completion**: `{PROGRAM} --install-completion`.
+
+People's times are those of Asia/Almaty with UTC beside them.
+"""
+
+
+_DOCUMENTS = """
+## The documents
+
+| Command | Document |
+|---|---|
+| `audit verify` | `checked`, `intact`, `faults[]`: `case`, `seq`, `what` |
+| `cases list` | `cases[]`: rows as below; `next_cursor` for `--cursor`, null on the last page |
+| `cases show` | a row as below; `item_states`, `notice`, `received`, `decisions`, `messages`, `escalations`, `audit` |
+| `cases claim`, `cases renew` | `lease`: null, or `case` (a row), `token`, `expires_at` |
+| `cases decide`, `cases approve` | `case` (a row), `digest`, `needs_approval`, `approved_by`, `undo_window_s` |
+| `cases decide --template` | a proposal to fill in, with or without `--json` |
+| `cases letter` | `message`, `lang`, `text`, `file` |
+| `cases retry` | `message`: as in `cases show` |
+| every other step of `cases`, and `notices enter` | `case` (a row) |
+| `config show` | every setting, with `***` for each secret |
+| `db status` | `path`, `exists`, `revision`, `head`, `pending[]` |
+| `db upgrade` | `path`, `from`, `revision`, `upgraded` |
+| `doctor` | `status`; `checks[]`: `name`, `status` (`ok`, `warn`, `fail`), `summary`, `remedy`, `details` |
+| `health` | the document of the health route |
+| `sanctions` | `sanctions[]`: `sanction_id`, `level`, `notice_ids`, `effective_at`, `reference_number` |
+| `worker --once` | `polled`, `fired`, `delivered`, `to_be_retried`: counts |
+
+A **row** is a case: `case` (its reference), `notice_id`, `revision`, `authority_id`, `reference_number`, `state`,
+`kind`, `category`, `source`, `authenticity`, `channel`, `level`, `flags[]`, `items` and `open_items` (counts),
+`lease` (null, or `owner`, `token`, `expires_at`), `clock` and `closed_at`. Its **clock**: `received_at`, `due_at`,
+`requested_due_at`, `decide_left_s`, `receipt_left_s`, `late`, `paused`, `unpaused_due_at`.
+"""
+
+
+def _commands(group: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, (*path, name))
+        elif not command.hidden:
+            yield (*path, name), command
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+def _usage(path: tuple[str, ...], command: Any) -> str:
+    words = [*path]
+    for param in command.params:
+        if param.param_type_name == "argument":
+            words.append((param.metavar or param.name.upper()).strip("[]"))
+            if not param.required:
+                words[-1] = f"[{words[-1]}]"
+        elif param.required:
+            words.append(f"{param.opts[0]} {_value(param)}")
+    return " ".join([*words, "[OPTIONS]"])
+
+
+def _value(param: Any) -> str:
+    if param.metavar:
+        return str(param.metavar)
+    choices = getattr(param, "choices", None)
+    return "|".join(map(str, choices)) if choices else str(param.name or "").upper()
+
+
+def _option(param: Any) -> str:
+    flag = getattr(param, "is_flag", False)
+    names = ", ".join(f"`{name}`" if flag else f"`{name} {_value(param)}`" for name in param.opts)
+    required = "required" if param.required else ""
+    default = param.default
+    if not required and default not in (None, False, "") and not callable(default):
+        required = f"`{default}`"
+    return f"| {names} | {required} | {_one_line(param.help)} |"
+
+
+def cli_page() -> str:
+    """Return the page with every command: what it does, its usage, its options."""
+    root = typer.main.get_command(app)
+    lines = [_HEAD, "## Before the command", "", "| Option | Default | What it does |", "|---|---|---|"]
+    lines += [_option(param) for param in root.params if not getattr(param, "hidden", False)]
+    for path, command in _commands(root, (PROGRAM,)):
+        lines += ["", f"## {' '.join(path[1:])}", "", _one_line(command.help), ""]
+        lines += ["```text", _usage(path, command), "```"]
+        options = [param for param in command.params if param.param_type_name == "option"]
+        shown = [_option(param) for param in options if "--help" not in param.opts]
+        if shown:
+            lines += ["", "| Option | Default | What it does |", "|---|---|---|", *shown]
+    return "\n".join([*lines, _DOCUMENTS])
+
+
+def exit_codes_page() -> str:
+    """Return the page with the exit codes and the errors that end in each."""
+    rows = []
+    for row in EXITS:
+        kinds = ", ".join(f"`{kind.__name__}`" for kind in row.errors) or "none"
+        rows.append(f"| {row.code} | {row.meaning} | {row.remedy} | {kinds} |")
+    return "\n".join(
+        [
+            "<!-- Made from EXITS by `python -m tests.generate`. Do not edit. -->",
+            "",
+            "# Exit codes",
+            "",
+            "What a command of `kz-compliance` exits with. An error that is not in the last column ends as the class",
+            "above it does; see [Errors](errors.md).",
+            "",
+            "| Code | What it says | What to do | Errors |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "A question at a terminal that is answered with no is no error: nothing was written, and the code is 0.",
+            "",
+        ]
+    )

@@ -1,0 +1,134 @@
+"""What the doctor says of each thing it looks at, and a few things that only an odd state shows."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.domain.change import EndpointState, Heartbeat
+from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.faces.cli import doctor
+from kz_compliance_sdk.ports import Health
+from kz_compliance_sdk.testing import builders, keys
+from tests.faces.cli_office import Office, moments_ago
+from tests.faces.test_cli_review import pushed, state
+
+NOW = builders.ISSUED_AT
+DAY = 86_400
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch)
+
+
+def health(**changed: Any) -> Health:
+    beats = tuple(Heartbeat("social", part, NOW - 10) for part in ("watcher", "worker", "poller"))
+    return replace(Health({}, 0, None, 0, 0, beats, (), ()), **changed)
+
+
+def statuses(checks: Any) -> dict[str, str]:
+    return {check.name: check.status for check in checks}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "revoked", "status", "remedy"),
+    [
+        (0, NOW + 31 * DAY, None, "ok", False),
+        (0, NOW + 29 * DAY, None, "warn", True),
+        (0, NOW, None, "warn", True),
+        (0, NOW - 1, None, "fail", True),
+        (NOW + 1, NOW + 99 * DAY, None, "warn", False),
+        (0, NOW - 1, NOW - DAY, "ok", False),
+    ],
+)
+def test_a_key_is_called_early_enough(first: int, last: int, revoked: int | None, status: str, remedy: bool) -> None:
+    key = replace(keys.regulator_key(), not_before=first, not_after=last, revoked_at=revoked)
+    (check,) = doctor.keys((key,), NOW)
+    assert (check.status, bool(check.remedy)) == (status, remedy)
+
+
+def test_no_key_at_all_is_said() -> None:
+    assert [check.status for check in doctor.keys((), NOW)] == ["warn"]
+
+
+def test_parts_that_run_are_well_and_those_that_do_not_are_named() -> None:
+    assert statuses(doctor.machinery(health(), NOW, polls=True)) == {"watcher": "ok", "worker": "ok", "poller": "ok"}
+    late = tuple(Heartbeat("social", part, NOW - 301) for part in ("watcher", "worker"))
+    found = statuses(doctor.machinery(health(heartbeats=late), NOW, polls=True))
+    assert found == {"watcher": "fail", "worker": "fail", "poller": "fail"}
+    assert "poller" not in statuses(doctor.machinery(health(heartbeats=late), NOW, polls=False))
+
+
+def test_a_way_that_is_left_alone_is_named_with_its_last_fault() -> None:
+    down = EndpointState("social", "regulator", 7, NOW + 90, 0, "timeout")
+    found = {check.name: check for check in doctor.machinery(health(endpoints=(down,)), NOW, polls=False)}
+    assert found["way to regulator"].status == "warn"
+    assert "timeout" in found["way to regulator"].remedy
+
+
+def test_a_clock_that_went_back_is_a_fault() -> None:
+    assert doctor.clock(health(), NOW).status == "ok"
+    assert doctor.clock(health(), NOW - 3600).status == "fail"
+
+
+def test_what_waits_for_a_person_is_counted() -> None:
+    assert statuses(doctor.work(health(), NOW)) == {"deadlines": "ok", "parked": "ok"}
+    waiting = health(overdue=2, oldest_due_at=NOW - 5, parked=1)
+    assert statuses(doctor.work(waiting, NOW)) == {"deadlines": "fail", "parked": "warn"}
+
+
+def test_the_calendar_is_asked_for_before_the_year_begins() -> None:
+    policy = kz_policy()
+    assert doctor.calendar(policy, NOW).status == "ok"
+    assert doctor.calendar(policy, NOW + 20 * 366 * DAY).status == "warn"
+
+
+def test_every_rule_that_nobody_verified_is_listed() -> None:
+    policy = kz_policy()
+    unread = [key for key, source in policy.sources() if not source.verified]
+    check = doctor.law(policy)
+    assert check.status == "warn"
+    assert [detail.partition(": ")[0] for detail in check.details] == unread
+
+
+# ------------------------------------------------------------------------------------------------- odd states
+
+
+def test_a_parked_message_is_tried_again(office: Office) -> None:
+    notice = office.decided()
+    office.ok("worker", "--once")
+    with sqlite3.connect(office.store) as raw:
+        raw.execute("UPDATE outbox SET state = 'parked' WHERE kind = 'report'")
+    raw.close()
+    assert office.document("doctor", code=4)["status"] == "fail"
+    again = office.document("cases", "retry", notice.notice_id)
+    assert (again["message"]["kind"], again["message"]["state"]) == ("report", "queued")
+    assert state(office, notice) == "decided"
+
+
+def test_a_sanction_is_listed(office: Office) -> None:
+    office.ok("db", "upgrade")
+    notice = builders.notice(1)
+    assert pushed(office, builders.message_bytes(notice, message_id="msg_1"), "msg_1") == 202
+    body = builders.message_bytes(builders.sanction(1, [notice.notice_id]), message_id="msg_2")
+    assert pushed(office, body, "msg_2") == 202
+    (sanction,) = office.document("sanctions")["sanctions"]
+    assert (sanction["sanction_id"], sanction["notice_ids"]) == ("S-1", [notice.notice_id])
+    assert "warning" in office.ok("sanctions")
+
+
+def test_one_notice_id_of_two_authorities_is_not_guessed(office: Office) -> None:
+    office.entered()
+    other = builders.notice(1, issuing_authority=builders.AUTHORITIES["sample-court"])
+    file = office.write("other.json", other.model_dump(mode="json", exclude_none=True))
+    office.ok("notices", "enter", "--file", file, "--received-at", moments_ago(), "--how", "letter", "--yes")
+    line = office.refused(7, "cases", "show", other.notice_id)
+    references = [case["case"] for case in office.document("cases", "list")["cases"]]
+    assert len(references) == 2
+    assert all(reference in line for reference in references)
+    office.ok("cases", "show", references[0])

@@ -1,0 +1,432 @@
+"""What every store promises: durable before it says so, all of a change or nothing, and nobody overwrites anybody."""
+
+from __future__ import annotations
+
+import random
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain import steps
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import CaseWrite, Change, DecisionApproved, Heartbeat
+from kz_compliance_sdk.errors import Conflict, LeaseLost, NotAllowed, NotFound, StoreError, StoreFull
+from kz_compliance_sdk.ports import Tx
+from kz_compliance_sdk.services.review import Lease, Review
+from tests.contract.conftest import Gate, OpenStore, opening, raw, save, saved
+from tests.unit.case_makers import (
+    LEAD,
+    M1,
+    M2,
+    NOBODY,
+    PLATFORM,
+    POLICY,
+    RESPONDENT,
+    a_notice,
+    claimed,
+    messages,
+    opened,
+    proposed,
+    stamp,
+)
+
+SALT = bytes(32)
+
+
+def _review(store: SqliteStore) -> Review:
+    return Review(store, PLATFORM, POLICY, RESPONDENT, lambda n: SALT[:n])
+
+
+def _without_case(change: Change) -> Change:
+    return tuple(write for write in change if not isinstance(write, CaseWrite))
+
+
+def _count(store: SqliteStore, table: str) -> int:
+    (row,) = raw(store, f"SELECT count(*) FROM {table}")  # noqa: S608 - a name of this file
+    return int(row[0])
+
+
+# --------------------------------------------------------------------------------- durable, whole, or not at all
+
+
+def test_a_future_resolves_only_after_its_change_is_visible_to_others(store: SqliteStore) -> None:
+    change, _ = opening()
+    seen: dict[str, int] = {}
+    reported = threading.Event()
+
+    def work(_tx: Tx) -> tuple[Change, None]:
+        seen["inside"] = _count(store, "cases")
+        return change, None
+
+    def resolved(_future: Future[None]) -> None:
+        seen["resolved"] = _count(store, "cases")
+        reported.set()
+
+    future = store.submit(PLATFORM, work)
+    future.add_done_callback(resolved)
+    future.result(10)
+    assert reported.wait(10)
+    assert seen == {"inside": 0, "resolved": 1}
+
+
+def test_what_was_saved_is_read_as_it_was(store: SqliteStore) -> None:
+    notice = a_notice(3)
+    change, case, decision = proposed(notice, case=opened(notice, flags=("basis_unknown:1", "late_revision")))
+    expected = replace(case, requested_due_at=5, watch_at=None, level=40)
+    save(store, (CaseWrite(expected), *_without_case(change)))
+    queries = store.queries(PLATFORM)
+    assert queries.case(case.id) == expected
+    assert queries.decisions(case.id) == {1: decision}
+    assert sorted(queries.messages(case.id), key=lambda m: m.id) == sorted(messages(change), key=lambda m: m.id)
+    inside = store.submit(PLATFORM, lambda tx: ((), (tx.case(case.id), tx.decisions(case.id)))).result(10)
+    assert inside == (expected, {1: decision})
+
+
+def test_a_change_is_written_whole_or_not_at_all(store: SqliteStore) -> None:
+    case = saved(store)
+    change, claimed_case = steps.claim(case, lease_s=900, stamp=stamp(actor=M1))
+    stale = CaseWrite(replace(claimed_case, version=9), expected=8)
+    other, _ = opening(2)
+    before = [_count(store, table) for table in ("cases", "audit", "outbox")]
+    with pytest.raises(Conflict):
+        save(store, (*other, *change[1:], stale))
+    assert [_count(store, table) for table in ("cases", "audit", "outbox")] == before
+    assert store.queries(PLATFORM).case(case.id) == case
+
+
+def test_what_a_work_raises_comes_back_and_writes_nothing(store: SqliteStore) -> None:
+    def work(_tx: Tx) -> tuple[Change, None]:
+        raise NotAllowed("not you")
+
+    with pytest.raises(NotAllowed):
+        store.submit(PLATFORM, work).result(10)
+    with pytest.raises(ZeroDivisionError):
+        store.submit(PLATFORM, lambda _tx: ((), 1 // 0)).result(10)
+    assert saved(store) == store.queries(PLATFORM).case("case-000001")
+
+
+def test_a_platform_sees_and_changes_only_its_own(store: SqliteStore) -> None:
+    case = saved(store)
+    saved(store, platform_id="other")
+    queries = store.queries("third")
+    with pytest.raises(NotFound):
+        queries.case(case.id)
+    assert list(queries.case_ids()) == []
+    assert not queries.audit(case.id)
+    assert not queries.messages(case.id)
+    with pytest.raises(NotFound):
+        store.submit("third", lambda tx: ((), tx.case(case.id))).result(10)
+    assert store.submit("third", lambda tx: ((), tx.claimable())).result(10) is None
+    assert store.queries("other").case(case.id).platform_id == "other"
+
+
+def test_the_stores_clock_is_the_one_it_was_given(store: SqliteStore, clock: Any) -> None:
+    clock.advance(123)
+    assert store.now() == clock()
+    assert store.submit(PLATFORM, lambda tx: ((), tx.now)).result(10) == clock()
+
+
+# ------------------------------------------------------------------------------------------------ refusals in SQL
+
+
+def test_two_cases_of_one_notice_are_refused_by_the_database(store: SqliteStore) -> None:
+    saved(store)
+    change, _ = opening()
+    twin = tuple(CaseWrite(replace(w.case, id="case-twin")) for w in change if isinstance(w, CaseWrite))
+    with pytest.raises(Conflict, match="UNIQUE"):
+        save(store, twin)
+    assert _count(store, "cases") == 1
+
+
+def test_a_stale_version_is_refused_by_the_database(store: SqliteStore) -> None:
+    case = saved(store)
+    change, taken = steps.claim(case, lease_s=900, stamp=stamp(actor=M1))
+    save(store, change)
+    with pytest.raises(Conflict, match="read it again"):
+        save(store, (CaseWrite(replace(taken, level=99), case.version),))
+    assert store.queries(PLATFORM).case(case.id) == taken
+
+
+def test_a_stale_token_is_refused_by_the_database_even_with_the_right_version(store: SqliteStore, clock: Any) -> None:
+    """The zombie that read the case anew but still believes in its old lease."""
+    case = saved(store)
+    review = _review(store)
+    first = review.claim(M1).result(10)
+    assert first is not None
+    clock.advance(POLICY.lease_s)
+    second = review.claim(M2).result(10)
+    assert second is not None
+    assert second.token > first.token
+    zombie = replace(second.case, level=99, version=second.case.version + 1)
+    with pytest.raises(LeaseLost):
+        save(store, (CaseWrite(zombie, second.case.version, first.token),))
+    released = review.release(M2, case.id, second.token).result(10)
+    with pytest.raises(LeaseLost):
+        save(store, (CaseWrite(replace(zombie, version=99), released.version, second.token),))
+    assert store.queries(PLATFORM).case(case.id) == released
+
+
+def test_nobody_approves_their_own_proposal_not_even_with_sql(store: SqliteStore) -> None:
+    notice = a_notice(category="election_rules")
+    change, case, decision = proposed(notice)
+    save(store, (CaseWrite(case), *_without_case(change)))
+    own = DecisionApproved(PLATFORM, case.id, 1, decision.digest, M1.id, 5)
+    with pytest.raises(Conflict, match="four_eyes"):
+        save(store, (own,))
+    with pytest.raises(store.driver.module.IntegrityError, match="four_eyes"):
+        raw(store, "UPDATE decisions SET approved_by = proposed_by, approved_at = 5")
+    with pytest.raises(store.driver.module.IntegrityError, match="whole"):
+        raw(store, "UPDATE decisions SET approved_by = 'lead'")
+    save(store, (replace(own, approved_by=LEAD.id),))
+    with pytest.raises(Conflict):
+        save(store, (replace(own, approved_by="legal"),))
+    assert store.queries(PLATFORM).decisions(case.id)[1].approved_by == LEAD.id
+
+
+def test_an_approval_of_another_digest_is_refused(store: SqliteStore) -> None:
+    change, case, _ = proposed(a_notice(category="election_rules"))
+    save(store, (CaseWrite(case), *_without_case(change)))
+    with pytest.raises(Conflict):
+        save(store, (DecisionApproved(PLATFORM, case.id, 1, "0" * 64, LEAD.id, 5),))
+
+
+def test_an_event_of_the_audit_trail_is_written_once(store: SqliteStore) -> None:
+    change, case = opening()
+    save(store, change)
+    with pytest.raises(Conflict):
+        save(store, change[1:2])
+    assert len(store.queries(PLATFORM).audit(case.id)) == 1
+
+
+# ------------------------------------------------------------------------------------------------------ batches
+
+
+def test_what_waits_together_shares_one_commit(lane: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(lane, 1)
+    commits: list[int] = []
+    transaction = type(lane._open_transaction())
+    commit = transaction.commit
+
+    def counted(self: Any) -> None:
+        commits.append(1)
+        commit(self)
+
+    monkeypatch.setattr(transaction, "commit", counted)
+    with Gate(lane):
+        futures = [lane.save(PLATFORM, opening(n)[0]) for n in range(2, 102)]
+    for future in futures:
+        future.result(10)
+    assert _count(lane, "cases") == 101
+    assert len(commits) == 2, "the gate's, and one for all hundred"
+
+
+def test_one_bad_change_fails_alone(lane: SqliteStore) -> None:
+    saved(lane, 1)
+    twin = tuple(CaseWrite(replace(w.case, id="twin")) for w in opening(1)[0] if isinstance(w, CaseWrite))
+    with Gate(lane):
+        good = [lane.save(PLATFORM, opening(n)[0]) for n in (2, 3)]
+        bad = lane.save(PLATFORM, twin)
+        broken = lane.submit(PLATFORM, lambda tx: ((), tx.case("nowhere")))
+        good += [lane.save(PLATFORM, opening(n)[0]) for n in (4, 5)]
+    for future in good:
+        future.result(10)
+    with pytest.raises(Conflict):
+        bad.result(10)
+    with pytest.raises(NotFound):
+        broken.result(10)
+    assert _count(lane, "cases") == 5
+
+
+def test_two_works_of_one_batch_about_one_case_see_each_other(lane: SqliteStore) -> None:
+    case = saved(lane)
+
+    def raise_level(tx: Tx) -> tuple[Change, int]:
+        now = tx.case(case.id)
+        return (CaseWrite(replace(now, level=now.level + 1, version=now.version + 1), now.version),), now.level + 1
+
+    with Gate(lane):
+        futures = [lane.submit(PLATFORM, raise_level) for _ in range(20)]
+    assert [future.result(10) for future in futures] == list(range(1, 21))
+
+
+def test_claims_of_one_batch_get_different_cases_the_most_urgent_first(lane: SqliteStore) -> None:
+    for n in range(1, 6):
+        saved(lane, n, received_at=stamp().at - n * 60)
+    with Gate(lane):
+        futures = [_review(lane).claim(M1) for _ in range(7)]
+    leases = [future.result(10) for future in futures]
+    assert [lease.case.id if lease else None for lease in leases] == [
+        *(f"case-{n:06d}" for n in (5, 4, 3, 2, 1)),
+        None,
+        None,
+    ]
+
+
+def test_many_claims_of_one_batch_all_get_a_case(lane: SqliteStore) -> None:
+    for n in range(1, 131):
+        saved(lane, n)
+    with Gate(lane):
+        futures = [_review(lane).claim(M1) for _ in range(120)]
+    leases = [future.result(10) for future in futures]
+    assert len({lease.case.id for lease in leases if lease is not None}) == 120
+
+
+def test_a_claim_that_is_refused_leaves_its_case_to_the_next(lane: SqliteStore) -> None:
+    saved(lane)
+
+    def refuse(tx: Tx) -> tuple[Change, None]:
+        case = tx.claimable()
+        assert case is not None
+        steps.claim(case, lease_s=900, stamp=stamp(actor=NOBODY))
+        raise AssertionError
+
+    with Gate(lane):
+        refused = lane.submit(PLATFORM, refuse)
+        taken = _review(lane).claim(M1)
+    with pytest.raises(NotAllowed):
+        refused.result(10)
+    lease = taken.result(10)
+    assert lease is not None
+    assert lease.case.id == "case-000001"
+
+
+def test_a_claim_takes_no_case_that_the_same_batch_has_changed(lane: SqliteStore) -> None:
+    cases = [saved(lane, n) for n in (1, 2, 3)]
+    with Gate(lane):
+        first = _review(lane).claim(M1)
+        named = _review(lane).claim(M2, case_id=cases[1].id)
+        third = _review(lane).claim(M1)
+    taken = [lease.case.id for lease in (first.result(10), named.result(10), third.result(10)) if lease]
+    assert taken == [case.id for case in cases]
+
+
+# -------------------------------------------------------------------------------------------- bounds and the end
+
+
+def test_a_full_queue_refuses_and_evicts_nothing(open_store: OpenStore) -> None:
+    store = open_store(most_waiting=3)
+    with Gate(store):
+        waiting = [store.save(PLATFORM, opening(n)[0]) for n in (1, 2, 3)]
+        with pytest.raises(StoreFull) as full:
+            store.save(PLATFORM, opening(4)[0])
+        assert full.value.retryable
+        assert store.waiting == 3
+    for future in waiting:
+        future.result(10)
+    assert _count(store, "cases") == 3
+    save(store, opening(4)[0])
+
+
+def test_close_finishes_what_was_queued(open_store: OpenStore, path: Any) -> None:
+    store = open_store()
+    with Gate(store):
+        futures = [store.save(PLATFORM, opening(n)[0]) for n in range(1, 51)]
+        closing = threading.Thread(target=store.close)
+        closing.start()
+    closing.join(10)
+    assert all(future.done() and future.exception() is None for future in futures)
+    with pytest.raises(StoreError) as closed:
+        store.save(PLATFORM, opening(99)[0])
+    assert closed.value.code == "store_closed"
+    assert len(list(open_store().queries(PLATFORM).case_ids())) == 50
+
+
+def test_one_can_read_while_a_write_is_under_way(lane: SqliteStore) -> None:
+    case = saved(lane)
+    with Gate(lane):
+        waiting = lane.save(PLATFORM, (Heartbeat(PLATFORM, "test", 1),))
+        assert lane.queries(PLATFORM).case(case.id) == case
+        assert len(lane.queries(PLATFORM).audit(case.id)) == 1
+        assert not waiting.done()
+    waiting.result(10)
+
+
+def test_a_reader_holds_no_writer_up(lane: SqliteStore) -> None:
+    for n in range(1, 4):
+        saved(lane, n)
+    ids = iter(lane.queries(PLATFORM).case_ids())
+    first = next(ids)
+    saved(lane, 4)
+    assert [first, *ids][:3] == [f"case-{n:06d}" for n in (1, 2, 3)]
+
+
+# -------------------------------------------------------------------------------------------------------- races
+
+
+@pytest.mark.slow
+def test_of_two_who_decide_one_case_at_once_one_wins(lane: SqliteStore) -> None:
+    """500 pairs with one lease between them, from two threads: never two decisions, never none."""
+    notices = {n: a_notice(seed=n, category="election_rules") for n in range(1, 501)}
+    cases: dict[int, Case] = {}
+    for n in notices:
+        change, case = opening(n)
+        case = claimed(case)
+        save(lane, (CaseWrite(case), *change[1:2]))
+        cases[n] = case
+    start = threading.Barrier(2)
+    won: dict[int, list[str]] = {n: [] for n in cases}
+    lost: dict[int, int] = dict.fromkeys(cases, 0)
+
+    def moderator(name: str) -> None:
+        for n, case in cases.items():
+            start.wait(30)
+            change, after, _ = proposed(notices[n], case=replace(case, state=opened().state), at=stamp().at)
+            write = CaseWrite(replace(after, level=len(name)), case.version, case.lease_token)
+            try:
+                save(lane, (write, *_without_case(change)))
+                won[n].append(name)
+            except (Conflict, LeaseLost):
+                lost[n] += 1
+
+    threads = [threading.Thread(target=moderator, args=(name,)) for name in ("a", "bb")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert {len(names) for names in won.values()} == {1}
+    assert set(lost.values()) == {1}
+    assert _count(lane, "decisions") == 500
+
+
+@pytest.mark.slow
+def test_every_claim_is_the_earliest_free_deadline(lane: SqliteStore, clock: Any) -> None:
+    """2,000 cases with random deadlines, three moderators who take, give back, and let leases run out."""
+    chance = random.Random(7)
+    for start in range(0, 2000, 200):
+        futures = [
+            lane.save(PLATFORM, opening(n, received_at=stamp().at - chance.randrange(200_000))[0])
+            for n in range(start + 1, start + 201)
+        ]
+        for future in futures:
+            future.result(30)
+    review = _review(lane)
+    free = set(raw(lane, "SELECT id, urgent_at FROM cases"))
+    held: dict[str, tuple[Lease, Actor, int]] = {}
+    actors = [Actor(f"m{k}", frozenset({"moderator"})) for k in range(3)]
+    for _ in range(2600):
+        actor = chance.choice(actors)
+        found = review.claim(actor).result(10)
+        for case_id, (lease, _holder, urgent) in list(held.items()):
+            if lease.expires_at <= clock():
+                free.add((case_id, urgent))
+                del held[case_id]
+        if found is None:
+            assert not free
+            break
+        expected = min(free, key=lambda row: (row[1], row[0]))
+        assert (found.case.id, found.case.urgent_at) == expected
+        free.remove(expected)
+        held[found.case.id] = (found, actor, found.case.urgent_at)
+        clock.advance(chance.choice((0, 0, 1, 30)))
+        if chance.random() < 0.2 and held:
+            case_id = chance.choice(sorted(held))
+            lease, holder, urgent = held[case_id]
+            if lease.expires_at > clock():
+                review.release(holder, case_id, lease.token).result(10)
+                free.add((case_id, urgent))
+                del held[case_id]

@@ -7,6 +7,7 @@ SQLAlchemy. What a work reads is read inside the transaction that writes, so not
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -137,9 +138,7 @@ class SqliteTransaction:
         self._staged: list[Change] = []
         self._written: list[Change] = []
         self._keys: set[str] = set()
-        self._given_out: set[str] = set()
-        self._handed_over: list[str] = []
-        self._free: dict[tuple[str, str | None], list[Case]] = {}
+        self._free: dict[tuple[str, str | None], _Free] = {}
         self._any_waiting: dict[str, bool] = {}
         self._waiting = 1
         self.now = 0
@@ -147,7 +146,7 @@ class SqliteTransaction:
     # ------------------------------------------------------------------------------------- the lane's side
 
     def begin(self, waiting: int) -> None:
-        self._staged, self._written, self._keys, self._given_out, self._free = [], [], set(), set(), {}
+        self._staged, self._written, self._keys, self._free = [], [], set(), {}
         self._waiting, self._any_waiting = waiting, {}
         self._lock.acquire()
         try:
@@ -158,38 +157,23 @@ class SqliteTransaction:
 
     def run(self, job: Job) -> Any:
         view = View(self, job.platform_id)
-        change, value = self._decide(job, view)
+        change, value = job.work(view)
         keys = {key for write in change for key in keys_of(write)}
         if keys & self._keys:
             self.flush()
-            self._take_back()
-            change, value = self._decide(job, view)
+            change, value = job.work(view)
             keys = {key for write in change for key in keys_of(write)}
         self._keys |= keys
         if change:
             self._staged.append(change)
         return value
 
-    def _decide(self, job: Job, view: View) -> Any:
-        self._handed_over = []
-        try:
-            return job.work(view)
-        except BaseException:
-            self._take_back()
-            raise
-
-    def _take_back(self) -> None:
-        """What a work was given and did not claim is free again, for the next one."""
-        if self._handed_over:
-            self._given_out.difference_update(self._handed_over)
-            self._free.clear()
-
     def flush(self) -> None:
         """Write what is staged, so that what is read next sees it. Raises ChangeRefused, StoreError."""
         if not self._staged:
             return
         staged, self._staged, self._keys = self._staged, [], set()
-        self._any_waiting = {}
+        self._any_waiting, self._free = {}, {}
         self._written += staged
         try:
             self._writer.write(staged, self._execute, self._execute_many)
@@ -259,26 +243,38 @@ class SqliteTransaction:
         return known
 
     def next_free(self, platform_id: str, category: str | None) -> Case | None:
-        """One SELECT serves all claimers of the batch: it fetches as many as may be asked for."""
+        """The most urgent free case that no work of this batch has changed. One SELECT serves all claimers: it fetches
+        as many as may be asked for."""
         key = (platform_id, category)
-        free = self._free.get(key)
-        if not free:
-            self.flush()
-            n = min(self._waiting, _HANDED_OUT_AT_ONCE) + len(self._given_out)
-            statements = self.statements
-            found = (
-                self.all(statements.claimable, k_platform_id=platform_id, n=n)
-                if category is None
-                else self.all(statements.claimable_of, k_platform_id=platform_id, k_category=category, n=n)
-            )
-            free = self._free[key] = [rows.case_from(row) for row in reversed(found)]
-        while free:
-            case = free.pop()
-            if case.id not in self._given_out:
-                self._given_out.add(case.id)
-                self._handed_over.append(case.id)
-                return case
-        return None
+        while True:
+            free = self._free.get(key)
+            if free is None:
+                self.flush()
+                free = self._free[key] = self._fetch_free(platform_id, category)
+            while free.cases and f"c{free.cases[-1].id}" in self._keys:
+                free.cases.pop()
+            if free.cases:
+                return free.cases[-1]
+            if free.were_all:
+                return None
+            del self._free[key]
+
+    def _fetch_free(self, platform_id: str, category: str | None) -> _Free:
+        n, statements = min(self._waiting, _HANDED_OUT_AT_ONCE), self.statements
+        found = (
+            self.all(statements.claimable, k_platform_id=platform_id, n=n)
+            if category is None
+            else self.all(statements.claimable_of, k_platform_id=platform_id, k_category=category, n=n)
+        )
+        return _Free([rows.case_from(row) for row in reversed(found)], len(found) < n)
+
+
+@dataclass(slots=True)
+class _Free:
+    """Free cases, the most urgent last; `were_all` if there were no more."""
+
+    cases: list[Case]
+    were_all: bool
 
 
 def _store_error(error: Exception) -> StoreError:

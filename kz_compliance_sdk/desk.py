@@ -281,7 +281,7 @@ class ComplianceDesk:
         return self._letters.switch(actor, case_id)
 
     def letter(self, message_id: str, lang: str) -> str:
-        """The answer letter for an outbox message, in `kk` or `ru`. Raises NotFound, InvalidInput."""
+        """The letter for a message that waits for a person, in `kk` or `ru`. Raises NotFound, InvalidInput."""
         message: OutboxMessage = self._read(lambda tx: tx.message(message_id))
         return render_letter(message.body, lang, _letterhead(self.settings))
 
@@ -339,7 +339,7 @@ class ComplianceDesk:
         """Everything that is held of a case. Raises NotFound."""
         queries = self.store.queries(self.platform_id)
         case = queries.case(case_id)
-        messages = tuple(queries.messages(case_id))
+        messages, attempts = tuple(queries.messages(case_id)), queries.attempts(case_id)
         final = [m.settled_at for m in messages if m.kind == "report" and m.state == "done"]
         return CaseFile(
             case=case,
@@ -354,7 +354,7 @@ class ComplianceDesk:
             inbox=tuple(queries.inbox(case_id)),
             decisions=queries.decisions(case_id),
             messages=messages,
-            attempts={message.id: tuple(queries.attempts(message.id)) for message in messages},
+            attempts={message.id: tuple(a for a in attempts if a.message_id == message.id) for message in messages},
             escalations=tuple(queries.escalations(case_id)),
             audit=tuple(queries.audit(case_id)),
         )

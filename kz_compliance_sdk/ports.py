@@ -70,7 +70,7 @@ class Tx(Protocol):
     def holds(self, keys: Iterable[str]) -> list[Hold]: ...
 
     def message(self, message_id: str) -> OutboxMessage:
-        """Raises NotFound."""
+        """A message that is parked or waits for a person. Raises NotFound, also for any other."""
 
     def open_messages(self, case_id: str) -> list[OutboxMessage]:
         """The case's messages that are queued, leased or waiting for a person."""
@@ -150,7 +150,8 @@ class Queries(Protocol):
 
     def messages(self, case_id: str) -> list[OutboxMessage]: ...
 
-    def attempts(self, message_id: str) -> list[Attempt]: ...
+    def attempts(self, case_id: str) -> list[Attempt]:
+        """Every try of every message of a case."""
 
     def escalations(self, case_id: str) -> list[EscalationFired]: ...
 
@@ -161,11 +162,13 @@ class Queries(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The regulator's receipt, checked against what was sent: `body` is the receipt as it came."""
+    """The regulator's receipt, checked against what was sent: `body` is the receipt as it came, `signature` the headers
+    that prove it to a third party (empty where it was found among others)."""
 
     receipt_id: str
     recorded_at: int
     body: bytes
+    signature: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

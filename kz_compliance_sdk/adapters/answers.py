@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.report import Receipt
 from kz_compliance_sdk.errors import NotAuthentic, RegulatorError, Unreadable
 from kz_compliance_sdk.ports import Delivered, FeedMessage, FeedPage, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.wire.reading import read
-from kz_compliance_sdk.wire.signature import KeyRing, verify_response
+from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS, KeyRing, verify_response
 from kz_compliance_sdk.wire.v1 import FeedEntry, HeldNotice, encode, read_feed, read_problem, read_receipt
 
 __all__ = ["Answers", "Reply", "feed_error", "feed_page"]
@@ -60,7 +60,7 @@ class Answers:
                 return Unknown(receipt)
             if not receipt.covers(message.id, message.body):
                 return Unknown("receipt_mismatch")
-            return _delivered(receipt, reply.body)
+            return _delivered(receipt, reply)
         if status < 300:
             return Unknown(f"no_receipt:{status}")
         if status < 400:
@@ -69,7 +69,7 @@ class Answers:
             receipt = self._receipt(reply, now)
             if isinstance(receipt, Receipt):
                 if receipt.covers(message.id, message.body):
-                    return _delivered(receipt, reply.body)
+                    return _delivered(receipt, reply)
                 return Rejected("conflict", "the regulator holds another message in its place")
         code, reason = _problem(reply)
         return Rejected(code, reason, final=status == 422)
@@ -89,13 +89,13 @@ class Answers:
         try:
             if message.kind == "report":
                 receipt = read_receipt(reply.body)
-                return _delivered(receipt, reply.body) if receipt.covers(message.id, message.body) else None
+                return _delivered(receipt, reply) if receipt.covers(message.id, message.body) else None
             held = read(HeldNotice, reply.body, max_nodes=100_000)
         except Unreadable as error:
             return RetryAt(f"look_up_unreadable:{error.code}")
         for receipt in (*held.acknowledgements, *held.clarification_requests):
             if receipt.covers(message.id, message.body):
-                return _delivered(receipt, encode(receipt))
+                return Delivered(receipt.receipt_id, receipt.recorded_at, encode(receipt))
         return None
 
     def _receipt(self, reply: Reply, now: int) -> Receipt | str:
@@ -155,8 +155,9 @@ def _feed_message(entry: FeedEntry) -> FeedMessage:
     return FeedMessage(entry.sequence, entry.method, tuple(entry.header_list()), body)
 
 
-def _delivered(receipt: Receipt, body: bytes) -> Delivered:
-    return Delivered(receipt.receipt_id, receipt.recorded_at, body)
+def _delivered(receipt: Receipt, reply: Reply) -> Delivered:
+    signature = tuple((name.lower(), value) for name, value in reply.headers if name.lower() in SIGNATURE_HEADERS)
+    return Delivered(receipt.receipt_id, receipt.recorded_at, reply.body, signature)
 
 
 def _problem(reply: Reply) -> tuple[str, str]:

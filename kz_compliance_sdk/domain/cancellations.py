@@ -195,7 +195,7 @@ def has_begun(item: ItemState, standing: Standing) -> bool:
 
 def void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, ...]) -> list[Write]:
     return [
-        MessageVoided(message.platform_id, message.id, stamp.at)
+        MessageVoided(message.platform_id, message.case_id, message.id, stamp.at)
         for message in messages
         if message.kind in kinds and message.state in ("queued", "waiting") and not message.maybe_arrived
     ]

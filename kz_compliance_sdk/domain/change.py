@@ -105,6 +105,7 @@ class MessageVoided:
     """A queued message that must not leave any more. One that is in flight is left to end by itself."""
 
     platform_id: str
+    case_id: str
     message_id: str
     at: int
 

@@ -118,7 +118,7 @@ class Decision(_Value):
 
     @property
     def digest(self) -> str:
-        return digest("kz-compliance/decision/v1", self.body)
+        return decision_digest(self.body)
 
     @property
     def body(self) -> bytes:
@@ -127,6 +127,11 @@ class Decision(_Value):
 
     def item(self, item_id: str) -> ItemDecision | None:
         return next((item for item in self.proposal.items if item.item_id == item_id), None)
+
+
+def decision_digest(body: bytes) -> str:
+    """The digest that an approval names, over a decision's stored bytes."""
+    return digest("kz-compliance/decision/v1", body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ _WAIT_AFTER_DEADLINE = 180
 class OutboxMessage:
     """A message and where it stands. `body` is exactly what was decided and will be sent.
 
-    `lane` serialises: of the messages that share one, a later `lane_seq` waits until the earlier ones are
-    settled. Effects share the lane of their object, reports the lane of their case.
-    `maybe_arrived` means that an attempt ended without a known outcome: look it up before sending again.
+    `lane` serialises: of the messages that share one, a later `lane_seq` waits until the earlier ones are settled.
+    Effects share the lane of their object, reports the lane of their case. `maybe_arrived` means that an attempt ended
+    without a known outcome: look it up before sending again. `receipt_proof` holds the headers that sign `receipt`.
     """
 
     id: str
@@ -47,6 +47,7 @@ class OutboxMessage:
     lease_expires_at: int | None = None
     settled_at: int | None = None
     receipt: bytes = b""
+    receipt_proof: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Attempt:
     """One try, recorded whatever came of it. Times are UTC seconds."""
 
     platform_id: str
+    case_id: str
     message_id: str
     number: int
     started_at: int

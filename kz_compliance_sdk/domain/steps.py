@@ -24,6 +24,7 @@ from kz_compliance_sdk.domain.decision import (
     ItemDecision,
     Proposal,
     check_proposal,
+    decision_digest,
     is_doubtful,
 )
 from kz_compliance_sdk.domain.messages import Respondent, clarification, effect, object_key, with_report
@@ -170,17 +171,19 @@ def propose(
         proposed_at=stamp.at,
         needs_approval=needs_approval,
     )
+    body = decision.body
+    digest = decision_digest(body)
     row = DecisionRow(
         case.platform_id,
         case.id,
         decision.version,
-        decision.digest,
-        decision.body,
+        digest,
+        body,
         decision.proposed_by,
         decision.proposed_at,
         needs_approval,
     )
-    data: dict[str, Json] = {"decision": decision.version, "digest": decision.digest, "four_eyes": needs_approval}
+    data: dict[str, Json] = {"decision": decision.version, "digest": digest, "four_eyes": needs_approval}
     texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
     if needs_approval:
         changes = {**NO_LEASE, "decision_version": decision.version}
@@ -316,5 +319,5 @@ def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tupl
         items=items,
         decided_at=None,
     )
-    voids = tuple(MessageVoided(case.platform_id, message.id, stamp.at) for message in messages)
+    voids = tuple(MessageVoided(case.platform_id, case.id, message.id, stamp.at) for message in messages)
     return (CaseWrite(back, case.version), event, *voids), back

@@ -15,6 +15,7 @@ from typing import Any
 
 from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, EndpointState, MessageWrite, Write
 from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR, Respondent
@@ -220,6 +221,7 @@ class Delivery:
         now = tx.now
         attempt = Attempt(
             self._platform,
+            message.case_id,
             message.id,
             message.attempts,
             started,
@@ -246,7 +248,8 @@ class Delivery:
         now = stamp.at
         match result:
             case Delivered():
-                done = replace(message, state="done", maybe_arrived=False, receipt=result.body)
+                proof = encoded([[name, value] for name, value in result.signature]) if result.signature else b""
+                done = replace(message, state="done", maybe_arrived=False, receipt=result.body, receipt_proof=proof)
                 if case is None or message.kind == "page":
                     return [], done
                 sha256 = hashlib.sha256(result.body).hexdigest()

@@ -96,7 +96,14 @@ class Letters:
         change = results.receipt(case, message, f"{proof.channel} {proof.outgoing_number}", sha256, stamp)
         done = replace(message, state="done", receipt=body, settled_at=tx.now, attempts=message.attempts + 1)
         attempt = Attempt(
-            self._platform, message.id, done.attempts, proof.delivered_at, tx.now, "byhand", proof.outgoing_number
+            self._platform,
+            message.case_id,
+            message.id,
+            done.attempts,
+            proof.delivered_at,
+            tx.now,
+            "byhand",
+            proof.outgoing_number,
         )
         return (*change, MessageWrite(done, message.lease_token), attempt), results.after(case, change)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import office_steps, steps
+from kz_compliance_sdk.domain import office_steps, results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.change import Change, Write
 from kz_compliance_sdk.domain.decision import REVIEW_POLICY, Decision, Proposal
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.policy import Policy
@@ -66,19 +66,20 @@ class Review:
         """The most urgent free case, or the one named; None if nothing is free. Leases that ran out come back first."""
         REVIEW_POLICY.check(actor, "claim")
 
-        def expire(tx: Tx) -> tuple[Change, None]:
-            expired = tx.expired_leases(256)
-            stamp = Stamp(tx.now, SYSTEM)
-            return tuple(write for case in expired for write in steps.expire(case, stamp=stamp)), None
-
         def take(tx: Tx) -> tuple[Change, Lease | None]:
+            writes, freed = _expired(tx)
             case = tx.claimable(category=category, case_id=case_id)
+            if case_id is None:
+                free = [case] if case is not None else []
+                free += [one for one in freed if category in (None, one.category)]
+                case = min(free, key=lambda one: (one.urgent_at, one.id), default=None)
+            elif case is not None:
+                case = next((one for one in freed if one.id == case_id), case)
             if case is None:
-                return (), None
+                return writes, None
             change, claimed = steps.claim(case, lease_s=self._policy.lease_s, stamp=self._stamp(tx, actor))
-            return change, _lease(claimed)
+            return (*writes, *change), _lease(claimed)
 
-        self._submit(expire)
         return self._submit(take)
 
     def renew(self, actor: Actor, case_id: str, token: int) -> Future[Lease]:
@@ -168,6 +169,18 @@ class Review:
 
     def acknowledge(self, actor: Actor, case_id: str) -> Future[Case]:
         return self._submit(lambda tx: office_steps.acknowledge(tx.case(case_id), stamp=self._stamp(tx, actor)))
+
+
+def _expired(tx: Tx) -> tuple[Change, list[Case]]:
+    """The leases that ran out, freed: what that writes, and the cases as they then are."""
+    writes: list[Write] = []
+    freed: list[Case] = []
+    stamp = Stamp(tx.now, SYSTEM)
+    for case in tx.expired_leases(256):
+        change = steps.expire(case, stamp=stamp)
+        writes += change
+        freed.append(results.after(case, change))
+    return tuple(writes), freed
 
 
 def _lease(case: Case) -> Lease:

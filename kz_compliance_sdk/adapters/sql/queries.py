@@ -144,11 +144,11 @@ class SqlQueries:
         found = self._all(of_case.order_by(*in_order))
         return [rows.message_from(row) for row in found]
 
-    def attempts(self, message_id: str) -> list[Attempt]:
+    def attempts(self, case_id: str) -> list[Attempt]:
         found = self._all(
             select(t.attempts)
-            .where(t.attempts.c.platform_id == self._platform, t.attempts.c.message_id == message_id)
-            .order_by(t.attempts.c.number)
+            .where(t.attempts.c.platform_id == self._platform, t.attempts.c.case_id == case_id)
+            .order_by(t.attempts.c.message_id, t.attempts.c.number)
         )
         return [rows.attempt_from(row) for row in found]
 

@@ -225,8 +225,8 @@ def decision_from(row: Row) -> Decision:
 def message_row(message: OutboxMessage) -> tuple[Any, ...]:
     return (
         message.platform_id,
-        message.id,
         message.case_id,
+        message.id,
         message.kind,
         message.endpoint,
         message.body,
@@ -244,14 +244,15 @@ def message_row(message: OutboxMessage) -> tuple[Any, ...]:
         message.lease_expires_at,
         message.settled_at,
         message.receipt,
+        message.receipt_proof,
     )
 
 
 def message_from(row: Row) -> OutboxMessage:
     return OutboxMessage(
-        id=row[1],
+        id=row[2],
         platform_id=row[0],
-        case_id=row[2],
+        case_id=row[1],
         kind=row[3],
         endpoint=row[4],
         body=row[5],
@@ -269,12 +270,14 @@ def message_from(row: Row) -> OutboxMessage:
         lease_expires_at=row[17],
         settled_at=row[18],
         receipt=row[19],
+        receipt_proof=row[20],
     )
 
 
 def attempt_row(attempt: Attempt) -> tuple[Any, ...]:
     return (
         attempt.platform_id,
+        attempt.case_id,
         attempt.message_id,
         attempt.number,
         attempt.started_at,

@@ -71,13 +71,13 @@ class Statements:
                 and_(same_version, text("state = 'claimed'"), t.cases.c.lease_token == bindparam("was_token")),
             )
         )
-        self.message_update = compiled(_update_all(t.outbox, ("platform_id", "id"), text("1 = 1")))
+        self.message_update = compiled(_update_all(t.outbox, ("platform_id", "case_id", "id"), text("1 = 1")))
         self.message_update_leased = compiled(
-            _update_all(t.outbox, ("platform_id", "id"), t.outbox.c.lease_token == bindparam("was_token"))
+            _update_all(t.outbox, ("platform_id", "case_id", "id"), t.outbox.c.lease_token == bindparam("was_token"))
         )
         self.message_void = compiled(
             update(t.outbox)
-            .where(_key(t.outbox, "platform_id", "id"), text("state IN ('queued', 'waiting')"))
+            .where(_key(t.outbox, "platform_id", "case_id", "id"), text("state IN ('queued', 'waiting')"))
             .values(state=literal_column("'void'"), settled_at=bindparam("v_settled_at"))
         )
         self.redelivered = compiled(
@@ -137,7 +137,8 @@ class Statements:
         )
         self.object_version = compiled(select(t.objects.c.version).where(_key(t.objects, "platform_id", "object_key")))
         self.holds = compiled(select(t.holds).where(_key(t.holds, "platform_id", "object_key")))
-        self.message = compiled(select(t.outbox).where(_key(t.outbox, "platform_id", "id")))
+        held = text("state IN ('waiting', 'parked')")
+        self.held_message = compiled(select(t.outbox).where(_key(t.outbox, "platform_id", "id"), held))
         unsettled = text("state IN ('queued', 'leased', 'waiting')")
         open_messages = select(t.outbox).where(_key(t.outbox, "platform_id", "case_id"), unsettled)
         self.open_messages = compiled(open_messages)

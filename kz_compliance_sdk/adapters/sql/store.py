@@ -140,6 +140,7 @@ class SqliteTransaction:
         self._keys: set[str] = set()
         self._free: dict[tuple[str, str | None], _Free] = {}
         self._any_waiting: dict[str, bool] = {}
+        self._none_expired: set[str] = set()
         self._waiting = 1
         self.now = 0
 
@@ -147,7 +148,7 @@ class SqliteTransaction:
 
     def begin(self, waiting: int) -> None:
         self._staged, self._written, self._keys, self._free = [], [], set(), {}
-        self._waiting, self._any_waiting = waiting, {}
+        self._waiting, self._any_waiting, self._none_expired = waiting, {}, set()
         self._lock.acquire()
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
@@ -233,6 +234,15 @@ class SqliteTransaction:
 
     def all(self, statement: Compiled, **values: Any) -> list[Any]:
         return list(self._cursor.execute(statement.sql, statement.bind(values)).fetchall())
+
+    def expired_leases(self, platform_id: str, limit: int) -> list[Case]:
+        """Asked once for a whole batch if there are none: its clock stands still."""
+        if platform_id in self._none_expired:
+            return []
+        found = self.all(self.statements.expired, k_platform_id=platform_id, now=self.now, n=limit)
+        if not found:
+            self._none_expired.add(platform_id)
+        return [rows.case_from(row) for row in found]
 
     def any_waiting(self, platform_id: str) -> bool:
         """Whether any message waits for its notice: asked once for all works between two flushes."""

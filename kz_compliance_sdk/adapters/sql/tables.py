@@ -146,11 +146,13 @@ decisions = _table(
     CheckConstraint("(approved_by IS NULL) = (approved_at IS NULL)", name="decisions_approval_is_whole"),
 )
 
+# The case comes before the id in the key: cases follow each other in time, ids of messages are spread at random, and
+# each random place costs a page in every commit.
 outbox = _table(
     "outbox",
     _platform(),
+    Column("case_id", String(36), primary_key=True),
     Column("id", String(36), primary_key=True),
-    Column("case_id", String(36), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("endpoint", String(32), nullable=False),
     Column("body", LargeBinary, nullable=False),
@@ -168,6 +170,7 @@ outbox = _table(
     Column("lease_expires_at", _Time),
     Column("settled_at", _Time),
     Column("receipt", LargeBinary, nullable=False),
+    Column("receipt_proof", LargeBinary, nullable=False),
 )
 _due = text("state IN ('queued', 'leased')")
 _lane_open = text("state IN ('queued', 'leased') AND lane <> ''")
@@ -180,13 +183,13 @@ Index(
     sqlite_where=_lane_open,
     postgresql_where=_lane_open,
 )
-_parked = text("state = 'parked'")
-Index("outbox_parked", outbox.c.platform_id, outbox.c.id, sqlite_where=_parked, postgresql_where=_parked)
-Index("outbox_case", outbox.c.platform_id, outbox.c.case_id)
+_held = text("state IN ('waiting', 'parked')")
+Index("outbox_held", outbox.c.platform_id, outbox.c.id, sqlite_where=_held, postgresql_where=_held)
 
 attempts = _table(
     "attempts",
     _platform(),
+    Column("case_id", String(36), primary_key=True),
     Column("message_id", String(36), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("started_at", _Time, nullable=False),

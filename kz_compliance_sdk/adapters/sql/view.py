@@ -24,6 +24,8 @@ class Reader(Protocol):
 
     def all(self, statement: Compiled, **values: Any) -> list[Any]: ...
 
+    def expired_leases(self, platform_id: str, limit: int) -> list[Case]: ...
+
     def any_waiting(self, platform_id: str) -> bool: ...
 
     def next_free(self, platform_id: str, category: str | None) -> Case | None: ...
@@ -57,8 +59,7 @@ class View:
         return self._tx.next_free(self._platform, category)
 
     def expired_leases(self, limit: int) -> list[Case]:
-        found = self._tx.all(self._s.expired, k_platform_id=self._platform, now=self.now, n=limit)
-        return [rows.case_from(row) for row in found]
+        return self._tx.expired_leases(self._platform, limit)
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         found = self._tx.all(self._s.watched, k_platform_id=self._platform, now=now, n=limit)
@@ -110,9 +111,9 @@ class View:
         ]
 
     def message(self, message_id: str) -> OutboxMessage:
-        row = self._tx.one(self._s.message, k_platform_id=self._platform, k_id=message_id)
+        row = self._tx.one(self._s.held_message, k_platform_id=self._platform, k_id=message_id)
         if row is None:
-            raise NotFound("there is no such outbox message on this platform.", reference=message_id)
+            raise NotFound("no message of this id waits for a person on this platform.", reference=message_id)
         return rows.message_from(row)
 
     def open_messages(self, case_id: str) -> list[OutboxMessage]:

@@ -168,12 +168,12 @@ class Writer:
             row = rows.message_row(write.message)
             statement = s.message_update if write.lease_token is None else s.message_update_leased
             guard = () if write.lease_token is None else (write.lease_token,)
-            if execute(statement.sql, (*row[2:], row[0], row[1], *guard)) != 1:
+            if execute(statement.sql, (*row[3:], row[0], row[1], row[2], *guard)) != 1:
                 raise ChangeRefused(
-                    LeaseLost("another worker took this message over; its result stands.", reference=row[1])
+                    LeaseLost("another worker took this message over; its result stands.", reference=row[2])
                 )
         elif kind is MessageVoided:
-            execute(s.message_void.sql, (write.at, write.platform_id, write.message_id))
+            execute(s.message_void.sql, (write.at, write.platform_id, write.case_id, write.message_id))
         elif kind is Redelivered:
             execute(s.redelivered.sql, (write.platform_id, write.sender, write.message_id, write.body_sha256))
         elif kind is InboxApplied:

@@ -28,11 +28,11 @@ _STATISTICS = (
     ("audit", "audit", f"{_FEW} 8 1"),
     ("sealed_texts", "sealed_texts", f"{_FEW} 8 2 1"),
     ("decisions", "decisions", f"{_FEW} 1 1"),
-    ("outbox", "outbox", f"{_FEW} 1"),
-    ("outbox", "outbox_case", f"{_FEW} 3"),
+    ("outbox", "outbox", f"{_FEW} 3 1"),
+    ("attempts", "attempts", f"{_FEW} 3 1 1"),
     ("outbox", "outbox_due", "1000 500 2"),
     ("outbox", "outbox_lane", "1000 500 1 1"),
-    ("outbox", "outbox_parked", "10 5 1"),
+    ("outbox", "outbox_held", "10 5 1"),
 )
 
 
@@ -40,13 +40,14 @@ def upgrade() -> None:
     op.create_table(
         "attempts",
         sa.Column("platform_id", sa.String(length=64), nullable=False),
+        sa.Column("case_id", sa.String(length=36), nullable=False),
         sa.Column("message_id", sa.String(length=36), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=False),
         sa.Column("result", sa.String(length=32), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("platform_id", "message_id", "number"),
+        sa.PrimaryKeyConstraint("platform_id", "case_id", "message_id", "number"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -240,8 +241,8 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         sa.Column("platform_id", sa.String(length=64), nullable=False),
-        sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("case_id", sa.String(length=36), nullable=False),
+        sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("endpoint", sa.String(length=32), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
@@ -259,10 +260,10 @@ def upgrade() -> None:
         sa.Column("lease_expires_at", sa.BigInteger(), nullable=True),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.Column("receipt", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("platform_id", "id"),
+        sa.Column("receipt_proof", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("platform_id", "case_id", "id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("outbox_case", "outbox", ["platform_id", "case_id"], unique=False)
     op.create_index(
         "outbox_due",
         "outbox",
@@ -272,20 +273,20 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('queued', 'leased')"),
     )
     op.create_index(
+        "outbox_held",
+        "outbox",
+        ["platform_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('waiting', 'parked')"),
+        postgresql_where=sa.text("state IN ('waiting', 'parked')"),
+    )
+    op.create_index(
         "outbox_lane",
         "outbox",
         ["platform_id", "lane", "lane_seq"],
         unique=False,
         sqlite_where=sa.text("state IN ('queued', 'leased') AND lane <> ''"),
         postgresql_where=sa.text("state IN ('queued', 'leased') AND lane <> ''"),
-    )
-    op.create_index(
-        "outbox_parked",
-        "outbox",
-        ["platform_id", "id"],
-        unique=False,
-        sqlite_where=sa.text("state = 'parked'"),
-        postgresql_where=sa.text("state = 'parked'"),
     )
     op.create_table(
         "refusals",

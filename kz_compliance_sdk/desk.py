@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from kz_compliance_sdk.adapters.by_hand import ByHand, LetterHead, render_letter
-from kz_compliance_sdk.adapters.http_regulator import HttpPoster, HttpRegulator
-from kz_compliance_sdk.adapters.notifiers import Fanout, LogNotifier, WebhookNotifier
+from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.assembly import RegisteredEnforcer
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault, verify_chain
 from kz_compliance_sdk.domain.case import Case
@@ -23,7 +22,7 @@ from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.domain.report import Question, ReportSignature
+from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError, StoreFull
 from kz_compliance_sdk.ports import (
     Alert,
@@ -31,7 +30,6 @@ from kz_compliance_sdk.ports import (
     EffectResult,
     Enforcer,
     Env,
-    Failed,
     Health,
     Notifier,
     Page,
@@ -49,7 +47,6 @@ from kz_compliance_sdk.services.loading import notice_of
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
-from kz_compliance_sdk.wire.signature import SigningKey
 
 T = TypeVar("T")
 
@@ -89,7 +86,9 @@ class ComplianceDesk:
         self.platform_id = settings.platform_id
         self.env = env or Env.system()
         self.policy = settings.policy()
-        self.respondent = Respondent(settings.respondent.role, settings.respondent.name, _seal(settings.signing()))
+        self.respondent = Respondent(
+            settings.respondent.role, settings.respondent.name, assembly.seal(settings.signing())
+        )
         self.store: Store = store or SqliteStore(
             settings.store.path,
             self.env,
@@ -97,32 +96,48 @@ class ComplianceDesk:
             cache_mib=settings.store.cache_mib,
             upgrade=settings.store.upgrade_on_start,
         )
-        self.regulator = regulator or _http_regulator(settings, self.env)
-        self._enforcer = _Registered(enforcer)
-        self._notifier = _Alerting(notifier or _notifier(settings, self.env))
+        self._given_regulator = regulator
+        self._given_notifier = notifier
+        self._enforcer = RegisteredEnforcer(enforcer)
+        self._alert_calls: list[Callable[[Alert], None]] = []
         self.intake = Intake(
             Admission.under(self.platform_id, self.policy, self.respondent, frozenset(settings.hosts)),
             settings.key_ring(),
             target_uri=settings.intake_target,
             clock=self.store.now,
             ids=self.env.ids,
-            channel=REGULATOR if self.regulator is not None else BY_HAND,
+            channel=REGULATOR if regulator is not None else settings.regulator.channel,
             max_body=settings.limits.max_body,
         )
         self._review = Review(self.store, self.platform_id, self.policy, self.respondent, self.env.entropy)
         self._letters = Letters(self.store, self.platform_id, self.env.entropy)
-        by_hand = ByHand(_letterhead(settings))
-        ways = {BY_HAND: by_hand} if self.regulator is None else {BY_HAND: by_hand, REGULATOR: self.regulator}
-        self.delivery = Delivery(
+
+    # A process that only receives never sends: the ways out are made when they are first used.
+
+    @cached_property
+    def regulator(self) -> Regulator | None:
+        """The way to the regulator's system; None if it has none, and answers leave by hand."""
+        return self._given_regulator or assembly.http_regulator(self.settings, self.env)
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """What carries out, reports and alerts; the worker drives it."""
+        regulators = {BY_HAND: assembly.by_hand(self.settings)}
+        if self.regulator is not None:
+            regulators[REGULATOR] = self.regulator
+        notifier = assembly.Alerting(
+            self._given_notifier or assembly.notifier(self.settings, self.env), self._alert_calls
+        )
+        return Delivery(
             self.store,
             self.platform_id,
             self.policy,
             self.respondent,
-            Ways(ways, self._enforcer, self._enforcer.is_ready, self._notifier, self._link),
+            Ways(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link),
             clock=self.store.now,
             random=self.env.random,
             spawn=self.env.spawn,
-            in_flight=settings.regulator.in_flight,
+            in_flight=self.settings.regulator.in_flight,
         )
 
     # ---------------------------------------------------------------------------------- the platform's own calls
@@ -139,7 +154,7 @@ class ComplianceDesk:
 
     def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
         """Register a function that alerts people, beside the log. Usable as a decorator."""
-        self._notifier.call = call
+        self._alert_calls.append(call)
         return call
 
     # ----------------------------------------------------------------------------------------------- intake
@@ -283,7 +298,7 @@ class ComplianceDesk:
     def letter(self, message_id: str, lang: str) -> str:
         """The letter for a message that waits for a person, in `kk` or `ru`. Raises NotFound, InvalidInput."""
         message: OutboxMessage = self._read(lambda tx: tx.message(message_id))
-        return render_letter(message.body, lang, _letterhead(self.settings))
+        return assembly.letter(self.settings, message.body, lang)
 
     def record_delivery(self, actor: Actor, message_id: str, proof: Proof) -> Case:
         """Record that a letter was delivered: its receipt. Raises InvalidInput, IllegalMove."""
@@ -401,7 +416,7 @@ class ComplianceDesk:
     def close(self) -> None:
         """Finish what was queued, and let the store and the connections go."""
         self.store.close()
-        close = getattr(self.regulator, "close", None)
+        close = getattr(self.__dict__.get("regulator"), "close", None)
         if close is not None:
             close()
 
@@ -412,94 +427,3 @@ class ComplianceDesk:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class _Registered:
-    """The platform's enforcer, whole or as two functions."""
-
-    def __init__(self, enforcer: Enforcer | None) -> None:
-        self.enforce_call: Callable[[Effect], EffectResult] | None = enforcer.enforce if enforcer else None
-        self.restore_call: Callable[[Effect], EffectResult] | None = enforcer.restore if enforcer else None
-
-    def is_ready(self) -> bool:
-        return self.enforce_call is not None and self.restore_call is not None
-
-    def enforce(self, effect: Effect) -> EffectResult:
-        if self.enforce_call is None:
-            return Failed("this process has no enforcer: register one with on_enforce")
-        return self.enforce_call(effect)
-
-    def restore(self, effect: Effect) -> EffectResult:
-        if self.restore_call is None:
-            return Failed("this process has no enforcer: register one with on_restore")
-        return self.restore_call(effect)
-
-
-class _Alerting:
-    """The configured notifier, and the function that the platform registered beside it."""
-
-    def __init__(self, notifier: Notifier) -> None:
-        self._notifier = notifier
-        self.call: Callable[[Alert], None] | None = None
-
-    def notify(self, alert: Alert) -> None:
-        self._notifier.notify(alert)
-        if self.call is not None:
-            self.call(alert)
-
-
-def _seal(key: SigningKey | None) -> Callable[[bytes], ReportSignature] | None:
-    """How a report signs itself, so that it stays evidence once it is out of its request."""
-    if key is None or key.algorithm != "ed25519":
-        return None
-    private = key.private_key()
-
-    def seal(data: bytes) -> ReportSignature:
-        value = base64.b64encode(private.sign(data)).decode("ascii")
-        return ReportSignature(key_id=key.key_id, alg="ed25519", value=value)
-
-    return seal
-
-
-def _http_regulator(settings: Settings, env: Env) -> Regulator | None:
-    configured = settings.regulator
-    if configured.url is None or configured.channel == BY_HAND:
-        return None
-    signing = settings.signing()
-    if signing is None:
-        raise ConfigError(
-            "reports cannot be signed: there is no signing key.",
-            field="signing_key",
-            remedy="Configure the key that the regulator registered for this platform.",
-        )
-    return HttpRegulator(
-        configured.url,
-        platform_id=settings.platform_id,
-        ring=settings.key_ring(),
-        signing_key=signing,
-        profile=settings.profile,
-        env=env,
-        total_s=configured.total_s,
-        attempts=configured.attempts,
-        in_flight=configured.in_flight,
-        allow_insecure=configured.allow_insecure,
-    )
-
-
-def _notifier(settings: Settings, env: Env) -> Notifier:
-    ways: list[Notifier] = [LogNotifier()] if settings.notifier.log else []
-    webhook = settings.notifier.webhook()
-    if webhook is not None:
-        url, key = webhook
-        ways.append(WebhookNotifier(url, key, env, HttpPoster(env)))
-    return Fanout(ways)
-
-
-def _letterhead(settings: Settings) -> LetterHead:
-    head = settings.letterhead
-    return LetterHead(
-        name=head.name or settings.platform_id,
-        address=head.address,
-        head_role=settings.respondent.role,
-        head_name=settings.respondent.name,
-    )

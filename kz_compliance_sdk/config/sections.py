@@ -136,6 +136,10 @@ class RegulatorSettings(Section):
         description="How answers leave: over the interface, or as letters by hand. "
         "Without it: `regulator` if there is a `url`, else `by_hand`.",
     )
+    sender: Identifier | None = Field(
+        default=None,
+        description="Whose keys may sign receipts; needed only if `keys` are of more than one sender.",
+    )
     feed_enabled: Flag = Field(default=True, description="Whether the worker reads the regulator's feed (needs `url`).")
     poll_interval_s: Seconds = Field(default=30, description="Seconds between two readings of the feed.")
     total_s: Seconds = Field(default=30, description="Seconds that one call may take in all, its retries included.")

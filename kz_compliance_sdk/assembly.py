@@ -1,0 +1,138 @@
+"""The parts that a desk is put together from, as the settings say. What sends is imported when it is first needed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.domain.report import ReportSignature
+from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Enforcer, Env, Failed, Notifier, Regulator
+from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.adapters.by_hand import LetterHead
+
+
+class RegisteredEnforcer:
+    """The platform's enforcer, whole or as two functions."""
+
+    def __init__(self, enforcer: Enforcer | None) -> None:
+        self.enforce_call: Callable[[Effect], EffectResult] | None = enforcer.enforce if enforcer else None
+        self.restore_call: Callable[[Effect], EffectResult] | None = enforcer.restore if enforcer else None
+
+    def is_ready(self) -> bool:
+        return self.enforce_call is not None and self.restore_call is not None
+
+    def enforce(self, effect: Effect) -> EffectResult:
+        if self.enforce_call is None:
+            return Failed("this process has no enforcer: register one with on_enforce")
+        return self.enforce_call(effect)
+
+    def restore(self, effect: Effect) -> EffectResult:
+        if self.restore_call is None:
+            return Failed("this process has no enforcer: register one with on_restore")
+        return self.restore_call(effect)
+
+
+class Alerting:
+    """The configured notifier, and the functions that the platform registered beside it."""
+
+    def __init__(self, notifier: Notifier, calls: Sequence[Callable[[Alert], None]]) -> None:
+        self._notifier, self._calls = notifier, calls
+
+    def notify(self, alert: Alert) -> None:
+        self._notifier.notify(alert)
+        for call in self._calls:
+            call(alert)
+
+
+def seal(key: SigningKey | None) -> Callable[[bytes], ReportSignature] | None:
+    """How a report signs itself, so that it stays evidence once it is out of its request."""
+    if key is None or key.algorithm != "ed25519":
+        return None
+    private = key.private_key()
+
+    def sealed(data: bytes) -> ReportSignature:
+        value = base64.b64encode(private.sign(data)).decode("ascii")
+        return ReportSignature(key_id=key.key_id, alg="ed25519", value=value)
+
+    return sealed
+
+
+def http_regulator(settings: Settings, env: Env) -> Regulator | None:
+    """The way to the regulator's system, if it has one. Raises ConfigError if nobody is named to believe."""
+    configured = settings.regulator
+    signing = settings.signing()
+    if configured.url is None or signing is None:
+        return None
+    from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
+
+    return HttpRegulator(
+        configured.url,
+        platform_id=settings.platform_id,
+        ring=_regulators_keys(settings),
+        signing_key=signing,
+        profile=settings.profile,
+        env=env,
+        total_s=configured.total_s,
+        attempts=configured.attempts,
+        in_flight=configured.in_flight,
+        allow_insecure=configured.allow_insecure,
+    )
+
+
+def _regulators_keys(settings: Settings) -> KeyRing:
+    """The keys that may sign a receipt: those of one sender, for a receipt ends a case."""
+    ring = settings.key_ring()
+    senders = sorted({key.sender for key in ring.keys})
+    sender = settings.regulator.sender or (senders[0] if len(senders) == 1 else None)
+    if sender is None or sender not in senders:
+        raise ConfigError(
+            "it is not said whose receipts are believed.",
+            field="regulator.sender",
+            remedy=f"Name the sender that answers at regulator.url, one of: {', '.join(senders)}.",
+        )
+    return KeyRing((key for key in ring.keys if key.sender == sender), allow_test_keys=settings.allow_test_keys)
+
+
+def notifier(settings: Settings, env: Env) -> Notifier:
+    """The log, the webhook, or both."""
+    from kz_compliance_sdk.adapters.notifiers import Fanout, LogNotifier, WebhookNotifier
+
+    ways: list[Notifier] = [LogNotifier()] if settings.notifier.log else []
+    webhook = settings.notifier.webhook()
+    if webhook is not None:
+        from kz_compliance_sdk.adapters.http_regulator import HttpPoster
+
+        url, key = webhook
+        ways.append(WebhookNotifier(url, key, env, HttpPoster(env)))
+    return Fanout(ways)
+
+
+def by_hand(settings: Settings) -> Regulator:
+    """Answers as letters."""
+    from kz_compliance_sdk.adapters.by_hand import ByHand
+
+    return ByHand(_letterhead(settings))
+
+
+def letter(settings: Settings, body: bytes, lang: str) -> str:
+    """The letter that carries a message. Raises InvalidInput."""
+    from kz_compliance_sdk.adapters.by_hand import render_letter
+
+    return render_letter(body, lang, _letterhead(settings))
+
+
+def _letterhead(settings: Settings) -> LetterHead:
+    from kz_compliance_sdk.adapters.by_hand import LetterHead
+
+    head = settings.letterhead
+    return LetterHead(
+        name=head.name or settings.platform_id,
+        address=head.address,
+        head_role=settings.respondent.role,
+        head_name=settings.respondent.name,
+    )

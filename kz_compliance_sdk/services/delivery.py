@@ -1,3 +1,4 @@
+# Over 350 lines because a message, from its lease to its record, is followed down this one page.
 """Draining the outbox: carry out what was decided, report it, and do not stop before a receipt is in hand.
 
 Each message is leased and committed, then called outside any transaction, then its result is recorded. Whatever
@@ -219,15 +220,9 @@ class Delivery:
 
     def _record(self, tx: Tx, message: OutboxMessage, result: Result, started: int) -> tuple[Change, bool]:
         now = tx.now
+        came_to, detail = _told(result)
         attempt = Attempt(
-            self._platform,
-            message.case_id,
-            message.id,
-            message.attempts,
-            started,
-            now,
-            type(result).__name__.lower(),
-            _detail(result)[:500],
+            self._platform, message.case_id, message.id, message.attempts, started, now, came_to, detail[:500]
         )
         stamp = Stamp(now, SYSTEM, _salt(message))
         free = replace(message, lease_expires_at=None)
@@ -273,7 +268,7 @@ class Delivery:
             case _:
                 again = self._again(message, result, now)
                 if case is not None and message.endpoint == ENFORCER and _page_now(message, result):
-                    stuck = results.measure_failed(case, message, _detail(result), stamp, permanent=False)
+                    stuck = results.measure_failed(case, message, _told(result)[1], stamp, permanent=False)
                     return list(stuck), again
                 return self._interim(tx, case, stamp), again
 
@@ -311,7 +306,7 @@ class Delivery:
             failures = state.failures + 1
             broken = failures - _BREAKER_AFTER
             open_until = breaker_opens_until(now, broken, message.deadline_at) if broken >= 0 else 0
-            return [replace(state, failures=failures, open_until=open_until, last_failure=_detail(result))]
+            return [replace(state, failures=failures, open_until=open_until, last_failure=_told(result)[1])]
         if state.failures:
             return [replace(state, failures=0, open_until=0, last_success_at=now)]
         return []
@@ -332,20 +327,25 @@ def _salt(message: OutboxMessage) -> bytes:
     return hashlib.sha256(f"{message.id}.{message.attempts}".encode()).digest()
 
 
-def _detail(result: Result) -> str:
+def _told(result: Result) -> tuple[str, str]:
+    """What an attempt came to: its name in the records, and what there is to say about it."""
     match result:
         case Delivered():
-            return result.receipt_id
-        case RetryAt() | Unknown() | Failed():
-            return result.reason
+            return "delivered", result.receipt_id
+        case RetryAt():
+            return "retry", result.reason
+        case Unknown():
+            return "unknown", result.reason
         case Rejected():
-            return f"{result.code}: {result.reason}"
+            return "rejected", f"{result.code}: {result.reason}"
         case ByPerson():
-            return result.what
+            return "by_person", result.what
         case InForce():
-            return f"in force since {result.effective_at}"
+            return "in_force", f"in force since {result.effective_at}"
         case Pending():
-            return f"to be checked at {result.check_at}"
+            return "pending", f"to be checked at {result.check_at}"
+        case Failed():
+            return "failed", result.reason
 
 
 __all__ = ["BY_HAND", "LEASE_S", "ComplianceError", "Delivery", "Drained", "EndpointState", "Ways"]

@@ -238,7 +238,7 @@ def dbos_rates(seconds: float, bodies: list[bytes], folder: Path) -> tuple[float
     }  # fmt: skip
     DBOS(config=config)
 
-    @DBOS.workflow(name="work")
+    @DBOS.workflow(name="work")  # type: ignore[untyped-decorator,unused-ignore]
     def work(_body: str) -> None:
         return None
 

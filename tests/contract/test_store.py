@@ -1,3 +1,4 @@
+# Over 350 lines because it is the one list of what every store promises.
 """What every store promises: durable before it says so, all of a change or nothing, and nobody overwrites anybody."""
 
 from __future__ import annotations

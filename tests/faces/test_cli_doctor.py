@@ -11,7 +11,7 @@ import pytest
 
 from kz_compliance_sdk.domain.change import EndpointState, Heartbeat
 from kz_compliance_sdk.domain.policy import kz_policy
-from kz_compliance_sdk.faces.cli import doctor
+from kz_compliance_sdk.faces.cli import diagnosis
 from kz_compliance_sdk.ports import Health
 from kz_compliance_sdk.testing import builders, keys
 from tests.faces.cli_office import Office, moments_ago
@@ -48,50 +48,50 @@ def statuses(checks: Any) -> dict[str, str]:
 )
 def test_a_key_is_called_early_enough(first: int, last: int, revoked: int | None, status: str, remedy: bool) -> None:
     key = replace(keys.regulator_key(), not_before=first, not_after=last, revoked_at=revoked)
-    (check,) = doctor.keys((key,), NOW)
+    (check,) = diagnosis.keys((key,), NOW)
     assert (check.status, bool(check.remedy)) == (status, remedy)
 
 
 def test_no_key_at_all_is_said() -> None:
-    assert [check.status for check in doctor.keys((), NOW)] == ["warn"]
+    assert [check.status for check in diagnosis.keys((), NOW)] == ["warn"]
 
 
 def test_parts_that_run_are_well_and_those_that_do_not_are_named() -> None:
-    assert statuses(doctor.machinery(health(), NOW, polls=True)) == {"watcher": "ok", "worker": "ok", "poller": "ok"}
+    assert statuses(diagnosis.machinery(health(), NOW, polls=True)) == {"watcher": "ok", "worker": "ok", "poller": "ok"}
     late = tuple(Heartbeat("social", part, NOW - 301) for part in ("watcher", "worker"))
-    found = statuses(doctor.machinery(health(heartbeats=late), NOW, polls=True))
+    found = statuses(diagnosis.machinery(health(heartbeats=late), NOW, polls=True))
     assert found == {"watcher": "fail", "worker": "fail", "poller": "fail"}
-    assert "poller" not in statuses(doctor.machinery(health(heartbeats=late), NOW, polls=False))
+    assert "poller" not in statuses(diagnosis.machinery(health(heartbeats=late), NOW, polls=False))
 
 
 def test_a_way_that_is_left_alone_is_named_with_its_last_fault() -> None:
     down = EndpointState("social", "regulator", 7, NOW + 90, 0, "timeout")
-    found = {check.name: check for check in doctor.machinery(health(endpoints=(down,)), NOW, polls=False)}
+    found = {check.name: check for check in diagnosis.machinery(health(endpoints=(down,)), NOW, polls=False)}
     assert found["way to regulator"].status == "warn"
     assert "timeout" in found["way to regulator"].remedy
 
 
 def test_a_clock_that_went_back_is_a_fault() -> None:
-    assert doctor.clock(health(), NOW).status == "ok"
-    assert doctor.clock(health(), NOW - 3600).status == "fail"
+    assert diagnosis.clock(health(), NOW).status == "ok"
+    assert diagnosis.clock(health(), NOW - 3600).status == "fail"
 
 
 def test_what_waits_for_a_person_is_counted() -> None:
-    assert statuses(doctor.work(health(), NOW)) == {"deadlines": "ok", "parked": "ok"}
+    assert statuses(diagnosis.work(health(), NOW)) == {"deadlines": "ok", "parked": "ok"}
     waiting = health(overdue=2, oldest_due_at=NOW - 5, parked=1)
-    assert statuses(doctor.work(waiting, NOW)) == {"deadlines": "fail", "parked": "warn"}
+    assert statuses(diagnosis.work(waiting, NOW)) == {"deadlines": "fail", "parked": "warn"}
 
 
 def test_the_calendar_is_asked_for_before_the_year_begins() -> None:
     policy = kz_policy()
-    assert doctor.calendar(policy, NOW).status == "ok"
-    assert doctor.calendar(policy, NOW + 20 * 366 * DAY).status == "warn"
+    assert diagnosis.calendar(policy, NOW).status == "ok"
+    assert diagnosis.calendar(policy, NOW + 20 * 366 * DAY).status == "warn"
 
 
 def test_every_rule_that_nobody_verified_is_listed() -> None:
     policy = kz_policy()
     unread = [key for key, source in policy.sources() if not source.verified]
-    check = doctor.law(policy)
+    check = diagnosis.law(policy)
     assert check.status == "warn"
     assert [detail.partition(": ")[0] for detail in check.details] == unread
 

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import ComplianceError
-from kz_compliance_sdk.faces.cli import cases, checks, letters, machinery, notices, review, screen, setup
+from kz_compliance_sdk.faces.cli import cases, checks, letters, machinery, notices, office, review, screen, setup
 from kz_compliance_sdk.faces.cli.exits import UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
 
@@ -142,6 +142,7 @@ notices.register(app)
 _cases = typer.Typer(help="The cases: look, decide, answer.", no_args_is_help=True)
 cases.register(_cases)
 review.register(_cases)
+office.register(_cases)
 letters.register(_cases)
 app.add_typer(_cases, name="cases")
 if find_spec(_DEMO) is not None:

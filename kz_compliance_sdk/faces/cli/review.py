@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost
 from kz_compliance_sdk.faces.cli import cases, documents, screen
-from kz_compliance_sdk.faces.cli.handed_in import proposal_choices, proposal_skeleton, read_document, received_at
+from kz_compliance_sdk.faces.cli.handed_in import proposal_choices, proposal_skeleton, read_document
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
 
 if TYPE_CHECKING:
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.decision import Decision, Proposal
-    from kz_compliance_sdk.domain.report import Question
     from kz_compliance_sdk.services.review import Decided, Lease
 
-__all__ = ["register", "tell_case"]
+__all__ = ["Reasons", "Token", "register", "step", "tell_case", "token_of"]
 
 Token = Annotated[
     int | None,
@@ -32,7 +31,7 @@ Digest = Annotated[
 ]
 Reasons = Annotated[str, typer.Option(help="Why. Kept in the audit trail; never leaves the platform.")]
 
-_REVIEW, _OFFICE = "Decide", "Office"
+_PANEL = "Decide"
 
 
 def register(app: typer.Typer) -> None:
@@ -46,18 +45,8 @@ def register(app: typer.Typer) -> None:
         ("approve", approve),
         ("send-back", send_back),
         ("undo", undo),
-        ("clarify", clarify),
-        ("recall", recall),
-        ("reopen", reopen),
     ):
-        app.command(name, rich_help_panel=_REVIEW)(command)
-    for name, command in (
-        ("authenticate", authenticate),
-        ("correct-receipt", correct_receipt),
-        ("settle", settle),
-        ("acknowledge", acknowledge),
-    ):
-        app.command(name, rich_help_panel=_OFFICE)(command)
+        app.command(name, rich_help_panel=_PANEL)(command)
 
 
 def tell_case(session: Session, desk: ComplianceDesk, case: Case, text: str) -> None:
@@ -66,9 +55,10 @@ def tell_case(session: Session, desk: ComplianceDesk, case: Case, text: str) -> 
     session.answer({"case": documents.case_row(case, view)}, lambda: screen.say(f"{text} It is {case.state} now."))
 
 
-def _step(
+def step(
     ctx: typer.Context, given: str, take: Callable[[ComplianceDesk, Actor, str], Case], text: Callable[[Case], str]
 ) -> None:
+    """Take one step of a case as the person who runs this, and say what it came to. Raises what the step raises."""
     session = Session.of(ctx)
     with session.desk() as desk:
         actor = session.actor(desk.settings)
@@ -76,7 +66,7 @@ def _step(
         tell_case(session, desk, case, text(case))
 
 
-def _token(desk: ComplianceDesk, actor: Actor, case_id: str, given: int | None) -> int:
+def token_of(desk: ComplianceDesk, actor: Actor, case_id: str, given: int | None) -> int:
     if given is not None:
         return given
     case = desk.case(case_id)
@@ -136,15 +126,15 @@ def renew(ctx: typer.Context, case: CaseArgument, token: Token = None, as_json: 
     with session.desk() as desk:
         actor = session.actor(desk.settings)
         case_id = case_id_of(desk, case)
-        _tell_lease(session, desk, desk.renew(actor, case_id, _token(desk, actor, case_id, token)))
+        _tell_lease(session, desk, desk.renew(actor, case_id, token_of(desk, actor, case_id, token)))
 
 
 def release(ctx: typer.Context, case: CaseArgument, token: Token = None, as_json: Json = False) -> None:
     """Give a claimed case back to the queue."""
-    _step(
+    step(
         ctx,
         case,
-        lambda desk, actor, case_id: desk.release(actor, case_id, _token(desk, actor, case_id, token)),
+        lambda desk, actor, case_id: desk.release(actor, case_id, token_of(desk, actor, case_id, token)),
         lambda after: f"{after.notice_id} is back in the queue.",
     )
 
@@ -182,7 +172,7 @@ def decide(
         proposal = read_document(
             Proposal, file or "-", "--file", "decide --template prints the words that are allowed."
         )
-        lease = _token(desk, actor, case_id, token)
+        lease = token_of(desk, actor, case_id, token)
         _summary(desk, case_id, proposal)
         session.confirm("Send this proposal?", yes=yes)
         _tell_decided(session, desk, desk.propose(actor, case_id, lease, proposal))
@@ -272,132 +262,9 @@ def send_back(
 
 def undo(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
     """Take a decision back inside the undo window, before anything is carried out."""
-    _step(
+    step(
         ctx,
         case,
         lambda desk, actor, case_id: desk.undo(actor, case_id),
         lambda after: f"The decision on {after.notice_id} is taken back.",
-    )
-
-
-def reopen(ctx: typer.Context, case: CaseArgument, reasons: Reasons, as_json: Json = False) -> None:
-    """Supersede the decision of an ended case. Measures stay in force meanwhile."""
-    _step(
-        ctx,
-        case,
-        lambda desk, actor, case_id: desk.reopen(actor, case_id, reasons),
-        lambda after: f"{after.notice_id} is decided anew.",
-    )
-
-
-def clarify(
-    ctx: typer.Context,
-    case: CaseArgument,
-    text: Annotated[str | None, typer.Option(help="The question, if it is one.")] = None,
-    lang: Annotated[str, typer.Option(help="The language of the question: kk, ru or en.")] = "ru",
-    item: Annotated[
-        str | None, typer.Option(metavar="ID", help="The item it is about; without it, the notice.")
-    ] = None,
-    file: Annotated[
-        str | None, typer.Option(metavar="FILE", help='Several questions: {"questions": [...]}; - for standard input.')
-    ] = None,
-    token: Token = None,
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
-    """Ask the authority what is missing or contradictory. The clock runs on."""
-    session = Session.of(ctx)
-    questions = _questions(text, lang, item, file)
-    with session.desk() as desk:
-        actor = session.actor(desk.settings)
-        case_id = case_id_of(desk, case)
-        lease = _token(desk, actor, case_id, token)
-        rows = [(one.item_id or "the notice", said.lang, said.text) for one in questions for said in one.text]
-        screen.show_table(("about", "in", "question"), rows, stderr=True)
-        session.confirm("Send this to the authority? It must name no user and no reporter.", yes=yes)
-        after = desk.request_clarification(actor, case_id, lease, questions)
-        tell_case(session, desk, after, f"The authority is asked about {after.notice_id}.")
-
-
-def _questions(text: str | None, lang: str, item: str | None, file: str | None) -> tuple[Question, ...]:
-    from pydantic import BaseModel, ConfigDict, ValidationError
-
-    from kz_compliance_sdk.domain.report import Question, Statement
-
-    class Questions(BaseModel):
-        model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-        questions: tuple[Question, ...]
-
-    if (text is None) == (file is None):
-        raise InvalidInput("either one question or a file.", field="--text", remedy="Give --text TEXT or --file FILE.")
-    if file is not None:
-        return read_document(Questions, file, "--file").questions
-    try:
-        return (Question(item_id=item, text=(Statement(lang=lang, text=text or ""),)),)
-    except ValidationError as wrong:
-        place: Any = wrong.errors(include_url=False, include_input=False)[0]["loc"]
-        option = {"item_id": "--item", "lang": "--lang"}.get(str(place[-1]), "--text")
-        raise InvalidInput("this value is not allowed here.", field=option, remedy="Correct it.") from None
-
-
-def recall(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
-    """Decide without waiting for the authority's answer any longer."""
-    _step(
-        ctx,
-        case,
-        lambda desk, actor, case_id: desk.recall(actor, case_id),
-        lambda after: f"{after.notice_id} waits for no answer any more.",
-    )
-
-
-def authenticate(
-    ctx: typer.Context,
-    case: CaseArgument,
-    how: Annotated[str, typer.Option(help="How it was checked, such as: called back on the number in the register.")],
-    as_json: Json = False,
-) -> None:
-    """Record how the authenticity of a typed-in notice was checked. Never by its typist."""
-    _step(
-        ctx,
-        case,
-        lambda desk, actor, case_id: desk.authenticate(actor, case_id, how),
-        lambda after: f"{after.notice_id} is {after.authenticity}.",
-    )
-
-
-def correct_receipt(
-    ctx: typer.Context,
-    case: CaseArgument,
-    at: Annotated[
-        str, typer.Option("--received-at", metavar="TIME", help="RFC 3339, or 'YYYY-MM-DD HH:MM' in Almaty.")
-    ],
-    reasons: Reasons,
-    as_json: Json = False,
-) -> None:
-    """Correct the receipt of a typed-in notice, by a second person. The clock follows."""
-    _step(
-        ctx,
-        case,
-        lambda desk, actor, case_id: desk.correct_receipt(actor, case_id, received_at(at), reasons),
-        lambda after: f"{after.notice_id} was received {screen.both(after.received_at)}.",
-    )
-
-
-def settle(ctx: typer.Context, case: CaseArgument, reasons: Reasons, as_json: Json = False) -> None:
-    """Close a message in quarantine that was dealt with otherwise."""
-    _step(
-        ctx,
-        case,
-        lambda desk, actor, case_id: desk.settle_quarantine(actor, case_id, reasons),
-        lambda after: f"{after.notice_id or after.id} is settled.",
-    )
-
-
-def acknowledge(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
-    """Record that you have seen the escalations of a case."""
-    _step(
-        ctx,
-        case,
-        lambda desk, actor, case_id: desk.acknowledge(actor, case_id),
-        lambda after: f"The escalations of {after.notice_id or after.id} are acknowledged.",
     )

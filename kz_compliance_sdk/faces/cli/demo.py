@@ -1,0 +1,76 @@
+"""`kz-compliance demo`: the whole job on one machine, with a regulator whose books can be looked into.
+
+A mock regulator, the receiver and the worker run as processes on loopback ports; this process is the office.
+"""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.faces.cli.exits import FOUND
+from kz_compliance_sdk.faces.cli.session import Json, Session
+
+__all__ = ["demo"]
+
+
+def demo(
+    ctx: typer.Context,
+    serve: Annotated[bool, typer.Option("--serve", help="Keep everything running afterwards, to look around.")] = False,
+    profile: Annotated[
+        Literal["rfc9421", "standard-webhooks"], typer.Option(help="How messages are signed.")
+    ] = "rfc9421",
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the files of the run here: a new or empty directory.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=1, max=9_999, help="The same stories about other notices.")] = 1,
+    fast: Annotated[bool, typer.Option("--fast", help="Do not pause for whoever watches.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the main job, from a notice's arrival to the receipt for its answer, on some thirty varied notices.
+
+    Everything stays on this machine. Exit code 0 only if the regulator's own books agree with ours; 4 names what does
+    not.
+    """
+    from kz_compliance_sdk.faces.cli.demo_run import Run
+
+    session = Session.of(ctx)
+    with _ended_by_signals(), _directory(keep) as directory:
+        agrees = Run(session, directory, profile, seed, paced=not fast).perform(serve=serve)
+    if not agrees:
+        raise typer.Exit(FOUND)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM end this process as Ctrl-C does, so that no child outlives it."""
+
+    def end(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _directory(keep: Path | None) -> Iterator[Path]:
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="kz-compliance-demo-") as name:
+            yield Path(name).resolve()
+        return
+    if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+        raise InvalidInput(
+            f"{keep} is there and not empty.", field="--keep", remedy="Name a new or an empty directory."
+        )
+    keep.mkdir(parents=True, exist_ok=True)
+    yield keep.resolve()

@@ -1,0 +1,157 @@
+"""The rest of the office's steps: ask, wait no longer, supersede, vouch for, correct, settle, acknowledge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.faces.cli import screen
+from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
+from kz_compliance_sdk.faces.cli.review import Reasons, Token, step, tell_case, token_of
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.domain.report import Question
+
+__all__ = ["register"]
+
+_PANEL = "Office"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `cases`."""
+    for name, command in (
+        ("clarify", clarify),
+        ("recall", recall),
+        ("reopen", reopen),
+        ("authenticate", authenticate),
+        ("correct-receipt", correct_receipt),
+        ("settle", settle),
+        ("acknowledge", acknowledge),
+    ):
+        app.command(name, rich_help_panel=_PANEL)(command)
+
+
+def clarify(
+    ctx: typer.Context,
+    case: CaseArgument,
+    text: Annotated[str | None, typer.Option(help="The question, if it is one.")] = None,
+    lang: Annotated[str, typer.Option(help="The language of the question: kk, ru or en.")] = "ru",
+    item: Annotated[
+        str | None, typer.Option(metavar="ID", help="The item it is about; without it, the notice.")
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option(metavar="FILE", help='Several questions: {"questions": [...]}; - for standard input.')
+    ] = None,
+    token: Token = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Ask the authority what is missing or contradictory. The clock runs on."""
+    session = Session.of(ctx)
+    questions = _questions(text, lang, item, file)
+    with session.desk() as desk:
+        actor = session.actor(desk.settings)
+        case_id = case_id_of(desk, case)
+        lease = token_of(desk, actor, case_id, token)
+        rows = [(one.item_id or "the notice", said.lang, said.text) for one in questions for said in one.text]
+        screen.show_table(("about", "in", "question"), rows, stderr=True)
+        session.confirm("Send this to the authority? It must name no user and no reporter.", yes=yes)
+        after = desk.request_clarification(actor, case_id, lease, questions)
+        tell_case(session, desk, after, f"The authority is asked about {after.notice_id}.")
+
+
+def _questions(text: str | None, lang: str, item: str | None, file: str | None) -> tuple[Question, ...]:
+    from pydantic import BaseModel, ConfigDict, ValidationError
+
+    from kz_compliance_sdk.domain.report import Question, Statement
+
+    class Questions(BaseModel):
+        model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+        questions: tuple[Question, ...]
+
+    if (text is None) == (file is None):
+        raise InvalidInput("either one question or a file.", field="--text", remedy="Give --text TEXT or --file FILE.")
+    if file is not None:
+        return read_document(Questions, file, "--file").questions
+    try:
+        return (Question(item_id=item, text=(Statement(lang=lang, text=text or ""),)),)
+    except ValidationError as wrong:
+        place: Any = wrong.errors(include_url=False, include_input=False)[0]["loc"]
+        option = {"item_id": "--item", "lang": "--lang"}.get(str(place[-1]), "--text")
+        raise InvalidInput("this value is not allowed here.", field=option, remedy="Correct it.") from None
+
+
+def recall(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
+    """Decide without waiting for the authority's answer any longer."""
+    step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.recall(actor, case_id),
+        lambda after: f"{after.notice_id} waits for no answer any more.",
+    )
+
+
+def reopen(ctx: typer.Context, case: CaseArgument, reasons: Reasons, as_json: Json = False) -> None:
+    """Supersede the decision of an ended case. Measures stay in force meanwhile."""
+    step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.reopen(actor, case_id, reasons),
+        lambda after: f"{after.notice_id} is decided anew.",
+    )
+
+
+def authenticate(
+    ctx: typer.Context,
+    case: CaseArgument,
+    how: Annotated[str, typer.Option(help="How it was checked, such as: called back on the number in the register.")],
+    as_json: Json = False,
+) -> None:
+    """Record how the authenticity of a typed-in notice was checked. Never by its typist."""
+    step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.authenticate(actor, case_id, how),
+        lambda after: f"{after.notice_id} is {after.authenticity}.",
+    )
+
+
+def correct_receipt(
+    ctx: typer.Context,
+    case: CaseArgument,
+    at: Annotated[
+        str, typer.Option("--received-at", metavar="TIME", help="RFC 3339, or 'YYYY-MM-DD HH:MM' in Almaty.")
+    ],
+    reasons: Reasons,
+    as_json: Json = False,
+) -> None:
+    """Correct the receipt of a typed-in notice, by a second person. The clock follows."""
+    step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.correct_receipt(actor, case_id, received_at(at), reasons),
+        lambda after: f"{after.notice_id} was received {screen.both(after.received_at)}.",
+    )
+
+
+def settle(ctx: typer.Context, case: CaseArgument, reasons: Reasons, as_json: Json = False) -> None:
+    """Close a message in quarantine that was dealt with otherwise."""
+    step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.settle_quarantine(actor, case_id, reasons),
+        lambda after: f"{after.notice_id or after.id} is settled.",
+    )
+
+
+def acknowledge(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
+    """Record that you have seen the escalations of a case."""
+    step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.acknowledge(actor, case_id),
+        lambda after: f"The escalations of {after.notice_id or after.id} are acknowledged.",
+    )

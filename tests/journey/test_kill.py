@@ -30,6 +30,7 @@ def test_100_kills_during_500_notices_lose_nothing_and_double_nothing(tmp_path: 
     assert figures["acknowledged"] == figures["cases"] == figures["reports_booked"] == 500
     # A run that hit nothing would have proved nothing.
     assert min(figures["receivers_killed"], figures["workers_killed"]) >= 50
+    assert figures["replies_dropped"] >= 75
     for hit in ("pushes_cut", "deliveries_cut", "replies_lost", "effects_called_again"):
         assert figures[hit] > 0, hit
 

@@ -182,13 +182,14 @@ class Host:
 
     def kill(self) -> None:
         """SIGKILL, and wait until nothing is left of it."""
-        assert self._process is not None
-        assert self._ready is not None
-        self.died_by_itself += not self._process.is_alive()
-        self._process.kill()
-        self._process.join()
-        self._process.close()
-        self._ready.close()
+        process, ready, self._process, self._ready = self._process, self._ready, None, None
+        if process is not None:
+            self.died_by_itself += not process.is_alive()
+            process.kill()
+            process.join()
+            process.close()
+        if ready is not None:
+            ready.close()
 
 
 def _context() -> multiprocessing.context.ForkServerContext:

@@ -20,6 +20,7 @@ from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.mock_regulator import Fault, IssuedMessage, MockRegulator, Push, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator import Platform as KnownPlatform
+from kz_compliance_sdk.testing.mock_regulator.faults import Route
 from kz_compliance_sdk.wire.signature import Profile
 from tests.journey.campaign.checking import Acknowledged, Evidence, Verdict, check
 from tests.journey.campaign.hosts import FastClock, Host, Plan, Variant, reserved_port
@@ -69,6 +70,7 @@ class _Scene:
     chance: random.Random
     allowed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     sending: threading.Event = field(default_factory=threading.Event)
+    armed: int = 0
     end: threading.Event = field(default_factory=threading.Event)
     acknowledged: list[Acknowledged] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -102,6 +104,7 @@ def fight(campaign: Campaign, folder: Path) -> Evidence:
         killed = _kill_again_and_again(scene)
         under_fire = time.monotonic() - started
         with scene.regulator.locked():
+            dropped = scene.armed - len(scene.regulator.faults.armed())
             scene.regulator.faults.clear()
         scene.allowed.release(len(messages))
         for thread in threads[:SENDERS]:
@@ -110,13 +113,15 @@ def fight(campaign: Campaign, folder: Path) -> Evidence:
         scene.end.set()
         for thread in threads:
             thread.join(QUIET_WITHIN_S)
-        for host in scene.hosts.values():
-            host.kill()
+        stuck = sum(thread.is_alive() for thread in threads)
+        if stuck:
+            scene.faults.append(f"{stuck} threads of the script are stuck")
     figures: dict[str, float] = {
         "points": campaign.kills,
         **{f"{name}s_killed": count for name, count in killed.items()},
         "notices": campaign.notices,
         "acknowledged": len(scene.acknowledged),
+        "replies_dropped": dropped,
         "seconds_under_fire": round(under_fire, 1),
         "seconds": round(time.monotonic() - started, 1),
     }
@@ -150,8 +155,11 @@ def _staged(campaign: Campaign, folder: Path) -> Iterator[_Scene]:
         desk = stack.enter_context(ComplianceDesk(plan.settings(), env=plan.env()))
         hosts: dict[Target, Host] = {"receiver": Host("receiver", plan), "worker": Host("worker", plan)}
         for host in hosts.values():
+            stack.callback(host.kill)
             host.start()
-        yield _Scene(campaign, plan, regulator, desk, hosts, random.Random(campaign.seed))
+        scene = _Scene(campaign, plan, regulator, desk, hosts, random.Random(campaign.seed))
+        stack.callback(scene.end.set)
+        yield scene
 
 
 def _issued(scene: _Scene) -> list[IssuedMessage]:
@@ -165,10 +173,15 @@ def _issued(scene: _Scene) -> list[IssuedMessage]:
             notice = notice.model_copy(update={"items": before.items})
         messages.append(scene.regulator.issue(notice, in_feed=campaign.with_feed and number % 4 == 0))
         before = notice
-    for route, share in (("report", campaign.lost_replies), ("acknowledgement", campaign.lost_replies / 2)):
+    shares: tuple[tuple[Route, float], ...] = (
+        ("report", campaign.lost_replies),
+        ("acknowledgement", campaign.lost_replies / 2),
+    )
+    for route, share in shares:
         for place in range(campaign.notices * 3):
             if chance.random() < share:
-                scene.regulator.fail(Fault("reset_after", on=route, skip=place))  # type: ignore[arg-type]
+                scene.regulator.fail(Fault("reset_after", on=route, skip=place))
+    scene.armed = len(scene.regulator.faults.armed())
     return messages
 
 
@@ -264,6 +277,9 @@ def _kill_again_and_again(scene: _Scene) -> dict[str, int]:
             host.kill()
             killed[host.role] += 1
         time.sleep(chance.uniform(0, 0.03))
+        if point % 10 == 0 and campaign.variant == "as_it_ships":
+            # As after a day: whoever leans on the regulator's memory of keys alone sends twice now.
+            scene.regulator.forget_keys()
         for host in dying:
             host.start()
     for host in scene.hosts.values():

@@ -153,7 +153,7 @@ class Recording:
 
     def __init__(self, store: SqliteStore) -> None:
         self._store, self.steps = store, list[Statements]()
-        self._writer = Writer(store.statements, store.engine.dialect)
+        self._writer = Writer(store.statements)
 
     def now(self) -> int:
         return self._store.now()

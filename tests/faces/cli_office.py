@@ -7,11 +7,13 @@ import json
 import os
 import pwd
 import time
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from kz_compliance_sdk.domain.notice import Notice
@@ -19,6 +21,7 @@ from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.testing import builders, keys
 
+_command = cache(get_command)  # typer's runner would build the whole command anew for each call
 SECRET = base64.b64encode(b"an hmac secret that must never be shown").decode()
 WEBHOOK = "https://127.0.0.1:9/hook/very-secret-path"
 
@@ -61,6 +64,7 @@ class Office:
         self.user = "aigerim"
         for name in [name for name in os.environ if name.startswith("KZ_COMPLIANCE_")]:
             monkeypatch.delenv(name)
+        monkeypatch.setattr("typer.testing._get_command", _command)
         monkeypatch.setattr(pwd, "getpwuid", lambda _uid: SimpleNamespace(pw_name=self.user))
         self.configure()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -60,7 +61,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(behaviour: Behaviour) -> Iterator[Server]:
+def serving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """Serve on a loopback port, in a thread, until the block ends."""
     server = Server()
     loop = asyncio.new_event_loop()
@@ -76,9 +77,9 @@ def serving(behaviour: Behaviour) -> Iterator[Server]:
         writer.close()
 
     async def run() -> None:
-        listener = await asyncio.start_server(connected, "127.0.0.1", 0)
+        listener = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
         host, port = listener.sockets[0].getsockname()[:2]
-        server.url = f"http://{host}:{port}"
+        server.url = f"{'https' if tls else 'http'}://{host}:{port}"
         ready.set()
         await stop.wait()
         listener.close()

@@ -7,11 +7,18 @@ import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import respx
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from kz_compliance_sdk.adapters.http_regulator import HttpPoster, HttpRegulator
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, InvalidInput
@@ -94,13 +101,36 @@ def test_no_proxy_is_taken_from_the_environment(env: Env, monkeypatch: pytest.Mo
         assert proxy.seen == []
 
 
-def test_a_certificate_that_nobody_vouches_for_ends_before_anything_is_sent(env: Env) -> None:
-    with serving(receipt) as server:
-        way = setup(server.url.replace("http://", "https://"), env, ssl_context=ssl.create_default_context())
+def self_signed(folder: Path) -> Path:
+    """A file with a certificate for this machine that only its own key vouches for, and that key."""
+    key = Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, None)
+    )
+    file = folder / "certificate.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    return file
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_certificate_that_nobody_vouches_for_ends_before_anything_is_sent(
+    env: Env, tmp_path: Path, known: bool
+) -> None:
+    file = self_signed(tmp_path)
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.load_cert_chain(file)
+    ours = ssl.create_default_context(cafile=file if known else None)
+    with serving(receipt, theirs) as server, setup(server.url, env, ssl_context=ours) as way:
         result = way.send(MESSAGE)
-        way.close()
-        assert isinstance(result, RetryAt)
-        assert server.seen == []
+        assert isinstance(result, Delivered if known else RetryAt)
+        assert len(server.seen) == known
 
 
 def test_no_more_calls_are_in_flight_than_allowed(env: Env) -> None:

@@ -5,13 +5,37 @@ SQLAlchemy's cost is per statement: grouped it vanishes, one by one it is three 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Dialect, Table, and_, bindparam, exists, insert, literal_column, or_, select, text, update
+from sqlalchemy import (
+    Dialect,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.domain.change import (
+    CursorMoved,
+    EndpointState,
+    EscalationFired,
+    Heartbeat,
+    Hold,
+    ObjectVersion,
+    RefusalsCounted,
+    SanctionNoted,
+)
 
 
 class Compiled:
@@ -60,6 +84,12 @@ class Statements:
     def __init__(self, dialect: Dialect) -> None:
         def compiled(statement: Any) -> Compiled:
             return Compiled(statement, dialect)
+
+        def upsert(table: Table, keys: tuple[str, ...], *given: str, **values: Any) -> Compiled:
+            """Insert a row; where its key is there already, set what is `given` from the new row, and `values`."""
+            new: Any = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
+            changed = {name: new.excluded[name] for name in given} | values
+            return compiled(new.on_conflict_do_update(index_elements=list(keys), set_=changed))
 
         self.inserts = {table.name: compiled(insert(table)) for table in t.metadata.sorted_tables}
         same_version = t.cases.c.version == bindparam("was_version")
@@ -155,10 +185,29 @@ class Statements:
         self.due_messages = compiled(due)
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
+        of_hold = ("platform_id", "object_key", "case_id", "item_id")
+        ring = ("fired_at", "level", "audience", "acknowledged_by", "acknowledged_at")
+        outcome = ("failures", "open_until", "last_success_at", "last_failure")
+        counted = t.refusals.c.count + literal_column("excluded.count")
+        self.upserts: dict[type, Compiled] = {
+            ObjectVersion: upsert(t.objects, ("platform_id", "object_key"), "version"),
+            Hold: upsert(t.holds, of_hold, "action", "ground", "version"),
+            CursorMoved: upsert(t.cursors, ("platform_id", "feed"), "cursor", "at"),
+            EndpointState: upsert(t.endpoints, ("platform_id", "endpoint"), *outcome),
+            Heartbeat: upsert(t.heartbeats, ("platform_id", "part"), "at", "detail"),
+            EscalationFired: upsert(t.escalations, ("platform_id", "case_id", "step"), *ring),
+            SanctionNoted: upsert(t.sanctions, ("platform_id", "sanction_id"), "level", "notice_ids", "effective_at"),
+            RefusalsCounted: upsert(t.refusals, ("platform_id", "key_id", "code"), "last_at", count=counted),
+        }
+        self.hold_ended = compiled(delete(t.holds).where(_key(t.holds, *of_hold)))
+        self.acknowledged = compiled(
+            update(t.escalations)
+            .where(_key(t.escalations, "platform_id", "case_id"), t.escalations.c.acknowledged_at.is_(None))
+            .values(acknowledged_by=bindparam("v_by"), acknowledged_at=bindparam("v_at"))
+        )
 
 
-def upsert(table: Table, keys: tuple[str, ...], values: dict[str, Any], dialect: Dialect) -> Compiled:
-    """Insert a row, or set `values` where its key is there already; None stands for the value of the new row."""
-    statement: Any = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
-    given = {name: statement.excluded[name] if value is None else value for name, value in values.items()}
-    return Compiled(statement.on_conflict_do_update(index_elements=list(keys), set_=given), dialect)
+@cache
+def sqlite_statements() -> Statements:
+    """Those for SQLite. A process compiles them once: that takes longer than to open a file."""
+    return Statements(sqlite.dialect(paramstyle="qmark"))

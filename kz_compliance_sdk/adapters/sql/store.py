@@ -24,7 +24,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     open_connection,
     refuse_network_file_system,
 )
-from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
 from kz_compliance_sdk.domain.case import Case
@@ -77,8 +77,8 @@ class SqliteStore:
             raise
         finally:
             lock.close()
-        self.statements = Statements(self.engine.dialect)
-        self._writer = Writer(self.statements, self.engine.dialect)
+        self.statements = sqlite_statements()
+        self._writer = Writer(self.statements)
         self._lane = WriterLane(self._open_transaction, most_waiting=most_waiting, threaded=threaded)
 
     def _engine(self) -> Engine:

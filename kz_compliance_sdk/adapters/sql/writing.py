@@ -6,12 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Dialect, bindparam, literal_column
-
 from kz_compliance_sdk.adapters.sql import rows
-from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
-from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, upsert
+from kz_compliance_sdk.adapters.sql.statements import Statements
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
@@ -69,60 +66,8 @@ def keys_of(write: Any) -> tuple[str, ...]:
 class Writer:
     """Stages changes and writes them. Raises ChangeRefused for an update that found its row changed."""
 
-    def __init__(self, statements: Statements, dialect: Dialect) -> None:
+    def __init__(self, statements: Statements) -> None:
         self._s = statements
-        c = t
-        self._upserts: dict[type, Compiled] = {
-            ObjectVersion: upsert(c.objects, ("platform_id", "object_key"), {"version": None}, dialect),
-            Hold: upsert(
-                c.holds,
-                ("platform_id", "object_key", "case_id", "item_id"),
-                {"action": None, "ground": None, "version": None},
-                dialect,
-            ),
-            CursorMoved: upsert(c.cursors, ("platform_id", "feed"), {"cursor": None, "at": None}, dialect),
-            EndpointState: upsert(
-                c.endpoints,
-                ("platform_id", "endpoint"),
-                {"failures": None, "open_until": None, "last_success_at": None, "last_failure": None},
-                dialect,
-            ),
-            Heartbeat: upsert(c.heartbeats, ("platform_id", "part"), {"at": None, "detail": None}, dialect),
-            EscalationFired: upsert(
-                c.escalations,
-                ("platform_id", "case_id", "step"),
-                dict.fromkeys(("fired_at", "level", "audience", "acknowledged_by", "acknowledged_at")),
-                dialect,
-            ),
-            SanctionNoted: upsert(
-                c.sanctions,
-                ("platform_id", "sanction_id"),
-                {"level": None, "notice_ids": None, "effective_at": None},
-                dialect,
-            ),
-            RefusalsCounted: upsert(
-                c.refusals,
-                ("platform_id", "key_id", "code"),
-                {"count": c.refusals.c.count + literal_column("excluded.count"), "last_at": None},
-                dialect,
-            ),
-        }
-        self._hold_ended = Compiled(
-            c.holds.delete().where(
-                *(c.holds.c[n] == _bind(n) for n in ("platform_id", "object_key", "case_id", "item_id"))
-            ),
-            dialect,
-        )
-        self._acknowledged = Compiled(
-            c.escalations.update()
-            .where(
-                c.escalations.c.platform_id == _bind("platform_id"),
-                c.escalations.c.case_id == _bind("case_id"),
-                c.escalations.c.acknowledged_at.is_(None),
-            )
-            .values(acknowledged_by=_bind("v_by"), acknowledged_at=_bind("v_at")),
-            dialect,
-        )
 
     def write(self, changes: list[Change], execute: Execute, execute_many: ExecuteMany) -> None:
         """Write staged changes: inserts of all of them table by table, then the updates one by one."""
@@ -186,11 +131,11 @@ class Writer:
                     Conflict("the proposal was changed or approved meanwhile.", reference=write.case_id)
                 )
         elif kind is HoldEnded:
-            execute(self._hold_ended.sql, (write.platform_id, write.object_key, write.case_id, write.item_id))
+            execute(s.hold_ended.sql, (write.platform_id, write.object_key, write.case_id, write.item_id))
         elif kind is EscalationAcknowledged:
-            execute(self._acknowledged.sql, (write.by, write.at, write.platform_id, write.case_id))
+            execute(s.acknowledged.sql, (write.by, write.at, write.platform_id, write.case_id))
         else:
-            execute(self._upserts[kind].sql, _fact_row(write))
+            execute(s.upserts[kind].sql, _fact_row(write))
 
     def _update_case(self, write: CaseWrite, execute: Execute) -> None:
         row = rows.case_row(write.case)
@@ -206,10 +151,6 @@ class Writer:
                 if lost
                 else Conflict("the case was changed meanwhile. Nothing was written; read it again.", reference=row[1])
             )
-
-
-def _bind(name: str) -> Any:
-    return bindparam(f"b_{name}")
 
 
 def _fact_row(write: Any) -> tuple[Any, ...]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
@@ -12,6 +15,8 @@ from tests.faces.bad_inputs.differences import DIFFERENCES
 from tests.faces.bad_inputs.office import Office
 from tests.faces.bad_inputs.outcome import Channel, Trial, as_expected, check_invariants, of_answer, of_rows
 from tests.faces.bad_inputs.requests import Request, made
+
+T = TypeVar("T")
 
 OWN_TEST = frozenset({"S038", "S041"})
 """One wants a configuration, the other another path."""
@@ -30,9 +35,7 @@ POLLED = [case for case in PUSHED if case.layer != "http"]
 def pushed(office: Office, request: Request, *, authentic: bool, logs: pytest.LogCaptureFixture) -> Trial:
     """Push it over ASGI, then send out what it set off, so that the alerts are logged."""
     before, held = office.counts(), len(office.inbox())
-    started = time.process_time()
-    answer = office.push(request)
-    cpu_s = time.process_time() - started
+    answer, cpu_s = _measured(lambda: office.push(request))
     after, rows = office.counts(), office.inbox()
     came = of_answer(office, answer)
     office.desk.deliver()
@@ -42,14 +45,23 @@ def pushed(office: Office, request: Request, *, authentic: bool, logs: pytest.Lo
 def polled(office: Office, request: Request, *, authentic: bool, logs: pytest.LogCaptureFixture) -> Trial:
     """Let the feed give it, and poll."""
     before = office.counts()
-    started = time.process_time()
-    rows = office.poll(request)
-    cpu_s = time.process_time() - started
+    rows, cpu_s = _measured(lambda: office.poll(request))
     after, came = office.counts(), of_rows(office, rows)
     office.desk.deliver()
     return Trial(
         request, authentic, came, rows[0].reply if rows else b"", before, after, rows, list(logs.records), cpu_s
     )
+
+
+def _measured(what: Callable[[], T]) -> tuple[T, float]:
+    """What came of it, and its seconds of CPU. The collector waits: the garbage is that of the tests before."""
+    gc.disable()
+    try:
+        started = time.process_time()
+        result = what()
+        return result, time.process_time() - started
+    finally:
+        gc.enable()
 
 
 def curve_too(case: BadInput) -> bool:

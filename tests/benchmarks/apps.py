@@ -1,7 +1,9 @@
 """The apps that the HTTP rows serve, each in a process of its own: `uvicorn --factory tests.benchmarks.apps:make`.
 
 KZ_BENCH_APP chooses: `bare` is Starlette doing what anybody must do (HMAC, a pydantic model) and storing nothing;
-`unstored` is this library over a store that knows nothing and keeps nothing; `durable` is the library as it ships.
+`unstored` is this library without storing: a message is verified and read, and its work, which loads, decides and
+writes, is not begun. `decided` begins it over a store that knows nothing and keeps nothing. `durable` is the library as
+it ships.
 `regulator` gives a signed receipt for whatever is posted, and verifies nothing.
 """
 
@@ -28,6 +30,7 @@ from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.report import Receipt
 from kz_compliance_sdk.faces.asgi import App, Receive, Scope, Send, asgi_app
 from kz_compliance_sdk.ports import Queries, Tx, Work
+from kz_compliance_sdk.services.response import noted
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import sign_response
 from kz_compliance_sdk.wire.v1 import encode
@@ -82,26 +85,40 @@ def make() -> App:
         return regulator
     configured = settings(port, os.environ["KZ_BENCH_STORE"])
     if kind == "unstored":
+        return asgi_app(AsyncComplianceDesk(configured, store=BeginsNothing()))
+    if kind == "decided":
         return asgi_app(AsyncComplianceDesk(configured, store=KeepsNothing()))
     return asgi_app(AsyncComplianceDesk(configured))
 
 
-class KeepsNothing:
-    """A store whose works run and resolve at once, and whose changes go nowhere."""
+class BeginsNothing:
+    """A store that answers every work at once, and runs none."""
+
+    _ANSWER = noted("nothing", 0)
 
     def now(self) -> int:
         return int(time.time())
 
     def submit(self, _platform_id: str, work: Work[T]) -> Future[T]:
         future: Future[T] = Future()
-        future.set_result(work(cast(Tx, KnowsNothing(self.now())))[1])
+        future.set_result(self._result(work))
         return future
+
+    def _result(self, _work: Work[T]) -> T:
+        return self._ANSWER  # type: ignore[return-value]  # every work of an intake answers with a Response
 
     def queries(self, platform_id: str) -> Queries:
         raise NotImplementedError(f"nothing is kept for {platform_id}")
 
     def close(self) -> None:
         return
+
+
+class KeepsNothing(BeginsNothing):
+    """A store whose works run and resolve at once, and whose changes go nowhere."""
+
+    def _result(self, work: Work[T]) -> T:
+        return work(cast(Tx, KnowsNothing(self.now())))[1]
 
 
 class KnowsNothing:

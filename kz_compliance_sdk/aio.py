@@ -44,7 +44,7 @@ from kz_compliance_sdk.services.delivery import Drained
 from kz_compliance_sdk.services.intake import Headers
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.services.polling import Polled
-from kz_compliance_sdk.services.response import Response
+from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease
 
 T = TypeVar("T")
@@ -159,7 +159,7 @@ class AsyncComplianceDesk:
         try:
             return await self._bridge[1].awaited(answer)
         except (StoreError, Conflict) as error:
-            return self.blocking.answer_for(error)
+            return unavailable(error)
 
     async def poll(self, limit: int = 100) -> Polled:
         """See ComplianceDesk."""

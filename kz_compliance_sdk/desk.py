@@ -172,11 +172,11 @@ class ComplianceDesk:
         except TimeoutError:
             return unavailable(StoreError("the write is taking too long.", code="storage_busy"))
         except (StoreError, Conflict) as error:
-            return self.answer_for(error)
+            return unavailable(error)
 
     def receive_soon(self, method: str, target: str, headers: Headers, body: bytes) -> Response | Future[Response]:
-        """As `receive`, but returns the future of what must first become durable. `answer_for` turns its errors into
-        answers."""
+        """As `receive`, but returns the future of what must first become durable. Whatever it raises, the message was
+        not stored: answer with `unavailable`."""
         pending = self.intake.receive(method, target, headers, body)
         if not isinstance(pending, Pending):
             self._flush_refusals()
@@ -184,13 +184,7 @@ class ComplianceDesk:
         try:
             return self.store.submit(self.platform_id, pending.work)
         except StoreError as error:
-            return self.answer_for(error)
-
-    def answer_for(self, error: Exception) -> Response:
-        """The answer for a message that could not be stored: nothing is acknowledged, and the sender tries again."""
-        if isinstance(error, StoreError):
             return unavailable(error)
-        return unavailable(StoreError("the message could not be stored.", code="store"))
 
     def _flush_refusals(self) -> None:
         change = self.intake.refusals_to_flush()

@@ -65,7 +65,7 @@ def differences(blocking: type, awaited: type) -> list[str]:
 
 
 def _methods(owner: type) -> dict[str, Callable[..., object]]:
-    return {name: method for name, method in inspect.getmembers(owner, inspect.isroutine) if not name.startswith("_")}
+    return {name: method for name, method in inspect.getmembers(owner, inspect.isfunction) if not name.startswith("_")}
 
 
 def _shape(method: Callable[..., object]) -> str:
@@ -101,6 +101,23 @@ def test_a_facade_that_drifted_from_its_desk_is_seen() -> None:
         "only in _Desk",
         "only in _Drifted",
     ]
+
+
+def test_the_awaited_desk_has_every_step_of_the_blocking_one() -> None:
+    found = differences(kz_compliance_sdk.ComplianceDesk, kz_compliance_sdk.AsyncComplianceDesk)
+    # What the awaited desk waits for in its own `receive`.
+    assert found == ["only in ComplianceDesk: receive_soon"]
+
+
+def test_public_names_are_sorted_typed_and_there() -> None:
+    """The same names for a program, for a type checker and for whoever asks `dir`."""
+    public = kz_compliance_sdk.__all__
+    assert public == sorted(public)
+    assert typed_names(inspect.getsource(kz_compliance_sdk)) == set(public)
+    assert set(public) <= set(dir(kz_compliance_sdk))
+    assert [name for name in public if not getattr(getattr(kz_compliance_sdk, name), "__doc__", "")] == []
+    with pytest.raises(AttributeError, match="no attribute 'Delete'"):
+        _ = kz_compliance_sdk.Delete  # type: ignore[attr-defined]
 
 
 def typed_names(source: str) -> set[str]:

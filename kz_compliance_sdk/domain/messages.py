@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.canonical import Json, canonical
+from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import Case, ItemState, note
 from kz_compliance_sdk.domain.change import Write
 from kz_compliance_sdk.domain.decision import Decision, Wording
@@ -114,7 +114,7 @@ def effect(
     case: Case, item: ItemState, kind: Literal["enforce", "restore"], not_before: int, stamp: Stamp
 ) -> OutboxMessage:
     """Ask the platform to carry out, or to lift, one measure on one object."""
-    body = canonical(
+    body = encoded(
         {
             "object_key": item.object_key,
             "version": item.effect_version,
@@ -137,7 +137,7 @@ def page(
     case: Case, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp, *, key: str = ""
 ) -> OutboxMessage:
     """Alert people. It carries the case reference, a reason code and the time; no content and no names."""
-    body = canonical(
+    body = encoded(
         {
             "case_reference": case.id,
             "reason": reason,
@@ -155,7 +155,7 @@ def notify(
 ) -> OutboxMessage:
     """An alert that belongs to no case, such as a sanction or a message whose notice has not come yet. `key` tells two
     alerts of the same second apart."""
-    body = canonical(
+    body = encoded(
         {"case_reference": reference, "reason": reason, "due_at": stamp.at, "audience": list(audience), "level": level}
     )
     name = message_id(platform_id, "", "page", 0, stamp.at, f"{reason} {reference} {key}")

@@ -53,7 +53,11 @@ NOT_AUTHENTIC: Final = refused(401, "not_authentic", "The origin of the message 
 """The one refusal of what is not authentic: the same bytes for every cause."""
 
 
-def unavailable(error: StoreError) -> Response:
-    """Nothing was acknowledged: the sender must try again."""
-    answer = refused(503, error.code, "Nothing was stored. Send the same message again.")
+def unavailable(error: Exception) -> Response:
+    """A message could not be stored: nothing is acknowledged, and the sender must try again."""
+    answer = refused(
+        503,
+        error.code if isinstance(error, StoreError) else StoreError.code,
+        "Nothing was stored. Send the same message again.",
+    )
     return Response(503, (*answer.headers, ("retry-after", "5")), answer.body)

@@ -117,7 +117,7 @@ def test_public_names_are_sorted_typed_and_there() -> None:
     assert set(public) <= set(dir(kz_compliance_sdk))
     assert [name for name in public if not getattr(getattr(kz_compliance_sdk, name), "__doc__", "")] == []
     with pytest.raises(AttributeError, match="no attribute 'Delete'"):
-        _ = kz_compliance_sdk.Delete  # type: ignore[attr-defined]
+        _ = kz_compliance_sdk.Delete
 
 
 def typed_names(source: str) -> set[str]:

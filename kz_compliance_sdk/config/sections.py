@@ -142,7 +142,10 @@ class RegulatorSettings(Section):
     )
     feed_enabled: Flag = Field(default=True, description="Whether the worker reads the regulator's feed (needs `url`).")
     poll_interval_s: Seconds = Field(default=30, description="Seconds between two readings of the feed.")
-    total_s: Seconds = Field(default=30, description="Seconds that one call may take in all, its retries included.")
+    # A delivery is leased for 120 seconds and may need two calls: a look-up, then the message.
+    total_s: Annotated[Seconds, Field(le=50)] = Field(
+        default=30, description="Seconds that one call may take in all, its retries included."
+    )
     attempts: Annotated[Whole, Field(le=10)] = Field(
         default=3, description="Tries within one call, for passing faults."
     )

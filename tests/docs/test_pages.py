@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import importlib
-import json
 import re
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from fastapi.testclient import TestClient
@@ -21,16 +20,26 @@ from kz_compliance_sdk import ComplianceDesk, Settings
 from kz_compliance_sdk.adapters.sql.store import MOST_WAITING
 from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.config.sections import LimitSettings
-from kz_compliance_sdk.domain.decision import REVIEW_POLICY
+from kz_compliance_sdk.domain.decision import REVIEW_POLICY, Action
 from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.outbox import PARK_AFTER_REFUSALS, next_attempt_at
 from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.domain.report import Report
+from kz_compliance_sdk.errors import NotAuthentic
+from kz_compliance_sdk.faces.cli import demo_books, demo_processes, demo_stories, diagnosis, doctor
 from kz_compliance_sdk.faces.cli.app import app
+from kz_compliance_sdk.services import delivery, intake
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.health import SILENT_AFTER_S
-from kz_compliance_sdk.wire.signature import WINDOW_S
-from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message
+from kz_compliance_sdk.testing import keys
+from kz_compliance_sdk.wire import strict_json
+from kz_compliance_sdk.wire.reading import read
+from kz_compliance_sdk.wire.signature import WINDOW_S, KeyRing, Profile, standard_webhooks, verify
+from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message, read_problem, read_receipt
 from tests.docs.blocks import DOCS, ROOT, Block, blocks
 from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
+from tests.faces.bad_inputs.catalogue import CASES
+from tests.journey.campaign.run import SPEED, Campaign
 
 README = ROOT / "README.md"
 GENERATED = {"states.md", "settings.md", "cli.md", "exit-codes.md", "bad-inputs.md"}
@@ -159,6 +168,33 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("operations.md", "at most 262,144 bytes", LimitSettings().max_body, 262_144),
         ("contract/index.md", "The window is 300 seconds either way", WINDOW_S, 300),
         ("concepts/audit.md", "table `sealed_texts`", "sealed_texts" in metadata.tables, True),
+        ("concepts/delivery.md", "after the first attempt is 4 seconds", next_attempt_at(0, 1, None, 0.0), 4),
+        ("concepts/delivery.md", "never longer than 15 minutes", next_attempt_at(0, 60, None, 0.0), 15 * 60),
+        ("concepts/delivery.md", "an eighth of the time that is left", next_attempt_at(0, 60, 800, 0.0), 100),
+        ("concepts/delivery.md", "(but 5 seconds at least)", next_attempt_at(0, 60, 24, 0.0), 5),
+        ("concepts/delivery.md", "it is 3 minutes at most", next_attempt_at(0, 60, -1, 0.0), 180),
+        ("concepts/delivery.md", "or five times for a reason", PARK_AFTER_REFUSALS, 5),
+        ("concepts/delivery.md", "after five attempts people are alerted", delivery._PAGE_AFTER_ATTEMPTS, 5),
+        ("concepts/delivery.md", "After five failures in a row", delivery._BREAKER_AFTER, 5),
+        ("guides/custom-regulator.md", "parked at the fifth refusal", PARK_AFTER_REFUSALS, 5),
+        ("operations.md", "expire within 30 days", diagnosis.KEY_WARNING_S, 30 * 86_400),
+        ("operations.md", "Up to 256 MiB", doctor.MOST_SCANNED, 256 * 2**20),
+        (
+            "security.md",
+            "at most 32 levels and 5,000 values",
+            (strict_json.MAX_DEPTH, strict_json.MAX_NODES),
+            (32, 5000),
+        ),
+        ("security.md", "128, and 32,768 bytes together", (intake.MAX_HEADERS, intake.MAX_HEAD), (128, 32_768)),
+        ("security.md", "| 32, of them 4 with Ed25519 |", standard_webhooks.MAX_SIGNATURES, 32),
+        ("security.md", "of them 4 with Ed25519", standard_webhooks.MAX_ED25519_SIGNATURES, 4),
+        ("reliability.md", "catalogue of 199", len(CASES), 199),
+        ("reliability.md", "pushes 500 notices", Campaign().notices, 500),
+        ("reliability.md", "at 100 random points", Campaign().kills, 100),
+        ("reliability.md", "A fifth of the answers to reports", Campaign().lost_replies, 0.2),
+        ("reliability.md", "thirty times as fast", SPEED, 30),
+        ("demo.md", "undo window is 2 seconds", demo_processes.UNDO_S, 2),
+        ("demo.md", "1 to 9,999", demo_stories.MAX_SEED, 9_999),
     ],
 )
 def test_a_number_on_a_page_is_the_number_in_the_code(page: str, says: str, value: object, is_so: object) -> None:
@@ -196,11 +232,61 @@ def test_the_table_of_roles_is_the_policy() -> None:
 
 def test_the_notice_of_the_contract_is_one() -> None:
     """The example on the page is read as the wire reads it, and the table names every type of message."""
-    (block,) = (block for block in blocks(DOCS / "contract" / "index.md") if block.language == "json")
-    message = read_message(json.dumps(json.loads(block.text)).encode())
+    message = read_message(_contract_json("").encode())
     assert isinstance(message.data, Notice)
     page = (DOCS / "contract" / "index.md").read_text(encoding="utf-8")
     assert [kind for kind in ENVELOPES if f"| `{kind}` |" not in page] == []
+
+
+def _contract_json(title: str) -> str:
+    (block,) = (b for b in blocks(DOCS / "contract" / "index.md") if (b.language, b.title) == ("json", title))
+    return block.text
+
+
+def test_the_answers_of_the_contract_are_read_as_the_wire_reads_them() -> None:
+    """The report holds no field that the model forbids, the receipt speaks of it, and a problem names its code."""
+    report = read(Report, _contract_json("report.json").encode())
+    assert read_receipt(_contract_json("receipt.json").encode()).subject_id == report.report_id
+    problem = read_problem(_contract_json("problem.json").encode())
+    assert problem is not None
+    assert (problem.code, problem.status) == ("schema_missing", 422)
+
+
+@pytest.mark.parametrize("profile", ["rfc9421", "standard-webhooks"])
+def test_the_signed_examples_of_the_contract_are_authentic(profile: Profile) -> None:
+    """Each request verifies with the published test key; the control is one with another letter in its body."""
+    (block,) = (b for b in blocks(DOCS / "contract" / "index.md") if (b.language, b.title) == ("http", profile))
+    head, _, body = re.sub(r"\\\n *", "", block.text).partition("\n\n")
+    headers = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in head.splitlines()[1:])]
+    ring, content = KeyRing([keys.regulator_key(profile)], allow_test_keys=True), body.strip().encode()
+    url, at = f"https://social.example{INTAKE_PATH}", 1_795_503_600
+    assert verify(ring, "POST", url, headers, content, at).profile == profile
+    assert read_message(content).id == "msg_02"
+    with pytest.raises(NotAuthentic):
+        verify(ring, "POST", url, headers, content.replace(b"0000001", b"0000002"), at)
+
+
+def test_the_guide_names_every_action_that_an_enforcer_is_asked_for() -> None:
+    """And no other: an effect is made from a decision's action alone."""
+    (told,) = re.findall(r"- `effect\.action` is (.+?), and `effect\.scope`", _text("guides/fastapi.md"))
+    assert set(re.findall(r"`([a-z_]+)`", told)) == set(get_args(Action)) - {"none"}
+
+
+def test_the_table_of_the_demonstration_is_its_stories() -> None:
+    """Number, title and way of every story, in their order; every option and every check that the page names exists."""
+    page = (DOCS / "demo.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| (\d+) \| (.+?) \| (pushed|polled|both|typed in) \|$", page, re.MULTILINE)
+    real = [(str(n), story.title, story.way) for n, story in enumerate(demo_stories.stories(1, 1_795_503_600), 1)]
+    assert told == real
+    command = get_command(app).commands["demo"]  # type: ignore[attr-defined]
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert set(re.findall(r"^\| `(--[a-z]+)", page, re.MULTILINE)) == options - {"--help"}
+    code = "".join(path.read_text(encoding="utf-8") for path in Path(demo_stories.__file__).parent.glob("demo_*.py"))
+    shelves = {f"{shelf.replace('_', ' ')} agree" for shelf in demo_books._SHELVES.values()}
+    moods = {f"a {mood} platform is waited for" for mood in ("slow", "flaky")}
+    checks = re.findall(r"^\| ([a-z][^|]+?) \|", page[page.index("| Check |") : page.index("## Exit")], re.MULTILINE)
+    assert len(checks) == 20
+    assert [check for check in checks if check not in shelves | moods and f'"{check}"' not in code] == []
 
 
 def test_the_backup_of_operations_copies_a_database_that_is_in_use(tmp_path: Path) -> None:

@@ -113,6 +113,8 @@ def test_a_wrong_variable_is_named_with_its_remedy(environ: dict[str, str], fiel
     ("text", "field", "words"),
     [
         ("[regulator]\ntotal_s = '30'\n", "regulator.total_s", "valid integer"),
+        # Two calls must fit into the time for which a delivery is leased.
+        ("[regulator]\ntotal_s = 51\n", "regulator.total_s", "less than or equal to 50"),
         ("[regulator]\nattempts = true\n", "regulator.attempts", "valid integer"),
         ("[regulatr]\ntotal_s = 30\n", "regulatr", "Did you mean regulator?"),
         ("[signing_key]\nsecrt_file = 'x'\n", "signing_key.secrt_file", "Did you mean signing_key.secret_file?"),

@@ -13,25 +13,31 @@ from kz_compliance_sdk.domain.cancellations import (
     Arrival,
     Standing,
     cancel,
+    enforcing,
     evidence,
     has_begun,
+    holding,
+    is_held,
     stop,
     void,
     with_version,
 )
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move, opened
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, HoldEnded, Write
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.messages import acknowledgement, page
+from kz_compliance_sdk.domain.messages import acknowledgement, object_key, page
 from kz_compliance_sdk.domain.notice import (
     Clarification,
+    Item,
     Notice,
     Reminder,
     UnreadableNotice,
+    languages_of,
     requested_due_at,
 )
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.transitions import ENDED
+from kz_compliance_sdk.domain.results import hold_of, requested_steps_past
+from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 __all__ = [
     "Arrival",
@@ -40,6 +46,7 @@ __all__ = [
     "amend",
     "answer",
     "cancel",
+    "confirm",
     "flag",
     "open_case",
     "quarantine",
@@ -70,7 +77,7 @@ def _of_notice(notice: Notice) -> dict[str, Any]:
         "kind": notice.kind,
         "category": notice.category,
         "reference_number": notice.reference_number,
-        "languages": tuple(dict.fromkeys(lang.split("-")[0] for lang in notice.languages)) or ("kk", "ru"),
+        "languages": languages_of(notice) or ("kk", "ru"),
     }
 
 
@@ -107,10 +114,12 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
         **_of_arrival(arrival),
         **times,
     )
-    writes: tuple[Write, ...] = (CaseWrite(case), event)
-    if arrival.source != "typed":
-        writes = (*writes, acknowledgement(case, stamp))
-    return writes, case
+    return (CaseWrite(case), event, *_acknowledged(case, stamp)), case
+
+
+def _acknowledged(case: Case, stamp: Stamp) -> Change:
+    """Nobody waits for the acknowledgement of a letter."""
+    return () if case.source == "typed" else (acknowledgement(case, stamp),)
 
 
 def quarantine(
@@ -158,7 +167,7 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
         **_of_arrival(arrival),
         **_times(notice, case.received_at, case.escalates_from, policy),
     )
-    return (CaseWrite(admitted, case.version), event, acknowledgement(admitted, stamp)), admitted
+    return (CaseWrite(admitted, case.version), event, *_acknowledged(admitted, stamp)), admitted
 
 
 def flag(case: Case, flags: tuple[str, ...], stamp: Stamp, *, alert: bool = True) -> tuple[Change, Case]:
@@ -171,26 +180,39 @@ def flag(case: Case, flags: tuple[str, ...], stamp: Stamp, *, alert: bool = True
     return writes, flagged
 
 
+def confirm(
+    case: Case, typed: Notice, notice: Notice, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
+) -> tuple[Change, Case]:
+    """The authority's signed message about what was `typed` in from a letter. From now on its bytes count; if it
+    demands something else than was typed, everything is decided anew."""
+    if _demand(typed) != _demand(notice):
+        return amend(case, notice, arrival, policy, standing, stamp)
+    confirmed, event = move(case, "confirm", case.state, stamp, evidence(arrival), **_of_arrival(arrival))
+    return (CaseWrite(confirmed, case.version), event, acknowledgement(confirmed, stamp)), confirmed
+
+
+def _demand(notice: Notice) -> tuple[str, str, frozenset[tuple[str, str]]]:
+    return notice.kind, notice.category, frozenset((item.item_id, object_key(item)) for item in notice.items)
+
+
 def amend(
-    case: Case, notice: Notice, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
+    case: Case,
+    notice: Notice,
+    arrival: Arrival,
+    policy: Policy,
+    standing: Standing,
+    stamp: Stamp,
+    texts: Mapping[str, str] | None = None,
 ) -> tuple[Change, Case]:
     """A new revision supersedes the notice: everything is decided anew, queued effects are void, what the new revision
     no longer names is lifted. The clock is kept while the case runs; an ended case gets the term from this receipt."""
-    named = {item.item_id for item in notice.items}
-    known = {item.item_id for item in case.items}
-    items: list[ItemState] = []
-    writes: list[Write] = []
-    for item in case.items:
-        if item.item_id in named:
-            # What somebody is carrying out at this moment can come into force: only lifting it takes it back.
-            measure = item.measure or (item.action if has_begun(item, standing) else "")
-            items.append(replace(item, status="open", measure=measure))
-            continue
-        stopped, more = stop(case, item, "withdrawn", standing, policy, stamp)
-        standing = with_version(standing, stopped)
-        items.append(stopped)
-        writes.extend(more)
-    items.extend(ItemState(item.item_id) for item in notice.items if item.item_id not in known)
+    noticed = {item.item_id: item for item in notice.items}
+    items, writes, standing = _anew(case, noticed, standing, policy, stamp)
+    for number, item in enumerate(items):
+        if item.item_id not in noticed and not item.was:
+            items[number], more = stop(case, item, "withdrawn", standing, policy, stamp)
+            standing = with_version(standing, items[number])
+            writes += more
     times = _times(notice, arrival.received_at, arrival.received_at, policy) if case.state in ENDED else {}
     if not times:
         requested = requested_due_at(notice, arrival.received_at)
@@ -208,35 +230,81 @@ def amend(
         CaseState.QUEUED,
         stamp,
         {**evidence(arrival), "revision": notice.revision, "supersedes": case.revision},
+        texts,
         items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, *arrival.flags, "amended"))),
         quarantine_no=0,
         decided_at=None,
         closed_at=None,
+        lift_due_at=None,
         **_of_notice(notice),
         **_of_arrival(arrival),
         **times,
         **NO_LEASE,
     )
-    reopened = [m for m in standing.messages if m.kind == "report" or m.item_id in named]
-    writes.extend(void(reopened, stamp, kinds=("enforce", "report")))
-    tail = (acknowledgement(amended, stamp), page(amended, "amended", ("moderator", "lead"), 30, stamp))
-    return (CaseWrite(amended, case.version), event, *writes, *tail), amended
+    writes += void(standing.messages, stamp, kinds=("report",))
+    if amended.requested_due_at != case.requested_due_at:
+        writes += requested_steps_past(amended, policy, stamp)
+    writes += _acknowledged(amended, stamp)
+    alert = page(amended, "amended", ("moderator", "lead"), 30, stamp)
+    return (CaseWrite(amended, case.version), event, *writes, alert), amended
+
+
+def _anew(
+    case: Case, noticed: Mapping[str, Item], standing: Standing, policy: Policy, stamp: Stamp
+) -> tuple[list[ItemState], list[Write], Standing]:
+    """The items with those that a message names open again, and new ones added. What waits to be carried out for them
+    is void. An id that now names another object is another item: what was done to the first object is undone."""
+    same = [item for item in case.items if item.object_key in _names(noticed.get(item.item_id))]
+    standing = holding(standing, same)
+    items: list[ItemState] = []
+    writes: list[Write] = []
+    for item in case.items:
+        if item.item_id not in noticed or item.was:
+            items.append(item)
+            continue
+        if item in same:
+            begun = has_begun(item, standing)
+            # What somebody is carrying out at this moment can come into force: only lifting it takes it back.
+            items.append(replace(item, status="open", measure=item.measure or (item.action if begun else "")))
+            writes += void(enforcing(item, standing), stamp, kinds=("enforce",))
+            continue
+        held = is_held(item, standing)
+        # The platform's own terms keep what is in force, not what is only on its way.
+        taken_back = item if held and item.status != "decided" else replace(item, ground="")
+        stopped, more = stop(case, taken_back, "withdrawn", standing, policy, stamp)
+        standing = with_version(standing, stopped)
+        writes += more
+        items.append(ItemState(item.item_id))
+        if stopped.status == "stopped":
+            continue
+        renamed = replace(stopped, item_id=f"{item.item_id}~{case.version}", was=item.item_id)
+        items.append(renamed)
+        if held and not any(isinstance(write, HoldEnded) for write in more):
+            writes += [HoldEnded(case.platform_id, item.object_key, case.id, item.item_id), hold_of(case, renamed)]
+    known = {item.item_id for item in case.items}
+    return [*items, *(ItemState(name) for name in noticed if name not in known)], writes, standing
+
+
+def _names(item: Item | None) -> tuple[str, ...]:
+    """The object keys under which the item of a case can be the one that a message names."""
+    return () if item is None else ("", object_key(item))
 
 
 def answer(
-    case: Case, clarification: Clarification, arrival: Arrival, decisions: Mapping[int, Decision], stamp: Stamp
+    case: Case, clarification: Clarification, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
 ) -> tuple[Change, Case]:
-    """The authority answered. A case that waits for it, or that was answered with `clarification_needed`, goes back to
-    the queue; any other is flagged, and whoever holds it sees the answer."""
-    asked = {item.item_id for item in case.items if _outcome(item, decisions) == "clarification_needed"}
-    waits = case.state is CaseState.AWAITING_ANSWER
+    """The authority answered. What it names, and what was answered with `clarification_needed`, is decided anew; so is
+    what waits for approval, which covers only what was seen. Any other case is flagged, and its holder sees it."""
+    noticed = {item.item_id: item for item in clarification.items or ()}
+    asked = {item.item_id for item in case.items if _outcome(item, standing.decisions) == "clarification_needed"}
+    waits = case.state in (CaseState.AWAITING_ANSWER, CaseState.IN_APPROVAL)
     decided = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.CLOSED) and bool(asked)
-    if not waits and not decided:
+    named = bool(noticed) and is_legal(case.state, "answer", CaseState.QUEUED)
+    if not waits and not decided and not named:
         return flag(case, ("clarified",), stamp)
-    known = {item.item_id for item in case.items}
-    items = tuple(replace(item, status="open") if item.item_id in asked else item for item in case.items)
-    added = tuple(ItemState(item.item_id) for item in clarification.items or () if item.item_id not in known)
+    items, writes, standing = _anew(case, noticed, standing, policy, stamp)
+    items = [replace(item, status="open") if item.item_id in asked and not item.was else item for item in items]
     times: dict[str, Any] = {"closed_at": None}
     if case.watch_at is None:
         times["watch_at"] = stamp.at
@@ -246,11 +314,14 @@ def answer(
         CaseState.QUEUED,
         stamp,
         {**evidence(arrival), "in_reply_to": clarification.in_reply_to},
-        items=(*items, *added),
+        items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, "clarified"))),
         **times,
+        **NO_LEASE,
     )
-    return (CaseWrite(answered, case.version), event, page(answered, "clarified", ("moderator",), 20, stamp)), answered
+    writes += void(standing.messages, stamp, kinds=("report",))
+    tail = page(answered, "clarified", ("moderator",), 20, stamp)
+    return (CaseWrite(answered, case.version), event, *writes, tail), answered
 
 
 def _outcome(item: ItemState, decisions: Mapping[int, Decision]) -> str:

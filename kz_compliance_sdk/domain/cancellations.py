@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, HoldEnded, MessageVoided, ObjectVersion, Write
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.messages import Respondent, effect, page, with_report
+from kz_compliance_sdk.domain.messages import Respondent, effect, lane_of, page, with_report
 from kz_compliance_sdk.domain.notice import Cancellation
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
@@ -40,10 +40,12 @@ class Arrival:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What is known around a case when a message changes it: its unsettled outbox messages, the objects that something
-    else still holds, the versions of its objects, its decisions, and who answers for its reports."""
+    else still holds, its own holds (the object and the item of each), the versions of its objects, its decisions, and
+    who answers for its reports."""
 
     messages: Sequence[OutboxMessage]
     held_by_others: Collection[str]
+    holds: Collection[tuple[str, str]]
     versions: Mapping[str, int]
     decisions: Mapping[int, Decision]
     respondent: Respondent
@@ -69,8 +71,8 @@ def cancel(
     Without an effect nothing in force is touched: a person is paged to ask.
     """
     named = cancellation.item_ids
-    stays = {item.object_key for item in case.items if item.measure and named is not None and item.item_id not in named}
-    standing = replace(standing, held_by_others={*standing.held_by_others, *stays})
+    if named is not None:
+        standing = holding(standing, (item for item in case.items if item.item_id not in named))
     items: list[ItemState] = []
     writes: list[Write] = []
     for item in case.items:
@@ -158,15 +160,14 @@ def stop(
     own_terms = item.ground == "terms_of_service"
     if item.status in ("stopped", "lifted", "kept", "lifting") or (item.status == "decided" and own_terms):
         return item, []
-    enforcing = [m for m in standing.messages if m.item_id == item.item_id and m.kind == "enforce"]
     begun = has_begun(item, standing)
-    writes: list[Write] = [] if begun else void(enforcing, stamp, kinds=("enforce",))
+    writes: list[Write] = [] if begun else void(enforcing(item, standing), stamp, kinds=("enforce",))
     if not item.measure and not begun:
         settled = item.status == "settled"
         return (item, []) if settled else (replace(item, status="stopped"), writes)
     if effect_of is None:
         return item, []
-    if own_terms or (effect_of == "remedied" and item.action != "suspend_account"):
+    if own_terms or (effect_of == "remedied" and (item.measure or item.action) != "suspend_account"):
         # Its hold stays, so that it still stands when another order about the same object falls.
         return (item, []) if begun else (replace(item, status="kept"), writes)
     writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
@@ -180,6 +181,17 @@ def stop(
     return lifted, writes
 
 
+def holding(standing: Standing, items: Iterable[ItemState]) -> Standing:
+    """What is known once these items of the case keep their measures: none of their objects may be lifted."""
+    held = {item.object_key for item in items if is_held(item, standing) and item.status != "lifting"}
+    return replace(standing, held_by_others={*standing.held_by_others, *held})
+
+
+def is_held(item: ItemState, standing: Standing) -> bool:
+    """Whether a measure that the case decided for this item is in force."""
+    return (item.object_key, item.item_id) in standing.holds
+
+
 def with_version(standing: Standing, item: ItemState) -> Standing:
     """What is known once an effect was decided for an item: the next one on the same object gets a later version."""
     return replace(standing, versions={**standing.versions, item.object_key: item.effect_version})
@@ -187,10 +199,13 @@ def with_version(standing: Standing, item: ItemState) -> Standing:
 
 def has_begun(item: ItemState, standing: Standing) -> bool:
     """Whether somebody may be carrying out the item's measure now, or has tried to: it can still come into force."""
-    return any(
-        m.item_id == item.item_id and m.kind == "enforce" and (m.state != "queued" or m.attempts > 0)
-        for m in standing.messages
-    )
+    return any(message.state != "queued" or message.attempts > 0 for message in enforcing(item, standing))
+
+
+def enforcing(item: ItemState, standing: Standing) -> list[OutboxMessage]:
+    """The unsettled message that is to put the item's measure in force, if there is one."""
+    lane = lane_of(item.object_key)
+    return [m for m in standing.messages if (m.kind, m.lane, m.lane_seq) == ("enforce", lane, item.effect_version)]
 
 
 def void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, ...]) -> list[Write]:

@@ -57,6 +57,14 @@ class InboxApplied:
 
 
 @dataclass(frozen=True, slots=True)
+class InboxAdmitted:
+    """A message that could not be used when it came can be used now: `row` says what it does, how its origin was proved
+    this time, and the answer that it gets from now on. When it first came stays as it was."""
+
+    row: InboxRow
+
+
+@dataclass(frozen=True, slots=True)
 class CaseWrite:
     """A case to insert (`expected` is None) or to update, if it still has the version `expected` and, where the
     writer holds a lease, if `lease_token` is still the case's token."""
@@ -227,6 +235,7 @@ Write = (
     | InboxRow
     | Redelivered
     | InboxApplied
+    | InboxAdmitted
     | DecisionRow
     | DecisionApproved
     | MessageWrite

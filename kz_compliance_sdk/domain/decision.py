@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.canonical import canonical, digest
-from kz_compliance_sdk.domain.report import CannotComply, Contest, Ground, Outcome, RefusalCode, Statement
+from kz_compliance_sdk.domain.report import CannotComply, Contest, Ground, Outcome, RefusalCode, ReportItem, Statement
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 
 Finding = Literal["illegal", "not_illegal", "unclear", "not_assessed"]
@@ -86,6 +86,27 @@ class ItemDecision(_Value):
     @property
     def worldwide(self) -> bool:
         return self.is_measure and self.scope != ("KZ",)
+
+    def reported(
+        self, *, effective_at: int | None = None, statement: tuple[Statement, ...] | None = None
+    ) -> ReportItem:
+        """What the regulator is told once it is done, with `statement` in place of the decision's own reasons if it is
+        given. Raises ValidationError for what no report can carry."""
+        wording = self.wording
+        return ReportItem(
+            item_id=self.item_id,
+            outcome=wording.outcome,
+            action=self.action,
+            territorial_scope=self.scope,
+            effective_at=effective_at,
+            ground=self.ground,
+            legal_provision=wording.legal_provision,
+            refusal_code=wording.refusal_code,
+            statement_of_reasons=wording.statement_of_reasons if statement is None else statement,
+            cannot_comply=wording.cannot_comply,
+            contest=wording.contest,
+            appeal_available=wording.appeal_available,
+        )
 
 
 class Proposal(_Value):
@@ -259,6 +280,21 @@ def _check_item(item: ItemDecision, path: str, languages: tuple[str, ...]) -> No
                 field=f"{path}.wording.{field}",
                 remedy="Leave it out, or change the outcome.",
             )
+    _check_reportable(item, path)
+
+
+def _check_reportable(item: ItemDecision, path: str) -> None:
+    """What no report can carry must not be decided: nobody could ever be told."""
+    try:
+        item.reported()
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(
+            f"no report can carry this: {first['msg'].lower()}.",
+            field=f"{path}.scope" if where.startswith("territorial_scope") else f"{path}.wording.{where}",
+            remedy="Shorten it, fill it in, or leave it out.",
+        ) from None
 
 
 def _check_legal(proposal: Proposal) -> None:

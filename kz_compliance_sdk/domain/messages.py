@@ -12,7 +12,7 @@ from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import Case, ItemState, note
 from kz_compliance_sdk.domain.change import Write
-from kz_compliance_sdk.domain.decision import Decision, Wording
+from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage, message_id
 from kz_compliance_sdk.domain.report import (
@@ -127,10 +127,23 @@ def effect(
             "account_ref": item.account_ref,
         }
     )
-    key = message_id(case.platform_id, case.id, kind, item.effect_version, 0, item.item_id)
+    lane = lane_of(item.object_key)
+    # An amendment can give an item's id to another object.
+    key = message_id(case.platform_id, case.id, kind, item.effect_version, 0, f"{item.item_id} {lane}")
     message = _message(case, kind, key, body, stamp, endpoint=ENFORCER, not_before=not_before)
-    lane = hashlib.sha256(item.object_key.encode()).hexdigest()
-    return replace(message, lane=f"object:{lane}", lane_seq=item.effect_version, item_id=item.item_id)
+    return replace(message, lane=lane, lane_seq=item.effect_version, item_id=item.item_id)
+
+
+def lane_of(object_key: str) -> str:
+    """The lane in which the effects on one object wait for each other."""
+    return f"object:{hashlib.sha256(object_key.encode()).hexdigest()}"
+
+
+def item_of(case: Case, message: OutboxMessage) -> ItemState | None:
+    """The item for which an effect was decided, if the effect is still its latest."""
+    return next(
+        (i for i in case.items if i.effect_version == message.lane_seq and lane_of(i.object_key) == message.lane), None
+    )
 
 
 def page(
@@ -204,7 +217,7 @@ def report(
         final=final,
         received_at=case.received_at,
         reported_at=stamp.at,
-        items=tuple(_item(item, decisions, case) for item in case.items if item.status != "stopped"),
+        items=tuple(_item(item, decisions, case) for item in _reported(case)),
         authorised_person=AuthorisedPerson(role=respondent.role, name=respondent.name or None),
         audit_head=case.audit_head,
     )
@@ -216,16 +229,24 @@ def report(
     return replace(message, lane=f"report:{case.id}", lane_seq=sequence)
 
 
+def _reported(case: Case) -> list[ItemState]:
+    """Each item that the authority named, once: the object that an id names now goes before one that it named."""
+    told = [item for item in case.items if item.status != "stopped"]
+    now = {item.item_id for item in told}
+    return list({item.was or item.item_id: item for item in told if item.was not in now}.values())
+
+
 def _item(item: ItemState, decisions: Mapping[int, Decision], case: Case) -> ReportItem:
     decision = decisions.get(item.decision_version)
-    decided = decision.item(item.item_id) if decision is not None else None
+    name = item.was or item.item_id
+    decided = decision.item(name) if decision is not None else None
     if decided is None or item.status in ("open", "failed", "decided", "lifting"):
-        return ReportItem(item_id=item.item_id, outcome="pending", action=decided.action if decided else "none")
+        return ReportItem(item_id=name, outcome="pending", action=decided.action if decided else "none")
     wording = decided.wording
     if item.status == "lifted":
         superseded = not decided.is_measure
         return ReportItem(
-            item_id=item.item_id,
+            item_id=name,
             outcome="restored",
             action="restore",
             territorial_scope=item.scope,
@@ -233,27 +254,10 @@ def _item(item: ItemState, decisions: Mapping[int, Decision], case: Case) -> Rep
             statement_of_reasons=wording.statement_of_reasons if superseded else _fixed(_LIFTED, case),
             appeal_available=wording.appeal_available,
         )
-    kept = item.status == "kept"
-    return ReportItem(
-        item_id=item.item_id,
-        outcome=wording.outcome,
-        action=decided.action,
-        territorial_scope=item.scope,
+    return decided.reported(
         effective_at=item.effective_at if decided.is_measure else None,
-        ground=decided.ground,
-        **_worded(wording, _fixed(_KEPT, case) if kept else wording.statement_of_reasons),  # type: ignore[arg-type]
+        statement=_fixed(_KEPT, case) if item.status == "kept" else None,
     )
-
-
-def _worded(wording: Wording, statement: tuple[Statement, ...]) -> dict[str, object]:
-    return {
-        "legal_provision": wording.legal_provision,
-        "refusal_code": wording.refusal_code,
-        "statement_of_reasons": statement,
-        "cannot_comply": wording.cannot_comply,
-        "contest": wording.contest,
-        "appeal_available": wording.appeal_available,
-    }
 
 
 def _fixed(texts: Mapping[str, str], case: Case) -> tuple[Statement, ...]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain.arrivals import Arrival, Standing, amend
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationAcknowledged
 from kz_compliance_sdk.domain.decision import REVIEW_POLICY
+from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
@@ -21,7 +23,7 @@ def reopen(case: Case, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[C
     need(reasons, "reasons", "Say why the decision is superseded.")
     if not case.items:
         raise IllegalMove("a quarantined message has no item to decide about.", reference=case.id)
-    items = tuple(replace(item, status="open") for item in case.items)
+    items = tuple(item if item.was else replace(item, status="open") for item in case.items)
     watch = clock.next_step_at(policy.ladder, received_at=case.escalates_from, due_at=case.due_at, after=stamp.at)
     back, event = move(
         case,
@@ -50,13 +52,15 @@ def correct_receipt(case: Case, received_at: int, reasons: str, policy: Policy, 
     if received_at > stamp.at:
         raise InvalidInput("the receipt lies in the future.", field="received_at", remedy="Give a time that is past.")
     due = clock.due_at(received_at, policy.term(case.kind, case.category), policy.calendar)
-    watch = clock.next_step_at(
+    following = clock.next_step_at(
         policy.ladder,
         received_at=received_at,
         due_at=due,
         requested_due_at=case.requested_due_at,
         after=stamp.at,
     )
+    # What was still to come on the old clock and is past on the new one fires at once.
+    watch = min(following, case.watch_at + due - case.due_at) if case.watch_at is not None else following
     data: dict[str, Json] = {"was": case.received_at, "is": received_at, "due_at": due}
     corrected, event = move(
         case,
@@ -93,16 +97,30 @@ def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change
 
 def authenticate(case: Case, how: str, *, stamp: Stamp) -> tuple[Change, Case]:
     """Record how the authenticity of a typed-in notice was checked. Never by its typist: raises NotAllowed."""
-    REVIEW_POLICY.check(stamp.actor, "authenticate")
     if case.authenticity != "unverified":
         raise IllegalMove(
             f"the authenticity of this notice is already settled: {case.authenticity}.", reference=case.id
         )
-    if stamp.actor.id == case.entered_by:
-        raise NotAllowed("the typist cannot vouch for what they typed in.", code="four_eyes", reference=case.id)
-    need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
+    _check_voucher(case, case.entered_by, how, stamp)
     verified, event = move(case, "authenticate", case.state, stamp, {}, {"how": how}, authenticity="verified")
     return (CaseWrite(verified, case.version), event), verified
+
+
+def vouch_for_amendment(
+    case: Case, notice: Notice, arrival: Arrival, how: str, policy: Policy, standing: Standing, stamp: Stamp
+) -> tuple[Change, Case]:
+    """Record how the authenticity of a typed-in amendment was checked; only then does it amend a notice whose own
+    origin is proved. Never by its typist: raises NotAllowed."""
+    _check_voucher(case, arrival.entered_by, how, stamp)
+    known = replace(case, flags=tuple(flag for flag in case.flags if flag != "amendment_unverified"))
+    return amend(known, notice, arrival, policy, standing, stamp, {"how": how})
+
+
+def _check_voucher(case: Case, typist: str, how: str, stamp: Stamp) -> None:
+    REVIEW_POLICY.check(stamp.actor, "authenticate")
+    if stamp.actor.id == typist:
+        raise NotAllowed("the typist cannot vouch for what they typed in.", code="four_eyes", reference=case.id)
+    need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
 
 
 def acknowledge(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:

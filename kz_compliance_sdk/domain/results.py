@@ -13,7 +13,7 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Hold, HoldEnded, Write
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.messages import Respondent, page, with_report
+from kz_compliance_sdk.domain.messages import Respondent, item_of, page, with_report
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.transitions import is_legal
@@ -56,18 +56,16 @@ def _settle(
 
 def is_current(case: Case, message: OutboxMessage) -> bool:
     """Whether an effect is still the latest that was decided for its item. A superseded one must not be carried out."""
-    item = case.item(message.item_id)
-    if item is None or item.effect_version != message.lane_seq:
-        return False
-    return message.kind == "restore" or item.status == "decided"
+    item = item_of(case, message)
+    return item is not None and (message.kind == "restore" or item.status == "decided")
 
 
 def measure_in_force(
     case: Case, message: OutboxMessage, effective_at: int, answering: Answering, stamp: Stamp
 ) -> Change:
     """The platform says that a measure is in force. The last one of a decision queues the report."""
-    item = case.item(message.item_id)
-    if item is None or item.effect_version != message.lane_seq:
+    item = item_of(case, message)
+    if item is None:
         return ()
     status = "in_force" if item.status == "decided" else item.status
     changed = replace(item, status=status, measure=item.action, effective_at=effective_at)
@@ -77,17 +75,21 @@ def measure_in_force(
         "version": item.effect_version,
         "effective_at": effective_at,
     }
-    hold = Hold(case.platform_id, item.object_key, case.id, item.item_id, item.action, item.ground, item.effect_version)
     writes, _ = _settle(case, "measure_in_force", _with_item(case, changed), data, answering, stamp)
-    return (*writes, hold)
+    return (*writes, hold_of(case, item))
+
+
+def hold_of(case: Case, item: ItemState) -> Hold:
+    """That an item's measure is in force on its object: while it stands, nobody else's restore may lift it."""
+    return Hold(case.platform_id, item.object_key, case.id, item.item_id, item.action, item.ground, item.effect_version)
 
 
 def measure_lifted(
     case: Case, message: OutboxMessage, effective_at: int, answering: Answering, stamp: Stamp, *, kept: bool = False
 ) -> Change:
     """A measure is lifted; or, with `kept`, it was found at the last moment that something else still holds it."""
-    item = case.item(message.item_id)
-    if item is None or item.effect_version != message.lane_seq:
+    item = item_of(case, message)
+    if item is None:
         return ()
     status = item.status if item.status != "lifting" else "kept" if kept else "lifted"
     changed = replace(item, status=status, measure=item.measure if kept else "", effective_at=effective_at)
@@ -99,8 +101,8 @@ def measure_lifted(
 def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp, *, permanent: bool = True) -> Change:
     """The platform cannot carry an effect out. A measure that can never be carried out goes back to review, any other
     effect goes on being tried; a person is paged in either case."""
-    item = case.item(message.item_id)
-    if item is None or item.effect_version != message.lane_seq:
+    item = item_of(case, message)
+    if item is None:
         return ()
     data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
     items, target = case.items, case.state
@@ -147,7 +149,7 @@ def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256:
     target = case.state
     if _is_final_report(case, message) and is_legal(case.state, "receipt", CaseState.CLOSED) and not case.pending:
         target = CaseState.CLOSED
-        changes = {"closed_at": stamp.at, "watch_at": None}
+        changes = {"closed_at": stamp.at, "watch_at": None, "lift_due_at": None}
     if not is_legal(case.state, "receipt", target):
         return ()
     closed, event = move(case, "receipt", target, stamp, data, **changes)
@@ -155,17 +157,19 @@ def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256:
 
 
 def reject(case: Case, message: OutboxMessage, code: str, stamp: Stamp) -> Change:
-    """The regulator refuses a message for good. A refused final report sends the case back to review."""
+    """The regulator refuses a message for good. A refused final report sends the case back to review, unless it told
+    only of objects that the notice no longer names: about these nothing is decided any more."""
     data: dict[str, Json] = {"message": message.id, "kind": message.kind, "code": code}
     items, target = case.items, case.state
     changes: dict[str, Any] = {}
     if _is_final_report(case, message) and is_legal(case.state, "reject", CaseState.QUEUED) and not case.pending:
-        target = CaseState.QUEUED
-        items = tuple(
-            replace(item, status="open") if item.status in ("in_force", "settled", "lifted", "kept") else item
-            for item in case.items
+        told = ("in_force", "settled", "lifted", "kept")
+        again = tuple(
+            replace(item, status="open") if item.status in told and not item.was else item for item in case.items
         )
-        changes = {**NO_LEASE, "flags": tuple(dict.fromkeys((*case.flags, "report_rejected")))}
+        if again != items:
+            items, target = again, CaseState.QUEUED
+            changes = {**NO_LEASE, "flags": tuple(dict.fromkeys((*case.flags, "report_rejected")))}
     if not is_legal(case.state, "reject", target):
         return ()
     rejected, event = move(case, "reject", target, stamp, data, items=items, **changes)
@@ -207,9 +211,24 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
     level = max(case.level, fired.severity)
     data: dict[str, Json] = {"steps": list(fired.merged_ids), "audience": list(fired.audience), "level": level}
     raised, event = move(case, "escalate", case.state, stamp, data, watch_at=following, level=level)
-    facts = tuple(
-        EscalationFired(case.platform_id, case.id, step, stamp.at, fired.severity, fired.audience)
-        for step in fired.merged_ids
+    return (CaseWrite(raised, case.version), event, *_fired(raised, fired, stamp))
+
+
+def requested_steps_past(case: Case, policy: Policy, stamp: Stamp) -> Change:
+    """A message has just set the time asked for: the steps of its clock that are over already fire at once."""
+    times = {"received_at": case.escalates_from, "due_at": case.due_at}
+    requested = case.requested_due_at
+    since = clock.first_watch_at(policy.ladder, requested_due_at=requested, **times)
+    steps = clock.steps_due(
+        policy.ladder, requested_due_at=requested, since=since, now=stamp.at, unclaimed=not case.was_claimed, **times
     )
-    alert = page(raised, fired.lead.id, fired.audience, fired.severity, stamp)
-    return (CaseWrite(raised, case.version), event, *facts, alert)
+    past = clock.merged(tuple(step for step in steps if step.clock == "requested"))
+    return _fired(case, past, stamp) if past is not None else ()
+
+
+def _fired(case: Case, escalation: clock.Escalation, stamp: Stamp) -> Change:
+    facts = tuple(
+        EscalationFired(case.platform_id, case.id, step, stamp.at, escalation.severity, escalation.audience)
+        for step in escalation.merged_ids
+    )
+    return (*facts, page(case, escalation.lead.id, escalation.audience, escalation.severity, stamp))

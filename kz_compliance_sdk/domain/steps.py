@@ -14,6 +14,7 @@ from kz_compliance_sdk.domain.change import (
     Change,
     DecisionApproved,
     DecisionRow,
+    HoldEnded,
     MessageVoided,
     ObjectVersion,
     Write,
@@ -27,7 +28,7 @@ from kz_compliance_sdk.domain.decision import (
     decision_digest,
     is_doubtful,
 )
-from kz_compliance_sdk.domain.messages import Respondent, clarification, effect, object_key, with_report
+from kz_compliance_sdk.domain.messages import Respondent, clarification, effect, item_of, object_key, with_report
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
@@ -194,7 +195,20 @@ def propose(
 
 
 def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:
-    """A later revision can leave an item out; what it was about is then known only from an earlier decision."""
+    """A later revision can leave an item out; what it was about is then known only from an earlier decision. Two items
+    can name one object, and nothing can be done to it and left undone."""
+    keys = {item.item_id: item.object_key for item in case.items if item.object_key}
+    keys |= {item.item_id: object_key(item) for item in notice.items}
+    first: dict[str, ItemDecision] = {}
+    for number, item in enumerate(proposal.items):
+        other = first.setdefault(keys.get(item.item_id, ""), item)
+        if item.item_id in keys and other.action != item.action:
+            raise InvalidInput(
+                f"the items {other.item_id!r} and {item.item_id!r} are the same object: {other.action!r} on one is "
+                f"{other.action!r} on both.",
+                field=f"items[{number}].action",
+                remedy="Decide both alike.",
+            )
     named = {item.item_id for item in notice.items} | {item.item_id for item in case.items if item.object_key}
     for number, item in enumerate(proposal.items):
         if item.is_measure and item.item_id not in named:
@@ -254,13 +268,22 @@ def _decide(
         if decided is None:
             items.append(item)
             continue
-        status: ItemStatus = "decided" if decided.is_measure else "lifting" if item.measure else "settled"
+        stays = any(
+            other.measure and other.object_key == item.object_key and decision.item(other.item_id) is None
+            for other in case.items
+        )
+        lifts = item.measure and not stays
+        status: ItemStatus = "decided" if decided.is_measure else "lifting" if lifts else "settled"
         item = _as_decided(item, decided, decision.version, of_notice.get(item.item_id), status)
         if status in PENDING_ITEM:
             version = versions[item.object_key] = versions.get(item.object_key, 0) + 1
             item = replace(item, effect_version=version)
             writes.append(effect(case, item, "enforce" if status == "decided" else "restore", start, stamp))
             writes.append(ObjectVersion(case.platform_id, item.object_key, version))
+        elif item.measure:
+            # Another item of the case holds the same object.
+            item = replace(item, measure="")
+            writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
         items.append(item)
     changes = {**NO_LEASE, "items": tuple(items), "decision_version": decision.version, "decided_at": stamp.at}
     moved, event = move(case, verb, CaseState.DECIDED, stamp, {**data, "not_before": start}, texts, **changes)
@@ -297,8 +320,8 @@ def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tupl
     reports. Raises IllegalMove once the first attempt has begun."""
     REVIEW_POLICY.check(stamp.actor, "undo")
     # What an earlier decision or a cancellation set going is not this decision's to take back.
-    own = {item.item_id for item in case.items if item.decision_version == case.decision_version}
-    messages = [message for message in messages if message.kind == "report" or message.item_id in own]
+    own = [item for item in case.items if item.decision_version == case.decision_version]
+    messages = [message for message in messages if message.kind == "report" or item_of(case, message) in own]
     if any(message.state != "queued" or message.attempts for message in messages):
         raise IllegalMove(
             "the undo window is over: the decision is being carried out. Reopen the case to supersede it.",

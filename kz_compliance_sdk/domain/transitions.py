@@ -64,7 +64,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_S.IN_APPROVAL, "send_back", _S.QUEUED, "the second person did not agree"),
     Transition(_S.AWAITING_ANSWER, "recall", _S.QUEUED, "a person decides without waiting for the answer"),
     Transition(_S.AWAITING_ANSWER, "answer", _S.QUEUED, "the authority answered"),
-    *_each((_S.DECIDED, _S.ENFORCED, _S.CLOSED), "answer", _S.QUEUED, "the authority answered 'clarification_needed'"),
+    *_each((_S.QUEUED, _S.CLAIMED, _S.IN_APPROVAL), "answer", _S.QUEUED, "the authority said more than had been seen"),
+    *_each((_S.DECIDED, _S.ENFORCED, _S.CLOSED), "answer", _S.QUEUED, "an answer to what was decided"),
     *_each((_S.DECIDED,), "undo", _S.QUEUED, "taken back inside the undo window; nothing had been carried out"),
     *_each((_S.DECIDED, _S.LIFTING, *UNDECIDED), "measure_in_force", None, "one measure is in force; others are not"),
     Transition(_S.DECIDED, "measure_in_force", _S.ENFORCED, "the last measure is in force"),
@@ -123,6 +124,12 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "acknowledge", None, "a person has seen the escalation"),
     *_each(
         (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "flag", None, "something that the moderator must see was learnt"
+    ),
+    *_each(
+        (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED),
+        "confirm",
+        None,
+        "the authority's signed message confirms what was typed in",
     ),
     *_each(UNDECIDED, "authenticate", None, "a second person recorded how authenticity was checked"),
     *_each(UNDECIDED, "correct_receipt", None, "a second person corrected the receipt of a typed-in notice"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 
 from kz_compliance_sdk.domain import arrivals
@@ -11,6 +12,7 @@ from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
     NOTHING,
     Change,
+    InboxAdmitted,
     InboxApplied,
     InboxExit,
     InboxRow,
@@ -36,7 +38,6 @@ from kz_compliance_sdk.services.response import Response, accepted, noted, refus
 from kz_compliance_sdk.wire.v1 import Message, read_message
 
 _Following = Clarification | Cancellation | Reminder
-_ALERTING = frozenset({"message_id_reused"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Received:
     proof: bytes
     authorities: frozenset[str]
     arrival: Arrival
+    refused: InboxRow | None = None
+    """The same bytes as they are stored, if they could not be used when they first came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +72,22 @@ class Admission:
     def admit(self, tx: Tx, received: Received, message: Message, case_id: str) -> tuple[Change, Response]:
         """A usable message: a repeat gets its first answer, everything else its effect on a case."""
         earlier = tx.inbox_rows(received.sender, received.message_id)
-        if repeat := _repeat(earlier, received):
-            return repeat
-        if earlier and received.arrival.source != "typed":
+        same = next((row for row in earlier if row.body_sha256 == received.body_sha256), None)
+        if same is not None and (same.exit != "quarantined" or same.status == 409):
+            return _repeat(same)
+        received = replace(received, refused=same)
+        reused = any(row is not same for row in earlier) and received.arrival.source != "typed"
+        if reused:
             received = _flagged(received, "message_id_reused")
         stamp = Stamp(tx.now, SYSTEM)
         data = message.data
         if isinstance(data, Notice):
             change, response = self._notice(tx, received, message, data, case_id, stamp)
         elif isinstance(data, Sanction):
-            change, response = self._sanction(received, message, data, stamp)
+            change, response = self._sanction(tx, received, message, data, stamp)
         else:
             change, response = self._following(tx, received, message, data, stamp)
-        if earlier and received.arrival.source != "typed":
+        if reused:
             alert = notify(
                 self.platform_id,
                 received.message_id,
@@ -98,8 +104,9 @@ class Admission:
         self, tx: Tx, received: Received, unreadable: UnreadableNotice, kind: str, case_id: str
     ) -> tuple[Change, Response]:
         """An authentic message that cannot be used as it stands: kept, on the clock, and somebody is paged."""
-        if repeat := _repeat(tx.inbox_rows(received.sender, received.message_id), received):
-            return repeat
+        for row in tx.inbox_rows(received.sender, received.message_id):
+            if row.body_sha256 == received.body_sha256:
+                return _repeat(row)
         return self._quarantine(tx, received, unreadable, kind, case_id, 422)
 
     def _quarantine(
@@ -122,13 +129,15 @@ class Admission:
         arrival = self._arrival(tx, received, message, notice)
         current = next((c for c in known if c.quarantine_no == 0 and c.authority_id == authority), None)
         if current is not None and notice.revision <= current.revision:
-            return self._again(tx, received, message, notice, current, case_id, stamp)
-        quarantined = [
-            c
-            for c in known
-            if c.state is CaseState.QUARANTINED and c.authority_id in (authority, received.sender, "unknown")
-        ]
+            return self._again(tx, received, message, notice, arrival, current, case_id, stamp)
+        if current is not None and arrival.authenticity == "unverified" and current.authenticity != "unverified":
+            return self._to_be_vouched_for(tx, received, message, arrival, current, stamp)
+        unusable = [c for c in known if c.quarantine_no and c.authority_id in (authority, received.sender, "unknown")]
+        quarantined = [c for c in unusable if c.state is CaseState.QUARANTINED]
         change: Change
+        if unusable and not quarantined:
+            # Its clock may have to run from an earlier receipt: a person looks.
+            arrival = replace(arrival, flags=(*arrival.flags, "quarantined_before"))
         if current is not None:
             change, case = arrivals.amend(
                 current, notice, arrival, self.policy, standing_of(tx, current, self.respondent), stamp
@@ -149,13 +158,19 @@ class Admission:
         received: Received,
         message: Message,
         notice: Notice,
+        arrival: Arrival,
         case: Case,
         case_id: str,
         stamp: Stamp,
     ) -> tuple[Change, Response]:
-        """The notice's revision is known already: a repeat in another envelope, an older one, or a contradiction."""
+        """The notice's revision is known already: a repeat in another envelope, an older one, the signed form of what
+        was typed in, or a contradiction."""
+        change: Change
         if notice.revision < case.revision:
             change, case = arrivals.flag(case, ("late_revision",), stamp, alert=False)
+        elif case.source == "typed" and arrival.authenticity == "signed":
+            typed, standing = notice_of(tx, case), standing_of(tx, case, self.respondent)
+            change, case = arrivals.confirm(case, typed, notice, arrival, self.policy, standing, stamp)
         elif _same_notice(tx, case, notice):
             change = NOTHING
         else:
@@ -169,6 +184,15 @@ class Admission:
             return self._quarantine(tx, received, conflict, message.type, case_id, 409)
         response = accepted(200, case)
         row = _row(received, message.type, case.id, notice.notice_id, "accepted", response, tx)
+        return (*change, row), response
+
+    def _to_be_vouched_for(
+        self, tx: Tx, received: Received, message: Message, arrival: Arrival, case: Case, stamp: Stamp
+    ) -> tuple[Change, Response]:
+        """A typed-in amendment of a notice whose origin is proved: it waits until somebody vouches for it."""
+        change, case = arrivals.flag(case, ("amendment_unverified", *arrival.flags), stamp)
+        response = accepted(202, case)
+        row = _row(received, message.type, case.id, case.notice_id, "waiting", response, tx)
         return (*change, row), response
 
     def _following(
@@ -193,16 +217,18 @@ class Admission:
                 key=received.body_sha256,
             )
             return (row, alert), response
+        # What cancels a notice that could not be used must meet the usable one as well.
+        exit_: InboxExit = "waiting" if case.state is CaseState.QUARANTINED else "accepted"
         change, case = self._apply(tx, received.arrival, case, data, stamp)
         response = accepted(202, case)
-        row = _row(received, message.type, case.id, data.notice_id, "accepted", response, tx)
+        row = _row(received, message.type, case.id, data.notice_id, exit_, response, tx)
         return (*change, row), response
 
     def _apply(self, tx: Tx, arrival: Arrival, case: Case, data: _Following, stamp: Stamp) -> tuple[Change, Case]:
         if isinstance(data, Reminder):
             return arrivals.remind(case, data, arrival, stamp)
         if isinstance(data, Clarification):
-            return arrivals.answer(case, data, arrival, tx.decisions(case.id), stamp)
+            return arrivals.answer(case, data, arrival, self.policy, standing_of(tx, case, self.respondent), stamp)
         if data.revision < case.revision:
             return arrivals.flag(case, ("cancels_older_revision",), stamp)
         standing = standing_of(tx, case, self.respondent)
@@ -214,7 +240,7 @@ class Admission:
         """What came before its notice takes effect now, in the order in which it came."""
         writes: list[Write] = list(change)
         for row in tx.waiting_for(case.notice_id):
-            if row.sender != received.sender:
+            if row.source == "typed" or case.authority_id not in json.loads(row.proof)["authorities"]:
                 continue
             data = read_message(row.body).data
             if isinstance(data, Notice | Sanction):
@@ -230,7 +256,7 @@ class Admission:
         return tuple(writes), case
 
     def _sanction(
-        self, received: Received, message: Message, sanction: Sanction, stamp: Stamp
+        self, tx: Tx, received: Received, message: Message, sanction: Sanction, stamp: Stamp
     ) -> tuple[Change, Response]:
         response = noted(sanction.sanction_id, stamp.at)
         fact = SanctionNoted(
@@ -242,24 +268,16 @@ class Admission:
             sanction.reference_number,
             stamp.at,
         )
-        alert = notify(self.platform_id, sanction.sanction_id, f"sanction.{sanction.level}", ("head",), 90, stamp)
-        row = InboxRow(
+        alert = notify(
             self.platform_id,
-            received.sender,
-            received.message_id,
-            received.body_sha256,
-            message.type,
-            received.arrival.source,
-            received.body,
-            received.proof,
-            stamp.at,
-            "",
-            "",
-            "noted",
-            response.status,
-            response.body,
+            sanction.sanction_id,
+            f"sanction.{sanction.level}",
+            ("head",),
+            90,
+            stamp,
+            key=received.body_sha256,
         )
-        return (row, fact, alert), response
+        return (_row(received, message.type, "", "", "noted", response, tx), fact, alert), response
 
     def _arrival(self, tx: Tx, received: Received, message: Message, notice: Notice) -> Arrival:
         now = _clock(received, tx)
@@ -294,19 +312,16 @@ def _same_notice(tx: Tx, case: Case, notice: Notice) -> bool:
         return False
 
 
-def _repeat(earlier: list[InboxRow], received: Received) -> tuple[Change, Response] | None:
+def _repeat(row: InboxRow) -> tuple[Change, Response]:
     """The same message again: its first answer, and nothing but a counter changes."""
-    for row in earlier:
-        if row.body_sha256 == received.body_sha256:
-            fact = Redelivered(row.platform_id, row.sender, row.message_id, row.body_sha256)
-            return (fact,), Response.stored(200 if row.status < 300 else row.status, row.reply)
-    return None
+    fact = Redelivered(row.platform_id, row.sender, row.message_id, row.body_sha256)
+    return (fact,), Response.stored(200 if row.status < 300 else row.status, row.reply)
 
 
 def _row(
     received: Received, kind: str, case_id: str, notice_id: str, exit_: InboxExit, response: Response, tx: Tx
-) -> InboxRow:
-    return InboxRow(
+) -> InboxRow | InboxAdmitted:
+    row = InboxRow(
         received.arrival.platform_id,
         received.sender,
         received.message_id,
@@ -322,3 +337,4 @@ def _row(
         response.status,
         response.body,
     )
+    return row if received.refused is None else InboxAdmitted(row)

@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, EndpointState, MessageWrite, Write
-from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR, Respondent
+from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of
 from kz_compliance_sdk.domain.outbox import (
     PARK_AFTER_REFUSALS,
     Attempt,
@@ -158,8 +158,9 @@ class Delivery:
         if not results.is_current(case, message):
             return False, [MessageWrite(settled, message.lease_token)]
         if message.kind == "restore":
-            key = json.loads(message.body)["object_key"]
-            if any(hold.case_id != case.id for hold in tx.holds([key])):
+            key, item = json.loads(message.body)["object_key"], item_of(case, message)
+            own = (case.id, item.item_id if item is not None else message.item_id)
+            if any((hold.case_id, hold.item_id) != own for hold in tx.holds([key])):
                 answering = answering_of(tx, case, self._respondent)
                 stamp = Stamp(tx.now, SYSTEM)
                 kept = results.measure_lifted(case, message, tx.now, answering, stamp, kept=True)

@@ -259,7 +259,11 @@ class Intake:
         counted = tuple(RefusalsCounted(platform, key, code, n, now) for (key, code), n in sorted(refusals.items()))
         known = sorted({key for key, _ in refusals if key != "unknown"})
         stamp = Stamp(now, SYSTEM)
-        alerts = tuple(notify(platform, key, "refused_under_known_key", ("lead",), 30, stamp) for key in known)
+        alerts = tuple(
+            # Two receivers can come to this in the same second.
+            notify(platform, key, "refused_under_known_key", ("lead",), 30, stamp, key=self._ids())
+            for key in known
+        )
         return (*counted, *alerts)
 
 

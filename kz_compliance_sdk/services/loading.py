@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kz_compliance_sdk.domain.arrivals import Standing
+import json
+
+from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.messages import Respondent, object_key
 from kz_compliance_sdk.domain.notice import Clarification, Notice
@@ -46,14 +48,29 @@ def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent) -> Co
 def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
     """What an amendment or a cancellation needs."""
     keys = {item.object_key for item in case.items if item.object_key}
-    others = frozenset(hold.object_key for hold in tx.holds(keys) if hold.case_id != case.id)
+    holds = tx.holds(keys)
     return Standing(
         messages=tx.open_messages(case.id),
-        held_by_others=others,
+        held_by_others=frozenset(hold.object_key for hold in holds if hold.case_id != case.id),
+        holds=frozenset((hold.object_key, hold.item_id) for hold in holds if hold.case_id == case.id),
         versions=tx.object_versions(keys),
         decisions=tx.decisions(case.id),
         respondent=respondent,
     )
+
+
+def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival] | None:
+    """An amendment of the case that was typed in and that nobody has vouched for yet."""
+    for row in tx.waiting_for(case.notice_id):
+        if row.case_id != case.id or row.source != "typed":
+            continue
+        data = read_message(row.body).data
+        if isinstance(data, Notice):
+            message = (row.sender, row.message_id, row.body_sha256)
+            typist = json.loads(row.proof)["entered_by"]
+            at = row.received_at
+            return data, Arrival(row.platform_id, message, "typed", "verified", case.channel, at, at, entered_by=typist)
+    return None
 
 
 def answering_of(tx: Tx, case: Case, respondent: Respondent) -> Answering:

@@ -9,14 +9,14 @@ from typing import TypeVar
 from kz_compliance_sdk.domain import office_steps, results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change, Write
+from kz_compliance_sdk.domain.change import Change, InboxApplied, Write
 from kz_compliance_sdk.domain.decision import REVIEW_POLICY, Decision, Proposal
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
-from kz_compliance_sdk.services.loading import context_of
+from kz_compliance_sdk.services.loading import context_of, standing_of, typed_amendment
 
 T = TypeVar("T")
 
@@ -153,7 +153,19 @@ class Review:
         return self._submit(lambda tx: steps.recall(tx.case(case_id), stamp=self._stamp(tx, actor)))
 
     def authenticate(self, actor: Actor, case_id: str, how: str) -> Future[Case]:
-        return self._submit(lambda tx: office_steps.authenticate(tx.case(case_id), how, stamp=self._stamp(tx, actor)))
+        """An amendment that was typed in waits for this as well, and then takes effect."""
+
+        def work(tx: Tx) -> tuple[Change, Case]:
+            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            amendment = typed_amendment(tx, case)
+            if amendment is None:
+                return office_steps.authenticate(case, how, stamp=stamp)
+            notice, arrival = amendment
+            standing = standing_of(tx, case, self._respondent)
+            change, case = office_steps.vouch_for_amendment(case, notice, arrival, how, self._policy, standing, stamp)
+            return (*change, InboxApplied(self._platform, *arrival.message, case.id)), case
+
+        return self._submit(work)
 
     def correct_receipt(self, actor: Actor, case_id: str, received_at: int, reasons: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:

@@ -48,13 +48,15 @@ class Walk:
         self.host = Host(self.world)
         self.sent = 0
         self.revision: dict[int, int] = {}
+        self.letters: list[Notice] = []
+        self.late: list[tuple[str, bytes]] = []
         self.trail: list[str] = []
 
     # ------------------------------------------------------------------------------- what the authority does
 
     def notice(self, n: int, revision: int = 1) -> Notice:
-        size = self.chance.randint(1, 3)
-        items = tuple(Item(item_id=str(k), object_id=f"post:{(n + k) % 3}") for k in range(1, size + 1))
+        size, shift = self.chance.randint(1, 3), self.chance.choice((0, 0, 0, 1))  # an id can change its object
+        items = tuple(Item(item_id=str(k), object_id=f"post:{(n + k + shift) % 3}") for k in range(1, size + 1))
         category = "election_rules" if n in (1, 9) else "illegal_gambling"
         return a_notice(seed=n, items=1, category=category, revision=revision).model_copy(update={"items": items})
 
@@ -80,9 +82,23 @@ class Walk:
         document = json.loads(builders.message_bytes(self.notice(n), message_id=name, sent_at=now))
         document["data"]["items"] = []
         body = json.dumps(document).encode()
-        target = f"{builders.HOST}/notices"
-        headers = sign(regulator_signing_key(PROFILE), PROFILE, "POST", target, body, now, name, "n")
-        return [("content-type", "application/json"), *headers], body
+        return _signed(name, body, now), body
+
+    def come_late(self) -> None:
+        """A right signature at the wrong time."""
+        self.sent += 1
+        n, name, now = self.chance.randint(1, 4), f"msg-{self.sent}", self.world.clock()
+        self.revision[n] = self.revision.get(n, 0) + 1
+        body = builders.message_bytes(self.notice(n, self.revision[n]), message_id=name, sent_at=now)
+        assert self.host.deliver_push(_signed(name, body, now - 400), body).status == 422
+        self.late.append((name, body))
+
+    def come_again(self) -> None:
+        """What came late is signed anew, as its answer asks."""
+        if self.late:
+            name, body = self.chance.choice(self.late)
+            answer = self.host.deliver_push(_signed(name, body, self.world.clock()), body)
+            assert answer.status in (200, 202, 409), answer
 
     def cancel(self) -> None:
         n = self.chance.randint(1, 4)
@@ -92,15 +108,26 @@ class Walk:
         self.push(builders.cancellation(self.notice(n), effect, some, revision=revision))  # type: ignore[arg-type]
 
     def clarify(self) -> None:
-        self.push(builders.clarification(self.notice(self.chance.randint(1, 4)), "ask"))
+        notice = self.notice(self.chance.randint(1, 4))
+        items = self.chance.choice((None, None, notice.items, (*notice.items, Item(item_id="9", object_id="post:0"))))
+        self.push(builders.clarification(notice, "ask").model_copy(update={"items": items}))
 
     def remind(self) -> None:
         self.push(builders.reminder(self.notice(self.chance.randint(1, 4))))
 
     def enter(self) -> None:
-        letter = self.notice(9)
+        n = self.chance.choice((9, 9, 1, 2, 3, 4))
+        letter = self.notice(n, self.revision.get(n, 0) + 1)
+        if n != 9:
+            self.revision[n] = letter.revision
+        self.letters.append(letter)
         work, _ = self.host.intake.typed(letter, self.world.clock(), "letter", CLERK)
         assert self.host.store.submit(PLATFORM, work).result().status in (200, 202, 409)
+
+    def confirm(self) -> None:
+        """What came as a letter comes signed as well."""
+        if self.letters:
+            self.push(self.chance.choice(self.letters))
 
     # --------------------------------------------------------------------------------------- what people do
 
@@ -215,7 +242,8 @@ class Walk:
     # ------------------------------------------------------------------------------------------------ running
 
     def run(self) -> None:
-        authorities = (self.issue, self.break_off, self.cancel, self.clarify, self.remind, self.enter)
+        usual = (self.issue, self.cancel, self.clarify, self.enter)
+        authorities = (*usual, *usual, self.break_off, self.remind, self.confirm, self.come_late, self.come_again)
         people = (self.review, self.review, self.review, self.second_look, self.other_steps, self.other_steps)
         machinery = (self.deliver, self.deliver, self.deliver, self.watch, self.wait, self.wait, self.weather)
         for _ in range(STEPS):
@@ -259,6 +287,7 @@ class Walk:
         self.host.drain(200)
         for case in self.host.cases():
             self._delivered_by_hand(case)
+            self._retry(case)
 
     def _undelivered(self) -> list[OutboxMessage]:
         queries = self.host.store.queries(PLATFORM)
@@ -284,6 +313,11 @@ class Walk:
         in_force = {i.object_key for case in self.host.cases() for i in case.items if i.status == "in_force"}
         assert in_force <= held
         assert not self.world.platform.refused_versions
+
+
+def _signed(name: str, body: bytes, at: int) -> list[tuple[str, str]]:
+    headers = sign(regulator_signing_key(PROFILE), PROFILE, "POST", f"{builders.HOST}/notices", body, at, name, "n")
+    return [("content-type", "application/json"), *headers]
 
 
 def _breaks(_effect: Effect) -> EffectResult:

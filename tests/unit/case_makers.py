@@ -173,12 +173,15 @@ def standing(
     """What surrounds a case whose last change was `change`; its effects have not begun."""
     queued = messages(change, "enforce", "restore", "report")
     versions: dict[str, int] = {}
+    holds: set[tuple[str, str]] = set()
     for write in change:
         if isinstance(write, CaseWrite):
             versions |= {item.object_key: item.effect_version for item in write.case.items if item.object_key}
+            holds |= {(item.object_key, item.item_id) for item in write.case.items if item.measure}
     wanted: dict[str, Any] = {
         "messages": queued,
         "held_by_others": frozenset(held_by_others),
+        "holds": holds,
         "versions": versions,
         "decisions": {decision.version: decision} if decision is not None else {},
         "respondent": RESPONDENT,

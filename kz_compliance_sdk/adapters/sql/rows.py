@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
@@ -23,21 +24,8 @@ from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 
 Row = Sequence[Any]
 
-_ITEM_FIELDS = (
-    "item_id",
-    "status",
-    "object_key",
-    "url",
-    "object_id",
-    "account_ref",
-    "action",
-    "ground",
-    "scope",
-    "effect_version",
-    "measure",
-    "effective_at",
-    "decision_version",
-)
+_ITEM_FIELDS = tuple(field.name for field in fields(ItemState))
+_SCOPE = _ITEM_FIELDS.index("scope")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _STATES = {str(state): state for state in CaseState}
 
@@ -51,7 +39,7 @@ def _item_doc(item: ItemState) -> list[Any]:
 def _item(doc: list[Any]) -> ItemState:
     if len(doc) == 1:
         return ItemState(doc[0])
-    doc[8] = tuple(doc[8])
+    doc[_SCOPE] = tuple(doc[_SCOPE])
     return ItemState(*doc)
 
 
@@ -165,6 +153,22 @@ def inbox_row(row: InboxRow) -> tuple[Any, ...]:
         row.reply,
         row.deliveries,
     )
+
+
+def inbox_admitted(row: InboxRow) -> dict[str, Any]:
+    return {
+        "k_platform_id": row.platform_id,
+        "k_sender": row.sender,
+        "k_message_id": row.message_id,
+        "k_body_sha256": row.body_sha256,
+        "v_type": row.type,
+        "v_proof": row.proof,
+        "v_case_id": row.case_id,
+        "v_notice_id": row.notice_id,
+        "v_exit": row.exit,
+        "v_status": row.status,
+        "v_reply": row.reply,
+    }
 
 
 def inbox_from(row: Row) -> InboxRow:

@@ -71,10 +71,12 @@ _LANE_IS_FREE = or_(
 )
 
 
+def _bound(*names: str) -> dict[str, Any]:
+    return {name: bindparam(f"v_{name}") for name in names}
+
+
 def _update_all(table: Table, keys: tuple[str, ...], guard: Any) -> Any:
-    values: dict[str, Any] = {
-        column.name: bindparam(f"v_{column.name}") for column in table.columns if column.name not in keys
-    }
+    values = _bound(*(column.name for column in table.columns if column.name not in keys))
     return update(table).where(_key(table, *keys), guard).values(values)
 
 
@@ -119,6 +121,12 @@ class Statements:
             update(t.inbox)
             .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
             .values(exit=literal_column("'accepted'"), case_id=bindparam("v_case_id"))
+        )
+        self.inbox_admitted = compiled(
+            update(t.inbox)
+            .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
+            .values(deliveries=t.inbox.c.deliveries + literal_column("1"))
+            .values(_bound("type", "proof", "case_id", "notice_id", "exit", "status", "reply"))
         )
         self.decision_approve = compiled(
             update(t.decisions)

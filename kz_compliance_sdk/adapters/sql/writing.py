@@ -22,6 +22,7 @@ from kz_compliance_sdk.domain.change import (
     Heartbeat,
     Hold,
     HoldEnded,
+    InboxAdmitted,
     InboxApplied,
     InboxRow,
     MessageVoided,
@@ -46,6 +47,8 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return (f"c{case.id}", f"n{case.notice_id}") if write.expected is None else (f"c{case.id}",)
     if kind is InboxRow:
         return f"i{write.sender}\x1f{write.message_id}", f"n{write.notice_id}"
+    if kind is InboxAdmitted:
+        return keys_of(write.row)
     if kind in (Redelivered, InboxApplied):
         return (f"i{write.sender}\x1f{write.message_id}",)
     if kind is OutboxMessage:
@@ -121,6 +124,8 @@ class Writer:
             execute(s.message_void.sql, (write.at, write.platform_id, write.case_id, write.message_id))
         elif kind is Redelivered:
             execute(s.redelivered.sql, (write.platform_id, write.sender, write.message_id, write.body_sha256))
+        elif kind is InboxAdmitted:
+            execute(s.inbox_admitted.sql, s.inbox_admitted.bind(rows.inbox_admitted(write.row)))
         elif kind is InboxApplied:
             key = (write.platform_id, write.sender, write.message_id, write.body_sha256)
             execute(s.inbox_applied.sql, (write.case_id, *key))

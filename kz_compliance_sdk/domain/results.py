@@ -10,13 +10,13 @@ from typing import Any
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
+from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move, note
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Hold, HoldEnded, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.messages import Respondent, item_of, page, with_report
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.transitions import is_legal
+from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 _AFTER_LAST = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseState.LIFTED}
 
@@ -94,8 +94,14 @@ def measure_lifted(
     status = item.status if item.status != "lifting" else "kept" if kept else "lifted"
     changed = replace(item, status=status, measure=item.measure if kept else "", effective_at=effective_at)
     data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "kept": kept, "at": effective_at}
+    ended = HoldEnded(case.platform_id, item.object_key, case.id, item.item_id)
+    if case.state in ENDED:
+        # The item was decided otherwise while its restore waited behind another effect on the object.
+        late, event = note(case, "measure_lifted", stamp, data)
+        late = replace(late, items=_with_item(case, changed), version=case.version + 1)
+        return (CaseWrite(late, case.version), event, ended)
     writes, _ = _settle(case, "measure_lifted", _with_item(case, changed), data, answering, stamp)
-    return (*writes, HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
+    return (*writes, ended)
 
 
 def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp, *, permanent: bool = True) -> Change:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -131,13 +131,15 @@ def need(text: str, field: str, remedy: str) -> None:
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a decision needs beside the case: the notice as it stands, the policy, the versions that the platform's
-    objects have reached, the decisions so far, and who signs reports."""
+    objects have reached, the decisions so far, who signs reports, and the case's holds (the object and the item of
+    each)."""
 
     notice: Notice
     policy: Policy
     versions: Mapping[str, int]
     decisions: Mapping[int, Decision]
     respondent: Respondent
+    holds: Collection[tuple[str, str]] = ()
 
 
 def propose(
@@ -268,10 +270,7 @@ def _decide(
         if decided is None:
             items.append(item)
             continue
-        stays = any(
-            other.measure and other.object_key == item.object_key and decision.item(other.item_id) is None
-            for other in case.items
-        )
+        stays = any(key == item.object_key and decision.item(name) is None for key, name in context.holds)
         lifts = item.measure and not stays
         status: ItemStatus = "decided" if decided.is_measure else "lifting" if lifts else "settled"
         item = _as_decided(item, decided, decision.version, of_notice.get(item.item_id), status)

@@ -42,17 +42,23 @@ def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent) -> Co
     """What a decision needs."""
     notice = notice_of(tx, case)
     keys = {object_key(item) for item in notice.items} | {item.object_key for item in case.items if item.object_key}
-    return Context(notice, policy, tx.object_versions(keys), tx.decisions(case.id), respondent)
+    holds = own_holds(tx, case) if any(item.measure for item in case.items) else frozenset()
+    return Context(notice, policy, tx.object_versions(keys), tx.decisions(case.id), respondent, holds)
+
+
+def own_holds(tx: Tx, case: Case) -> frozenset[tuple[str, str]]:
+    """The measures of the case that are in force: the object and the item of each."""
+    keys = {item.object_key for item in case.items if item.object_key}
+    return frozenset((hold.object_key, hold.item_id) for hold in tx.holds(keys) if hold.case_id == case.id)
 
 
 def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
     """What an amendment or a cancellation needs."""
     keys = {item.object_key for item in case.items if item.object_key}
-    holds = tx.holds(keys)
     return Standing(
         messages=tx.open_messages(case.id),
-        held_by_others=frozenset(hold.object_key for hold in holds if hold.case_id != case.id),
-        holds=frozenset((hold.object_key, hold.item_id) for hold in holds if hold.case_id == case.id),
+        held_by_others=frozenset(hold.object_key for hold in tx.holds(keys) if hold.case_id != case.id),
+        holds=own_holds(tx, case),
         versions=tx.object_versions(keys),
         decisions=tx.decisions(case.id),
         respondent=respondent,
@@ -65,7 +71,7 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival] | None:
         if row.case_id != case.id or row.source != "typed":
             continue
         data = read_message(row.body).data
-        if isinstance(data, Notice):
+        if isinstance(data, Notice) and data.revision > case.revision:
             message = (row.sender, row.message_id, row.body_sha256)
             typist = json.loads(row.proof)["entered_by"]
             at = row.received_at

@@ -217,10 +217,11 @@ class FeedMessage:
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """A page of the feed, oldest first."""
+    """A page of the feed, oldest first. `next_cursor` is None where the feed ends and names no place to go on from: its
+    last page is then read again."""
 
     messages: tuple[FeedMessage, ...]
-    next_cursor: str
+    next_cursor: str | None
     has_more: bool
 
 

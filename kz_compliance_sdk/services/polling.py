@@ -49,7 +49,7 @@ def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, s
 
     def move(tx: Tx) -> tuple[Change, None]:
         writes: list[Write] = [Heartbeat(platform_id, "poller", tx.now)]
-        if page.next_cursor != after:
+        if page.next_cursor not in (None, after):
             writes.append(CursorMoved(platform_id, FEED, page.next_cursor, tx.now))
         if sequences:
             writes.append(CursorMoved(platform_id, SEQUENCE, str(max(sequences)), tx.now))

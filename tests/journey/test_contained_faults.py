@@ -105,7 +105,11 @@ def one_page(host: Host, regulator: FakeRegulator, *ids: str) -> None:
         headers, body = signed(host.world, a_notice(seed=number), name)
         entries.append(FeedMessage(number, "POST", tuple(headers), body))
     page = FeedPage(tuple(entries), "c1", has_more=False)
-    regulator.fetch = lambda after, _limit: FeedPage((), after, has_more=False) if after else page  # type: ignore[method-assign]
+
+    def fetch(after: str, limit: int) -> FeedPage:
+        return FeedPage((), after, has_more=False) if after else page
+
+    regulator.fetch = fetch  # type: ignore[method-assign]
 
 
 def polled(host: Host) -> polling.Polled:

@@ -75,8 +75,11 @@ class Tx(Protocol):
     def open_messages(self, case_id: str) -> list[OutboxMessage]:
         """The case's messages that are queued, leased or waiting for a person."""
 
-    def due_messages(self, now: int, limit: int, closed_endpoints: Iterable[str]) -> list[OutboxMessage]:
-        """Messages whose time has come and whose lane is free, most urgent first."""
+    def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
+        """Messages to one endpoint whose time has come and whose lane is free, most urgent first."""
+
+    def next_deadline(self, endpoint: str, now: int) -> int | None:
+        """The first deadline after `now` of what is still to leave for an endpoint."""
 
     def endpoint(self, name: str) -> EndpointState: ...
 
@@ -359,7 +362,9 @@ class Uuid7:
 def _spawn(call: Callable[[], T]) -> Future[T]:
     with _pool_lock:
         if not _pools:
-            _pools.append(ThreadPoolExecutor(max_workers=16, thread_name_prefix="kz-compliance-call"))
+            # Threads are made when they are needed. Who calls bounds how many: here a bound would let calls that hang
+            # hold up all others.
+            _pools.append(ThreadPoolExecutor(max_workers=1024, thread_name_prefix="kz-compliance-call"))
     return _pools[0].submit(call)
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kz_compliance_sdk.domain.outbox import breaker_opens_until, message_id, next_attempt_at
+from kz_compliance_sdk.domain.breaker import opens_until
+from kz_compliance_sdk.domain.outbox import message_id, next_attempt_at
 
 NOW = 1_795_503_600
 DAY = 86_400
@@ -94,7 +95,7 @@ def test_a_regulator_that_is_down_for_a_month_is_still_tried() -> None:
 @given(st.integers(0, 1000), st.integers(-DAY, DAY))
 @settings(derandomize=True, max_examples=200)
 def test_a_breaker_always_closes_again(failures: int, left: int) -> None:
-    assert NOW < breaker_opens_until(NOW, failures, NOW + left) <= NOW + 900
+    assert NOW < opens_until(NOW, failures, NOW + left) <= NOW + 900
 
 
 # ------------------------------------------------------------------------------------------------ names

@@ -15,6 +15,7 @@ from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.change import Heartbeat
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.services.delivery import LEASE_S
+from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.health import HUNG
 
 _log = logging.getLogger("kz_compliance_sdk.worker")
@@ -71,6 +72,9 @@ class Worker:
         except ComplianceError as error:
             _log.warning("the outbox could not be read", extra={"code": error.code})
             return
+        except Exception as error:  # noqa: BLE001  the worker must live on; the next round tries again
+            _log.error("the outbox could not be read: %s", kind_and_place(error))
+            return
         until = self._desk.env.monotonic() + LEASE_S
         for message in messages:
             future = self._desk.env.spawn(partial(delivery.deliver, message))
@@ -124,7 +128,7 @@ class Worker:
         except ComplianceError as error:
             _log.warning("%s failed and is tried again", name, extra={"code": error.code})
         except Exception as error:  # noqa: BLE001  the worker must live on; the next round tries again
-            _log.error("%s failed unexpectedly and is tried again", name, extra={"code": type(error).__name__})
+            _log.error("%s failed unexpectedly and is tried again: %s", name, kind_and_place(error))
 
     def _poll_all(self) -> None:
         while not self._stop.is_set() and self._desk.poll().has_more:

@@ -137,12 +137,18 @@ class Delivery:
     def _take(self, tx: Tx, message: OutboxMessage, taken: _Lease) -> bool:
         if message.case_id and message.case_id in taken.touched:
             return False
-        current, note = self._still_wanted(tx, message)
+        now = tx.now
+        try:
+            current, note = self._still_wanted(tx, message)
+        except Exception as error:  # noqa: BLE001  one message must not keep the others from leaving
+            what = kind_and_place(error)
+            _log.error("message %s: it could not be sent: %s", message.id, what)
+            tried = replace(message, attempts=message.attempts + 1)
+            current, note = False, list(self._outcomes.unrecorded(tx, tried, f"not sent; {what}", now)[0])
         if not current:
             taken.writes += note
             taken.touched.add(message.case_id)
             return False
-        now = tx.now
         if message.state == "leased":
             lost = self._outcomes.lost(tx, message, LEASE_S)
             taken.writes += lost
@@ -207,8 +213,9 @@ class Delivery:
         except Exception as error:  # noqa: BLE001  what cannot be recorded must not be tried again in silence
             what = kind_and_place(error)
             _log.error("message %s: its result could not be recorded: %s", message.id, what)
-            unrecorded = partial(self._outcomes.unrecorded, message=message, result=result, started=started, what=what)
-            return self._at_least(message, unrecorded)
+            what = f"{told(result)[0]}; then {what}"
+            least = partial(self._outcomes.unrecorded, message=message, what=what, started=started)
+            return self._at_least(message, least)
 
     def _at_least(self, message: OutboxMessage, work: Callable[[Tx], tuple[Change, bool]]) -> bool:
         try:

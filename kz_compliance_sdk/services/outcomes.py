@@ -113,15 +113,13 @@ class Outcomes:
         attempt = attempt_of(message, started, now, *told(result))
         return (*writes, MessageWrite(after, message.lease_token), attempt), settled
 
-    def unrecorded(
-        self, tx: Tx, message: OutboxMessage, result: Result, started: int, what: str
-    ) -> tuple[Change, bool]:
-        """The least that can be written of an attempt whose result could not be recorded: the attempt, when it is
-        tried again, and an alert. It decides nothing about the case."""
+    def unrecorded(self, tx: Tx, message: OutboxMessage, what: str, started: int) -> tuple[Change, bool]:
+        """The least that can be written of an attempt with which this program fails: that it was made, when it is made
+        again, and an alert. It decides nothing about the case."""
         stamp = Stamp(tx.now, SYSTEM)
         maybe = message.maybe_arrived or message.endpoint == REGULATOR
         again = replace(self._later(message, tx.now), lease_expires_at=None, maybe_arrived=maybe)
-        attempt = attempt_of(message, started, tx.now, "unrecorded", f"{told(result)[0]}; then {what}")
+        attempt = attempt_of(message, started, tx.now, "unrecorded", what)
         writes: list[Write] = [MessageWrite(again, message.lease_token), attempt]
         tries = message.attempts
         if message.kind != "page" and not tries & (tries - 1):  # the first, the second, the fourth, the eighth, ...

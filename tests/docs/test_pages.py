@@ -177,7 +177,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("concepts/delivery.md", "for a whole hour for a reason", PARK_AFTER_REFUSED_S, 3600),
         ("concepts/delivery.md", "after five attempts people are alerted", outcomes.PAGE_AFTER_ATTEMPTS, 5),
         ("concepts/delivery.md", "After five failures in a row", breaker.OPENS_AFTER, 5),
-        ("guides/custom-regulator.md", "parked after an hour of refusals", PARK_AFTER_REFUSED_S, 3600),
+        ("guides/custom-regulator.md", "is parked after an hour of refusals", PARK_AFTER_REFUSED_S, 3600),
         ("operations.md", "expire within 30 days", diagnosis.KEY_WARNING_S, 30 * 86_400),
         ("operations.md", "Up to 256 MiB", doctor.MOST_SCANNED, 256 * 2**20),
         (

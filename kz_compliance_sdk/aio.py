@@ -26,7 +26,7 @@ from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question
-from kz_compliance_sdk.errors import Conflict, StoreError
+from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import (
     Alert,
     Effect,
@@ -147,18 +147,18 @@ class AsyncComplianceDesk:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return await self._hop(partial(self.blocking.receive, method, target, headers, body))
-        if any(name == "signature-input" for name, _ in headers):
-            # A curve operation takes longer than a hop, and lets go of the interpreter meanwhile.
-            answer = await self._hop(partial(self.blocking.receive_soon, method, target, headers, body))
-        else:
-            answer = self.blocking.receive_soon(method, target, headers, body)
-        if isinstance(answer, Response):
-            return answer
-        if self._bridge is None or self._bridge[0] is not loop:
-            self._bridge = (loop, CommitBridge(loop, self.blocking.settings.limits.commit_timeout_s))
         try:
+            if any(name == "signature-input" for name, _ in headers):
+                # A curve operation takes longer than a hop, and lets go of the interpreter meanwhile.
+                answer = await self._hop(partial(self.blocking.receive_soon, method, target, headers, body))
+            else:
+                answer = self.blocking.receive_soon(method, target, headers, body)
+            if isinstance(answer, Response):
+                return answer
+            if self._bridge is None or self._bridge[0] is not loop:
+                self._bridge = (loop, CommitBridge(loop, self.blocking.settings.limits.commit_timeout_s))
             return await self._bridge[1].awaited(answer)
-        except (StoreError, Conflict) as error:
+        except Exception as error:  # noqa: BLE001  a sender gets an answer, whatever it sent
             return unavailable(error)
 
     async def poll(self, limit: int = 100) -> Polled:

@@ -136,6 +136,7 @@ class ComplianceDesk:
             Ways(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link),
             clock=self.store.now,
             random=self.env.random,
+            entropy=self.env.entropy,
             spawn=self.env.spawn,
             in_flight=self.settings.regulator.in_flight,
         )
@@ -164,14 +165,14 @@ class ComplianceDesk:
 
         `target` is the raw target of the request line, header names are in lower case.
         """
-        answer = self.receive_soon(method, target, headers, body)
-        if isinstance(answer, Response):
-            return answer
         try:
+            answer = self.receive_soon(method, target, headers, body)
+            if isinstance(answer, Response):
+                return answer
             return answer.result(self.settings.limits.commit_timeout_s)
         except TimeoutError:
             return unavailable(StoreError("the write is taking too long.", code="storage_busy"))
-        except (StoreError, Conflict) as error:
+        except Exception as error:  # noqa: BLE001  a sender gets an answer, whatever it sent
             return unavailable(error)
 
     def receive_soon(self, method: str, target: str, headers: Headers, body: bytes) -> Response | Future[Response]:

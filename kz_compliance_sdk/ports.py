@@ -75,8 +75,11 @@ class Tx(Protocol):
     def open_messages(self, case_id: str) -> list[OutboxMessage]:
         """The case's messages that are queued, leased or waiting for a person."""
 
-    def due_messages(self, now: int, limit: int, closed_endpoints: Iterable[str]) -> list[OutboxMessage]:
-        """Messages whose time has come and whose lane is free, most urgent first."""
+    def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
+        """Messages to one endpoint whose time has come and whose lane is free, most urgent first."""
+
+    def next_deadline(self, endpoint: str, now: int) -> int | None:
+        """The first deadline after `now` of what is still to leave for an endpoint."""
 
     def endpoint(self, name: str) -> EndpointState: ...
 
@@ -217,10 +220,11 @@ class FeedMessage:
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """A page of the feed, oldest first."""
+    """A page of the feed, oldest first. `next_cursor` is None where the feed ends and names no place to go on from: its
+    last page is then read again."""
 
     messages: tuple[FeedMessage, ...]
-    next_cursor: str
+    next_cursor: str | None
     has_more: bool
 
 
@@ -280,7 +284,10 @@ EffectResult = InForce | Pending | Failed
 
 
 class Enforcer(Protocol):
-    """The platform's own calls. Blocking; called from worker threads; must be idempotent."""
+    """The platform's own calls. Blocking; called from worker threads; must be idempotent.
+
+    To lift what is gone is nothing to do: answer InForce.
+    """
 
     def enforce(self, effect: Effect) -> EffectResult: ...
 
@@ -358,7 +365,9 @@ class Uuid7:
 def _spawn(call: Callable[[], T]) -> Future[T]:
     with _pool_lock:
         if not _pools:
-            _pools.append(ThreadPoolExecutor(max_workers=16, thread_name_prefix="kz-compliance-call"))
+            # Threads are made when they are needed. Who calls bounds how many: here a bound would let calls that hang
+            # hold up all others.
+            _pools.append(ThreadPoolExecutor(max_workers=1024, thread_name_prefix="kz-compliance-call"))
     return _pools[0].submit(call)
 
 

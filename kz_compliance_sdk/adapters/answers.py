@@ -136,7 +136,7 @@ def feed_page(reply: Reply, after: str) -> FeedPage:
         raise feed_error("cursor_stands_still")
     return FeedPage(
         messages=tuple(_feed_message(entry) for entry in page.data),
-        next_cursor=after if page.next_cursor is None else page.next_cursor,
+        next_cursor=page.next_cursor,
         has_more=page.has_more,
     )
 

@@ -149,7 +149,9 @@ class RegulatorSettings(Section):
     attempts: Annotated[Whole, Field(le=10)] = Field(
         default=3, description="Tries within one call, for passing faults."
     )
-    in_flight: Annotated[Whole, Field(le=64)] = Field(default=8, description="Calls under way at the same time.")
+    in_flight: Annotated[Whole, Field(le=64)] = Field(
+        default=8, description="Calls under way at the same time to each of regulator, platform and notifier."
+    )
     allow_insecure: Flag = Field(default=False, description="Whether `url` may be http and not on this machine.")
 
     @model_validator(mode="after")

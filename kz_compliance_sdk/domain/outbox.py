@@ -12,7 +12,9 @@ MessageState = Literal["queued", "leased", "waiting", "parked", "void", "done"]
 # RFC 4122 version 5 ids of this library's messages; drawn once, never changed.
 _NAMESPACE = bytes.fromhex("6f6c1f0e8d555d0c9a4b3f1f6f1b7c11")
 
-PARK_AFTER_REFUSALS = 5
+PARK_AFTER_REFUSED_S = 3600
+"""How long a message is refused for reasons that may pass before it is parked, in seconds."""
+
 _FIRST_WAIT = 2
 _LONGEST_WAIT = 900
 _WAIT_AFTER_DEADLINE = 180
@@ -24,7 +26,8 @@ class OutboxMessage:
 
     `lane` serialises: of the messages that share one, a later `lane_seq` waits until the earlier ones are settled.
     Effects share the lane of their object, reports the lane of their case. `maybe_arrived` means that an attempt ended
-    without a known outcome: look it up before sending again. `receipt_proof` holds the headers that sign `receipt`.
+    without a known outcome: look it up before sending again. `refused_since` is when the first of `refusals` came.
+    `receipt_proof` holds the headers that sign `receipt`.
     """
 
     id: str
@@ -39,6 +42,7 @@ class OutboxMessage:
     state: MessageState = "queued"
     attempts: int = 0
     refusals: int = 0
+    refused_since: int | None = None
     maybe_arrived: bool = False
     lane: str = ""
     lane_seq: int = 0
@@ -91,6 +95,6 @@ def next_attempt_at(now: int, attempts: int, deadline_at: int | None, jitter: fl
     return now + wait
 
 
-def breaker_opens_until(now: int, failures: int, deadline_at: int | None) -> int:
-    """Until when an endpoint that failed `failures` times in a row is left alone, but for one probe."""
-    return next_attempt_at(now, failures, deadline_at, 0.0)
+def is_refused_for_good(message: OutboxMessage, now: int) -> bool:
+    """Whether refusals that might have passed have not, for so long that a person must see to it."""
+    return message.refused_since is not None and now - message.refused_since >= PARK_AFTER_REFUSED_S

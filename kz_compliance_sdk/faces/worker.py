@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.change import Heartbeat
 from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.services.delivery import LEASE_S
+from kz_compliance_sdk.services.faults import kind_and_place
+from kz_compliance_sdk.services.health import HUNG
 
 _log = logging.getLogger("kz_compliance_sdk.worker")
+
+
+@dataclass(slots=True)
+class _Call:
+    """A delivery under way; its lease ends at `until`, a value of `Env.monotonic`."""
+
+    endpoint: str
+    message_id: str
+    until: float
+    future: Future[Any]
+    hangs: bool = False
 
 
 class Worker:
@@ -27,7 +43,7 @@ class Worker:
         self._poll = poll and desk.regulator is not None and desk.settings.regulator.feed_enabled
         self._deliver = deliver
         self._stop = threading.Event()
-        self._running: set[Future[Any]] = set()
+        self._calls: list[_Call] = []
         self._due: dict[str, float] = {}
         self._busy: dict[str, Future[Any]] = {}
 
@@ -44,33 +60,59 @@ class Worker:
             self._every("heartbeat", settings.worker.heartbeat_s, self._beat)
             if self._poll:
                 self._every("poll", settings.regulator.poll_interval_s, self._poll_all)
-            started = self._start_deliveries() if self._deliver else 0
-            if not started:
-                self._rest(idle_s)
-        wait([*self._running, *self._busy.values()])
+            if self._deliver:
+                self._start_deliveries()
+            self._rest(idle_s)
+        self._finish()
 
-    def _start_deliveries(self) -> int:
-        self._running = {future for future in self._running if not future.done()}
-        free = self._desk.delivery.in_flight - len(self._running)
-        if free <= 0:
-            wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED)
-            return 1
+    def _start_deliveries(self) -> None:
+        delivery = self._desk.delivery
         try:
-            messages = self._desk.delivery.lease(free)
+            messages = delivery.lease(delivery.in_flight, self._busy_endpoints())
         except ComplianceError as error:
             _log.warning("the outbox could not be read", extra={"code": error.code})
-            return 0
+            return
+        except Exception as error:  # noqa: BLE001  the worker must live on; the next round tries again
+            _log.error("the outbox could not be read: %s", kind_and_place(error))
+            return
+        until = self._desk.env.monotonic() + LEASE_S
         for message in messages:
-            self._running.add(self._desk.env.spawn(partial(self._desk.delivery.deliver, message)))
-        return len(messages)
+            future = self._desk.env.spawn(partial(delivery.deliver, message))
+            self._calls.append(_Call(message.endpoint, message.id, until, future))
+
+    def _busy_endpoints(self) -> Counter[str]:
+        """How many of its calls each endpoint has under way. One that hangs gives its place back when its lease has run
+        out; an endpoint has as many hanging calls as places, and no more, so that threads stay few."""
+        now = self._desk.env.monotonic()
+        # A new list each time: the heartbeat reads it on another thread.
+        self._calls = [call for call in self._calls if not call.future.done()]
+        for call in self._calls:
+            if not call.hangs and now >= call.until:
+                call.hangs = True
+                _log.error("a call to the %s hangs: message %s", call.endpoint, call.message_id)
+        busy = Counter(call.endpoint for call in self._calls if not call.hangs)
+        for endpoint, count in self._hanging().items():
+            busy[endpoint] += max(0, count - self._desk.delivery.in_flight)
+        return busy
+
+    def _hanging(self) -> Counter[str]:
+        return Counter(call.endpoint for call in self._calls if call.hangs and not call.future.done())
 
     def _rest(self, seconds: float) -> None:
         # Spread by up to a half, so that many workers do not knock together.
         seconds *= 1 - self._desk.env.random() / 2
-        if self._running:
-            wait(self._running, timeout=seconds, return_when=FIRST_COMPLETED)
+        running = [call.future for call in self._calls if not call.hangs]
+        if running:
+            wait(running, timeout=seconds, return_when=FIRST_COMPLETED)
         else:
             self._stop.wait(seconds)
+
+    def _finish(self) -> None:
+        """Wait for what is under way, but for no call beyond its lease: nobody knows whether it ever ends."""
+        wait(self._busy.values())
+        for call in self._calls:
+            left = 0.0 if call.hangs else call.until - self._desk.env.monotonic()
+            wait([call.future], timeout=max(0.0, left))
 
     def _every(self, name: str, seconds: float, call: Callable[[], object]) -> None:
         now = self._desk.env.monotonic()
@@ -86,7 +128,7 @@ class Worker:
         except ComplianceError as error:
             _log.warning("%s failed and is tried again", name, extra={"code": error.code})
         except Exception as error:  # noqa: BLE001  the worker must live on; the next round tries again
-            _log.error("%s failed unexpectedly and is tried again", name, extra={"code": type(error).__name__})
+            _log.error("%s failed unexpectedly and is tried again: %s", name, kind_and_place(error))
 
     def _poll_all(self) -> None:
         while not self._stop.is_set() and self._desk.poll().has_more:
@@ -94,5 +136,10 @@ class Worker:
 
     def _beat(self) -> None:
         desk = self._desk
-        beat = Heartbeat(desk.platform_id, "worker", desk.store.now())
-        desk.store.submit(desk.platform_id, lambda _tx: ((beat,), None)).result()
+        now = desk.store.now()
+        hanging = sorted(self._hanging().items())
+        beats = (
+            Heartbeat(desk.platform_id, "worker", now),
+            *(Heartbeat(desk.platform_id, f"{HUNG}{name}", now, f"{count} calls") for name, count in hanging),
+        )
+        desk.store.submit(desk.platform_id, lambda _tx: (beats, None)).result()

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 
 from kz_compliance_sdk.domain import results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
-from kz_compliance_sdk.domain.change import Change, EscalationFired, Heartbeat, Write
-from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Heartbeat, Write
+from kz_compliance_sdk.domain.messages import Respondent, page
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.loading import answering_of
 
 WATCHER = "watcher"
 _AT_ONCE = 200
+_PUT_OFF_S = 300
+_log = logging.getLogger("kz_compliance_sdk.watch")
+_Look = Callable[["_Watch", Tx, Case, int], Change]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +39,100 @@ def watch(
     """Fire each step that is due at `now` (UTC seconds; by default the store's clock) once.
 
     Safe to call from several workers and as often as wanted: the step and the time of the next one are written
-    together. `beat` records a heartbeat as well, so that its absence can be seen.
+    together. A case that cannot be looked at holds up no other: people are alerted to it. `beat` records a heartbeat as
+    well, so that its absence can be seen. Raises StoreError.
     """
-    looked_at = fired = 0
-    store.submit(platform_id, _free_expired).result()
-    work = partial(_pass, platform_id=platform_id, policy=policy, respondent=respondent, now=now)
-    while True:
-        found, times = store.submit(platform_id, partial(work, beat=beat and not looked_at)).result()
-        looked_at, fired = looked_at + found, fired + times
-        if found < _AT_ONCE:
-            return Watched(looked_at, fired)
+    return _Watch(store, platform_id, policy, respondent, now).run(beat=beat)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    store: Store
+    platform_id: str
+    policy: Policy
+    respondent: Respondent
+    now: int | None
+
+    def run(self, *, beat: bool) -> Watched:
+        looked_at = fired = 0
+        try:
+            self.store.submit(self.platform_id, _free_expired).result()
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  the clocks matter more: a claim frees them as well
+            _log.error("leases that ran out could not be freed: %s", kind_and_place(error))
+        while True:
+            found, times = self._pass(beat=beat and not looked_at)
+            looked_at, fired = looked_at + found, fired + times
+            if found < _AT_ONCE:
+                return Watched(looked_at, fired)
+
+    def _pass(self, *, beat: bool) -> tuple[int, int]:
+        """All cases that are due in one commit, or each alone if that fails. Returns how many were written, and how
+        many steps fired."""
+        try:
+            return self.store.submit(self.platform_id, partial(self._all, beat=beat)).result()
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  one case must not keep the others from their escalation
+            _log.error("a watch failed and takes each case alone: %s", kind_and_place(error))
+        due: list[str] = self.store.submit(self.platform_id, self._due).result()
+        fired = [steps for case_id in due if (steps := self._alone(case_id)) is not None]
+        if beat:
+            self.store.submit(self.platform_id, lambda tx: ((self._beat(tx),), None)).result()
+        return len(fired), sum(fired)
+
+    def _all(self, tx: Tx, *, beat: bool) -> tuple[Change, tuple[int, int]]:
+        at = self._at(tx)
+        writes: list[Write] = [self._beat(tx)] if beat else []
+        cases = tx.cases_to_watch(at, _AT_ONCE)
+        for case in cases:
+            writes += self._look_at(tx, case, at)
+        return tuple(writes), (len(cases), _fired(writes))
+
+    def _due(self, tx: Tx) -> tuple[Change, list[str]]:
+        return (), [case.id for case in tx.cases_to_watch(self._at(tx), _AT_ONCE)]
+
+    def _alone(self, case_id: str) -> int | None:
+        """Whole if that can be; else without its report; else it is put off. None if even that fails."""
+        looks: tuple[_Look, ...] = (_Watch._look_at, _Watch._escalate_alone, _Watch._put_off)
+        for look in looks:
+
+            def work(tx: Tx, look: _Look = look) -> tuple[Change, int]:
+                change = look(self, tx, tx.case(case_id), self._at(tx))
+                return change, _fired(change)
+
+            try:
+                return self.store.submit(self.platform_id, work).result()
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001  told, and tried with less
+                _log.error("case %s could not be watched: %s", case_id, kind_and_place(error))
+        return None
+
+    def _look_at(self, tx: Tx, case: Case, at: int) -> Change:
+        stamp = Stamp(at, SYSTEM)
+        change = results.escalate(case, self.policy, stamp)
+        if not results.interim_due(case, self.policy, at):
+            return change
+        after = results.after(case, change)
+        return (*change, *results.report_interim(after, answering_of(tx, case, self.respondent), stamp))
+
+    def _escalate_alone(self, _tx: Tx, case: Case, at: int) -> Change:
+        stamp = Stamp(at, SYSTEM)
+        change = results.escalate(case, self.policy, stamp)
+        return (*change, page(results.after(case, change), "report_stuck", ("moderator", "lead"), 50, stamp))
+
+    def _put_off(self, _tx: Tx, case: Case, at: int) -> Change:
+        later = replace(case, watch_at=at + _PUT_OFF_S, version=case.version + 1)
+        alert = page(later, "watch_stuck", ("lead", "head"), 50, Stamp(at, SYSTEM))
+        return CaseWrite(later, case.version), alert
+
+    def _beat(self, tx: Tx) -> Heartbeat:
+        return Heartbeat(self.platform_id, WATCHER, tx.now)
+
+    def _at(self, tx: Tx) -> int:
+        return tx.now if self.now is None else self.now
 
 
 def _free_expired(tx: Tx) -> tuple[Change, None]:
@@ -49,18 +141,5 @@ def _free_expired(tx: Tx) -> tuple[Change, None]:
     return tuple(write for case in tx.expired_leases(_AT_ONCE) for write in steps.expire(case, stamp=stamp)), None
 
 
-def _pass(
-    tx: Tx, platform_id: str, policy: Policy, respondent: Respondent, now: int | None, *, beat: bool
-) -> tuple[Change, tuple[int, int]]:
-    at = tx.now if now is None else now
-    writes: list[Write] = [Heartbeat(platform_id, WATCHER, tx.now)] if beat else []
-    cases = tx.cases_to_watch(at, _AT_ONCE)
-    stamp = Stamp(at, SYSTEM)
-    for case in cases:
-        change = results.escalate(case, policy, stamp)
-        writes += change
-        if results.interim_due(case, policy, at):
-            after = results.after(case, change)
-            writes += results.report_interim(after, answering_of(tx, case, respondent), stamp)
-    fired = sum(isinstance(write, EscalationFired) for write in writes)
-    return tuple(writes), (len(cases), fired)
+def _fired(change: Change | list[Write]) -> int:
+    return sum(isinstance(write, EscalationFired) for write in change)

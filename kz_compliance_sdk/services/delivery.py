@@ -1,4 +1,3 @@
-# Over 350 lines because a message, from its lease to its record, is followed down this one page.
 """Draining the outbox: carry out what was decided, report it, and do not stop before a receipt is in hand.
 
 Each message is leased and committed, then called outside any transaction, then its result is recorded. Whatever
@@ -7,53 +6,38 @@ happens in between, the lease runs out and somebody else goes on: by looking the
 
 from __future__ import annotations
 
-import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from kz_compliance_sdk.domain import results
+from kz_compliance_sdk.domain import breaker, results
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
-from kz_compliance_sdk.domain.canonical import encoded
-from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, EndpointState, MessageWrite, Write
+from kz_compliance_sdk.domain.change import Change, MessageWrite, Write
 from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of
-from kz_compliance_sdk.domain.outbox import (
-    PARK_AFTER_REFUSALS,
-    Attempt,
-    OutboxMessage,
-    breaker_opens_until,
-    next_attempt_at,
-)
+from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.errors import ComplianceError, LeaseLost, NotFound, StoreError
-from kz_compliance_sdk.ports import (
-    Alert,
-    ByPerson,
-    Delivered,
-    Effect,
-    Enforcer,
-    Failed,
-    Future,
-    InForce,
-    Notifier,
-    Pending,
-    Regulator,
-    Rejected,
-    RetryAt,
-    Store,
-    Tx,
-    Unknown,
-)
+from kz_compliance_sdk.domain.superseding import is_superseded
+from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreError
+from kz_compliance_sdk.ports import Alert, Delivered, Effect, Enforcer, Future, Notifier, Regulator, RetryAt, Store, Tx
+from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.loading import answering_of
+from kz_compliance_sdk.services.outcomes import (
+    WITH_BREAKER,
+    Outcomes,
+    Superseded,
+    attempt_of,
+    checked,
+    fault,
+    told,
+)
 
 LEASE_S = 120
-_BREAKER_AFTER = 5
-_LONGEST_RETRY_AFTER = 3600
-_PAGE_AFTER_ATTEMPTS = 5
-Result = Delivered | RetryAt | Rejected | Unknown | ByPerson | InForce | Pending | Failed
+_PROBE_AMONG = 16
+_NONE_BUSY: Mapping[str, int] = {}
+_log = logging.getLogger("kz_compliance_sdk.delivery")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +60,23 @@ class Ways:
     notifier: Notifier
     link: Callable[[str], str]
 
+    def endpoints(self) -> list[str]:
+        """What this process can send to. Messages for a channel without an adapter are taken too, so that it shows."""
+        ways = [ENFORCER] if self.can_enforce() else []
+        return list(dict.fromkeys((*ways, REGULATOR, BY_HAND, *self.regulators, NOTIFIER)))
+
+
+@dataclass(slots=True)
+class _Lease:
+    """One pass of leasing. A case that it changes, or whose message it voids, is left to the next."""
+
+    writes: list[Write] = field(default_factory=list)
+    leased: list[OutboxMessage] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+
 
 class Delivery:
-    """Carries out and reports for one platform."""
+    """Carries out and reports for one platform. At most `in_flight` calls to each endpoint are under way at once."""
 
     def __init__(
         self,
@@ -90,71 +88,98 @@ class Delivery:
         *,
         clock: Callable[[], int],
         random: Callable[[], float],
+        entropy: Callable[[int], bytes],
         spawn: Callable[[Callable[[], Any]], Future[Any]],
         in_flight: int = 8,
     ) -> None:
-        self._store, self._platform, self._policy = store, platform_id, policy
-        self._respondent, self._ways = respondent, ways
-        self._clock, self._random, self._spawn, self.in_flight = clock, random, spawn, in_flight
+        self._store, self._platform, self._respondent, self._ways = store, platform_id, respondent, ways
+        self._outcomes = Outcomes(policy, respondent, random, entropy)
+        self._clock, self._spawn, self.in_flight = clock, spawn, in_flight
 
     # ------------------------------------------------------------------------------------------- one pass
 
     def drain_once(self) -> Drained:
-        """Lease what is due, up to `in_flight`, and deliver it side by side."""
+        """Lease what is due, up to `in_flight` for each endpoint, and deliver it side by side."""
         messages = self.lease(self.in_flight)
         futures = [self._spawn(partial(self.deliver, message)) for message in messages]
         settled = sum(bool(future.result()) for future in futures)
         return Drained(len(messages), settled, len(messages) - settled)
 
-    def lease(self, limit: int) -> list[OutboxMessage]:
-        """Take due messages for LEASE_S seconds. An open breaker lets one message through as its probe."""
-        return self._store.submit(self._platform, lambda tx: self._lease(tx, limit)).result()
+    def lease(self, limit: int, busy: Mapping[str, int] = _NONE_BUSY) -> list[OutboxMessage]:
+        """Take due messages for LEASE_S seconds: for each endpoint the most urgent, up to `limit` less those calls that
+        are `busy` already. An open breaker lets one message through as its probe."""
+        return self._store.submit(self._platform, lambda tx: self._lease(tx, limit, busy)).result()
 
-    def _lease(self, tx: Tx, limit: int) -> tuple[Change, list[OutboxMessage]]:
+    def _lease(self, tx: Tx, limit: int, busy: Mapping[str, int]) -> tuple[Change, list[OutboxMessage]]:
+        taken = _Lease()
+        for endpoint in self._ways.endpoints():
+            free = limit - busy.get(endpoint, 0)
+            if free > 0:
+                self._lease_for(tx, endpoint, free, taken)
+        return tuple(taken.writes), taken.leased
+
+    def _lease_for(self, tx: Tx, endpoint: str, free: int, taken: _Lease) -> None:
         now = tx.now
-        states = {name: tx.endpoint(name) for name in (REGULATOR, NOTIFIER)}
-        closed = [name for name, state in states.items() if state.open_until > now]
-        if not self._ways.can_enforce():
-            closed.append(ENFORCER)
-        probing = {name for name, state in states.items() if state.failures >= _BREAKER_AFTER and name not in closed}
-        writes: list[Write] = []
-        leased: list[OutboxMessage] = []
-        probed: set[str] = set()
-        touched: set[str] = set()
-        for message in tx.due_messages(now, limit * 2 if probing else limit, closed):
-            if len(leased) == limit or message.endpoint in probed:
-                continue
-            if message.case_id in touched:
-                continue  # its case changes in this very pass: look at it again in the next
+        state = tx.endpoint(endpoint) if endpoint in WITH_BREAKER else None
+        if state is None or state.failures < breaker.OPENS_AFTER:
+            for message in tx.due_messages(endpoint, now, free):
+                self._take(tx, message, taken)
+        elif breaker.is_open(state, now):
+            sooner = breaker.hastened(state, now, tx.next_deadline(endpoint, now))
+            if sooner is not state:
+                taken.writes.append(sooner)
+        else:
+            # The one that was tried least: what is wrong with a single message must not speak for the endpoint.
+            for message in sorted(tx.due_messages(endpoint, now, _PROBE_AMONG), key=lambda one: one.attempts):
+                if self._take(tx, message, taken):
+                    taken.writes.append(breaker.probing(state, now + LEASE_S))
+                    return
+
+    def _take(self, tx: Tx, message: OutboxMessage, taken: _Lease) -> bool:
+        if message.case_id and message.case_id in taken.touched:
+            return False
+        now = tx.now
+        try:
             current, note = self._still_wanted(tx, message)
-            if not current:
-                writes += note
-                touched.add(message.case_id)
-                continue
-            if message.endpoint in probing:
-                probed.add(message.endpoint)
-                state = states[message.endpoint]
-                writes.append(replace(state, open_until=now + LEASE_S))
-            taken = replace(
-                message,
-                state="leased",
-                lease_token=message.lease_token + 1,
-                lease_expires_at=now + LEASE_S,
-                next_attempt_at=now + LEASE_S,
-                attempts=message.attempts + 1,
-                # A lease that ran out was held by somebody who may have sent it.
-                maybe_arrived=message.maybe_arrived or message.state == "leased",
-            )
-            writes.append(MessageWrite(taken, message.lease_token))
-            leased.append(taken)
-        return tuple(writes), leased
+        except Exception as error:  # noqa: BLE001  one message must not keep the others from leaving
+            what = kind_and_place(error)
+            _log.error("message %s: it could not be sent: %s", message.id, what)
+            tried = replace(message, attempts=message.attempts + 1)
+            current, note = False, list(self._outcomes.unrecorded(tx, tried, f"not sent; {what}", now)[0])
+        if not current:
+            taken.writes += note
+            taken.touched.add(message.case_id)
+            return False
+        if message.state == "leased":
+            lost = self._outcomes.lost(tx, message, LEASE_S)
+            taken.writes += lost
+            if len(lost) > 1:
+                taken.touched.add(message.case_id)
+        leased = replace(
+            message,
+            state="leased",
+            lease_token=message.lease_token + 1,
+            lease_expires_at=now + LEASE_S,
+            next_attempt_at=now + LEASE_S,
+            attempts=message.attempts + 1,
+            # A lease that ran out was held by somebody who may have sent it.
+            maybe_arrived=message.maybe_arrived or message.state == "leased",
+        )
+        taken.writes.append(MessageWrite(leased, message.lease_token))
+        taken.leased.append(leased)
+        return True
 
     def _still_wanted(self, tx: Tx, message: OutboxMessage) -> tuple[bool, list[Write]]:
-        """An effect that was superseded, or whose object something else holds, must not be carried out."""
-        if message.kind not in ("enforce", "restore"):
+        """What was superseded, or whose object something else holds, must not leave. A report that may have arrived is
+        looked up first."""
+        if message.kind not in ("enforce", "restore", "report"):
             return True, []
         case = tx.case(message.case_id)
         settled = replace(message, state="void", settled_at=tx.now, lease_token=message.lease_token + 1)
+        if message.kind == "report":
+            unseen = not message.maybe_arrived and message.state != "leased"
+            overtaken = unseen and is_superseded(case, message)
+            return not overtaken, [MessageWrite(settled, message.lease_token)]
         if not results.is_current(case, message):
             return False, [MessageWrite(settled, message.lease_token)]
         if message.kind == "restore":
@@ -167,32 +192,45 @@ class Delivery:
                 return False, [MessageWrite(settled, message.lease_token), *kept]
         return True, []
 
+    # ------------------------------------------------------------------------------------------- one message
+
     def deliver(self, message: OutboxMessage) -> bool:
         """Call and record. True if the message is settled. Nothing is raised: faults are results too."""
         started = self._clock()
         try:
-            result = self._call(message)
+            result = checked(message.endpoint, self._call(message))
         except Exception as error:  # noqa: BLE001  an adapter or the platform's own code failed: recorded, tried again
-            result = (
-                Failed(type(error).__name__)
-                if message.endpoint == ENFORCER
-                else Unknown(type(error).__name__)
-                if message.endpoint == REGULATOR
-                else RetryAt(type(error).__name__)
-            )
+            _log.warning("a call to the %s failed: %s", message.endpoint, kind_and_place(error))
+            result = fault(message.endpoint, type(error).__name__)
+        record = partial(self._outcomes.record, message=message, result=result, started=started)
         try:
-            return self._store.submit(self._platform, lambda tx: self._record(tx, message, result, started)).result()
-        except (LeaseLost, StoreError):
-            return False  # somebody else took it over, or the lease will run out: the message is still there
+            return self._store.submit(self._platform, record).result()
+        except LeaseLost:
+            # Somebody else took it over, and their result stands. What became of this attempt is told all the same.
+            late = attempt_of(message, started, self._clock(), *told(result))
+            return self._at_least(message, lambda _tx: ((late,), False))
+        except StoreError as error:
+            _log.warning("message %s: its result could not be recorded: %s", message.id, error.code)
+            return False
+        except Exception as error:  # noqa: BLE001  what cannot be recorded must not be tried again in silence
+            what = kind_and_place(error)
+            _log.error("message %s: its result could not be recorded: %s", message.id, what)
+            what = f"{told(result)[0]}; then {what}"
+            least = partial(self._outcomes.unrecorded, message=message, what=what, started=started)
+            return self._at_least(message, least)
 
-    def _call(self, message: OutboxMessage) -> Result:
+    def _at_least(self, message: OutboxMessage, work: Callable[[Tx], tuple[Change, bool]]) -> bool:
+        try:
+            return self._store.submit(self._platform, work).result()
+        except Exception as error:  # noqa: BLE001  its lease runs out, and then it shows as lost
+            _log.error("message %s: its attempt could not be recorded: %s", message.id, kind_and_place(error))
+            return False
+
+    def _call(self, message: OutboxMessage) -> object:
         if message.endpoint == ENFORCER:
             effect = _effect(message)
-            return (
-                self._ways.enforcer.enforce(effect)
-                if message.kind == "enforce"
-                else self._ways.enforcer.restore(effect)
-            )
+            enforcer = self._ways.enforcer
+            return enforcer.enforce(effect) if message.kind == "enforce" else enforcer.restore(effect)
         if message.endpoint == NOTIFIER:
             self._ways.notifier.notify(self._alert(message))
             return Delivered("notified", self._clock(), b"")
@@ -203,7 +241,15 @@ class Delivery:
             found = regulator.look_up(message)
             if found is not None:
                 return found
+            if self._is_superseded(message):
+                return Superseded()
         return regulator.send(message)
+
+    def _is_superseded(self, message: OutboxMessage) -> bool:
+        try:
+            return is_superseded(self._store.queries(self._platform).case(message.case_id), message)
+        except NotFound:
+            return False
 
     def _alert(self, message: OutboxMessage) -> Alert:
         body = json.loads(message.body)
@@ -217,136 +263,7 @@ class Delivery:
             link=self._ways.link(reference) if message.case_id else "",
         )
 
-    # --------------------------------------------------------------------------------------- what came back
-
-    def _record(self, tx: Tx, message: OutboxMessage, result: Result, started: int) -> tuple[Change, bool]:
-        now = tx.now
-        came_to, detail = _told(result)
-        attempt = Attempt(
-            self._platform, message.case_id, message.id, message.attempts, started, now, came_to, detail[:500]
-        )
-        stamp = Stamp(now, SYSTEM, _salt(message))
-        free = replace(message, lease_expires_at=None)
-        try:
-            case = tx.case(message.case_id) if message.case_id else None
-        except NotFound:
-            case = None
-        writes, after = self._outcome(tx, case, free, result, stamp)
-        writes += self._breaker(tx, message, result, now)
-        settled = after.state not in ("queued", "leased")
-        if settled:
-            after = replace(after, settled_at=now)
-        return (*writes, MessageWrite(after, message.lease_token), attempt), settled
-
-    def _outcome(
-        self, tx: Tx, case: Case | None, message: OutboxMessage, result: Result, stamp: Stamp
-    ) -> tuple[list[Write], OutboxMessage]:
-        now = stamp.at
-        match result:
-            case Delivered():
-                proof = encoded([[name, value] for name, value in result.signature]) if result.signature else b""
-                done = replace(message, state="done", maybe_arrived=False, receipt=result.body, receipt_proof=proof)
-                if case is None or message.kind == "page":
-                    return [], done
-                sha256 = hashlib.sha256(result.body).hexdigest()
-                return list(results.receipt(case, message, result.receipt_id, sha256, stamp)), done
-            case InForce() if case is not None:
-                answering = answering_of(tx, case, self._respondent)
-                land = results.measure_in_force if message.kind == "enforce" else results.measure_lifted
-                return list(land(case, message, result.effective_at, answering, stamp)), replace(message, state="done")
-            case Pending():
-                at = max(now + 1, min(result.check_at, now + _LONGEST_RETRY_AFTER))
-                waiting = replace(message, state="queued", next_attempt_at=at)
-                return self._interim(tx, case, stamp), waiting
-            case ByPerson():
-                return [], replace(message, state="waiting")
-            case Rejected():
-                return self._rejected(case, message, result, stamp)
-            case Failed() if result.permanent and message.kind == "enforce" and case is not None:
-                return list(results.measure_failed(case, message, result.reason, stamp)), replace(
-                    message, state="parked"
-                )
-            case _:
-                again = self._again(message, result, now)
-                if case is not None and message.endpoint == ENFORCER and _page_now(message, result):
-                    stuck = results.measure_failed(case, message, _told(result)[1], stamp, permanent=False)
-                    return list(stuck), again
-                return self._interim(tx, case, stamp), again
-
-    def _again(self, message: OutboxMessage, result: Result, now: int) -> OutboxMessage:
-        at = next_attempt_at(now, message.attempts, message.deadline_at, self._random())
-        if isinstance(result, RetryAt) and result.at is not None:
-            asked = min(result.at, now + _LONGEST_RETRY_AFTER)
-            if message.deadline_at is not None and now < message.deadline_at:
-                asked = min(asked, message.deadline_at)
-            at = max(at, asked)
-        maybe = message.maybe_arrived or isinstance(result, Unknown)
-        return replace(message, state="queued", next_attempt_at=at, maybe_arrived=maybe)
-
-    def _rejected(
-        self, case: Case | None, message: OutboxMessage, result: Rejected, stamp: Stamp
-    ) -> tuple[list[Write], OutboxMessage]:
-        refused = replace(message, refusals=message.refusals + 1, maybe_arrived=False)
-        if not result.final and refused.refusals < PARK_AFTER_REFUSALS:
-            at = next_attempt_at(stamp.at, refused.attempts, refused.deadline_at, self._random())
-            return [], replace(refused, state="queued", next_attempt_at=at)
-        parked = replace(refused, state="parked")
-        return list(results.reject(case, message, result.code, stamp)) if case is not None else [], parked
-
-    def _interim(self, tx: Tx, case: Case | None, stamp: Stamp) -> list[Write]:
-        if case is None or not results.interim_due(case, self._policy, stamp.at):
-            return []
-        return list(results.report_interim(case, answering_of(tx, case, self._respondent), stamp))
-
-    def _breaker(self, tx: Tx, message: OutboxMessage, result: Result, now: int) -> list[Write]:
-        """The endpoint's state, shared by all hosts: open after failures in a row, then probed by one message."""
-        if message.endpoint not in (REGULATOR, NOTIFIER):
-            return []  # what fails on one object of the platform says nothing about the others
-        state = tx.endpoint(message.endpoint)
-        if isinstance(result, RetryAt | Unknown):
-            failures = state.failures + 1
-            broken = failures - _BREAKER_AFTER
-            open_until = breaker_opens_until(now, broken, message.deadline_at) if broken >= 0 else 0
-            return [replace(state, failures=failures, open_until=open_until, last_failure=_told(result)[1])]
-        if state.failures:
-            return [replace(state, failures=0, open_until=0, last_success_at=now)]
-        return []
-
-
-def _page_now(message: OutboxMessage, result: Result) -> bool:
-    if isinstance(result, Failed) and result.permanent:
-        return message.attempts in (1, 8, 64, 512)
-    return message.attempts == _PAGE_AFTER_ATTEMPTS
-
 
 def _effect(message: OutboxMessage) -> Effect:
     body = json.loads(message.body)
     return Effect(**{**body, "scope": tuple(body["scope"])})
-
-
-def _salt(message: OutboxMessage) -> bytes:
-    return hashlib.sha256(f"{message.id}.{message.attempts}".encode()).digest()
-
-
-def _told(result: Result) -> tuple[str, str]:
-    """What an attempt came to: its name in the records, and what there is to say about it."""
-    match result:
-        case Delivered():
-            return "delivered", result.receipt_id
-        case RetryAt():
-            return "retry", result.reason
-        case Unknown():
-            return "unknown", result.reason
-        case Rejected():
-            return "rejected", f"{result.code}: {result.reason}"
-        case ByPerson():
-            return "by_person", result.what
-        case InForce():
-            return "in_force", f"in force since {result.effective_at}"
-        case Pending():
-            return "pending", f"to be checked at {result.check_at}"
-        case Failed():
-            return "failed", result.reason
-
-
-__all__ = ["BY_HAND", "LEASE_S", "ComplianceError", "Delivery", "Drained", "EndpointState", "Ways"]

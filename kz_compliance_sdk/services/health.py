@@ -10,13 +10,22 @@ from kz_compliance_sdk.ports import Health
 SILENT_AFTER_S = 300
 """How long a part may be silent before it is called so, in seconds."""
 
+HUNG = "hung:"
+"""Before an endpoint's name: the part whose heartbeat says that calls to it hang, not that it runs."""
+
 
 def health_document(health: Health, now: int) -> dict[str, Any]:
     """A document for monitoring: counts, times and names of parts; no case, no content, nobody's name.
 
-    `status` is `attention` when the watcher is silent, a case is overdue, or a message is parked.
+    `status` is `attention` when the watcher is silent, a case is overdue, a message is parked, an endpoint does not
+    answer, or calls to one have hung within the last SILENT_AFTER_S seconds.
     """
-    last = {beat.part: beat.at for beat in health.heartbeats}
+    last = {beat.part: beat.at for beat in health.heartbeats if not beat.part.startswith(HUNG)}
+    hung = {
+        beat.part.removeprefix(HUNG): instant_text(beat.at)
+        for beat in health.heartbeats
+        if beat.part.startswith(HUNG) and now - beat.at <= SILENT_AFTER_S
+    }
     watched_at = last.get("watcher")
     silent = watched_at is None or now - watched_at > SILENT_AFTER_S
     attention = [
@@ -26,6 +35,7 @@ def health_document(health: Health, now: int) -> dict[str, Any]:
             ("overdue_cases", health.overdue > 0),
             ("parked_messages", health.parked > 0),
             ("endpoint_down", any(endpoint.open_until > now for endpoint in health.endpoints)),
+            ("hung_calls", bool(hung)),
         )
         if holds
     ]
@@ -40,6 +50,7 @@ def health_document(health: Health, now: int) -> dict[str, Any]:
         "oldest_due_at": instant_text(health.oldest_due_at) if health.oldest_due_at is not None else None,
         "undelivered": health.undelivered,
         "parked": health.parked,
+        "hung_calls": hung,
         "endpoints": {
             endpoint.endpoint: {
                 "failures": endpoint.failures,

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from kz_compliance_sdk.domain.arrivals import Arrival
@@ -22,7 +23,7 @@ from kz_compliance_sdk.domain.decision import REVIEW_POLICY
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, notify
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, Unreadable
-from kz_compliance_sdk.ports import FeedMessage, Work
+from kz_compliance_sdk.ports import FeedMessage, Tx, Work
 from kz_compliance_sdk.services.admission import Admission, Received
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC, Response, refused
 from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS, KeyRing, Verified, verify
@@ -38,12 +39,25 @@ MAX_HEAD: Final = 32_768
 """Names and values together. Not every server has a bound of its own."""
 
 
+_FAULT: Final = Unreadable(
+    "this program failed when it took the message in.",
+    field="",
+    remedy="Look at its log; the message itself may be right.",
+    code="intake_fault",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A message that is authentic: `work` loads what is known of it, decides, and gives the answer. Nothing may be
-    acknowledged before its change is durable."""
+    acknowledged before its change is durable.
+
+    `aside` puts the bytes into quarantine instead: for a sender that cannot be asked to try again, when `work` raises
+    something that is no fault of the store.
+    """
 
     work: Work[Response]
+    aside: Work[Response]
 
 
 class Intake:
@@ -83,7 +97,7 @@ class Intake:
             "target": target,
             "headers": [[name, value] for name, value in headers if name in SIGNATURE_HEADERS],
         }
-        return Pending(self._work(verified, body, proof, now, pushed=True))
+        return self._pending(verified, body, proof, now, pushed=True)
 
     def check_transport(self, method: str, headers: Headers, length: int) -> Response | None:
         """What is refused before anything is verified, by the request's head alone."""
@@ -112,9 +126,9 @@ class Intake:
             return refused(413, "too_large", f"A message has at most {self.max_body} bytes.")
         return None
 
-    def _work(
+    def _pending(
         self, verified: Verified, body: bytes, proof: Mapping[str, Json], now: int, *, pushed: bool
-    ) -> Work[Response]:
+    ) -> Pending:
         message: Message | None = None
         problem: Unreadable | None = None
         try:
@@ -148,13 +162,17 @@ class Intake:
             )
             return Received(verified.sender, message_id, sha256, body, encoded(evidence), verified.authorities, arrival)
 
-        if message is not None and problem is None:
-            usable = message
-            return lambda tx: self._admission.admit(tx, received(), usable, self._ids())
-        assert problem is not None  # noqa: S101  one of the two is set above
         kind = message.type if message is not None else "unreadable"
-        what = unreadable(body, problem)
-        return lambda tx: self._admission.quarantine(tx, received(), what, kind, self._ids())
+
+        def quarantined(tx: Tx, why: Unreadable) -> tuple[Change, Response]:
+            return self._admission.quarantine(tx, received(), unreadable(body, why), kind, self._ids())
+
+        aside = partial(quarantined, why=_FAULT)
+        if problem is not None:
+            return Pending(partial(quarantined, why=problem), aside)
+        assert message is not None  # noqa: S101  one of the two is set above
+        usable = message
+        return Pending(lambda tx: self._admission.admit(tx, received(), usable, self._ids()), aside)
 
     def _out_of_time(self, verified: Verified, *, pushed: bool) -> Unreadable | None:
         """A right signature at the wrong time. An entry of the feed may be old: it was signed when it was published."""
@@ -186,7 +204,7 @@ class Intake:
             "sequence": entry.sequence,
             "headers": [[name, value] for name, value in entry.headers if name in SIGNATURE_HEADERS],
         }
-        return Pending(self._work(verified, entry.body, proof, now, pushed=False))
+        return self._pending(verified, entry.body, proof, now, pushed=False)
 
     # ------------------------------------------------------------------------------------------- typed in
 

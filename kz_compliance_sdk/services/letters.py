@@ -115,7 +115,9 @@ class Letters:
             message = tx.message(message_id)
             if message.state != "parked":
                 raise IllegalMove(f"this message is {message.state}, not parked.", reference=message_id)
-            again = replace(message, state="queued", refusals=0, next_attempt_at=tx.now, settled_at=None)
+            again = replace(
+                message, state="queued", refusals=0, refused_since=None, next_attempt_at=tx.now, settled_at=None
+            )
             return (MessageWrite(again, message.lease_token),), again
 
         return self._store.submit(self._platform, work).result()

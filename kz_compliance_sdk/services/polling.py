@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from itertools import pairwise
 
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, Write
 from kz_compliance_sdk.domain.messages import notify
-from kz_compliance_sdk.errors import RegulatorError
-from kz_compliance_sdk.ports import Regulator, Store, Tx
-from kz_compliance_sdk.services.intake import Intake
+from kz_compliance_sdk.errors import RegulatorError, StoreError
+from kz_compliance_sdk.ports import Future, Regulator, Store, Tx
+from kz_compliance_sdk.services.faults import kind_and_place
+from kz_compliance_sdk.services.intake import Intake, Pending
+from kz_compliance_sdk.services.response import Response
+
+_log = logging.getLogger("kz_compliance_sdk.polling")
 
 FEED = "notices"
 SEQUENCE = "notices.sequence"
@@ -32,13 +37,13 @@ class Polled:
 def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, signed_for: str, limit: int) -> Polled:
     """Fetch one page, store it, and only then move the cursor: a crash in between costs a repeat, never a message.
 
-    Raises RegulatorError; the cursor is then where it was.
+    Raises RegulatorError and StoreError; the cursor is then where it was.
     """
     after, last = store.submit(platform_id, _where).result()
     page = regulator.fetch(after, limit)
     pending = [intake.fetched(entry, signed_for) for entry in page.messages]
-    futures = [store.submit(platform_id, one.work) for one in pending if one is not None]
-    statuses = [future.result().status for future in futures]
+    futures = [(one, store.submit(platform_id, one.work)) for one in pending if one is not None]
+    statuses = [_stored(store, platform_id, one, future).status for one, future in futures]
     if page.messages and page.next_cursor == after:
         # Only now: a cursor that is stuck must not keep out what the page brought.
         store.submit(platform_id, lambda tx: (_alert(tx, platform_id, "feed_repeats_itself"), None)).result()
@@ -49,7 +54,7 @@ def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, s
 
     def move(tx: Tx) -> tuple[Change, None]:
         writes: list[Write] = [Heartbeat(platform_id, "poller", tx.now)]
-        if page.next_cursor != after:
+        if page.next_cursor not in (None, after):
             writes.append(CursorMoved(platform_id, FEED, page.next_cursor, tx.now))
         if sequences:
             writes.append(CursorMoved(platform_id, SEQUENCE, str(max(sequences)), tx.now))
@@ -69,6 +74,18 @@ def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, s
         gaps=gaps,
         has_more=page.has_more,
     )
+
+
+def _stored(store: Store, platform_id: str, pending: Pending, future: Future[Response]) -> Response:
+    """The entry's answer. One that cannot be taken in is set aside, where people see it: it must neither be lost nor
+    hold back what comes behind it."""
+    try:
+        return future.result()
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it is, the feed must not end here for good
+        _log.error("an entry of the feed could not be taken in and is set aside: %s", kind_and_place(error))
+        return store.submit(platform_id, pending.aside).result()
 
 
 def _where(tx: Tx) -> tuple[Change, tuple[str, int]]:

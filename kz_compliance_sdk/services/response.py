@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,8 +10,10 @@ from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import StoreError
+from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
 
+_log = logging.getLogger("kz_compliance_sdk.intake")
 _JSON: Final = (("content-type", "application/json"), ("cache-control", "no-store"))
 _PROBLEM: Final = (("content-type", PROBLEM_MEDIA_TYPE), ("cache-control", "no-store"))
 
@@ -54,7 +57,10 @@ NOT_AUTHENTIC: Final = refused(401, "not_authentic", "The origin of the message 
 
 
 def unavailable(error: Exception) -> Response:
-    """A message could not be stored: nothing is acknowledged, and the sender must try again."""
+    """A message could not be stored: nothing is acknowledged, and the sender must try again. What is no fault of the
+    store is one of this program, and is logged: nobody else learns of it."""
+    if not isinstance(error, StoreError):
+        _log.error("a message could not be taken in: %s", kind_and_place(error))
     answer = refused(
         503,
         error.code if isinstance(error, StoreError) else StoreError.code,

@@ -60,7 +60,7 @@ def prepare(path: Path, count: int) -> list[OutboxMessage]:
         deciding.decide_in(review, count, 16 if count % 16 == 0 else 1, deciding.proposal(measure=False))
         store = desk.store
         assert isinstance(store, SqliteStore)
-        waiting = store.submit(samples.PLATFORM, lambda tx: ((), tx.due_messages(tx.now + 1, count, ())))
+        waiting = store.submit(samples.PLATFORM, lambda tx: ((), tx.due_messages("regulator", tx.now + 1, count)))
         messages = waiting.result()
     assert len(messages) == count, f"{len(messages)} reports are due, not {count}"
     assert {message.kind for message in messages} == {"report"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import random
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -335,6 +336,37 @@ def test_close_finishes_what_was_queued(open_store: OpenStore, path: Any) -> Non
         store.save(PLATFORM, opening(99)[0])
     assert closed.value.code == "store_closed"
     assert len(list(open_store().queries(PLATFORM).case_ids())) == 50
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["", "control: nothing holds close back"])
+def test_a_work_that_comes_while_the_store_closes_is_done_or_refused(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch, guarded: bool
+) -> None:
+    """Between its look at the store and its place in the queue, the store closes: nobody may wait for ever."""
+    store = open_store()
+    save(store, opening(1)[0])
+    lane = store._lane
+    closing = threading.Thread(target=store.close)
+
+    class Meanwhile:
+        def __init__(self, jobs: Any) -> None:
+            self._jobs = jobs
+
+        def put(self, job: Any) -> None:
+            if job is not None:
+                closing.start()
+                closing.join(0.3)
+            self._jobs.put(job)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._jobs, name)
+
+    monkeypatch.setattr(lane, "_jobs", Meanwhile(lane._jobs))
+    if not guarded:
+        monkeypatch.setattr(lane, "_gate", nullcontext())
+    future = store.save(PLATFORM, opening(2)[0])
+    closing.join(10)
+    assert (wait([future], timeout=1).done == {future}) is guarded
 
 
 def test_one_can_read_while_a_write_is_under_way(lane: SqliteStore) -> None:

@@ -20,15 +20,16 @@ from kz_compliance_sdk import ComplianceDesk, Settings
 from kz_compliance_sdk.adapters.sql.store import MOST_WAITING
 from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.config.sections import LimitSettings
+from kz_compliance_sdk.domain import breaker
 from kz_compliance_sdk.domain.decision import REVIEW_POLICY, Action
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.outbox import PARK_AFTER_REFUSALS, next_attempt_at
+from kz_compliance_sdk.domain.outbox import PARK_AFTER_REFUSED_S, next_attempt_at
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Report
 from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.faces.cli import demo_books, demo_processes, demo_stories, diagnosis, doctor
 from kz_compliance_sdk.faces.cli.app import app
-from kz_compliance_sdk.services import delivery, intake
+from kz_compliance_sdk.services import intake, outcomes
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.health import SILENT_AFTER_S
 from kz_compliance_sdk.testing import keys
@@ -173,10 +174,10 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("concepts/delivery.md", "an eighth of the time that is left", next_attempt_at(0, 60, 800, 0.0), 100),
         ("concepts/delivery.md", "(but 5 seconds at least)", next_attempt_at(0, 60, 24, 0.0), 5),
         ("concepts/delivery.md", "it is 3 minutes at most", next_attempt_at(0, 60, -1, 0.0), 180),
-        ("concepts/delivery.md", "or five times for a reason", PARK_AFTER_REFUSALS, 5),
-        ("concepts/delivery.md", "after five attempts people are alerted", delivery._PAGE_AFTER_ATTEMPTS, 5),
-        ("concepts/delivery.md", "After five failures in a row", delivery._BREAKER_AFTER, 5),
-        ("guides/custom-regulator.md", "parked at the fifth refusal", PARK_AFTER_REFUSALS, 5),
+        ("concepts/delivery.md", "for a whole hour for a reason", PARK_AFTER_REFUSED_S, 3600),
+        ("concepts/delivery.md", "after five attempts people are alerted", outcomes.PAGE_AFTER_ATTEMPTS, 5),
+        ("concepts/delivery.md", "After five failures in a row", breaker.OPENS_AFTER, 5),
+        ("guides/custom-regulator.md", "is parked after an hour of refusals", PARK_AFTER_REFUSED_S, 3600),
         ("operations.md", "expire within 30 days", diagnosis.KEY_WARNING_S, 30 * 86_400),
         ("operations.md", "Up to 256 MiB", doctor.MOST_SCANNED, 256 * 2**20),
         (

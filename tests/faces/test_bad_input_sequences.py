@@ -213,6 +213,18 @@ def test_a_cursor_that_stands_still_is_an_error_and_keeps_no_notice_out(offices:
     assert "feed_repeats_itself" in alerts(office)
 
 
+def test_a_feed_that_ends_without_a_cursor_is_no_fault(offices: Offices) -> None:
+    """Its last page is read again until there is a place to go on from: repeats, no alert and no error."""
+    office = offices.new()
+    for _ in range(3):
+        office.feed.offer(signed(message()), cursor=None)
+    assert [office.desk.poll().admitted for _ in range(3)] == [1, 0, 0]
+    office.feed.offer(signed(message()), signed(message("msg_b", "B")), cursor="2", sequences=[1, 2])
+    assert office.desk.poll().admitted == 1
+    assert {case.notice_id for case in office.cases()} == {"A", "B"}
+    assert alerts(office) == []
+
+
 def test_a_number_that_is_left_out_is_counted_and_alerted_and_holds_nothing_back(offices: Offices) -> None:
     """H034, a documented difference: the contract has no call for one number."""
     office = offices.new()

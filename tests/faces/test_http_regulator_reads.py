@@ -151,7 +151,7 @@ def test_a_page_of_the_feed_carries_exact_bytes_and_their_own_signature_headers(
 @pytest.mark.parametrize("cursor", ["", "a b&limit=9", "%2e/é?#", "+=", "x" * 512])
 def test_any_cursor_comes_back_as_it_was_given_and_is_signed_as_it_was_sent(env: Env, cursor: str) -> None:
     with regulator(env, answers(feed(next_cursor=None))) as (way, server):
-        assert way.fetch(cursor, 10).next_cursor == cursor
+        assert way.fetch(cursor, 10).next_cursor is None
         (seen,) = server.seen
         sent = httpx.URL(server.url + seen.target).params
         assert (sent.get("after", ""), sent["limit"]) == (cursor, "10")

@@ -402,7 +402,7 @@ def test_the_platforms_client_reads_the_feed_to_its_end(regulator: MockRegulator
     while more:
         page = platform.fetch(after, 2)
         bodies += [message.body for message in page.messages]
-        after, more = page.next_cursor, page.has_more
+        after, more = page.next_cursor or after, page.has_more
     assert bodies == [message.body for message in regulator.books.feed]
 
 

@@ -16,6 +16,7 @@ import pytest
 from django.core.wsgi import get_wsgi_application  # type: ignore[import-untyped]
 
 from kz_compliance_sdk.faces.wsgi import wsgi_app
+from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
 from tests.faces.bad_inputs.office import Answer, Office, Offices
 from tests.faces.bad_inputs.requests import Request, curve_headers, envelope, serialised, signed
@@ -201,6 +202,26 @@ def test_a_sender_that_goes_away_is_not_counted_as_a_forger(app: App, office: Of
     office.clock.advance(61)
     assert office.desk.intake.refusals_to_flush() == ()
     assert office.inbox() == []
+
+
+def test_a_message_with_which_this_program_fails_is_answered_and_logged(
+    app: App, office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Admission, "admit", fails)
+        answer = called(app, curve("/kz/notices"))
+        assert office.push(curve("/kz/notices")).status == answer.status == 503
+        assert "retry-after" in dict(answer.headers)
+        assert caplog.text.count("ValueError at test_wsgi.py") == 2
+        assert "a text of the notice" not in caplog.text
+        patched.setattr(office.desk.intake, "receive", fails)
+        assert office.push(curve("/kz/notices")).status == called(app, curve("/kz/notices")).status == 503
+    assert office.inbox() == []
+    assert called(app, curve("/kz/notices")).status == 202
+
+
+def fails(*_: Any) -> Any:
+    raise ValueError("a text of the notice")
 
 
 def test_a_store_that_is_closed_acknowledges_nothing(app: App, office: Office) -> None:

@@ -234,6 +234,7 @@ class Host:
             ),
             clock=self.store.now,
             random=env.random,
+            entropy=env.entropy,
             spawn=_at_once,
         )
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kz_compliance_sdk.domain.outbox import breaker_opens_until, message_id, next_attempt_at
+from kz_compliance_sdk.domain.breaker import hastened, opens_until
+from kz_compliance_sdk.domain.change import EndpointState
+from kz_compliance_sdk.domain.outbox import message_id, next_attempt_at
 
 NOW = 1_795_503_600
 DAY = 86_400
@@ -94,7 +96,15 @@ def test_a_regulator_that_is_down_for_a_month_is_still_tried() -> None:
 @given(st.integers(0, 1000), st.integers(-DAY, DAY))
 @settings(derandomize=True, max_examples=200)
 def test_a_breaker_always_closes_again(failures: int, left: int) -> None:
-    assert NOW < breaker_opens_until(NOW, failures, NOW + left) <= NOW + 900
+    assert NOW < opens_until(NOW, failures, NOW + left) <= NOW + 900
+
+
+def test_an_open_breaker_is_only_ever_hastened() -> None:
+    state = EndpointState("social", "regulator", 12, 1256, 0, "")
+    assert hastened(state, 1000, None) is state
+    assert hastened(state, 1000, 1000 + 24 * 3600) is state
+    assert hastened(state, 1000, 1400).open_until == 1050
+    assert hastened(state, 1300, 1310) is state, "it is closed already"
 
 
 # ------------------------------------------------------------------------------------------------ names

@@ -69,12 +69,12 @@ class WriterLane:
         self._inline: Transaction | None = None
         self._inline_lock = threading.RLock()
         self._thread: threading.Thread | None = None
-        self._start_lock = threading.Lock()
+        self._gate = threading.Lock()
 
     def submit(self, job: Job) -> None:
         """Queue a job. Raises StoreFull at the bound, so that the sender tries again; nothing is ever evicted."""
         if self._closed:
-            raise StoreError("the store is closed.", code="store_closed")
+            raise _closed()
         if self._pid != os.getpid():
             self._start()
         if not self._threaded:
@@ -83,15 +83,16 @@ class WriterLane:
                     self._inline = self._open()
                 _commit(self._inline, [job])
             return
-        if self._jobs.qsize() >= self._most_waiting:
-            raise StoreFull(f"{self._most_waiting} writes are waiting already: try again shortly.")
-        if self._thread is None:
-            with self._start_lock:
-                if self._thread is None:
-                    thread = threading.Thread(target=self._run, daemon=True, name="kz-compliance-writer")
-                    thread.start()
-                    self._thread = thread
-        self._jobs.put(job)
+        with self._gate:
+            # Looked at again: nobody reads what is queued after the end.
+            if self._closed:
+                raise _closed()
+            if self._jobs.qsize() >= self._most_waiting:
+                raise StoreFull(f"{self._most_waiting} writes are waiting already: try again shortly.")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True, name="kz-compliance-writer")
+                self._thread.start()
+            self._jobs.put(job)
 
     @property
     def waiting(self) -> int:
@@ -99,11 +100,14 @@ class WriterLane:
 
     def close(self) -> None:
         """Finish what was queued, then stop."""
-        self._closed = True
-        if self._thread is not None and self._pid == os.getpid():
+        if self._pid != os.getpid():
+            self._closed = True  # its thread is the parent's, and so may be the holder of its lock
+            return
+        with self._gate:
+            self._closed, thread, self._thread = True, self._thread, None
             self._jobs.put(None)
-            self._thread.join()
-            self._thread = None
+        if thread is not None:
+            thread.join()
 
     def _run(self) -> None:
         jobs, transaction = self._jobs, None
@@ -129,6 +133,10 @@ class WriterLane:
                 _fail(batch, error)
             if stop:
                 return
+
+
+def _closed() -> StoreError:
+    return StoreError("the store is closed.", code="store_closed")
 
 
 def _fail(batch: list[Job], error: BaseException) -> None:

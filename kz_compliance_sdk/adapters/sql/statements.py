@@ -94,6 +94,9 @@ class Statements:
             return compiled(new.on_conflict_do_update(index_elements=list(keys), set_=changed))
 
         self.inserts = {table.name: compiled(insert(table)) for table in t.metadata.sorted_tables}
+        # An attempt that was given up for lost may still come back with what became of it.
+        of_attempt = ("platform_id", "case_id", "message_id", "number")
+        self.inserts["attempts"] = upsert(t.attempts, of_attempt, "ended_at", "result", "detail")
         same_version = t.cases.c.version == bindparam("was_version")
         self.case_update = compiled(_update_all(t.cases, ("platform_id", "id"), same_version))
         self.case_update_leased = compiled(
@@ -181,16 +184,16 @@ class Statements:
         open_messages = select(t.outbox).where(_key(t.outbox, "platform_id", "case_id"), unsettled)
         self.open_messages = compiled(open_messages)
         due = select(t.outbox).where(
-            _key(t.outbox, "platform_id"),
+            _key(t.outbox, "platform_id", "endpoint"),
             text("state IN ('queued', 'leased')"),
             t.outbox.c.next_attempt_at <= bindparam("now"),
-            t.outbox.c.endpoint != bindparam("not_1"),
-            t.outbox.c.endpoint != bindparam("not_2"),
-            t.outbox.c.endpoint != bindparam("not_3"),
             _LANE_IS_FREE,
         )
-        due = due.order_by(t.outbox.c.next_attempt_at).limit(bindparam("n"))
+        due = due.order_by(t.outbox_urgency, t.outbox.c.next_attempt_at).limit(bindparam("n"))
         self.due_messages = compiled(due)
+        unsent = (_key(t.outbox, "platform_id", "endpoint"), text("state IN ('queued', 'leased')"))
+        following = select(t.outbox_urgency).where(*unsent, t.outbox_urgency > bindparam("now"))
+        self.next_deadline = compiled(following.order_by(t.outbox_urgency).limit(1))
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
         of_hold = ("platform_id", "object_key", "case_id", "item_id")

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
     text,
 )
 from sqlalchemy.schema import SchemaItem
@@ -162,6 +163,7 @@ outbox = _table(
     Column("state", String(8), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("refusals", Integer, nullable=False),
+    Column("refused_since", _Time),
     Column("maybe_arrived", Boolean, nullable=False),
     Column("lane", String(200), nullable=False),
     Column("lane_seq", BigInteger, nullable=False),
@@ -174,7 +176,18 @@ outbox = _table(
 )
 _due = text("state IN ('queued', 'leased')")
 _lane_open = text("state IN ('queued', 'leased') AND lane <> ''")
-Index("outbox_due", outbox.c.platform_id, outbox.c.next_attempt_at, sqlite_where=_due, postgresql_where=_due)
+# What has no deadline is an alert of its own: it is urgent from its first second. The time of the next attempt comes
+# last: few messages that wait for it stand before one that is due, since a breaker keeps the others from being tried.
+outbox_urgency = func.coalesce(outbox.c.deadline_at, outbox.c.created_at)
+Index(
+    "outbox_due",
+    outbox.c.platform_id,
+    outbox.c.endpoint,
+    outbox_urgency,
+    outbox.c.next_attempt_at,
+    sqlite_where=_due,
+    postgresql_where=_due,
+)
 Index(
     "outbox_lane",
     outbox.c.platform_id,

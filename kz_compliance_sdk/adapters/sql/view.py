@@ -120,18 +120,13 @@ class View:
         found = self._tx.all(self._s.open_messages, k_platform_id=self._platform, k_case_id=case_id)
         return [rows.message_from(row) for row in found]
 
-    def due_messages(self, now: int, limit: int, closed_endpoints: Iterable[str]) -> list[OutboxMessage]:
-        closed = [*closed_endpoints, "", "", ""]
-        found = self._tx.all(
-            self._s.due_messages,
-            k_platform_id=self._platform,
-            now=now,
-            n=limit,
-            not_1=closed[0],
-            not_2=closed[1],
-            not_3=closed[2],
-        )
+    def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
+        found = self._tx.all(self._s.due_messages, k_platform_id=self._platform, k_endpoint=endpoint, now=now, n=limit)
         return [rows.message_from(row) for row in found]
+
+    def next_deadline(self, endpoint: str, now: int) -> int | None:
+        row = self._tx.one(self._s.next_deadline, k_platform_id=self._platform, k_endpoint=endpoint, now=now)
+        return None if row is None else int(row[0])
 
     def endpoint(self, name: str) -> EndpointState:
         row = self._tx.one(self._s.endpoint, k_platform_id=self._platform, k_endpoint=name)

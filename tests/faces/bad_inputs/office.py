@@ -101,7 +101,7 @@ class Feed:
         self.pages: list[FeedPage] = []
         self.sent: list[OutboxMessage] = []
 
-    def offer(self, *requests: Request, cursor: str = "1", sequences: Iterable[int] = ()) -> None:
+    def offer(self, *requests: Request, cursor: str | None = "1", sequences: Iterable[int] = ()) -> None:
         """One more page."""
         numbers = list(sequences) or list(range(1, len(requests) + 1))
         entries = (

@@ -30,7 +30,7 @@ _STATISTICS = (
     ("decisions", "decisions", f"{_FEW} 1 1"),
     ("outbox", "outbox", f"{_FEW} 3 1"),
     ("attempts", "attempts", f"{_FEW} 3 1 1"),
-    ("outbox", "outbox_due", "1000 500 2"),
+    ("outbox", "outbox_due", "1000 500 200 2 1"),
     ("outbox", "outbox_lane", "1000 500 1 1"),
     ("outbox", "outbox_held", "10 5 1"),
 )
@@ -252,6 +252,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("refusals", sa.Integer(), nullable=False),
+        sa.Column("refused_since", sa.BigInteger(), nullable=True),
         sa.Column("maybe_arrived", sa.Boolean(), nullable=False),
         sa.Column("lane", sa.String(length=200), nullable=False),
         sa.Column("lane_seq", sa.BigInteger(), nullable=False),
@@ -267,7 +268,7 @@ def upgrade() -> None:
     op.create_index(
         "outbox_due",
         "outbox",
-        ["platform_id", "next_attempt_at"],
+        ["platform_id", "endpoint", sa.text("coalesce(deadline_at, created_at)"), "next_attempt_at"],
         unique=False,
         sqlite_where=sa.text("state IN ('queued', 'leased')"),
         postgresql_where=sa.text("state IN ('queued', 'leased')"),

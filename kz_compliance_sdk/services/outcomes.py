@@ -1,0 +1,256 @@
+"""What an attempt came to: its name in the records, and what it changes for the message, its case and its endpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from kz_compliance_sdk.domain import breaker, results
+from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.canonical import encoded
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import Change, MessageWrite, Write
+from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, notify, page
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage, is_refused_for_good, next_attempt_at
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.errors import NotFound
+from kz_compliance_sdk.ports import (
+    ByPerson,
+    Delivered,
+    EffectResult,
+    Failed,
+    InForce,
+    Pending,
+    Rejected,
+    RetryAt,
+    Sent,
+    Tx,
+    Unknown,
+)
+from kz_compliance_sdk.services.loading import answering_of
+
+WITH_BREAKER = (REGULATOR, NOTIFIER)
+"""What fails on one object of the platform says nothing about the others."""
+
+_SENT = (Delivered, RetryAt, Rejected, Unknown, ByPerson)
+_TIME_OF = {InForce: "effective_at", Pending: "check_at", RetryAt: "at"}
+_LONGEST_RETRY_AFTER = 3600
+PAGE_AFTER_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """The regulator does not hold this report, and what it says was overtaken: it is not sent."""
+
+
+Result = Sent | EffectResult | Superseded
+
+
+def checked(endpoint: str, result: object) -> Result:
+    """What a call gave, if the port allows it; what an adapter or the platform gave otherwise is a fault of its own."""
+    allowed = (InForce, Pending, Failed) if endpoint == ENFORCER else (*_SENT, Superseded)
+    if not isinstance(result, allowed):
+        return fault(endpoint, f"it returned {type(result).__name__}, which is no answer")
+    at = getattr(result, _TIME_OF.get(type(result), ""), 0)
+    if type(at) is not int and not (at is None and isinstance(result, RetryAt)):
+        return fault(endpoint, f"it returned {type(result).__name__} with a time that is no whole number")
+    return result
+
+
+def fault(endpoint: str, what: str) -> Result:
+    """What a call that raised came to. Nobody knows how far it got."""
+    if endpoint == ENFORCER:
+        return Failed(what)
+    return RetryAt(what) if endpoint == NOTIFIER else Unknown(what)
+
+
+def told(result: Result) -> tuple[str, str]:
+    """The result's name in the records of attempts, and what there is to say about it."""
+    match result:
+        case Delivered():
+            return "delivered", result.receipt_id
+        case RetryAt():
+            return "retry", result.reason
+        case Unknown():
+            return "unknown", result.reason
+        case Rejected():
+            return "rejected", f"{result.code}: {result.reason}"
+        case ByPerson():
+            return "by_person", result.what
+        case InForce():
+            return "in_force", f"in force since {result.effective_at}"
+        case Pending():
+            return "pending", f"to be checked at {result.check_at}"
+        case Failed():
+            return "failed", result.reason
+        case Superseded():
+            return "superseded", "the regulator does not hold it, and it no longer says what holds"
+
+
+def attempt_of(message: OutboxMessage, started: int, ended: int, name: str, detail: str) -> Attempt:
+    """The row of one attempt. Times are UTC seconds."""
+    return Attempt(
+        message.platform_id, message.case_id, message.id, message.attempts, started, ended, name, detail[:500]
+    )
+
+
+class Outcomes:
+    """Turns results into changes, for one platform."""
+
+    def __init__(
+        self, policy: Policy, respondent: Respondent, random: Callable[[], float], entropy: Callable[[int], bytes]
+    ) -> None:
+        self._policy, self._respondent, self._random, self._entropy = policy, respondent, random, entropy
+
+    def record(self, tx: Tx, message: OutboxMessage, result: Result, started: int) -> tuple[Change, bool]:
+        """What an attempt changes, and whether it settles the message."""
+        now = tx.now
+        stamp = Stamp(now, SYSTEM, self._entropy(32))
+        writes, after = self._outcome(tx, _case(tx, message), replace(message, lease_expires_at=None), result, stamp)
+        writes += self._endpoint(tx, message, result, stamp)
+        settled = after.state not in ("queued", "leased")
+        if settled:
+            after = replace(after, settled_at=now)
+        attempt = attempt_of(message, started, now, *told(result))
+        return (*writes, MessageWrite(after, message.lease_token), attempt), settled
+
+    def unrecorded(self, tx: Tx, message: OutboxMessage, what: str, started: int) -> tuple[Change, bool]:
+        """The least that can be written of an attempt with which this program fails: that it was made, when it is made
+        again, and an alert. It decides nothing about the case."""
+        stamp = Stamp(tx.now, SYSTEM)
+        maybe = message.maybe_arrived or message.endpoint == REGULATOR
+        again = replace(self._later(message, tx.now), lease_expires_at=None, maybe_arrived=maybe)
+        attempt = attempt_of(message, started, tx.now, "unrecorded", what)
+        writes: list[Write] = [MessageWrite(again, message.lease_token), attempt]
+        tries = message.attempts
+        if message.kind != "page" and not tries & (tries - 1):  # the first, the second, the fourth, the eighth, ...
+            case, key = _case(tx, message), f"{message.id}.{tries}"
+            audience = ("moderator", "lead")
+            if case is None:
+                writes.append(notify(message.platform_id, message.id, "stuck", audience, 50, stamp, key=key))
+            else:
+                writes.append(page(case, "stuck", audience, 50, stamp, key=key))
+        return tuple(writes), False
+
+    def lost(self, tx: Tx, message: OutboxMessage, lease_s: int) -> Change:
+        """The attempt whose lease ran out: its process died, or its call hangs."""
+        ended = message.lease_expires_at or tx.now
+        attempt = attempt_of(message, ended - lease_s, ended, "lost", "nothing was recorded before its lease ran out")
+        if message.endpoint != ENFORCER or message.attempts != PAGE_AFTER_ATTEMPTS:
+            return (attempt,)
+        stamp = Stamp(tx.now, SYSTEM, self._entropy(32))
+        return (attempt, *results.measure_failed(tx.case(message.case_id), message, "lost", stamp, permanent=False))
+
+    def _outcome(
+        self, tx: Tx, case: Case | None, message: OutboxMessage, result: Result, stamp: Stamp
+    ) -> tuple[list[Write], OutboxMessage]:
+        now = stamp.at
+        match result:
+            case Delivered():
+                proof = encoded([[name, value] for name, value in result.signature]) if result.signature else b""
+                done = replace(message, state="done", maybe_arrived=False, receipt=result.body, receipt_proof=proof)
+                if case is None or message.kind == "page":
+                    return [], done
+                sha256 = hashlib.sha256(result.body).hexdigest()
+                return list(results.receipt(case, message, result.receipt_id, sha256, stamp)), done
+            case InForce() if case is not None:
+                answering = answering_of(tx, case, self._respondent)
+                land = results.measure_in_force if message.kind == "enforce" else results.measure_lifted
+                return list(land(case, message, result.effective_at, answering, stamp)), replace(message, state="done")
+            case Pending():
+                at = max(now + 1, min(result.check_at, now + _LONGEST_RETRY_AFTER))
+                waiting = replace(message, state="queued", next_attempt_at=at)
+                return self._interim(tx, case, stamp), waiting
+            case ByPerson():
+                return [], replace(message, state="waiting")
+            case Superseded():
+                return [], replace(message, state="void", maybe_arrived=False)
+            case Rejected():
+                return self._rejected(tx, case, message, result, stamp)
+            case Failed() if result.permanent and message.kind == "enforce" and case is not None:
+                return list(results.measure_failed(case, message, result.reason, stamp)), replace(
+                    message, state="parked"
+                )
+            case Failed() if result.permanent and case is not None and _is_overtaken(tx, message):
+                # It can never be lifted, and something else was decided about the object since: that must not wait.
+                answering = answering_of(tx, case, self._respondent)
+                kept = results.measure_lifted(case, message, now, answering, stamp, kept=True)
+                return list(kept), replace(message, state="void")
+            case _:
+                again = self._again(message, result, now)
+                if case is not None and message.endpoint == ENFORCER and _page_now(message, result):
+                    stuck = results.measure_failed(case, message, told(result)[1], stamp, permanent=False)
+                    return list(stuck), again
+                return self._interim(tx, case, stamp), again
+
+    def _later(self, message: OutboxMessage, now: int) -> OutboxMessage:
+        at = next_attempt_at(now, message.attempts, message.deadline_at, self._random())
+        return replace(message, state="queued", next_attempt_at=at)
+
+    def _again(self, message: OutboxMessage, result: Result, now: int) -> OutboxMessage:
+        again = self._later(message, now)
+        at = again.next_attempt_at
+        if isinstance(result, RetryAt) and result.at is not None:
+            asked = min(result.at, now + _LONGEST_RETRY_AFTER)
+            if message.deadline_at is not None and now < message.deadline_at:
+                asked = min(asked, message.deadline_at)
+            at = max(at, asked)
+        return replace(again, next_attempt_at=at, maybe_arrived=message.maybe_arrived or isinstance(result, Unknown))
+
+    def _rejected(
+        self, tx: Tx, case: Case | None, message: OutboxMessage, result: Rejected, stamp: Stamp
+    ) -> tuple[list[Write], OutboxMessage]:
+        """A refusal for good parks the message. One that may pass is tried again for an hour, and people know soon."""
+        since = stamp.at if message.refused_since is None else message.refused_since
+        refused = replace(message, refusals=message.refusals + 1, refused_since=since, maybe_arrived=False)
+        if result.final or is_refused_for_good(refused, stamp.at):
+            parked = replace(refused, state="parked")
+            return list(results.reject(case, message, result.code, stamp)) if case is not None else [], parked
+        alert: list[Write] = []
+        # If everything is refused, one alert about the endpoint says so.
+        alone = tx.endpoint(message.endpoint).failures + 1 < breaker.OPENS_AFTER
+        if case is not None and refused.refusals == PAGE_AFTER_ATTEMPTS and alone:
+            alert.append(page(case, f"{message.kind}_refused", ("moderator", "lead"), 50, stamp, key=message.id))
+        return alert, self._later(refused, stamp.at)
+
+    def _interim(self, tx: Tx, case: Case | None, stamp: Stamp) -> list[Write]:
+        if case is None or not results.interim_due(case, self._policy, stamp.at):
+            return []
+        return list(results.report_interim(case, answering_of(tx, case, self._respondent), stamp))
+
+    def _endpoint(self, tx: Tx, message: OutboxMessage, result: Result, stamp: Stamp) -> list[Write]:
+        """The endpoint's breaker. A refusal for good is about the message; any other is about the way there, such as
+        credentials that are not accepted."""
+        if message.endpoint not in WITH_BREAKER:
+            return []
+        state = tx.endpoint(message.endpoint)
+        refused = isinstance(result, Rejected) and not result.final
+        if not refused and not isinstance(result, RetryAt | Unknown):
+            after = breaker.succeeded(state, stamp.at)
+            return [] if after is state else [after]
+        writes: list[Write] = [breaker.failed(state, stamp.at, told(result)[1], message.deadline_at)]
+        if refused and state.failures + 1 == breaker.OPENS_AFTER:
+            # It does not pass by itself: somebody must look at addresses and keys.
+            about = message.endpoint
+            writes.append(notify(message.platform_id, about, f"{about}_refuses", ("lead",), 50, stamp, key=message.id))
+        return writes
+
+
+def _is_overtaken(tx: Tx, message: OutboxMessage) -> bool:
+    key: str = json.loads(message.body)["object_key"]
+    return tx.object_versions([key]).get(key, 0) > message.lane_seq
+
+
+def _case(tx: Tx, message: OutboxMessage) -> Case | None:
+    try:
+        return tx.case(message.case_id) if message.case_id else None
+    except NotFound:
+        return None
+
+
+def _page_now(message: OutboxMessage, result: Result) -> bool:
+    if isinstance(result, Failed) and result.permanent:
+        return message.attempts in (1, 8, 64, 512)
+    return message.attempts == PAGE_AFTER_ATTEMPTS

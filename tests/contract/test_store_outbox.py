@@ -1,0 +1,99 @@
+"""The outbox in the store: what is due, in which order, and by which index."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql.statements import Compiled
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain.change import Change, MessageWrite
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.errors import LeaseLost
+from kz_compliance_sdk.ports import Tx
+from tests.contract.conftest import raw, save
+from tests.unit.case_makers import PLATFORM, T0
+
+
+def message(name: str, **more: Any) -> OutboxMessage:
+    wanted: dict[str, Any] = {"endpoint": "regulator", "created_at": T0, "next_attempt_at": T0, "deadline_at": T0 + 900}
+    return OutboxMessage(name, PLATFORM, "case-1", "report", body=b"{}", **{**wanted, **more})
+
+
+def due(store: SqliteStore, endpoint: str = "regulator", now: int = T0, limit: int = 8) -> list[str]:
+    def work(tx: Tx) -> tuple[Change, list[str]]:
+        return (), [found.id for found in tx.due_messages(endpoint, now, limit)]
+
+    return store.submit(PLATFORM, work).result()
+
+
+def next_deadline(store: SqliteStore, now: int, endpoint: str = "regulator") -> int | None:
+    return store.submit(PLATFORM, lambda tx: ((), tx.next_deadline(endpoint, now))).result()
+
+
+def test_what_is_due_comes_by_its_deadline_whenever_it_was_tried_last(store: SqliteStore) -> None:
+    save(
+        store,
+        (
+            message("late", deadline_at=T0 + 9000, next_attempt_at=T0 - 500),
+            message("soon", deadline_at=T0 + 60),
+            message("alert", deadline_at=None, created_at=T0 - 1),
+            message("overdue", deadline_at=T0 - 60),
+            message("waits", deadline_at=T0 + 1, next_attempt_at=T0 + 1),
+            message("settled", deadline_at=T0 + 1, state="done"),
+            message("elsewhere", deadline_at=T0 + 1, endpoint="notifier"),
+        ),
+    )
+    assert due(store) == ["overdue", "alert", "soon", "late"]
+    assert due(store, limit=2) == ["overdue", "alert"]
+    assert due(store, "notifier") == ["elsewhere"]
+    assert due(store, now=T0 + 1)[2] == "waits"
+
+
+def test_a_later_message_of_a_lane_waits_however_urgent_it_is(store: SqliteStore) -> None:
+    first = message("first", lane="report:1", lane_seq=1, deadline_at=T0 + 900)
+    save(store, (first, message("second", lane="report:1", lane_seq=2, deadline_at=T0)))
+    assert due(store) == ["first"]
+    save(store, (MessageWrite(replace(first, state="done"), first.lease_token),))
+    assert due(store) == ["second"]
+
+
+def test_the_next_deadline_is_that_of_what_has_still_to_leave(store: SqliteStore) -> None:
+    save(
+        store,
+        (
+            message("overdue", deadline_at=T0 - 5),
+            message("waits", deadline_at=T0 + 60, next_attempt_at=T0 + 50),
+            message("settled", deadline_at=T0 + 1, state="done"),
+            message("elsewhere", deadline_at=T0 + 1, endpoint="notifier"),
+        ),
+    )
+    assert next_deadline(store, T0) == T0 + 60
+    assert next_deadline(store, T0 + 60) is None
+
+
+def test_the_outbox_is_read_through_its_own_index_and_sorted_by_it(store: SqliteStore) -> None:
+    """Whatever was settled costs nothing, and no backlog is sorted to find its first."""
+    for statement in (store.statements.due_messages, store.statements.next_deadline):
+        steps = _plan(store, statement, statement.sql)
+        assert "outbox_due (platform_id=? AND endpoint=?" in steps[0], steps
+        assert not [step for step in steps if "TEMP B-TREE" in step or step.startswith("SCAN")], steps
+        other = _plan(store, statement, statement.sql.replace("coalesce", "max"))
+        assert "TEMP B-TREE" in str(other), "the control: another order has to be sorted"
+
+
+def _plan(store: SqliteStore, statement: Compiled, sql: str) -> list[str]:
+    return [row[3] for row in raw(store, f"EXPLAIN QUERY PLAN {sql}", *[0] * len(statement.names))]
+
+
+def test_an_attempt_that_was_given_up_for_lost_takes_what_became_of_it(store: SqliteStore) -> None:
+    save(store, (message("m", lease_token=2), Attempt(PLATFORM, "case-1", "m", 1, T0, T0 + 120, "lost")))
+    late = Attempt(PLATFORM, "case-1", "m", 1, T0, T0 + 500, "delivered", "r-1")
+    with pytest.raises(LeaseLost):
+        save(store, (MessageWrite(message("m", state="done"), 1), late))
+    (kept,) = store.queries(PLATFORM).attempts("case-1")
+    assert kept.result == "lost"
+    save(store, (late,))
+    assert store.queries(PLATFORM).attempts("case-1") == [late]

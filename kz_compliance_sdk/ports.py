@@ -27,6 +27,7 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.proofs import Records
 
 T = TypeVar("T")
 
@@ -143,6 +144,12 @@ class Queries(Protocol):
     def audit(self, case_id: str) -> list[AuditEvent]: ...
 
     def case_ids(self) -> Iterable[str]: ...
+
+    def records(self, case_id: str) -> Records:
+        """All of a case at one moment. Raises NotFound, and StoreDamaged for a row that cannot be read."""
+
+    def orphans(self) -> list[str]:
+        """The ids of cases that are gone while something of them is still there."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 

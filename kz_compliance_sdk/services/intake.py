@@ -190,10 +190,12 @@ class Intake:
 
     # ------------------------------------------------------------------------------------------- typed in
 
-    def typed(self, notice: Notice, received_at: int, how: str, actor: Actor) -> tuple[Work[Response], bytes]:
+    def typed(
+        self, notice: Notice, received_at: int, how: str, actor: Actor, salt: bytes
+    ) -> tuple[Work[Response], bytes]:
         """A letter, e-mail or phone call that the office typed in: unverified, its clock from the recorded receipt.
 
-        `how` says on which way it came. Raises NotAllowed, and InvalidInput for a receipt in the future.
+        `how` says on which way it came; `salt` is fresh randomness that seals these words. Raises NotAllowed, and InvalidInput for a receipt in the future.
         """
         REVIEW_POLICY.check(actor, "enter")
         now = self._clock()
@@ -225,6 +227,8 @@ class Intake:
             received_at,
             received_at,
             entered_by=actor.id,
+            how=how,
+            salt=salt,
         )
         proof = canonical({"entered_by": actor.id, "entered_at": now, "how": how})
         authorities = frozenset({notice.issuing_authority.id})

@@ -99,7 +99,7 @@ class Walk:
 
     def enter(self) -> None:
         letter = self.notice(9)
-        work, _ = self.host.intake.typed(letter, self.world.clock(), "letter", CLERK)
+        work, _ = self.host.intake.typed(letter, self.world.clock(), "letter", CLERK, bytes(32))
         assert self.host.store.submit(PLATFORM, work).result().status in (200, 202, 409)
 
     # --------------------------------------------------------------------------------------- what people do

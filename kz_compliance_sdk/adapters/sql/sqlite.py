@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kz_compliance_sdk.errors import StoreUnusable
+from kz_compliance_sdk.errors import StoreDamaged, StoreError, StoreUnusable
 
 BUSY_TIMEOUT_MS = 5_000
 CHECKPOINT_PAGES = 16_000
@@ -133,6 +133,20 @@ def configure(driver: Driver, connection: Any, cache_mib: int = 16) -> None:
                 f"SQLite did not take {name} = {value}: it reports {row[0] if row else 'nothing'}. "
                 "Acknowledged notices would not be safe in this file."
             )
+
+
+def store_error(error: BaseException) -> StoreError:
+    """What the driver refused, in this library's words. Nothing was written."""
+    text = str(error)
+    if "full" in text:
+        return StoreError(f"the disk is full: {text}. Nothing was written; free some space.", code="storage_full")
+    if "locked" in text or "busy" in text:
+        return StoreError(
+            f"another program holds the database: {text}. Nothing was written; try again.", code="storage_busy"
+        )
+    if "UTF-8" in text:
+        return StoreDamaged(f"a text of a row is not as it was written: {text}. It was changed from outside.")
+    return StoreError(f"the database refused: {text}. Nothing was written.")
 
 
 class FileLock:

@@ -23,6 +23,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     configure,
     open_connection,
     refuse_network_file_system,
+    store_error,
 )
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import View
@@ -153,7 +154,7 @@ class SqliteTransaction:
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
         except self._error as error:
-            raise _store_error(error) from error
+            raise store_error(error) from error
         self.now = self._store.now()
 
     def run(self, job: Job) -> Any:
@@ -183,14 +184,14 @@ class SqliteTransaction:
                 Conflict(f"the database refuses this: {error}. Nothing was written; read again.")
             ) from error
         except self._error as error:
-            raise _store_error(error) from error
+            raise store_error(error) from error
 
     def commit(self) -> None:
         self.flush()
         try:
             self._cursor.execute("COMMIT")
         except self._error as error:
-            failure = _store_error(error)
+            failure = store_error(error)
             if failure.code in ("storage_busy", "storage_full"):
                 raise failure from error
             raise CommitUnknown(f"the outcome of a commit is not known: {error}.") from error
@@ -220,6 +221,10 @@ class SqliteTransaction:
         except (self._error, StoreError):
             return None
         return bool(heads) or None
+
+    def close(self) -> None:
+        self._connection.close()
+        self._lock.close()
 
     def _execute(self, sql: str, values: tuple[Any, ...]) -> int:
         return int(self._cursor.execute(sql, values).rowcount)
@@ -285,14 +290,3 @@ class _Free:
 
     cases: list[Case]
     were_all: bool
-
-
-def _store_error(error: Exception) -> StoreError:
-    text = str(error)
-    if "full" in text:
-        return StoreError(f"the disk is full: {text}. Nothing was written; free some space.", code="storage_full")
-    if "locked" in text or "busy" in text:
-        return StoreError(
-            f"another program holds the database: {text}. Nothing was written; try again.", code="storage_busy"
-        )
-    return StoreError(f"the database refused: {text}. Nothing was written.")

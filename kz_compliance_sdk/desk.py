@@ -70,7 +70,9 @@ class ComplianceDesk:
     """Answers the notices that one platform receives. Blocking; safe to share between threads.
 
     Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`) and, if people are to
-    be paged otherwise than by the log, a `notifier`. Raises ConfigError and StoreUnusable.
+    be paged otherwise than by the log, a `notifier`. Without `create` the configured store must be there.
+
+    Raises ConfigError and StoreUnusable.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class ComplianceDesk:
         regulator: Regulator | None = None,
         store: Store | None = None,
         env: Env | None = None,
+        create: bool = True,
     ) -> None:
         self.settings = settings
         self.platform_id = settings.platform_id
@@ -96,6 +99,7 @@ class ComplianceDesk:
             most_waiting=settings.store.max_waiting,
             cache_mib=settings.store.cache_mib,
             upgrade=settings.store.upgrade_on_start,
+            create=create,
         )
         self._given_regulator = regulator
         self._given_notifier = notifier

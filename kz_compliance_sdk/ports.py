@@ -112,7 +112,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What an operator must know at a glance. Times are UTC seconds."""
+    """What an operator must know at a glance. Times are UTC seconds. `fault` is a code for what is wrong with the store
+    itself, empty if nothing is."""
 
     by_state: Mapping[str, int]
     overdue: int
@@ -122,6 +123,7 @@ class Health:
     heartbeats: tuple[Heartbeat, ...]
     endpoints: tuple[EndpointState, ...]
     refusals: tuple[RefusalsCounted, ...]
+    fault: str = ""
 
 
 class Queries(Protocol):

@@ -14,7 +14,8 @@ SILENT_AFTER_S = 300
 def health_document(health: Health, now: int) -> dict[str, Any]:
     """A document for monitoring: counts, times and names of parts; no case, no content, nobody's name.
 
-    `status` is `attention` when the watcher is silent, a case is overdue, or a message is parked.
+    `status` is `attention` when the watcher is silent, a case is overdue, a message is parked, or the store
+    itself has a fault.
     """
     last = {beat.part: beat.at for beat in health.heartbeats}
     watched_at = last.get("watcher")
@@ -22,6 +23,7 @@ def health_document(health: Health, now: int) -> dict[str, Any]:
     attention = [
         reason
         for reason, holds in (
+            (health.fault, bool(health.fault)),
             ("watcher_silent", silent),
             ("overdue_cases", health.overdue > 0),
             ("parked_messages", health.parked > 0),

@@ -195,7 +195,8 @@ class Intake:
     ) -> tuple[Work[Response], bytes]:
         """A letter, e-mail or phone call that the office typed in: unverified, its clock from the recorded receipt.
 
-        `how` says on which way it came; `salt` is fresh randomness that seals these words. Raises NotAllowed, and InvalidInput for a receipt in the future.
+        `how` says on which way it came; `salt` is fresh randomness that seals these words. Raises NotAllowed, and
+        InvalidInput for a receipt in the future.
         """
         REVIEW_POLICY.check(actor, "enter")
         now = self._clock()

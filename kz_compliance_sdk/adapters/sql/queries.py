@@ -31,8 +31,8 @@ _ENDED = ("closed", "cancelled")
 class SqlQueries:
     """Reads of one platform's rows."""
 
-    def __init__(self, engine: Engine, platform_id: str) -> None:
-        self._engine, self._platform = engine, platform_id
+    def __init__(self, engine: Engine, platform_id: str, fault: Callable[[], str] = str) -> None:
+        self._engine, self._platform, self._fault = engine, platform_id, fault
 
     def _all(self, statement: Select[Any]) -> list[Any]:
         with self._reading() as connection:
@@ -250,6 +250,7 @@ class SqlQueries:
             heartbeats=tuple(rows.heartbeat_from(row) for row in facts[0]),
             endpoints=tuple(rows.endpoint_from(row) for row in facts[1]),
             refusals=tuple(rows.refusals_from(row) for row in facts[2]),
+            fault=self._fault(),
         )
 
 

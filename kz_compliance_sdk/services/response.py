@@ -54,10 +54,16 @@ NOT_AUTHENTIC: Final = refused(401, "not_authentic", "The origin of the message 
 
 
 def unavailable(error: Exception) -> Response:
-    """A message could not be stored: nothing is acknowledged, and the sender must try again."""
-    answer = refused(
-        503,
-        error.code if isinstance(error, StoreError) else StoreError.code,
-        "Nothing was stored. Send the same message again.",
-    )
+    """A message is not known to be stored: nothing is acknowledged, and the sender must try again. It may be there all
+    the same; sent again, it then gets the answer that is due to it."""
+    return _later(error, "The message is not known to be stored. Send the same message again.")
+
+
+def unreadable(error: StoreError) -> Response:
+    """The store does not say how it is."""
+    return _later(error, "The store cannot be read.")
+
+
+def _later(error: Exception, detail: str) -> Response:
+    answer = refused(503, error.code if isinstance(error, StoreError) else StoreError.code, detail)
     return Response(503, (*answer.headers, ("retry-after", "5")), answer.body)

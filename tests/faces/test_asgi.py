@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import django.conf  # type: ignore[import-untyped]
@@ -100,7 +101,29 @@ def test_the_address_is_the_public_one_and_never_that_of_the_host_header(office:
     liar = [("host", "evil.example"), ("x-forwarded-host", "evil.example")]
     request = curve(f"{PREFIX}/notices")
     assert office.push(replace(request, headers=[*request.headers, *liar])).status == 202
-    assert office.push(curve("/elsewhere/notices")).status == 401
+    elsewhere = replace(curve("/elsewhere/notices"), target=f"{PREFIX}/notices")
+    assert office.push(elsewhere).status == 401
+
+
+@pytest.mark.parametrize("path", ["/elsewhere/notices", f"/elsewhere{PREFIX}/notices", f"{PREFIX}/xnotices", "/health"])
+def test_what_only_ends_like_the_intake_is_nothing(path: str, office: Office) -> None:
+    assert office.push(curve(path)).status == 404
+    assert asyncio.run(called(office.app, Request([], b"", method="GET", target=f"{path}/health"))).status == 404
+
+
+def test_below_any_mount_its_own_path_counts(offices: Offices) -> None:
+    office = offices.new(public_url="https://social.example/inner/outer")
+    host = Starlette(routes=[Mount("/inner", app=Starlette(routes=[Mount("/outer", app=office.app)]))])
+    assert asyncio.run(called(host, curve("/inner/outer/notices"))).status == 202
+    assert asyncio.run(called(host, curve("/inner/outer/more/notices"))).status == 404
+
+
+def test_a_store_that_cannot_be_read_is_said_on_the_health_route(office: Office) -> None:
+    office.close()
+    Path(office.desk.settings.store.path).unlink()
+    answer = asyncio.run(called(office.app, Request([], b"", method="GET", target=f"{PREFIX}/notices/health")))
+    assert answer.status == 503
+    assert "retry-after" in dict(answer.headers)
 
 
 def test_a_prefix_that_a_proxy_took_away_comes_back(office: Office) -> None:

@@ -298,7 +298,11 @@ class Enforcer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What a pager is told, and nothing else: no content, no names. `due_at` is UTC seconds."""
+    """What a pager is told, and nothing else: no content, no names. `due_at` is UTC seconds.
+
+    `level` lies on one scale, 1 to 100, for the steps of the ladder and for everything else that people are told: about
+    20 is something to read, 30 to 40 something to look at soon, and from 50 on it is for now.
+    """
 
     case_reference: str
     reason: str

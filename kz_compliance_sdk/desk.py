@@ -24,7 +24,7 @@ from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.report import Question
-from kz_compliance_sdk.errors import ConfigError, Conflict, StoreDamaged, StoreError, StoreFull
+from kz_compliance_sdk.errors import ConfigError, Conflict, StoreDamaged, StoreError
 from kz_compliance_sdk.ports import (
     Alert,
     Effect,
@@ -191,12 +191,12 @@ class ComplianceDesk:
         except StoreError as error:
             return unavailable(error)
 
-    def _flush_refusals(self) -> None:
-        change = self.intake.refusals_to_flush()
+    def _flush_refusals(self, *, at_once: bool = False) -> None:
+        change = self.intake.refusals_to_flush(at_once=at_once)
         if change:
             try:
                 self.store.submit(self.platform_id, lambda _tx: (change, None))
-            except StoreFull:
+            except StoreError:
                 return  # counters only: nothing that was sent is lost
 
     def poll(self, limit: int = 100) -> Polled:
@@ -315,6 +315,7 @@ class ComplianceDesk:
 
     def watch(self, now: int | None = None) -> Watched:
         """Fire the escalation steps that are due at `now` (UTC seconds; by default the store's clock)."""
+        self._flush_refusals()
         return deadlines.watch(self.store, self.platform_id, self.policy, self.respondent, now)
 
     # --------------------------------------------------------------------------------------------- reading
@@ -383,6 +384,7 @@ class ComplianceDesk:
 
     def health_document(self) -> dict[str, Any]:
         """`health` as a document for monitoring, without any case, content or name."""
+        self._flush_refusals()  # whoever looks regularly writes down what a quiet hour would keep in memory
         return health_document(self.health(), self.store.now())
 
     def verify_audit(
@@ -417,6 +419,7 @@ class ComplianceDesk:
 
     def close(self) -> None:
         """Finish what was queued, and let the store and the connections go."""
+        self._flush_refusals(at_once=True)
         self.store.close()
         close = getattr(self.__dict__.get("regulator"), "close", None)
         if close is not None:

@@ -251,13 +251,14 @@ class Intake:
         )
         self._refusals[(named if self._ring.get(named) is not None else "unknown", code)] += 1
 
-    def refusals_to_flush(self) -> Change:
-        """What was refused since the last call, at most once a minute: counters, and an alert if a known key was named.
+    def refusals_to_flush(self, *, at_once: bool = False) -> Change:
+        """What was refused since the last call, at most once a minute unless `at_once`: counters, and an alert if a
+        known key was named.
 
         A stranger can fill neither the queue nor the pager: unknown keys are only counted.
         """
         now = self._clock()
-        if not self._refusals or now - self._flushed_at < FLUSH_EVERY_S:
+        if not self._refusals or (not at_once and now - self._flushed_at < FLUSH_EVERY_S):
             return ()
         refusals, self._refusals, self._flushed_at = self._refusals, Counter(), now
         platform = self._admission.platform_id

@@ -259,6 +259,34 @@ def test_a_sender_that_goes_away_is_not_answered_and_not_counted(parts: int, off
     assert office.desk.intake.refusals_to_flush() == ()
 
 
+def _refused(office: Office) -> list[tuple[str, int]]:
+    with office.engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql("SELECT code, count FROM refusals").fetchall()]
+
+
+def test_what_was_refused_before_a_quiet_hour_is_written_down_by_whoever_looks(office: Office) -> None:
+    request = curve("/kz/notices")
+    for _ in range(3):
+        assert office.push(replace(request, body=BODY[:9])).status == 401
+    office.desk.watch()
+    assert _refused(office) == []
+    office.clock.advance(61)
+    office.desk.watch()
+    office.desk.store.submit(office.desk.platform_id, lambda _tx: ((), None)).result(10)
+    assert [count for _, count in _refused(office)] == [3]
+    assert office.push(replace(request, body=BODY[:9], now=office.clock())).status == 401
+    office.clock.advance(61)
+    asyncio.run(called(office.app, Request([], b"", method="GET", target="/kz/notices/health")))
+    office.desk.store.submit(office.desk.platform_id, lambda _tx: ((), None)).result(10)
+    assert [count for _, count in _refused(office)] == [4]
+
+
+def test_what_was_refused_last_is_written_down_at_the_end(office: Office) -> None:
+    assert office.push(replace(curve("/kz/notices"), body=BODY[:9])).status == 401
+    office.desk.close()
+    assert [count for _, count in _refused(office)] == [1]
+
+
 def test_the_control_of_a_sender_that_goes_away_is_counted(office: Office) -> None:
     request = curve("/kz/notices")
     assert office.push(replace(request, body=request.body[:9])).status == 401

@@ -117,9 +117,10 @@ class AsyncComplianceDesk:
         regulator: Regulator | None = None,
         store: Store | None = None,
         env: Env | None = None,
+        create: bool = True,
     ) -> None:
         self.blocking = ComplianceDesk(
-            settings, enforcer=enforcer, notifier=notifier, regulator=regulator, store=store, env=env
+            settings, enforcer=enforcer, notifier=notifier, regulator=regulator, store=store, env=env, create=create
         )
         self._limiter: anyio.CapacityLimiter | None = None
         self._bridge: tuple[asyncio.AbstractEventLoop, CommitBridge] | None = None

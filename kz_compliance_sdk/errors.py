@@ -13,6 +13,7 @@
     ├── StoreError                the database refused or could not be reached
     │   ├── StoreFull             the writer's queue is full; nothing was written, try again
     │   ├── StoreUnusable         the file, its settings or its schema cannot be trusted
+    │   │   └── StoreDamaged      one row is not what this library wrote; the others are
     │   └── CommitUnknown         the outcome of a commit could not be learnt
     └── RegulatorError            the regulator's endpoint; says whether the request may have been sent
 
@@ -34,6 +35,7 @@ __all__ = [
     "NotAuthentic",
     "NotFound",
     "RegulatorError",
+    "StoreDamaged",
     "StoreError",
     "StoreFull",
     "StoreUnusable",
@@ -149,6 +151,13 @@ class StoreUnusable(StoreError):
 
     code = "store_unusable"
     retryable = False
+
+
+class StoreDamaged(StoreUnusable):
+    """A row that cannot be read: it was changed from outside, or the file is damaged. `reference` is its case. What is
+    stored of other cases is not touched by it."""
+
+    code = "store_damaged"
 
 
 class CommitUnknown(StoreError):

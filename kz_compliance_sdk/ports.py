@@ -27,6 +27,7 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.proofs import Records
 
 T = TypeVar("T")
 
@@ -114,7 +115,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What an operator must know at a glance. Times are UTC seconds."""
+    """What an operator must know at a glance. Times are UTC seconds. `fault` is a code for what is wrong with the store
+    itself, empty if nothing is."""
 
     by_state: Mapping[str, int]
     overdue: int
@@ -124,6 +126,7 @@ class Health:
     heartbeats: tuple[Heartbeat, ...]
     endpoints: tuple[EndpointState, ...]
     refusals: tuple[RefusalsCounted, ...]
+    fault: str = ""
 
 
 class Queries(Protocol):
@@ -146,6 +149,12 @@ class Queries(Protocol):
     def audit(self, case_id: str) -> list[AuditEvent]: ...
 
     def case_ids(self) -> Iterable[str]: ...
+
+    def records(self, case_id: str) -> Records:
+        """All of a case at one moment. Raises NotFound, and StoreDamaged for a row that cannot be read."""
+
+    def orphans(self) -> list[str]:
+        """The ids of cases that are gone while something of them is still there."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
@@ -296,7 +305,11 @@ class Enforcer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What a pager is told, and nothing else: no content, no names. `due_at` is UTC seconds."""
+    """What a pager is told, and nothing else: no content, no names. `due_at` is UTC seconds.
+
+    `level` lies on one scale, 1 to 100, for the steps of the ladder and for everything else that people are told: about
+    20 is something to read, 30 to 40 something to look at soon, and from 50 on it is for now.
+    """
 
     case_reference: str
     reason: str

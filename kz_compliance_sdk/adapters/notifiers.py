@@ -22,6 +22,9 @@ Post = Callable[[str, bytes, Sequence[tuple[str, str]]], int]
 """Posts a body with headers to a URL and gives the status of the answer. Raises ComplianceError."""
 
 NOT_DELIVERED: Final = "alert_not_delivered"
+CRITICAL_FROM: Final = 50
+"""The level from which on an alert is for now: half an hour before a deadline and later, a message in quarantine, a
+measure that cannot be carried out, a report that is refused, a sanction."""
 
 
 def alert_bytes(alert: Alert) -> bytes:
@@ -39,11 +42,11 @@ def alert_bytes(alert: Alert) -> bytes:
 
 
 class LogNotifier:
-    """Writes alerts to the log, as warnings, from `critical_from` on as critical. A log wakes nobody."""
+    """Writes alerts to the log, as warnings, from the level `critical_from` on as critical. A log wakes nobody."""
 
     reaches_people = False
 
-    def __init__(self, *, critical_from: int = 3) -> None:
+    def __init__(self, *, critical_from: int = CRITICAL_FROM) -> None:
         self._critical_from = critical_from
 
     def notify(self, alert: Alert) -> None:

@@ -48,7 +48,8 @@ class Layer:
     """What one source says, and how it calls each place.
 
     `origins` are the environment variables by the place that they fill, `from_files` the secrets that were read from
-    the file that stands beside them, and `suffix` ends every message about this layer.
+    the file that stands beside them, and `suffix` ends every message about this layer. `secret_files` are all files
+    that a secret was read from.
     """
 
     values: dict[str, Any]
@@ -56,6 +57,8 @@ class Layer:
     origins: dict[Loc, str] = field(default_factory=dict)
     from_files: set[Loc] = field(default_factory=set)
     in_environment: bool = False
+    holds_secrets: bool = False
+    secret_files: list[Path] = field(default_factory=list)
 
     def depth(self, loc: Loc) -> int:
         """How many steps of the way to `loc` this layer has."""
@@ -105,6 +108,8 @@ def toml_file(model: type[BaseModel], path: Path, *, named_by: str) -> Layer:
     else:
         layer = Layer(values, suffix=f" (In {path}.)")
         layer.values = _settled(layer, model, values, (), path.parent)
+        if layer.holds_secrets:
+            layer.secret_files.append(path)
         return layer
     raise wrong
 
@@ -227,6 +232,7 @@ def _settled(layer: Layer, model: type[BaseModel], table: Mapping[str, Any], at:
             if not isinstance(value, str | Path):
                 raise layer.error(loc, "This is no path.", "Name the file that holds the secret.")
             result[secret] = _secret_in(layer, loc, _absolute(base, value))
+            layer.secret_files.append(_absolute(base, value))
             layer.from_files.add((*at, secret))
             del result[key]
         elif (known := model.model_fields.get(key)) is not None:
@@ -251,6 +257,7 @@ def _settled_value(layer: Layer, annotation: Any, value: Any, loc: Loc, base: Pa
     kind = plain(annotation)
     inner, container = model_in(annotation)
     if kind is SecretStr:
+        layer.holds_secrets = True
         return SecretStr(value) if isinstance(value, str) else value
     if kind is Path and isinstance(value, str | Path):
         return _absolute(base, value)

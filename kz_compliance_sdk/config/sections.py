@@ -178,8 +178,6 @@ class LimitSettings(Section):
     commit_timeout_s: Seconds = Field(
         default=10, description="Seconds to wait for the commit before intake answers 503."
     )
-    max_depth: Annotated[Whole, Field(le=200)] = Field(default=32, description="How deep the JSON may be nested.")
-    max_nodes: Whole = Field(default=5000, description="How many values the JSON may hold.")
 
 
 class RespondentSettings(Section):

@@ -108,6 +108,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = Field(default=WorkerSettings(), description="How often the worker looks.")
 
     _policy: tuple[object, Policy] | None = PrivateAttr(None)
+    _secret_files: tuple[Path, ...] = PrivateAttr(())
 
     @classmethod
     def settings_customise_sources(
@@ -144,6 +145,7 @@ class Settings(BaseSettings):
             wrong = explained(cls, error, layers)
         else:
             _check_policy(settings, layers)
+            settings._secret_files = tuple(path for layer in layers for path in layer.secret_files)
             return settings
         # Raised out here, so that no context keeps pydantic's error, which holds what was given.
         raise wrong
@@ -200,6 +202,11 @@ class Settings(BaseSettings):
             KeyRing([other_side], allow_test_keys=self.allow_test_keys)
         except ConfigError as error:
             raise refused(sentence(error.message), error.remedy, "signing_key", "secret") from None
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files that `load` read a secret from, the settings file among them if one stands in it."""
+        return self._secret_files
 
     @property
     def intake_url(self) -> str:

@@ -22,6 +22,7 @@ from kz_compliance_sdk.domain.cancellations import (
     void,
     with_version,
 )
+from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move, opened
 from kz_compliance_sdk.domain.change import CaseWrite, Change, HoldEnded, Write
 from kz_compliance_sdk.domain.decision import Decision
@@ -91,10 +92,16 @@ def _of_arrival(arrival: Arrival) -> dict[str, Any]:
     }
 
 
+def _own_words(arrival: Arrival, stamp: Stamp) -> tuple[Stamp, dict[str, str] | None]:
+    """What the typist said about how a message came, and the stamp that seals it."""
+    return (replace(stamp, salt=arrival.salt), {"how_it_came": arrival.how}) if arrival.how else (stamp, None)
+
+
 def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """An authentic, usable notice: its clock runs from its receipt."""
     times = _times(notice, arrival.received_at, min(arrival.received_at, arrival.published_at), policy)
-    data = {
+    stamp, texts = _own_words(arrival, stamp)
+    data: dict[str, Json] = {
         **evidence(arrival),
         "revision": notice.revision,
         "items": len(notice.items),
@@ -106,6 +113,7 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
         CaseState.QUEUED,
         stamp,
         data,
+        texts,
         platform_id=arrival.platform_id,
         case_id=case_id,
         flags=arrival.flags,
@@ -154,18 +162,27 @@ def quarantine(
 
 def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """A usable message for a notice that so far was only in quarantine: it inherits the earlier receipt."""
+    times = _times(notice, case.received_at, case.escalates_from, policy)
+    stamp, texts = _own_words(arrival, stamp)
+    data: dict[str, Json] = {
+        **evidence(arrival),
+        "revision": notice.revision,
+        "inherits": case.received_at,
+        "due_at": times["due_at"],
+    }
     admitted, event = move(
         case,
         "admit",
         CaseState.QUEUED,
         stamp,
-        {**evidence(arrival), "revision": notice.revision, "inherits": case.received_at},
+        data,
+        texts,
         quarantine_no=0,
         flags=tuple(dict.fromkeys((*case.flags, *arrival.flags))),
         items=tuple(ItemState(item.item_id) for item in notice.items),
         **_of_notice(notice),
         **_of_arrival(arrival),
-        **_times(notice, case.received_at, case.escalates_from, policy),
+        **times,
     )
     return (CaseWrite(admitted, case.version), event, *_acknowledged(admitted, stamp)), admitted
 
@@ -229,7 +246,12 @@ def amend(
         "amend",
         CaseState.QUEUED,
         stamp,
-        {**evidence(arrival), "revision": notice.revision, "supersedes": case.revision},
+        {
+            **evidence(arrival),
+            "revision": notice.revision,
+            "supersedes": case.revision,
+            "due_at": times.get("due_at", case.due_at),
+        },
         texts,
         items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, *arrival.flags, "amended"))),

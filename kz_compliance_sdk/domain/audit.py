@@ -16,6 +16,7 @@ from kz_compliance_sdk.domain.canonical import Json, canonical, encoded
 GENESIS = "0" * 64
 _EVENT = b"kz-compliance/audit-event/v1\n"
 _SEALED = b"kz-compliance/sealed-text/v1\n"
+_KINDS = {"seq": int, "at": int, "kind": str, "actor": str, "content": bytes, "prev": str, "hash": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,12 @@ class AuditEvent:
 
 def event_hash(prev: str, content: bytes) -> str:
     """The hash of an event: lower-case hex SHA-256 over the domain, the hash before it, and its bytes."""
-    return hashlib.sha256(_EVENT + prev.encode("ascii") + b"\n" + content).hexdigest()
+    return hashlib.sha256(_EVENT + prev.encode() + b"\n" + content).hexdigest()
 
 
 def sealed_digest(salt: str, text: str) -> str:
     """The digest that stands in the chain for a sealed text."""
-    return hashlib.sha256(_SEALED + salt.encode("ascii") + b"\n" + text.encode()).hexdigest()
+    return hashlib.sha256(_SEALED + salt.encode() + b"\n" + text.encode()).hexdigest()
 
 
 def next_event(
@@ -134,6 +135,12 @@ def verify_chain(
     faults: list[Fault] = []
     prev, expected, last = GENESIS, 1, GENESIS
     for event in events:
+        if odd := _odd_columns(event):
+            faults.append(
+                Fault(case_id, expected, f"cannot be read: {', '.join(odd)} of another type than was written")
+            )
+            prev, expected, last = event.hash, expected + 1, event.hash
+            continue
         if event.seq != expected:
             faults.append(Fault(case_id, event.seq, f"event {expected} is missing, or events are out of order"))
         if event.prev != prev:
@@ -151,6 +158,11 @@ def verify_chain(
     return tuple(faults)
 
 
+def _odd_columns(event: AuditEvent) -> list[str]:
+    """A database that is typed row by row gives back whatever somebody has put there."""
+    return [name for name, kind in _KINDS.items() if type(getattr(event, name)) is not kind]
+
+
 def _columns_match(event: AuditEvent) -> bool:
     start = canonical({"actor": event.actor, "at": event.at, "case": event.case_id})[:-1]
     rest = canonical({"kind": event.kind, "platform": event.platform_id, "seq": event.seq})[1:]
@@ -160,6 +172,9 @@ def _columns_match(event: AuditEvent) -> bool:
 def _sealed_faults(event: AuditEvent) -> list[Fault]:
     faults = []
     for text in event.sealed:
+        if not (type(text.name) is type(text.salt) is type(text.text) is str):
+            faults.append(Fault(event.case_id, event.seq, f"the sealed text {text.name!r} cannot be read"))
+            continue
         wanted = canonical({text.name: sealed_digest(text.salt, text.text)})[1:-1]
         if wanted not in event.content:
             faults.append(Fault(event.case_id, event.seq, f"the sealed text {text.name!r} is not the one hashed"))

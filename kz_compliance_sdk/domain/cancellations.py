@@ -24,7 +24,8 @@ EVERYBODY = ("moderator", "lead", "head")
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
-    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256."""
+    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `entered_by` typed it in and says `how`
+    it came; `salt` is fresh randomness that seals this text."""
 
     platform_id: str
     message: tuple[str, str, str]
@@ -35,6 +36,8 @@ class Arrival:
     published_at: int
     flags: tuple[str, ...] = ()
     entered_by: str = ""
+    how: str = ""
+    salt: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,14 @@ class Standing:
 def evidence(arrival: Arrival) -> dict[str, Json]:
     """What an audit event says of the message behind it."""
     sender, message_id, sha256 = arrival.message
+    typist: dict[str, Json] = {"entered_by": arrival.entered_by} if arrival.entered_by else {}
     return {
         "sender": sender,
         "message": message_id,
         "sha256": sha256,
         "source": arrival.source,
         "received_at": arrival.received_at,
+        **typist,
     }
 
 

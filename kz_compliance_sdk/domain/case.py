@@ -133,6 +133,7 @@ def opened(
     target: CaseState,
     stamp: Stamp,
     data: Mapping[str, Json],
+    texts: Mapping[str, str] | None = None,
     *,
     platform_id: str,
     case_id: str,
@@ -142,7 +143,7 @@ def opened(
     if not is_legal(None, verb, target):
         raise IllegalMove(f"no case is opened by {verb.replace('_', ' ')}.", reference=case_id)
     data = {**data, "from": None, "to": str(target)}
-    event = next_event(platform_id, case_id, 1, GENESIS, stamp, verb, data)
+    event = next_event(platform_id, case_id, 1, GENESIS, stamp, verb, data, texts)
     case = Case(
         platform_id=platform_id,
         id=case_id,

@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Self
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
+from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.services.intake import declared_length
-from kz_compliance_sdk.services.response import Response, refused
+from kz_compliance_sdk.services.response import Response, refused, unreadable
+from kz_compliance_sdk.services.routing import Routes
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -18,13 +20,14 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def asgi_app(desk: AsyncComplianceDesk) -> App:
-    """The app. It answers `POST <intake path>` and `GET <intake path>/health`, wherever it is mounted.
+    """The app: `POST <intake path>` and `GET <intake path>/health`, below the prefix that it is mounted under and
+    below the path of `public_url`; anything else is 404.
 
     It has no lifespan: a mounted app never gets one. Start the worker, and close the desk, where the host starts and
     ends.
     """
     settings = desk.blocking.settings
-    limit, path = settings.limits.max_body, settings.intake_path.rstrip("/")
+    limit, routes = settings.limits.max_body, Routes(settings.public_url, settings.intake_path)
     readers = SlowReaders(settings.limits.read_timeout_s)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,11 +37,10 @@ def asgi_app(desk: AsyncComplianceDesk) -> App:
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
-        where = scope["path"].rstrip("/")
-        if where.endswith(path + "/health") and scope["method"] == "GET":
-            body = json.dumps(await desk.health_document()).encode()
-            await _answer(send, Response(200, (("content-type", "application/json"),), body))
-        elif where.endswith(path):
+        route = routes.route(scope.get("root_path", ""), scope["path"])
+        if route == "health" and scope["method"] == "GET":
+            await _answer(send, await _health(desk))
+        elif route == "intake":
             answer = await _intake(desk, scope, receive, limit, readers)
             if answer is not None:
                 await _answer(send, answer)
@@ -46,6 +48,14 @@ def asgi_app(desk: AsyncComplianceDesk) -> App:
             await _answer(send, refused(404, "not_found", "There is nothing here."))
 
     return app
+
+
+async def _health(desk: AsyncComplianceDesk) -> Response:
+    try:
+        body = json.dumps(await desk.health_document()).encode()
+    except StoreError as error:
+        return unreadable(error)
+    return Response(200, (("content-type", "application/json"),), body)
 
 
 async def _intake(

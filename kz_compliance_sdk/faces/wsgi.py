@@ -9,27 +9,30 @@ from typing import Any
 from urllib.parse import quote
 
 from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.services.intake import declared_length
-from kz_compliance_sdk.services.response import Response, refused
+from kz_compliance_sdk.services.response import Response, refused, unreadable
+from kz_compliance_sdk.services.routing import Routes
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 def wsgi_app(desk: ComplianceDesk) -> App:
-    """The app. It answers `POST <intake path>` and `GET <intake path>/health`, wherever it is mounted.
+    """The app: `POST <intake path>` and `GET <intake path>/health`, below the prefix that it is mounted under and
+    below the path of `public_url`; anything else is 404.
 
     The server's own read timeout guards against slow bodies; WSGI gives an app none. A body without a Content-Length
     is refused.
     """
-    path = desk.settings.intake_path.rstrip("/")
+    routes = Routes(desk.settings.public_url, desk.settings.intake_path)
 
     def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        where = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-        if where.endswith(path + "/health") and environ["REQUEST_METHOD"] == "GET":
-            body = json.dumps(desk.health_document()).encode()
-            response = Response(200, (("content-type", "application/json"),), body)
-        elif where.rstrip("/").endswith(path):
+        root, path = (_decoded(environ.get(name, "")) for name in ("SCRIPT_NAME", "PATH_INFO"))
+        route = routes.route(root, root + path)
+        if route == "health" and environ["REQUEST_METHOD"] == "GET":
+            response = _health(desk)
+        elif route == "intake":
             response = _intake(desk, environ)
         else:
             response = refused(404, "not_found", "There is nothing here.")
@@ -38,6 +41,19 @@ def wsgi_app(desk: ComplianceDesk) -> App:
         return [response.body]
 
     return app
+
+
+def _health(desk: ComplianceDesk) -> Response:
+    try:
+        body = json.dumps(desk.health_document()).encode()
+    except StoreError as error:
+        return unreadable(error)
+    return Response(200, (("content-type", "application/json"),), body)
+
+
+def _decoded(text: str) -> str:
+    """PEP 3333 gives the bytes of a path as characters, one for each."""
+    return text.encode("latin-1").decode("utf-8", "replace")
 
 
 def _intake(desk: ComplianceDesk, environ: dict[str, Any]) -> Response:

@@ -18,7 +18,7 @@ def health_document(health: Health, now: int) -> dict[str, Any]:
     """A document for monitoring: counts, times and names of parts; no case, no content, nobody's name.
 
     `status` is `attention` when the watcher is silent, a case is overdue, a message is parked, an endpoint does not
-    answer, or calls to one have hung within the last SILENT_AFTER_S seconds.
+    answer, calls to one have hung within the last SILENT_AFTER_S seconds, or the store itself has a fault.
     """
     last = {beat.part: beat.at for beat in health.heartbeats if not beat.part.startswith(HUNG)}
     hung = {
@@ -31,6 +31,7 @@ def health_document(health: Health, now: int) -> dict[str, Any]:
     attention = [
         reason
         for reason, holds in (
+            (health.fault, bool(health.fault)),
             ("watcher_silent", silent),
             ("overdue_cases", health.overdue > 0),
             ("parked_messages", health.parked > 0),

@@ -208,10 +208,13 @@ class Intake:
 
     # ------------------------------------------------------------------------------------------- typed in
 
-    def typed(self, notice: Notice, received_at: int, how: str, actor: Actor) -> tuple[Work[Response], bytes]:
+    def typed(
+        self, notice: Notice, received_at: int, how: str, actor: Actor, salt: bytes
+    ) -> tuple[Work[Response], bytes]:
         """A letter, e-mail or phone call that the office typed in: unverified, its clock from the recorded receipt.
 
-        `how` says on which way it came. Raises NotAllowed, and InvalidInput for a receipt in the future.
+        `how` says on which way it came; `salt` is fresh randomness that seals these words. Raises NotAllowed, and
+        InvalidInput for a receipt in the future.
         """
         REVIEW_POLICY.check(actor, "enter")
         now = self._clock()
@@ -243,6 +246,8 @@ class Intake:
             received_at,
             received_at,
             entered_by=actor.id,
+            how=how,
+            salt=salt,
         )
         proof = canonical({"entered_by": actor.id, "entered_at": now, "how": how})
         authorities = frozenset({notice.issuing_authority.id})
@@ -264,13 +269,14 @@ class Intake:
         )
         self._refusals[(named if self._ring.get(named) is not None else "unknown", code)] += 1
 
-    def refusals_to_flush(self) -> Change:
-        """What was refused since the last call, at most once a minute: counters, and an alert if a known key was named.
+    def refusals_to_flush(self, *, at_once: bool = False) -> Change:
+        """What was refused since the last call, at most once a minute unless `at_once`: counters, and an alert if a
+        known key was named.
 
         A stranger can fill neither the queue nor the pager: unknown keys are only counted.
         """
         now = self._clock()
-        if not self._refusals or now - self._flushed_at < FLUSH_EVERY_S:
+        if not self._refusals or (not at_once and now - self._flushed_at < FLUSH_EVERY_S):
             return ()
         refusals, self._refusals, self._flushed_at = self._refusals, Counter(), now
         platform = self._admission.platform_id

@@ -57,13 +57,19 @@ NOT_AUTHENTIC: Final = refused(401, "not_authentic", "The origin of the message 
 
 
 def unavailable(error: Exception) -> Response:
-    """A message could not be stored: nothing is acknowledged, and the sender must try again. What is no fault of the
-    store is one of this program, and is logged: nobody else learns of it."""
+    """A message is not known to be stored: nothing is acknowledged, and the sender must try again. It may be there all
+    the same; sent again, it then gets the answer that is due to it. What is no fault of the store is one of this
+    program, and is logged: nobody else learns of it."""
     if not isinstance(error, StoreError):
         _log.error("a message could not be taken in: %s", kind_and_place(error))
-    answer = refused(
-        503,
-        error.code if isinstance(error, StoreError) else StoreError.code,
-        "Nothing was stored. Send the same message again.",
-    )
+    return _later(error, "The message is not known to be stored. Send the same message again.")
+
+
+def unreadable(error: StoreError) -> Response:
+    """The store does not say how it is."""
+    return _later(error, "The store cannot be read.")
+
+
+def _later(error: Exception, detail: str) -> Response:
+    answer = refused(503, error.code if isinstance(error, StoreError) else StoreError.code, detail)
     return Response(503, (*answer.headers, ("retry-after", "5")), answer.body)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import django.conf  # type: ignore[import-untyped]
@@ -100,7 +101,29 @@ def test_the_address_is_the_public_one_and_never_that_of_the_host_header(office:
     liar = [("host", "evil.example"), ("x-forwarded-host", "evil.example")]
     request = curve(f"{PREFIX}/notices")
     assert office.push(replace(request, headers=[*request.headers, *liar])).status == 202
-    assert office.push(curve("/elsewhere/notices")).status == 401
+    elsewhere = replace(curve("/elsewhere/notices"), target=f"{PREFIX}/notices")
+    assert office.push(elsewhere).status == 401
+
+
+@pytest.mark.parametrize("path", ["/elsewhere/notices", f"/elsewhere{PREFIX}/notices", f"{PREFIX}/xnotices", "/health"])
+def test_what_only_ends_like_the_intake_is_nothing(path: str, office: Office) -> None:
+    assert office.push(curve(path)).status == 404
+    assert asyncio.run(called(office.app, Request([], b"", method="GET", target=f"{path}/health"))).status == 404
+
+
+def test_below_any_mount_its_own_path_counts(offices: Offices) -> None:
+    office = offices.new(public_url="https://social.example/inner/outer")
+    host = Starlette(routes=[Mount("/inner", app=Starlette(routes=[Mount("/outer", app=office.app)]))])
+    assert asyncio.run(called(host, curve("/inner/outer/notices"))).status == 202
+    assert asyncio.run(called(host, curve("/inner/outer/more/notices"))).status == 404
+
+
+def test_a_store_that_cannot_be_read_is_said_on_the_health_route(office: Office) -> None:
+    office.close()
+    Path(office.desk.settings.store.path).unlink()
+    answer = asyncio.run(called(office.app, Request([], b"", method="GET", target=f"{PREFIX}/notices/health")))
+    assert answer.status == 503
+    assert "retry-after" in dict(answer.headers)
 
 
 def test_a_prefix_that_a_proxy_took_away_comes_back(office: Office) -> None:
@@ -234,6 +257,34 @@ def test_a_sender_that_goes_away_is_not_answered_and_not_counted(parts: int, off
     assert asyncio.run(_spoken_to(office.app, request, receive, None)) == []
     office.clock.advance(61)
     assert office.desk.intake.refusals_to_flush() == ()
+
+
+def _refused(office: Office) -> list[tuple[str, int]]:
+    with office.engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql("SELECT code, count FROM refusals").fetchall()]
+
+
+def test_what_was_refused_before_a_quiet_hour_is_written_down_by_whoever_looks(office: Office) -> None:
+    request = curve("/kz/notices")
+    for _ in range(3):
+        assert office.push(replace(request, body=BODY[:9])).status == 401
+    office.desk.watch()
+    assert _refused(office) == []
+    office.clock.advance(61)
+    office.desk.watch()
+    office.desk.store.submit(office.desk.platform_id, lambda _tx: ((), None)).result(10)
+    assert [count for _, count in _refused(office)] == [3]
+    assert office.push(replace(request, body=BODY[:9], now=office.clock())).status == 401
+    office.clock.advance(61)
+    asyncio.run(called(office.app, Request([], b"", method="GET", target="/kz/notices/health")))
+    office.desk.store.submit(office.desk.platform_id, lambda _tx: ((), None)).result(10)
+    assert [count for _, count in _refused(office)] == [4]
+
+
+def test_what_was_refused_last_is_written_down_at_the_end(office: Office) -> None:
+    assert office.push(replace(curve("/kz/notices"), body=BODY[:9])).status == 401
+    office.desk.close()
+    assert [count for _, count in _refused(office)] == [1]
 
 
 def test_the_control_of_a_sender_that_goes_away_is_counted(office: Office) -> None:

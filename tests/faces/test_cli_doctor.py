@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.faces.cli import diagnosis
 from kz_compliance_sdk.ports import Health
 from kz_compliance_sdk.testing import builders, keys
-from tests.faces.cli_office import Office, moments_ago
+from tests.faces.cli_office import SECRET, Office, moments_ago
 from tests.faces.test_cli_review import pushed, state
 
 NOW = builders.ISSUED_AT
@@ -132,3 +132,22 @@ def test_one_notice_id_of_two_authorities_is_not_guessed(office: Office) -> None
     assert len(references) == 2
     assert all(reference in line for reference in references)
     office.ok("cases", "show", references[0])
+
+
+def test_the_doctor_looks_at_each_file_that_holds_cases_or_secrets(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.entered()
+    office.config.chmod(0o600)
+    found = {check["name"]: check["status"] for check in office.document("doctor", code=4)["checks"]}
+    assert (found["permissions"], found["secrets"]) == ("ok", "ok")
+    secret = office.folder / "signing.key"
+    secret.write_text(SECRET)
+    secret.chmod(0o604)
+    monkeypatch.setenv("KZ_COMPLIANCE_NOTIFIER__WEBHOOK_SECRET_FILE", str(secret))
+    lane = Path(f"{office.store}.lane")
+    lane.chmod(0o606)
+    shown = {check["name"]: check for check in office.document("doctor", code=4)["checks"]}
+    assert str(secret) in shown["secrets"]["remedy"]
+    assert str(office.config) not in shown["secrets"]["remedy"]
+    assert (shown["permissions"]["status"], shown["permissions"]["remedy"]) == ("warn", f"Run: chmod o-rwx {lane}")

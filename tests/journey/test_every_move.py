@@ -121,7 +121,7 @@ class Walk:
         if n != 9:
             self.revision[n] = letter.revision
         self.letters.append(letter)
-        work, _ = self.host.intake.typed(letter, self.world.clock(), "letter", CLERK)
+        work, _ = self.host.intake.typed(letter, self.world.clock(), "letter", CLERK, bytes(32))
         assert self.host.store.submit(PLATFORM, work).result().status in (200, 202, 409)
 
     def confirm(self) -> None:

@@ -96,7 +96,7 @@ def test_steps_that_are_past_become_one_page_to_the_widest_audience() -> None:
     page = merged(steps_due(LADDER, received_at=RECEIVED, due_at=DUE, since=RECEIVED, now=DUE - H, unclaimed=True))
     assert page is not None
     assert page.merged_ids == ("due.unclaimed_1h", "due.before_12h", "due.before_6h", "due.before_2h")
-    assert (page.lead.id, page.severity, page.audience) == ("due.before_2h", 4, ("moderator", "lead"))
+    assert (page.lead.id, page.severity, page.audience) == ("due.before_2h", 40, ("moderator", "lead"))
 
 
 def test_the_audience_of_a_page_is_that_of_all_its_steps() -> None:

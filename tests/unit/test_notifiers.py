@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,10 +13,14 @@ from standardwebhooks import Webhook
 
 from kz_compliance_sdk.adapters.log import LOGGER_NAME
 from kz_compliance_sdk.adapters.notifiers import Fanout, LogNotifier, WebhookNotifier, alert_bytes
+from kz_compliance_sdk.domain.arrivals import flag, quarantine
+from kz_compliance_sdk.domain.notice import UnreadableNotice
+from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.ports import Alert, Env
 from kz_compliance_sdk.wire.signature import Key, KeyRing, SigningKey, verify
 from tests.conftest import NOON
+from tests.unit.case_makers import POLICY, arrival, messages, opened, stamp
 
 SECRET = SigningKey("pager", "hmac-sha256", b"a secret that both sides hold: 32+ bytes")
 URL = "https://pager.example/hook"
@@ -63,6 +67,32 @@ def test_the_log_gets_one_line_that_grows_louder_with_the_level(caplog: pytest.L
         "alert case_reference=case-1 reason=unclaimed due_at=2026-11-24T08:00:00Z audience=moderator,lead level=2 "
         "link=https://desk.example/cases/case-1"
     )
+
+
+def test_the_log_calls_critical_what_is_for_now_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    """The ladder and the other alerts share one scale: otherwise the lesser one is always shouted down."""
+    caplog.set_level(logging.DEBUG, LOGGER_NAME)
+    ladder = {step.id: step.severity for step in kz_policy().ladder}
+    change, case = quarantine(
+        "case-1",
+        UnreadableNotice(code="schema", field="", reason="x", notice_id=None, authority_id=None),
+        arrival(),
+        1,
+        POLICY,
+        stamp(),
+    )
+    admitted = opened()
+    flagged, _ = flag(admitted, ("late_revision",), stamp())
+    told = {
+        json.loads(m.body)["reason"]: json.loads(m.body)["level"]
+        for m in messages((*change, *flagged))
+        if m.kind == "page"
+    }
+    assert case.state == "quarantined"
+    for level in (ladder | told).values():
+        LogNotifier().notify(replace(ALERT, level=level))
+    loud = {name for name, record in zip(ladder | told, caplog.records, strict=True) if record.levelname == "CRITICAL"}
+    assert loud == {"before_30m", "due", "overdue", "quarantine.schema"}
 
 
 def test_a_webhook_is_signed_so_that_this_library_and_the_reference_library_verify_it(

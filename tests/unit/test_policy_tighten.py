@@ -42,19 +42,19 @@ def changed(fragment: str | PolicyFragment) -> set[str]:
         ("[categories.fraud]\nlegal_review = true", {"categories"}),
         ("[categories.fraud]\npolitical_speech = true", {"categories"}),
         ("[categories.fraud.term]\nhours = 6", {"categories"}),
-        ('[[ladder]]\nid = "half_way"\nwhen = { before_s = 43000 }\naudience = ["head"]\nseverity = 4', {"ladder"}),
+        ('[[ladder]]\nid = "half_way"\nwhen = { before_s = 43000 }\naudience = ["head"]\nseverity = 40', {"ladder"}),
         (
-            '[[ladder]]\nid = "unclaimed_1h"\nwhen = { after_s = 600 }\naudience = ["moderator"]\nseverity = 1',
+            '[[ladder]]\nid = "unclaimed_1h"\nwhen = { after_s = 600 }\naudience = ["moderator"]\nseverity = 10',
             {"ladder"},
         ),
         (
-            '[[ladder]]\nid = "due"\nwhen = { before_s = 60 }\naudience = ["moderator", "lead", "head"]\nseverity = 9',
+            '[[ladder]]\nid = "due"\nwhen = { before_s = 60 }\naudience = ["moderator", "lead", "head"]\nseverity = 90',
             {"ladder"},
         ),
         (
             (
                 '[[ladder]]\nid = "overdue"\nwhen = { every_s = 900 }\n'
-                'audience = ["moderator", "lead", "head"]\nseverity = 7'
+                'audience = ["moderator", "lead", "head"]\nseverity = 70'
             ),
             {"ladder"},
         ),
@@ -83,36 +83,42 @@ def test_what_is_tighter_is_taken_and_nothing_else_moves(fragment: str, keys: se
         ("[categories.fraud.term]\nhours = 25", "categories.fraud.term.hours"),
         ("[categories.fraud.term]\nhours = 12\n[terms_by_kind.submission]\nhours = 6", "categories.fraud.term.hours"),
         (
-            '[[ladder]]\nid = "before_6h"\nwhen = { before_s = 21599 }\naudience = ["moderator", "lead"]\nseverity = 3',
+            (
+                '[[ladder]]\nid = "before_6h"\nwhen = { before_s = 21599 }\n'
+                'audience = ["moderator", "lead"]\nseverity = 30'
+            ),
             "ladder[0].when",
         ),
         (
-            '[[ladder]]\nid = "unclaimed_1h"\nwhen = { after_s = 3601 }\naudience = ["moderator"]\nseverity = 1',
+            '[[ladder]]\nid = "unclaimed_1h"\nwhen = { after_s = 3601 }\naudience = ["moderator"]\nseverity = 10',
             "ladder[0].when",
         ),
         (
             (
                 '[[ladder]]\nid = "overdue"\nwhen = { every_s = 3601 }\n'
-                'audience = ["moderator", "lead", "head"]\nseverity = 7'
+                'audience = ["moderator", "lead", "head"]\nseverity = 70'
             ),
             "ladder[0].when",
         ),
         (
-            '[[ladder]]\nid = "before_6h"\nwhen = { after_s = 5 }\naudience = ["moderator", "lead"]\nseverity = 3',
+            '[[ladder]]\nid = "before_6h"\nwhen = { after_s = 5 }\naudience = ["moderator", "lead"]\nseverity = 30',
             "ladder[0].when",
         ),
         (
-            '[[ladder]]\nid = "before_6h"\nwhen = { before_s = 21600 }\naudience = ["moderator"]\nseverity = 3',
+            '[[ladder]]\nid = "before_6h"\nwhen = { before_s = 21600 }\naudience = ["moderator"]\nseverity = 30',
             "ladder[0].audience",
         ),
         (
-            '[[ladder]]\nid = "before_6h"\nwhen = { before_s = 21600 }\naudience = ["moderator", "lead"]\nseverity = 2',
+            (
+                '[[ladder]]\nid = "before_6h"\nwhen = { before_s = 21600 }\n'
+                'audience = ["moderator", "lead"]\nseverity = 20'
+            ),
             "ladder[0].severity",
         ),
         (
             (
                 '[[ladder]]\nid = "before_6h"\nwhen = { before_s = 21600 }\nonly_if = "unclaimed"\n'
-                'audience = ["moderator", "lead"]\nseverity = 3'
+                'audience = ["moderator", "lead"]\nseverity = 30'
             ),
             "ladder[0].only_if",
         ),
@@ -156,7 +162,7 @@ def test_a_mandate_can_only_be_narrowed() -> None:
         ('lift_source = "x"', "lift_source"),
         ("lease_s = ", "fragment"),
         (
-            '[[ladder]]\nid = "a"\nwhen = { after_s = 1 }\naudience = ["head"]\nseverity = 1\n' * 2,
+            '[[ladder]]\nid = "a"\nwhen = { after_s = 1 }\naudience = ["head"]\nseverity = 10\n' * 2,
             "ladder",
         ),
     ],
@@ -198,8 +204,8 @@ def test_political_speech_brings_both_reviews_with_it() -> None:
 def test_a_step_keeps_its_place_and_a_new_one_comes_last() -> None:
     ladder = tighten(
         kz_policy(),
-        '[[ladder]]\nid = "new"\nwhen = { before_s = 60 }\naudience = ["head"]\nseverity = 6\n'
-        '[[ladder]]\nid = "before_12h"\nwhen = { before_s = 50000 }\naudience = ["moderator", "lead"]\nseverity = 2',
+        '[[ladder]]\nid = "new"\nwhen = { before_s = 60 }\naudience = ["head"]\nseverity = 60\n'
+        '[[ladder]]\nid = "before_12h"\nwhen = { before_s = 50000 }\naudience = ["moderator", "lead"]\nseverity = 20',
     ).ladder
     assert [step.id for step in ladder] == [*(step.id for step in kz_policy().ladder), "new"]
     assert ladder[1].audience == ("moderator", "lead")

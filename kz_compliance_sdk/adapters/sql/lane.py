@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.errors import CommitUnknown, ComplianceError, StoreError, StoreFull
+from kz_compliance_sdk.errors import CommitUnknown, ComplianceError, StoreDamaged, StoreError, StoreFull
 from kz_compliance_sdk.ports import Tx
 
 BATCH = 256
@@ -45,6 +45,9 @@ class Transaction(Protocol):
 
     def landed(self) -> bool | None:
         """After a commit that failed: whether the batch is in the database all the same; None if that is unknown."""
+
+    def close(self) -> None:
+        """Let the file go. Nothing is under way."""
 
 
 class ChangeRefused(Exception):
@@ -108,14 +111,19 @@ class WriterLane:
             self._jobs.put(None)
         if thread is not None:
             thread.join()
+        inline, self._inline = self._inline, None
+        if inline is not None:
+            inline.close()
 
     def _run(self) -> None:
-        jobs, transaction = self._jobs, None
-        while True:
+        jobs = self._jobs
+        transaction: Transaction | None = None
+        stop = False
+        while not stop:
             job = jobs.get()
             if job is None:
-                return
-            batch, stop = [job], False
+                break
+            batch = [job]
             try:
                 while len(batch) < BATCH:
                     job = jobs.get_nowait()
@@ -131,8 +139,9 @@ class WriterLane:
                 _commit(transaction, batch)
             except BaseException as error:  # noqa: BLE001  the callers must learn of it, and the lane must live on
                 _fail(batch, error)
-            if stop:
-                return
+        # Here, and not in close: a process that was forked from this one must never close the file.
+        if transaction is not None:
+            transaction.close()
 
 
 def _closed() -> StoreError:
@@ -154,6 +163,8 @@ def _commit(transaction: Transaction, batch: list[Job]) -> None:
         for job in batch:
             try:
                 done.append((job, transaction.run(job)))
+            except StoreDamaged as error:
+                refused.append((job, error))
             except (StoreError, ChangeRefused):
                 raise
             except Exception as error:  # noqa: BLE001  a refusal of the domain, or a fault of this job alone

@@ -6,17 +6,21 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, Select, func, select, text, tuple_
+from sqlalchemy import Connection, Engine, Select, Table, exists, func, select, text, tuple_, union
+from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.proofs import Records, StoredDecision, messages_behind
 from kz_compliance_sdk.errors import InvalidInput, NotFound
 from kz_compliance_sdk.ports import Health, Page
 
@@ -27,12 +31,20 @@ _ENDED = ("closed", "cancelled")
 class SqlQueries:
     """Reads of one platform's rows."""
 
-    def __init__(self, engine: Engine, platform_id: str) -> None:
-        self._engine, self._platform = engine, platform_id
+    def __init__(self, engine: Engine, platform_id: str, fault: Callable[[], str] = str) -> None:
+        self._engine, self._platform, self._fault = engine, platform_id, fault
 
     def _all(self, statement: Select[Any]) -> list[Any]:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return list(connection.execute(statement).fetchall())
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise store_error(error.orig or error) from error
 
     def case(self, case_id: str) -> Case:
         found = self._all(select(t.cases).where(t.cases.c.platform_id == self._platform, t.cases.c.id == case_id))
@@ -107,22 +119,57 @@ class SqlQueries:
                 return
             last = found[-1][0]
 
+    def orphans(self) -> list[str]:
+        """The ids of cases that are gone while something of them is still there."""
+        left = union(
+            *(
+                select(table.c.case_id).where(table.c.platform_id == self._platform, table.c.case_id != "")
+                for table in (t.audit, t.inbox, t.decisions, t.outbox)
+            )
+        ).subquery()
+        gone = ~exists().where(t.cases.c.platform_id == self._platform, t.cases.c.id == left.c.case_id)
+        return [row[0] for row in self._all(select(left.c.case_id).where(gone).order_by(left.c.case_id))]
+
     def audit(self, case_id: str) -> list[AuditEvent]:
-        with self._engine.connect() as connection:
-            events = connection.execute(
-                select(t.audit)
-                .where(t.audit.c.platform_id == self._platform, t.audit.c.case_id == case_id)
-                .order_by(t.audit.c.seq)
-            ).fetchall()
-            texts = connection.execute(
-                select(t.sealed_texts).where(
-                    t.sealed_texts.c.platform_id == self._platform, t.sealed_texts.c.case_id == case_id
-                )
-            ).fetchall()
+        with self._reading() as connection:
+            return self._audit(connection, case_id)
+
+    def _audit(self, connection: Connection, case_id: str) -> list[AuditEvent]:
         sealed: dict[int, list[SealedText]] = {}
-        for row in texts:
+        for row in connection.execute(self._of(t.sealed_texts, case_id)).fetchall():
             sealed.setdefault(row[2], []).append(SealedText(row[3], row[4], row[5]))
+        events = connection.execute(self._of(t.audit, case_id).order_by(t.audit.c.seq)).fetchall()
         return [rows.audit_from(row, sealed.get(row[2], [])) for row in events]
+
+    def _of(self, table: Table, case_id: str) -> Select[Any]:
+        return select(table).where(table.c.platform_id == self._platform, table.c.case_id == case_id)
+
+    def records(self, case_id: str) -> Records:
+        with self._reading() as connection:
+            connection.exec_driver_sql("BEGIN")  # one moment for all of it
+            of_case = t.cases.c.platform_id == self._platform, t.cases.c.id == case_id
+            found = connection.execute(select(t.cases).where(*of_case)).fetchall()
+            if not found:
+                raise NotFound("there is no such case on this platform.", reference=case_id)
+            events = self._audit(connection, case_id)
+            inbox = {tuple(row[:4]): row for row in connection.execute(self._of(t.inbox, case_id)).fetchall()}
+            i = t.inbox.c
+            for key in messages_behind(events):
+                if (self._platform, *key) not in inbox:
+                    of_key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256) == (self._platform, *key)
+                    for row in connection.execute(select(t.inbox).where(of_key)).fetchall():
+                        inbox[tuple(row[:4])] = row
+            decisions, messages, attempts = (
+                connection.execute(self._of(table, case_id)).fetchall() for table in (t.decisions, t.outbox, t.attempts)
+            )
+        return Records(
+            rows.case_from(found[0]),
+            events,
+            [StoredDecision(*row[2:]) for row in decisions],
+            [rows.inbox_from(row) for row in inbox.values()],
+            [rows.message_from(row) for row in messages],
+            [rows.attempt_from(row) for row in attempts],
+        )
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
         found = self._all(
@@ -173,7 +220,7 @@ class SqlQueries:
         free, in_hand = text("state = 'queued'"), text("closed_at IS NULL AND state <> 'queued'")
         by_state: dict[str, int] = {}
         overdue, oldest = 0, None
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             for where in (free, in_hand):
                 mine = (c.platform_id == self._platform, where)
                 counts = select(c.state, func.count()).where(*mine).group_by(c.state)
@@ -203,6 +250,7 @@ class SqlQueries:
             heartbeats=tuple(rows.heartbeat_from(row) for row in facts[0]),
             endpoints=tuple(rows.endpoint_from(row) for row in facts[1]),
             refusals=tuple(rows.refusals_from(row) for row in facts[2]),
+            fault=self._fault(),
         )
 
 

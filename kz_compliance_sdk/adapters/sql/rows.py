@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
@@ -21,8 +22,30 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.errors import StoreDamaged
 
 Row = Sequence[Any]
+T = TypeVar("T")
+
+
+def _readable(what: str, case_at: int) -> Callable[[Callable[[Row], T]], Callable[[Row], T]]:
+    """Reading a row of `what` that is not as this library writes it raises StoreDamaged, naming its case."""
+
+    def checked(read: Callable[[Row], T]) -> Callable[[Row], T]:
+        @wraps(read)
+        def reading(row: Row) -> T:
+            try:
+                return read(row)
+            except (ValueError, TypeError, LookupError) as error:
+                raise StoreDamaged(
+                    f"a row of {what} is not as it was written ({type(error).__name__}): it was changed from outside.",
+                    reference=str(row[case_at]),
+                ) from error
+
+        return reading
+
+    return checked
+
 
 _ITEM_FIELDS = tuple(field.name for field in fields(ItemState))
 _SCOPE = _ITEM_FIELDS.index("scope")
@@ -91,6 +114,7 @@ def case_row(case: Case) -> tuple[Any, ...]:
     )
 
 
+@_readable("cases", 1)
 def case_from(row: Row) -> Case:
     doc = json.loads(row[19])
     return Case(
@@ -219,6 +243,7 @@ def decision_row(row: DecisionRow) -> tuple[Any, ...]:
     )
 
 
+@_readable("decisions", 1)
 def decision_from(row: Row) -> Decision:
     decision = Decision.model_validate_json(row[4])
     if row[8] is not None:

@@ -15,10 +15,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kz_compliance_sdk.errors import StoreUnusable
+from kz_compliance_sdk.errors import StoreDamaged, StoreError, StoreUnusable
 
 BUSY_TIMEOUT_MS = 5_000
 CHECKPOINT_PAGES = 16_000
+APPLICATION_ID = 0x4B5A4353
+"""Stands in the header of each of our files, so that no other program's database is taken for one."""
 _OLDEST = (3, 37, 0)
 _NETWORK = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "fuse.s3fs")
@@ -89,15 +91,52 @@ def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
     if kind in _NETWORK:
         raise StoreUnusable(
             f"the store's file lies on a network file system ({kind} at {best}), where SQLite's locks do not hold. "
-            "Put it on a local disk, or use PostgreSQL."
+            "Put it on a local disk."
         )
+
+
+Place = tuple[int, int]
+
+
+def place_of(path: str) -> Place | None:
+    """Which file lies at a path now: its device and number. None if there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  asked with every commit, and Path costs three times as much
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def left_behind(path: str) -> list[str]:
+    """The files of an earlier store beside a path. A lock file that no store was ever opened under is none."""
+    beside = [f"{path}{end}" for end in ("-wal", "-shm", "-journal")]
+    found = [name for name in beside if Path(name).exists()]
+    lane = Path(f"{path}.lane")
+    return [*found, str(lane)] if lane.exists() and lane.stat().st_size else found
+
+
+def connect(driver: Driver, path: str) -> Any:
+    """A connection to a file that is there already: none is created. Raises StoreUnusable for an empty file, and the
+    driver's own errors."""
+    # SQLite would take an empty file for a new database, and throw away the -wal beside it.
+    if Path(path).is_file() and not Path(path).stat().st_size:
+        raise StoreUnusable(
+            f"the store's file {path} is empty: it was cut off, or another program made it. Restore a backup. "
+            "To begin anew, remove it.",
+            code="store_empty",
+        )
+    return driver.module.connect(
+        f"{Path(path).absolute().as_uri()}?mode=rw",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_TIMEOUT_MS / 1000,
+    )
 
 
 def open_connection(driver: Driver, path: str, cache_mib: int = 16) -> Any:
     """A connection with every setting made and read back. Raises StoreUnusable naming the one that did not take."""
-    connection = driver.module.connect(
-        path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000
-    )
+    connection = connect(driver, path)
     try:
         configure(driver, connection, cache_mib)
     except BaseException:
@@ -107,7 +146,15 @@ def open_connection(driver: Driver, path: str, cache_mib: int = 16) -> Any:
 
 
 def configure(driver: Driver, connection: Any, cache_mib: int = 16) -> None:
-    """Make the settings on a connection and read each one back. Raises StoreUnusable."""
+    """Make the settings on a connection and read each one back. Raises StoreUnusable, also for the file of another
+    program: that one is left as it is."""
+    (found,) = _ask(driver, connection, "application_id")
+    if found != APPLICATION_ID:
+        raise StoreUnusable(
+            "the store's file is the database of another program, or of an unreleased version of this one. "
+            "Correct store.path.",
+            code="store_foreign",
+        )
     mode = "wal" if driver.wal else "truncate"
     wanted: list[tuple[str, object, object]] = [
         ("busy_timeout", BUSY_TIMEOUT_MS, BUSY_TIMEOUT_MS),
@@ -121,18 +168,38 @@ def configure(driver: Driver, connection: Any, cache_mib: int = 16) -> None:
     if sys.platform == "darwin":
         wanted += [("fullfsync", "ON", 1), ("checkpoint_fullfsync", "ON", 1)]
     for name, value, expected in wanted:
-        try:
-            connection.execute(f"PRAGMA {name} = {value}").fetchall()
-            row = connection.execute(f"PRAGMA {name}").fetchone()
-        except driver.module.OperationalError:
-            raise  # a lock or the disk: it may pass
-        except driver.module.DatabaseError as error:
-            raise StoreUnusable(f"the store's file is damaged, or no database: {error}. Restore a backup.") from error
+        row = _ask(driver, connection, f"{name} = {value}", name)
         if row is None or row[0] != expected:
             raise StoreUnusable(
                 f"SQLite did not take {name} = {value}: it reports {row[0] if row else 'nothing'}. "
                 "Acknowledged notices would not be safe in this file."
             )
+
+
+def _ask(driver: Driver, connection: Any, *pragmas: str) -> Any:
+    """The row that the last of the pragmas gives."""
+    try:
+        for pragma in pragmas:
+            row = connection.execute(f"PRAGMA {pragma}").fetchone()
+    except driver.module.OperationalError:
+        raise  # a lock or the disk: it may pass
+    except driver.module.DatabaseError as error:
+        raise StoreUnusable(f"the store's file is damaged, or no database: {error}. Restore a backup.") from error
+    return row
+
+
+def store_error(error: BaseException) -> StoreError:
+    """What the driver refused, in this library's words. Nothing was written."""
+    text = str(error)
+    if "full" in text:
+        return StoreError(f"the disk is full: {text}. Nothing was written; free some space.", code="storage_full")
+    if "locked" in text or "busy" in text:
+        return StoreError(
+            f"another program holds the database: {text}. Nothing was written; try again.", code="storage_busy"
+        )
+    if "UTF-8" in text:
+        return StoreDamaged(f"a text of a row is not as it was written: {text}. It was changed from outside.")
+    return StoreError(f"the database refused: {text}. Nothing was written.")
 
 
 class FileLock:
@@ -147,6 +214,11 @@ class FileLock:
         self._flock = fcntl.flock
         self._exclusive, self._unlock = fcntl.LOCK_EX, fcntl.LOCK_UN
         self._fd = os.open(f"{path}.lane", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def mark(self) -> None:
+        """Note that a store is in use here, so that its absence will be noticed."""
+        if self._fd >= 0 and not os.fstat(self._fd).st_size:
+            os.write(self._fd, b"A store lies beside this file. Writers lock it, one after the other.\n")
 
     def acquire(self) -> None:
         if self._fd >= 0:

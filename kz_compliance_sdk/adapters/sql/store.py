@@ -11,18 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import rows, schema
+from kz_compliance_sdk.adapters.sql.engine import create_file, open_engine
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job, WriterLane
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
 from kz_compliance_sdk.adapters.sql.sqlite import (
     Driver,
     FileLock,
+    Place,
     choose_driver,
-    configure,
     open_connection,
+    place_of,
     refuse_network_file_system,
+    store_error,
 )
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import View
@@ -34,14 +37,20 @@ from kz_compliance_sdk.ports import Env, Queries, Work
 
 T = TypeVar("T")
 MOST_WAITING = 8_192
+MOVED = "store_moved"
 _HANDED_OUT_AT_ONCE = 64
+_MOVED = (
+    "the store's file {} was moved, replaced or deleted while this process has it open. Nothing is acknowledged any "
+    "more: stop every process, put the file back, and start again."
+)
 
 
 class SqliteStore:
     """The embedded store: one file, any number of processes. Times are UTC seconds of `env.clock`.
 
-    `threaded=False` runs every work on the caller's thread, for simulations. Raises StoreUnusable if the file, its
-    place, its settings or its schema cannot be trusted.
+    `threaded=False` runs every work on the caller's thread, for simulations. Without `create` the file must be there;
+    `anew` creates it although files of an earlier one lie beside its path. Raises StoreUnusable if the file, its place,
+    its settings or its schema cannot be trusted.
     """
 
     def __init__(
@@ -54,6 +63,8 @@ class SqliteStore:
         cache_mib: int = 16,
         driver: Driver | None = None,
         upgrade: bool = True,
+        create: bool = True,
+        anew: bool = False,
     ) -> None:
         self.path = str(Path(path).absolute())
         self._env = env
@@ -62,38 +73,47 @@ class SqliteStore:
         refuse_network_file_system(Path(self.path))
         if not Path(self.path).parent.is_dir():
             raise StoreUnusable(f"the folder of the store's file does not exist: {Path(self.path).parent}. Create it.")
-        self.engine = self._engine()
+        self.engine = open_engine(self.driver, self.path)
+        try:
+            self._place = self._prepare(create=create, anew=anew, upgrade=upgrade)
+        except DBAPIError as error:
+            self.engine.dispose()
+            raise store_error(error.orig or error) from error
+        except BaseException:
+            self.engine.dispose()
+            raise
+        self.statements = sqlite_statements()
+        self._writer = Writer(self.statements)
+        self._lane = WriterLane(self._open_transaction, most_waiting=most_waiting, threaded=threaded)
+
+    def _prepare(self, *, create: bool, anew: bool, upgrade: bool) -> Place | None:
+        """Create the file if there is none, and bring its schema up to date. Gives where it lies."""
+        if not create and place_of(self.path) is None:
+            raise StoreUnusable(
+                f"there is no store at {self.path}. Correct the path, or create it: kz-compliance db upgrade",
+                code="store_missing",
+            )
         lock = FileLock(self.path)
         try:
             lock.acquire()
+            if place_of(self.path) is None:
+                create_file(self.driver, self.path, anew=anew)
+            place = place_of(self.path)
             with self.engine.connect() as connection:
                 if schema.read_revision(connection) != schema.HEAD:
                     # Alembic costs time and memory, and most starts have nothing to upgrade.
                     from kz_compliance_sdk.adapters.sql import migrate
 
                     migrate.prepare(connection, allowed=upgrade)
-        except StoreUnusable:
-            self.engine.dispose()
-            raise
+            lock.mark()
+            return place
         finally:
             lock.close()
-        self.statements = sqlite_statements()
-        self._writer = Writer(self.statements)
-        self._lane = WriterLane(self._open_transaction, most_waiting=most_waiting, threaded=threaded)
 
-    def _engine(self) -> Engine:
-        engine = create_engine(
-            f"sqlite:///{self.path}",
-            module=self.driver.module,
-            paramstyle="qmark",
-            connect_args={"check_same_thread": False, "isolation_level": None},
-        )
-
-        @event.listens_for(engine, "connect")
-        def _configure(connection: Any, _record: Any) -> None:
-            configure(self.driver, connection, 2)
-
-        return engine
+    @property
+    def fault(self) -> str:
+        """What is wrong with the file itself, as a code: `store_moved`, or empty."""
+        return "" if place_of(self.path) == self._place else MOVED
 
     def _open_transaction(self) -> SqliteTransaction:
         return SqliteTransaction(self)
@@ -111,7 +131,7 @@ class SqliteStore:
         return self.submit(platform_id, lambda _tx: (change, None))
 
     def queries(self, platform_id: str) -> Queries:
-        return SqlQueries(self.engine, platform_id)
+        return SqlQueries(self.engine, platform_id, lambda: self.fault)
 
     @property
     def waiting(self) -> int:
@@ -133,8 +153,7 @@ class SqliteTransaction:
         self._lock = FileLock(store.path)
         self._error = store.driver.module.Error
         self._integrity = store.driver.module.IntegrityError
-        self._connection = open_connection(store.driver, store.path, store._cache_mib)
-        self._cursor = self._connection.cursor()
+        self._open()
         self._staged: list[Change] = []
         self._written: list[Change] = []
         self._keys: set[str] = set()
@@ -143,6 +162,16 @@ class SqliteTransaction:
         self._none_expired: set[str] = set()
         self._waiting = 1
         self.now = 0
+
+    def _open(self) -> None:
+        store = self._store
+        self._place, self._looked_at = place_of(store.path), 0
+        self._wal: Place | None = None
+        try:
+            self._connection = open_connection(store.driver, store.path, store._cache_mib)
+        except self._error as error:
+            raise store_error(error) from error
+        self._cursor = self._connection.cursor()
 
     # ------------------------------------------------------------------------------------- the lane's side
 
@@ -153,7 +182,7 @@ class SqliteTransaction:
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
         except self._error as error:
-            raise _store_error(error) from error
+            raise store_error(error) from error
         self.now = self._store.now()
 
     def run(self, job: Job) -> Any:
@@ -183,20 +212,35 @@ class SqliteTransaction:
                 Conflict(f"the database refuses this: {error}. Nothing was written; read again.")
             ) from error
         except self._error as error:
-            raise _store_error(error) from error
+            raise store_error(error) from error
 
     def commit(self) -> None:
         self.flush()
         try:
             self._cursor.execute("COMMIT")
         except self._error as error:
-            failure = _store_error(error)
+            failure = store_error(error)
             if failure.code in ("storage_busy", "storage_full"):
                 raise failure from error
             raise CommitUnknown(f"the outcome of a commit is not known: {error}.") from error
         finally:
             if not self._connection.in_transaction:
                 self._lock.release()
+        self._check_place()
+
+    def _check_place(self) -> None:
+        """What was just written must lie where everybody will look for it. One look at the file for each commit, and
+        one a second at the log beside it. Raises StoreUnusable (`store_moved`)."""
+        store = self._store
+        if place_of(store.path) != self._place:
+            raise StoreUnusable(_MOVED.format(store.path), code=MOVED)
+        if store.driver.wal and self.now != self._looked_at:
+            wal = place_of(f"{store.path}-wal")
+            if self._wal is None:
+                self._wal = wal
+            if wal is None or wal != self._wal:
+                raise StoreUnusable(_MOVED.format(f"{store.path}-wal"), code=MOVED)
+            self._looked_at = self.now
 
     def rollback(self) -> None:
         try:
@@ -204,8 +248,7 @@ class SqliteTransaction:
                 self._cursor.execute("ROLLBACK")
         except self._error:
             self._connection.close()
-            self._connection = open_connection(self._store.driver, self._store.path, self._store._cache_mib)
-            self._cursor = self._connection.cursor()
+            self._open()
         finally:
             self._lock.release()
 
@@ -220,6 +263,10 @@ class SqliteTransaction:
         except (self._error, StoreError):
             return None
         return bool(heads) or None
+
+    def close(self) -> None:
+        self._connection.close()
+        self._lock.close()
 
     def _execute(self, sql: str, values: tuple[Any, ...]) -> int:
         return int(self._cursor.execute(sql, values).rowcount)
@@ -285,14 +332,3 @@ class _Free:
 
     cases: list[Case]
     were_all: bool
-
-
-def _store_error(error: Exception) -> StoreError:
-    text = str(error)
-    if "full" in text:
-        return StoreError(f"the disk is full: {text}. Nothing was written; free some space.", code="storage_full")
-    if "locked" in text or "busy" in text:
-        return StoreError(
-            f"another program holds the database: {text}. Nothing was written; try again.", code="storage_busy"
-        )
-    return StoreError(f"the database refused: {text}. Nothing was written.")

@@ -32,6 +32,12 @@ def _table(name: str, *columns: SchemaItem) -> Table:
     return Table(name, metadata, *columns, sqlite_with_rowid=False)
 
 
+def _bytes(table: str, *columns: str) -> CheckConstraint:
+    """SQLite takes any type anywhere, and text that looks like the bytes hashes to nothing."""
+    each = " AND ".join(f"typeof({column}) = 'blob'" for column in columns)
+    return CheckConstraint(each, name=f"{table}_holds_bytes").ddl_if(dialect="sqlite")
+
+
 def _platform() -> Column[str]:
     return Column("platform_id", String(64), primary_key=True)
 
@@ -103,6 +109,7 @@ inbox = _table(
     Column("status", Integer, nullable=False),
     Column("reply", LargeBinary, nullable=False),
     Column("deliveries", Integer, nullable=False),
+    _bytes("inbox", "body", "proof", "reply"),
 )
 Index("inbox_case", inbox.c.platform_id, inbox.c.case_id, inbox.c.received_at)
 _waiting = text("exit = 'waiting'")
@@ -119,6 +126,7 @@ audit = _table(
     Column("content", LargeBinary, nullable=False),
     Column("prev", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    _bytes("audit", "content"),
 )
 
 sealed_texts = _table(
@@ -145,6 +153,7 @@ decisions = _table(
     Column("approved_at", _Time),
     CheckConstraint("approved_by IS NULL OR approved_by <> proposed_by", name="decisions_four_eyes"),
     CheckConstraint("(approved_by IS NULL) = (approved_at IS NULL)", name="decisions_approval_is_whole"),
+    _bytes("decisions", "body"),
 )
 
 # The case comes before the id in the key: cases follow each other in time, ids of messages are spread at random, and
@@ -173,6 +182,7 @@ outbox = _table(
     Column("settled_at", _Time),
     Column("receipt", LargeBinary, nullable=False),
     Column("receipt_proof", LargeBinary, nullable=False),
+    _bytes("outbox", "body", "receipt", "receipt_proof"),
 )
 _due = text("state IN ('queued', 'leased')")
 _lane_open = text("state IN ('queued', 'leased') AND lane <> ''")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -42,6 +42,8 @@ def examine(session: Session) -> tuple[Check, ...]:
     ]
     policy = settings.policy()
     checks += [diagnosis.law(policy), diagnosis.calendar(policy, now)]
+    if settings.secret_files:
+        checks += [_tried("secrets", lambda: permissions("secrets", settings.secret_files, "secrets"))]
     checks += [_tried("disk", lambda: disk(settings.store.path.absolute().parent))]
     checks += _of_store(settings, now)
     return tuple(checks)
@@ -113,7 +115,8 @@ def _of_store(settings: Settings, now: int) -> Iterator[Check]:
         return
     opened = _tried("store", lambda: store(settings))
     yield opened
-    yield _tried("permissions", lambda: permissions(path))
+    beside = [Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal", ".lane")]
+    yield _tried("permissions", lambda: permissions("the cases", [path, *(one for one in beside if one.exists())]))
     yield _tried("lane", lambda: lane(path))
     schema = _tried("schema", lambda: schema_of(settings))
     yield schema
@@ -151,14 +154,15 @@ def store(settings: Settings) -> Check:
     )
 
 
-def permissions(path: Path) -> Check:
-    """Whether strangers on this machine can read the cases."""
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o007:
-        return Check(
-            "permissions", "warn", f"everybody here can read the cases ({mode:o}).", f"Run: chmod o-rwx {path}"
-        )
-    return Check("permissions", "ok", f"{mode:o}.")
+def permissions(what: str, files: Sequence[Path], name: str = "permissions") -> Check:
+    """Whether strangers on this machine can read one of the files."""
+    open_to_all = [file for file in files if file.stat().st_mode & 0o007]
+    if open_to_all:
+        modes = ", ".join(f"{file} ({file.stat().st_mode & 0o777:o})" for file in open_to_all)
+        remedy = f"Run: chmod o-rwx {' '.join(map(str, open_to_all))}"
+        return Check(name, "warn", f"everybody here can read {what}: {modes}.", remedy)
+    modes = ", ".join(sorted({f"{file.stat().st_mode & 0o777:o}" for file in files}))
+    return Check(name, "ok", f"{modes} ({len(files)} file{'s' * (len(files) > 1)}).")
 
 
 def lane(path: Path) -> Check:

@@ -69,7 +69,7 @@ class Session:
             )
         from kz_compliance_sdk.desk import ComplianceDesk
 
-        with ComplianceDesk(settings, **parts) as desk:
+        with ComplianceDesk(settings, create=may_create, **parts) as desk:
             yield desk
 
     def actor(self, settings: Settings) -> Actor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from kz_compliance_sdk.errors import ConfigError, StoreError
+from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.session import Json, Session
 
@@ -44,10 +44,10 @@ def connection(settings: Settings) -> Iterator[Connection]:
     Raises ConfigError if there is no file, StoreUnusable if its place or its settings cannot be trusted,
     StoreError if it refuses.
     """
-    from sqlalchemy import create_engine, event
     from sqlalchemy.exc import DBAPIError
 
-    from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, configure, refuse_network_file_system
+    from kz_compliance_sdk.adapters.sql.engine import open_engine
+    from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, refuse_network_file_system, store_error
 
     path = settings.store.path.absolute()
     if not path.is_file():
@@ -57,22 +57,12 @@ def connection(settings: Settings) -> Iterator[Connection]:
             remedy="Correct the path, or create it: kz-compliance db upgrade",
         )
     refuse_network_file_system(path)
-    driver = choose_driver()
-    engine = create_engine(
-        f"sqlite:///{path}",
-        module=driver.module,
-        connect_args={"check_same_thread": False, "isolation_level": None},
-    )
-
-    @event.listens_for(engine, "connect")
-    def _configure(raw: Any, _record: Any) -> None:
-        configure(driver, raw, 2)
-
+    engine = open_engine(choose_driver(), str(path))
     try:
         with engine.connect() as opened:
             yield opened
     except DBAPIError as error:
-        raise StoreError(f"the database refused: {error.orig}.") from error
+        raise store_error(error.orig or error) from error
     finally:
         engine.dispose()
 
@@ -97,7 +87,13 @@ def schema_status(settings: Settings) -> dict[str, Any]:
     return status
 
 
-def upgrade(ctx: typer.Context, as_json: Json = False) -> None:
+def upgrade(
+    ctx: typer.Context,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Create an empty store although files of an earlier one lie there.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Bring the schema up to date, all of it or nothing; create the database where there is none."""
     from kz_compliance_sdk.adapters.sql.store import SqliteStore
     from kz_compliance_sdk.ports import Env
@@ -107,7 +103,7 @@ def upgrade(ctx: typer.Context, as_json: Json = False) -> None:
     before = schema_status(settings)
     if before["pending"] or not before["exists"]:
         session.tell(f"Upgrading {before['path']} from {before['revision'] or 'nothing'} to {before['head']} ...")
-        SqliteStore(settings.store.path, Env.system(), upgrade=True).close()
+        SqliteStore(settings.store.path, Env.system(), upgrade=True, anew=anew).close()
     after = schema_status(settings)
     done = after["revision"] != before["revision"]
     word = "The schema is now" if done else "Nothing to do: the schema is"

@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("prev", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.CheckConstraint("typeof(content) = 'blob'", name="audit_holds_bytes").ddl_if(dialect="sqlite"),
         sa.PrimaryKeyConstraint("platform_id", "case_id", "seq"),
         sqlite_with_rowid=False,
     )
@@ -153,6 +154,7 @@ def upgrade() -> None:
         sa.Column("approved_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("(approved_by IS NULL) = (approved_at IS NULL)", name="decisions_approval_is_whole"),
         sa.CheckConstraint("approved_by IS NULL OR approved_by <> proposed_by", name="decisions_four_eyes"),
+        sa.CheckConstraint("typeof(body) = 'blob'", name="decisions_holds_bytes").ddl_if(dialect="sqlite"),
         sa.PrimaryKeyConstraint("platform_id", "case_id", "version"),
         sqlite_with_rowid=False,
     )
@@ -218,6 +220,9 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("reply", sa.LargeBinary(), nullable=False),
         sa.Column("deliveries", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "typeof(body) = 'blob' AND typeof(proof) = 'blob' AND typeof(reply) = 'blob'", name="inbox_holds_bytes"
+        ).ddl_if(dialect="sqlite"),
         sa.PrimaryKeyConstraint("platform_id", "sender", "message_id", "body_sha256"),
         sqlite_with_rowid=False,
     )
@@ -262,6 +267,10 @@ def upgrade() -> None:
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.Column("receipt", sa.LargeBinary(), nullable=False),
         sa.Column("receipt_proof", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint(
+            "typeof(body) = 'blob' AND typeof(receipt) = 'blob' AND typeof(receipt_proof) = 'blob'",
+            name="outbox_holds_bytes",
+        ).ddl_if(dialect="sqlite"),
         sa.PrimaryKeyConstraint("platform_id", "case_id", "id"),
         sqlite_with_rowid=False,
     )

@@ -1,0 +1,78 @@
+"""SQLAlchemy's engine over one SQLite file, and how such a file comes to be."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, QueuePool, create_engine, event
+
+from kz_compliance_sdk.adapters.sql.sqlite import (
+    APPLICATION_ID,
+    Driver,
+    configure,
+    connect,
+    left_behind,
+)
+from kz_compliance_sdk.errors import StoreUnusable
+
+__all__ = ["create_file", "open_engine"]
+
+_CACHE_MIB = 2
+
+
+def open_engine(driver: Driver, path: str) -> Engine:
+    """An engine whose connections have every setting made and read back. It creates no file."""
+    engine = create_engine(
+        "sqlite://",
+        module=driver.module,
+        paramstyle="qmark",
+        creator=lambda: connect(driver, path),
+        poolclass=QueuePool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        configure(driver, connection, _CACHE_MIB)
+
+    return engine
+
+
+def create_file(driver: Driver, path: str, *, anew: bool) -> None:
+    """Create the store's file with its whole schema, readable by this account alone. Whoever calls holds its lock.
+
+    It appears at its path when it is complete. Raises StoreUnusable if files of an earlier store lie beside the path:
+    with `anew` these are put aside under the ending `.old`.
+    """
+    from kz_compliance_sdk.adapters.sql import migrate
+
+    left = left_behind(path)
+    if left and not anew:
+        raise StoreUnusable(
+            f"there is no store at {path}, and files of one lie beside it: {', '.join(left)}. It was moved or deleted. "
+            "Put it back, or restore a backup. To begin with an empty one: kz-compliance db upgrade --anew",
+            code="store_missing",
+        )
+    new = f"{path}.new"
+    with suppress(FileNotFoundError):
+        os.unlink(new)  # noqa: PTH108  a start that was broken off
+    # SQLite gives -wal and -shm the mode of the database.
+    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    with closing(driver.module.connect(new, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    engine = open_engine(driver, new)
+    try:
+        with engine.connect() as connection:
+            migrate.upgrade(connection)
+    finally:
+        engine.dispose()
+    for name in left_behind(path):
+        if not name.endswith(".lane"):
+            os.replace(name, f"{name}.old")  # noqa: PTH105
+    os.replace(new, path)  # noqa: PTH105
+    if os.name == "posix":
+        folder = os.open(Path(path).parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)

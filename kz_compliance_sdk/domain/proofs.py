@@ -1,0 +1,207 @@
+"""What the audit trail says, held against the rows that it speaks of.
+
+The chain proves that its events fit together. Here the digests, names, times and states in them are compared with what
+is stored beside them, so that a row that was changed, added or taken away is named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kz_compliance_sdk.domain.audit import AuditEvent, Fault, verify_chain
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.decision import decision_digest
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.transitions import ENDED
+
+MessageKey = tuple[str, str, str]
+"""Sender, message id, SHA-256 of the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDecision:
+    """A row of decisions as it is stored."""
+
+    version: int
+    digest: str
+    body: bytes
+    proposed_by: str
+    proposed_at: int
+    needs_approval: bool
+    approved_by: str | None
+    approved_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Everything that is stored of one case at one moment, as it is stored. `inbox` holds the messages that its events
+    name, and those that name the case."""
+
+    case: Case
+    events: Sequence[AuditEvent]
+    decisions: Sequence[StoredDecision]
+    inbox: Sequence[InboxRow]
+    messages: Sequence[OutboxMessage]
+    attempts: Sequence[Attempt]
+
+
+def told(events: Sequence[AuditEvent]) -> Iterator[tuple[AuditEvent, Mapping[str, Any]]]:
+    """Each event with the facts that it holds; one that cannot be read is left out, the chain names it."""
+    for event in events:
+        try:
+            data = json.loads(event.content)["data"]
+        except (ValueError, TypeError, LookupError):
+            continue
+        if isinstance(data, dict):
+            yield event, data
+
+
+def messages_behind(events: Sequence[AuditEvent]) -> list[MessageKey]:
+    """The messages that the events say were received."""
+    return [key for _, data in told(events) if (key := _message_behind(data)) is not None]
+
+
+def check(records: Records) -> tuple[Fault, ...]:
+    """Every fault of one case: of its chain, then of the rows that the chain speaks of."""
+    case, events = records.case, list(told(records.events))
+    return (
+        *verify_chain(case.id, records.events, head=case.audit_head, length=case.audit_seq),
+        *_of_case(case, events),
+        *_of_inbox(records, events),
+        *_of_decisions(records, events),
+        *_of_messages(records, events),
+        *_of_attempts(records),
+    )
+
+
+_Told = list[tuple[AuditEvent, Mapping[str, Any]]]
+
+
+def _message_behind(data: Mapping[str, Any]) -> MessageKey | None:
+    key = data.get("sender"), data.get("message"), data.get("sha256")
+    return key if all(isinstance(part, str) for part in key) else None  # type: ignore[return-value]  # checked here
+
+
+def _of_case(case: Case, events: _Told) -> Iterator[Fault]:
+    said: dict[str, tuple[int, Any]] = {}
+    sources, typists, vouched = set(), set(), False
+    for event, data in events:
+        if "to" in data:
+            said["state"] = event.seq, data["to"]
+        if "due_at" in data:
+            said["due_at"] = event.seq, data["due_at"]
+        if (received := _receipt(event.kind, data)) is not None:
+            said["received_at"] = event.seq, received
+        if _message_behind(data) is not None:
+            sources.add(data.get("source"))
+            typists.add(data.get("entered_by", ""))
+        vouched = vouched or event.kind == "authenticate" or (event.kind == "amend" and "how" in data.get("sealed", ()))
+    for name, (seq, value) in said.items():
+        if getattr(case, name) != value:
+            yield Fault(case.id, seq, f"the case's {name} is {getattr(case, name)}, the event says {value}")
+    signed = sources & {"pushed", "polled"}
+    if (case.authenticity == "signed" and not signed) or (case.authenticity == "verified" and not vouched):
+        yield Fault(case.id, 0, f"the case is said to be {case.authenticity}, and no event says so")
+    if case.entered_by not in typists:
+        yield Fault(case.id, 0, f"the case's typist is {case.entered_by or 'nobody'}, and no event says so")
+
+
+def _receipt(kind: str, data: Mapping[str, Any]) -> Any:
+    """The receipt from which an event makes the clock run; None if it makes none run."""
+    if kind in ("open", "quarantine") or (kind == "amend" and data.get("from") in ENDED):
+        return data.get("received_at")
+    return data.get({"admit": "inherits", "correct_receipt": "is"}.get(kind, ""))
+
+
+def _of_inbox(records: Records, events: _Told) -> Iterator[Fault]:
+    held = {(row.sender, row.message_id, row.body_sha256): row for row in records.inbox}
+    behind = {key: event.seq for event, data in events if (key := _message_behind(data)) is not None}
+    for key, seq in behind.items():
+        if key not in held:
+            yield Fault(records.case.id, seq, f"the message {key[1]} behind it is gone")
+    for key, row in held.items():
+        if _sha256(row.body) != row.body_sha256:
+            yield Fault(
+                records.case.id, behind.get(key, 0), f"the bytes of the message {row.message_id} are not those received"
+            )
+
+
+def _of_decisions(records: Records, events: _Told) -> Iterator[Fault]:
+    case_id, held = records.case.id, {row.version: row for row in records.decisions}
+    proposed, approved = set(), set()
+    for event, data in events:
+        if event.kind not in ("propose", "approve"):
+            continue
+        version = data.get("decision")
+        row = held.get(version) if isinstance(version, int) else None
+        if row is None:
+            yield Fault(case_id, event.seq, f"the decision {version} is gone")
+            continue
+        if event.kind == "propose":
+            proposed.add(row.version)
+            by = row.proposed_by, row.proposed_at, bool(row.needs_approval)
+            if by != (event.actor, event.at, data.get("four_eyes")):
+                yield Fault(
+                    case_id, event.seq, f"the decision {version} was proposed by {event.actor}, its row differs"
+                )
+        else:
+            approved.add(row.version)
+            if (row.approved_by, row.approved_at) != (event.actor, event.at):
+                yield Fault(
+                    case_id, event.seq, f"the decision {version} was approved by {event.actor}, its row differs"
+                )
+        if not row.digest == _digest(row.body) == data.get("digest"):
+            yield Fault(case_id, event.seq, f"the decision {version} is not the one whose digest the event holds")
+    for row in records.decisions:
+        if row.version not in proposed:
+            yield Fault(case_id, 0, f"no event says that the decision {row.version} was proposed")
+        if row.approved_by is not None and row.version not in approved:
+            yield Fault(case_id, 0, f"no event says that the decision {row.version} was approved")
+
+
+def _of_messages(records: Records, events: _Told) -> Iterator[Fault]:
+    case_id, held = records.case.id, {message.id: message for message in records.messages}
+    reported = set()
+    for event, data in events:
+        if event.kind not in ("report", "receipt"):
+            continue
+        message = held.get(str(data.get("message")))
+        if message is None:
+            yield Fault(case_id, event.seq, f"the message {data.get('message')} is gone")
+        elif event.kind == "report":
+            reported.add(message.id)
+            if _sha256(message.body) != data.get("sha256"):
+                yield Fault(case_id, event.seq, f"the bytes of the report {message.id} are not those written")
+        elif _sha256(message.receipt) != data.get("receipt_sha256"):
+            yield Fault(case_id, event.seq, f"the receipt for {message.id} is not the one that came")
+    for message in records.messages:
+        if message.kind == "report" and message.id not in reported:
+            yield Fault(case_id, 0, f"no event says that the report {message.id} was written")
+
+
+def _of_attempts(records: Records) -> Iterator[Fault]:
+    """The try that settled or freed a message is recorded with that. Earlier ones can be missing: a worker that was
+    killed recorded none."""
+    made = {(attempt.message_id, attempt.number) for attempt in records.attempts}
+    for message in records.messages:
+        free = message.state not in ("leased", "void")
+        if free and message.attempts and (message.id, message.attempts) not in made:
+            yield Fault(
+                records.case.id, 0, f"the attempt {message.attempts} of the {message.kind} {message.id} is gone"
+            )
+
+
+# The database can hold anything where bytes were written.
+
+
+def _digest(body: object) -> str:
+    return decision_digest(body) if isinstance(body, bytes) else ""
+
+
+def _sha256(body: object) -> str:
+    return hashlib.sha256(body).hexdigest() if isinstance(body, bytes) else ""

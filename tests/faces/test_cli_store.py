@@ -1,0 +1,77 @@
+"""What the commands do with a store that is gone, empty, somebody else's, or changed behind their back."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.faces.cli_office import Office
+
+READING = [("cases", "list"), ("cases", "show", "N-1"), ("audit", "verify"), ("health",), ("sanctions",)]
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch)
+
+
+def _empty(path: Path) -> None:
+    path.touch()
+
+
+def _foreign(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE theirs (a)")
+
+
+@pytest.mark.parametrize("made", [_empty, _foreign])
+def test_what_is_no_store_is_taken_over_by_no_command(made: object, office: Office) -> None:
+    assert callable(made)
+    made(office.store)
+    before = office.store.read_bytes()
+    for command in (*READING, ("db", "upgrade"), ("db", "status"), ("worker", "--once")):
+        assert "store" in office.refused(3, *command)
+    assert office.document("doctor", code=4)["status"] == "fail"
+    assert office.store.read_bytes() == before
+    assert {file.name for file in office.folder.iterdir()} <= {"settings.toml", "cases.sqlite3", "cases.sqlite3.lane"}
+
+
+def test_a_store_that_has_gone_is_begun_anew_only_when_that_is_said(office: Office) -> None:
+    office.entered()
+    office.store.unlink()
+    for command in (("db", "upgrade"), ("worker", "--once")):
+        line = office.refused(3, *command)
+        assert "restore a backup" in line
+        assert "db upgrade --anew" in line
+    assert not office.store.exists()
+    assert office.document("db", "upgrade", "--anew")["upgraded"] is True
+    assert office.document("cases", "list")["cases"] == []
+
+
+def test_a_damaged_row_is_named_and_the_next_case_is_checked(office: Office) -> None:
+    first, second = office.entered(1), office.entered(2)
+    with closing(sqlite3.connect(office.store)) as raw:
+        raw.execute("UPDATE cases SET doc = '{' WHERE notice_id = ?", (first.notice_id,))
+        raw.commit()
+    found = office.document("audit", "verify", code=4)
+    assert (found["checked"], len(found["faults"])) == (2, 1)
+    assert "as it was written" in office.refused(3, "cases", "show", found["faults"][0]["case"])
+    office.ok("cases", "show", second.notice_id)
+
+
+def test_the_typist_and_how_it_came_stand_in_the_chain(office: Office) -> None:
+    notice = office.entered()
+    case = office.document("cases", "show", notice.notice_id)["case"]
+    with closing(sqlite3.connect(office.store)) as raw:
+        (content,) = raw.execute("SELECT content FROM audit WHERE seq = 1").fetchone()
+        sealed = raw.execute("SELECT name, text FROM sealed_texts").fetchall()
+        assert b'"entered_by":"aigerim"' in content
+        assert b"how_it_came" in content
+        assert sealed == [("how_it_came", "letter")]
+        raw.execute("UPDATE cases SET doc = replace(doc, 'aigerim', 'somebody')")
+        raw.commit()
+    faults = office.document("audit", "verify", code=4)["faults"]
+    assert [(fault["case"], "typist" in fault["what"]) for fault in faults] == [(case, True)]

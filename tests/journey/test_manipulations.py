@@ -1,0 +1,181 @@
+"""Whoever can write to the file changes one thing, and the verification names it. Everything else is still checked."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain.change import Heartbeat
+from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.testing import builders
+from tests.contract.conftest import Gate
+from tests.journey.scene import LEAD, M1, Host, World
+from tests.unit.case_makers import a_notice, measure, proposal
+
+DRIVER = choose_driver()
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with two cases: one decided by two people, carried out, reported and closed; one just opened."""
+    world = World(tmp_path_factory.mktemp("manipulations") / "desk.sqlite3")
+    host = Host(world)
+    assert host.push(a_notice(seed=1, category="election_rules"), "msg-1").status == 202
+    host.decide(proposal(measure("1")))
+    host.drain()
+    world.clock.advance(60)
+    host.push(a_notice(seed=2), "msg-2")
+    assert [case.state for case in host.cases()] == ["closed", "queued"]
+    host.store.close()
+    return world.path
+
+
+@pytest.fixture
+def file(closed: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(closed, tmp_path / "desk.sqlite3"))
+
+
+@pytest.fixture
+def desk(file: Path) -> Iterator[ComplianceDesk]:
+    settings = Settings(platform_id=builders.PLATFORM_ID, public_url="http://127.0.0.1:8000")
+    world = World(file)
+    with ComplianceDesk(settings, store=SqliteStore(file, world.env(), threaded=False)) as opened:
+        yield opened
+
+
+def manipulate(file: Path, *statements: str) -> None:
+    words = {
+        "FIRST": "(SELECT min(id) FROM cases)",
+        "REPORT": "(SELECT id FROM outbox WHERE kind = 'report')",
+        "ZEROS": f"'{'0' * 64}'",
+    }
+    with closing(DRIVER.module.connect(file, isolation_level=None)) as raw:
+        raw.execute("PRAGMA ignore_check_constraints = ON")
+        for sql in statements:
+            for word, meaning in words.items():
+                sql = sql.replace(word, meaning)
+            assert raw.execute(sql).rowcount != 0, sql
+
+
+def rows(file: Path, sql: str) -> list[Any]:
+    with closing(DRIVER.module.connect(file)) as raw:
+        return list(raw.execute(sql).fetchall())
+
+
+# FIRST, REPORT and ZEROS are put in by `manipulate`.
+MANIPULATIONS = {
+    "event as text": ("UPDATE audit SET content = replace(content, 'claim', 'renew') WHERE kind = 'claim'", "read"),
+    "event's hash as bytes": ("UPDATE audit SET hash = cast(hash AS blob) WHERE seq = 2", "cannot be read"),
+    "event's time as text": ("UPDATE audit SET at = 'noon' WHERE seq = 2", "cannot be read"),
+    "event beyond Unicode": ("UPDATE audit SET kind = cast(x'ff' AS text) WHERE seq = 2", "text of a row"),
+    "event's hash beyond ASCII": ("UPDATE audit SET prev = 'ә' WHERE seq = 2", "follow"),
+    "sealed text as bytes": ("UPDATE sealed_texts SET text = cast(text AS blob)", "cannot be read"),
+    "case's document": ("UPDATE cases SET doc = '{' WHERE id = FIRST", "as it was written"),
+    "case's document of another shape": ("UPDATE cases SET doc = '[]' WHERE id = FIRST", "as it was written"),
+    "case's unknown state": ("UPDATE cases SET state = 'gone' WHERE id = FIRST", "as it was written"),
+    "case's state": ("UPDATE cases SET state = 'enforced', closed_at = NULL WHERE id = FIRST", "state"),
+    "case's receipt": ("UPDATE cases SET received_at = received_at + 3600 WHERE id = FIRST", "received_at"),
+    "case's due time": ("UPDATE cases SET due_at = due_at + 3600 WHERE id = FIRST", "due_at"),
+    "case's due time as text": ("UPDATE cases SET due_at = 'later' WHERE id = FIRST", "due_at"),
+    "case's authenticity": (
+        "UPDATE cases SET doc = replace(doc, 'signed', 'verified') WHERE id = FIRST",
+        "verified",
+    ),
+    "case's head": ("UPDATE cases SET audit_head = ZEROS WHERE id = FIRST", "the chain ends elsewhere"),
+    "case's count": ("UPDATE cases SET audit_seq = audit_seq - 1 WHERE id = FIRST", "counts"),
+    "case taken away": ("DELETE FROM cases WHERE id = FIRST", "the case is gone"),
+    "decision's body": ("UPDATE decisions SET body = cast(replace(body, 'remove', 'label') AS blob)", "digest"),
+    "decision's body as text": ("UPDATE decisions SET body = cast(body AS text)", "digest"),
+    "decision's digest": ("UPDATE decisions SET digest = ZEROS", "digest"),
+    "decision's proposer": ("UPDATE decisions SET proposed_by = 'm9'", "was proposed by m1"),
+    "decision's approver": ("UPDATE decisions SET approved_by = 'm9'", "was approved by lead"),
+    "decision's approval": ("UPDATE decisions SET approved_by = NULL, approved_at = NULL", "was approved by lead"),
+    "decision's second person": ("UPDATE decisions SET needs_approval = 0", "was proposed by"),
+    "decision taken away": ("DELETE FROM decisions", "the decision 1 is gone"),
+    "decision added": (
+        """INSERT INTO decisions SELECT platform_id, case_id, 2, digest, body, proposed_by, proposed_at, needs_approval,
+        approved_by, approved_at FROM decisions""",
+        "no event says that the decision 2",
+    ),
+    "message's bytes": ("UPDATE inbox SET body = cast(body || ' ' AS blob) WHERE message_id = 'msg-1'", "bytes of the"),
+    "message's bytes and digest": (
+        "UPDATE inbox SET body_sha256 = ZEROS WHERE message_id = 'msg-1'",
+        "is gone",
+    ),
+    "message taken away": ("DELETE FROM inbox WHERE message_id = 'msg-1'", "the message msg-1 behind it is gone"),
+    "report's bytes": ("UPDATE outbox SET body = cast(body || ' ' AS blob) WHERE kind = 'report'", "the report"),
+    "report taken away": ("DELETE FROM outbox WHERE kind = 'report'", "is gone"),
+    "report added": (
+        """INSERT INTO outbox SELECT platform_id, case_id, 'another', kind, endpoint, body, created_at, next_attempt_at,
+        deadline_at, state, attempts, refusals, maybe_arrived, lane, lane_seq, item_id, lease_token, lease_expires_at,
+        settled_at, receipt, receipt_proof FROM outbox WHERE id = REPORT""",
+        "no event says that the report another",
+    ),
+    "receipt": ("UPDATE outbox SET receipt = cast(receipt || ' ' AS blob) WHERE kind = 'report'", "the receipt for"),
+    "attempt taken away": ("DELETE FROM attempts WHERE message_id = REPORT", "the attempt 1 of the report"),
+}
+
+
+def test_untouched_there_is_no_fault(desk: ComplianceDesk) -> None:
+    assert desk.verify_audit() == (2, ())
+
+
+@pytest.mark.parametrize("name", MANIPULATIONS)
+def test_what_was_changed_is_named_and_the_rest_is_checked(name: str, file: Path, desk: ComplianceDesk) -> None:
+    sql, named = MANIPULATIONS[name]
+    other = desk.cases(state="queued").cases[0].id
+    manipulate(file, sql)
+    checked, faults = desk.verify_audit()
+    mine = [fault for fault in faults if fault.case_id != other]
+    assert any(named in fault.what for fault in mine), faults
+    assert checked == (1 if "cases WHERE" in sql and sql.startswith("DELETE") else 2)
+    if "audit" not in sql:
+        assert not [fault for fault in faults if fault.case_id == other]
+
+
+def test_the_database_itself_refuses_text_for_bytes(file: Path) -> None:
+    with (
+        closing(DRIVER.module.connect(file, isolation_level=None)) as raw,
+        pytest.raises(DRIVER.module.IntegrityError, match="bytes"),
+    ):
+        raw.execute("UPDATE audit SET content = replace(content, 'claim', 'renew')")
+
+
+READS: dict[str, Callable[[ComplianceDesk, str], object]] = {
+    "case": lambda desk, case_id: desk.case(case_id),
+    "case file": lambda desk, case_id: desk.case_file(case_id),
+    "list": lambda desk, _: desk.cases(),
+    "authenticate": lambda desk, case_id: desk.authenticate(LEAD, case_id, "called"),
+    "claim": lambda desk, case_id: desk.claim(M1, case_id=case_id),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_damaged_case_is_named_wherever_it_is_read(name: str, file: Path, desk: ComplianceDesk) -> None:
+    case = desk.cases(state="queued").cases[0]
+    manipulate(file, "UPDATE cases SET doc = '{' WHERE state = 'queued'")
+    with pytest.raises(StoreDamaged) as refused:
+        READS[name](desk, case.id)
+    assert refused.value.reference == case.id
+
+
+def test_a_damaged_case_fails_its_own_work_alone(file: Path) -> None:
+    manipulate(file, "UPDATE cases SET doc = '{' WHERE state = 'queued'")
+    with closing(SqliteStore(file, World(file).env())) as store:
+        (case_id,) = [row[0] for row in rows(file, "SELECT id FROM cases WHERE state = 'queued'")]
+        with Gate(store):
+            damaged = store.submit(builders.PLATFORM_ID, lambda tx: ((), tx.case(case_id)))
+            good = store.save(builders.PLATFORM_ID, (Heartbeat(builders.PLATFORM_ID, "test", 1),))
+        with pytest.raises(StoreDamaged):
+            damaged.result(10)
+        good.result(10)
+    assert rows(file, "SELECT at FROM heartbeats WHERE part = 'test'") == [(1,)]

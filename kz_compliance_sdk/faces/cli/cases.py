@@ -10,10 +10,11 @@ from rich.text import Text
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.cli import documents, screen
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, case_id_of
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, account_of, case_id_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
+    from kz_compliance_sdk.domain.audit import AuditEvent
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.clock import ClockView
     from kz_compliance_sdk.domain.decision import Decision
@@ -154,7 +155,7 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
     shown = file.audit[-_TAIL:]
     screen.show_fields(
         f"Audit trail, the last {len(shown)} of {len(file.audit)} events",
-        [(f"{event.seq} {event.kind}", f"{screen.both(event.at)} by {event.actor}{_texts(event)}") for event in shown],
+        [(f"{event.seq} {event.kind}", f"{screen.both(event.at)} by {_who(event)}{_texts(event)}") for event in shown],
     )
 
 
@@ -165,6 +166,11 @@ def what(item: Item) -> str:
 
 def _texts(event: Any) -> str:
     return "".join(f"; {text.name}: {text.text}" for text in event.sealed if text.text)
+
+
+def _who(event: AuditEvent) -> str:
+    account = account_of(event)
+    return event.actor if account in ("", event.actor) else f"{event.actor} (account {account})"
 
 
 def _head(case: Case) -> list[tuple[str, str | Text]]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.faces.cli import screen
+from kz_compliance_sdk.faces.cli.exits import exit_code
 from kz_compliance_sdk.faces.cli.session import Json, Session, install
 
 if TYPE_CHECKING:
@@ -145,13 +146,13 @@ def worker(
 
 
 def _pass(session: Session, desk: ComplianceDesk) -> None:
+    """One pass. A feed that cannot be read keeps nothing else from being done; it is told at the end."""
     counts = {"polled": 0, "fired": 0, "delivered": 0, "to_be_retried": 0}
-    if desk.regulator is not None and desk.settings.regulator.feed_enabled:
-        while True:
-            page = desk.poll()
-            counts["polled"] += page.messages
-            if not page.has_more:
-                break
+    fault: ComplianceError | None = None
+    try:
+        _read_feed(desk, counts)
+    except ComplianceError as error:
+        fault = error
     counts["fired"] = desk.watch().fired
     while True:
         drained = desk.deliver()
@@ -159,10 +160,25 @@ def _pass(session: Session, desk: ComplianceDesk) -> None:
         counts["to_be_retried"] += drained.retried
         if not drained.settled:
             break
+    document: dict[str, Any] = dict(counts)
+    document["poll_error"] = None if fault is None else {"code": fault.code, "message": fault.message}
     session.answer(
-        counts,
+        document,
         lambda: screen.say(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()) + "."),
     )
+    if fault is not None:
+        session.tell(f"error: the feed was not read, all else was done: {screen.one_line(str(fault))}")
+        raise typer.Exit(exit_code(fault))
+
+
+def _read_feed(desk: ComplianceDesk, counts: dict[str, int]) -> None:
+    if desk.regulator is None or not desk.settings.regulator.feed_enabled:
+        return
+    while True:
+        page = desk.poll()
+        counts["polled"] += page.messages
+        if not page.has_more:
+            return
 
 
 def load_enforcer(name: str) -> Enforcer:

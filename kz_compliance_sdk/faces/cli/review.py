@@ -10,7 +10,7 @@ import typer
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost
 from kz_compliance_sdk.faces.cli import cases, documents, screen
 from kz_compliance_sdk.faces.cli.handed_in import proposal_choices, proposal_skeleton, read_document
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of, refuse_one_account
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
@@ -243,6 +243,7 @@ def approve(ctx: typer.Context, case: CaseArgument, digest: Digest = None, as_js
     with session.desk() as desk:
         actor = session.actor(desk.settings)
         case_id = case_id_of(desk, case)
+        refuse_one_account(desk, case_id, actor, "propose")
         seen = _seen(session, desk, case_id, digest, "Approve exactly this?")
         _tell_decided(session, desk, desk.approve(actor, case_id, seen))
 

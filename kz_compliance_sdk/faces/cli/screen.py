@@ -22,6 +22,7 @@ __all__ = [
     "both",
     "console",
     "left",
+    "one_line",
     "printable",
     "say",
     "show_fields",
@@ -53,6 +54,11 @@ def console(*, stderr: bool = False) -> Console:
 def printable(text: str) -> str:
     """Text from outside with its control characters made visible: it must not drive the terminal."""
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+def one_line(text: str) -> str:
+    """The text without its line breaks."""
+    return " ".join(text.split())
 
 
 def say(text: str | Text, *, stderr: bool = False) -> None:

@@ -24,8 +24,9 @@ extra `web` as well, and `mock-regulator` the extra `testing`.
   [Settings](settings.md).
 - **`--json`** makes a command print exactly one JSON document on standard output. Text for people goes to standard
   error then. Times in it are RFC 3339 in UTC, and a field whose name ends in `_s` is in seconds. Fields may be added;
-  none changes or goes. An error is a document too: `{{"error": {{"code", "message", "field", "remedy", "reference",
-  "retryable", "exit_code"}}}}`. Only a wrong command line has none.
+  none changes or goes. An error is a document too: `{{"error": {{"code", "message", "more", "field", "remedy",
+  "reference", "retryable", "exit_code"}}}}`, where `more` are the other settings that are wrong. Only a wrong command
+  line has none.
 - **Who acts** is the account of the operating system that runs the command, as the table `actors` of the settings maps
   it to a person. Neither an option nor a variable names a person, and `actors` in the environment is refused: only the
   settings file has the table. Whoever can write that file, or can write the database and brings a file of their own,
@@ -55,7 +56,8 @@ _DOCUMENTS = """
 | `cases decide --template` | a proposal to fill in, with or without `--json` |
 | `cases letter` | `message`, `lang`, `text`, `file` |
 | `cases retry` | `message`: as in `cases show` |
-| every other step of `cases`, and `notices enter` | `case` (a row) |
+| `notices enter` | `case` (a row); `recorded`: false if it was there already |
+| every other step of `cases` | `case` (a row) |
 | `config show` | every setting, with `***` for each secret |
 | `db status` | `path`, `exists`, `revision`, `head`, `pending[]` |
 | `db upgrade` | `path`, `from`, `revision`, `upgraded` |

@@ -35,3 +35,22 @@ def test_a_feed_that_is_down_keeps_no_clock_from_being_watched(office: Office, m
 def test_a_feed_that_is_not_there_is_no_error(office: Office) -> None:
     office.entered()
     assert office.document("worker", "--once")["poll_error"] is None
+
+
+# ------------------------------------------------------------------------------- the command line, the settings
+
+
+@pytest.mark.parametrize("path", [(), ("cases",), ("db",)])
+def test_a_command_that_is_missing_is_said_so(office: Office, path: tuple[str, ...]) -> None:
+    line = office.refused(2, *path)
+    assert line == f"error: Missing command. See: {' '.join(('kz-compliance', *path))} --help"
+
+
+def test_all_wrong_settings_are_shown_at_once(office: Office) -> None:
+    office.configure("platfrom = 1\nprofil = 2")
+    result = office.run("cases", "list")
+    told = [line.partition(":")[0] for line in result.stderr.splitlines()]
+    assert (result.exit_code, told) == (3, ["error", "   and"])
+    assert "profil" in office.document("cases", "list", code=3)["error"]["more"][0]
+    settings = office.document("doctor", code=4)["checks"][0]
+    assert (settings["name"], len(settings["details"])) == ("settings", 1)

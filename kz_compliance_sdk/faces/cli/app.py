@@ -16,7 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.faces.cli import cases, checks, letters, machinery, notices, office, review, screen, setup
 from kz_compliance_sdk.faces.cli.exits import UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
@@ -65,7 +65,8 @@ class _Root(TyperGroup):
 def _usage(wrong: typer.TyperException) -> NoReturn:
     context = getattr(wrong, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
-    message = " ".join(wrong.format_message().split())
+    # A group alone shows its help and has no message.
+    message = screen.one_line(wrong.format_message()) or "Missing command."
     stop = "" if message.endswith((".", "?")) else "."
     screen.say(f"error: {message}{stop} See: {path} --help", stderr=True)
     raise SystemExit(USAGE)
@@ -82,13 +83,17 @@ def _explain(session: Session, error: Exception) -> None:
             f"unexpected: {type(error).__name__}. Run it again with --debug first, and report it.",
         )
     field, remedy = getattr(error, "field", None), getattr(error, "remedy", None)
-    screen.say(f"error: {' '.join(text.split())}", stderr=True)
+    first, *more = text.splitlines() if isinstance(error, ConfigError) else [text]
+    screen.say(f"error: {screen.one_line(first)}", stderr=True)
+    for line in more:
+        screen.say(f"   and: {screen.one_line(line)}", stderr=True)
     if session.json:
         screen.write_document(
             {
                 "error": {
                     "code": code,
                     "message": error.message if isinstance(error, ComplianceError) else text,
+                    "more": more,
                     "field": field,
                     "remedy": remedy,
                     "reference": getattr(error, "reference", None),

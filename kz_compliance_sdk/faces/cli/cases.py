@@ -24,6 +24,8 @@ __all__ = ["register", "show_decision", "view_of", "what"]
 
 _PANEL = "Look"
 _TAIL = 8
+_USUAL = frozenset({"deadline_defaulted"})
+"""Flags that nearly every case has: `cases show` has them, the list would only be longer for them."""
 _STATES = f"Only this state: {', '.join(CaseState)}. Ended cases are shown only when they are asked for."
 
 
@@ -82,6 +84,8 @@ def list_(
         screen.show_table(
             ("decide", "receipt", "state", "category", "items", "notice", "flags", "case"),
             [_row(case, view) for case, view in views],
+            whole=("decide", "receipt", "state", "items", "notice", "case"),
+            lead=("notice", "state"),
         )
         if page.next_cursor:
             screen.say(f"There are more: --cursor {page.next_cursor}")
@@ -103,7 +107,7 @@ def _row(case: Case, view: ClockView) -> tuple[str | Text, ...]:
         case.category or "unknown",
         f"{len(case.open_items)}/{len(case.items)} open" if case.items else "none",
         case.notice_id or "unreadable",
-        " ".join(case.flags) or "none",
+        " ".join(flag for flag in case.flags if flag not in _USUAL) or "none",
         case.id,
     )
 
@@ -143,6 +147,8 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
                 )
                 for item in case.items
             ],
+            whole=("item", "status", "action"),
+            lead=("item", "status", "action"),
         )
     for decision in file.decisions.values():
         show_decision(decision)
@@ -254,6 +260,8 @@ def show_decision(decision: Decision, *, stderr: bool = False) -> None:
             )
             for item in decision.proposal.items
         ],
+        whole=("item", "finding"),
+        lead=("item", "finding", "action"),
         stderr=stderr,
     )
 
@@ -288,4 +296,9 @@ def _messages(file: CaseFile) -> None:
                 message.id,
             )
         )
-    screen.show_table(("message", "to", "state", "attempts", "last attempt", "receipt", "id"), rows)
+    screen.show_table(
+        ("message", "to", "state", "attempts", "last attempt", "receipt", "id"),
+        rows,
+        whole=("message", "to", "state", "receipt", "id"),
+        lead=("message", "state"),
+    )

@@ -39,7 +39,8 @@ def refused(name: str, error: ComplianceError) -> Check:
     """A check that could not be made, with the remedy that the error names."""
     remedy = getattr(error, "remedy", "") or "Nothing can be received or answered before this is mended."
     field = getattr(error, "field", "")
-    return Check(name, "fail", f"{field}: {error.message}" if field else error.message, remedy)
+    more = tuple(str(one) for one in getattr(error, "more", ()))
+    return Check(name, "fail", f"{field}: {error.message}" if field else error.message, remedy, more)
 
 
 def sandbox(settings: Settings) -> Check:

@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
 def tell_case(session: Session, desk: ComplianceDesk, case: Case, text: str) -> None:
     """What a step came to: the case as a document, or one line."""
     view = cases.view_of(case, desk.store.now())
-    session.answer({"case": documents.case_row(case, view)}, lambda: screen.say(f"{text} It is {case.state} now."))
+    session.answer({"case": documents.case_row(case, view)}, lambda: screen.say(f"{text} State: {case.state}."))
 
 
 def step(
@@ -192,7 +192,9 @@ def _summary(desk: ComplianceDesk, case_id: str, proposal: Proposal) -> None:
                 item.wording.outcome,
             )
         )
-    screen.show_table(("item", "what", "finding", "action", "told to the regulator"), rows, stderr=True)
+    screen.show_table(
+        ("item", "what", "finding", "action", "told to the regulator"), rows, lead=("item", "finding"), stderr=True
+    )
 
 
 def _tell_decided(session: Session, desk: ComplianceDesk, decided: Decided) -> None:

@@ -9,7 +9,7 @@ import typer
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.cases import view_of
 from kz_compliance_sdk.faces.cli.documents import case_row
-from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
+from kz_compliance_sdk.faces.cli.handed_in import by_option, read_document, received_at
 from kz_compliance_sdk.faces.cli.session import Json, Session, Yes
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def enter(
 
     session = Session.of(ctx)
     notice = read_document(Notice, file, "--file")
-    when = received_at(at)
+    with by_option(time="--received-at"):
+        when = received_at(at)
     with session.desk() as desk:
         actor = session.actor(desk.settings)
         screen.show_fields(
@@ -82,7 +83,8 @@ def enter(
         )
         session.confirm("Start its clock?", yes=yes)
         before = _held(desk, notice)
-        case = desk.enter(actor, notice, when, how)
+        with by_option(received_at="--received-at", how="--how"):
+            case = desk.enter(actor, notice, when, how)
         if before is not None and before.version == case.version:
             view = view_of(case, desk.store.now())
             session.answer({"case": case_row(case, view), "recorded": False}, lambda: screen.say(_already(case, when)))

@@ -15,7 +15,7 @@ import typer
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.exits import exit_code
-from kz_compliance_sdk.faces.cli.session import Json, Session, install
+from kz_compliance_sdk.faces.cli.session import Json, Session, install, refuse_directory
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
@@ -43,6 +43,7 @@ def serve(
     """Receive notices over HTTP until SIGINT or SIGTERM. The worker is a process of its own."""
     session = Session.of(ctx)
     settings = session.settings()
+    refuse_directory(settings)
     for module in ("uvicorn", "uvloop", "httptools"):
         if find_spec(module) is None and (module != "uvloop" or sys.platform != "win32"):
             raise install(module, "web")
@@ -197,6 +198,8 @@ def load_enforcer(name: str) -> Enforcer:
         found: Any = importlib.import_module(module_name)
     except ImportError as error:
         raise wrong(f"{module_name} cannot be imported: {error}.", "Run where it can be, or install it.") from None
+    except Exception as error:
+        raise wrong(f"{module_name} fails as it is imported: {_kind(error)}.", "Mend it.") from error
     for part in attribute.split("."):
         found = getattr(found, part, None)
     if found is None:
@@ -204,11 +207,18 @@ def load_enforcer(name: str) -> Enforcer:
     if isinstance(found, type) or not _is_enforcer(found):
         if not callable(found):
             raise wrong(f"{name} is no Enforcer.", "It needs the methods enforce and restore.")
-        found = found()
+        try:
+            found = found()
+        except Exception as error:
+            raise wrong(f"{name} is no Enforcer and makes none: {_kind(error)}.", "Name one that does.") from error
     if not _is_enforcer(found):
         raise wrong(f"what {name} makes is no Enforcer.", "It needs the methods enforce and restore.")
     enforcer: Enforcer = found
     return enforcer
+
+
+def _kind(error: Exception) -> str:
+    return f"{type(error).__name__}: {screen.one_line(str(error))}"
 
 
 def _is_enforcer(found: Any) -> bool:

@@ -37,11 +37,17 @@ _VALUES_AT = 19
 _HOUR_S = 3600
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # Rich would exit with 1, the code of a fault; the root command answers this with a code of its own.
+        raise BrokenPipeError
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console without colour or cropping where nobody watches. It reads nothing as markup on its own."""
     stream = sys.stderr if stderr else sys.stdout
     watched = stream.isatty()
-    return Console(
+    return _Console(
         file=stream,
         width=None if watched else _WIDE,
         no_color=not watched or bool(os.environ.get("NO_COLOR")),

@@ -30,6 +30,7 @@ __all__ = [
     "account_of",
     "case_id_of",
     "install",
+    "refuse_directory",
     "refuse_one_account",
     "system_user",
 ]
@@ -87,6 +88,7 @@ class Session:
         """A desk on the configured store. Unless it `may_create` one, a path without a file is a mistake in the
         settings, and no reason to show an empty queue. Raises ConfigError and StoreUnusable."""
         settings = self.settings()
+        refuse_directory(settings)
         if not may_create and not settings.store.path.is_file():
             raise ConfigError(
                 f"there is no database at {settings.store.path.absolute()}.",
@@ -195,6 +197,16 @@ def refuse_one_account(desk: ComplianceDesk, case_id: str, actor: Actor, *kinds:
                 code="same_account",
                 reference=case_id,
             )
+
+
+def refuse_directory(settings: Settings) -> None:
+    """Raises ConfigError if the store's path is a directory: it is missing its file name."""
+    if settings.store.path.is_dir():
+        raise ConfigError(
+            f"{settings.store.path.absolute()} is a directory.",
+            field="store.path",
+            remedy="Name a file in it, such as cases.sqlite3.",
+        )
 
 
 def install(name: str, extra: str) -> ConfigError:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["load_enforcer", "register"]
 
 GRACE_S = 2
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    typer.Option("--log-level", help="The least that the log on standard error tells."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +43,7 @@ def serve(
     ctx: typer.Context,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
+    log_level: LogLevel = "info",
 ) -> None:
     """Receive notices over HTTP until SIGINT or SIGTERM. The worker is a process of its own."""
     session = Session.of(ctx)
@@ -49,14 +54,16 @@ def serve(
             raise install(module, "web")
     import uvicorn
 
+    from kz_compliance_sdk.adapters.troubles import Troubles
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.faces.asgi import asgi_app
+    from kz_compliance_sdk.faces.cli.receiving import with_outages_told
 
-    _log_to_stderr()
+    log = _log_to_stderr(log_level)
     desk = AsyncComplianceDesk(settings)
     with desk.blocking:
         config = uvicorn.Config(
-            asgi_app(desk),
+            with_outages_told(asgi_app(desk), Troubles(log, desk.blocking.env.monotonic)),
             loop="auto",
             http="httptools",
             lifespan="off",
@@ -77,14 +84,16 @@ def serve(
     session.tell("Stopped; everything that was acknowledged is stored.")
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr(level: str) -> logging.Logger:
     """The library configures no logging, so its programs do: alerts and faults of the machinery belong on stderr."""
+    log = logging.getLogger("kz_compliance_sdk")
+    log.setLevel(level.upper())
     if logging.getLogger().handlers:
-        return
+        return log
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
-    logging.getLogger("kz_compliance_sdk").setLevel(logging.INFO)
+    return log
 
 
 def _ignore(_number: int, _frame: Any) -> None:
@@ -125,11 +134,12 @@ def worker(
     once: Annotated[
         bool, typer.Option("--once", help="One pass: read the feed, watch the clocks, deliver what is due.")
     ] = False,
+    log_level: LogLevel = "info",
     as_json: Json = False,
 ) -> None:
     """Carry out, report, watch the clocks and read the feed, until SIGINT or SIGTERM. Any number may run."""
     session = Session.of(ctx)
-    _log_to_stderr()
+    _log_to_stderr(log_level)
     with session.desk(may_create=True, enforcer=None if enforcer is None else load_enforcer(enforcer)) as desk:
         if enforcer is None:
             session.tell("No --enforcer: measures wait here, until a worker that has one carries them out.")

@@ -232,9 +232,9 @@ class AsyncComplianceDesk:
         """See ComplianceDesk."""
         return await self._hop(partial(self.blocking.answer_by_hand, actor, case_id))
 
-    async def letter(self, message_id: str, lang: str) -> str:
+    async def letter(self, message_id: str, lang: str, *, case_id: str | None = None) -> str:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.letter, message_id, lang))
+        return await self._hop(partial(self.blocking.letter, message_id, lang, case_id=case_id))
 
     async def record_delivery(self, actor: Actor, message_id: str, proof: Proof) -> Case:
         """See ComplianceDesk."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Enforcer, Env, Failed, Notifier, Regulator
@@ -119,11 +120,11 @@ def by_hand(settings: Settings) -> Regulator:
     return ByHand(_letterhead(settings))
 
 
-def letter(settings: Settings, body: bytes, lang: str) -> str:
-    """The letter that carries a message. Raises InvalidInput."""
+def letter(settings: Settings, body: bytes, lang: str, items: Mapping[str, Item]) -> str:
+    """The letter that carries a message about these items of the notice. Raises InvalidInput."""
     from kz_compliance_sdk.adapters.by_hand import render_letter
 
-    return render_letter(body, lang, _letterhead(settings))
+    return render_letter(body, lang, _letterhead(settings), items)
 
 
 def _letterhead(settings: Settings) -> LetterHead:

@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionN
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
-from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreDamaged, StoreError
@@ -36,6 +36,7 @@ from kz_compliance_sdk.ports import (
     Page,
     Regulator,
     Store,
+    Tx,
 )
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
@@ -44,7 +45,7 @@ from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
-from kz_compliance_sdk.services.loading import notice_of
+from kz_compliance_sdk.services.loading import items_named, notice_of
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
@@ -295,10 +296,18 @@ class ComplianceDesk:
         """Answer a case by letter from now on. Raises IllegalMove while a message of it is on its way."""
         return self._letters.switch(actor, case_id)
 
-    def letter(self, message_id: str, lang: str) -> str:
-        """The letter for a message that waits for a person, in `kk` or `ru`. Raises NotFound, InvalidInput."""
-        message: OutboxMessage = self._read(lambda tx: tx.message(message_id))
-        return assembly.letter(self.settings, message.body, lang)
+    def letter(self, message_id: str, lang: str, *, case_id: str | None = None) -> str:
+        """The letter for a message that waits for a person, in `kk` or `ru`; with its `case_id` also for one that was
+        delivered. Raises NotFound, InvalidInput."""
+        held = [] if case_id is None else self.store.queries(self.platform_id).messages(case_id)
+        known = next((message for message in held if message.id == message_id), None)
+
+        def read(tx: Tx) -> tuple[OutboxMessage, Mapping[str, Item]]:
+            message = known or tx.message(message_id)
+            return message, items_named(tx, tx.case(message.case_id))
+
+        message, items = self._read(read)
+        return assembly.letter(self.settings, message.body, lang, items)
 
     def record_delivery(self, actor: Actor, message_id: str, proof: Proof) -> Case:
         """Record that a letter was delivered: its receipt. Raises InvalidInput, IllegalMove."""

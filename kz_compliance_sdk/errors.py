@@ -80,9 +80,16 @@ class _FieldError(ComplianceError):
 
 
 class ConfigError(_FieldError):
-    """A setting is missing or wrong. `field` is its key; `remedy` says what to put there."""
+    """A setting is missing or wrong. `field` is its key; `remedy` says what to put there.
+
+    `more` are the other settings that are wrong, where all of them are known; the text has one line for each.
+    """
 
     code = "config"
+    more: tuple[ConfigError, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *map(str, self.more)])
 
 
 class NotAuthentic(ComplianceError):

@@ -1,8 +1,9 @@
 """The way of letters: the answer as a page that a person signs, sends and records.
 
 A letter says what the message that it carries says, item by item, in words that are data (`letter_kk.toml`,
-`letter_ru.toml`). It knows nothing else, so it can name no user and no reporter. It is the same for the same
-message, and its foot holds the digest of the message, so that paper and record can be held together.
+`letter_ru.toml`), and names each item as the authority's own notice does. It knows nothing else, so it can name nobody
+whom the notice does not. It is the same for the same message, and its foot holds the digest of the message, so that
+paper and record can be held together.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from kz_compliance_sdk.domain.clock import almaty
+from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Acknowledgement, ClarificationRequest, Report, ReportItem, Statement
 from kz_compliance_sdk.errors import InvalidInput, RegulatorError, Unreadable
@@ -32,6 +35,7 @@ Lang = Literal["kk", "ru"]
 
 _WIDTH = 78
 _MAX_NODES = 1_000_000
+_NO_ITEMS: Mapping[str, Item] = MappingProxyType({})
 _CARRIED = ("acknowledgement", "clarification", "report")
 _Content = Acknowledgement | ClarificationRequest | Report
 
@@ -99,15 +103,15 @@ class ByHand:
         raise RegulatorError("letters have no feed: type the notice in", maybe_sent=False, code="no_feed")
 
 
-def render_letter(message_body: bytes, lang: str, office: LetterHead) -> str:
+def render_letter(message_body: bytes, lang: str, office: LetterHead, items: Mapping[str, Item] = _NO_ITEMS) -> str:
     """The letter as plain text, at most 78 characters to a line where words allow it.
 
     `message_body` is the exact body of an acknowledgement, a clarification request or a report; `lang` is `kk` or
-    `ru`. Raises InvalidInput for any other.
+    `ru`; `items` are the notice's, by their id. Raises InvalidInput for any other message or language.
     """
     lines: list[str] = []
     before: _Block | None = None
-    for block in _blocks(message_body, lang, office):
+    for block in _blocks(message_body, lang, office, items):
         # Rows stand together; everything else stands apart.
         if before is not None and not (isinstance(block, _Row) and isinstance(before, _Row)):
             lines.append("")
@@ -116,9 +120,9 @@ def render_letter(message_body: bytes, lang: str, office: LetterHead) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_html(message_body: bytes, lang: str, office: LetterHead) -> str:
+def render_html(message_body: bytes, lang: str, office: LetterHead, items: Mapping[str, Item] = _NO_ITEMS) -> str:
     """The letter as one HTML page to be printed on A4, without script or anything from outside. As `render_letter`."""
-    parts = [_as_html(block) for block in _blocks(message_body, lang, office)]
+    parts = [_as_html(block) for block in _blocks(message_body, lang, office, items)]
     title = html.escape(office.name)
     return (
         f'<!doctype html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
@@ -207,12 +211,12 @@ def _words(lang: Lang) -> _Words:
     return _Words(lang)
 
 
-def _blocks(body: bytes, lang: str, office: LetterHead) -> Iterator[_Block]:
+def _blocks(body: bytes, lang: str, office: LetterHead, named: Mapping[str, Item]) -> Iterator[_Block]:
     content = _content(body)
     if lang not in get_args(Lang):
         raise InvalidInput("letters are written in kk and ru.", field="lang", remedy="Choose one of them.")
     words = _words(lang)
-    title, written_at, items = _of(content, words)
+    title, written_at, items = _of(content, words, named)
     blank = words("form", "blank")
     yield _Paragraph(f"{office.name}\n{office.address}".strip())
     yield _Row(words("head", "outgoing"), office.outgoing_number or blank)
@@ -242,14 +246,14 @@ def _content(body: bytes) -> _Content:
         ) from error
 
 
-def _of(content: _Content, words: _Words) -> tuple[str, int | None, Iterable[_Block]]:
+def _of(content: _Content, words: _Words, named: Mapping[str, Item]) -> tuple[str, int | None, Iterable[_Block]]:
     """The name of its title, when it was written, and its items."""
     match content:
         case Report():
             title = "report_final" if content.final else "report_interim"
-            return title, content.reported_at, _items(content, words)
+            return title, content.reported_at, _items(content, words, named)
         case ClarificationRequest():
-            return "clarification", content.sent_at, _questions(content, words)
+            return "clarification", content.sent_at, _questions(content, words, named)
         case Acknowledgement():
             return "acknowledgement", None, ()
 
@@ -263,16 +267,26 @@ def _subject(content: _Content, words: _Words) -> Iterator[_Block]:
         yield _Row(words("head", "received_at"), words.time(content.received_at))
 
 
-def _questions(request: ClarificationRequest, words: _Words) -> Iterator[_Block]:
+def _named(item: Item | None, words: _Words) -> Iterator[_Row]:
+    """The item in the authority's own words, by which it finds it again."""
+    if item is not None:
+        for label, value in (("url", item.url), ("object_id", item.object_id), ("account_ref", item.account_ref)):
+            if value:
+                yield _Row(words("item", label), value)
+
+
+def _questions(request: ClarificationRequest, words: _Words, named: Mapping[str, Item]) -> Iterator[_Block]:
     for question in request.questions:
         yield _Heading(question.item_id or words("item", "whole"), 2)
+        yield from _named(named.get(question.item_id or ""), words)
         yield from _statements(words("item", "question"), question.text, words)
 
 
-def _items(report: Report, words: _Words) -> Iterator[_Block]:
+def _items(report: Report, words: _Words, named: Mapping[str, Item]) -> Iterator[_Block]:
     for number, item in enumerate(report.items, 1):
         title = words("item", "title", number=number, count=len(report.items), item_id=item.item_id)
         yield _Heading(title, 2)
+        yield from _named(named.get(item.item_id), words)
         yield from _item(item, words)
 
 

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, as one ConfigError in the words of whoever wrote the setting."""
+"""What pydantic finds wrong, as a ConfigError in the words of whoever wrote the setting."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ def source_of(loc: Loc, layers: Sequence[Layer]) -> Layer | None:
 
 
 def explained(model: type[BaseModel], error: ValidationError, layers: Sequence[Layer]) -> ConfigError:
-    """The complaint to mend first, with how many more there are. Repeats no value."""
+    """Every complaint, the one to mend first at the head and the others in its `more`. Repeats no value."""
     # What is misspelt is missing as well: the misspelling comes first and the gap last.
     found = sorted(error.errors(include_url=False, include_input=False), key=lambda one: one["type"] == "missing")
-    first, more = found[0], len(found) - 1
-    loc: Loc = tuple(part for part in first["loc"] if part != "[key]")
-    if first["type"] == RULE:
-        loc = (*loc, *first["ctx"]["at"])
+    first, *more = (_complaint(model, details, layers) for details in found)
+    first.more = tuple(more)
+    return first
+
+
+def _complaint(model: type[BaseModel], details: ErrorDetails, layers: Sequence[Layer]) -> ConfigError:
+    loc: Loc = tuple(part for part in details["loc"] if part != "[key]")
+    if details["type"] == RULE:
+        loc = (*loc, *details["ctx"]["at"])
     layer = source_of(loc, layers)
-    message, remedy = _words(model, first, loc, layer)
-    if more:
-        remedy += f" ({more} more after this one.)"
-    return (
-        ConfigError(message, field=dotted(loc), remedy=remedy) if layer is None else layer.error(loc, message, remedy)
-    )
+    message, remedy = _words(model, details, loc, layer)
+    if layer is None:
+        return ConfigError(message, field=dotted(loc), remedy=remedy)
+    return layer.error(loc, message, remedy)
 
 
 def _words(model: type[BaseModel], details: ErrorDetails, loc: Loc, layer: Layer | None) -> tuple[str, str]:
@@ -53,4 +56,4 @@ def _words(model: type[BaseModel], details: ErrorDetails, loc: Loc, layer: Layer
             return "There is no such setting.", "Remove it."
         right = (*loc[:-1], meant)
         return "There is no such setting.", f"Did you mean {dotted(right) if layer is None else layer.name(right)}?"
-    return f"{details['msg']}.", "Correct this value."
+    return f"{details['msg'].removeprefix('Value error, ')}.", "Correct this value."

@@ -26,7 +26,9 @@ from kz_compliance_sdk.config.fields import (
     refused,
     sentence,
 )
+from kz_compliance_sdk.config.layers import near_miss
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor
+from kz_compliance_sdk.domain.decision import ROLES
 from kz_compliance_sdk.domain.values import Identifier, Line
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import Algorithm, Key, SigningKey, material_from_text
@@ -144,7 +146,7 @@ class RegulatorSettings(Section):
     poll_interval_s: Seconds = Field(default=30, description="Seconds between two readings of the feed.")
     # A delivery is leased for 120 seconds and may need two calls: a look-up, then the message.
     total_s: Annotated[Seconds, Field(le=50)] = Field(
-        default=30, description="Seconds that one call may take in all, its retries included."
+        default=30, description="Seconds that one call may take in all, its retries included; at most 50."
     )
     attempts: Annotated[Whole, Field(le=10)] = Field(
         default=3, description="Tries within one call, for passing faults."
@@ -228,7 +230,7 @@ class ActorSettings(Section):
     """A person, as the audit trail names them."""
 
     id: Identifier = Field(description="The person's id in the audit trail.")
-    roles: Names = Field(default=frozenset(), description="What the person may do.")
+    roles: Names = Field(default=frozenset(), description=f"What the person may do: {', '.join(sorted(ROLES))}.")
 
     @model_validator(mode="after")
     def _is_a_person(self) -> Self:
@@ -236,6 +238,10 @@ class ActorSettings(Section):
             raise refused("This is the id of the machine.", "Give the person's own.", "id")
         if self.roles & SYSTEM.roles:
             raise refused("No person has the role of the machine.", "Remove it.", "roles")
+        for role in sorted(self.roles - ROLES):
+            meant = near_miss(role, sorted(ROLES))
+            known = f"Roles are {', '.join(sorted(ROLES))}."
+            raise refused("There is no such role.", f"Did you mean {meant}?" if meant else known, "roles")
         return self
 
     def actor(self) -> Actor:

@@ -103,7 +103,8 @@ class Settings(BaseSettings):
     dashboard_url: BaseUrl | None = Field(default=None, description="What the links in alerts begin with.")
     actors: Annotated[Mapping[str, ActorSettings], AfterValidator(by_name), PlainSerializer(dict)] = Field(
         default={},
-        description="Who the users of this machine are. One who is not here can only read, on the command line.",
+        description="Who the users of this machine are. On the command line one who is not here can only read, and "
+        "only the settings file is asked.",
     )
     worker: WorkerSettings = Field(default=WorkerSettings(), description="How often the worker looks.")
 

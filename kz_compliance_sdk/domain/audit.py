@@ -21,10 +21,15 @@ _KINDS = {"seq": int, "at": int, "kind": str, "actor": str, "content": bytes, "p
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something: an id that the host's authentication vouches for, and that person's roles."""
+    """Who does something: an id that the host's authentication vouches for, and that person's roles.
+
+    `account` is the account that the person came in by, where the host knows it. It gives no right; every event that
+    the person causes names it, so that two persons behind one account can be seen.
+    """
 
     id: str
     roles: frozenset[str] = frozenset()
+    account: str = ""
 
 
 SYSTEM = Actor("system", frozenset({"system"}))
@@ -93,6 +98,8 @@ def next_event(
             salt = hmac.new(stamp.salt, name.encode(), hashlib.sha256).hexdigest()
             sealed.append(SealedText(name, salt, text))
         data = {**data, "sealed": {s.name: sealed_digest(s.salt, s.text) for s in sealed}}
+    if stamp.actor.account:
+        data = {**data, "account": stamp.actor.account}
     content = encoded(
         {
             "platform": platform_id,

@@ -190,6 +190,9 @@ REVIEW_POLICY = ReviewPolicy(
     )
 )
 
+ROLES: frozenset[str] = frozenset().union(*REVIEW_POLICY.may.values())
+"""Every role that some step asks for."""
+
 
 def check_proposal(proposal: Proposal, open_items: frozenset[str], languages: tuple[str, ...]) -> None:
     """Refuse a proposal that is incomplete or contradicts itself: InvalidInput names the field and the remedy."""

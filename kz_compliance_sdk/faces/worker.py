@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from kz_compliance_sdk.adapters.troubles import Troubles, cause_of
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.change import Heartbeat
+from kz_compliance_sdk.domain.messages import NOTIFIER, REGULATOR
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.faults import kind_and_place
@@ -43,6 +45,7 @@ class Worker:
         self._poll = poll and desk.regulator is not None and desk.settings.regulator.feed_enabled
         self._deliver = deliver
         self._stop = threading.Event()
+        self._troubles = Troubles(_log, desk.env.monotonic)
         self._calls: list[_Call] = []
         self._due: dict[str, float] = {}
         self._busy: dict[str, Future[Any]] = {}
@@ -58,6 +61,7 @@ class Worker:
         while not self._stop.is_set():
             self._every("watch", settings.worker.watch_interval_s, self._desk.watch)
             self._every("heartbeat", settings.worker.heartbeat_s, self._beat)
+            self._every("the look at the ways out", settings.worker.heartbeat_s, self._look_at_ways)
             if self._poll:
                 self._every("poll", settings.regulator.poll_interval_s, self._poll_all)
             if self._deliver:
@@ -70,11 +74,12 @@ class Worker:
         try:
             messages = delivery.lease(delivery.in_flight, self._busy_endpoints())
         except ComplianceError as error:
-            _log.warning("the outbox could not be read", extra={"code": error.code})
+            self._troubles.met("reading the outbox", cause_of(error))
             return
         except Exception as error:  # noqa: BLE001  the worker must live on; the next round tries again
-            _log.error("the outbox could not be read: %s", kind_and_place(error))
+            self._troubles.met("reading the outbox", kind_and_place(error), level=logging.ERROR)
             return
+        self._troubles.over("reading the outbox")
         until = self._desk.env.monotonic() + LEASE_S
         for message in messages:
             future = self._desk.env.spawn(partial(delivery.deliver, message))
@@ -126,13 +131,28 @@ class Worker:
         try:
             call()
         except ComplianceError as error:
-            _log.warning("%s failed and is tried again", name, extra={"code": error.code})
+            self._troubles.met(name, cause_of(error))
         except Exception as error:  # noqa: BLE001  the worker must live on; the next round tries again
-            _log.error("%s failed unexpectedly and is tried again: %s", name, kind_and_place(error))
+            self._troubles.met(name, kind_and_place(error), level=logging.ERROR)
+        else:
+            self._troubles.over(name)
 
     def _poll_all(self) -> None:
         while not self._stop.is_set() and self._desk.poll().has_more:
             pass
+
+    def _look_at_ways(self) -> None:
+        """Say in the log when a way out stops working, for all that is seen of it elsewhere are attempts."""
+        desk = self._desk
+        states = desk.store.submit(
+            desk.platform_id, lambda tx: ((), [tx.endpoint(name) for name in (REGULATOR, NOTIFIER)])
+        ).result()
+        for state in states:
+            way = f"the way to {state.endpoint}"
+            if state.failures:
+                self._troubles.met(way, state.last_failure)
+            else:
+                self._troubles.over(way)
 
     def _beat(self) -> None:
         desk = self._desk

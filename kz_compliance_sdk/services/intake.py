@@ -19,6 +19,7 @@ from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.canonical import Json, canonical, encoded
 from kz_compliance_sdk.domain.case import Source
 from kz_compliance_sdk.domain.change import Change, RefusalsCounted
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import REVIEW_POLICY
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, notify
 from kz_compliance_sdk.domain.notice import Notice
@@ -220,7 +221,9 @@ class Intake:
         now = self._clock()
         if received_at > now:
             raise InvalidInput(
-                "the receipt lies in the future.", field="received_at", remedy="Give the time on the stamp, in UTC."
+                "the receipt lies in the future.",
+                field="received_at",
+                remedy=f"Give the time on the stamp; it is {local(now)} in Almaty now.",
             )
         if notice.platform_id != self._admission.platform_id:
             raise InvalidInput(

@@ -11,6 +11,7 @@ from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.canonical import Json, canonical
 from kz_compliance_sdk.domain.case import Case, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import REVIEW_POLICY
 from kz_compliance_sdk.domain.messages import BY_HAND
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -73,11 +74,13 @@ class Letters:
                 f"this message does not wait for a person: it is {message.state}, for {message.endpoint}.",
                 reference=message_id,
             )
-        if not message.created_at <= proof.delivered_at <= tx.now:
+        # A stamp has no seconds: the minute in which the letter was written is early enough.
+        if not message.created_at // 60 * 60 <= proof.delivered_at <= tx.now:
             raise InvalidInput(
-                "the delivery is not between the writing of the letter and now.",
+                f"the delivery is not between the writing of the letter, {local(message.created_at)}, and now, "
+                f"{local(tx.now)}, both in Almaty.",
                 field="delivered_at",
-                remedy="Give the time of the delivery, in UTC.",
+                remedy="Give the time of the delivery.",
             )
         case = tx.case(message.case_id)
         body = canonical(

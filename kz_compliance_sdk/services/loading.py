@@ -7,11 +7,11 @@ import json
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.messages import Respondent, object_key
-from kz_compliance_sdk.domain.notice import Clarification, Notice
+from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.domain.steps import Context
-from kz_compliance_sdk.errors import NotFound
+from kz_compliance_sdk.errors import NotFound, Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.wire.v1 import read_message
 
@@ -36,6 +36,20 @@ def notice_of(tx: Tx, case: Case) -> Notice:
             if isinstance(said, Clarification):
                 items |= {item.item_id: item for item in said.items or ()}
     return data.model_copy(update={"items": tuple(items.values())})
+
+
+def items_named(tx: Tx, case: Case) -> dict[str, Item]:
+    """Every item that the authority ever named in this case, as it named it last. For a letter, which may have to
+    speak of an item that the latest revision left out."""
+    items: dict[str, Item] = {}
+    for row in tx.inbox_of_case(case.id):
+        try:
+            said = read_message(row.body).data
+        except Unreadable:
+            continue
+        if isinstance(said, Notice | Clarification):
+            items |= {item.item_id: item for item in said.items or ()}
+    return items
 
 
 def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent) -> Context:

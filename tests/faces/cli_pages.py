@@ -24,10 +24,15 @@ extra `web` as well, and `mock-regulator` the extra `testing`.
   [Settings](settings.md).
 - **`--json`** makes a command print exactly one JSON document on standard output. Text for people goes to standard
   error then. Times in it are RFC 3339 in UTC, and a field whose name ends in `_s` is in seconds. Fields may be added;
-  none changes or goes. An error is a document too: `{{"error": {{"code", "message", "field", "remedy", "reference",
-  "retryable", "exit_code"}}}}`. Only a wrong command line has none.
+  none changes or goes. An error is a document too: `{{"error": {{"code", "message", "more", "field", "remedy",
+  "reference", "retryable", "exit_code"}}}}`, where `more` are the other settings that are wrong. Only a wrong command
+  line has none.
 - **Who acts** is the account of the operating system that runs the command, as the table `actors` of the settings maps
-  it to a person. No variable and no option changes that. An account that is not in the table can only read.
+  it to a person. Neither an option nor a variable names a person, and `actors` in the environment is refused: only the
+  settings file has the table. Whoever can write that file, or can write the database and brings a file of their own,
+  can still be anybody: give the file to another account, and see [Security](../security.md#who-may-act). Each audit
+  event names the account beside the person, and one account is never two pairs of eyes. An account that is not in the
+  table can only read.
 - **Cases** are named by their reference, or by the notice id where only one case has it.
 - **Errors** are one line on standard error: `error: what is wrong, and what to do`. The [exit codes](exit-codes.md)
   tell them apart.
@@ -51,14 +56,15 @@ _DOCUMENTS = """
 | `cases decide --template` | a proposal to fill in, with or without `--json` |
 | `cases letter` | `message`, `lang`, `text`, `file` |
 | `cases retry` | `message`: as in `cases show` |
-| every other step of `cases`, and `notices enter` | `case` (a row) |
+| `notices enter` | `case` (a row); `recorded`: false if it was there already |
+| every other step of `cases` | `case` (a row) |
 | `config show` | every setting, with `***` for each secret |
 | `db status` | `path`, `exists`, `revision`, `head`, `pending[]` |
 | `db upgrade` | `path`, `from`, `revision`, `upgraded` |
 | `doctor` | `status`; `checks[]`: `name`, `status` (`ok`, `warn`, `fail`), `summary`, `remedy`, `details` |
 | `health` | the document of the health route |
-| `sanctions` | `sanctions[]`: `sanction_id`, `level`, `notice_ids`, `effective_at`, `reference_number` |
-| `worker --once` | `polled`, `fired`, `delivered`, `to_be_retried`: counts |
+| `sanctions` | `sanctions[]`: `sanction_id`, `level`, `notice_ids`, `effective_at`, `reference_number`, `received_at` |
+| `worker --once` | `polled`, `fired`, `delivered`, `to_be_retried`: counts; `poll_error`: null, or `code`, `message` |
 
 A **row** is a case: `case` (its reference), `notice_id`, `revision`, `authority_id`, `reference_number`, `state`,
 `kind`, `category`, `source`, `authenticity`, `channel`, `level`, `flags[]`, `items` and `open_items` (counts),

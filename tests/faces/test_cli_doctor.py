@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from kz_compliance_sdk.domain.change import EndpointState, Heartbeat
 from kz_compliance_sdk.domain.policy import kz_policy
-from kz_compliance_sdk.faces.cli import diagnosis
+from kz_compliance_sdk.faces.cli import diagnosis, doctor
 from kz_compliance_sdk.ports import Health
 from kz_compliance_sdk.testing import builders, keys
 from tests.faces.cli_office import SECRET, Office, moments_ago
@@ -50,6 +51,14 @@ def test_a_key_is_called_early_enough(first: int, last: int, revoked: int | None
     key = replace(keys.regulator_key(), not_before=first, not_after=last, revoked_at=revoked)
     (check,) = diagnosis.keys((key,), NOW)
     assert (check.status, bool(check.remedy)) == (status, remedy)
+
+
+def test_an_account_that_can_write_the_settings_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "settings.toml"
+    for writable in ({file}, {tmp_path}, set()):
+        monkeypatch.setattr(os, "access", lambda path, _mode, may=writable: path in may)
+        assert doctor.settings_file(file).status == ("warn" if writable else "ok")
+    assert doctor.settings_file(None).status == "ok"
 
 
 def test_no_key_at_all_is_said() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.testing import builders
 from tests.faces.cli_office import Office, moments_ago
 
@@ -41,8 +45,44 @@ def test_a_row_of_the_list_has_both_clocks_and_its_shape_is_stable(office: Offic
     }  # fmt: skip
     line = office.ok("cases", "list").splitlines()[1]
     assert line.count("23 h 58 min") == 2 or line.count("23 h 59 min") == 2
-    for word in ("queued", "illegal_gambling", notice.notice_id, row["case"], "deadline_defaulted"):
+    for word in ("queued", "illegal_gambling", notice.notice_id, row["case"]):
         assert word in line
+    assert "deadline_defaulted" in row["flags"]
+    assert "deadline_defaulted" not in line, "a flag that nearly every case has says nothing in a list"
+
+
+def at_width(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """What a terminal of this many columns shows."""
+
+    def narrow(*, stderr: bool = False) -> Console:
+        file = sys.stderr if stderr else sys.stdout
+        return Console(file=file, width=width, no_color=True, highlight=False, markup=False, emoji=False)
+
+    monkeypatch.setattr(screen, "console", narrow)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 132, 160])
+def test_what_people_copy_is_never_broken_by_a_narrow_screen(
+    office: Office, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    notice = office.decided(1)
+    office.ok("worker", "--once")
+    story = office.document("cases", "show", notice.notice_id)
+    row = office.document("cases", "list")["cases"][0]
+    at_width(monkeypatch, width)
+    listed = office.ok("cases", "list")
+    shown = office.ok("cases", "show", notice.notice_id)
+    for text in (listed, shown):
+        assert max(map(len, text.splitlines())) <= max(width, 64 + 4)
+    for word in (notice.notice_id, row["case"], row["state"], "23 h 5"):
+        assert word in listed
+    for word in (
+        notice.notice_id,
+        story["decisions"][0]["digest"],
+        *(message["message"] for message in story["messages"]),
+    ):
+        assert word in shown
+    assert not re.search(r"^\S{20,}", shown, re.MULTILINE), "nothing is wrapped to the margin"
 
 
 def test_what_is_overdue_is_listed_as_late(office: Office) -> None:

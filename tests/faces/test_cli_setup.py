@@ -147,7 +147,7 @@ def test_an_error_is_a_document_too(office: Office) -> None:
     office.ok("db", "upgrade")
     document = office.document("cases", "show", "KZ-404", code=5)
     assert set(document["error"]) == {
-        "code", "message", "field", "remedy", "reference", "retryable", "exit_code"
+        "code", "message", "more", "field", "remedy", "reference", "retryable", "exit_code"
     }  # fmt: skip
     assert (document["error"]["code"], document["error"]["reference"]) == ("not_found", "KZ-404")
 

@@ -14,6 +14,7 @@ from typing import Any, get_args
 import pytest
 
 from kz_compliance_sdk.adapters.by_hand import ByHand, Lang, LetterHead, render_html, render_letter
+from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import (
     Acknowledgement,
@@ -273,6 +274,24 @@ def test_the_day_is_the_day_in_kazakhstan() -> None:
 def test_before_march_2024_the_zone_was_another_one() -> None:
     text = flat(render_letter(report(received_at=1_709_208_000), "ru", OFFICE))  # 2024-02-29T12:00:00Z
     assert "29 февраля 2024 года, 18:00 (время Астаны, UTC+6)" in text
+
+
+@pytest.mark.parametrize("render", [render_letter, render_html])
+def test_an_item_is_named_as_the_notice_named_it(render: Any) -> None:
+    address = "https://social.example/p/1?a=1"
+    items = {
+        "i1": Item(item_id="i1", url=address, object_id="post-1"),
+        "i2": Item(item_id="i2", account_ref="user-7"),
+        "i9": Item(item_id="i9", url="https://social.example/p/9"),
+    }
+    letter = render(report(item(), item(item_id="i2")), "ru", OFFICE, items)
+    for word in (f"{address}", "post-1", "user-7"):
+        assert word in letter
+    assert "/p/9" not in letter, "the message does not speak of it"
+    assert "Аккаунты: user-7" in flat(render_letter(report(item(item_id="i2")), "kk", OFFICE, items))
+    question = flat(render_letter(CLARIFICATION, "ru", OFFICE, items))
+    assert "Аккаунт: user-7 Вопрос: Какой адрес?" in question
+    assert address not in question
 
 
 def test_an_interim_report_says_so_and_tells_nothing_of_what_is_pending() -> None:

@@ -34,7 +34,7 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     ({"STORE": "[]"}, "KZ_COMPLIANCE_STORE", "Write {...}."),
     ({"STORE": '{"pth": "x"}'}, "KZ_COMPLIANCE_STORE.pth", "Did you mean KZ_COMPLIANCE_STORE.path?"),
     ({"KEYS": json.dumps([{**TRUSTED, "sendr": "x"}])}, "KZ_COMPLIANCE_KEYS[0].sendr", "KZ_COMPLIANCE_KEYS[0].sender?"),
-    ({"KEYS": "[{}]"}, "KZ_COMPLIANCE_KEYS[0].key_id", "(4 more after this one.)"),
+    ({"KEYS": "[{}]"}, "KZ_COMPLIANCE_KEYS[0].key_id", "\nKZ_COMPLIANCE_KEYS[0].not_after: "),
     ({"KEYS": json.dumps([TRUSTED, TRUSTED])}, "KZ_COMPLIANCE_KEYS[1]", "own id"),
     ({"KEYS": json.dumps([TRUSTED, {**TRUSTED, "key_id": "b"}])}, "KZ_COMPLIANCE_KEYS[1]", "key for each sender"),
     ({"KEYS": json.dumps([{**TRUSTED, "public_key": TEST_KEY}])}, "KZ_COMPLIANCE_KEYS[0]", "published test key"),
@@ -84,6 +84,8 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     ({"HOSTS": '["https://social.example"]'}, "KZ_COMPLIANCE_HOSTS[0]", "alone"),
     ({"HOSTS": '["social.example/x"]'}, "KZ_COMPLIANCE_HOSTS[0]", "alone"),
     ({"ACTORS": '{"root": {"id": "system"}}'}, "KZ_COMPLIANCE_ACTORS.root.id", "id of the machine"),
+    ({"ACTORS": '{"root": {"id": "a", "roles": ["emperor"]}}'}, "KZ_COMPLIANCE_ACTORS.root.roles", "head, lead, legal"),
+    ({"ACTORS": '{"root": {"id": "a", "roles": ["modrator"]}}'}, "KZ_COMPLIANCE_ACTORS.root.roles", "mean moderator?"),
     ({"ACTORS": '{"root": {"id": "a", "roles": ["system"]}}'}, "KZ_COMPLIANCE_ACTORS.root.roles", "Remove it."),
     ({"ACTORS": '{"root": {}}'}, "KZ_COMPLIANCE_ACTORS.root.id", "Add it."),
     ({"NOTIFIER__WEBHOOK_URL": "https://h.example/x"}, "KZ_COMPLIANCE_NOTIFIER__WEBHOOK_SECRET", "32 random bytes"),
@@ -152,4 +154,15 @@ def test_a_misspelling_is_named_before_the_gap_that_it_leaves() -> None:
     with pytest.raises(ConfigError) as caught:
         Settings.load(environ={}, platfrom_id="social", public_url="https://social.example")
     assert caught.value.field == "platfrom_id"
-    assert caught.value.remedy == "Did you mean platform_id? (1 more after this one.)"
+    assert caught.value.remedy == "Did you mean platform_id?"
+    assert [error.field for error in caught.value.more] == ["platform_id"]
+
+
+def test_everything_that_is_wrong_is_said_at_once_one_to_a_line() -> None:
+    error = refusal({"STORE__CACHE_MIB": "0", "REGULATOR__ATTEMPTS": "99", "PROFILE": "x"})
+    assert [line.partition(":")[0] for line in str(error).splitlines()] == [
+        "KZ_COMPLIANCE_PROFILE",
+        "KZ_COMPLIANCE_STORE__CACHE_MIB",
+        "KZ_COMPLIANCE_REGULATOR__ATTEMPTS",
+    ]
+    assert [one.field for one in error.more] == ["KZ_COMPLIANCE_STORE__CACHE_MIB", "KZ_COMPLIANCE_REGULATOR__ATTEMPTS"]

@@ -5,6 +5,7 @@ A command imports what it works with when it runs, so that `--help` and completi
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,9 +17,20 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from kz_compliance_sdk.errors import ComplianceError
-from kz_compliance_sdk.faces.cli import cases, checks, letters, machinery, notices, office, review, screen, setup
-from kz_compliance_sdk.faces.cli.exits import UNEXPECTED, USAGE, exit_code
+from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
+from kz_compliance_sdk.faces.cli import (
+    cases,
+    checks,
+    foreign,
+    letters,
+    machinery,
+    notices,
+    office,
+    review,
+    screen,
+    setup,
+)
+from kz_compliance_sdk.faces.cli.exits import NO_READER, UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
 
 __all__ = ["PROGRAM", "app", "run"]
@@ -48,32 +60,56 @@ class _Root(TyperGroup):
         except typer.TyperException as wrong:
             # Only the command line itself ends here: what a command raises is answered in `invoke`.
             _usage(wrong)
+        except OSError as error:
+            raise SystemExit(_unwritten(error)) from None
+        except SystemExit as stop:
+            # So end click and rich when nobody reads the help.
+            if isinstance(stop.__context__, BrokenPipeError):
+                raise SystemExit(_unwritten(stop.__context__)) from None
+            raise
         if not standalone_mode:
             return result
         raise SystemExit(result if isinstance(result, int) else 0)
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except (typer.Exit, typer.Abort, typer.TyperException):
             raise
         except Exception as error:  # noqa: BLE001  a person sees a line, and the traceback only on demand
-            _explain(Session.of(ctx), error)
-            raise typer.Exit(exit_code(error)) from None
+            if foreign.is_of_output(error):
+                # Here already: click would answer a broken pipe with the code of a fault.
+                raise SystemExit(_unwritten(error)) from None
+            said = error if isinstance(error, ComplianceError) else foreign.known(error) or error
+            _explain(Session.of(ctx), said, error)
+            raise typer.Exit(exit_code(said)) from None
 
 
 def _usage(wrong: typer.TyperException) -> NoReturn:
     context = getattr(wrong, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
-    message = " ".join(wrong.format_message().split())
+    # A group alone shows its help and has no message.
+    message = screen.one_line(wrong.format_message()) or "Missing command."
     stop = "" if message.endswith((".", "?")) else "."
     screen.say(f"error: {message}{stop} See: {path} --help", stderr=True)
     raise SystemExit(USAGE)
 
 
-def _explain(session: Session, error: Exception) -> None:
+def _unwritten(error: Exception) -> int:
+    """The exit code for an answer that could not be written, after a line about it if that can be."""
+    foreign.let_go_of_output()
+    if isinstance(error, BrokenPipeError):
+        return NO_READER
+    with contextlib.suppress(OSError):
+        screen.say(f"error: the answer could not be written: {getattr(error, 'strerror', error)}.", stderr=True)
+    return exit_code(StoreError(""))
+
+
+def _explain(session: Session, error: Exception, cause: Exception) -> None:
     if session.debug:
-        traceback.print_exception(error)
+        traceback.print_exception(cause)
     if isinstance(error, ComplianceError):
         code, text = error.code, str(error)
     else:
@@ -82,13 +118,17 @@ def _explain(session: Session, error: Exception) -> None:
             f"unexpected: {type(error).__name__}. Run it again with --debug first, and report it.",
         )
     field, remedy = getattr(error, "field", None), getattr(error, "remedy", None)
-    screen.say(f"error: {' '.join(text.split())}", stderr=True)
+    first, *more = text.splitlines() if isinstance(error, ConfigError) else [text]
+    screen.say(f"error: {screen.one_line(first)}", stderr=True)
+    for line in more:
+        screen.say(f"   and: {screen.one_line(line)}", stderr=True)
     if session.json:
         screen.write_document(
             {
                 "error": {
                     "code": code,
                     "message": error.message if isinstance(error, ComplianceError) else text,
+                    "more": more,
                     "field": field,
                     "remedy": remedy,
                     "reference": getattr(error, "reference", None),
@@ -126,7 +166,7 @@ def root(
         typer.Option("--config", "-c", metavar="FILE", help="The TOML file with the settings."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As the option of the same name of each command.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", hidden=True, help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,

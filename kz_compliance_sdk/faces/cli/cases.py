@@ -10,10 +10,11 @@ from rich.text import Text
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.cli import documents, screen
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, case_id_of
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, account_of, case_id_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
+    from kz_compliance_sdk.domain.audit import AuditEvent
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.clock import ClockView
     from kz_compliance_sdk.domain.decision import Decision
@@ -23,6 +24,8 @@ __all__ = ["register", "show_decision", "view_of", "what"]
 
 _PANEL = "Look"
 _TAIL = 8
+_USUAL = frozenset({"deadline_defaulted"})
+"""Flags that nearly every case has: `cases show` has them, the list would only be longer for them."""
 _STATES = f"Only this state: {', '.join(CaseState)}. Ended cases are shown only when they are asked for."
 
 
@@ -81,6 +84,8 @@ def list_(
         screen.show_table(
             ("decide", "receipt", "state", "category", "items", "notice", "flags", "case"),
             [_row(case, view) for case, view in views],
+            whole=("decide", "receipt", "state", "items", "notice", "case"),
+            lead=("notice", "state"),
         )
         if page.next_cursor:
             screen.say(f"There are more: --cursor {page.next_cursor}")
@@ -102,7 +107,7 @@ def _row(case: Case, view: ClockView) -> tuple[str | Text, ...]:
         case.category or "unknown",
         f"{len(case.open_items)}/{len(case.items)} open" if case.items else "none",
         case.notice_id or "unreadable",
-        " ".join(case.flags) or "none",
+        " ".join(flag for flag in case.flags if flag not in _USUAL) or "none",
         case.id,
     )
 
@@ -142,6 +147,8 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
                 )
                 for item in case.items
             ],
+            whole=("item", "status", "action"),
+            lead=("item", "status", "action"),
         )
     for decision in file.decisions.values():
         show_decision(decision)
@@ -154,7 +161,7 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
     shown = file.audit[-_TAIL:]
     screen.show_fields(
         f"Audit trail, the last {len(shown)} of {len(file.audit)} events",
-        [(f"{event.seq} {event.kind}", f"{screen.both(event.at)} by {event.actor}{_texts(event)}") for event in shown],
+        [(f"{event.seq} {event.kind}", f"{screen.both(event.at)} by {_who(event)}{_texts(event)}") for event in shown],
     )
 
 
@@ -165,6 +172,11 @@ def what(item: Item) -> str:
 
 def _texts(event: Any) -> str:
     return "".join(f"; {text.name}: {text.text}" for text in event.sealed if text.text)
+
+
+def _who(event: AuditEvent) -> str:
+    account = account_of(event)
+    return event.actor if account in ("", event.actor) else f"{event.actor} (account {account})"
 
 
 def _head(case: Case) -> list[tuple[str, str | Text]]:
@@ -248,6 +260,8 @@ def show_decision(decision: Decision, *, stderr: bool = False) -> None:
             )
             for item in decision.proposal.items
         ],
+        whole=("item", "finding"),
+        lead=("item", "finding", "action"),
         stderr=stderr,
     )
 
@@ -282,4 +296,9 @@ def _messages(file: CaseFile) -> None:
                 message.id,
             )
         )
-    screen.show_table(("message", "to", "state", "attempts", "last attempt", "receipt", "id"), rows)
+    screen.show_table(
+        ("message", "to", "state", "attempts", "last attempt", "receipt", "id"),
+        rows,
+        whole=("message", "to", "state", "receipt", "id"),
+        lead=("message", "state"),
+    )

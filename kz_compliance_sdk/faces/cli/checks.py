@@ -52,7 +52,8 @@ def verify(
 
     def people() -> None:
         if faults:
-            screen.show_table(("case", "event", "fault"), [(one.case_id, str(one.seq), one.what) for one in faults])
+            rows = [(one.case_id, str(one.seq), one.what) for one in faults]
+            screen.show_table(("case", "event", "fault"), rows, whole=("case",), lead=("case", "event"))
             faulty = len({fault.case_id for fault in faults})
             screen.say(f"{len(faults)} fault{'s' * (len(faults) > 1)} in {faulty} of {checked} cases.")
         else:

@@ -5,6 +5,7 @@ A mock regulator, the receiver and the worker run as processes on loopback ports
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -68,9 +69,16 @@ def _directory(keep: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="kz-compliance-demo-") as name:
             yield Path(name).resolve()
         return
-    if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+    if os.path.lexists(keep) and (not keep.is_dir() or any(keep.iterdir())):
         raise InvalidInput(
             f"{keep} is there and not empty.", field="--keep", remedy="Name a new or an empty directory."
         )
-    keep.mkdir(parents=True, exist_ok=True)
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=keep):
+            pass
+    except OSError as error:
+        raise InvalidInput(
+            f"{keep} cannot be written in: {error.strerror}.", field="--keep", remedy="Name a directory of yours."
+        ) from None
     yield keep.resolve()

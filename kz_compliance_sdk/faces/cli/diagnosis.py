@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from kz_compliance_sdk.errors import ComplianceError
@@ -38,7 +39,8 @@ def refused(name: str, error: ComplianceError) -> Check:
     """A check that could not be made, with the remedy that the error names."""
     remedy = getattr(error, "remedy", "") or "Nothing can be received or answered before this is mended."
     field = getattr(error, "field", "")
-    return Check(name, "fail", f"{field}: {error.message}" if field else error.message, remedy)
+    more = tuple(str(one) for one in getattr(error, "more", ()))
+    return Check(name, "fail", f"{field}: {error.message}" if field else error.message, remedy, more)
 
 
 def sandbox(settings: Settings) -> Check:
@@ -83,6 +85,20 @@ def account(settings: Settings) -> Check:
     if actor is None:
         return Check("account", "ok", f"{user} can only read.", f"To act, it needs the table [actors.{user}].")
     return Check("account", "ok", f"{user} is {actor.id}: {', '.join(sorted(actor.roles)) or 'no role'}.")
+
+
+def settings_file(path: Path | None, *, writable: bool) -> Check:
+    """Whether the account that asks could make somebody else of itself."""
+    if path is None:
+        return Check("settings file", "ok", "there is none.")
+    if writable:
+        return Check(
+            "settings file",
+            "warn",
+            f"this account can write {path}, and with it who is who.",
+            "Where people act by this account: let another own the file and its folder, and take the right to write.",
+        )
+    return Check("settings file", "ok", f"this account cannot write {path}.")
 
 
 def answering(settings: Settings) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,7 @@ def examine(session: Session) -> tuple[Check, ...]:
         diagnosis.sandbox(settings),
         *diagnosis.keys(settings.key_ring().keys, now),
         diagnosis.account(settings),
+        _tried("settings file", lambda: settings_file(session.settings_file())),
         diagnosis.answering(settings),
     ]
     policy = settings.policy()
@@ -95,6 +97,12 @@ def host_zone(now: int) -> Check:
         "this machine's zone data is older than 2024-03-01: its other programs are an hour off.",
         "Upgrade the system's tzdata. This library uses its own.",
     )
+
+
+def settings_file(path: Path | None) -> Check:
+    """Whether whoever runs this can write the settings, or put another file in their place."""
+    writable = path is not None and any(os.access(place, os.W_OK) for place in (path, path.absolute().parent))
+    return diagnosis.settings_file(path, writable=writable)
 
 
 def disk(folder: Path) -> Check:

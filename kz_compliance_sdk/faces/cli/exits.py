@@ -21,7 +21,7 @@ from kz_compliance_sdk.errors import (
     Unreadable,
 )
 
-__all__ = ["EXITS", "FOUND", "INTERRUPTED", "OK", "UNEXPECTED", "USAGE", "Exit", "exit_code"]
+__all__ = ["EXITS", "FOUND", "INTERRUPTED", "NO_READER", "OK", "UNEXPECTED", "USAGE", "Exit", "exit_code"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ UNEXPECTED: Final = 1
 USAGE: Final = 2
 FOUND: Final = 4
 INTERRUPTED: Final = 130
+NO_READER: Final = 141
 
 EXITS: Final = (
     Exit(OK, "done", "nothing"),
@@ -67,11 +68,12 @@ EXITS: Final = (
     ),
     Exit(
         9,
-        "the store or the regulator's system does not answer now",
-        "try again; nothing is lost",
+        "the store or the regulator's system does not answer now, or there is no room to write",
+        "do what the message says, or try again; nothing is lost",
         (StoreError, RegulatorError),
     ),
     Exit(INTERRUPTED, "interrupted", "nothing"),
+    Exit(NO_READER, "whoever read the answer went away before its end, such as `head`", "nothing"),
 )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
@@ -13,7 +15,7 @@ from kz_compliance_sdk.errors import InvalidInput, Unreadable
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
 
-__all__ = ["proposal_choices", "proposal_skeleton", "read_document", "received_at"]
+__all__ = ["by_option", "proposal_choices", "proposal_skeleton", "read_document", "received_at"]
 
 _M = TypeVar("_M", bound=BaseModel)
 _MOST: Final = 8 * 1024 * 1024
@@ -99,6 +101,20 @@ def proposal_choices() -> list[tuple[str, str]]:
         ("legal_check", f"{', '.join(get_args(decision.Answer))}; null where no measure is proposed"),
         ("text_checked", "true once a person has found no user and no reporter named in the outgoing text"),
     ]
+
+
+@contextmanager
+def by_option(**options: str) -> Iterator[None]:
+    """Name the option, instead of the field that it fills, in what is wrong with it."""
+    try:
+        yield
+    except InvalidInput as wrong:
+        option = options.get(wrong.field)
+        if option is None:
+            raise
+        raise InvalidInput(
+            wrong.message, field=option, remedy=wrong.remedy, code=wrong.code, reference=wrong.reference
+        ) from None
 
 
 def received_at(text: str) -> int:

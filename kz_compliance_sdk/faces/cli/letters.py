@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kz_compliance_sdk.errors import InvalidInput, NotFound
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
 from kz_compliance_sdk.faces.cli import documents, screen
-from kz_compliance_sdk.faces.cli.handed_in import received_at
+from kz_compliance_sdk.faces.cli.handed_in import by_option, received_at
 from kz_compliance_sdk.faces.cli.review import tell_case
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, case_id_of
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
@@ -23,6 +23,13 @@ Message = Annotated[
     str | None, typer.Option(metavar="ID", help="The message, where the case has more than one that fits.")
 ]
 
+_OPTIONS = {
+    "delivered_at": "--at",
+    "time": "--at",
+    "outgoing_number": "--number",
+    "channel": "--channel",
+    "proof": "--proof",
+}
 _PANEL = "Answer by letter"
 
 
@@ -51,12 +58,30 @@ def _message(
     return found[0]
 
 
-def by_hand(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
-    """Answer a case by letter from now on: the way out when the regulator's system is down and the clock is not."""
+def _letter(desk: ComplianceDesk, case_id: str, given: str | None) -> OutboxMessage:
+    """The letter that waits, else one that was delivered. Raises NotFound, InvalidInput and IllegalMove."""
+    held = [message for message in desk.case_file(case_id).messages if message.endpoint == "by_hand"]
+    case = desk.case(case_id)
+    if given is None and not held and case.decided_at is None and case.closed_at is None:
+        raise IllegalMove(
+            f"there is no letter before the case is decided. Decide first: kz-compliance cases decide {case_id}",
+            reference=case_id,
+        )
+    waits = any(message.state == "waiting" for message in held)
+    return _message(desk, case_id, given, ("waiting",) if waits else ("waiting", "done"), "by_hand")
+
+
+def by_hand(ctx: typer.Context, case: CaseArgument, yes: Yes = False, as_json: Json = False) -> None:
+    """Answer a case by letter from now on: the way out when the regulator's system is down and the clock is not.
+
+    There is no way back to the interface.
+    """
     session = Session.of(ctx)
     with session.desk() as desk:
         actor = session.actor(desk.settings)
-        after = desk.answer_by_hand(actor, case_id_of(desk, case))
+        case_id = case_id_of(desk, case)
+        session.confirm("Answer it by letter for good? There is no way back to the regulator's interface.", yes=yes)
+        after = desk.answer_by_hand(actor, case_id)
         tell_case(session, desk, after, f"{after.notice_id} is answered by letter.")
 
 
@@ -68,11 +93,12 @@ def letter(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; never over another file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Print the answer letter of a case that is answered by hand."""
+    """Print the answer letter of a case that is answered by hand, also after it was delivered."""
     session = Session.of(ctx)
     with session.desk() as desk:
-        found = _message(desk, case_id_of(desk, case), message, ("waiting",), "by_hand")
-        text = desk.letter(found.id, lang)
+        case_id = case_id_of(desk, case)
+        found = _letter(desk, case_id, message)
+        text = desk.letter(found.id, lang, case_id=case_id)
     if out is not None:
         try:
             with out.open("x", encoding="utf-8") as stream:
@@ -104,7 +130,8 @@ def delivered(
     with session.desk() as desk:
         actor = session.actor(desk.settings)
         found = _message(desk, case_id_of(desk, case), message, ("waiting",), "by_hand")
-        after = desk.record_delivery(actor, found.id, Proof(channel, number, received_at(at), proof))
+        with by_option(**_OPTIONS):
+            after = desk.record_delivery(actor, found.id, Proof(channel, number, received_at(at), proof))
         tell_case(session, desk, after, f"The letter {number} for {after.notice_id} counts as received.")
 
 

@@ -8,13 +8,14 @@ import os
 import signal
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.session import Json, Session, install
+from kz_compliance_sdk.faces.cli.exits import exit_code
+from kz_compliance_sdk.faces.cli.session import Json, Session, install, refuse_directory
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["load_enforcer", "register"]
 
 GRACE_S = 2
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    typer.Option("--log-level", help="The least that the log on standard error tells."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,23 +43,27 @@ def serve(
     ctx: typer.Context,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
+    log_level: LogLevel = "info",
 ) -> None:
     """Receive notices over HTTP until SIGINT or SIGTERM. The worker is a process of its own."""
     session = Session.of(ctx)
     settings = session.settings()
+    refuse_directory(settings)
     for module in ("uvicorn", "uvloop", "httptools"):
         if find_spec(module) is None and (module != "uvloop" or sys.platform != "win32"):
             raise install(module, "web")
     import uvicorn
 
+    from kz_compliance_sdk.adapters.troubles import Troubles
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.faces.asgi import asgi_app
+    from kz_compliance_sdk.faces.cli.receiving import with_outages_told
 
-    _log_to_stderr()
+    log = _log_to_stderr(log_level)
     desk = AsyncComplianceDesk(settings)
     with desk.blocking:
         config = uvicorn.Config(
-            asgi_app(desk),
+            with_outages_told(asgi_app(desk), Troubles(log, desk.blocking.env.monotonic)),
             loop="auto",
             http="httptools",
             lifespan="off",
@@ -75,14 +84,16 @@ def serve(
     session.tell("Stopped; everything that was acknowledged is stored.")
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr(level: str) -> logging.Logger:
     """The library configures no logging, so its programs do: alerts and faults of the machinery belong on stderr."""
+    log = logging.getLogger("kz_compliance_sdk")
+    log.setLevel(level.upper())
     if logging.getLogger().handlers:
-        return
+        return log
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
-    logging.getLogger("kz_compliance_sdk").setLevel(logging.INFO)
+    return log
 
 
 def _ignore(_number: int, _frame: Any) -> None:
@@ -123,11 +134,12 @@ def worker(
     once: Annotated[
         bool, typer.Option("--once", help="One pass: read the feed, watch the clocks, deliver what is due.")
     ] = False,
+    log_level: LogLevel = "info",
     as_json: Json = False,
 ) -> None:
     """Carry out, report, watch the clocks and read the feed, until SIGINT or SIGTERM. Any number may run."""
     session = Session.of(ctx)
-    _log_to_stderr()
+    _log_to_stderr(log_level)
     with session.desk(may_create=True, enforcer=None if enforcer is None else load_enforcer(enforcer)) as desk:
         if enforcer is None:
             session.tell("No --enforcer: measures wait here, until a worker that has one carries them out.")
@@ -145,13 +157,13 @@ def worker(
 
 
 def _pass(session: Session, desk: ComplianceDesk) -> None:
+    """One pass. A feed that cannot be read keeps nothing else from being done; it is told at the end."""
     counts = {"polled": 0, "fired": 0, "delivered": 0, "to_be_retried": 0}
-    if desk.regulator is not None and desk.settings.regulator.feed_enabled:
-        while True:
-            page = desk.poll()
-            counts["polled"] += page.messages
-            if not page.has_more:
-                break
+    fault: ComplianceError | None = None
+    try:
+        _read_feed(desk, counts)
+    except ComplianceError as error:
+        fault = error
     counts["fired"] = desk.watch().fired
     while True:
         drained = desk.deliver()
@@ -159,10 +171,25 @@ def _pass(session: Session, desk: ComplianceDesk) -> None:
         counts["to_be_retried"] += drained.retried
         if not drained.settled:
             break
+    document: dict[str, Any] = dict(counts)
+    document["poll_error"] = None if fault is None else {"code": fault.code, "message": fault.message}
     session.answer(
-        counts,
+        document,
         lambda: screen.say(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()) + "."),
     )
+    if fault is not None:
+        session.tell(f"error: the feed was not read, all else was done: {screen.one_line(str(fault))}")
+        raise typer.Exit(exit_code(fault))
+
+
+def _read_feed(desk: ComplianceDesk, counts: dict[str, int]) -> None:
+    if desk.regulator is None or not desk.settings.regulator.feed_enabled:
+        return
+    while True:
+        page = desk.poll()
+        counts["polled"] += page.messages
+        if not page.has_more:
+            return
 
 
 def load_enforcer(name: str) -> Enforcer:
@@ -181,6 +208,8 @@ def load_enforcer(name: str) -> Enforcer:
         found: Any = importlib.import_module(module_name)
     except ImportError as error:
         raise wrong(f"{module_name} cannot be imported: {error}.", "Run where it can be, or install it.") from None
+    except Exception as error:
+        raise wrong(f"{module_name} fails as it is imported: {_kind(error)}.", "Mend it.") from error
     for part in attribute.split("."):
         found = getattr(found, part, None)
     if found is None:
@@ -188,11 +217,18 @@ def load_enforcer(name: str) -> Enforcer:
     if isinstance(found, type) or not _is_enforcer(found):
         if not callable(found):
             raise wrong(f"{name} is no Enforcer.", "It needs the methods enforce and restore.")
-        found = found()
+        try:
+            found = found()
+        except Exception as error:
+            raise wrong(f"{name} is no Enforcer and makes none: {_kind(error)}.", "Name one that does.") from error
     if not _is_enforcer(found):
         raise wrong(f"what {name} makes is no Enforcer.", "It needs the methods enforce and restore.")
     enforcer: Enforcer = found
     return enforcer
+
+
+def _kind(error: Exception) -> str:
+    return f"{type(error).__name__}: {screen.one_line(str(error))}"
 
 
 def _is_enforcer(found: Any) -> bool:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
-from kz_compliance_sdk.faces.cli.review import tell_case
+from kz_compliance_sdk.faces.cli.cases import view_of
+from kz_compliance_sdk.faces.cli.documents import case_row
+from kz_compliance_sdk.faces.cli.handed_in import by_option, read_document, received_at
 from kz_compliance_sdk.faces.cli.session import Json, Session, Yes
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.desk import ComplianceDesk
+    from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.notice import Notice
 
 __all__ = ["register"]
 
@@ -24,6 +30,21 @@ def register(app: typer.Typer) -> None:
 
 def _group() -> None:
     """Notices that no system sent."""
+
+
+def _held(desk: ComplianceDesk, notice: Notice) -> Case | None:
+    mine = desk.cases(notice_id=notice.notice_id, authority_id=notice.issuing_authority.id).cases
+    return mine[0] if mine else None
+
+
+def _already(case: Case, when: int) -> str:
+    text = f"{case.notice_id} is there already as {case.id}, received {screen.both(case.received_at)}."
+    if when != case.received_at:
+        text += (
+            f" The time that you gave, {screen.both(when)}, was not recorded. If it is the right one, a second person "
+            f"records it: kz-compliance cases correct-receipt {case.id}"
+        )
+    return text
 
 
 def enter(
@@ -44,7 +65,8 @@ def enter(
 
     session = Session.of(ctx)
     notice = read_document(Notice, file, "--file")
-    when = received_at(at)
+    with by_option(time="--received-at"):
+        when = received_at(at)
     with session.desk() as desk:
         actor = session.actor(desk.settings)
         screen.show_fields(
@@ -60,6 +82,16 @@ def enter(
             stderr=True,
         )
         session.confirm("Start its clock?", yes=yes)
-        case = desk.enter(actor, notice, when, how)
+        before = _held(desk, notice)
+        with by_option(received_at="--received-at", how="--how"):
+            case = desk.enter(actor, notice, when, how)
+        if before is not None and before.version == case.version:
+            view = view_of(case, desk.store.now())
+            session.answer({"case": case_row(case, view), "recorded": False}, lambda: screen.say(_already(case, when)))
+            return
         text = f"{case.notice_id} is in the books as {case.id}, due {screen.both(case.due_at)}."
-        tell_case(session, desk, case, f"{text} No measure is possible until somebody else authenticates it.")
+        view = view_of(case, desk.store.now())
+        text += " No measure is possible until somebody else authenticates it."
+        session.answer(
+            {"case": case_row(case, view), "recorded": True}, lambda: screen.say(f"{text} State: {case.state}.")
+        )

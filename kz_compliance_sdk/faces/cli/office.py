@@ -8,11 +8,14 @@ import typer
 
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
+from kz_compliance_sdk.faces.cli.handed_in import by_option, read_document, received_at
 from kz_compliance_sdk.faces.cli.review import Reasons, Token, step, tell_case, token_of
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of, refuse_one_account
 
 if TYPE_CHECKING:
+    from kz_compliance_sdk.desk import ComplianceDesk
+    from kz_compliance_sdk.domain.audit import Actor
+    from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.report import Question
 
 __all__ = ["register"]
@@ -111,10 +114,15 @@ def authenticate(
     as_json: Json = False,
 ) -> None:
     """Record how the authenticity of a typed-in notice was checked. Never by its typist."""
+
+    def vouch(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
+        refuse_one_account(desk, case_id, actor, "open")
+        return desk.authenticate(actor, case_id, how)
+
     step(
         ctx,
         case,
-        lambda desk, actor, case_id: desk.authenticate(actor, case_id, how),
+        vouch,
         lambda after: f"{after.notice_id} is {after.authenticity}.",
     )
 
@@ -129,10 +137,16 @@ def correct_receipt(
     as_json: Json = False,
 ) -> None:
     """Correct the receipt of a typed-in notice, by a second person. The clock follows."""
+
+    def correct(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
+        refuse_one_account(desk, case_id, actor, "open")
+        with by_option(received_at="--received-at", time="--received-at"):
+            return desk.correct_receipt(actor, case_id, received_at(at), reasons)
+
     step(
         ctx,
         case,
-        lambda desk, actor, case_id: desk.correct_receipt(actor, case_id, received_at(at), reasons),
+        correct,
         lambda after: f"{after.notice_id} was received {screen.both(after.received_at)}.",
     )
 

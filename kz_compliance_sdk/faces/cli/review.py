@@ -10,7 +10,7 @@ import typer
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost
 from kz_compliance_sdk.faces.cli import cases, documents, screen
 from kz_compliance_sdk.faces.cli.handed_in import proposal_choices, proposal_skeleton, read_document
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of, refuse_one_account
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
 def tell_case(session: Session, desk: ComplianceDesk, case: Case, text: str) -> None:
     """What a step came to: the case as a document, or one line."""
     view = cases.view_of(case, desk.store.now())
-    session.answer({"case": documents.case_row(case, view)}, lambda: screen.say(f"{text} It is {case.state} now."))
+    session.answer({"case": documents.case_row(case, view)}, lambda: screen.say(f"{text} State: {case.state}."))
 
 
 def step(
@@ -192,7 +192,9 @@ def _summary(desk: ComplianceDesk, case_id: str, proposal: Proposal) -> None:
                 item.wording.outcome,
             )
         )
-    screen.show_table(("item", "what", "finding", "action", "told to the regulator"), rows, stderr=True)
+    screen.show_table(
+        ("item", "what", "finding", "action", "told to the regulator"), rows, lead=("item", "finding"), stderr=True
+    )
 
 
 def _tell_decided(session: Session, desk: ComplianceDesk, decided: Decided) -> None:
@@ -243,6 +245,7 @@ def approve(ctx: typer.Context, case: CaseArgument, digest: Digest = None, as_js
     with session.desk() as desk:
         actor = session.actor(desk.settings)
         case_id = case_id_of(desk, case)
+        refuse_one_account(desk, case_id, actor, "propose")
         seen = _seen(session, desk, case_id, digest, "Approve exactly this?")
         _tell_decided(session, desk, desk.approve(actor, case_id, seen))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -22,6 +22,7 @@ __all__ = [
     "both",
     "console",
     "left",
+    "one_line",
     "printable",
     "say",
     "show_fields",
@@ -31,14 +32,22 @@ __all__ = [
 ]
 
 _WIDE = 200
+_LEAST = 12
+_VALUES_AT = 19
 _HOUR_S = 3600
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # Rich would exit with 1, the code of a fault; the root command answers this with a code of its own.
+        raise BrokenPipeError
 
 
 def console(*, stderr: bool = False) -> Console:
     """A console without colour or cropping where nobody watches. It reads nothing as markup on its own."""
     stream = sys.stderr if stderr else sys.stdout
     watched = stream.isatty()
-    return Console(
+    return _Console(
         file=stream,
         width=None if watched else _WIDE,
         no_color=not watched or bool(os.environ.get("NO_COLOR")),
@@ -53,6 +62,11 @@ def console(*, stderr: bool = False) -> Console:
 def printable(text: str) -> str:
     """Text from outside with its control characters made visible: it must not drive the terminal."""
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+def one_line(text: str) -> str:
+    """The text without its line breaks."""
+    return " ".join(text.split())
 
 
 def say(text: str | Text, *, stderr: bool = False) -> None:
@@ -100,24 +114,74 @@ def urgency(seconds: int) -> str:
     return "yellow" if seconds < 6 * _HOUR_S else "green"
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, stderr: bool = False) -> None:
-    """A table whose cells fold rather than lose anything."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+def show_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    whole: Collection[str] = (),
+    lead: Sequence[str] = (),
+    stderr: bool = False,
+) -> None:
+    """A table whose cells fold rather than lose anything, but for the columns `whole`, which people copy or compare.
+
+    Where those leave too little room, each row becomes a paragraph that begins with its `lead` cells.
+    """
+    out = console(stderr=stderr)
+    cells = [[cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row] for row in rows]
+    widths = [max(map(_width, [Text(name), *(row[place] for row in cells)])) for place, name in enumerate(columns)]
+    needed = [size if name in whole else min(size, _LEAST) for name, size in zip(columns, widths, strict=True)]
+    if sum(needed) + 2 * (len(columns) - 1) > out.width:
+        for row in cells:
+            _show_paragraph(out, columns, row, lead or columns[:1])
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name == "case")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
-    console(stderr=stderr).print(table)
+        table.add_column(name, overflow="fold", no_wrap=name in whole)
+    for row in cells:
+        table.add_row(*row)
+    out.print(table)
+
+
+def _width(text: Text) -> int:
+    return max((line.cell_len for line in text.split()), default=0)
+
+
+def _longest_word(text: Text) -> int:
+    return max((Text(word).cell_len for word in text.plain.split()), default=0)
+
+
+def _show_paragraph(out: Console, columns: Sequence[str], row: Sequence[Text], lead: Sequence[str]) -> None:
+    named = dict(zip(columns, row, strict=True))
+    out.print(Text("  ").join(named[name] for name in lead), soft_wrap=True)
+    rest = [Text.assemble(f"{name} ", cell) for name, cell in named.items() if name not in lead and cell.plain]
+    _print_indented(out, Text("; ").join(rest), "  ")
+
+
+def _print_indented(out: Console, text: Text, indent: str, first: str | None = None) -> None:
+    """Text with every line indented, the first one by `first`; where nobody watches, a paragraph is one line."""
+    lead = indent if first is None else first
+    width = max(_LEAST, out.width - len(indent))
+    # A word that is longer than the screen is left to the terminal, which breaks it only to the eye.
+    as_it_is = out.soft_wrap or _longest_word(text) > width
+    for line in [text] if as_it_is else text.wrap(out, width, overflow="fold"):
+        line.rstrip()
+        out.print(Text(lead).append_text(line), soft_wrap=True)
+        lead = indent
 
 
 def show_fields(title: str, fields: Iterable[tuple[str, str | Text]], *, stderr: bool = False) -> None:
-    """A heading and what belongs to it, one field a line."""
+    """A heading and what belongs to it, one field a line. A value that fits on no line of its own begins the next."""
     out = console(stderr=stderr)
     out.print(Text(printable(title), style="bold"))
-    for name, value in fields:
-        line = Text(f"  {name:<16} ")
-        line.append_text(value if isinstance(value, Text) else Text(printable(value)))
-        out.print(line)
+    told = list(fields)
+    starts = min(2 * _VALUES_AT, max(_VALUES_AT, *(len(name) + 3 for name, _ in told))) if told else 0
+    for name, value in told:
+        text = value if isinstance(value, Text) else Text(printable(value))
+        indent, first = " " * starts, f"  {name:<{starts - 3}} "
+        if not out.soft_wrap and _longest_word(text) > out.width - starts:
+            out.print(first.rstrip())
+            indent = first = "    "
+        _print_indented(out, text, indent, first)
 
 
 def as_markup(text: str) -> str:

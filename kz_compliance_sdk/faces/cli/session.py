@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,11 +20,23 @@ from kz_compliance_sdk.faces.cli import screen
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import ComplianceDesk
-    from kz_compliance_sdk.domain.audit import Actor
+    from kz_compliance_sdk.domain.audit import Actor, AuditEvent
 
-__all__ = ["CaseArgument", "Json", "Session", "Yes", "case_id_of", "install", "system_user"]
+__all__ = [
+    "CaseArgument",
+    "Json",
+    "Session",
+    "Yes",
+    "account_of",
+    "case_id_of",
+    "install",
+    "refuse_directory",
+    "refuse_one_account",
+    "system_user",
+]
 
 _CASE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ACTORS = re.compile(r"KZ_COMPLIANCE_ACTORS(__.*)?")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -44,10 +57,24 @@ class Session:
         return session
 
     def settings(self) -> Settings:
-        """Raises ConfigError."""
+        """Raises ConfigError, and always if the environment says who people are: whoever acts could choose it."""
         from kz_compliance_sdk.config import Settings
 
+        for name in os.environ:
+            if _ACTORS.fullmatch(name.upper()):
+                raise ConfigError(
+                    "on the command line the settings file alone says who people are.",
+                    field=name,
+                    remedy="Unset it, and write the tables [actors.ACCOUNT] into the file.",
+                )
         return Settings.load(self.config)
+
+    def settings_file(self) -> Path | None:
+        """The file that the settings come from, or None if there is none."""
+        from kz_compliance_sdk.config.layers import CONFIG_VARIABLE
+
+        named = os.environ.get(CONFIG_VARIABLE)
+        return self.config or (Path(named) if named else None)
 
     @property
     def is_configured(self) -> bool:
@@ -61,6 +88,7 @@ class Session:
         """A desk on the configured store. Unless it `may_create` one, a path without a file is a mistake in the
         settings, and no reason to show an empty queue. Raises ConfigError and StoreUnusable."""
         settings = self.settings()
+        refuse_directory(settings)
         if not may_create and not settings.store.path.is_file():
             raise ConfigError(
                 f"there is no database at {settings.store.path.absolute()}.",
@@ -83,7 +111,7 @@ class Session:
                 f"Add the table [actors.{key}] with the person's id and roles.",
                 code="actor_unknown",
             )
-        return actor
+        return replace(actor, account=user)
 
     # ------------------------------------------------------------------------------------------ answering
 
@@ -145,6 +173,40 @@ def case_id_of(desk: ComplianceDesk, given: str) -> str:
             remedy=f"Name one of them: {', '.join(case.id for case in found)}.",
         )
     return found[0].id
+
+
+def account_of(event: AuditEvent) -> str:
+    """The account by which the person came in who caused an event; empty if it was not recorded."""
+    try:
+        data = json.loads(event.content)["data"]
+        return str(data.get("account", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
+
+
+def refuse_one_account(desk: ComplianceDesk, case_id: str, actor: Actor, *kinds: str) -> None:
+    """Refuse a second person who comes in by the account of the first: the settings of one account can be two people.
+
+    `kinds` are the events that the first person caused; the last of them counts. Raises NotAllowed.
+    """
+    first = [event for event in desk.case_file(case_id).audit if event.kind in kinds][-1:]
+    for event in first:
+        if event.actor != actor.id and actor.account and account_of(event) == actor.account:
+            raise NotAllowed(
+                f"that takes a second person, and {event.actor} came in by the account {actor.account!r} as well.",
+                code="same_account",
+                reference=case_id,
+            )
+
+
+def refuse_directory(settings: Settings) -> None:
+    """Raises ConfigError if the store's path is a directory: it is missing its file name."""
+    if settings.store.path.is_dir():
+        raise ConfigError(
+            f"{settings.store.path.absolute()} is a directory.",
+            field="store.path",
+            remedy="Name a file in it, such as cases.sqlite3.",
+        )
 
 
 def install(name: str, extra: str) -> ConfigError:

@@ -10,7 +10,7 @@ import typer
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.session import Json, Session
+from kz_compliance_sdk.faces.cli.session import Json, Session, refuse_directory
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -72,6 +72,7 @@ def schema_status(settings: Settings) -> dict[str, Any]:
     from kz_compliance_sdk.adapters.sql import migrate
     from kz_compliance_sdk.adapters.sql.schema import HEAD, read_revision
 
+    refuse_directory(settings)
     path = settings.store.path.absolute()
     status: dict[str, Any] = {
         "path": str(path),

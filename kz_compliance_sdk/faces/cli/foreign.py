@@ -1,0 +1,72 @@
+"""What the machine refuses, in the words of this library: files, disks, the database's driver, a pipe.
+
+These are everyday faults of an installation, and no faults of this program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+
+from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
+
+__all__ = ["is_of_output", "known", "let_go_of_output"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def known(error: Exception) -> ComplianceError | None:
+    """The error of this library that says the same, or None if it is none of the machine's."""
+    driver = getattr(error, "orig", error)  # SQLAlchemy keeps the driver's error there
+    if isinstance(driver, OSError):
+        return _of_file(driver)
+    if any(kind.__name__ == "DatabaseError" and "sqlite3" in kind.__module__ for kind in type(driver).__mro__):
+        return _of_database(str(driver))
+    return None
+
+
+def _of_file(error: OSError) -> ComplianceError:
+    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file"
+    why = error.strerror or type(error).__name__
+    if error.errno in _FULL:
+        return StoreError(f"{where} cannot be written: the disk is full. Free some space.", code="storage_full")
+    # The writers' lock lies beside the database.
+    store = where.endswith(".lane")
+    return ConfigError(
+        f"{where} cannot be used: {why}.",
+        field="store.path" if store else "file",
+        remedy=f"Give this account the right to write in {os.path.dirname(where)}, or choose another place."  # noqa: PTH120  it is text
+        if store
+        else "Correct the path or its permissions.",
+    )
+
+
+def _of_database(text: str) -> ComplianceError:
+    if "full" in text:
+        return StoreError(f"the disk is full: {text}. Nothing was written; free some space.", code="storage_full")
+    if "locked" in text or "busy" in text:
+        return StoreError(f"another program holds the database: {text}. Try again.", code="storage_busy")
+    if "unable to open" in text or "readonly" in text:
+        return ConfigError(
+            f"the database cannot be used: {text}.",
+            field="store.path",
+            remedy="Name a file in a folder in which this account may write.",
+        )
+    return StoreError(f"the database refused: {text}.")
+
+
+def is_of_output(error: Exception) -> bool:
+    """Whether standard output or error is what could not be written: such a fault names no file."""
+    return isinstance(error, BrokenPipeError) or (
+        isinstance(error, OSError) and error.filename is None and error.errno in (*_FULL, errno.EIO)
+    )
+
+
+def let_go_of_output() -> None:
+    """Point standard output to nowhere, so that what is left of the answer does not fail again at the very end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

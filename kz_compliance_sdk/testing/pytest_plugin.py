@@ -20,15 +20,12 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from _pytest.nodes import Node
-
     from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import ComplianceDesk
     from kz_compliance_sdk.ports import Alert, Enforcer, Env
     from kz_compliance_sdk.testing.frozen import FrozenClock
-    from kz_compliance_sdk.testing.mock_regulator import Fault, MockRegulator
-    from kz_compliance_sdk.testing.mock_regulator.in_process import InProcessSender
+    from kz_compliance_sdk.testing.mock_regulator import Fault, InProcessSender, MockRegulator
     from kz_compliance_sdk.testing.office import Office
     from kz_compliance_sdk.testing.outbox import CapturedOutbox
     from kz_compliance_sdk.testing.signed import NoticeFactory, SignedNotice
@@ -73,6 +70,14 @@ _seed.__name__ = "number of 1 to 9 digits, or 'random'"  # what argparse calls i
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line("markers", _MARKER)
+    workerinput = getattr(config, "workerinput", {})
+    config.option.kz_seed = workerinput.get("kz_seed", config.option.kz_seed)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give each worker of pytest-xdist the seed: they read the command line again, and would draw others."""
+    node.workerinput["kz_seed"] = node.config.option.kz_seed
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -101,7 +106,7 @@ class _Asked:
     settings: dict[str, Any]
 
 
-def _marked(node: Node, config: pytest.Config) -> _Asked:
+def _marked(node: pytest.Item, config: pytest.Config) -> _Asked:
     given: dict[str, Any] = {
         "profile": config.getoption("--kz-profile"),
         "seed": config.getoption("--kz-seed"),
@@ -184,7 +189,7 @@ def kz_pushes() -> InProcessSender:
     For an application: `kz_pushes.through(TestClient(app))`, or `kz_pushes.to(function)` for a function with the
     arguments of `ComplianceDesk.receive`.
     """
-    from kz_compliance_sdk.testing.mock_regulator.in_process import InProcessSender
+    from kz_compliance_sdk.testing.mock_regulator import InProcessSender
 
     return InProcessSender()
 

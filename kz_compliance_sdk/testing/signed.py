@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.broken import BROKEN, Flaw, names
-from kz_compliance_sdk.testing.mock_regulator import Answer, IssuedMessage, MockRegulator
-from kz_compliance_sdk.testing.mock_regulator.in_process import InProcessSender
+from kz_compliance_sdk.testing.mock_regulator import Answer, InProcessSender, IssuedMessage, MockRegulator
 from kz_compliance_sdk.wire.signature import SigningKey, sign
 
 __all__ = ["NoticeFactory", "SignedNotice"]

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.frozen import FrozenClock
-from kz_compliance_sdk.testing.mock_regulator import Fault, MockRegulator, Platform
+from kz_compliance_sdk.testing.mock_regulator import Fault, MockRegulator, Platform, httpx_handler
 from kz_compliance_sdk.testing.mock_regulator.push import Sender
 from kz_compliance_sdk.wire.signature import Profile
 
@@ -124,8 +124,6 @@ def sandbox_settings(
 def http_client(regulator: MockRegulator, clock: FrozenClock) -> httpx.Client:
     """A client of httpx whose every request is answered by the regulator in this process."""
     import httpx
-
-    from kz_compliance_sdk.testing.mock_regulator.in_process import httpx_handler
 
     return httpx.Client(transport=httpx.MockTransport(httpx_handler(regulator.handle, sleep=clock.advance)))
 

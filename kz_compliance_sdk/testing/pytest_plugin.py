@@ -12,10 +12,11 @@ import random
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+
+from kz_compliance_sdk.testing.asked import PROFILES, Asked, asked_of, faults_of, refuse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,13 +26,11 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
     from kz_compliance_sdk.ports import Alert, Enforcer, Env
     from kz_compliance_sdk.testing.frozen import FrozenClock
-    from kz_compliance_sdk.testing.mock_regulator import Fault, InProcessSender, MockRegulator
+    from kz_compliance_sdk.testing.mock_regulator import InProcessSender, MockRegulator
     from kz_compliance_sdk.testing.office import Office
     from kz_compliance_sdk.testing.outbox import CapturedOutbox
     from kz_compliance_sdk.testing.signed import NoticeFactory, SignedNotice
 
-PROFILES: Final = ("rfc9421", "standard-webhooks")
-_CLOCKS: Final = ("frozen", "system")
 _MARKER: Final = (
     "kz(profile=..., seed=..., clock='frozen' or 'system', faults=[...], settings={...}): "
     "how the kz_ fixtures are set up for a test. A fault is a Fault, the name of its kind, or a dict of its fields."
@@ -91,74 +90,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kz_broken_notice" in metafunc.fixturenames:
         from kz_compliance_sdk.testing.broken import names
 
-        asked = _marked(metafunc.definition, metafunc.config)
+        asked = asked_of(metafunc.definition, metafunc.config)
         metafunc.parametrize("kz_broken_notice", names(asked.profile), indirect=True)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What the options, and the markers of a test, ask of the fixtures."""
-
-    profile: Any
-    seed: int
-    clock: str
-    faults: tuple[Any, ...]
-    settings: dict[str, Any]
-
-
-def _marked(node: pytest.Item, config: pytest.Config) -> _Asked:
-    given: dict[str, Any] = {
-        "profile": config.getoption("--kz-profile"),
-        "seed": config.getoption("--kz-seed"),
-        "clock": _CLOCKS[0],
-        "faults": (),
-        "settings": {},
-    }
-    # From the farthest marker to the nearest, which has the last word.
-    for marker in reversed(list(node.iter_markers("kz"))):
-        if marker.args:
-            _refuse("it takes keywords alone", "write faults=[...]")
-        for name, value in marker.kwargs.items():
-            if name not in given:
-                _refuse(f"it has no {name!r}", f"use: {', '.join(given)}")
-            given[name] = value
-    if given["profile"] not in PROFILES:
-        _refuse(f"profile {given['profile']!r} is none", f"use: {', '.join(PROFILES)}")
-    if given["clock"] not in _CLOCKS:
-        _refuse(f"clock {given['clock']!r} is none", f"use: {', '.join(_CLOCKS)}")
-    if type(given["seed"]) is not int or given["seed"] < 1:
-        _refuse(f"seed {given['seed']!r} is no number from 1", "give one, such as seed=7")
-    if isinstance(given["faults"], str) or not isinstance(given["faults"], list | tuple):
-        _refuse("faults is no list", "write faults=[...], also for one")
-    if not isinstance(given["settings"], dict):
-        _refuse("settings is no dict", "write settings={...}, with tables as dicts inside")
-    return _Asked(**{**given, "faults": tuple(given["faults"])})
-
-
-def _refuse(what: str, remedy: str) -> None:
-    pytest.fail(f"the marker kz: {what}; {remedy}.", pytrace=False)
-
-
-def _faults(asked: _Asked) -> list[Fault]:
-    from kz_compliance_sdk.testing.wiring import fault_from
-
-    found = []
-    for number, fault in enumerate(asked.faults):
-        try:
-            found.append(fault_from(fault))
-        except ValueError as wrong:
-            _refuse(f"faults[{number}]: {wrong}", "see the guide's table of faults")
-    return found
-
-
 @pytest.fixture
-def kz_asked(request: pytest.FixtureRequest) -> Any:
+def kz_asked(request: pytest.FixtureRequest) -> Asked:
     """What the options and the marker `kz` ask for: profile, seed, clock, faults, settings."""
-    return _marked(request.node, request.config)
+    return asked_of(request.node, request.config)
 
 
 @pytest.fixture
-def kz_clock(kz_asked: _Asked) -> FrozenClock:
+def kz_clock(kz_asked: Asked) -> FrozenClock:
     """The time of everything here, in UTC seconds: `kz_clock()` tells it, `kz_clock.advance(seconds)` lets it pass.
 
     It stands still at noon of 2026-11-24 in Almaty. With the marker kz(clock="system") it is the machine's own.
@@ -169,7 +112,7 @@ def kz_clock(kz_asked: _Asked) -> FrozenClock:
 
 
 @pytest.fixture
-def kz_env(kz_clock: FrozenClock, kz_asked: _Asked) -> Env:
+def kz_env(kz_clock: FrozenClock, kz_asked: Asked) -> Env:
     """What a desk takes time, ids and chance from: `kz_clock`, and a generator that starts at --kz-seed."""
     from kz_compliance_sdk.testing.frozen import frozen_env
 
@@ -196,7 +139,7 @@ def kz_pushes() -> InProcessSender:
 
 @pytest.fixture
 def kz_regulator(
-    kz_clock: FrozenClock, kz_asked: _Asked, kz_intake_url: str, kz_pushes: InProcessSender
+    kz_clock: FrozenClock, kz_asked: Asked, kz_intake_url: str, kz_pushes: InProcessSender
 ) -> MockRegulator:
     """A mock regulator in this process, without a network; its books are the truth.
 
@@ -211,12 +154,12 @@ def kz_regulator(
         seed=kz_asked.seed,
         intake_url=kz_intake_url,
         sender=kz_pushes,
-        faults=_faults(kz_asked),
+        faults=faults_of(kz_asked),
     )
 
 
 @pytest.fixture
-def kz_regulator_server(kz_clock: FrozenClock, kz_asked: _Asked, kz_intake_url: str) -> Iterator[MockRegulator]:
+def kz_regulator_server(kz_clock: FrozenClock, kz_asked: Asked, kz_intake_url: str) -> Iterator[MockRegulator]:
     """A mock regulator on a loopback port, `kz_regulator_server.url`; it pushes over the network to `kz_intake_url`.
 
     Connections really break here. A platform in another process needs the marker kz(clock="system").
@@ -229,7 +172,7 @@ def kz_regulator_server(kz_clock: FrozenClock, kz_asked: _Asked, kz_intake_url: 
         seed=kz_asked.seed,
         intake_url=kz_intake_url,
         sleep=time.sleep,
-        faults=_faults(kz_asked),
+        faults=faults_of(kz_asked),
     )
     with regulator.running():
         yield regulator
@@ -255,16 +198,20 @@ def kz_store_path(kz_empty_store: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def kz_settings(kz_store_path: Path, kz_asked: _Asked, kz_intake_url: str) -> Settings:
+def kz_settings(kz_store_path: Path, kz_asked: Asked, kz_intake_url: str) -> Settings:
     """Settings that trust `kz_regulator`: test keys, a temporary store, no undo window.
 
     The marker kz(settings={...}) replaces some of them.
     """
+    from kz_compliance_sdk.errors import ConfigError
     from kz_compliance_sdk.testing.wiring import sandbox_settings
 
-    return sandbox_settings(
-        kz_store_path, **{"profile": kz_asked.profile, "intake_url": kz_intake_url, **kz_asked.settings}
-    )
+    try:
+        return sandbox_settings(
+            kz_store_path, profile=kz_asked.profile, intake_url=kz_intake_url, overrides=kz_asked.settings
+        )
+    except ConfigError as wrong:
+        refuse(f"settings: {wrong.field}: {wrong.message.rstrip('.')}", wrong.remedy.rstrip("."))
 
 
 @pytest.fixture
@@ -346,7 +293,7 @@ def kz_outbox(kz_desk: ComplianceDesk, kz_clock: FrozenClock) -> CapturedOutbox:
 
 
 @pytest.fixture
-def kz_notice(kz_regulator: MockRegulator, kz_pushes: InProcessSender, kz_asked: _Asked) -> NoticeFactory:
+def kz_notice(kz_regulator: MockRegulator, kz_pushes: InProcessSender, kz_asked: Asked) -> NoticeFactory:
     """Signed notices of `kz_regulator`: `kz_notice()`, `kz_notice(items=3)`, `kz_notice.broken("tampered")`.
 
     Each has `headers`, `body`, the status that the contract answers as `expected`, and `send()`.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.broken import BROKEN, Flaw, names
 from kz_compliance_sdk.testing.mock_regulator import Answer, InProcessSender, IssuedMessage, MockRegulator
@@ -15,7 +16,10 @@ from kz_compliance_sdk.wire.signature import SigningKey, sign
 
 __all__ = ["NoticeFactory", "SignedNotice"]
 
-_HOUR: int = 3_600
+_HOUR: Final = 3_600
+
+Items = int | Sequence[Item | Mapping[str, Any]]
+"""How many items a notice has, or which: each as an Item, or in its published shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +62,20 @@ class NoticeFactory:
         self._seeds = itertools.count(seed)
         self._count = 0
 
-    def __call__(self, seed: int | None = None, *, items: int = 1, **overrides: Any) -> SignedNotice:
-        """A valid notice with so many items, signed and not yet sent. `overrides` replace its fields.
+    def __call__(self, seed: int | None = None, *, items: Items = 1, **overrides: Any) -> SignedNotice:
+        """A valid notice with so many items, or with these, signed and not yet sent. `overrides` replace its fields.
 
         `seed` chooses its category, its authority and its languages. Raises pydantic's ValidationError for an
         override that the contract does not allow, and Refused if this notice was issued before.
         """
         return self._signed(self._issued(seed, items, overrides), None)
 
-    def value(self, seed: int | None = None, *, items: int = 1, **overrides: Any) -> Notice:
+    def value(self, seed: int | None = None, *, items: Items = 1, **overrides: Any) -> Notice:
         """The notice alone, not issued: for `MockRegulator.issue`, of whichever regulator. Raises ValidationError."""
         given = {"platform_id": self._regulator.books.platform_id, "issued_at": self._regulator.now(), **overrides}
         return builders.notice(next(self._seeds) if seed is None else seed, items=items, **given)
 
-    def broken(self, how: str, seed: int | None = None, *, items: int = 1, **overrides: Any) -> SignedNotice:
+    def broken(self, how: str, seed: int | None = None, *, items: Items = 1, **overrides: Any) -> SignedNotice:
         """A notice that must not be taken as one, broken in the way `how` of `testing.broken`.
 
         Raises ValueError for a way that is unknown, or that the regulator's profile does not have.
@@ -81,7 +85,7 @@ class NoticeFactory:
             raise ValueError(f"how: {how!r} is no way to break a notice here; use one of: {', '.join(known)}")
         return self._signed(self._issued(seed, items, overrides), how)
 
-    def _issued(self, seed: int | None, items: int, overrides: dict[str, Any]) -> IssuedMessage:
+    def _issued(self, seed: int | None, items: Items, overrides: dict[str, Any]) -> IssuedMessage:
         return self._regulator.issue(self.value(seed, items=items, **overrides))
 
     def _signed(self, message: IssuedMessage, how: str | None) -> SignedNotice:

@@ -86,11 +86,16 @@ def mock_regulator(
 
 
 def sandbox_settings(
-    store: Path, *, profile: Profile, intake_url: str, regulator_url: str = REGULATOR_URL, **overrides: Any
+    store: Path,
+    *,
+    profile: Profile,
+    intake_url: str,
+    regulator_url: str = REGULATOR_URL,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Settings of the sample platform: the test keys of both sides, a store at `store`, no undo window.
 
-    Raises ConfigError for an override that is wrong.
+    `overrides` replace them, a table as a whole. Raises ConfigError for an override that is wrong.
     """
     at = urlsplit(intake_url)
     own, regulator = keys.platform_signing_key(profile), keys.regulator_key(profile)
@@ -118,7 +123,7 @@ def sandbox_settings(
             }
         ],
     }
-    return Settings.load(environ={}, **{**given, **overrides})
+    return Settings.load(environ={}, **{**given, **(overrides or {})})
 
 
 def http_client(regulator: MockRegulator, clock: FrozenClock) -> httpx.Client:

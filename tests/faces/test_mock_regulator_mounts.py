@@ -215,10 +215,9 @@ def differences(mount: Mount, profile: Profile) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def _the_clock_stands(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _the_clock_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     # A latency moves the frozen clock in some mounts and the real one in others, which the receipts would show.
     monkeypatch.setattr(FrozenClock, "advance", lambda _self, _seconds: None)
-    yield
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -13,6 +13,7 @@ import pytest
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import pytest_plugin
+from kz_compliance_sdk.testing.asked import PROFILES
 from kz_compliance_sdk.testing.broken import BROKEN, names
 from tests.faces.plugin_metadata import environment, metadata_folder, project
 
@@ -99,7 +100,7 @@ def test_a_project_that_uses_it_is_seen_to_pay(tmp_path: Path) -> None:
 # The fixtures.
 
 
-@pytest.mark.parametrize("profile", pytest_plugin.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_a_notice_goes_all_the_way_without_a_network(run: pytest.Pytester, profile: str) -> None:
     passes(
         run,
@@ -143,7 +144,7 @@ def test_each_way_to_break_a_notice_is_answered_as_the_contract_says(run: pytest
             assert good.send().status == 202
             assert kz_desk.health().by_state.get("queued") == 1
     """
-    for profile in pytest_plugin.PROFILES:
+    for profile in PROFILES:
         passes(run, source, f"--kz-profile={profile}", tests=len(names(profile)))
     assert set(names("standard-webhooks")) == set(BROKEN) - {"other_target"}
 
@@ -419,13 +420,15 @@ WRONG = {
     "faults='unsigned'": "faults is no list; write faults=[...], also for one.",
     "faults=['burp']": "faults[0]: kind: Input should be 'status'",
     "faults=['unsigned', {'kid': 1}]": "faults[1]: a fault has no field 'kid'; use: kind,",
+    "settings={'undo_windows': 1}": "settings: undo_windows: ",
+    "settings={'store': {'path': 1}}": "settings: store.path: ",
     "settings=1": "settings is no dict; write settings={...}, with tables as dicts inside.",
 }
 
 
 def test_a_wrong_marker_is_told_what_to_write(run: pytest.Pytester) -> None:
     """In one line, without a traceback."""
-    tests = [f"@pytest.mark.kz({marker})\ndef test_{n}(kz_notice): pass" for n, marker in enumerate(WRONG)]
+    tests = [f"@pytest.mark.kz({marker})\ndef test_{n}(kz_notice, kz_settings): pass" for n, marker in enumerate(WRONG)]
     run.makepyfile("\n".join(["import pytest", *tests]))
     result = run.runpytest()
     result.assert_outcomes(errors=len(WRONG))

@@ -247,30 +247,30 @@ def kz_enforcer(kz_clock: FrozenClock) -> Enforcer:
 
 
 @pytest.fixture
-def kz_alerts() -> list[Alert]:
-    """The alerts that `kz_desk` gave to people."""
-    return []
-
-
-@pytest.fixture
 def kz_desk(
     kz_settings: Settings,
     kz_env: Env,
     kz_http_regulator: HttpRegulator,
     kz_enforcer: Enforcer,
-    kz_alerts: list[Alert],
     kz_pushes: InProcessSender,
 ) -> Iterator[ComplianceDesk]:
     """A desk on a temporary store: it receives what `kz_regulator` pushes, and answers to it.
 
-    Override it to hand your application's own desk to `kz_office` and `kz_outbox`.
+    Override it to hand your application's own desk to `kz_office`, `kz_outbox` and `kz_alerts`.
     """
     from kz_compliance_sdk.desk import ComplianceDesk
 
     with ComplianceDesk(kz_settings, enforcer=kz_enforcer, regulator=kz_http_regulator, env=kz_env) as desk:
-        desk.on_alert(kz_alerts.append)
         kz_pushes.to(desk.receive)
         yield desk
+
+
+@pytest.fixture
+def kz_alerts(kz_desk: ComplianceDesk) -> list[Alert]:
+    """The alerts that `kz_desk` gives to people, as they come."""
+    alerts: list[Alert] = []
+    kz_desk.on_alert(alerts.append)
+    return alerts
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def metadata_folder(folder: Path) -> Path:
     """A folder for sys.path in which importlib.metadata finds this distribution with the entry points of pytest."""
     declared = project()
     info = folder / f"{declared['name'].replace('-', '_')}-{declared['version']}.dist-info"
-    info.mkdir(parents=True)
+    info.mkdir(parents=True, exist_ok=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {declared['name']}\nVersion: {declared['version']}\n")
     lines = [f"{name} = {target}" for name, target in declared["entry-points"]["pytest11"].items()]
     (info / "entry_points.txt").write_text("\n".join(["[pytest11]", *lines, ""]))

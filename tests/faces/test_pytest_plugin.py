@@ -95,6 +95,7 @@ def test_a_notice_goes_all_the_way_without_a_network(run: pytest.Pytester, profi
     )
 
 
+@pytest.mark.slow
 def test_each_way_to_break_a_notice_is_answered_as_the_contract_says(run: pytest.Pytester) -> None:
     """The table of recipes is not believed: the desk's own answers are compared with it, in both profiles."""
     source = """
@@ -267,6 +268,7 @@ def test_the_server_is_reached_over_a_socket_by_a_desk_and_breaks_connections(ru
 # Time.
 
 
+@pytest.mark.slow
 def test_time_travels_until_everything_is_delivered_or_says_what_is_left(run: pytest.Pytester) -> None:
     passes(
         run,

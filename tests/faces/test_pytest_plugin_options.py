@@ -10,13 +10,17 @@ import pytest
 from tests.faces.plugin_project import passes, run_pytest
 
 
-def test_the_header_says_how_to_repeat_a_run_that_is_not_the_usual(run: pytest.Pytester) -> None:
-    run.makepyfile("def test_it(kz_asked): print('seed', kz_asked.seed)")
+def test_a_run_that_is_not_the_usual_says_how_to_repeat_it(run: pytest.Pytester) -> None:
+    """In the header; and where something failed once more at the end, since a quiet run has no header."""
+    run.makepyfile("def test_it(kz_asked): assert kz_asked.seed == 1, f'seed {kz_asked.seed}'")
     assert "kz-compliance:" not in run.runpytest().stdout.str()
-    drawn = run.runpytest("--kz-seed=random", "-s").stdout
-    line = next(line for line in drawn.lines if line.startswith("kz-compliance: --kz-seed="))
-    seed = line.removeprefix("kz-compliance: --kz-seed=").split()[0]
-    drawn.fnmatch_lines([f"*seed {seed}*"])
+    header, *_, summary = (
+        line for line in run.runpytest("--kz-seed=random").outlines if line.startswith("kz-compliance: --kz-seed=")
+    )
+    seed = header.removeprefix("kz-compliance: --kz-seed=").split()[0]
+    assert summary == f"kz-compliance: --kz-seed={seed} --kz-profile=rfc9421 repeats this run"
+    quiet = run.runpytest("-q", f"--kz-seed={seed}").stdout
+    quiet.fnmatch_lines([f"*seed {seed}*", summary])
 
 
 @pytest.mark.parametrize(

@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any
-
 import pytest
 
-from kz_compliance_sdk.ports import Env, Uuid7
+from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.testing.builders import ISSUED_AT
+from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 
-NOON = 1_795_503_600  # 2026-11-24T12:00:00 in Asia/Almaty
+__all__ = ["NOON", "FrozenClock"]
 
-
-class FrozenClock:
-    """UTC seconds that pass only when a test lets them. Sleeping on it lets them pass."""
-
-    def __init__(self, now: int = NOON) -> None:
-        self._now = float(now)
-
-    def __call__(self) -> int:
-        return int(self._now)
-
-    def monotonic(self) -> float:
-        return self._now
-
-    def advance(self, seconds: float) -> None:
-        self._now += seconds
-
-
-def _at_once(call: Callable[[], Any]) -> Future[Any]:
-    future: Future[Any] = Future()
-    try:
-        future.set_result(call())
-    except BaseException as error:  # noqa: BLE001 - the future is how the caller learns of it
-        future.set_exception(error)
-    return future
+NOON = ISSUED_AT  # 2026-11-24T12:00:00 in Asia/Almaty
+pytest_plugins = ["pytester"]
 
 
 @pytest.fixture
@@ -47,17 +22,7 @@ def clock() -> FrozenClock:
 @pytest.fixture
 def env(clock: FrozenClock) -> Env:
     """An Env on the frozen clock: seeded ids and chance, sleep that takes no time, calls that run at once."""
-    chance = random.Random(20261124)
-    return Env(
-        clock=clock,
-        monotonic=clock.monotonic,
-        ids=Uuid7(lambda: clock() * 1000, chance.getrandbits),
-        random=chance.random,
-        entropy=chance.randbytes,
-        sleep=clock.advance,
-        spawn=_at_once,
-        maybe=lambda _name, _chance: False,
-    )
+    return frozen_env(clock)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

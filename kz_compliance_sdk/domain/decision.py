@@ -24,7 +24,7 @@ Action = Literal["remove", "restrict_access", "suspend_account", "age_restrict",
 Answer = Literal["yes", "no", "unclear"]
 _Text = Annotated[str, Field(max_length=5000)]
 
-_OUTCOME_OF_ACTION: Mapping[Action, Outcome] = MappingProxyType(
+OUTCOME_OF_ACTION: Mapping[Action, Outcome] = MappingProxyType(
     {
         "remove": "removed",
         "restrict_access": "restricted",
@@ -227,7 +227,7 @@ def check_proposal(proposal: Proposal, open_items: frozenset[str], languages: tu
 def _check_item(item: ItemDecision, path: str, languages: tuple[str, ...]) -> None:
     wording, outcome = item.wording, item.wording.outcome
     if item.is_measure:
-        expected = _OUTCOME_OF_ACTION[item.action]
+        expected = OUTCOME_OF_ACTION[item.action]
         if outcome not in (expected, "partially_complied"):
             raise InvalidInput(
                 f"the action {item.action!r} is reported as {expected!r}, not {outcome!r}.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -146,8 +146,12 @@ _THEMES: Final = (
 )  # fmt: skip
 
 
-def notice(seed: int = 1, *, items: int = 1, host: str = HOST, **overrides: Any) -> Notice:
-    """A valid notice that `seed` chooses, with so many items. `overrides` replace fields, in their published shape.
+def notice(
+    seed: int = 1, *, items: int | Sequence[Item | Mapping[str, Any]] = 1, host: str = HOST, **overrides: Any
+) -> Notice:
+    """A valid notice that `seed` chooses, with so many items, or with these.
+
+    `overrides` replace fields, in their published shape.
 
     Raises pydantic's ValidationError if an override is not what the contract allows.
     """
@@ -169,7 +173,9 @@ def notice(seed: int = 1, *, items: int = 1, host: str = HOST, **overrides: Any)
         "legal_basis": [{"act": theme.act, "article": theme.article}],
         "category": theme.category,
         "statement_of_reasons": [{"lang": lang, "text": theme.kk if lang == "kk" else theme.ru} for lang in texts],
-        "items": [_item(chance, theme, number, host, seed) for number in range(1, items + 1)],
+        "items": [_item(chance, theme, number, host, seed) for number in range(1, items + 1)]
+        if isinstance(items, int)
+        else list(items),
         "requested_action": theme.action,
         "contact": {"name": "Кеңсе / Канцелярия", "email": "office@regulator.example"},
     }

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import statistics
 import subprocess
 import sys
 import time
 from functools import partial
 
-from tests.benchmarks.rows import Row, Size, interleaved, skipped
+from tests.benchmarks.rows import Row, Size, interleaved
 
 NAMES = ("import.package", "import.plugin", "import.desk")
-PLUGIN = "kz_compliance_sdk.testing.plugin"
+PLUGIN = "kz_compliance_sdk.testing.pytest_plugin"
 
 
 def run(size: Size) -> list[Row]:
@@ -21,12 +20,9 @@ def run(size: Size) -> list[Row]:
         "bare": "pass",
         "package": "import kz_compliance_sdk",
         "desk": "from kz_compliance_sdk import ComplianceDesk",
+        "pytest": "import pytest",
+        "plugin": f"import pytest, {PLUGIN}",
     }
-    has_plugin = importlib.util.find_spec(PLUGIN) is not None
-    if has_plugin:
-        statements["plugin"] = f"import {PLUGIN}"
-        statements["pytest"] = "import pytest"
-        statements["both"] = f"import pytest, {PLUGIN}"
     found = interleaved(
         {name: partial(_wall_ms, statement) for name, statement in statements.items()},
         size.pick(5, 15),
@@ -36,14 +32,9 @@ def run(size: Size) -> list[Row]:
         return statistics.median(a - b for a, b in zip(found[name], found[base], strict=True))
 
     note = f"above an interpreter that imports nothing ({statistics.median(found['bare']):.0f} ms)"
-    plugin = (
-        Row(NAMES[1], above("both", "pytest"), "ms", bar=60, sense="most", note="above `import pytest`")
-        if has_plugin
-        else skipped(NAMES[1], "there is no pytest plugin yet")
-    )
     return [
         Row(NAMES[0], above("package"), "ms", bar=60, sense="most", note=note),
-        plugin,
+        Row(NAMES[1], above("plugin", "pytest"), "ms", bar=60, sense="most", note="above `import pytest`"),
         Row(NAMES[2], above("desk"), "ms", note=f"what using it costs once, dependencies included; {note}"),
     ]
 

@@ -14,6 +14,7 @@ from kz_compliance_sdk.testing.mock_regulator.asgi import asgi_app
 from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, NoticeRecord, Recorded
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage
+from kz_compliance_sdk.testing.mock_regulator.in_process import InProcessSender, httpx_handler, respx_routes
 from kz_compliance_sdk.testing.mock_regulator.push import Answer, Push
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
 from kz_compliance_sdk.testing.mock_regulator.serving import MockSettings, serve
@@ -22,6 +23,7 @@ __all__ = [
     "Answer",
     "Books",
     "Fault",
+    "InProcessSender",
     "IssuedMessage",
     "MockRegulator",
     "MockSettings",
@@ -34,5 +36,7 @@ __all__ = [
     "Reply",
     "Request",
     "asgi_app",
+    "httpx_handler",
+    "respx_routes",
     "serve",
 ]

@@ -1,0 +1,1 @@
+"""A platform that shows photos, and hides what a person decided to hide."""

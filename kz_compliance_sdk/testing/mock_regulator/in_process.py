@@ -1,0 +1,158 @@
+"""The mock regulator without a socket: as a handler of httpx, as routes of respx, and with pushes that are calls.
+
+Nothing in here opens a connection. What a fault would do to one is raised as the error that httpx would raise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
+
+from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
+from kz_compliance_sdk.testing.mock_regulator.push import Answer
+from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
+
+if TYPE_CHECKING:
+    import httpx
+    import respx
+
+__all__ = ["InProcessSender", "Receive", "Received", "httpx_handler", "respx_routes"]
+
+# The mount is this process, so that is where its requests come from.
+_PEER: Final = "127.0.0.1"
+
+
+def httpx_handler(
+    handle: Callable[[Request], Reply], *, sleep: Callable[[float], None] = time.sleep
+) -> Callable[[httpx.Request], httpx.Response]:
+    """Answer requests of httpx with `handle`: for `httpx.MockTransport`, for a route of respx, or for a direct call.
+
+    A delay passes on `sleep` (seconds). A client whose read timeout is shorter gets its ReadTimeout, and a reset is
+    a ReadError, as both are on a connection.
+    """
+    import httpx
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        reply = handle(_request(request))
+        patience = request.extensions.get("timeout", {}).get("read")
+        if patience is not None and reply.delay_ms > patience * 1000:
+            sleep(patience)
+            raise httpx.ReadTimeout("the mock regulator takes longer than this client waits", request=request)
+        if reply.delay_ms:
+            sleep(reply.delay_ms / 1000)
+        if reply.ending != "whole":
+            raise httpx.ReadError(
+                f"the mock regulator was told to end this reply with: {reply.ending}", request=request
+            )
+        headers = [*reply.headers, ("content-length", str(len(reply.body)))]
+        return httpx.Response(reply.status, headers=headers, stream=_stream_class()(reply.body), request=request)
+
+    return answer
+
+
+@cache
+def _stream_class() -> Callable[[bytes], httpx.SyncByteStream]:
+    import httpx
+
+    # A body that httpx makes of bytes counts as read already, and a client that streams could not read it.
+    class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __init__(self, body: bytes) -> None:
+            self._body = body
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield self._body
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield self._body
+
+    return Body
+
+
+def respx_routes(
+    regulator: MockRegulator, router: respx.Router, *, sleep: Callable[[float], None] = time.sleep
+) -> respx.Route:
+    """Let the regulator answer whatever the router sees going to `regulator.url`; gives its route, `kz_regulator`.
+
+    Every other address stays the router's own business. For a client of an event loop, a delay holds the loop up
+    unless `sleep` takes no time.
+    """
+    at = urlsplit(regulator.url)
+    where: dict[str, Any] = {"scheme": at.scheme, "host": at.hostname}
+    if at.port is not None:
+        where["port"] = at.port
+    route = router.route(name="kz_regulator", **where)
+    route.side_effect = httpx_handler(regulator.handle, sleep=sleep)
+    return route
+
+
+def _request(request: httpx.Request) -> Request:
+    return Request(
+        method=request.method,
+        target=request.url.raw_path.decode("ascii"),
+        headers=request.headers.multi_items(),
+        body=request.content,
+        peer=_PEER,
+    )
+
+
+class Received(Protocol):
+    """What a platform answers: a status and a body."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
+Receive = Callable[[str, str, list[tuple[str, str]], bytes], Received]
+"""Takes method, raw target, headers (names in lower case) and body: the shape of `ComplianceDesk.receive`."""
+
+
+class InProcessSender:
+    """Where pushes go when there is no network: to a function, or through a test client.
+
+    Until it is told where, a push raises LookupError. What the platform raises is raised to the test.
+    """
+
+    def __init__(self) -> None:
+        self._call: Callable[[str, str, list[tuple[str, str]], bytes], Answer] | None = None
+
+    def to(self, receive: Receive) -> None:
+        """Push to a function such as `desk.receive`."""
+
+        def call(method: str, url: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
+            at = urlsplit(url)
+            target = f"{at.path}?{at.query}" if at.query else at.path
+            given = receive(method, target, [(name.lower(), value) for name, value in headers], body)
+            return Answer(given.status, given.body)
+
+        self._call = call
+
+    def through(self, client: Any) -> None:
+        """Push through a client of httpx's shape, such as Starlette's or FastAPI's TestClient around an application."""
+
+        def call(method: str, url: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
+            given = client.request(method, url, headers=headers, content=body)
+            return Answer(given.status_code, given.content)
+
+        self._call = call
+
+    def request(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
+        """Send one request and give the platform's answer. Raises LookupError if nobody was named to take it."""
+        if self._call is None:
+            raise LookupError(
+                "nobody takes pushes in this test: ask for the fixture kz_desk, or name the receiver with "
+                "kz_pushes.to(desk.receive) or kz_pushes.through(test_client)"
+            )
+        return self._call(method, url, list(headers), body)
+
+    def __call__(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
+        return self.request("POST", url, headers, body)
+
+    def close(self) -> None:
+        """Forget the receiver."""
+        self._call = None

@@ -13,23 +13,19 @@ from kz_compliance_sdk.domain.cancellations import (
     Arrival,
     Standing,
     cancel,
-    enforcing,
     evidence,
-    has_begun,
-    holding,
-    is_held,
     stop,
     void,
     with_version,
 )
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move, opened
-from kz_compliance_sdk.domain.change import CaseWrite, Change, HoldEnded, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.messages import acknowledgement, object_key, page
+from kz_compliance_sdk.domain.naming import named_anew
 from kz_compliance_sdk.domain.notice import (
     Clarification,
-    Item,
     Notice,
     Reminder,
     UnreadableNotice,
@@ -37,7 +33,7 @@ from kz_compliance_sdk.domain.notice import (
     requested_due_at,
 )
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.results import hold_of, requested_steps_past
+from kz_compliance_sdk.domain.results import requested_steps_past
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 __all__ = [
@@ -224,7 +220,7 @@ def amend(
     """A new revision supersedes the notice: everything is decided anew, queued effects are void, what the new revision
     no longer names is lifted. The clock is kept while the case runs; an ended case gets the term from this receipt."""
     noticed = {item.item_id: item for item in notice.items}
-    items, writes, standing = _anew(case, noticed, standing, policy, stamp)
+    items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     for number, item in enumerate(items):
         if item.item_id not in noticed and not item.was:
             items[number], more = stop(case, item, "withdrawn", standing, policy, stamp)
@@ -272,47 +268,6 @@ def amend(
     return (CaseWrite(amended, case.version), event, *writes, alert), amended
 
 
-def _anew(
-    case: Case, noticed: Mapping[str, Item], standing: Standing, policy: Policy, stamp: Stamp
-) -> tuple[list[ItemState], list[Write], Standing]:
-    """The items with those that a message names open again, and new ones added. What waits to be carried out for them
-    is void. An id that now names another object is another item: what was done to the first object is undone."""
-    same = [item for item in case.items if item.object_key in _names(noticed.get(item.item_id))]
-    standing = holding(standing, same)
-    items: list[ItemState] = []
-    writes: list[Write] = []
-    for item in case.items:
-        if item.item_id not in noticed or item.was:
-            items.append(item)
-            continue
-        if item in same:
-            begun = has_begun(item, standing)
-            # What somebody is carrying out at this moment can come into force: only lifting it takes it back.
-            items.append(replace(item, status="open", measure=item.measure or (item.action if begun else "")))
-            writes += void(enforcing(item, standing), stamp, kinds=("enforce",))
-            continue
-        held = is_held(item, standing)
-        # The platform's own terms keep what is in force, not what is only on its way.
-        taken_back = item if held and item.status != "decided" else replace(item, ground="")
-        stopped, more = stop(case, taken_back, "withdrawn", standing, policy, stamp)
-        standing = with_version(standing, stopped)
-        writes += more
-        items.append(ItemState(item.item_id))
-        if stopped.status == "stopped":
-            continue
-        renamed = replace(stopped, item_id=f"{item.item_id}~{case.version}", was=item.item_id)
-        items.append(renamed)
-        if held and not any(isinstance(write, HoldEnded) for write in more):
-            writes += [HoldEnded(case.platform_id, item.object_key, case.id, item.item_id), hold_of(case, renamed)]
-    known = {item.item_id for item in case.items}
-    return [*items, *(ItemState(name) for name in noticed if name not in known)], writes, standing
-
-
-def _names(item: Item | None) -> tuple[str, ...]:
-    """The object keys under which the item of a case can be the one that a message names."""
-    return () if item is None else ("", object_key(item))
-
-
 def answer(
     case: Case, clarification: Clarification, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
 ) -> tuple[Change, Case]:
@@ -325,7 +280,7 @@ def answer(
     named = bool(noticed) and is_legal(case.state, "answer", CaseState.QUEUED)
     if not waits and not decided and not named:
         return flag(case, ("clarified",), stamp)
-    items, writes, standing = _anew(case, noticed, standing, policy, stamp)
+    items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     items = [replace(item, status="open") if item.item_id in asked and not item.was else item for item in items]
     times: dict[str, Any] = {"closed_at": None}
     if case.watch_at is None:

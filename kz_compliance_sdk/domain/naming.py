@@ -1,0 +1,65 @@
+"""What becomes of a case's items when a message of the authority names some of them anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.cancellations import (
+    Standing,
+    enforcing,
+    has_begun,
+    holding,
+    is_held,
+    stop,
+    void,
+    with_version,
+)
+from kz_compliance_sdk.domain.case import Case, ItemState
+from kz_compliance_sdk.domain.change import HoldEnded, Write
+from kz_compliance_sdk.domain.messages import object_key
+from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.results import hold_of
+
+
+def named_anew(
+    case: Case, noticed: Mapping[str, Item], standing: Standing, policy: Policy, stamp: Stamp
+) -> tuple[list[ItemState], list[Write], Standing]:
+    """The items with those that a message names open again, and new ones added. What waits to be carried out for them
+    is void. An id that now names another object is another item: what was done to the first object is undone."""
+    same = [item for item in case.items if item.object_key in _names(noticed.get(item.item_id))]
+    standing = holding(standing, same)
+    items: list[ItemState] = []
+    writes: list[Write] = []
+    for item in case.items:
+        if item.item_id not in noticed or item.was:
+            items.append(item)
+            continue
+        if item in same:
+            begun = has_begun(item, standing)
+            # What somebody is carrying out at this moment can come into force: only lifting it takes it back.
+            items.append(replace(item, status="open", measure=item.measure or (item.action if begun else "")))
+            writes += void(enforcing(item, standing), stamp, kinds=("enforce",))
+            continue
+        held = is_held(item, standing)
+        # The platform's own terms keep what is in force, not what is only on its way.
+        taken_back = item if held and item.status != "decided" else replace(item, ground="")
+        stopped, more = stop(case, taken_back, "withdrawn", standing, policy, stamp)
+        standing = with_version(standing, stopped)
+        writes += more
+        items.append(ItemState(item.item_id))
+        if stopped.status == "stopped":
+            continue
+        renamed = replace(stopped, item_id=f"{item.item_id}~{case.version}", was=item.item_id)
+        items.append(renamed)
+        if held and not any(isinstance(write, HoldEnded) for write in more):
+            writes += [HoldEnded(case.platform_id, item.object_key, case.id, item.item_id), hold_of(case, renamed)]
+    known = {item.item_id for item in case.items}
+    return [*items, *(ItemState(name) for name in noticed if name not in known)], writes, standing
+
+
+def _names(item: Item | None) -> tuple[str, ...]:
+    """The object keys under which the item of a case can be the one that a message names."""
+    return () if item is None else ("", object_key(item))

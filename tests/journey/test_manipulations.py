@@ -116,8 +116,8 @@ MANIPULATIONS = {
     "report taken away": ("DELETE FROM outbox WHERE kind = 'report'", "is gone"),
     "report added": (
         """INSERT INTO outbox SELECT platform_id, case_id, 'another', kind, endpoint, body, created_at, next_attempt_at,
-        deadline_at, state, attempts, refusals, refused_since, maybe_arrived, lane, lane_seq, item_id, lease_token, lease_expires_at,
-        settled_at, receipt, receipt_proof FROM outbox WHERE id = REPORT""",
+        deadline_at, state, attempts, refusals, refused_since, maybe_arrived, lane, lane_seq, item_id, lease_token,
+        lease_expires_at, settled_at, receipt, receipt_proof FROM outbox WHERE id = REPORT""",
         "no event says that the report another",
     ),
     "receipt": ("UPDATE outbox SET receipt = cast(receipt || ' ' AS blob) WHERE kind = 'report'", "the receipt for"),

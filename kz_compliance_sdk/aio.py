@@ -224,6 +224,10 @@ class AsyncComplianceDesk:
         """See ComplianceDesk."""
         return await self._hop(partial(self.blocking.settle_quarantine, actor, case_id, reasons))
 
+    async def report_interim(self, actor: Actor, case_id: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.report_interim, actor, case_id))
+
     async def acknowledge(self, actor: Actor, case_id: str) -> Case:
         """See ComplianceDesk."""
         return await self._hop(partial(self.blocking.acknowledge, actor, case_id))

@@ -286,6 +286,10 @@ class ComplianceDesk:
         """Close a quarantined message that was dealt with otherwise. Raises NotAllowed, IllegalMove."""
         return self._review.settle_quarantine(actor, case_id, reasons).result()
 
+    def report_interim(self, actor: Actor, case_id: str) -> Case:
+        """Have the settled items of a case reported while others are under way. Raises IllegalMove if none is."""
+        return self._review.report_interim(actor, case_id).result()
+
     def acknowledge(self, actor: Actor, case_id: str) -> Case:
         """Record that a person has seen the escalations of a case."""
         return self._review.acknowledge(actor, case_id).result()
@@ -326,7 +330,7 @@ class ComplianceDesk:
     def watch(self, now: int | None = None) -> Watched:
         """Fire the escalation steps that are due at `now` (UTC seconds; by default the store's clock)."""
         self._flush_refusals()
-        return deadlines.watch(self.store, self.platform_id, self.policy, self.respondent, now)
+        return deadlines.watch(self.store, self.platform_id, self.policy, now)
 
     # --------------------------------------------------------------------------------------------- reading
 

@@ -102,6 +102,11 @@ class Case:
     def pending(self) -> bool:
         return any(item.status in PENDING_ITEM for item in self.items)
 
+    @property
+    def settled_items(self) -> int:
+        """How many items there is something final to tell about."""
+        return sum(item.status in ("in_force", "settled", "lifted", "kept") for item in self.items)
+
     def item(self, item_id: str) -> ItemState | None:
         return next((item for item in self.items if item.item_id == item_id), None)
 

@@ -179,6 +179,7 @@ REVIEW_POLICY = ReviewPolicy(
             "send_back": frozenset({"lead", "legal"}),
             "undo": _REVIEWERS,
             "reopen": frozenset({"lead", "legal"}),
+            "report_interim": frozenset({"lead", "legal"}),
             "request_clarification": _REVIEWERS,
             "enter": _OFFICE,
             "authenticate": _OFFICE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from kz_compliance_sdk.domain import clock
@@ -10,9 +11,11 @@ from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationAcknowledged
-from kz_compliance_sdk.domain.decision import REVIEW_POLICY
+from kz_compliance_sdk.domain.decision import REVIEW_POLICY, Decision
+from kz_compliance_sdk.domain.messages import Respondent, with_report
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.results import can_report_interim
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 
@@ -121,6 +124,19 @@ def _check_voucher(case: Case, typist: str, how: str, stamp: Stamp) -> None:
     if stamp.actor.id == typist:
         raise NotAllowed("the typist cannot vouch for what they typed in.", code="four_eyes", reference=case.id)
     need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
+
+
+def report_interim(
+    case: Case, decisions: Mapping[int, Decision], respondent: Respondent, *, stamp: Stamp
+) -> tuple[Change, Case]:
+    """Have the settled items reported while others are under way; these are said to be pending."""
+    REVIEW_POLICY.check(stamp.actor, "report_interim")
+    if not can_report_interim(case):
+        raise IllegalMove("there is nothing to report before the rest: the whole report follows.", reference=case.id)
+    told = case.settled_items
+    moved, event = move(case, "report_interim", case.state, stamp, {"settled": told}, interim_items=told)
+    moved, more = with_report(moved, decisions, respondent, stamp, not_before=stamp.at, final=False)
+    return (CaseWrite(moved, case.version), event, *more), moved
 
 
 def acknowledge(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:

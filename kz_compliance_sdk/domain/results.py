@@ -123,24 +123,24 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
 
 
 def interim_due(case: Case, policy: Policy, now: int) -> bool:
-    """Whether the settled items should be reported now although others are stuck: the deadline is near, and there is
-    something to tell that no interim report has told yet."""
-    settled = sum(item.status in ("in_force", "settled", "lifted", "kept") for item in case.items)
+    """Whether a report of the settled items should be offered now although others are stuck: the deadline is near, and
+    there is something to tell that was not offered yet."""
     deadline = case.lift_due_at or case.due_at
-    return (
-        case.state in (CaseState.DECIDED, CaseState.LIFTING)
-        and case.pending
-        and settled > case.interim_items
-        and now >= deadline - policy.interim_before_s
-    )
+    near = now >= deadline - policy.interim_before_s
+    return near and can_report_interim(case) and case.settled_items > case.interim_items
 
 
-def report_interim(case: Case, answering: Answering, stamp: Stamp) -> Change:
-    """Report the settled items; the stuck ones are said to be pending."""
-    settled = sum(item.status in ("in_force", "settled", "lifted", "kept") for item in case.items)
-    moved, event = move(case, "report_interim", case.state, stamp, {"settled": settled}, interim_items=settled)
-    moved, more = with_report(moved, answering.decisions, answering.respondent, stamp, not_before=stamp.at, final=False)
-    return (CaseWrite(moved, case.version), event, *more)
+def can_report_interim(case: Case) -> bool:
+    """Whether some items are settled while others are under way."""
+    return case.state in (CaseState.DECIDED, CaseState.LIFTING) and case.pending and case.settled_items > 0
+
+
+def offer_interim(case: Case, stamp: Stamp) -> Change:
+    """Ask people whether the regulator is to hear of the settled items now. Nothing leaves before they say so."""
+    told = case.settled_items
+    offered, event = move(case, "offer_interim", case.state, stamp, {"settled": told}, interim_items=told)
+    alert = page(offered, "interim_offered", ("lead", "head"), 50, stamp, key=str(told))
+    return (CaseWrite(offered, case.version), event, alert)
 
 
 def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256: str, stamp: Stamp) -> Change:

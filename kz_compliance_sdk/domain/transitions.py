@@ -85,7 +85,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_each((_S.LIFTING, _S.DECIDED, *UNDECIDED), "measure_lifted", None, "one measure is lifted; others are not"),
     Transition(_S.LIFTING, "measure_lifted", _S.LIFTED, "the last measure is lifted"),
     Transition(_S.DECIDED, "measure_lifted", _S.ENFORCED, "a superseding decision took its last effect"),
-    *_each((_S.DECIDED, _S.LIFTING), "report_interim", None, "some items are stuck; the settled ones are reported"),
+    *_each((_S.DECIDED, _S.LIFTING), "offer_interim", None, "some items are stuck, and the deadline is near"),
+    *_each((_S.DECIDED, _S.LIFTING), "report_interim", None, "a person has the settled items reported meanwhile"),
     *_each((*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "receipt", None, "the regulator holds one of our messages"),
     *_each((_S.DECIDED, _S.ENFORCED, _S.LIFTED), "receipt", _S.CLOSED, "the receipt for the final report is in hand"),
     *_each(

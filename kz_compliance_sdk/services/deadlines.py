@@ -11,12 +11,11 @@ from kz_compliance_sdk.domain import results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Heartbeat, Write
-from kz_compliance_sdk.domain.messages import Respondent, page
+from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.faults import kind_and_place
-from kz_compliance_sdk.services.loading import answering_of
 
 WATCHER = "watcher"
 _AT_ONCE = 200
@@ -33,16 +32,14 @@ class Watched:
     fired: int
 
 
-def watch(
-    store: Store, platform_id: str, policy: Policy, respondent: Respondent, now: int | None = None, *, beat: bool = True
-) -> Watched:
+def watch(store: Store, platform_id: str, policy: Policy, now: int | None = None, *, beat: bool = True) -> Watched:
     """Fire each step that is due at `now` (UTC seconds; by default the store's clock) once.
 
     Safe to call from several workers and as often as wanted: the step and the time of the next one are written
     together. A case that cannot be looked at holds up no other: people are alerted to it. `beat` records a heartbeat as
     well, so that its absence can be seen. Raises StoreError.
     """
-    return _Watch(store, platform_id, policy, respondent, now).run(beat=beat)
+    return _Watch(store, platform_id, policy, now).run(beat=beat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,6 @@ class _Watch:
     store: Store
     platform_id: str
     policy: Policy
-    respondent: Respondent
     now: int | None
 
     def run(self, *, beat: bool) -> Watched:
@@ -116,7 +112,7 @@ class _Watch:
         if not results.interim_due(case, self.policy, at):
             return change
         after = results.after(case, change)
-        return (*change, *results.report_interim(after, answering_of(tx, case, self.respondent), stamp))
+        return (*change, *results.offer_interim(after, stamp))
 
     def _escalate_alone(self, _tx: Tx, case: Case, at: int) -> Change:
         stamp = Stamp(at, SYSTEM)

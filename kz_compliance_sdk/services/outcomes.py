@@ -162,7 +162,7 @@ class Outcomes:
             case Pending():
                 at = max(now + 1, min(result.check_at, now + _LONGEST_RETRY_AFTER))
                 waiting = replace(message, state="queued", next_attempt_at=at)
-                return self._interim(tx, case, stamp), waiting
+                return self._interim(case, stamp), waiting
             case ByPerson():
                 return [], replace(message, state="waiting")
             case Superseded():
@@ -183,7 +183,7 @@ class Outcomes:
                 if case is not None and message.endpoint == ENFORCER and _page_now(message, result):
                     stuck = results.measure_failed(case, message, told(result)[1], stamp, permanent=False)
                     return list(stuck), again
-                return self._interim(tx, case, stamp), again
+                return self._interim(case, stamp), again
 
     def _later(self, message: OutboxMessage, now: int) -> OutboxMessage:
         at = next_attempt_at(now, message.attempts, message.deadline_at, self._random())
@@ -215,10 +215,10 @@ class Outcomes:
             alert.append(page(case, f"{message.kind}_refused", ("moderator", "lead"), 50, stamp, key=message.id))
         return alert, self._later(refused, stamp.at)
 
-    def _interim(self, tx: Tx, case: Case | None, stamp: Stamp) -> list[Write]:
+    def _interim(self, case: Case | None, stamp: Stamp) -> list[Write]:
         if case is None or not results.interim_due(case, self._policy, stamp.at):
             return []
-        return list(results.report_interim(case, answering_of(tx, case, self._respondent), stamp))
+        return list(results.offer_interim(case, stamp))
 
     def _endpoint(self, tx: Tx, message: OutboxMessage, result: Result, stamp: Stamp) -> list[Write]:
         """The endpoint's breaker. A refusal for good is about the message; any other is about the way there, such as

@@ -179,6 +179,13 @@ class Review:
             lambda tx: office_steps.settle_quarantine(tx.case(case_id), reasons, stamp=self._stamp(tx, actor))
         )
 
+    def report_interim(self, actor: Actor, case_id: str) -> Future[Case]:
+        def work(tx: Tx) -> tuple[Change, Case]:
+            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            return office_steps.report_interim(case, tx.decisions(case_id), self._respondent, stamp=stamp)
+
+        return self._submit(work)
+
     def acknowledge(self, actor: Actor, case_id: str) -> Future[Case]:
         return self._submit(lambda tx: office_steps.acknowledge(tx.case(case_id), stamp=self._stamp(tx, actor)))
 

@@ -214,6 +214,7 @@ def test_the_table_of_roles_is_the_policy() -> None:
         "approve": "approve",
         "send back": "send_back",
         "reopen": "reopen",
+        "report some items before the rest": "report_interim",
         "settle a quarantined message": "settle_quarantine",
         "type in a notice": "enter",
         "vouch for its authenticity": "authenticate",

@@ -267,7 +267,7 @@ class Host:
         raise AssertionError(f"the outbox is not empty after {passes} passes")
 
     def watch(self) -> deadlines.Watched:
-        return deadlines.watch(self.store, PLATFORM, self.policy, self.respondent)
+        return deadlines.watch(self.store, PLATFORM, self.policy)
 
     def case(self, notice_id: str) -> Case:
         (found,) = self.store.queries(PLATFORM).cases(notice_id=notice_id).cases

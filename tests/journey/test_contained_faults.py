@@ -57,7 +57,7 @@ def stuck_case(host: Host) -> Case:
 
 @pytest.mark.parametrize(
     ("step", "alert", "escalated"),
-    [("report_interim", "report_stuck", True), ("escalate", "watch_stuck", False)],
+    [("offer_interim", "report_stuck", True), ("escalate", "watch_stuck", False)],
 )
 def test_a_case_that_cannot_be_watched_keeps_no_other_from_its_escalation(
     host: Host,

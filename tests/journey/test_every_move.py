@@ -176,6 +176,7 @@ class Walk:
             lambda: review.undo(M1, case.id).result(),
             lambda: review.reopen(LEAD, case.id, "an appeal succeeded").result(),
             lambda: review.recall(M1, case.id).result(),
+            lambda: review.report_interim(LEAD, case.id).result(),
             lambda: review.acknowledge(HEAD, case.id).result(),
             lambda: review.authenticate(LEAD, case.id, "called back").result(),
             lambda: review.correct_receipt(LEAD, case.id, case.received_at, "the stamp says so").result(),

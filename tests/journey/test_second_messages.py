@@ -308,6 +308,27 @@ def test_a_restore_that_can_never_be_done_gives_way_to_what_was_decided_since(ho
     assert host.case(first.notice_id).state is CaseState.CLOSED
 
 
+def test_an_interim_report_is_offered_once_and_leaves_when_a_person_says_so(host: Host) -> None:
+    host.push(about("A", "B"), "m-1")
+    host.decide(proposal(measure("1"), measure("2")))
+    host.world.platform.faults += [lambda effect: Failed("busy") if effect.item_id == "2" else None] * 60
+    host.drain()
+    case = host.case(about("A", "B").notice_id)
+    with pytest.raises(NotAllowed):
+        host.review.report_interim(M1, case.id).result()
+    host.world.clock.advance(case.due_at - host.policy.interim_before_s - host.world.clock() + 1)
+    for _ in range(3):
+        host.watch()
+        host.drain()
+        host.world.clock.advance(60)
+    assert [alert.reason for alert in host.world.pager.alerts].count("interim_offered") == 1
+    assert not host.world.regulator.reports(), "offered, and not sent"
+    host.review.report_interim(LEAD, case.id).result()
+    host.drain()
+    assert outcomes(host) == {"1": "removed", "2": "pending"}
+    assert host.world.regulator.reports()[-1]["final"] is False
+
+
 @pytest.mark.parametrize("provision", ["", "a\x07b"])
 def test_what_no_report_can_carry_is_not_decided(host: Host, provision: str) -> None:
     host.push(about("A"), "m-1")

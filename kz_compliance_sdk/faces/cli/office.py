@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
         ("authenticate", authenticate),
         ("correct-receipt", correct_receipt),
         ("settle", settle),
+        ("interim", interim),
         ("acknowledge", acknowledge),
     ):
         app.command(name, rich_help_panel=_PANEL)(command)
@@ -158,6 +159,16 @@ def settle(ctx: typer.Context, case: CaseArgument, reasons: Reasons, as_json: Js
         case,
         lambda desk, actor, case_id: desk.settle_quarantine(actor, case_id, reasons),
         lambda after: f"{after.notice_id or after.id} is settled.",
+    )
+
+
+def interim(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
+    """Report the settled items of a case now, although others are still under way."""
+    step(
+        ctx,
+        case,
+        lambda desk, actor, case_id: desk.report_interim(actor, case_id),
+        lambda after: f"The settled items of {after.notice_id or after.id} are being reported.",
     )
 
 

@@ -107,13 +107,7 @@ RULES: Final[Mapping[str, Schema]] = {
 
 _INSTANT: Final[Schema] = {"type": "string", "format": "date-time"}
 _REGISTER: Final[Mapping[str, Schema]] = {
-    "RegistrationPart": {
-        "anyOf": [
-            {"type": "string", "minLength": 1},
-            {"type": "array", "minItems": 1},
-            {"type": "object", "minProperties": 1},
-        ],
-    },
+    "RegistrationPart": {"not": {"enum": [None, "", [], {}]}},
     "Registration": {
         "type": "object",
         "properties": {

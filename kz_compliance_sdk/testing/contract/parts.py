@@ -67,7 +67,7 @@ HEADERS: Final[Mapping[str, Part]] = {
     },
     "RetryAfter": {
         "description": "When to try again: seconds, or an HTTP date.",
-        "schema": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": " GMT$"}]},
+        "schema": {"type": "string", "pattern": "^([0-9]{1,10}|[A-Z][a-z]{2}, .* GMT)$"},
     },
 }
 """Headers of answers, by the name of their component."""

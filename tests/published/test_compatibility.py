@@ -37,6 +37,11 @@ def _optional(schema: dict[str, Any], name: str) -> None:
     schema["properties"][name] = {"type": "string"}
 
 
+def _required(schema: dict[str, Any], name: str) -> None:
+    _optional(schema, name)
+    schema["required"].append(name)
+
+
 # Each of them removes, narrows or widens one thing. The text is a part of what must be said of it.
 BREAKING: dict[str, tuple[Change, str]] = {
     "a path is removed": (lambda d: d["paths"].pop("/v1/reports/{report_id}"), "GET /v1/reports/{report_id}: removed"),
@@ -97,7 +102,7 @@ BREAKING: dict[str, tuple[Change, str]] = {
         "Notice.languages: required now",
     ),
     "a new property is required": (
-        lambda d: (_optional(_schemas(d)["Notice"], "court"), _schemas(d)["Notice"]["required"].append("court"))[0],
+        lambda d: _required(_schemas(d)["Notice"], "court"),
         "Notice.court: required now",
     ),
     "a property is no longer promised": (

@@ -46,7 +46,7 @@ def _pattern(_validator: Any, pattern: str, instance: object, _schema: Any) -> I
         yield ValidationError("the text does not match")
 
 
-_Validator = extend(Draft202012Validator, {"pattern": _pattern})
+_Validator: Any = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]  # its stubs are
 
 
 @cache
@@ -256,7 +256,7 @@ def test_the_catalogue_has_what_the_schemas_refuse_as_well() -> None:
 
 
 def _notice(**changes: Any) -> dict[str, Any]:
-    value = copy.deepcopy(examples()["notice.issued"]["minimal"])
+    value: dict[str, Any] = copy.deepcopy(examples()["notice.issued"]["minimal"])
     value["data"] |= changes
     return value
 
@@ -266,7 +266,7 @@ def _item(**item: Any) -> dict[str, Any]:
 
 
 def _report(**item: Any) -> dict[str, Any]:
-    value = copy.deepcopy(examples()["report"]["minimal"])
+    value: dict[str, Any] = copy.deepcopy(examples()["report"]["minimal"])
     value["items"][0] |= item
     return value
 

@@ -14,7 +14,8 @@ import pytest
 import kz_compliance_sdk
 from kz_compliance_sdk import errors
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
-from kz_compliance_sdk.testing.contract import errors_page, regulator_document
+from kz_compliance_sdk.testing.contract import regulator_document
+from kz_compliance_sdk.testing.contract.errors import errors_page
 from kz_compliance_sdk.testing.contract.schemas import BEYOND_SCHEMA
 from kz_compliance_sdk.wire.codes import CODES, Code, remedy_of
 from tests.docs.blocks import DOCS

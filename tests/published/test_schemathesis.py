@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import requests
-from schemathesis import Case
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.transport import Response
 
@@ -27,14 +26,14 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
 from kz_compliance_sdk.wire.signature import Profile
 from kz_compliance_sdk.wire.v1 import ENVELOPES
 from tests.conftest import NOON, FrozenClock
-from tests.published.fuzzing import Run, platform_signer, published, regulator_signer
+from tests.published.fuzzing import Case, Run, platform_signer, published, regulator_signer
 from tests.published.test_files import validator
 
 pytestmark = pytest.mark.slow
 
 ORIGIN = "https://social.example"
 PUSH = "POST /notices"
-EXAMPLES = 20
+EXAMPLES = 16
 PROFILES: tuple[Profile, ...] = ("rfc9421", "standard-webhooks")
 
 
@@ -78,11 +77,12 @@ def _signed(profile: Profile = "rfc9421") -> requests.Session:
 
 def _for_this_platform(case: Case) -> None:
     """Chance names no platform that is there, and no authority whose key this is."""
-    if not isinstance(case.body, dict):
+    body: Any = case.body
+    if not isinstance(body, dict):
         return
-    if isinstance(case.body.get("platform_id"), str):
-        case.body["platform_id"] = builders.PLATFORM_ID
-    data = case.body.get("data")
+    if isinstance(body.get("platform_id"), str):
+        body["platform_id"] = builders.PLATFORM_ID
+    data = body.get("data")
     if isinstance(data, dict) and isinstance(data.get("platform_id"), str):
         data["platform_id"] = builders.PLATFORM_ID
     if isinstance(data, dict) and isinstance(data.get("issuing_authority"), dict):
@@ -91,12 +91,12 @@ def _for_this_platform(case: Case) -> None:
 
 def _schema_agrees(_case: Case, response: Response) -> None:
     """What was taken fits the published schema; what fits it and was refused, was so for what no schema can say."""
-    raw = response.request.body
+    raw: Any = response.request.body
     try:
         value = json.loads(raw or b"")
     except ValueError:
         return
-    if not isinstance(value, dict) or value.get("type") not in ENVELOPES:
+    if not isinstance(value, dict) or value.get("type") not in tuple(ENVELOPES):
         return
     valid = validator(value["type"]).is_valid(value)
     if response.status_code in (200, 202, 409):
@@ -118,8 +118,8 @@ def test_the_intake_answers_what_is_signed_as_published(intake: App, profile: Pr
 def test_the_intake_answers_what_is_signed_and_meant_for_it_as_published(intake: App) -> None:
     """Most of it is admitted, so that everything behind the reader is reached as well."""
     run = Run(_signed(), f"{ORIGIN}/kz", app=intake, aim=_for_this_platform, on_answer=_schema_agrees)
-    run.over(published("intake.openapi.json", signed=True), examples=3 * EXAMPLES)
-    assert sum(count for (_, status, _), count in run.seen.items() if status == 202) > EXAMPLES
+    run.over(published("intake.openapi.json", signed=True), examples=2 * EXAMPLES)
+    assert sum(count for (_, status, _), count in run.seen.items() if status == 202) > EXAMPLES / 2
 
 
 def test_the_intake_answers_what_is_not_signed_as_published(intake: App) -> None:
@@ -146,7 +146,8 @@ def regulator() -> Iterator[MockRegulator]:
 
 def _for_what_is_there(case: Case) -> None:
     """Chance names no notice that was issued, and no key that is the message's own id."""
-    path, body = case.path_parameters or {}, case.body
+    path: dict[str, Any] = case.path_parameters or {}
+    body: Any = case.body
     if "notice_id" in path:
         path["notice_id"] = "KZ-2026-0000002"
     if "platform_id" in path:
@@ -206,7 +207,11 @@ def test_the_mock_answers_what_is_not_signed_as_published(regulator: MockRegulat
 
 
 def _planted(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> App:
-    async def app(_scope: Any, receive: Any, send: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            for _ in range(2):
+                await send({"type": f"{(await receive())['type']}.complete"})
+            return
         await receive()
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -223,10 +228,10 @@ _PROBLEM = (b"content-type", b"application/problem+json")
     ("app", "said"),
     [
         (_planted(500, [_PROBLEM], b"{}"), "Server error"),
-        (_planted(418, [_PROBLEM], b"{}"), "Undocumented HTTP status"),
+        (_planted(418, [_PROBLEM], b"{}"), "Undocumented status"),
         (_planted(202, [_JSON, _NO_STORE], b'{"case_reference":"1"}'), "Response violates schema"),
         (_planted(401, [(b"content-type", b"text/html"), _NO_STORE], b"no"), "Undocumented Content-Type"),
-        (_planted(401, [_PROBLEM], b"{}"), "Missing required headers"),
+        (_planted(401, [_PROBLEM], b"{}"), "Missing required response headers"),
         (_planted(422, [_PROBLEM, _NO_STORE], b'{"code":"brand_new"}'), "not among the codes"),
         (
             _planted(

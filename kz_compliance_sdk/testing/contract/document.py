@@ -41,7 +41,7 @@ _ABOUT: Final = (
 # What a side can say to any request, whatever it asks for.
 _ALWAYS: Final[Mapping[Side, tuple[int, ...]]] = {
     "intake": tuple(statuses_of("intake")),
-    "regulator": (400, 401, 404, 431, 503),
+    "regulator": (400, 401, 404, 405, 431, 503),
 }
 _INTAKE_PATH: Final = "/notices"
 

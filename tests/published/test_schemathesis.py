@@ -29,8 +29,8 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
 from kz_compliance_sdk.wire.signature import Profile
 from kz_compliance_sdk.wire.v1 import ENVELOPES
 from tests.conftest import NOON, FrozenClock
+from tests.published.contract import validator
 from tests.published.fuzzing import EDGES, Case, Run, platform_signer, published, regulator_signer
-from tests.published.test_files import validator
 
 pytestmark = pytest.mark.slow
 

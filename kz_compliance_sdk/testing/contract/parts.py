@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
+from kz_compliance_sdk.services.response import NOT_AUTHENTIC
 from kz_compliance_sdk.testing.contract.samples import examples
 from kz_compliance_sdk.testing.contract.schemas import COMPONENTS_AT, component_of
 from kz_compliance_sdk.wire.codes import CODES
@@ -183,7 +185,7 @@ def refusals(side: Side) -> Iterator[tuple[str, Part]]:
         codes = codes_of(side, status)
         content: Part = {"schema": {"$ref": f"{COMPONENTS_AT}Problem"}}
         if codes:
-            content["examples"] = {code: {"value": _example(code, status)} for code in codes}
+            content["examples"] = {code: {"value": _example(side, code, status)} for code in codes}
         yield (
             _refusal_name(side, status),
             {
@@ -237,7 +239,9 @@ def _on_the_wire(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name)
 
 
-def _example(code: str, status: int) -> Part:
+def _example(side: Side, code: str, status: int) -> Any:
+    if side == "intake" and code == "not_authentic":
+        return json.loads(NOT_AUTHENTIC.body)
     known = CODES[code]
     problem = Problem.of(code, status, f"{known.cause} {known.remedy}")
     return problem.model_dump(mode="json", exclude_none=True)

@@ -26,6 +26,7 @@ from kz_compliance_sdk.domain.report import (
 )
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import Unreadable
+from kz_compliance_sdk.services.response import NOT_AUTHENTIC
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.contract.schemas import MODELS
 from kz_compliance_sdk.testing.keys import platform_signing_key, regulator_signing_key
@@ -63,7 +64,7 @@ def examples() -> Mapping[str, Mapping[str, Any]]:
     made["notice.cancelled"]["without-effect"] = _without(made["notice.cancelled"]["complete"], "effect", "item_ids")
     made["report"]["interim"] = _json(outbound_bytes(_interim()))
     made["report"]["restored"] = _json(outbound_bytes(_restored()))
-    made["problem"]["not-authentic"] = _json(problem_bytes(_problem("not_authentic", 401)))
+    made["problem"]["not-authentic"] = _json(NOT_AUTHENTIC.body)
     made["registration"] = {"complete": copy.deepcopy(dict(REGISTRATION))}
     entry = {"registration": REGISTRATION, "status": "registered"}
     times = {"registered_at": instant_text(_AT), "updated_at": instant_text(_AT + 86_400)}

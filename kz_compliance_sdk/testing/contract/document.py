@@ -36,8 +36,8 @@ VERSION: Final = f"{API_VERSION}.0"
 _ABOUT: Final = (
     "A proposal: no public specification of the Kazakh regulator's interface was found. Times are RFC 3339 with an "
     "offset. null counts as absent. Nothing is converted. An unknown field of a message to the platform is ignored and "
-    "kept in the raw bytes; messages of the platform have no fields but these. format is binding. x-codes has the codes "
-    "of a refusal, and x-open marks a set that may grow."
+    "kept in the raw bytes; messages of the platform have no fields but these. format is binding. x-codes has the "
+    "codes of a refusal, and x-open marks a set that may grow."
 )
 # What a side can say to any request, whatever it asks for.
 _ALWAYS: Final[Mapping[Side, tuple[int, ...]]] = {

@@ -44,7 +44,7 @@ MAX_HEAD: Final = 32_768
 _FAULT: Final = Unreadable(
     "this program failed when it took the message in.",
     field="",
-    remedy="Look at its log; the message itself may be right.",
+    remedy=remedy_of("intake_fault"),
     code="intake_fault",
 )
 

@@ -118,6 +118,10 @@ _MEANING: Final[Mapping[str, Code]] = {
     "id_mismatch": _field(
         "The header and the body name two message ids.", "Use the webhook-id as the id of the envelope."
     ),
+    "intake_fault": _field(
+        "The platform's own program failed when it took in an entry of the feed.",
+        "The message itself may be right: the platform has kept it and looks at its own log.",
+    ),
     "key_expired": _field(
         "The signature is right, but its key has expired.",
         "Sign it again with the current time and key; its clock runs from this first receipt.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -17,6 +18,7 @@ from pydantic.fields import FieldInfo
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
+from kz_compliance_sdk.testing.contract import files as contract_files
 from tests.faces.cli_pages import cli_page, exit_codes_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -181,6 +183,7 @@ def _holds(kind: Any) -> str:
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {
+    **{f"docs/contract/{name}": partial(contract_files().__getitem__, name) for name in contract_files()},
     "docs/concepts/states.md": states_page,
     "docs/reference/cli.md": cli_page,
     "docs/reference/exit-codes.md": exit_codes_page,

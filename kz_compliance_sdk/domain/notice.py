@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from kz_compliance_sdk.domain.notice_parts import (
@@ -32,7 +32,7 @@ from kz_compliance_sdk.domain.notice_parts import (
     Signatory,
     UserNotice,
 )
-from kz_compliance_sdk.domain.url import check_url
+from kz_compliance_sdk.domain.url import ITEM_URL_SCHEMA, check_url
 from kz_compliance_sdk.domain.values import (
     Category,
     CountryCode,
@@ -100,7 +100,7 @@ def _url(text: str) -> str:
 
 
 # The length is judged by check_url, whose code says more than a length error does.
-ItemUrl = Annotated[str, StringConstraints(min_length=1), AfterValidator(_url)]
+ItemUrl = Annotated[str, StringConstraints(min_length=1), AfterValidator(_url), WithJsonSchema(dict(ITEM_URL_SCHEMA))]
 Reason = LocalText
 """One statement in one language, of reasons, of a question or of an answer."""
 

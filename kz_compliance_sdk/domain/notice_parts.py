@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from kz_compliance_sdk.domain.url import check_link
+from kz_compliance_sdk.domain.url import LINK_SCHEMA, check_link
 from kz_compliance_sdk.domain.values import Identifier, Instant, Line, NationalNumber, Sha256Hex, ValueModel
 from kz_compliance_sdk.errors import InvalidInput
 
@@ -39,7 +39,7 @@ def _link(text: str) -> str:
 
 
 # The length is judged by check_link, whose code says more than a length error does.
-Link = Annotated[str, StringConstraints(min_length=1), AfterValidator(_link)]
+Link = Annotated[str, StringConstraints(min_length=1), AfterValidator(_link), WithJsonSchema(dict(LINK_SCHEMA))]
 
 
 class LocalName(ValueModel):

@@ -7,19 +7,21 @@ and a program will read it alike. What reads in two ways is refused; what merely
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from kz_compliance_sdk.errors import InvalidInput
 
-__all__ = ["MAX_URL", "check_link", "check_url", "host_of"]
+__all__ = ["ITEM_URL_SCHEMA", "LINK_SCHEMA", "MAX_URL", "check_link", "check_url", "host_of"]
 
 MAX_URL: Final = 2_048
 """The longest URL in characters."""
 
 # White space, a backslash and invisible characters are read differently by browsers and by programs.
-_AMBIGUOUS = re.compile(r"[\x00-\x20\x7f-\xa0\\\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]")
+_READ_IN_TWO_WAYS = r"\x00-\x20\x7f-\xa0\\\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff"
+_AMBIGUOUS = re.compile(f"[{_READ_IN_TWO_WAYS}]")
 _PLAIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63})/[!#-;=?-\[\]_a-z~]+")
 _NOT_NORMAL = re.compile(r"/\.|%2[eE]|\?(?:#|$)|#$")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -41,6 +43,17 @@ _INTERNAL_V4 = tuple(
 _INTERNAL_V6 = tuple(IPv6Network(net) for net in ("::/127", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"))
 _NAT64 = IPv6Network("64:ff9b::/96")
 _DEFAULT_PORT = {"http": 80, "https": 443}
+
+LINK_SCHEMA: Final[Mapping[str, object]] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_URL,
+    "pattern": rf"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@{_READ_IN_TWO_WAYS}]+([/?#][^{_READ_IN_TWO_WAYS}]*)?$",
+}
+"""As much of `check_link` as JSON Schema can say: it refuses nothing that `check_link` takes."""
+
+ITEM_URL_SCHEMA: Final[Mapping[str, object]] = {**LINK_SCHEMA, "not": {"pattern": r"^[A-Za-z]+://[^/?#]+/*$|\*$"}}
+"""As much of `check_url` as JSON Schema can say."""
 
 
 def check_url(text: str) -> str:

@@ -79,10 +79,11 @@ class LocalText(ValueModel):
     text: Prose
 
 
-_RFC3339 = re.compile(
+_RFC3339_TEXT = (
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])(?:\.[0-9]{1,6})?"
     r"(?:Z|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
 )
+_RFC3339 = re.compile(_RFC3339_TEXT)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _END = (date(2200, 1, 1).toordinal() - _EPOCH_DAY) * 86_400
 
@@ -150,6 +151,6 @@ Instant = Annotated[
     int,
     PlainValidator(_instant),
     PlainSerializer(instant_text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_RFC3339_TEXT}$"}),
 ]
 """UTC seconds here, RFC 3339 text on the wire."""

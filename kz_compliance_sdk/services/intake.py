@@ -27,6 +27,7 @@ from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, Unreadable
 from kz_compliance_sdk.ports import FeedMessage, Tx, Work
 from kz_compliance_sdk.services.admission import Admission, Received
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC, Response, refused
+from kz_compliance_sdk.wire.codes import remedy_of
 from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS, KeyRing, Verified, verify
 from kz_compliance_sdk.wire.v1 import Message, MessageType, read_message, unreadable, write_message
 
@@ -43,7 +44,7 @@ MAX_HEAD: Final = 32_768
 _FAULT: Final = Unreadable(
     "this program failed when it took the message in.",
     field="",
-    remedy="Look at its log; the message itself may be right.",
+    remedy=remedy_of("intake_fault"),
     code="intake_fault",
 )
 
@@ -115,14 +116,14 @@ class Intake:
             elif name == "transfer-encoding":
                 framing |= 2
             elif name == "content-encoding" and value.strip().lower() not in ("", "identity"):
-                return refused(415, "encoding", "Send the body as it is, without a content encoding.")
+                return refused(415, "encoding", remedy_of("encoding"))
         if len(headers) > MAX_HEADERS or size > MAX_HEAD:
             return refused(431, "headers", f"Send {MAX_HEADERS} headers and {MAX_HEAD} bytes of them, at most.")
         if framing == 3:
             # Not every server refuses it, and a proxy may have read it in the other way.
-            return refused(400, "framing", "Send a Content-Length or a Transfer-Encoding, not both.")
+            return refused(400, "framing", remedy_of("framing"))
         if content_type != "application/json" and not _JSON_TYPE.fullmatch(content_type.strip()):
-            return refused(415, "media_type", "Send application/json in UTF-8.")
+            return refused(415, "media_type", remedy_of("media_type"))
         if length > self.max_body:
             return refused(413, "too_large", f"A message has at most {self.max_body} bytes.")
         return None
@@ -181,11 +182,12 @@ class Intake:
         expired = verified.key_expired and (pushed or key is None or verified.signed_at > key.not_after)
         if not expired and not (pushed and verified.stale):
             return None
+        code = "key_expired" if expired else "stale"
         return Unreadable(
             "the signing key has expired." if expired else "the signature is right, but its time is not.",
             field="",
-            remedy="Sign it again with the current time and key; its clock runs from this first receipt.",
-            code="key_expired" if expired else "stale",
+            remedy=remedy_of(code),
+            code=code,
         )
 
     # -------------------------------------------------------------------------------------------- fetched
@@ -306,14 +308,14 @@ def _mismatch(message: Message, verified: Verified) -> Unreadable | None:
         return Unreadable(
             "the message is for another platform than its key.",
             field="platform_id",
-            remedy="Sign it with the key of that platform.",
+            remedy=remedy_of("platform_mismatch"),
             code="platform_mismatch",
         )
     if verified.message_id is not None and verified.message_id != message.id:
         return Unreadable(
             "the header and the body name two message ids.",
             field="id",
-            remedy="Use the webhook-id as the envelope's id.",
+            remedy=remedy_of("id_mismatch"),
             code="id_mismatch",
         )
     data = message.data
@@ -321,7 +323,7 @@ def _mismatch(message: Message, verified: Verified) -> Unreadable | None:
         return Unreadable(
             "this key may not speak for this authority.",
             field="data.issuing_authority.id",
-            remedy="Sign it with a key that is registered for the authority.",
+            remedy=remedy_of("authority_key_mismatch"),
             code="authority_key_mismatch",
         )
     return None

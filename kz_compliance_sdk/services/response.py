@@ -11,7 +11,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.services.faults import kind_and_place
-from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
+from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Noted, Problem, problem_bytes
 
 _log = logging.getLogger("kz_compliance_sdk.intake")
 _JSON: Final = (("content-type", "application/json"), ("cache-control", "no-store"))
@@ -42,8 +42,9 @@ def accepted(status: int, case: Case) -> Response:
 
 def noted(subject: str, received_at: int) -> Response:
     """The message is durable, and no case takes it yet."""
-    body = canonical({"case_reference": None, "subject_id": subject, "received_at": instant_text(received_at)})
-    return Response(202, _JSON, body)
+    # With its null: a sender that looks for a case must find that there is none.
+    noted = Noted(subject_id=subject, received_at=received_at)
+    return Response(202, _JSON, canonical(noted.model_dump(mode="json")))
 
 
 def refused(status: int, code: str, detail: str, *, field: str = "", instance: str | None = None) -> Response:

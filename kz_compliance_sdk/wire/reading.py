@@ -9,34 +9,12 @@ from pydantic import BaseModel, ValidationError
 
 from kz_compliance_sdk.domain.values import CONTROL_PATTERNS, FROM_WIRE
 from kz_compliance_sdk.errors import Unreadable
+from kz_compliance_sdk.wire.codes import FIELD_CODES, remedy_of
 from kz_compliance_sdk.wire.strict_json import MAX_NODES, loads
 
 __all__ = ["FIELD_CODES", "read", "validated"]
 
 _M = TypeVar("_M", bound=BaseModel)
-
-_REMEDIES: Final[Mapping[str, str]] = {
-    "amendment_target": "Name another notice, or a higher revision.",
-    "json_control": "Remove control characters and bidirectional overrides.",
-    "platform_mismatch": "Use one platform_id in the envelope and in the data.",
-    "schema_format": "Use the form that the contract gives for this field.",
-    "schema_missing": "Add the field.",
-    "schema_type": "Use the type that the contract gives for this field; nothing is converted.",
-    "schema_value": "Use a value that the contract allows here.",
-    "schema_version": 'Send api_version "1".',
-    "scope_too_wide": "Name each item by its own URL.",
-    "time_format": "Write it as RFC 3339 with an offset, for example 2026-03-02T08:55:00Z.",
-    "time_range": "Use a time between 1970 and 2199.",
-    "type_unsupported": "Use a type that the contract names. User data is never handed over through this interface.",
-    "url_control": "Percent-encode the URL.",
-    "url_host": "Use the public host name.",
-    "url_internal": "Use the public address.",
-    "url_length": "Use a shorter URL.",
-    "url_scheme": "Use http or https.",
-    "url_userinfo": "Remove the credentials from the URL.",
-}
-FIELD_CODES: Final = frozenset(_REMEDIES)
-"""Every code that speaks of a field; those of the whole body begin with `json_` as well."""
 
 _BY_PYDANTIC: Final[Mapping[str, tuple[str, str]]] = {
     "missing": ("schema_missing", "a required field is missing"),
@@ -70,11 +48,11 @@ def validated(model: type[_M], value: Mapping[str, Any]) -> _M:
 
 def refused(code: str, message: str, *, field: str) -> Unreadable:
     """The refusal of one field, with the remedy that belongs to the code."""
-    return Unreadable(f"{message}.", field=field, remedy=_REMEDIES.get(code, ""), code=code)
+    return Unreadable(f"{message}.", field=field, remedy=remedy_of(code), code=code)
 
 
 def _judged(kind: str, message: str, context: Mapping[str, Any] | None) -> tuple[str, str]:
-    if kind in _REMEDIES:
+    if kind in FIELD_CODES:
         return kind, message
     if kind in _BY_PYDANTIC:
         return _BY_PYDANTIC[kind]

@@ -12,6 +12,7 @@ import math
 from typing import Any, Final, NoReturn
 
 from kz_compliance_sdk.errors import Unreadable
+from kz_compliance_sdk.wire.codes import remedy_of
 
 __all__ = ["MAX_DEPTH", "MAX_DIGITS", "MAX_NODES", "loads"]
 
@@ -37,27 +38,27 @@ def loads(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES
     # texts as well, so they can only be too high.
     brackets = body.count(b"{") + body.count(b"[")
     if brackets > max_depth and _deeper_than(text, max_depth):
-        raise _refused("json_depth", f"the JSON is nested more than {max_depth} levels deep", "Send it flatter.")
+        raise _refused("json_depth", f"the JSON is nested more than {max_depth} levels deep")
     value = _parse(text)
     if type(value) is not dict:
-        raise _refused("json_not_object", "the body is not a JSON object", "Send one object.")
+        raise _refused("json_not_object", "the body is not a JSON object")
     if brackets + body.count(b",") >= max_nodes and _nodes(value) > max_nodes:
-        raise _refused("json_nodes", f"the JSON has more than {max_nodes} values", "Split the message.")
+        raise _refused("json_nodes", f"the JSON has more than {max_nodes} values")
     # A surrogate can only come from an escape: raw ones are no UTF-8.
     if b"\\u" in body and _holds_surrogate(value):
-        raise _refused("json_unicode", "a text holds half of a surrogate pair", "Send whole characters.")
+        raise _refused("json_unicode", "a text holds half of a surrogate pair")
     return value
 
 
 def _text(body: bytes) -> str:
     if not body.strip(_WHITE):
-        raise _refused("json_empty", "the body is empty", "Send one JSON object.")
+        raise _refused("json_empty", "the body is empty")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise _refused("json_utf8", "the body is not UTF-8", "Encode it as UTF-8.") from None
+        raise _refused("json_utf8", "the body is not UTF-8") from None
     if text[0] == "\ufeff":
-        raise _refused("json_utf8", "the body begins with a byte order mark", "Leave it out.")
+        raise _refused("json_utf8", "the body begins with a byte order mark")
     return text
 
 
@@ -65,16 +66,16 @@ def _parse(text: str) -> Any:
     try:
         return _decode(text)
     except json.JSONDecodeError:
-        raise _refused("json_syntax", "the body is not JSON", "Check it with a strict parser.") from None
+        raise _refused("json_syntax", "the body is not JSON") from None
     except RecursionError:
         # Out of reach while the depth is checked first; a caller near the stack's end must not see it.
-        raise _refused("json_depth", "the JSON is nested too deep", "Send it flatter.") from None
+        raise _refused("json_depth", "the JSON is nested too deep") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _refused("json_duplicate_key", "an object names one key twice", "Name each key once.")
+        raise _refused("json_duplicate_key", "an object names one key twice")
     return found
 
 
@@ -158,12 +159,8 @@ def _holds_surrogate(value: Any) -> bool:
 
 
 def _bad_number() -> Unreadable:
-    return _refused(
-        "json_number",
-        f"a number is not finite or has more than {MAX_DIGITS} digits",
-        "Send it as text, or leave it out.",
-    )
+    return _refused("json_number", f"a number is not finite or has more than {MAX_DIGITS} digits")
 
 
-def _refused(code: str, message: str, remedy: str) -> Unreadable:
-    return Unreadable(f"{message}.", field="", remedy=remedy, code=code)
+def _refused(code: str, message: str) -> Unreadable:
+    return Unreadable(f"{message}.", field="", remedy=remedy_of(code), code=code)

@@ -43,6 +43,7 @@ __all__ = [
     "Message",
     "MessageData",
     "MessageType",
+    "Noted",
     "Problem",
     "encode",
     "problem_bytes",
@@ -185,6 +186,14 @@ class Accepted(ValueModel):
     case_reference: Line
     received_at: Instant
     due_at: Instant
+
+
+class Noted(ValueModel):
+    """The answer to a message that is durable and that no case takes: it waits for its notice, or is a sanction."""
+
+    case_reference: None = None
+    subject_id: Identifier
+    received_at: Instant
 
 
 class FeedEntry(ValueModel):

@@ -6,6 +6,7 @@ The mount does not matter: a socket, an ASGI server, or a test that calls `handl
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -209,7 +210,8 @@ class Interface:
             "registered_at": instant_text(entry.registered_at),
             "updated_at": instant_text(entry.updated_at),
         }
-        return _Answer(status, canonical(value))
+        # Its parts are the platform's own: they may hold a fraction, which has no canonical form.
+        return _Answer(status, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
     def _feed(self, books: Books, query: str, now: int) -> bytes:
         asked = dict(parse_qsl(query, keep_blank_values=True))

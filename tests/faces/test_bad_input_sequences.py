@@ -10,7 +10,7 @@ import pytest
 
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.errors import NotFound, RegulatorError
-from tests.faces.bad_inputs.catalogue import CASES, DOCUMENT
+from kz_compliance_sdk.testing.conformance.catalogue import CASES, DOCUMENT
 from tests.faces.bad_inputs.differences import DIFFERENCES
 from tests.faces.bad_inputs.office import Office, Offices
 from tests.faces.bad_inputs.requests import NOW, Request, cancelled, envelope, signed

@@ -6,15 +6,13 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
-from tests.faces.bad_inputs.catalogue import BadInput
+from kz_compliance_sdk.testing.conformance.catalogue import BadInput
 from tests.faces.bad_inputs.office import Answer, Office
 from tests.faces.bad_inputs.requests import SECRETS, Request
-
-Channel = Literal["pushed", "polled", "live"]
 
 # What belongs to nobody but the sender: it may be in the evidence, never in a log.
 _PERSONAL: Final = ("A. Person", "900101300123", "77010000000", "user:pw")

@@ -10,10 +10,10 @@ from typing import TypeVar
 import pytest
 
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
-from tests.faces.bad_inputs.catalogue import CASES, BadInput
-from tests.faces.bad_inputs.differences import DIFFERENCES
+from kz_compliance_sdk.testing.conformance.catalogue import CASES, BadInput
+from kz_compliance_sdk.testing.conformance.differences import DIFFERENCES, Channel
 from tests.faces.bad_inputs.office import Office
-from tests.faces.bad_inputs.outcome import Channel, Trial, as_expected, check_invariants, of_answer, of_rows
+from tests.faces.bad_inputs.outcome import Trial, as_expected, check_invariants, of_answer, of_rows
 from tests.faces.bad_inputs.requests import Request, made
 
 T = TypeVar("T")

@@ -1,15 +1,19 @@
-"""The catalogue as it was given: each case with its recipe and what must come of it."""
+"""The catalogue of bad, hostile and odd inputs: each case with its recipe and what must come of it."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Final
 
-FILE: Final = Path(__file__).resolve().parents[2] / "data" / "bad_inputs.json"
-DOCUMENT: Final[Mapping[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))
+__all__ = ["AUTHENTIC", "BASE", "CASES", "DOCUMENT", "BadInput"]
+
+DOCUMENT: Final[Mapping[str, Any]] = json.loads(
+    files("kz_compliance_sdk.testing.conformance").joinpath("bad_inputs.json").read_text(encoding="utf-8")
+)
 BASE: Final[Mapping[str, Any]] = DOCUMENT["base"]
 
 AUTHENTIC: Final = frozenset({"accept", "accept_flag", "quarantine", "conflict", "duplicate"})
@@ -35,6 +39,11 @@ class BadInput:
     def is_live(self) -> bool:
         """Whether it needs a socket, a sequence or a store that fails, and so has a test of its own."""
         return any(step["op"] in ("live", "steps") or "storage" in step or "tzdata" in step for step in self.recipe)
+
+    @property
+    def slug(self) -> str:
+        """The name as part of a check's name."""
+        return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
 
     @property
     def is_authentic(self) -> bool:

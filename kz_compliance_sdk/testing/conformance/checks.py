@@ -1,0 +1,162 @@
+"""Checks as values: what is promised, what is sent, what must come, and what to do if it does not."""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, Literal, Protocol, TypeVar
+
+from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.testing.conformance.promises import Promise
+from kz_compliance_sdk.testing.conformance.transport import NoAnswer
+from kz_compliance_sdk.wire.signature import Profile
+
+__all__ = ["PROFILES", "Broken", "Check", "Report", "Result", "Scene", "Skipped", "chosen", "run"]
+
+Verdict = Literal["held", "broken", "skipped"]
+PROFILES: Final[tuple[Profile, ...]] = ("rfc9421", "standard-webhooks")
+
+
+class Broken(Exception):  # noqa: N818  the house names errors after what happened
+    """What came is not what must come."""
+
+    def __init__(self, came: str, wanted: str = "") -> None:
+        super().__init__(came)
+        self.came, self.wanted = came, wanted
+
+
+class Skipped(Exception):  # noqa: N818  as above
+    """The check cannot be made here; `why` says what it would need."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Scene(Protocol):
+    """What checks are made with."""
+
+    @property
+    def profile(self) -> Profile: ...
+
+    def missing(self, need: str) -> str | None:
+        """Why there is no such thing here; None if there is."""
+
+
+S = TypeVar("S", bound=Scene)
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Generic[S]):
+    """One check. `run` raises Broken or Skipped, or holds. `needs` are asked of the scene before it runs."""
+
+    name: str
+    promise: Promise
+    sends: str
+    wants: str
+    remedy: str
+    run: Callable[[S], None]
+    needs: tuple[str, ...] = ()
+    profiles: tuple[Profile, ...] = PROFILES
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one check. `why` is the reason of a skip; `seconds` is how long it took."""
+
+    name: str
+    verdict: Verdict
+    promise: Promise
+    sends: str
+    wanted: str
+    came: str
+    remedy: str
+    why: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of all of them, in their order. `subject` is what was driven."""
+
+    subject: str
+    profile: Profile
+    results: tuple[Result, ...]
+
+    def of(self, verdict: Verdict) -> tuple[Result, ...]:
+        """Those with one verdict."""
+        return tuple(result for result in self.results if result.verdict == verdict)
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The names of the checks that do not hold."""
+        return tuple(result.name for result in self.of("broken"))
+
+    @property
+    def all_hold(self) -> bool:
+        """Whether nothing is broken and something was checked: a run that only skipped has shown nothing."""
+        return not self.broken and bool(self.of("held"))
+
+
+def chosen(
+    checks: Iterable[Check[S]], *, only: Sequence[str] = (), skip: Sequence[str] = (), profile: Profile | None = None
+) -> tuple[Check[S], ...]:
+    """The checks that `only` names (all, if it names none) without those that `skip` names.
+
+    A name stands for itself and for all below it: `intake.signature` for `intake.signature.wrong_key`. `*` is allowed.
+    Raises InvalidInput for a name that is none.
+    """
+    known = tuple(checks)
+    for option, names in (("--only", only), ("--skip", skip)):
+        for name in names:
+            if not any(_names(name, check.name) for check in known):
+                raise InvalidInput(f"no check is called {name!r}.", field=option, remedy="See --list.")
+    return tuple(
+        check
+        for check in known
+        if (not only or any(_names(name, check.name) for name in only))
+        and not any(_names(name, check.name) for name in skip)
+        and (profile is None or profile in check.profiles)
+    )
+
+
+def _names(pattern: str, name: str) -> bool:
+    return fnmatch.fnmatchcase(name, pattern) or name.startswith(pattern + ".")
+
+
+def run(
+    checks: Iterable[Check[S]],
+    scene: S,
+    *,
+    subject: str,
+    progress: Callable[[str], None] = lambda _name: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Report:
+    """Make the checks, one after another. `progress` is told the name of each before it begins."""
+    results = []
+    for check in checks:
+        progress(check.name)
+        results.append(_result(check, scene, clock))
+    return Report(subject, scene.profile, tuple(results))
+
+
+def _result(check: Check[S], scene: S, clock: Callable[[], float]) -> Result:
+    began = clock()
+    verdict: Verdict = "held"
+    wanted, came, why = check.wants, "", ""
+    try:
+        for need in check.needs:
+            if (lack := scene.missing(need)) is not None:
+                raise Skipped(lack)
+        check.run(scene)
+    except Skipped as skipped:
+        verdict, why = "skipped", skipped.why
+    except Broken as broken:
+        verdict, came, wanted = "broken", broken.came, broken.wanted or check.wants
+    except NoAnswer as silent:
+        verdict, came = "broken", f"no answer: {silent}"
+    return Result(
+        check.name, verdict, check.promise, check.sends, wanted, came, check.remedy, why, round(clock() - began, 3)
+    )

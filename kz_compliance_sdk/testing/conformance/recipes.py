@@ -1,0 +1,222 @@
+"""From a recipe of the catalogue to the body and the headers of a request. Signing it is the caller's part."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from kz_compliance_sdk.testing.conformance.catalogue import BASE, BadInput
+
+__all__ = [
+    "GROUP_ORDER",
+    "Headers",
+    "body_of",
+    "cancelled",
+    "changed",
+    "envelope",
+    "mode_of",
+    "serialised",
+    "skew_of",
+    "webhook_id_of",
+]
+
+Headers = list[tuple[str, str]]
+GROUP_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
+"""The order of the group of Ed25519: a signature with it added to its second half must not be taken."""
+
+
+def envelope(
+    notice_id: str = "KZ-2026-0000123",
+    *,
+    message_id: str = BASE["webhook_id"],
+    platform_id: str = "social",
+    sent_at: str = "2026-03-02T08:59:00Z",
+    **data: Any,
+) -> dict[str, Any]:
+    """The base notice of the catalogue as a message of the contract; `data` replaces fields of the notice."""
+    base = BASE["notice"]
+    return {
+        "id": message_id,
+        "type": "notice.issued",
+        "api_version": "1",
+        "sent_at": sent_at,
+        "platform_id": platform_id,
+        "data": {
+            "notice_id": notice_id,
+            "revision": 1,
+            "kind": "request",
+            "reference_number": "45/1",
+            "issuing_authority": {"id": base["authority"]["id"], "name": {"en": base["authority"]["name"]}},
+            "platform_id": platform_id,
+            "addressee": {"legal_representative": "Sample LLP"},
+            "issued_at": base["issued_at"],
+            "languages": [base["language"]],
+            "deadline": {"due_at": base["deadline"]},
+            "legal_basis": base["legal_basis"],
+            "category": base["category"],
+            "statement_of_reasons": [{"lang": "kk", "text": "Себебі."}],
+            "items": _items(base["content"]),
+            "requested_action": "remove",
+            # Fields that the contract does not have: kept in the raw bytes, otherwise ignored.
+            "priority": base["priority"],
+            "reporter": base["reporter"],
+            **data,
+        },
+    }
+
+
+def cancelled(message: Mapping[str, Any], notice_id: str) -> dict[str, Any]:
+    """The message as a cancellation of `notice_id`."""
+    data = {"notice_id": notice_id, "revision": 1, "effect": "withdrawn", "issued_at": "2026-03-02T08:58:00Z"}
+    return {**message, "type": "notice.cancelled", "data": data}
+
+
+def serialised(message: Mapping[str, Any]) -> bytes:
+    """The message as it is sent."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def body_of(case: BadInput, message: Mapping[str, Any], names: Mapping[str, str] | None = None) -> bytes:
+    """The body of a case, made from a good `message`. `names` replaces names that the recipes use, wherever they stand.
+
+    Raises ValueError if the message does not hold what the recipe changes.
+    """
+    made = copy.deepcopy(dict(message))
+    steps = [_renamed(step, names or {}) for step in case.recipe]
+    for step in steps:
+        if step["op"] == "set":
+            _put(made, step["path"], step["value"])
+        elif step["op"] == "remove":
+            _drop(made, step["path"])
+    body = serialised(_in_our_words(made))
+    for step in steps:
+        body = _before(step, body)
+    return body
+
+
+def webhook_id_of(case: BadInput, message_id: str) -> str:
+    """The id that the signature of Standard Webhooks covers."""
+    return next((step["value"] for step in case.recipe if step["op"] == "header_before"), message_id)
+
+
+def mode_of(case: BadInput) -> str:
+    """How the case is signed: the `mode` of its step `sign`, else `valid`."""
+    return next((step["mode"] for step in case.recipe if step["op"] == "sign"), "valid")
+
+
+def skew_of(case: BadInput) -> int:
+    """How many seconds the receiver's clock is ahead of the signature."""
+    return next((int(step["skew_s"]) for step in case.recipe if step["op"] == "clock"), 0)
+
+
+def changed(case: BadInput, headers: Headers, body: bytes) -> tuple[Headers, bytes]:
+    """The headers and the body after what the case does to a request that was signed."""
+    for step in case.recipe:
+        match step["op"]:
+            case "header":
+                headers = _with_header(headers, step["name"], step["value"])
+            case "drop_header":
+                headers = [pair for pair in headers if pair[0] != step["name"]]
+            case "after_text":
+                body = body.replace(step["find"].encode(), step["with"].encode(), 1)
+            case "after_append_hex":
+                body += bytes.fromhex(step["hex"])
+    return headers, body
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        for old, new in names.items():
+            value = value.replace(old, new)
+        return value
+    if isinstance(value, Mapping):
+        return {key: _renamed(inner, names) for key, inner in value.items()}
+    return [_renamed(inner, names) for inner in value] if isinstance(value, list) else value
+
+
+def _items(content: object) -> object:
+    if not isinstance(content, list):
+        return content
+    return [
+        {"item_id": str(number)} | {{"kind": "content_type"}.get(name, name): value for name, value in item.items()}
+        for number, item in enumerate(content, start=1)
+    ]
+
+
+def _deadline(value: object) -> object:
+    return None if value is None else {"due_at": value}
+
+
+# Where a field of the catalogue lies in the contract, and what its value becomes. `/priority` stands for a number
+# that the contract has; `/type`, `/revokes` and `/amends` are seen to below.
+_FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
+    "/schema": ("/api_version", lambda value: value.removeprefix("kz-notice/")),
+    "/type": ("/type", lambda value: {"removal": "notice.issued"}.get(value, value)),
+    "/authority": ("/data/issuing_authority", lambda value: value),
+    "/authority/id": ("/data/issuing_authority/id", lambda value: value),
+    "/authority/name": ("/data/issuing_authority/name/en", lambda value: value),
+    "/content": ("/data/items", _items),
+    "/content/0/url": ("/data/items/0/url", lambda value: value),
+    "/language": ("/data/languages", lambda value: [value]),
+    "/deadline": ("/data/deadline", _deadline),
+    "/priority": ("/data/revision", lambda value: value),
+    "/revokes": ("/data/revokes", lambda value: value),
+    "/amends": ("/data/supersedes", lambda value: value),
+}
+
+
+def _put(message: dict[str, Any], path: str, value: object) -> None:
+    pointer, convert = _FIELDS.get(path, (f"/data{path}", lambda value: value))
+    *parents, last = pointer.split("/")[1:]
+    at: Any = message
+    for step in parents:
+        at = at[int(step) if isinstance(at, list) else step]
+    at[int(last) if isinstance(at, list) else last] = convert(value)
+
+
+def _drop(message: dict[str, Any], path: str) -> None:
+    pointer, _ = _FIELDS.get(path, (f"/data{path}", None))
+    *parents, last = pointer.split("/")[1:]
+    at: Any = message
+    for step in parents:
+        at = at[step]
+    del at[last]
+
+
+def _in_our_words(message: dict[str, Any]) -> dict[str, Any]:
+    """A revocation and an amendment are types of message here, each with its own shape."""
+    if message.get("type") == "revocation":
+        return cancelled(message, message["data"]["revokes"])
+    if message.get("type") == "amendment":
+        message["type"], message["data"]["revision"] = "notice.amended", 2
+    return message
+
+
+def _before(step: Mapping[str, Any], body: bytes) -> bytes:
+    match step["op"]:
+        case "text" | "text_repeat":
+            new = step["with"] if step["op"] == "text" else step["prefix"] + step["unit"] * step["times"]
+            old = step["find"].encode()
+            if old not in body:
+                raise ValueError(f"the body does not hold {step['find']!r}")
+            return body.replace(old, new.encode(), 1)
+        case "body_text":
+            return bytes(step["text"].encode())
+        case "body_hex":
+            return bytes.fromhex(step["hex"])
+        case "body_repeat":
+            return bytes((step["prefix"] + step["unit"] * step["times"] + step["suffix"]).encode())
+        case "encode":
+            return body.decode().encode(step["codec"])
+    return body
+
+
+def _with_header(headers: Headers, name: str, template: str) -> Headers:
+    given = dict(headers)
+    known = {"{ts}": given.get("webhook-timestamp", ""), "{sig}": given.get("webhook-signature", "")}
+    known["{b64}"] = known["{sig}"].partition(",")[2]
+    value = re.sub(r"\{[a-z0-9]+\}", lambda match: known[match[0]], template)
+    return [*(pair for pair in headers if pair[0] != name), (name, value)]

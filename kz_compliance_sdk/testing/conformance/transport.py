@@ -1,0 +1,313 @@
+"""The way to what is driven: over sockets to an address, or in process to a handler or an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import io
+import json
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol, Self, cast
+from urllib.parse import urlsplit
+
+from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
+
+__all__ = [
+    "Answer",
+    "AsgiTransport",
+    "HandlerTransport",
+    "Line",
+    "NoAnswer",
+    "Request",
+    "SocketTransport",
+    "Transport",
+    "head_of",
+    "origin_of",
+    "target_of",
+]
+
+MOST_BYTES: Final = 16 * 2**20
+"""How much of an answer is read."""
+
+AsgiApp = Callable[
+    [
+        MutableMapping[str, Any],
+        Callable[[], Awaitable[MutableMapping[str, Any]]],
+        Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ],
+    Awaitable[None],
+]
+
+
+class NoAnswer(Exception):  # noqa: N818  the house names errors after what happened
+    """Nothing came back that is an answer. `reached` is whether anybody took the connection."""
+
+    def __init__(self, why: str, *, reached: bool = True) -> None:
+        super().__init__(why)
+        self.reached = reached
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. Header names are in lower case."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header; None if it is not there."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON object of the body; empty if it is none."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def __str__(self) -> str:
+        code = self.document().get("code")
+        return f"{self.status} {code}" if isinstance(code, str) else str(self.status)
+
+
+class Transport(Protocol):
+    """Sends one request and gives its answer. Raises NoAnswer. Used from several threads at once."""
+
+    has_lines: bool
+
+    def exchange(self, request: Request) -> Answer: ...
+
+    def line(self) -> Line:
+        """A connection of its own, for what is no whole request; only if `has_lines`."""
+
+
+def origin_of(url: str) -> str:
+    """The scheme and the authority of an address."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def target_of(url: str) -> str:
+    """The target of the request line for an address."""
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+class SocketTransport:
+    """To an address, by http or https. Each request has a connection of its own. `patience_s` is how long it waits.
+
+    Raises InvalidInput for what is no such address.
+    """
+
+    has_lines = True
+
+    def __init__(self, url: str, *, patience_s: float = 15.0) -> None:
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port, parts = None, None, urlsplit("")
+        if parts.scheme not in ("http", "https") or host is None:
+            raise InvalidInput(
+                f"{url!r} is no address.", field="--url", remedy="Give it whole, such as https://social.example/notices."
+            )
+        self._host, self._port = host, port or (443 if parts.scheme == "https" else 80)
+        self._authority = parts.netloc.rpartition("@")[2]
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self.patience_s = patience_s
+
+    def exchange(self, request: Request) -> Answer:
+        with self.line() as line:
+            line.send(head_of(request, authority=self._authority), request.body)
+            return line.answer(request.method)
+
+    def line(self) -> Line:
+        try:
+            plain = socket.create_connection((self._host, self._port), self.patience_s)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                plain = self._tls.wrap_socket(plain, server_hostname=self._host)
+        except OSError as failed:
+            raise NoAnswer(f"{self._host} port {self._port}: {failed}", reached=False) from None
+        return Line(plain, self._authority)
+
+
+class _Kept(io.BufferedReader):
+    """A reader that outlives the answer that was read from it."""
+
+    def close(self) -> None:
+        return
+
+
+class _Source:
+    def __init__(self, reader: io.BufferedReader) -> None:
+        self._reader = reader
+
+    def makefile(self, *_: object) -> io.BufferedReader:
+        return self._reader
+
+
+class Line:
+    """A connection: any bytes go out, answers come back."""
+
+    def __init__(self, connected: socket.socket, authority: str = "localhost") -> None:
+        self.authority = authority
+        self._socket = connected
+        self._raw = cast(io.RawIOBase, connected.makefile("rb", buffering=0))
+        self._reader = _Kept(self._raw)
+
+    def send(self, *parts: bytes) -> bool:
+        """Whether the other side still listened."""
+        try:
+            self._socket.sendall(b"".join(parts))
+        except OSError:
+            return False
+        return True
+
+    def answer(self, method: str = "POST") -> Answer:
+        """The next answer on this connection. Raises NoAnswer."""
+        response = http.client.HTTPResponse(cast(socket.socket, _Source(self._reader)), method=method)
+        try:
+            response.begin()
+            body = response.read(MOST_BYTES + 1)
+        except TimeoutError:
+            raise NoAnswer(f"nothing came for {self._socket.gettimeout():g} s") from None
+        except http.client.HTTPException as wrong:
+            raise NoAnswer(f"{type(wrong).__name__}: no answer of HTTP came") from None
+        except (OSError, ValueError) as failed:
+            raise NoAnswer(str(failed) or type(failed).__name__) from None
+        if len(body) > MOST_BYTES:
+            raise NoAnswer(f"the answer is larger than {MOST_BYTES} bytes")
+        headers = tuple((name.lower(), value.strip()) for name, value in response.getheaders())
+        return Answer(response.status, headers, body)
+
+    def begins_with(self, size: int) -> bytes:
+        """The first bytes that come, left where they are. Raises NoAnswer."""
+        try:
+            return self._reader.peek(size)[:size]
+        except OSError as failed:
+            raise NoAnswer(str(failed) or type(failed).__name__) from None
+
+    def has_answer(self) -> bool:
+        """Whether something came, without waiting for it."""
+        patience = self._socket.gettimeout()
+        self._socket.settimeout(0.001)
+        try:
+            return bool(self._reader.peek(1))
+        except OSError:
+            return False
+        finally:
+            self._socket.settimeout(patience)
+
+    def close(self) -> None:
+        self._raw.close()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def head_of(
+    request: Request, *more: str, authority: str = "localhost", length: int | Literal["own"] | None = "own"
+) -> bytes:
+    """The head of a request as it goes over the line; `length` None leaves the Content-Length out."""
+    given = {name for name, _ in request.headers}
+    lines = [f"{request.method} {request.target} HTTP/1.1"]
+    if "host" not in given:
+        lines.append(f"host: {authority}")
+    lines += more
+    if length is not None and "content-length" not in given:
+        lines.append(f"content-length: {len(request.body) if length == 'own' else length}")
+    lines += [f"{name}: {value}" for name, value in request.headers]
+    if "connection" not in given and length == "own" and not more:
+        lines.append("connection: close")
+    return "\r\n".join([*lines, "", ""]).encode("utf-8")
+
+
+class HandlerTransport:
+    """To a function in this process, such as that of the mock regulator."""
+
+    has_lines = False
+
+    def __init__(self, handle: Callable[[Request], Reply]) -> None:
+        self._handle = handle
+
+    def exchange(self, request: Request) -> Answer:
+        reply = self._handle(request)
+        if reply.ending != "whole":
+            raise NoAnswer("the connection was reset")
+        return Answer(reply.status, reply.headers, reply.body)
+
+    def line(self) -> Line:
+        raise NoAnswer("there is no socket in between")
+
+
+class AsgiTransport:
+    """To an ASGI application in this process: FastAPI, Starlette, Django, Litestar, or the one of this library."""
+
+    has_lines = False
+
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
+
+    def exchange(self, request: Request) -> Answer:
+        return asyncio.run(self._exchange(request))
+
+    def line(self) -> Line:
+        raise NoAnswer("there is no socket in between")
+
+    async def _exchange(self, request: Request) -> Answer:
+        path, _, query = request.target.partition("?")
+        given = {name for name, _ in request.headers}
+        headers = [(name.encode("utf-8"), value.encode("utf-8")) for name, value in request.headers]
+        if "content-length" not in given:
+            headers.append((b"content-length", str(len(request.body)).encode()))
+        if "host" not in given:
+            headers.append((b"host", b"localhost"))
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": headers,
+            "client": ("127.0.0.1", 1),
+            "server": ("localhost", 80),
+        }
+        waiting: list[dict[str, Any]] = [{"type": "http.request", "body": request.body, "more_body": False}]
+        sent: list[MutableMapping[str, Any]] = []
+        answered = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            if waiting:
+                return waiting.pop()
+            await answered.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            sent.append(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                answered.set()
+
+        with contextlib.suppress(ConnectionResetError):
+            await self._app(scope, receive, send)
+        start = next((one for one in sent if one["type"] == "http.response.start"), None)
+        if start is None:
+            raise NoAnswer("the application ended without an answer")
+        body = b"".join(one.get("body", b"") for one in sent if one["type"] == "http.response.body")
+        pairs = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start.get("headers", ()))
+        return Answer(start["status"], tuple(pairs), body)

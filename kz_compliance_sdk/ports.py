@@ -160,6 +160,9 @@ class Queries(Protocol):
 
     def inbox(self, case_id: str) -> list[InboxRow]: ...
 
+    def received(self, body_sha256: str) -> list[InboxRow]:
+        """What came with exactly these bytes. No index serves it: it is for sandboxes."""
+
     def messages(self, case_id: str) -> list[OutboxMessage]: ...
 
     def attempts(self, case_id: str) -> list[Attempt]:

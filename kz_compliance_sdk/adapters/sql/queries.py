@@ -185,6 +185,12 @@ class SqlQueries:
         found = self._all(in_order)
         return [rows.inbox_from(row) for row in found]
 
+    def received(self, body_sha256: str) -> list[InboxRow]:
+        """What came with exactly these bytes. No index serves it: it is for sandboxes."""
+        same = select(t.inbox).where(t.inbox.c.platform_id == self._platform, t.inbox.c.body_sha256 == body_sha256)
+        found = self._all(same.order_by(t.inbox.c.received_at, t.inbox.c.message_id))
+        return [rows.inbox_from(row) for row in found]
+
     def messages(self, case_id: str) -> list[OutboxMessage]:
         of_case = select(t.outbox).where(t.outbox.c.platform_id == self._platform, t.outbox.c.case_id == case_id)
         in_order = (t.outbox.c.created_at, t.outbox.c.lane_seq, t.outbox.c.id)

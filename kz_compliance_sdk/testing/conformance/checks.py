@@ -19,7 +19,7 @@ Verdict = Literal["held", "broken", "skipped"]
 PROFILES: Final[tuple[Profile, ...]] = ("rfc9421", "standard-webhooks")
 
 
-class Broken(Exception):  # noqa: N818  the house names errors after what happened
+class Broken(Exception):
     """What came is not what must come."""
 
     def __init__(self, came: str, wanted: str = "") -> None:
@@ -27,7 +27,7 @@ class Broken(Exception):  # noqa: N818  the house names errors after what happen
         self.came, self.wanted = came, wanted
 
 
-class Skipped(Exception):  # noqa: N818  as above
+class Skipped(Exception):
     """The check cannot be made here; `why` says what it would need."""
 
     def __init__(self, why: str) -> None:

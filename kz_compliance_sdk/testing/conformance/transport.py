@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import io
 import json
+import select
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -44,7 +45,7 @@ AsgiApp = Callable[
 ]
 
 
-class NoAnswer(Exception):  # noqa: N818  the house names errors after what happened
+class NoAnswer(Exception):
     """Nothing came back that is an answer. `reached` is whether anybody took the connection."""
 
     def __init__(self, why: str, *, reached: bool = True) -> None:
@@ -116,7 +117,9 @@ class SocketTransport:
             host, port, parts = None, None, urlsplit("")
         if parts.scheme not in ("http", "https") or host is None:
             raise InvalidInput(
-                f"{url!r} is no address.", field="--url", remedy="Give it whole, such as https://social.example/notices."
+                f"{url!r} is no address.",
+                field="--url",
+                remedy="Give it whole, such as https://social.example/notices.",
             )
         self._host, self._port = host, port or (443 if parts.scheme == "https" else 80)
         self._authority = parts.netloc.rpartition("@")[2]
@@ -197,14 +200,7 @@ class Line:
 
     def has_answer(self) -> bool:
         """Whether something came, without waiting for it."""
-        patience = self._socket.gettimeout()
-        self._socket.settimeout(0.001)
-        try:
-            return bool(self._reader.peek(1))
-        except OSError:
-            return False
-        finally:
-            self._socket.settimeout(patience)
+        return bool(select.select([self._socket], [], [], 0)[0])
 
     def close(self) -> None:
         self._raw.close()

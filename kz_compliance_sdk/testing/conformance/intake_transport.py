@@ -1,0 +1,220 @@
+"""What an intake refuses for its transport, what it must not be misled by, and who must not be kept waiting."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Final
+
+from kz_compliance_sdk.testing.conformance import promises
+from kz_compliance_sdk.testing.conformance.checks import Broken, Check, Skipped
+from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene, expect
+from kz_compliance_sdk.testing.conformance.promises import Promise
+from kz_compliance_sdk.testing.conformance.recipes import serialised
+from kz_compliance_sdk.testing.conformance.transport import Request, head_of
+
+__all__ = ["TRANSPORT"]
+
+_FLOOD: Final = 200
+_SENDERS: Final = 8
+_SOON_S: Final = 5.0
+
+
+def _get(scene: IntakeScene) -> None:
+    answer = scene.send(Request("GET", scene.path))
+    expect(answer, 405)
+    if "POST" not in (answer.header("allow") or ""):
+        raise Broken(f"allow: {answer.header('allow')}", "405 with allow: POST")
+
+
+def _other_path(scene: IntakeScene) -> None:
+    request = scene.signed(scene.message())
+    path, _, query = request.target.partition("?")
+    target = f"{path.rstrip('/')}/conformance/no-such-path{'?' if query else ''}{query}"
+    expect(scene.send(replace(request, target=target)), 404, what="on another path")
+
+
+def _no_media_type(scene: IntakeScene) -> None:
+    request = scene.signed(scene.message())
+    expect(scene.send(replace(request, headers=[pair for pair in request.headers if pair != JSON])), 415)
+
+
+def _compressed(scene: IntakeScene) -> None:
+    body = gzip.compress(serialised(scene.message()))
+    request = scene.signed(body)
+    expect(scene.send(replace(request, headers=[*request.headers, ("content-encoding", "gzip")])), 415)
+
+
+def _too_large(scene: IntakeScene) -> None:
+    message = scene.message()
+    message["data"]["padding"] = "A" * scene.target.max_body
+    expect(scene.send(scene.signed(message)), 413, what=f"to more than {scene.target.max_body} bytes")
+
+
+def _largest(scene: IntakeScene) -> None:
+    message = scene.message()
+    message["data"]["padding"] = ""
+    room = scene.target.max_body - len(serialised(message))
+    message["data"]["padding"] = "A" * room
+    expect(scene.send(scene.signed(message)), 200, 202, what=f"to exactly {scene.target.max_body} bytes")
+
+
+def _big_head(scene: IntakeScene) -> None:
+    request = scene.signed(scene.message())
+    big = replace(request, headers=[*request.headers, ("x-conformance", "a" * 65_000)])
+    expect(scene.send(big), 431, 400, what="to a header of 65,000 bytes")
+
+
+def _many_headers(scene: IntakeScene) -> None:
+    request = scene.signed(scene.message())
+    many = [(f"x-conformance-{number}", "1") for number in range(1_000)]
+    expect(scene.send(replace(request, headers=[*request.headers, *many])), 431, 400, what="to 1,000 headers")
+
+
+def _host(scene: IntakeScene) -> None:
+    request = scene.signed(scene.message())
+    expect(
+        scene.send(replace(request, headers=[("host", "tenant-b.example"), *request.headers])),
+        200,
+        202,
+        what="under another Host header",
+    )
+
+
+def _query(scene: IntakeScene) -> None:
+    query = "?notice_id=OTHER"
+    request = scene.signed(scene.message(), target=scene.path + query, signed_for=scene.target.url + query)
+    expect(scene.send(request), 200, 202, what="with a query that is signed")
+
+
+def _two_framings(scene: IntakeScene) -> None:
+    request = scene.signed(scene.message())
+    with scene.transport.line() as line:
+        line.send(head_of(request, "transfer-encoding: chunked", authority=line.authority), request.body)
+        expect(line.answer(), 400, what="to Content-Length and Transfer-Encoding at once")
+
+
+def _short_length(scene: IntakeScene) -> None:
+    request = scene.signed(scene.message())
+    with scene.transport.line() as line:
+        line.send(head_of(request, authority=line.authority, length=len(request.body) - 20), request.body)
+        expect(line.answer(), 401, 400, what="to a Content-Length that is too small")
+
+
+def _long_length(scene: IntakeScene) -> None:
+    request = scene.signed(scene.message())
+    with scene.transport.line() as line:
+        line.send(head_of(request, authority=line.authority, length=len(request.body) + 10), request.body)
+        expect(line.answer(), 408, what="to a body that does not come")
+
+
+def _endless(scene: IntakeScene) -> None:
+    request = scene.signed(scene.message())
+    limit = 64 * max(scene.target.max_body, 65_536)
+    with scene.transport.line() as line:
+        line.send(head_of(request, "transfer-encoding: chunked", authority=line.authority, length=None))
+        sent = 0
+        while sent < limit and not line.has_answer() and line.send(b"4000\r\n", b"A" * 16_384, b"\r\n"):
+            sent += 16_384
+        if sent >= limit:
+            raise Broken(f"{sent} bytes were taken without an answer", "413 or 411")
+        expect(line.answer(), 413, 411, what="to a body without end")
+
+
+def _expect_continue(scene: IntakeScene) -> None:
+    request = scene.signed(scene.message())
+    with scene.transport.line() as line:
+        line.send(head_of(request, "expect: 100-continue", authority=line.authority, length=900_000_000))
+        if line.begins_with(12)[9:12] == b"100":
+            raise Broken("100 Continue to 900 MB", "413 before anything is sent")
+        expect(line.answer(), 413, what="to a body that is announced with 900 MB")
+
+
+def _pipelined(scene: IntakeScene) -> None:
+    request = scene.signed(scene.message())
+    head = head_of(request, "connection: keep-alive", authority=line_authority(scene))
+    with scene.transport.line() as line:
+        line.send(head, request.body, head, request.body)
+        first = line.answer()
+        expect(first, 202, what="to the first of two on one connection")
+        if (first.header("connection") or "").lower() == "close":
+            raise Skipped("the server keeps no connection open")
+        second = line.answer()
+    expect(second, 200, what="to its repeat on the same connection")
+    if first.document() != second.document():
+        raise Broken("another answer to the repeat", "the first answer again")
+
+
+def line_authority(scene: IntakeScene) -> str:
+    """The Host that the transport would send."""
+    with scene.transport.line() as line:
+        return line.authority
+
+
+def _flood(scene: IntakeScene) -> None:
+    forged = [Request("POST", scene.path, [JSON], serialised(scene.message())) for _ in range(_FLOOD)]
+    request = scene.signed(scene.message())
+    with ThreadPoolExecutor(_SENDERS) as senders:
+        flood = [senders.submit(scene.send, one) for one in forged]
+        began = time.monotonic()
+        answer = scene.send(request)
+        took = time.monotonic() - began
+        statuses = {one.result().status for one in flood}
+    expect(answer, 200, 202, what="to a good notice among forged ones")
+    if took > _SOON_S:
+        raise Broken(f"an answer after {took:.1f} s", f"an answer within {_SOON_S:g} s")
+    if statuses != {401}:
+        raise Broken(f"statuses {sorted(statuses)} to {_FLOOD} forged notices", "401 to each")
+
+
+def _check(
+    name: str,
+    sends: str,
+    wants: str,
+    remedy: str,
+    run: Callable[[IntakeScene], None],
+    *needs: str,
+    promise: Promise = promises.TRANSPORT,
+) -> Check[IntakeScene]:
+    return Check(f"intake.transport.{name}", promise, sends, wants, remedy, run, needs)
+
+
+_BOUND: Final = "Set a bound on heads in the server, and refuse what is larger with 431."
+
+TRANSPORT: Final[tuple[Check[IntakeScene], ...]] = (
+    _check("method", "a GET", "405 with allow: POST", "Answer 405 to every method but POST.", _get),
+    _check("another_path", "a good notice on a path below the intake's", "404",
+           "A signature gives no right on another path.", _other_path),
+    _check("no_media_type", "a good notice without a Content-Type", "415", "Take application/json alone.",
+           _no_media_type),
+    _check("compressed", "a compressed body with Content-Encoding", "415",
+           "Refuse every content encoding: nothing that is not proved is unpacked.", _compressed),
+    _check("body_too_large", "a signed notice above the largest size", "413",
+           "Refuse by Content-Length, and stop reading at the bound.", _too_large),
+    _check("largest_body", "a signed notice of exactly the largest size", "202",
+           "Take what is not above the bound, or tell the kit with --max-body.", _largest),
+    _check("big_head", "a header of 65,000 bytes", "431 or 400", _BOUND, _big_head),
+    _check("many_headers", "1,000 headers", "431 or 400", _BOUND, _many_headers),
+    _check("host_is_not_read", "a good notice under another Host header", "202",
+           "Verify against the configured public address. If a proxy routes by Host, drive the service behind it.",
+           _host, promise=promises.HOST),
+    _check("query_is_signed", "a good notice with a query, signed with it", "202",
+           "Verify against the raw target, query included.", _query, promise=promises.RFC9421),
+    _check("two_framings", "Content-Length and Transfer-Encoding at once", "400", "Refuse what can be read in two ways.",
+           _two_framings, "socket"),
+    _check("short_length", "a Content-Length smaller than the body", "401 or 400", "Judge what was framed, no more.",
+           _short_length, "socket"),
+    _check("body_does_not_come", "a Content-Length larger than the body, then silence", "408",
+           "Give up on a slow body after a few seconds; the kit waits for --patience.", _long_length, "socket"),
+    _check("endless_body", "chunks without end", "413 or 411", "Stop reading at the bound, however a body is framed.",
+           _endless, "socket"),
+    _check("expect_continue", "Expect: 100-continue with 900 MB", "413, and no 100 before it",
+           "Refuse by the head, before you ask for the body.", _expect_continue, "socket"),
+    _check("pipelined", "a notice and its repeat on one connection, without waiting", "202, then 200 with its answer",
+           "Answer in order, each request by itself.", _pipelined, "socket", promise=promises.REPEAT),
+    _check("flood", f"{_FLOOD} forged notices, and a good one among them", f"401 to each; 202 within {_SOON_S:g} s",
+           "Refuse forged messages cheaply, without a write.", _flood, promise=promises.NOTHING_KEPT),
+)  # fmt: skip

@@ -1,0 +1,164 @@
+"""The keys that the kit signs with: a published set in every state that a key can be in, or a set of your own.
+
+Everybody can read the published ones here. Only a sandbox may trust them: without `allow_test_keys` the library refuses
+each of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.testing import keys as published
+from kz_compliance_sdk.testing.builders import AUTHORITIES, PLATFORM_ID
+from kz_compliance_sdk.wire.signature import Key, Profile, SigningKey, material_from_text
+
+__all__ = ["EXPIRED_AT", "ROLES", "KeySet", "Role", "own_keys", "published_keys", "stranger", "trusted"]
+
+Role = Literal["current", "second", "expired", "revoked", "elsewhere"]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+EXPIRED_AT: Final = 1_735_689_600
+"""2025-01-01T00:00:00Z: when the published `expired` key ended and the `revoked` one was revoked."""
+
+_FOR_EVER: Final = 7_258_118_399
+_SECOND_AUTHORITY: Final = "conformance-second-authority"
+_MEANS: Final[Mapping[Role, str]] = {
+    "current": "good",
+    "second": "good, of another sender for another authority",
+    "expired": "expired, and not revoked",
+    "revoked": "revoked",
+    "elsewhere": "good for another platform alone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """The keys of one run, by their role. A role without a key: the checks that need it are skipped.
+
+    `authority` is one that `current` may speak for, `second_authority` one that only `second` may.
+    """
+
+    keys: Mapping[Role, SigningKey]
+    authority: str
+    second_authority: str
+
+    def get(self, role: Role) -> SigningKey | None:
+        return self.keys.get(role)
+
+    @property
+    def current(self) -> SigningKey:
+        return self.keys["current"]
+
+
+def published_keys(profile: Profile) -> KeySet:
+    """The published set. `current` is the key of the sample regulator, which the mock regulator signs with."""
+    keys: dict[Role, SigningKey] = {"current": published.regulator_signing_key(profile)}
+    for role in ROLES[1:]:
+        keys[role] = _made(role, profile)
+    return KeySet(keys, "sample-authorised-body", _SECOND_AUTHORITY)
+
+
+def stranger(profile: Profile) -> SigningKey:
+    """A key that nobody trusts. No settings may name it."""
+    return _made("stranger", profile)
+
+
+def _made(name: str, profile: Profile) -> SigningKey:
+    material = hashlib.sha256(f"kz-compliance published conformance key {profile} {name}".encode()).digest()
+    suffix = "ed25519" if profile == "rfc9421" else "hmac"
+    algorithm: Literal["ed25519", "hmac-sha256"] = "ed25519" if profile == "rfc9421" else "hmac-sha256"
+    return SigningKey(f"conformance-{name}-{suffix}", algorithm, material)
+
+
+def trusted(keys: KeySet, platform_id: str = PLATFORM_ID, *, elsewhere: str | None = None) -> tuple[Key, ...]:
+    """What a platform must hold to be driven with the published set. `elsewhere` names another platform of the same
+    installation, whose key is then among them."""
+    found = []
+    for role, key in keys.keys.items():
+        if role == "elsewhere" and elsewhere is None:
+            continue
+        is_second = role == "second"
+        found.append(
+            Key(
+                key_id=key.key_id,
+                algorithm=key.algorithm,
+                material=key.verification_material(),
+                sender="conformance-second" if is_second else published.SENDER,
+                authorities=frozenset({keys.second_authority}) if is_second else frozenset(AUTHORITIES),
+                platform_id=str(elsewhere) if role == "elsewhere" else platform_id,
+                not_before=0,
+                not_after=EXPIRED_AT if role == "expired" else _FOR_EVER,
+                revoked_at=EXPIRED_AT if role == "revoked" else None,
+            )
+        )
+    return tuple(found)
+
+
+def described(keys: KeySet, platform_id: str = PLATFORM_ID) -> list[dict[str, Any]]:
+    """The keys as a platform of any make would enter them: public halves, or shared secrets, in base64."""
+    rows = []
+    for key in trusted(keys, platform_id, elsewhere="another-platform"):
+        role = next(role for role, signing in keys.keys.items() if signing.key_id == key.key_id)
+        kind = "public_key" if key.algorithm == "ed25519" else "secret"
+        rows.append(
+            {
+                "role": role,
+                "state": _MEANS[role],
+                "key_id": key.key_id,
+                "algorithm": key.algorithm,
+                kind: base64.b64encode(key.material).decode(),
+                "sender": key.sender,
+                "authorities": sorted(key.authorities),
+                "platform_id": key.platform_id,
+                "not_before": key.not_before,
+                "not_after": key.not_after,
+                "revoked_at": key.revoked_at,
+            }
+        )
+    return rows
+
+
+def own_keys(path: Path) -> KeySet:
+    """A set of your own, from a JSON file: for each role `key_id`, `algorithm` and `secret` (the raw private key or the
+    shared secret in base64); beside them `authority` and, with a key `second`, `second_authority`.
+
+    Raises ConfigError that names the field and repeats no secret.
+    """
+
+    def wrong(message: str, field: str, remedy: str) -> ConfigError:
+        return ConfigError(message, field=f"--keys: {field}" if field else "--keys", remedy=remedy)
+
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise wrong(f"{path} cannot be read: {error.strerror}.", "", "Name a file that is there.") from None
+    except ValueError:
+        raise wrong(f"{path} is no JSON.", "", "See docs/guides/conformance.md for its shape.") from None
+    if not isinstance(value, dict):
+        raise wrong(f"{path} holds no object.", "", "See docs/guides/conformance.md for its shape.")
+    keys: dict[Role, SigningKey] = {}
+    for role in ROLES:
+        row = value.get(role)
+        if row is None:
+            continue
+        for name in ("key_id", "algorithm", "secret"):
+            if not isinstance(row, dict) or not isinstance(row.get(name), str):
+                raise wrong("it is missing, or no text.", f"{role}.{name}", "Add it.")
+        if row["algorithm"] not in ("ed25519", "hmac-sha256"):
+            raise wrong("there is no such algorithm.", f"{role}.algorithm", "Use ed25519 or hmac-sha256.")
+        material = material_from_text(row["secret"], setting=f"--keys: {role}.secret")
+        keys[role] = SigningKey(row["key_id"], row["algorithm"], material)
+    if "current" not in keys:
+        raise wrong("it is missing.", "current", "Add the key that the platform believes.")
+    if not isinstance(value.get("authority"), str):
+        raise wrong("it is missing, or no text.", "authority", "Name an authority that the key `current` speaks for.")
+    second = value.get("second_authority", _SECOND_AUTHORITY)
+    if not isinstance(second, str):
+        raise wrong("it is no text.", "second_authority", "Name the authority that the key `second` speaks for.")
+    return KeySet(keys, value["authority"], second)

@@ -1,4 +1,4 @@
-"""What the checks of an intake are made with: messages under fresh ids, signatures, the way there, and a look inside."""
+"""What the checks of an intake are made with: messages under fresh ids, signatures, the way there, a look inside."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def expect(answer: Answer, *statuses: int, what: str = "") -> None:
 
 
 def expect_problem(answer: Answer, status: int, code: str | None = None) -> dict[str, Any]:
-    """The problem that an answer is. Raises Broken unless it is one, with this status and, if it is given, this code."""
+    """The problem that an answer is. Raises Broken unless it is one, with this status and, if given, this code."""
     wanted = f"{status} {code or ''}".strip()
     if answer.status != status:
         raise Broken(str(answer), wanted)

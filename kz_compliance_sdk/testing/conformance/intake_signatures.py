@@ -1,4 +1,4 @@
-"""What proves an origin and what does not, under either profile; and that a refusal tells nothing and leaves nothing."""
+"""What proves an origin and what does not, under either profile; a refusal tells nothing and leaves nothing."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _appended(scene: IntakeScene) -> Request:
 def _rfc(scene: IntakeScene, **changes: Any) -> Request:
     """A good message whose signature departs from the profile, made with the right key."""
     body = serialised(scene.message())
-    given = {"created": scene.clock(), "nonce": scene.new_id("nonce")} | changes
+    given: dict[str, Any] = {"created": scene.clock(), "nonce": scene.new_id("nonce")} | changes
     headers = signing.rfc9421(given.pop("key", scene.key("current")), scene.target.url, body, **given)
     return Request("POST", scene.path, [JSON, *headers], body)
 

@@ -1,0 +1,116 @@
+"""A platform's intake as far as pushes go: it writes down what comes, and refuses each message once with 503."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, problem_reply
+from kz_compliance_sdk.wire.problem import Problem
+
+__all__ = ["Listener", "Pushed", "listening"]
+
+RETRY_AFTER_S: Final = 1
+_MOST_BYTES: Final = 4 * 2**20
+_MOST_PUSHES: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """One push that came. `at` is seconds of a clock that only goes forward, `now` is UTC seconds."""
+
+    request: Request
+    at: float
+    now: int
+    status: int
+
+
+class Listener:
+    """Answers 503 with a Retry-After to the first push of each body, and 202 from then on."""
+
+    def __init__(self) -> None:
+        self._came: list[Pushed] = []
+        self._news = threading.Condition()
+
+    def take(self, request: Request) -> Reply:
+        """The reply to one push."""
+        with self._news:
+            known = any(one.request.body == request.body for one in self._came)
+            reply = _accepted() if known else _not_now()
+            if len(self._came) < _MOST_PUSHES:
+                self._came.append(Pushed(request, time.monotonic(), int(time.time()), reply.status))
+            self._news.notify_all()
+        return reply
+
+    def came(self) -> tuple[Pushed, ...]:
+        """All that came so far, in their order."""
+        with self._news:
+            return tuple(self._came)
+
+    def wait(self, pushes: int, timeout_s: float) -> tuple[Pushed, ...]:
+        """All that came, once so many did or the time is over."""
+        with self._news:
+            self._news.wait_for(lambda: len(self._came) >= pushes, timeout_s)
+            return tuple(self._came)
+
+
+def _accepted() -> Reply:
+    now = int(time.time())
+    body = {"case_reference": "conformance", "received_at": instant_text(now), "due_at": instant_text(now + 86_400)}
+    return Reply(202, (JSON,), canonical(body))
+
+
+def _not_now() -> Reply:
+    problem = Problem.of("store_full", 503, "Nothing was stored. Send the same message again.")
+    return problem_reply(problem, (("retry-after", str(RETRY_AFTER_S)),))
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[tuple[Listener, int]]:
+    """A listener on a port, as long as the block runs; 0 takes a free one. Raises ConfigError if it cannot be had."""
+    listener = Listener()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 10
+
+        def do_POST(self) -> None:
+            declared = self.headers.get("content-length") or ""
+            if not declared.isdigit() or int(declared) > _MOST_BYTES:
+                self.send_error(413)
+                return
+            headers = [(name.lower(), value) for name, value in self.headers.items()]
+            reply = listener.take(Request("POST", self.path, headers, self.rfile.read(int(declared))))
+            self.send_response(reply.status)
+            for name, value in (*reply.headers, ("content-length", str(len(reply.body)))):
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(reply.body)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    try:
+        server = ThreadingHTTPServer((host, port), Handler)
+    except OSError as error:
+        raise ConfigError(
+            f"{host} port {port} cannot be listened on: {error.strerror}.",
+            field="--listen",
+            remedy="Choose another port, or stop what listens there.",
+        ) from None
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield listener, server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,3 +1,4 @@
+# Over 350 lines because each row of the one table stands beside what it does.
 """The exits of an intake: what is taken, what comes again, what contradicts, and what goes into quarantine."""
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,10 +72,10 @@ class SandboxPlatform:
 
 
 @contextlib.contextmanager
-def sandbox_platform(profile: Profile = "rfc9421", env: Env | None = None) -> Iterator[SandboxPlatform]:
-    """A platform that lives as long as the block. `env` replaces the machine's clock."""
+def sandbox_platform(profile: Profile = "rfc9421", env: Env | None = None, **more: Any) -> Iterator[SandboxPlatform]:
+    """A platform that lives as long as the block. `env` replaces the machine's clock; `more` are further settings."""
     with tempfile.TemporaryDirectory(prefix="kz-compliance-") as folder:
-        values = settings_values(published_keys(profile), store={"path": Path(folder) / "sandbox.sqlite3"})
-        used = env or Env.system()
-        with ComplianceDesk(Settings.model_validate(values), env=replace(used)) as desk:
+        stored = {"path": Path(folder) / "sandbox.sqlite3"}
+        values = settings_values(published_keys(profile), store=stored) | more
+        with ComplianceDesk(Settings.model_validate(values), env=env) as desk:
             yield SandboxPlatform(desk)

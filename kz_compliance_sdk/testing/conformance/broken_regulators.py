@@ -1,0 +1,273 @@
+"""Regulators that are broken on purpose, each in one way, and the checks that must find it: the kit's own controls."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.testing import keys as published
+from kz_compliance_sdk.testing.conformance import signing
+from kz_compliance_sdk.testing.conformance.listener import Listener
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, problem_reply, refuse
+from kz_compliance_sdk.testing.mock_regulator.faults import Fault
+from kz_compliance_sdk.testing.mock_regulator.push import Answer
+from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
+from kz_compliance_sdk.wire.signature import sign_response
+
+__all__ = ["REGULATOR_FAULTS", "URL", "ListenerSender", "RegulatorFault"]
+
+Handle = Callable[[Request], Reply]
+Headers = Sequence[tuple[str, str]]
+URL: Final = "http://regulator.test"
+_PROOF: Final = frozenset(("content-digest", "signature-input", "signature"))
+
+
+class ListenerSender:
+    """Pushes to a listener in this process. `change` is what the regulator does to the headers of a push."""
+
+    def __init__(self, listener: Listener, change: Callable[[Headers], Headers] = lambda headers: headers) -> None:
+        self._listener, self._change = listener, change
+
+    def __call__(self, url: str, headers: Headers, body: bytes) -> Answer:
+        reply = self._listener.take(Request("POST", "/notices", self._change(headers), body))
+        return Answer(reply.status, reply.body)
+
+    def close(self) -> None:
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class RegulatorFault:
+    """One way to be broken. `caught_by` names every check that must find it, and no other may."""
+
+    name: str
+    what: str
+    caught_by: frozenset[str]
+    make: Callable[[MockRegulator], Handle]
+    pushes: Callable[[Headers], Headers] = lambda headers: headers
+    push_tries: int = 5
+
+
+def _armed(kind: Any) -> Callable[[MockRegulator], Handle]:
+    def make(regulator: MockRegulator) -> Handle:
+        regulator.fail(Fault(kind, times=None))
+        return regulator.handle
+
+    return make
+
+
+def _answers(change: Callable[[MockRegulator, Request, Reply], Reply]) -> Callable[[MockRegulator], Handle]:
+    def make(regulator: MockRegulator) -> Handle:
+        return lambda request: change(regulator, request, regulator.handle(request))
+
+    return make
+
+
+def _takes(change: Callable[[MockRegulator, Request], Request]) -> Callable[[MockRegulator], Handle]:
+    def make(regulator: MockRegulator) -> Handle:
+        return lambda request: regulator.handle(change(regulator, request))
+
+    return make
+
+
+def _honest(regulator: MockRegulator) -> Handle:
+    return regulator.handle
+
+
+def _as_platform(regulator: MockRegulator, request: Request, target: str | None = None) -> Request:
+    """The request as if the platform had signed it now, for `target`."""
+    asked = target or request.target
+    others = [pair for pair in request.headers if pair[0] not in _PROOF]
+    proof = signing.rfc9421(
+        published.platform_signing_key(), URL + asked, request.body, created=regulator.now(), method=request.method
+    )
+    return replace(request, target=asked, headers=[*others, *proof])
+
+
+def _receipt(regulator: MockRegulator, status: int, **fields: Any) -> Reply:
+    body = canonical(fields)
+    proof = sign_response(published.regulator_signing_key(), "rfc9421", status, body, regulator.now(), "broken")
+    return Reply(status, (JSON, *proof), body)
+
+
+def _second_receipt(regulator: MockRegulator) -> Handle:
+    seen: dict[str, int] = {}
+
+    def handle(request: Request) -> Reply:
+        reply = regulator.handle(request)
+        key = request.header("idempotency-key")
+        if key is None or reply.status != 201:
+            return reply
+        seen[key] = seen.get(key, 0) + 1
+        if seen[key] == 1:
+            return reply
+        return _receipt(regulator, 201, **json.loads(reply.body) | {"receipt_id": f"rcpt-again-{seen[key]}"})
+
+    return handle
+
+
+def _takes_other_bytes(regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
+    if reply.status != 422 or json.loads(reply.body)["code"] != "idempotency_key_reused":
+        return reply
+    return _new_receipt(regulator, request)
+
+
+def _takes_a_second_report(regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
+    return _new_receipt(regulator, request) if reply.status == 409 else reply
+
+
+def _new_receipt(regulator: MockRegulator, request: Request) -> Reply:
+    from kz_compliance_sdk.domain.values import instant_text
+
+    return _receipt(
+        regulator,
+        201,
+        receipt_id="rcpt-other",
+        subject_id=request.header("idempotency-key"),
+        body_sha256=hashlib.sha256(request.body).hexdigest(),
+        recorded_at=instant_text(regulator.now()),
+    )
+
+
+def _is_feed(request: Request) -> bool:
+    return request.method == "GET" and request.path == "/v1/notices"
+
+
+def _skips(regulator: MockRegulator) -> Handle:
+    def handle(request: Request) -> Reply:
+        reply = regulator.handle(request)
+        if not _is_feed(request) or "after=" not in request.target or reply.status != 200:
+            return reply
+        page = json.loads(reply.body)
+        if not page["has_more"]:
+            return reply
+        return regulator.handle(_as_platform(regulator, request, f"/v1/notices?limit=1&after={page['next_cursor']}"))
+
+    return handle
+
+
+def _repeats(regulator: MockRegulator, request: Request) -> Request:
+    if _is_feed(request) and "after=" in request.target and "never-given-out" not in request.target:
+        return _as_platform(regulator, request, request.target.partition("&after=")[0])
+    return request
+
+
+def _ignores_limit(regulator: MockRegulator, request: Request) -> Request:
+    if _is_feed(request) and "limit=1&" not in request.target + "&":
+        return request
+    if _is_feed(request) and _is_authentic(regulator, request):
+        return _as_platform(regulator, request, request.target.replace("limit=1", "limit=100", 1))
+    return request
+
+
+def _is_authentic(regulator: MockRegulator, request: Request) -> bool:
+    return regulator.handle(request).status != 401
+
+
+def _forgets_reports(_regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
+    if request.path.startswith("/v1/reports/") and reply.status == 200:
+        return problem_reply(refuse(404, "report_unknown", "No such report was recorded.").problem)
+    return reply
+
+
+def _without_type(_regulator: MockRegulator, _request: Request, reply: Reply) -> Reply:
+    if reply.status < 400:
+        return reply
+    problem = json.loads(reply.body)
+    problem.pop("type", None)
+    return replace(reply, body=canonical(problem))
+
+
+def _asks_nobody(regulator: MockRegulator, request: Request) -> Request:
+    signed = any(name in _PROOF for name, _ in request.headers)
+    return request if signed else _as_platform(regulator, request)
+
+
+def _never_late(regulator: MockRegulator, request: Request) -> Request:
+    stated = next((value for name, value in request.headers if name == "signature-input"), "")
+    created = stated.partition("created=")[2].partition(";")[0]
+    late = created.isdigit() and regulator.now() - int(created) > 300
+    return _as_platform(regulator, request) if late else request
+
+
+def _fails_on_unknown(_regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
+    if reply.status == 404 and request.path.startswith("/v1/notices/"):
+        return problem_reply(refuse(500, "internal", "Something went wrong.").problem)
+    return reply
+
+
+def _unproved_entries(_regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
+    if not _is_feed(request) or reply.status != 200:
+        return reply
+    page = json.loads(reply.body)
+    for entry in page["data"]:
+        entry["headers"]["signature"] = entry["headers"]["signature"].swapcase()
+    return replace(reply, body=canonical(page))
+
+
+def _makes_a_key(regulator: MockRegulator, request: Request) -> Request:
+    if request.method != "POST" or request.header("idempotency-key") is not None:
+        return request
+    name = json.loads(request.body).get("report_id", "none")
+    return replace(request, headers=[*request.headers, ("idempotency-key", name)])
+
+
+def _any_item(regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
+    if reply.status != 422 or not str(json.loads(reply.body).get("field", "")).endswith("item_id"):
+        return reply
+    return _new_receipt(regulator, request)
+
+
+def _bare(headers: Headers) -> Headers:
+    return [pair for pair in headers if pair[0] not in _PROOF]
+
+
+def _by(*names: str) -> frozenset[str]:
+    return frozenset(f"regulator.{name}" for name in names)
+
+
+REGULATOR_FAULTS: Final[tuple[RegulatorFault, ...]] = (
+    RegulatorFault("wrong_digest", "its receipts name other bytes", _by("receipt.names_the_digest"),
+                   _armed("wrong_digest")),
+    RegulatorFault("wrong_subject", "its receipts name another message",
+                   _by("receipt.names_the_message", "report.one_for_each_sequence", "look_up.notice_"),
+                   _armed("wrong_subject")),
+    RegulatorFault("unsigned_receipts", "signs no receipt", _by("receipt.is_signed"), _armed("unsigned")),
+    RegulatorFault("badly_signed_receipts", "signs something else than it sends", _by("receipt.is_signed"),
+                   _armed("bad_signature")),
+    RegulatorFault("second_receipt", "gives another receipt for the same key and bytes",
+                   _by("idempotency.same_bytes", "idempotency.at_once"), _second_receipt),
+    RegulatorFault("takes_other_bytes", "takes other bytes under a key that is used",
+                   _by("idempotency.other_bytes"), _answers(_takes_other_bytes)),
+    RegulatorFault("makes_up_a_key", "takes a report without an Idempotency-Key", _by("idempotency.without_a_key"),
+                   _takes(_makes_a_key)),
+    RegulatorFault("takes_a_second_report", "records two reports of one case and sequence",
+                   _by("report.one_for_each_sequence"), _answers(_takes_a_second_report)),
+    RegulatorFault("takes_any_item", "records a report about an item that the notice has not",
+                   _by("report.unknown_item"), _answers(_any_item)),
+    RegulatorFault("feed_skips", "leaves an entry out from page to page", _by("feed.skips_nothing"), _skips),
+    RegulatorFault("cursor_stands_still", "gives the first page again", _by("feed.skips_nothing", "feed.moves_on"),
+                   _takes(_repeats)),
+    RegulatorFault("ignores_the_limit", "gives more entries than it was asked for", _by("feed.limit"),
+                   _takes(_ignores_limit)),
+    RegulatorFault("unproved_entries", "gives feed entries whose signature does not hold", _by("feed.signatures"),
+                   _answers(_unproved_entries)),
+    RegulatorFault("forgets_reports", "answers 404 to the look-up of a report that it recorded", _by("look_up.report"),
+                   _answers(_forgets_reports)),
+    RegulatorFault("problem_without_type", "answers with problems that have no type", _by("problem.form"),
+                   _answers(_without_type)),
+    RegulatorFault("fails_on_the_unknown", "answers 500 about a notice that it does not know",
+                   _by("look_up.unknown_notice", "look_up.report_on_unknown_notice"), _answers(_fails_on_unknown)),
+    RegulatorFault(
+        "asks_nobody", "takes what nobody signed",
+        _by("signature.unsigned", "signature.refused_is_not_recorded", "problem.form"), _takes(_asks_nobody),
+    ),
+    RegulatorFault("takes_the_stale", "takes a request that was signed an hour ago", _by("signature.stale"),
+                   _takes(_never_late)),
+    RegulatorFault("unsigned_pushes", "signs no push", _by("push.signed"), _honest, pushes=_bare),
+    RegulatorFault("pushes_once", "gives up a push after one 503", _by("push.again_after_503"), _honest, push_tries=1),
+)  # fmt: skip

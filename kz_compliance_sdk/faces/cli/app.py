@@ -21,6 +21,7 @@ from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import (
     cases,
     checks,
+    conformance,
     foreign,
     letters,
     machinery,
@@ -185,6 +186,7 @@ review.register(_cases)
 office.register(_cases)
 letters.register(_cases)
 app.add_typer(_cases, name="cases")
+conformance.register(app)
 if find_spec(_DEMO) is not None:
     app.command("demo")(import_module(_DEMO).demo)
 

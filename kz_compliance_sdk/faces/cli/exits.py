@@ -51,7 +51,11 @@ EXITS: Final = (
         "do what the message says",
         (ConfigError, StoreUnusable),
     ),
-    Exit(FOUND, "a check found something: `audit verify`, `demo`, `doctor`, `health`", "read what it found"),
+    Exit(
+        FOUND,
+        "a check found something: `audit verify`, `conformance`, `demo`, `doctor`, `health`",
+        "read what it found",
+    ),
     Exit(5, "there is no such case or message", "check the reference", (NotFound,)),
     Exit(6, "this person may not do this", "somebody else must, or `actors` must say who you are", (NotAllowed,)),
     Exit(

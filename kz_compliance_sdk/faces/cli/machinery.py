@@ -43,6 +43,10 @@ def serve(
     ctx: typer.Context,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
+    inspect: Annotated[
+        bool,
+        typer.Option("--inspect", help="Show a conformance run below /inspect what was stored: in a sandbox alone."),
+    ] = False,
     log_level: LogLevel = "info",
 ) -> None:
     """Receive notices over HTTP until SIGINT or SIGTERM. The worker is a process of its own."""
@@ -57,13 +61,14 @@ def serve(
     from kz_compliance_sdk.adapters.troubles import Troubles
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.faces.asgi import asgi_app
-    from kz_compliance_sdk.faces.cli.receiving import with_outages_told
+    from kz_compliance_sdk.faces.cli.receiving import with_inspection, with_outages_told
 
     log = _log_to_stderr(log_level)
     desk = AsyncComplianceDesk(settings)
     with desk.blocking:
+        app = with_outages_told(asgi_app(desk), Troubles(log, desk.blocking.env.monotonic))
         config = uvicorn.Config(
-            with_outages_told(asgi_app(desk), Troubles(log, desk.blocking.env.monotonic)),
+            with_inspection(app, desk.blocking, host) if inspect else app,
             loop="auto",
             http="httptools",
             lifespan="off",

@@ -1,14 +1,18 @@
-"""What the receiver's log says: that messages cannot be stored, why, and when they can again."""
+"""Around the receiver's app: its log says when messages cannot be stored, and a sandbox shows what was stored."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kz_compliance_sdk.adapters.troubles import Troubles
+from kz_compliance_sdk.errors import ConfigError
 
-__all__ = ["with_outages_told"]
+if TYPE_CHECKING:
+    from kz_compliance_sdk.desk import ComplianceDesk
+
+__all__ = ["with_inspection", "with_outages_told"]
 
 _PART = "storing what is sent"
 _STORED = frozenset({200, 202, 409, 422})
@@ -45,3 +49,31 @@ def _cause(body: bytes) -> str:
         return str(json.loads(body)["code"])
     except (ValueError, KeyError, TypeError):
         return "unknown"
+
+
+def with_inspection(app: App, desk: ComplianceDesk, host: str) -> App:
+    """The app with the inspection interface beside it. Raises ConfigError where it must not be."""
+    from ipaddress import ip_address
+
+    from kz_compliance_sdk.testing.conformance.inspection import inspect_handler
+    from kz_compliance_sdk.testing.mock_regulator.asgi import asgi_app as asgi_of
+
+    try:
+        is_here = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_here = False
+    if not is_here:
+        raise ConfigError(
+            f"what was stored is not shown on {host}.",
+            field="--inspect",
+            remedy="Listen on 127.0.0.1, or leave it out.",
+        )
+    shown = asgi_of(inspect_handler(desk))
+
+    async def both(
+        scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        is_inspection = scope["type"] == "http" and scope["path"].startswith("/inspect/")
+        await (shown if is_inspection else app)(scope, receive, send)
+
+    return both

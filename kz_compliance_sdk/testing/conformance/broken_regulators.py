@@ -234,7 +234,7 @@ REGULATOR_FAULTS: Final[tuple[RegulatorFault, ...]] = (
     RegulatorFault("wrong_digest", "its receipts name other bytes", _by("receipt.names_the_digest"),
                    _armed("wrong_digest")),
     RegulatorFault("wrong_subject", "its receipts name another message",
-                   _by("receipt.names_the_message", "report.one_for_each_sequence", "look_up.notice_"),
+                   _by("receipt.names_the_message", "report.one_for_each_sequence"),
                    _armed("wrong_subject")),
     RegulatorFault("unsigned_receipts", "signs no receipt", _by("receipt.is_signed"), _armed("unsigned")),
     RegulatorFault("badly_signed_receipts", "signs something else than it sends", _by("receipt.is_signed"),

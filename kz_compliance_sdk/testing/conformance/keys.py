@@ -19,7 +19,7 @@ from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.builders import AUTHORITIES, PLATFORM_ID
 from kz_compliance_sdk.wire.signature import Key, Profile, SigningKey, material_from_text
 
-__all__ = ["EXPIRED_AT", "ROLES", "KeySet", "Role", "own_keys", "published_keys", "stranger", "trusted"]
+__all__ = ["EXPIRED_AT", "ROLES", "KeySet", "Role", "described", "own_keys", "published_keys", "stranger", "trusted"]
 
 Role = Literal["current", "second", "expired", "revoked", "elsewhere"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -124,7 +124,7 @@ def described(keys: KeySet, platform_id: str = PLATFORM_ID) -> list[dict[str, An
     return rows
 
 
-def own_keys(path: Path) -> KeySet:
+def own_keys(path: Path, profile: Profile) -> KeySet:
     """A set of your own, from a JSON file: for each role `key_id`, `algorithm` and `secret` (the raw private key or the
     shared secret in base64); beside them `authority` and, with a key `second`, `second_authority`.
 
@@ -152,6 +152,8 @@ def own_keys(path: Path) -> KeySet:
                 raise wrong("it is missing, or no text.", f"{role}.{name}", "Add it.")
         if row["algorithm"] not in ("ed25519", "hmac-sha256"):
             raise wrong("there is no such algorithm.", f"{role}.algorithm", "Use ed25519 or hmac-sha256.")
+        if profile == "rfc9421" and row["algorithm"] != "ed25519":
+            raise wrong("rfc9421 signs with ed25519.", f"{role}.algorithm", "Give such a key, or another --profile.")
         material = material_from_text(row["secret"], setting=f"--keys: {role}.secret")
         keys[role] = SigningKey(row["key_id"], row["algorithm"], material)
     if "current" not in keys:

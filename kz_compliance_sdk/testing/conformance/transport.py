@@ -109,7 +109,7 @@ class SocketTransport:
 
     has_lines = True
 
-    def __init__(self, url: str, *, patience_s: float = 15.0) -> None:
+    def __init__(self, url: str, *, patience_s: float = 15.0, field: str = "url") -> None:
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port

@@ -38,12 +38,21 @@ MIN_SECRET: Final = 24
 TEST_HMAC_SECRET: Final = b"kz-compliance published test secret"
 TEST_ED25519_PRIVATE: Final = b"kz-compliance published test key"
 TEST_ED25519_PUBLIC: Final = bytes.fromhex("f23e58754bc8472565a0789efe909defbd685f65e6993b0a0b615b899bc1f017")
-# Whoever reads this file, or RFC 9421 (appendix B.1.4), can sign with these.
+# Whoever reads this package, or RFC 9421 (appendix B.1.4), can sign with these.
 _PUBLISHED: Final = frozenset(
     {
         TEST_HMAC_SECRET,
         TEST_ED25519_PUBLIC,
         bytes.fromhex("26b40b8f93fff3d897112f7ebc582b232dbd72517d082fe83cfb30ddce43d1bb"),
+        # Those of the conformance kit: Ed25519, then HMAC.
+        bytes.fromhex("00f4bc6a0b490781694f1ddc7e922cb0f5f7feca363c7df2b6a052da2d8f441e"),
+        bytes.fromhex("2d77ba5553432fa30fa5fe2d399a27c0b22e1c099c905c9e458c6880526cf827"),
+        bytes.fromhex("b8d11773260336095a55ed45a51855d066d12a8aa08f5571e06a61cc64dee307"),
+        bytes.fromhex("1288bbe09a85f80a1be19bab1fcb30e440e6eb56cacd111b2124b00d5c6f34d9"),
+        bytes.fromhex("5dda7852021fa25d0b0abee98773dbe29b4c89187db3108adfc47a578645007a"),
+        bytes.fromhex("a02291da4f1bf208bed849d0d35b7c7a1c22912af182ed75991fb6ab36515b8f"),
+        bytes.fromhex("8ef4287f5ad54f41d9fd8747146b0e818bebd701b73b7c3ec0430d8de22931d0"),
+        bytes.fromhex("fe1cdae029233f931311ef21a8b9003e0e83da6bd41f3d11f48d2bed251eba01"),
     }
 )
 

@@ -1,0 +1,303 @@
+"""`kz-compliance conformance`: drive anybody's intake, or anybody's regulator, and say what does not hold."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from kz_compliance_sdk.errors import InvalidInput, RegulatorError
+from kz_compliance_sdk.faces.cli import conformance_screen as shown
+from kz_compliance_sdk.faces.cli import screen
+from kz_compliance_sdk.faces.cli.exits import FOUND
+from kz_compliance_sdk.faces.cli.session import Json, Session
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.config import Settings
+    from kz_compliance_sdk.testing.conformance.checks import Check, Report
+    from kz_compliance_sdk.testing.conformance.keys import KeySet
+    from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey
+
+__all__ = ["register"]
+
+_PROFILES: Final = ("rfc9421", "standard-webhooks")
+
+Url = Annotated[str | None, typer.Option(help="The address to drive.", show_default=False)]
+ProfileName = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="|".join(_PROFILES), help="How messages are signed; by default as the settings."),
+]
+PlatformId = Annotated[str | None, typer.Option(help="The platform's id; by default that of the settings, or social.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="NAME", help="Only these checks: a name, a group, or a pattern with *. Repeatable."),
+]
+Skip = Annotated[list[str] | None, typer.Option("--skip", metavar="NAME", help="Not these checks. Repeatable.")]
+ListThem = Annotated[bool, typer.Option("--list", help="List the checks, and send nothing.")]
+JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML there as well.")]
+Patience = Annotated[float, typer.Option(min=0.1, max=300, help="Seconds to wait for an answer.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    group = typer.Typer(help="Hold an intake or a regulator to the contract.", no_args_is_help=True)
+    group.callback()(_group)
+    group.command("intake")(intake)
+    group.command("regulator")(regulator)
+    group.command("selftest")(selftest)
+    group.command("keys")(keys)
+    app.add_typer(group, name="conformance")
+
+
+def _group() -> None:
+    """Hold an intake or a regulator to the contract."""
+
+
+def intake(
+    ctx: typer.Context,
+    url: Url = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="The address that signatures cover, as the platform has it; by default --url.")
+    ] = None,
+    inspect: Annotated[
+        str | None, typer.Option(metavar="URL", help="The inspection interface; without it only replies are checked.")
+    ] = None,
+    profile: ProfileName = None,
+    platform_id: PlatformId = None,
+    host: Annotated[str, typer.Option(help="A host name that the platform's content lies under.")] = "social.example",
+    keys: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keys of your own (JSON) in place of the published ones.")
+    ] = None,
+    max_body: Annotated[int, typer.Option(min=1024, help="The largest body that the platform takes.")] = 262_144,
+    any_code: Annotated[
+        bool, typer.Option("--any-code", help="Judge a problem by its status, not by its code.")
+    ] = False,
+    patience: Patience = 15.0,
+    only: Only = None,
+    skip: Skip = None,
+    list_checks: ListThem = False,
+    junit: JUnit = None,
+    as_json: Json = False,
+) -> None:
+    """Drive a platform's intake: replies and, with --inspect, effects. Exit code 4 if a check does not hold.
+
+    The platform must be a sandbox that trusts the keys of `kz-compliance conformance keys`. It gets hundreds of
+    messages, good and bad.
+    """
+    from kz_compliance_sdk.testing.conformance.checks import run
+    from kz_compliance_sdk.testing.conformance.inspection import Inspector
+    from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS, IntakeScene, IntakeTarget
+    from kz_compliance_sdk.testing.conformance.transport import SocketTransport, target_of
+
+    session, settings = _session(ctx)
+    used = _profile(profile, settings)
+    checks = _chosen(INTAKE_CHECKS, only, skip, used)
+    if list_checks:
+        shown.list_checks(session, checks)
+        return
+    address = _needed(url)
+    target = IntakeTarget(
+        url=public_url or address,
+        profile=used,
+        platform_id=platform_id or (settings.platform_id if settings is not None else "social"),
+        host=host,
+        max_body=max_body,
+        exact_codes=not any_code,
+        keys=_key_set(keys, used),
+    )
+    transport = SocketTransport(address, patience_s=patience, field="--url")
+    inspector = None
+    if inspect is not None:
+        looking = SocketTransport(inspect, patience_s=patience, field="--inspect")
+        inspector = Inspector(looking, target_of(inspect).rstrip("/"))
+    scene = IntakeScene(target, transport, inspector=inspector)
+    _is_there(transport)
+    with shown.progress(len(checks)) as progress:
+        report = run(checks, scene, subject=f"intake {address}", progress=progress)
+    _end(session, report, junit)
+
+
+def regulator(
+    ctx: typer.Context,
+    url: Url = None,
+    profile: ProfileName = None,
+    platform_id: PlatformId = None,
+    intake_url: Annotated[
+        str | None,
+        typer.Option(help="The platform's intake as the regulator knows it; by default as the settings have it."),
+    ] = None,
+    notice_id: Annotated[str | None, typer.Option(help="The notice to talk about; by default one of the feed.")] = None,
+    listen: Annotated[
+        str | None, typer.Option(metavar="[HOST:]PORT", help="Listen there for pushes; without it none is checked.")
+    ] = None,
+    wait: Annotated[float, typer.Option(min=0, max=3600, help="Seconds to wait for a push.")] = 60.0,
+    control: Annotated[
+        bool, typer.Option("--control", help="It is our mock: issue and push by its control interface.")
+    ] = False,
+    patience: Patience = 15.0,
+    only: Only = None,
+    skip: Skip = None,
+    list_checks: ListThem = False,
+    junit: JUnit = None,
+    as_json: Json = False,
+) -> None:
+    """Drive a regulator's sandbox as a platform would. Exit code 4 if a check does not hold.
+
+    It signs with the signing key of the settings and trusts their keys; without settings it uses the published test
+    keys, as `kz-compliance mock-regulator` does. It records acknowledgements, questions and reports there.
+    """
+    from kz_compliance_sdk.testing.conformance.checks import run
+    from kz_compliance_sdk.testing.conformance.listener import listening
+    from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS, RegulatorScene, RegulatorTarget
+    from kz_compliance_sdk.testing.conformance.transport import SocketTransport
+
+    session, settings = _session(ctx)
+    used = _profile(profile, settings)
+    checks = _chosen(REGULATOR_CHECKS, only, skip, used)
+    if list_checks:
+        shown.list_checks(session, checks)
+        return
+    address = _needed(url)
+    name = platform_id or (settings.platform_id if settings is not None else "social")
+    key, ring = _platform_side(settings, used, name)
+    at = intake_url or (settings.intake_url if settings is not None else "http://127.0.0.1:8000/notices")
+    target = RegulatorTarget(
+        address, key, ring, platform_id=name, profile=used, intake_url=at, notice_id=notice_id, listen_s=wait
+    )
+    transport = SocketTransport(address, patience_s=patience, field="--url")
+    place = None if listen is None else _host_and_port(listen)
+    with contextlib.ExitStack() as stack:
+        listener = None
+        if place is not None:
+            listener, port = stack.enter_context(listening(*place))
+            session.tell(f"Listening for pushes on {place[0]} port {port}, as {at}")
+        scene = RegulatorScene(target, transport, listener=listener, control=control)
+        _is_there(transport)
+        progress = stack.enter_context(shown.progress(len(checks)))
+        report = run(checks, scene, subject=f"regulator {address}", progress=progress)
+    _end(session, report, junit)
+
+
+def selftest(
+    ctx: typer.Context,
+    as_json: Json = False,
+) -> None:
+    """Drive the kit's own controls, honest ones and broken ones. Exit code 4 if one is misjudged."""
+    from kz_compliance_sdk.testing.conformance.render import selftest_document
+    from kz_compliance_sdk.testing.conformance.selftest import CONTROLS
+    from kz_compliance_sdk.testing.conformance.selftest import selftest as driven
+
+    session = Session.of(ctx)
+    with shown.progress(len(CONTROLS)) as progress:
+        outcomes = tuple(driven(progress))
+    session.answer(selftest_document(outcomes), lambda: shown.show_selftest(outcomes))
+    if not all(outcome.is_right for outcome in outcomes):
+        raise typer.Exit(FOUND)
+
+
+def keys(
+    ctx: typer.Context,
+    profile: ProfileName = None,
+    platform_id: PlatformId = None,
+    as_json: Json = False,
+) -> None:
+    """Print the published keys that a sandbox must trust to be driven: as settings of this library, or as JSON."""
+    from kz_compliance_sdk.testing.conformance.keys import described, published_keys
+
+    session, settings = _session(ctx)
+    used = _profile(profile, settings)
+    rows = described(published_keys(used), platform_id or (settings.platform_id if settings is not None else "social"))
+    session.answer({"profile": used, "keys": rows}, lambda: shown.show_keys(rows))
+
+
+# ------------------------------------------------------------------------------------------- what they share
+
+
+def _session(ctx: typer.Context) -> tuple[Session, Settings | None]:
+    session = Session.of(ctx)
+    return session, session.settings() if session.is_configured else None
+
+
+def _profile(given: str | None, settings: Settings | None) -> Profile:
+    from kz_compliance_sdk.testing.conformance.checks import PROFILES
+
+    if given is None:
+        return settings.profile if settings is not None else "rfc9421"
+    found = next((profile for profile in PROFILES if profile == given), None)
+    if found is None:
+        raise InvalidInput(f"{given!r} is no profile.", field="--profile", remedy=f"Use {' or '.join(_PROFILES)}.")
+    return found
+
+
+def _chosen(
+    checks: Sequence[Check[Any]], only: list[str] | None, skip: list[str] | None, profile: Profile
+) -> tuple[Check[Any], ...]:
+    from kz_compliance_sdk.testing.conformance.checks import chosen
+
+    found = chosen(checks, only=only or (), skip=skip or (), profile=profile)
+    if not found:
+        raise InvalidInput("no check is left.", field="--only", remedy="See --list, and the profile.")
+    return found
+
+
+def _needed(url: str | None) -> str:
+    if url is None:
+        raise InvalidInput("there is nothing to drive.", field="--url", remedy="Give its address, or --list.")
+    return url.rstrip("/")
+
+
+def _key_set(file: Path | None, profile: Profile) -> KeySet:
+    from kz_compliance_sdk.testing.conformance.keys import own_keys, published_keys
+
+    return published_keys(profile) if file is None else own_keys(file, profile)
+
+
+def _platform_side(settings: Settings | None, profile: Profile, platform_id: str) -> tuple[SigningKey, KeyRing]:
+    """What the platform signs with, and what verifies the regulator."""
+    from kz_compliance_sdk.testing import keys as published
+    from kz_compliance_sdk.wire.signature import KeyRing
+
+    signing = settings.signing() if settings is not None else None
+    key = signing or published.platform_signing_key(profile, platform_id=platform_id)
+    if settings is not None and settings.keys:
+        return key, settings.key_ring()
+    return key, KeyRing([published.regulator_key(profile, platform_id=platform_id)], allow_test_keys=True)
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdigit() or int(port) > 65_535:
+        raise InvalidInput(f"{text!r} is no port.", field="--listen", remedy="Write 8080, or 127.0.0.1:8080.")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _is_there(transport: Any) -> None:
+    from kz_compliance_sdk.testing.conformance.transport import NoAnswer
+
+    try:
+        transport.line().close()
+    except NoAnswer as silent:
+        raise RegulatorError(
+            f"nobody answers there: {silent}. Start it, or correct --url.", maybe_sent=False, code="unreachable"
+        ) from None
+
+
+def _end(session: Session, report: Report, junit: Path | None) -> None:
+    from kz_compliance_sdk.testing.conformance.render import junit as as_junit
+    from kz_compliance_sdk.testing.conformance.render import report_document
+
+    if junit is not None:
+        try:
+            junit.write_text(as_junit(report), encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(
+                f"{junit} cannot be written: {error.strerror}.", field="--junit", remedy="Name a file that can be."
+            ) from None
+    session.answer(report_document(report), lambda: shown.show_report(report))
+    if not report.all_hold:
+        if not report.of("held") and not report.broken:
+            screen.say("Every check was skipped, so nothing was shown.", stderr=True)
+        raise typer.Exit(FOUND)

@@ -19,6 +19,7 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
 from kz_compliance_sdk.testing.contract import files as contract_files
+from tests.conformance.pages import checks_page, inspection_page
 from tests.faces.cli_pages import cli_page, exit_codes_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -185,6 +186,8 @@ def _holds(kind: Any) -> str:
 GENERATED: Mapping[str, Callable[[], str]] = {
     **{f"docs/contract/{name}": partial(contract_files().__getitem__, name) for name in contract_files()},
     "docs/concepts/states.md": states_page,
+    "docs/contract/conformance-checks.md": checks_page,
+    "docs/contract/inspection.schema.json": inspection_page,
     "docs/reference/cli.md": cli_page,
     "docs/reference/exit-codes.md": exit_codes_page,
     "docs/reference/settings.md": settings_page,

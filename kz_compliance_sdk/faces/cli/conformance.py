@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+_FIRST: Final = "intake.accepted.status"
+_HINT: Final = (
+    "The first good notice was refused, so little of the rest means anything. Look at --url, --public-url, --profile "
+    "and --platform-id, at the keys that the platform trusts, and at its clock."
+)
 _PROFILES: Final = ("rfc9421", "standard-webhooks")
 
 Url = Annotated[str | None, typer.Option(help="The address to drive.", show_default=False)]
@@ -297,6 +302,8 @@ def _end(session: Session, report: Report, junit: Path | None) -> None:
                 f"{junit} cannot be written: {error.strerror}.", field="--junit", remedy="Name a file that can be."
             ) from None
     session.answer(report_document(report), lambda: shown.show_report(report))
+    if report.results[0].name == _FIRST and report.results[0].verdict == "broken":
+        screen.say(_HINT, stderr=True)
     if not report.all_hold:
         if not report.of("held") and not report.broken:
             screen.say("Every check was skipped, so nothing was shown.", stderr=True)

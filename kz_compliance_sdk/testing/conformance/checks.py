@@ -16,6 +16,7 @@ from kz_compliance_sdk.wire.signature import Profile
 __all__ = ["PROFILES", "Broken", "Check", "Report", "Result", "Scene", "Skipped", "chosen", "run"]
 
 Verdict = Literal["held", "broken", "skipped"]
+_VERDICTS: Final[tuple[Verdict, ...]] = ("held", "broken", "skipped")
 PROFILES: Final[tuple[Profile, ...]] = ("rfc9421", "standard-webhooks")
 
 
@@ -98,6 +99,12 @@ class Report:
     def all_hold(self) -> bool:
         """Whether nothing is broken and something was checked: a run that only skipped has shown nothing."""
         return not self.broken and bool(self.of("held"))
+
+    def __str__(self) -> str:
+        held, broken, skipped = (len(self.of(verdict)) for verdict in _VERDICTS)
+        lines = [f"{self.subject} ({self.profile}): {held} hold, {broken} do not, {skipped} skipped"]
+        lines += [f"{one.name}: {one.came}; wanted: {one.wanted}" for one in self.of("broken")]
+        return "\n".join(lines)
 
 
 def chosen(

@@ -118,7 +118,7 @@ class SocketTransport:
         if parts.scheme not in ("http", "https") or host is None:
             raise InvalidInput(
                 f"{url!r} is no address.",
-                field="--url",
+                field=field,
                 remedy="Give it whole, such as https://social.example/notices.",
             )
         self._host, self._port = host, port or (443 if parts.scheme == "https" else 80)
@@ -188,6 +188,8 @@ class Line:
             raise NoAnswer(str(failed) or type(failed).__name__) from None
         if len(body) > MOST_BYTES:
             raise NoAnswer(f"the answer is larger than {MOST_BYTES} bytes")
+        if response.length:
+            raise NoAnswer(f"the answer ends {response.length} bytes before its Content-Length")
         headers = tuple((name.lower(), value.strip()) for name, value in response.getheaders())
         return Answer(response.status, headers, body)
 

@@ -57,6 +57,8 @@ def test_what_was_received_is_shown_by_digest_and_by_notice(platform: SandboxPla
     (case,) = read(Cases, _asked(platform, f"cases?notice_id={message['data']['notice_id']}").body).cases
     assert (case.case_reference, case.quarantined) == (reference, False)
     assert case.due_at > case.received_at
+    others = platform.desk.store.queries("another-platform")
+    assert others.received(shown.body_sha256) == [], "one platform sees nothing of another"
 
 
 def test_what_is_not_there_is_an_empty_list(platform: SandboxPlatform) -> None:

@@ -58,6 +58,11 @@ _DOCUMENTS = """
 | `cases retry` | `message`: as in `cases show` |
 | `notices enter` | `case` (a row); `recorded`: false if it was there already |
 | every other step of `cases` | `case` (a row) |
+| `conformance intake`, `conformance regulator` | `subject`, `profile`, `all_hold`; `held`, `broken`, `skipped`: counts; \
+`checks[]`: `name`, `verdict`, `sends`, `wanted`, `came`, `remedy`, `why`, `contract`, `seconds` |
+| the same with `--list` | `checks[]`: `name`, `sends`, `wants`, `needs[]`, `profiles[]`, `contract` |
+| `conformance keys` | `profile`; `keys[]`: the fields of a key of the settings, `role`, `state`, `platform_id` |
+| `conformance selftest` | `all_right`; `controls[]`: `name`, `what`, `is_right`, `caught_by`, `missed`, `blamed` |
 | `config show` | every setting, with `***` for each secret |
 | `db status` | `path`, `exists`, `revision`, `head`, `pending[]` |
 | `db upgrade` | `path`, `from`, `revision`, `upgraded` |

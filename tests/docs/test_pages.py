@@ -33,13 +33,13 @@ from kz_compliance_sdk.services import intake, outcomes
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.health import SILENT_AFTER_S
 from kz_compliance_sdk.testing import keys
+from kz_compliance_sdk.testing.conformance.catalogue import CASES
 from kz_compliance_sdk.wire import strict_json
 from kz_compliance_sdk.wire.reading import read
 from kz_compliance_sdk.wire.signature import WINDOW_S, KeyRing, Profile, standard_webhooks, verify
 from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message, read_problem, read_receipt
 from tests.docs.blocks import DOCS, ROOT, Block, blocks
 from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
-from tests.faces.bad_inputs.catalogue import CASES
 from tests.journey.campaign.run import SPEED, Campaign
 
 README = ROOT / "README.md"

@@ -1,12 +1,15 @@
+# Over 350 lines because each fault stands beside the one table that lists them.
 """Platforms that are broken on purpose, each in one way, and the checks that must find it: the kit's own controls."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import ComplianceError, NotAuthentic
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
 from kz_compliance_sdk.testing import keys as published
@@ -149,8 +152,6 @@ def _stores_later(site: Site) -> Handle:
 
 
 def _without(site: Site, request: Request, reply: Reply, unwritten: list[bytes]) -> Reply:
-    import hashlib
-
     digests = {hashlib.sha256(body).hexdigest() for body in unwritten}
     cases = {
         row.case_id
@@ -291,8 +292,6 @@ def _refuses_early(_site: Site, request: Request, reply: Reply) -> Reply:
 
 
 def _restarts_the_clock(site: Site, _request: Request, reply: Reply) -> Reply:
-    from kz_compliance_sdk.domain.values import instant_text
-
     told = _document(reply.body)
     if reply.status != 202 or not told.get("case_reference"):
         return reply

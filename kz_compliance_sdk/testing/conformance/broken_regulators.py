@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.conformance import signing
 from kz_compliance_sdk.testing.conformance.listener import Listener
@@ -121,8 +122,6 @@ def _takes_a_second_report(regulator: MockRegulator, request: Request, reply: Re
 
 
 def _new_receipt(regulator: MockRegulator, request: Request) -> Reply:
-    from kz_compliance_sdk.domain.values import instant_text
-
     return _receipt(
         regulator,
         201,

@@ -34,8 +34,6 @@ from kz_compliance_sdk.wire.signature import KeyRing, Profile
 __all__ = ["CONTROLS", "Control", "Outcome", "drive_platform", "drive_regulator", "selftest"]
 
 _INTAKE: Final = "http://127.0.0.1:8000/notices"
-_SOCKETS: Final = 6
-"""How many checks of an intake need a socket, which nothing in here has."""
 
 
 class _Clock:

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from kz_compliance_sdk.testing.conformance import (
     SocketTransport,
     check_intake,
     check_regulator,
+    own_keys,
     published_keys,
 )
 from kz_compliance_sdk.testing.conformance.sandbox import INTAKE_URL, settings_values
@@ -31,6 +33,9 @@ from kz_compliance_sdk.testing.conformance.transport import Request, head_of
 from kz_compliance_sdk.testing.mock_regulator import MockRegulator, Platform, Reply
 from kz_compliance_sdk.testing.mock_regulator import asgi_app as regulator_app
 from kz_compliance_sdk.wire.signature import KeyRing
+from tests.docs.blocks import DOCS, blocks
+
+GUIDE = DOCS / "guides" / "conformance.md"
 
 
 @contextmanager
@@ -118,7 +123,7 @@ def test_a_reset_that_a_handler_asks_for_is_no_answer() -> None:
 # --------------------------------------------------------------------------------------------------------- in process
 
 
-def test_an_asgi_app_is_driven_without_a_socket(tmp_path: Any) -> None:
+def test_an_asgi_app_is_driven_without_a_socket(tmp_path: Path) -> None:
     """As a platform would in its own tests: replies alone, for there is no inspection interface."""
     values = settings_values(published_keys("rfc9421"), store={"path": tmp_path / "x.sqlite3"})
     desk = AsyncComplianceDesk(Settings.model_validate(values))
@@ -136,6 +141,29 @@ def test_an_asgi_app_is_driven_without_a_socket(tmp_path: Any) -> None:
         "intake.accepted.every_type_is_stored",
         "intake.refusal.leaves_nothing",
     }
+
+
+def test_the_test_of_the_guide_is_one_that_passes(tmp_path: Path) -> None:
+    (block,) = (block for block in blocks(GUIDE) if block.language == "python")
+    values = settings_values(published_keys("rfc9421"), store={"path": tmp_path / "x.sqlite3"})
+    desk = AsyncComplianceDesk(Settings.model_validate(values))
+    names: dict[str, Any] = {}
+    exec(compile(block.text, "conformance.md", "exec"), names)  # noqa: S102  our own page
+    # All but the catalogue, which takes seconds.
+    driven = names["check_intake"]
+    names["check_intake"] = lambda *given, skip: driven(*given, skip=[*skip, *_CATALOGUE])
+    with desk.blocking:
+        names["test_our_intake_keeps_the_contract"](asgi_app(desk))
+
+
+_CATALOGUE = [f"intake.{layer}" for layer in ("http", "json", "schema", "semantic", "clock", "late", "quarantine")]
+
+
+def test_the_keys_of_the_guide_are_read(tmp_path: Path) -> None:
+    (block,) = (block for block in blocks(GUIDE) if block.title == "keys.json")
+    file = tmp_path / "keys.json"
+    file.write_text(block.text, encoding="utf-8")
+    assert own_keys(file, "rfc9421").current.material == keys.regulator_signing_key().material
 
 
 def test_a_regulator_as_an_asgi_app_is_driven_without_a_socket() -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing.conformance.checks import Broken
-from kz_compliance_sdk.testing.conformance.regulator_scene import RegulatorScene
+from kz_compliance_sdk.testing.conformance.regulator_scene import RegulatorScene, exact
 from kz_compliance_sdk.wire.v1 import FeedEntry, read_message
 
 _MOST: Final = 20
@@ -33,7 +33,7 @@ def feed_messages(scene: RegulatorScene) -> None:
 
 def feed_signed(scene: RegulatorScene) -> None:
     for entry in scene.entries(100, _MOST):
-        scene.check_message_signed(entry.header_list(), entry.exact_body(), f"entry {entry.sequence}")
+        scene.check_message_signed(entry.header_list(), exact(entry), f"entry {entry.sequence}")
 
 
 def feed_in_order(scene: RegulatorScene) -> None:
@@ -107,6 +107,6 @@ def push_message(scene: RegulatorScene) -> None:
 
 def push_in_feed(scene: RegulatorScene) -> None:
     bodies = {push.request.body for push in scene.pushes()}
-    held = {entry.exact_body() for entry in scene.entries(100, 100_000)}
+    held = {exact(entry) for entry in scene.entries(100, 100_000)}
     if not bodies <= held:
         raise Broken("what was pushed is not in the feed, byte for byte", "the same envelope either way")

@@ -24,7 +24,7 @@ from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer, Re
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, verify, verify_response
 from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, read_feed, read_message, read_receipt
 
-__all__ = ["KINDS", "Kind", "RegulatorScene", "RegulatorTarget", "Submitted"]
+__all__ = ["KINDS", "Kind", "RegulatorScene", "RegulatorTarget", "Submitted", "exact"]
 
 Kind = Literal["acknowledgements", "clarification-requests", "reports"]
 KINDS: Final[tuple[Kind, ...]] = ("acknowledgements", "clarification-requests", "reports")
@@ -59,6 +59,22 @@ class Submitted:
     key: str
     body: bytes
     answer: Answer
+
+
+def exact(entry: FeedEntry) -> bytes:
+    """The bytes that an entry of the feed carries. Raises Broken if they are not in base64."""
+    try:
+        return entry.exact_body()
+    except Unreadable as wrong:
+        raise Broken(f"entry {entry.sequence}: {wrong}", "the exact bytes in base64") from None
+
+
+def _notice_in(entry: FeedEntry) -> Notice | None:
+    try:
+        data = read_message(entry.exact_body()).data
+    except Unreadable:
+        return None
+    return data if isinstance(data, Notice) else None
 
 
 class RegulatorScene:
@@ -198,13 +214,11 @@ class RegulatorScene:
     def _issued(self) -> Notice | None:
         if not self._control:
             return None
-        return self._notice_named(str(self._issue(push=False)["notice_id"]))
-
-    def _notice_named(self, notice_id: str) -> Notice:
+        notice_id = self._issue(push=False).get("notice_id")
         for entry in self.entries(100, 100_000):
-            message = read_message(entry.exact_body())
-            if isinstance(message.data, Notice) and message.data.notice_id == notice_id:
-                return message.data
+            notice = _notice_in(entry)
+            if notice is not None and notice.notice_id == notice_id:
+                return notice
         raise Skipped(f"the notice {notice_id} was issued, and is not in the feed")
 
     def _in_feed(self) -> Notice:
@@ -213,12 +227,9 @@ class RegulatorScene:
         except (Broken, NoAnswer):
             raise Skipped("it needs a notice, and the feed gives none: name one with --notice-id") from None
         for entry in entries:
-            try:
-                message = read_message(entry.exact_body())
-            except Unreadable:
-                continue
-            if isinstance(message.data, Notice):
-                return message.data
+            notice = _notice_in(entry)
+            if notice is not None:
+                return notice
         raise Skipped("it needs a notice, and the feed holds none: issue one, or name one with --notice-id")
 
     def _issue(self, *, push: bool) -> dict[str, Any]:

@@ -58,7 +58,6 @@ _DOCUMENTS = """
 | `cases retry` | `message`: as in `cases show` |
 | `notices enter` | `case` (a row); `recorded`: false if it was there already |
 | every other step of `cases` | `case` (a row) |
-| `conformance intake`, `conformance regulator` | `subject`, `profile`, `all_hold`; `held`, `broken`, `skipped`: counts; \
 | `conformance intake`, `conformance regulator` | `subject`, `profile`, `all_hold`, `held`, `broken`, `skipped`; \
 `checks[]`: `name`, `verdict`, `sends`, `wanted`, `came`, `remedy`, `why`, `contract`, `seconds` |
 | the same with `--list` | `checks[]`: `name`, `sends`, `wants`, `needs[]`, `profiles[]`, `contract` |

@@ -39,7 +39,7 @@ extra `web` as well, and `mock-regulator` the extra `testing`.
 - **Colour** is only for a terminal, and not where `NO_COLOR` is set.
 - **Completion**: `{PROGRAM} --install-completion`.
 
-People's times are those of Asia/Almaty with UTC beside them.
+People's times are those of Asia/Almaty with UTC beside them; `config show` writes times as the settings file does.
 """
 
 

@@ -67,7 +67,7 @@ def test_one_account_with_two_names_is_no_second_pair_of_eyes(office: Office) ->
 def test_a_typist_does_not_vouch_and_nothing_is_done_before_somebody_does(office: Office) -> None:
     notice = office.entered()
     assert "typist" in office.refused(6, "cases", "authenticate", notice.notice_id, "--how", "I know them")
-    office.ok("cases", "claim", notice.notice_id)
+    assert "Nobody has checked yet" in office.run("cases", "claim", notice.notice_id).stderr
     file = office.proposal(notice.notice_id, "remove")
     assert "typist" in office.refused(6, "cases", "decide", notice.notice_id, "--file", file, "--yes")
     office.ok("cases", "authenticate", notice.notice_id, "--how", "called back", user="daniyar")

@@ -56,6 +56,7 @@ _DOCUMENTS = """
 | `cases decide --template` | a proposal to fill in, with or without `--json` |
 | `cases letter` | `message`, `lang`, `text`, `file` |
 | `cases retry` | `message`: as in `cases show` |
+| `notices template` | a notice to fill in, with or without `--json` |
 | `notices enter` | `case` (a row); `recorded`: false if it was there already |
 | every other step of `cases` | `case` (a row) |
 | `config show` | every setting, with `***` for each secret |

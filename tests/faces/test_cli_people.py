@@ -91,3 +91,31 @@ def test_a_letter_that_is_typed_in_twice_is_said_to_be_there(office: Office) -> 
     office.write("notice-1.json", value)
     assert office.document(*again, moments_ago())["recorded"] is True
     assert state(office, notice) == "queued"
+
+
+def test_a_letter_is_typed_in_from_a_template(office: Office) -> None:
+    office.ok("db", "upgrade")
+    result = office.run("notices", "template")
+    skeleton = json.loads(result.stdout)
+    assert "prescription" in result.stderr
+    assert "illegal_gambling" in result.stderr
+    rest = ("--received-at", moments_ago(), "--how", "letter", "--yes")
+    line = office.refused(7, "notices", "enter", "--file", office.write("blank.json", skeleton), *rest)
+    assert "notice_id" in line
+    assert "notices template" in line
+    skeleton |= {
+        "notice_id": "L-7",
+        "kind": "prescription",
+        "reference_number": "12/7",
+        "issued_at": "2026-11-24T14:05:00+05:00",
+        "category": "illegal_gambling",
+        "requested_action": "remove",
+        "legal_basis": [{"act": "18-VIII", "article": "9"}],
+    }
+    skeleton["issuing_authority"] |= {"id": "ministry", "type": "authorised_body", "name": {"ru": "Министерство"}}
+    skeleton["statement_of_reasons"][0]["text"] = "Реклама казино."
+    skeleton["items"][0]["url"] = "https://social.example/p/7"
+    office.ok("notices", "enter", "--file", office.write("filled.json", skeleton), *rest)
+    told = office.ok("cases", "show", "L-7")
+    assert "https://social.example/p/7" in told
+    assert "deadline_defaulted: It asks for no time of its own" in told

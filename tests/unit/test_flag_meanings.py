@@ -1,0 +1,25 @@
+"""Every flag that a case can have is explained to whoever must decide."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import kz_compliance_sdk
+from kz_compliance_sdk.domain.flags import FLAG_MEANINGS, FlagCode
+from kz_compliance_sdk.domain.notice import Effect
+
+_SET = re.compile(r'_flagged\(received, "(\w+)"|flag\(case, \("(\w+)"|\*case\.flags,[^)]*?"(\w+)"')
+
+
+def test_every_flag_has_a_meaning() -> None:
+    package = Path(kz_compliance_sdk.__file__).parent
+    code = [
+        path.read_text(encoding="utf-8") for part in ("domain", "services") for path in (package / part).glob("*.py")
+    ]
+    elsewhere = {name for text in code for found in _SET.findall(text) for name in found if name}
+    assert {"amended", "late_revision", "message_id_reused", "report_rejected"} <= elsewhere, "the search finds none"
+    cancelled = {f"cancelled_{effect}" for effect in get_args(Effect)}
+    assert set(FLAG_MEANINGS) == {*get_args(FlagCode), *elsewhere, *cancelled}
+    assert all(told.endswith(".") for told in FLAG_MEANINGS.values())

@@ -88,8 +88,8 @@ that comes first here wins, setting by setting; a list is always taken whole:
 Each **secret** can be read from a file instead: beside `NAME` stands `NAME_file` (in the environment `NAME_FILE`), and
 a line end at the end of the file is not part of the secret. Secrets appear in no printout, no log and no error.
 
-Whatever is wrong is a `ConfigError` that names the setting as you wrote it and says what to do; its `more` are the other
-settings that are wrong. An unknown key or variable is refused, so that a misspelling cannot pass for a setting.
+Whatever is wrong is a `ConfigError` that names the setting as you wrote it and says what to do; its `more` are the
+other settings that are wrong. An unknown key or variable is refused, so that a misspelling cannot pass for a setting.
 
 ## An example
 

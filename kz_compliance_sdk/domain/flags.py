@@ -44,6 +44,8 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "url_foreign": "An item lies on a host that is not the platform's.",
         "url_normalised": "An item's address is not in its plain form: compare what it leads to.",
         "user_notice_barred": "The user may not be told, without a legal basis or without an end.",
+        "amendment_unverified": "Somebody typed in an amendment that nobody has authenticated: it changed nothing yet.",
+        "quarantined_before": "An unusable message about it was settled before: its clock may have to run from that receipt.",
         "amended": "The authority replaced the notice by a later revision.",
         "clarified": "The authority answered a question about it.",
         "cancelled_withdrawn": "The authority withdrew the order, or a part of it.",

@@ -10,15 +10,14 @@ import kz_compliance_sdk
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS, FlagCode
 from kz_compliance_sdk.domain.notice import Effect
 
-_SET = re.compile(r'_flagged\(received, "(\w+)"|flag\(case, \("(\w+)"|\*case\.flags,[^)]*?"(\w+)"')
+_SET = re.compile(r'_flagged\(received, "(\w+)"|flag\(case, \("(\w+)"|\*(?:case|arrival)\.flags,[^)]*?"(\w+)"')
 
 
 def test_every_flag_has_a_meaning() -> None:
     package = Path(kz_compliance_sdk.__file__).parent
-    code = [
-        path.read_text(encoding="utf-8") for part in ("domain", "services") for path in (package / part).glob("*.py")
-    ]
-    elsewhere = {name for text in code for found in _SET.findall(text) for name in found if name}
+    files = [file for part in ("domain", "services") for file in (package / part).glob("*.py")]
+    found = [names for file in files for names in _SET.findall(file.read_text(encoding="utf-8"))]
+    elsewhere = {name for names in found for name in names if name}
     assert {"amended", "late_revision", "message_id_reused", "report_rejected"} <= elsewhere, "the search finds none"
     cancelled = {f"cancelled_{effect}" for effect in get_args(Effect)}
     assert set(FLAG_MEANINGS) == {*get_args(FlagCode), *elsewhere, *cancelled}

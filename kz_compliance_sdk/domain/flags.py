@@ -45,7 +45,7 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "url_normalised": "An item's address is not in its plain form: compare what it leads to.",
         "user_notice_barred": "The user may not be told, without a legal basis or without an end.",
         "amendment_unverified": "Somebody typed in an amendment that nobody has authenticated: it changed nothing yet.",
-        "quarantined_before": "An unusable message about it was settled before: its clock may have to run from that receipt.",
+        "quarantined_before": "An unusable message about it was settled before: perhaps its clock runs from that one.",
         "amended": "The authority replaced the notice by a later revision.",
         "clarified": "The authority answered a question about it.",
         "cancelled_withdrawn": "The authority withdrew the order, or a part of it.",

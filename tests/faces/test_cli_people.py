@@ -64,6 +64,19 @@ def test_one_account_with_two_names_is_no_second_pair_of_eyes(office: Office) ->
     assert office.document("audit", "verify")["intact"] is True
 
 
+def test_one_account_with_two_names_neither_types_in_and_vouches_nor_corrects(office: Office) -> None:
+    notice = office.entered()
+    theirs = office.config.read_text(encoding="utf-8")
+    office.config.write_text(
+        theirs.replace('id = "aigerim"\nroles = ["moderator"]', 'id = "boss"\nroles = ["lead"]'), encoding="utf-8"
+    )
+    vouch = ("cases", "authenticate", notice.notice_id, "--how", "called back")
+    correct = ("cases", "correct-receipt", notice.notice_id, "--received-at", moments_ago(90), "--reasons", "the stamp")
+    for step in (vouch, correct):
+        assert "aigerim came in by the account 'aigerim' as well" in office.refused(6, *step)
+        office.ok(*step, user="daniyar")
+
+
 def test_a_typist_does_not_vouch_and_nothing_is_done_before_somebody_does(office: Office) -> None:
     notice = office.entered()
     assert "typist" in office.refused(6, "cases", "authenticate", notice.notice_id, "--how", "I know them")

@@ -84,7 +84,7 @@ def list_(
         screen.show_table(
             ("decide", "receipt", "state", "category", "items", "notice", "flags", "case"),
             [_row(case, view) for case, view in views],
-            whole=("decide", "receipt", "state", "items", "notice", "case"),
+            whole=("decide", "receipt", "state", "category", "items", "notice", "case"),
             lead=("notice", "state"),
         )
         if page.next_cursor:

@@ -254,7 +254,7 @@ def approve(ctx: typer.Context, case: CaseArgument, digest: Digest = None, as_js
     with session.desk() as desk:
         actor = session.actor(desk.settings)
         case_id = case_id_of(desk, case)
-        refuse_one_account(desk, case_id, actor, "propose")
+        refuse_one_account(desk, case_id, actor, "proposer")
         seen = _seen(session, desk, case_id, digest, "Approve exactly this?")
         _tell_decided(session, desk, desk.approve(actor, case_id, seen))
 

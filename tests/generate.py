@@ -17,6 +17,8 @@ from pydantic.fields import FieldInfo
 
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
+from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
+from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
 from kz_compliance_sdk.testing.contract import files as contract_files
 from tests.conformance.pages import checks_page, inspection_page
@@ -87,8 +89,8 @@ that comes first here wins, setting by setting; a list is always taken whole:
 Each **secret** can be read from a file instead: beside `NAME` stands `NAME_file` (in the environment `NAME_FILE`), and
 a line end at the end of the file is not part of the secret. Secrets appear in no printout, no log and no error.
 
-Whatever is wrong is one `ConfigError` that names the setting as you wrote it and says what to do. An unknown key or
-variable is refused, so that a misspelling cannot pass for a setting.
+Whatever is wrong is a `ConfigError` that names the setting as you wrote it and says what to do; its `more` are the
+other settings that are wrong. An unknown key or variable is refused, so that a misspelling cannot pass for a setting.
 
 ## An example
 
@@ -183,6 +185,28 @@ def _holds(kind: Any) -> str:
     return _TYPES[kind.__name__]
 
 
+_FLAGS_HEAD = """\
+<!-- Made from FLAG_MEANINGS by `python -m tests.generate`. Do not edit. -->
+
+# Flags
+
+What a moderator must see before deciding. A flag never refuses and never decides; those with a mark bring in a second
+person under the packaged policy. Where a flag is about one item, its id follows after a colon. `kz-compliance cases
+show` says the meaning beside each flag; `cases list` leaves out `deadline_defaulted`, which nearly every case has, and
+`--json` leaves out nothing. A case in quarantine has the code of its refusal as a flag.
+
+| Flag | What it tells | Second person |
+|---|---|---|
+"""
+
+
+def flags_page() -> str:
+    """Return the page with every flag and what it means."""
+    four_eyes = kz_policy().four_eyes_flags
+    rows = [f"| `{code}` | {told} | {'yes' if code in four_eyes else ''} |" for code, told in FLAG_MEANINGS.items()]
+    return _FLAGS_HEAD + "\n".join(rows) + "\n"
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
     **{f"docs/contract/{name}": partial(contract_files().__getitem__, name) for name in contract_files()},
     "docs/concepts/states.md": states_page,
@@ -190,6 +214,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/contract/inspection.schema.json": inspection_page,
     "docs/reference/cli.md": cli_page,
     "docs/reference/exit-codes.md": exit_codes_page,
+    "docs/reference/flags.md": flags_page,
     "docs/reference/settings.md": settings_page,
 }
 

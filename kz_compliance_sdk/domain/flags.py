@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal
 
 from kz_compliance_sdk.domain.notice import Cancellation, Notice, requested_due_at
 from kz_compliance_sdk.domain.url import check_url, host_of
 from kz_compliance_sdk.domain.values import LocalText, utc_offset_minutes
 
-__all__ = ["SKEW_S", "SOON_S", "Flag", "FlagCode", "cancellation_flags", "flags"]
+__all__ = ["FLAG_MEANINGS", "SKEW_S", "SOON_S", "Flag", "FlagCode", "cancellation_flags", "flags"]
 
 FlagCode = Literal[
     "addressee_missing", "basis_unknown", "category_not_mandated", "category_unknown", "deadline_defaulted",
@@ -23,6 +24,41 @@ FlagCode = Literal[
     "offset_unusual", "reporter_pii", "scope_beyond_kz", "text_markup", "url_foreign", "url_normalised",
     "user_notice_barred",
 ]  # fmt: skip
+
+FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "addressee_missing": "The notice names no addressee.",
+        "basis_unknown": "It cites an act or an article that the policy does not know.",
+        "category_not_mandated": "The authority has no mandate for this category.",
+        "category_unknown": "The policy does not know this category.",
+        "deadline_defaulted": "It asks for no time of its own, as nearly all: the statutory term alone counts.",
+        "deadline_long": "It asks for more time than the statutory term, which counts all the same.",
+        "deadline_past": "The time that it asks for had passed when it came.",
+        "deadline_short": "The time that it asks for leaves less than an hour.",
+        "issued_future": "Its date lies in the future: a clock is wrong, there or here.",
+        "item_repeated": "An item names the same address as one before it.",
+        "offset_unusual": "Its time has an offset that is neither UTC nor Kazakhstan's.",
+        "reporter_pii": "It carries a field that may name a reporter or a victim: do not pass it on.",
+        "scope_beyond_kz": "It asks for a measure beyond Kazakhstan.",
+        "text_markup": "Its text holds markup or a link in disguise.",
+        "url_foreign": "An item lies on a host that is not the platform's.",
+        "url_normalised": "An item's address is not in its plain form: compare what it leads to.",
+        "user_notice_barred": "The user may not be told, without a legal basis or without an end.",
+        "amendment_unverified": "Somebody typed in an amendment that nobody has authenticated: it changed nothing yet.",
+        "quarantined_before": "An unusable message about it was settled before: perhaps its clock runs from that one.",
+        "amended": "The authority replaced the notice by a later revision.",
+        "clarified": "The authority answered a question about it.",
+        "cancelled_withdrawn": "The authority withdrew the order, or a part of it.",
+        "cancelled_annulled": "The order, or a part of it, was annulled.",
+        "cancelled_remedied": "The authority says that the violation is gone.",
+        "effect_missing": "A cancellation does not say its effect: ask the authority what is to be lifted.",
+        "cancels_older_revision": "A cancellation speaks of an older revision: ask whether this one still stands.",
+        "late_revision": "An older revision came after a later one and changed nothing.",
+        "message_id_reused": "Its message id was used before for something else.",
+        "report_rejected": "The regulator's system refused our report: decide and word it anew.",
+    }
+)
+"""What each flag tells a moderator. A case in quarantine has the code of its refusal as a flag instead."""
 
 SKEW_S: Final = 300
 """How far the sender's clock may be ahead before its date counts as one in the future."""

@@ -254,7 +254,8 @@ class Intake:
             how=how,
             salt=salt,
         )
-        proof = canonical({"entered_by": actor.id, "entered_at": now, "how": how})
+        said: dict[str, Json] = {"entered_by": actor.id, "entered_at": now, "how": how}
+        proof = canonical({**said, "account": actor.account} if actor.account else said)
         authorities = frozenset({notice.issuing_authority.id})
         received = Received(OFFICE, message_id, sha256, body, proof, authorities, arrival)
         message = read_message(body)

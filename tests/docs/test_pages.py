@@ -19,6 +19,7 @@ from typer.main import get_command
 from kz_compliance_sdk import ComplianceDesk, Settings
 from kz_compliance_sdk.adapters.sql.store import MOST_WAITING
 from kz_compliance_sdk.adapters.sql.tables import metadata
+from kz_compliance_sdk.adapters.troubles import REMIND_S
 from kz_compliance_sdk.config.sections import LimitSettings
 from kz_compliance_sdk.domain import breaker
 from kz_compliance_sdk.domain.decision import REVIEW_POLICY, Action
@@ -44,7 +45,8 @@ from tests.journey.campaign.run import SPEED, Campaign
 
 README = ROOT / "README.md"
 GENERATED = {
-    "states.md", "settings.md", "cli.md", "exit-codes.md", "bad-inputs.md", "conformance-checks.md", "errors.md",
+    "states.md", "settings.md", "cli.md", "exit-codes.md", "flags.md", "bad-inputs.md", "conformance-checks.md",
+    "errors.md",
 }  # fmt: skip
 PAGES = [README, *sorted(path for path in DOCS.rglob("*.md") if path.name not in GENERATED)]
 PYTHON = [(page, block) for page in PAGES for block in blocks(page) if block.language == "python"]
@@ -180,6 +182,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("concepts/delivery.md", "after five attempts people are alerted", outcomes.PAGE_AFTER_ATTEMPTS, 5),
         ("concepts/delivery.md", "After five failures in a row", breaker.OPENS_AFTER, 5),
         ("guides/custom-regulator.md", "is parked after an hour of refusals", PARK_AFTER_REFUSED_S, 3600),
+        ("operations.md", "every five minutes", REMIND_S, 300),
         ("operations.md", "expire within 30 days", diagnosis.KEY_WARNING_S, 30 * 86_400),
         ("operations.md", "Up to 256 MiB", doctor.MOST_SCANNED, 256 * 2**20),
         (

@@ -123,7 +123,24 @@ def test_the_quickstart_leads_to_a_closed_case(tmp_path: Path) -> None:
                 reader.waits_for("closed")
             for command in commands:
                 reader.types(command)
-    assert worker_log.read_text(encoding="utf-8").count("hidden: ") == 1
+        assert worker_log.read_text(encoding="utf-8").count("hidden: ") == 1
+        _try_four_eyes(reader)
+
+
+def _try_four_eyes(reader: Reader) -> None:
+    """What the page says about a notice that takes two people."""
+    issue = reader.folder / "issue.py"
+    issue.write_text(issue.read_text(encoding="utf-8").replace('"sample": 1', '"sample": 13'), encoding="utf-8")
+    reader.types(".venv/bin/python issue.py")
+    reader.types(".venv/bin/kz-compliance cases claim KZ-2026-0000013")
+    decide = ".venv/bin/kz-compliance cases decide KZ-2026-0000013 --file proposal.json --yes"
+    reader.types(decide)
+    assert "waits for a second person" in reader.answers[decide]
+    reader.types(".venv/bin/python approve.py")
+    assert json.loads(reader.answers[".venv/bin/python approve.py"])["approved_by"] == ""
+    show = ".venv/bin/kz-compliance cases show KZ-2026-0000013 --json"
+    reader.types(show)
+    assert json.loads(reader.answers[show])["decisions"][0]["approved_by"] == "a-lead"
 
 
 def test_a_key_of_ones_own_is_one_that_the_settings_take(tmp_path: Path) -> None:

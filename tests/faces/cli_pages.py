@@ -39,7 +39,7 @@ extra `web` as well, and `mock-regulator` the extra `testing`.
 - **Colour** is only for a terminal, and not where `NO_COLOR` is set.
 - **Completion**: `{PROGRAM} --install-completion`.
 
-People's times are those of Asia/Almaty with UTC beside them.
+People's times are those of Asia/Almaty with UTC beside them; `config show` writes times as the settings file does.
 """
 
 
@@ -56,6 +56,7 @@ _DOCUMENTS = """
 | `cases decide --template` | a proposal to fill in, with or without `--json` |
 | `cases letter` | `message`, `lang`, `text`, `file` |
 | `cases retry` | `message`: as in `cases show` |
+| `notices template` | a notice to fill in, with or without `--json` |
 | `notices enter` | `case` (a row); `recorded`: false if it was there already |
 | every other step of `cases` | `case` (a row) |
 | `conformance intake`, `conformance regulator` | `subject`, `profile`, `all_hold`, `held`, `broken`, `skipped`; \

@@ -64,10 +64,23 @@ def test_one_account_with_two_names_is_no_second_pair_of_eyes(office: Office) ->
     assert office.document("audit", "verify")["intact"] is True
 
 
+def test_one_account_with_two_names_neither_types_in_and_vouches_nor_corrects(office: Office) -> None:
+    notice = office.entered()
+    theirs = office.config.read_text(encoding="utf-8")
+    office.config.write_text(
+        theirs.replace('id = "aigerim"\nroles = ["moderator"]', 'id = "boss"\nroles = ["lead"]'), encoding="utf-8"
+    )
+    vouch = ("cases", "authenticate", notice.notice_id, "--how", "called back")
+    correct = ("cases", "correct-receipt", notice.notice_id, "--received-at", moments_ago(90), "--reasons", "the stamp")
+    for step in (vouch, correct):
+        assert "aigerim came in by the account 'aigerim' as well" in office.refused(6, *step)
+        office.ok(*step, user="daniyar")
+
+
 def test_a_typist_does_not_vouch_and_nothing_is_done_before_somebody_does(office: Office) -> None:
     notice = office.entered()
     assert "typist" in office.refused(6, "cases", "authenticate", notice.notice_id, "--how", "I know them")
-    office.ok("cases", "claim", notice.notice_id)
+    assert "Nobody has checked yet" in office.run("cases", "claim", notice.notice_id).stderr
     file = office.proposal(notice.notice_id, "remove")
     assert "typist" in office.refused(6, "cases", "decide", notice.notice_id, "--file", file, "--yes")
     office.ok("cases", "authenticate", notice.notice_id, "--how", "called back", user="daniyar")
@@ -91,3 +104,31 @@ def test_a_letter_that_is_typed_in_twice_is_said_to_be_there(office: Office) -> 
     office.write("notice-1.json", value)
     assert office.document(*again, moments_ago())["recorded"] is True
     assert state(office, notice) == "queued"
+
+
+def test_a_letter_is_typed_in_from_a_template(office: Office) -> None:
+    office.ok("db", "upgrade")
+    result = office.run("notices", "template")
+    skeleton = json.loads(result.stdout)
+    assert "prescription" in result.stderr
+    assert "illegal_gambling" in result.stderr
+    rest = ("--received-at", moments_ago(), "--how", "letter", "--yes")
+    line = office.refused(7, "notices", "enter", "--file", office.write("blank.json", skeleton), *rest)
+    assert "notice_id" in line
+    assert "notices template" in line
+    skeleton |= {
+        "notice_id": "L-7",
+        "kind": "prescription",
+        "reference_number": "12/7",
+        "issued_at": "2026-11-24T14:05:00+05:00",
+        "category": "illegal_gambling",
+        "requested_action": "remove",
+        "legal_basis": [{"act": "18-VIII", "article": "9"}],
+    }
+    skeleton["issuing_authority"] |= {"id": "ministry", "type": "authorised_body", "name": {"ru": "Министерство"}}
+    skeleton["statement_of_reasons"][0]["text"] = "Реклама казино."
+    skeleton["items"][0]["url"] = "https://social.example/p/7"
+    office.ok("notices", "enter", "--file", office.write("filled.json", skeleton), *rest)
+    told = office.ok("cases", "show", "L-7")
+    assert "https://social.example/p/7" in told
+    assert "deadline_defaulted: It asks for no time of its own" in told

@@ -132,6 +132,7 @@ def test_a_port_that_is_taken_is_one_line(office: Office) -> None:
             with process(office, command, "--port", port) as running:
                 assert running.popen.wait(20) == 3
                 assert running.first_line.startswith("error: --port: ")
+                assert running.first_line.count(port) == running.first_line.lower().count("in use") == 1
 
 
 def test_the_account_of_the_process_decides_who_acts(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

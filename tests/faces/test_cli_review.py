@@ -192,7 +192,7 @@ def test_a_lease_is_kept_given_back_and_lost(office: Office) -> None:
 
 def test_nothing_to_claim_is_no_error(office: Office) -> None:
     office.ok("db", "upgrade")
-    assert office.ok("cases", "claim") == "No cases are waiting.\n"
+    assert office.ok("cases", "claim") == "No case is free to claim.\n"
     assert office.document("cases", "claim", "--category", "drugs") == {"lease": None}
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,13 +15,15 @@ from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from kz_compliance_sdk.faces.cli import demo_books
+from kz_compliance_sdk.faces.cli import demo_books, demo_screen, screen
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.faces.cli.demo_books import Check, Sent
 from kz_compliance_sdk.faces.cli.demo_regulator import ControlClient
 from kz_compliance_sdk.faces.cli.demo_stories import MAX_SEED, stories
+from kz_compliance_sdk.ports import Env
 
 COMMAND = (sys.executable, "-m", "kz_compliance_sdk")
 NOW = 1_795_000_000
@@ -107,6 +111,10 @@ def test_serve_goes_on_until_it_is_ended_and_leaves_nothing_behind(tmp_path: Pat
             assert running.stderr is not None
             while "Everything keeps running" not in running.stderr.readline():
                 assert running.poll() is None
+            commands = [running.stderr.readline().strip() for _ in range(9)]
+            (listing,) = (line for line in commands if line.endswith("cases list"))
+            listed = subprocess.run(shlex.split(listing), capture_output=True, text=True, cwd=tmp_path.parent)
+            assert listed.returncode == 0, "the command runs as it is printed"
             settings = tomllib.loads((kept / "kz-compliance.toml").read_text(encoding="utf-8"))
             assert httpx.get(f"{settings['public_url']}/notices/health").json()["status"] == "ok"
             assert "KZ-2026" in httpx.get(settings["regulator"]["url"]).text
@@ -120,6 +128,55 @@ def test_serve_goes_on_until_it_is_ended_and_leaves_nothing_behind(tmp_path: Pat
 
 
 # --------------------------------------------------------------------------------------- the stories and the books
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    command = [*COMMAND, "demo", "--fast", "--keep", str(kept)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        while "queued" not in running.stdout.readline():
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=30)
+        assert (running.returncode, said) == (130, "Interrupted.\n")
+    assert not processes_of(kept)
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 24)])
+def test_the_live_table_fits_on_a_small_screen(monkeypatch: pytest.MonkeyPatch, width: int, height: int) -> None:
+    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True)
+    monkeypatch.setattr(screen, "console", lambda *, stderr=False: console)
+    told = stories(1, NOW)
+    numbers = {story.notice.notice_id: number for number, story in enumerate(told, 1)}
+    live = demo_screen.Screen(numbers, Env.system(), stderr=False, paced=False)
+    live.states(dict.fromkeys(numbers, "awaiting_answer"))
+    for _ in range(9):
+        live.step("The regulator pushes a notice, and this line is far too long for a screen of eighty columns.")
+    assert live._live is not None
+    lines = console.render_lines(live._live.renderable)
+    assert len(lines) <= height
+    text = "".join(segment.text for line in lines for segment in line)
+    assert all(f"#{number} " in text for number in numbers.values())
+
+
+def test_the_closing_table_is_short_and_whole_on_a_narrow_screen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {
+        "number": 7, "notice_id": "KZ-2026-0000007", "came": "pushed", "title": "three items, three outcomes",
+        "outcomes": {"1": "removed"}, "state": "closed", "receipt_id": "rcp-1", "receipt_with_left_s": 86_000,
+    }  # fmt: skip
+    monkeypatch.setattr(screen, "console", lambda *, stderr=False: Console(file=sys.stdout, width=80))
+    demo_screen.show_rows([row] * 30)
+    told = capsys.readouterr().out
+    assert told.count("\n") == 32
+    assert "KZ-2026" not in told
+    assert "--json" in told
+    monkeypatch.setattr(screen, "console", lambda *, stderr=False: Console(file=sys.stdout, width=140))
+    demo_screen.show_rows([row] * 30)
+    assert "KZ-2026-0000007" in capsys.readouterr().out
 
 
 def test_stories_of_a_seed_are_the_same_and_those_of_two_seeds_share_no_notice() -> None:

@@ -31,18 +31,23 @@ from kz_compliance_sdk.faces.cli import (
     screen,
     setup,
 )
-from kz_compliance_sdk.faces.cli.exits import NO_READER, UNEXPECTED, USAGE, exit_code
+from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
 
 __all__ = ["PROGRAM", "app", "run"]
 
 PROGRAM = "kz-compliance"
 _DEMO = "kz_compliance_sdk.faces.cli.demo"
+_HELP = ["-h", "--help"]
 _EPILOG = "Exit codes and the settings: docs/reference. Not legal advice."
 
 
 class _Root(TyperGroup):
     """Says what went wrong in one line."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        _without_values(self)
 
     def main(
         self,
@@ -68,6 +73,8 @@ class _Root(TyperGroup):
             if isinstance(stop.__context__, BrokenPipeError):
                 raise SystemExit(_unwritten(stop.__context__)) from None
             raise
+        if result == INTERRUPTED:
+            screen.say("Interrupted.", stderr=True)
         if not standalone_mode:
             return result
         raise SystemExit(result if isinstance(result, int) else 0)
@@ -86,6 +93,16 @@ class _Root(TyperGroup):
             said = error if isinstance(error, ComplianceError) else foreign.known(error) or error
             _explain(Session.of(ctx), said, error)
             raise typer.Exit(exit_code(said)) from None
+
+
+def _without_values(command: Any) -> None:
+    """Let the help show flags as what they are: typer would write each with a value, as in `--json <bool>`."""
+    help_option = command.get_help_option(typer.Context(command, help_option_names=_HELP))
+    for param in (*command.params, help_option):
+        if getattr(param, "is_flag", False) or param.name in ("install_completion", "show_completion"):
+            param.metavar = ""
+    for below in getattr(command, "commands", {}).values():
+        _without_values(below)
 
 
 def _usage(wrong: typer.TyperException) -> NoReturn:
@@ -147,7 +164,7 @@ app = typer.Typer(
     epilog=_EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": _HELP},
 )
 
 

@@ -84,7 +84,7 @@ def list_(
         screen.show_table(
             ("decide", "receipt", "state", "category", "items", "notice", "flags", "case"),
             [_row(case, view) for case, view in views],
-            whole=("decide", "receipt", "state", "items", "notice", "case"),
+            whole=("decide", "receipt", "state", "category", "items", "notice", "case"),
             lead=("notice", "state"),
         )
         if page.next_cursor:
@@ -190,11 +190,20 @@ def _head(case: Case) -> list[tuple[str, str | Text]]:
             f"{case.source}, {case.authenticity}" + (f", entered by {case.entered_by}" if case.entered_by else ""),
         ),
         ("answered by", "letter" if case.channel == "by_hand" else "the regulator's interface"),
-        ("flags", Text(" ".join(case.flags), "yellow") if case.flags else "none"),
+        *((("flag", _flag(flag)) for flag in case.flags) if case.flags else [("flags", "none")]),
     ]
     if case.lease_owner:
         fields.append(("claimed by", lease))
     return fields
+
+
+def _flag(flag: str) -> Text:
+    from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
+
+    code, _, item = flag.partition(":")
+    meaning = FLAG_MEANINGS.get(code, "See the reasons of its quarantine.")
+    where = f" (item {item})" if item else ""
+    return Text.assemble((code, "" if code in _USUAL else "yellow"), f"{where}: {meaning}")
 
 
 def _clock(case: Case, view: ClockView) -> list[tuple[str, str | Text]]:

@@ -74,6 +74,12 @@ def _watched(work: Callable[[Callable[[int], None]], Any]) -> Any:
         return work(lambda count: shown.update(f"checking ... {count} cases") if count % 100 == 0 else None)
 
 
+def _both(text: str | None) -> str:
+    from kz_compliance_sdk.domain.values import parse_instant
+
+    return "" if text is None else screen.both(parse_instant(text))
+
+
 def health(ctx: typer.Context, as_json: Json = False) -> None:
     """Say whether the machinery runs: counts, times, endpoints. Exit code 4 if something needs attention."""
     session = Session.of(ctx)
@@ -85,15 +91,15 @@ def health(ctx: typer.Context, as_json: Json = False) -> None:
         style = _STYLE["warn" if attention else "ok"]
         fields: list[tuple[str, str | Text]] = [
             ("status", Text(f"{document['status']} {' '.join(attention)}".strip(), style)),
-            ("watcher", document["watcher_last_ran"] or "has never run"),
+            ("watcher", _both(document["watcher_last_ran"]) or "has never run"),
             ("overdue", str(document["overdue"])),
-            ("earliest due", document["oldest_due_at"] or "none"),
+            ("earliest due", _both(document["oldest_due_at"]) or "none"),
             ("undelivered", str(document["undelivered"])),
             ("parked", str(document["parked"])),
         ]
         fields += [(f"{state} cases", str(count)) for state, count in document["open_cases"].items()]
         for name, endpoint in document["endpoints"].items():
-            closed = f"left alone until {endpoint['open_until']}" if endpoint["open_until"] else "in use"
+            closed = f"left alone until {_both(endpoint['open_until'])}" if endpoint["open_until"] else "in use"
             fields.append((name, f"{closed}, {endpoint['failures']} failures in a row"))
         screen.show_fields("Health", fields)
 

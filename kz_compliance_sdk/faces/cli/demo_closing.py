@@ -45,10 +45,10 @@ class Closing:
         rows = [self._row(number, story) for number, story in enumerate(self._told, 1)]
         settled = self._files[self._settled]
         rows.append(_row(len(rows) + 1, "quarantine", "cut off: settled by a person", "pushed", settled, {}))
-        rows.append(_row(len(rows) + 1, "forgery", "three forgeries of #8: refused with 401", "pushed", None, {}))
-        rows.append(_row(len(rows) + 1, "sanction", f"the warning {self._sanction}: on the board", "pushed", None, {}))
         forged = next(number for number, story in enumerate(self._told, 1) if story.key == "forged")
-        rows[-2]["title"] = f"three forgeries of #{forged}: refused with 401"
+        told = f"three forgeries of #{forged}: refused with 401"
+        rows.append(_row(len(rows) + 1, "forgery", told, "pushed", None, {}))
+        rows.append(_row(len(rows) + 1, "sanction", f"the warning {self._sanction}: on the board", "pushed", None, {}))
         return rows
 
     def _row(self, number: int, story: Story) -> dict[str, Any]:

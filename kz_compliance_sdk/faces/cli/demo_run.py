@@ -154,7 +154,7 @@ class Run:
 
     def _serve(self, place: Place, processes: Processes) -> None:
         sys.stdout.flush()
-        program = f"kz-compliance --config {shlex.quote(str(place.settings_file))}"
+        program = f"{_program()} --config {shlex.quote(str(place.settings_file))}"
         self._session.tell(_SERVING.format(place=place, program=program, first=self._told[0].notice.notice_id))
         try:
             while True:
@@ -162,6 +162,14 @@ class Run:
                 self._env.sleep(0.5)
         except KeyboardInterrupt:
             self._session.tell("Stopping.")
+
+
+def _program() -> str:
+    """How this program was called, so that it can be called again from anywhere."""
+    called = Path(sys.argv[0])
+    if called.name == "kz-compliance" and called.is_file():
+        return shlex.quote(str(called.absolute()))
+    return f"{shlex.quote(sys.executable)} -m kz_compliance_sdk"
 
 
 _PREFACE: Final = (

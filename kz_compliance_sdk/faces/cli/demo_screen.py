@@ -18,7 +18,9 @@ from kz_compliance_sdk.ports import Env
 __all__ = ["Screen", "show_checks", "show_rows"]
 
 _STEPS_SHOWN = 6
+_WIDE = 120
 _PAUSE_S = 0.35
+_IDS = ("notice", "came", "receipt")
 _STYLES = {"closed": "green", "cancelled": "green", "lifted": "cyan", "enforced": "cyan", "quarantined": "red"}
 
 
@@ -77,14 +79,17 @@ class Screen:
     def _refresh(self) -> None:
         if self._live is None:
             return
+        # A line for each step, and no ids where there is little room: the table must fit below the steps.
+        wide = self._console.width >= _WIDE
         notices = [
-            Text(f"#{number:<3}{name}  ").append(
+            Text(f"#{number:<3}{name + '  ' if wide else ''}").append(
                 f"{self._states.get(name, '').replace('_', ' '):<16}",
                 style=_STYLES.get(self._states.get(name, ""), "yellow"),
             )
             for name, number in self._numbers.items()
         ]
-        self._live.update(Group(*self._steps[-_STEPS_SHOWN:], Text(), Columns(notices)), refresh=True)
+        steps = [Text.assemble(step, no_wrap=True, overflow="ellipsis") for step in self._steps[-_STEPS_SHOWN:]]
+        self._live.update(Group(*steps, Text(), Columns(notices)), refresh=True)
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -102,21 +107,28 @@ class Screen:
 
 def show_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     """Each notice: how it came, what became of it, its receipt, and what was left of its clock at the receipt."""
+    names = ("#", "notice", "came", "what is special", "outcome", "receipt", "time left")
+    cells = [
+        (
+            str(row["number"]),
+            _shortened(row["notice_id"] or "", 15),
+            row["came"],
+            row["title"],
+            ", ".join(f"{item} {outcome}" for item, outcome in row["outcomes"].items()) or row["state"] or "",
+            _shortened(row["receipt_id"] or "", 14),
+            _left(row["receipt_with_left_s"]),
+        )
+        for row in rows
+    ]
+    # On a narrow screen what happened matters more than the ids.
+    shown = [place for place, name in enumerate(names) if screen.console().width >= _WIDE or name not in _IDS]
     screen.show_table(
-        ("#", "notice", "came", "what is special", "outcome", "receipt", "time left"),
-        [
-            (
-                str(row["number"]),
-                _shortened(row["notice_id"] or "", 15),
-                row["came"],
-                row["title"],
-                ", ".join(f"{item} {outcome}" for item, outcome in row["outcomes"].items()) or row["state"] or "",
-                _shortened(row["receipt_id"] or "", 14),
-                _left(row["receipt_with_left_s"]),
-            )
-            for row in rows
-        ],
+        [names[place] for place in shown],
+        [[row[place] for place in shown] for row in cells],
+        whole=("#", "notice", "came", "receipt", "time left"),
     )
+    if len(shown) < len(names):
+        screen.say("Notice ids and receipts: on a wider screen, or with --json.")
 
 
 def _shortened(text: str, most: int) -> str:

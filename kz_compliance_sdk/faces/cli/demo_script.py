@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question, Statement
+from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.demo_books import Check
 from kz_compliance_sdk.faces.cli.demo_processes import Place, Processes, Stuck
 from kz_compliance_sdk.faces.cli.demo_regulator import ControlClient
@@ -188,8 +189,10 @@ class Play:
         self.checks.append(
             Check(
                 "what came back from quarantine keeps its clock",
-                f"received at {held.received_at}",
-                () if kept else (f"received at {held.received_at}, its clock says {admitted.received_at}",),
+                f"received {screen.both(held.received_at)}",
+                ()
+                if kept
+                else (f"received {screen.both(held.received_at)}, its clock says {screen.both(admitted.received_at)}",),
             )
         )
         self._step("The authority reminds of {}, and announces a warning.", reminded)
@@ -338,10 +341,6 @@ class Play:
                     () if right else (f"the attempts came to {results}",),
                 )
             )
-
-    def case_of(self, story: Story) -> Case:
-        """The case as it stands."""
-        return self._case(story)
 
     # ------------------------------------------------------------------------------------------- waiting
 

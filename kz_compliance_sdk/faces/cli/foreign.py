@@ -23,7 +23,7 @@ def known(error: Exception) -> ComplianceError | None:
     if isinstance(driver, OSError):
         return _of_file(driver)
     if any(kind.__name__ == "DatabaseError" and "sqlite3" in kind.__module__ for kind in type(driver).__mro__):
-        return _of_database(str(driver))
+        return _of_database(driver)
     return None
 
 
@@ -43,18 +43,17 @@ def _of_file(error: OSError) -> ComplianceError:
     )
 
 
-def _of_database(text: str) -> ComplianceError:
-    if "full" in text:
-        return StoreError(f"the disk is full: {text}. Nothing was written; free some space.", code="storage_full")
-    if "locked" in text or "busy" in text:
-        return StoreError(f"another program holds the database: {text}. Try again.", code="storage_busy")
+def _of_database(error: Exception) -> ComplianceError:
+    text = str(error)
+    from kz_compliance_sdk.adapters.sql.sqlite import store_error
+
     if "unable to open" in text or "readonly" in text:
         return ConfigError(
             f"the database cannot be used: {text}.",
             field="store.path",
             remedy="Name a file in a folder in which this account may write.",
         )
-    return StoreError(f"the database refused: {text}.")
+    return store_error(error)
 
 
 def is_of_output(error: Exception) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
@@ -15,7 +15,15 @@ from kz_compliance_sdk.errors import InvalidInput, Unreadable
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
 
-__all__ = ["by_option", "proposal_choices", "proposal_skeleton", "read_document", "received_at"]
+__all__ = [
+    "by_option",
+    "notice_choices",
+    "notice_skeleton",
+    "proposal_choices",
+    "proposal_skeleton",
+    "read_document",
+    "received_at",
+]
 
 _M = TypeVar("_M", bound=BaseModel)
 _MOST: Final = 8 * 1024 * 1024
@@ -100,6 +108,44 @@ def proposal_choices() -> list[tuple[str, str]]:
         ("contest", '{"body": ..., "reference": ...}, with the outcome contested'),
         ("legal_check", f"{', '.join(get_args(decision.Answer))}; null where no measure is proposed"),
         ("text_checked", "true once a person has found no user and no reporter named in the outgoing text"),
+    ]
+
+
+def notice_skeleton(platform_id: str) -> dict[str, Any]:
+    """A notice to type in, with what no notice is without: as it is, it is refused."""
+    return {
+        "notice_id": "",
+        "revision": 1,
+        "kind": "",
+        "reference_number": "",
+        "issuing_authority": {"id": "", "name": {"kk": "", "ru": ""}, "type": ""},
+        "platform_id": platform_id,
+        "issued_at": "",
+        "languages": ["kk", "ru"],
+        "legal_basis": [{"act": "", "article": ""}],
+        "category": "",
+        "statement_of_reasons": [{"lang": "ru", "text": ""}],
+        "items": [{"item_id": "1", "url": "", "content_type": "post"}],
+        "requested_action": "",
+        "territorial_scope": ["KZ"],
+    }
+
+
+def notice_choices(categories: Iterable[str]) -> list[tuple[str, str]]:
+    """What the fields of a typed-in notice may hold."""
+    from kz_compliance_sdk.domain.notice import ContentType, NoticeKind, RequestedAction
+    from kz_compliance_sdk.domain.notice_parts import AuthorityType
+
+    return [
+        ("notice_id", "the number that the office gives it, such as the letter's: letters, digits, . _ : -"),
+        ("reference_number", "the letter's own number"),
+        ("kind", ", ".join(get_args(NoticeKind))),
+        ("authority type", ", ".join(get_args(AuthorityType))),
+        ("issued_at", "2026-11-24T14:05:00+05:00, the date on the letter"),
+        ("category", f"{', '.join(categories)}; any other is accepted with a flag"),
+        ("items", "url, object_id or account_ref, as the letter names it"),
+        ("content_type", ", ".join(get_args(ContentType))),
+        ("requested_action", ", ".join(get_args(RequestedAction))),
     ]
 
 

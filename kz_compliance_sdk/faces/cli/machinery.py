@@ -247,7 +247,7 @@ def mock_regulator(
     intake_url: Annotated[
         str | None, typer.Option(help="Where to push; by default where the settings receive.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="The same ids in every run.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same ids for the same calls in the same order.")] = None,
 ) -> None:
     """Run a regulator for trying things out: it issues, pushes, records and fails on command, under /control.
 
@@ -276,7 +276,8 @@ def mock_regulator(
         serve(own, lambda url: session.tell(f"The mock regulator is at {url} and pushes to {own.intake_url}"))
     except OSError as error:
         raise ConfigError(
-            f"{host} port {port} cannot be listened on: {error.strerror}.",
+            # Not the error's own text, in which asyncio repeats the address.
+            f"{host} port {port} cannot be listened on: {os.strerror(error.errno or 0)}.",
             field="--port",
             remedy="Choose another port, or stop what listens there.",
         ) from None

@@ -9,7 +9,7 @@ import typer
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.cases import view_of
 from kz_compliance_sdk.faces.cli.documents import case_row
-from kz_compliance_sdk.faces.cli.handed_in import by_option, read_document, received_at
+from kz_compliance_sdk.faces.cli.handed_in import by_option, notice_choices, notice_skeleton, read_document, received_at
 from kz_compliance_sdk.faces.cli.session import Json, Session, Yes
 
 if TYPE_CHECKING:
@@ -25,11 +25,22 @@ def register(app: typer.Typer) -> None:
     notices = typer.Typer(help="Notices that no system sent.", no_args_is_help=True)
     notices.callback()(_group)
     notices.command("enter")(enter)
+    notices.command("template")(template)
     app.add_typer(notices, name="notices")
 
 
 def _group() -> None:
     """Notices that no system sent."""
+
+
+def template(ctx: typer.Context, as_json: Json = False) -> None:
+    """Print a notice to fill in for `notices enter`."""
+    session = Session.of(ctx)
+    settings = session.settings()
+    screen.write_document(notice_skeleton(settings.platform_id))
+    if not session.json:
+        choices = notice_choices(sorted(settings.policy().categories))
+        screen.show_fields("Fill in every empty field; docs/contract has the others:", choices, stderr=True)
 
 
 def _held(desk: ComplianceDesk, notice: Notice) -> Case | None:
@@ -64,7 +75,7 @@ def enter(
     from kz_compliance_sdk.domain.notice import Notice
 
     session = Session.of(ctx)
-    notice = read_document(Notice, file, "--file")
+    notice = read_document(Notice, file, "--file", "kz-compliance notices template prints one to fill in.")
     with by_option(time="--received-at"):
         when = received_at(at)
     with session.desk() as desk:

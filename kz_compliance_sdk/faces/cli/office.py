@@ -117,7 +117,7 @@ def authenticate(
     """Record how the authenticity of a typed-in notice was checked. Never by its typist."""
 
     def vouch(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
-        refuse_one_account(desk, case_id, actor, "open")
+        refuse_one_account(desk, case_id, actor, "typist")
         return desk.authenticate(actor, case_id, how)
 
     step(
@@ -140,7 +140,7 @@ def correct_receipt(
     """Correct the receipt of a typed-in notice, by a second person. The clock follows."""
 
     def correct(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
-        refuse_one_account(desk, case_id, actor, "open")
+        refuse_one_account(desk, case_id, actor, "typist")
         with by_option(received_at="--received-at", time="--received-at"):
             return desk.correct_receipt(actor, case_id, received_at(at), reasons)
 

@@ -92,9 +92,17 @@ def claim(
         actor = session.actor(desk.settings)
         lease = desk.claim(actor, category=category, case_id=None if case is None else case_id_of(desk, case))
         if lease is None:
-            session.answer({"lease": None}, lambda: screen.say("No cases are waiting."))
+            session.answer({"lease": None}, lambda: screen.say("No case is free to claim."))
         else:
             _tell_lease(session, desk, lease)
+
+
+def _warn_of_doubt(session: Session, case: Case) -> None:
+    if case.authenticity == "unverified":
+        session.tell(
+            "Nobody has checked yet that this notice is authentic: no measure can be decided before somebody but its "
+            f"typist does: kz-compliance cases authenticate {case.id}"
+        )
 
 
 def _tell_lease(session: Session, desk: ComplianceDesk, lease: Lease) -> None:
@@ -118,6 +126,7 @@ def _tell_lease(session: Session, desk: ComplianceDesk, lease: Lease) -> None:
         )
 
     session.answer({"lease": document}, people)
+    _warn_of_doubt(session, lease.case)
 
 
 def renew(ctx: typer.Context, case: CaseArgument, token: Token = None, as_json: Json = False) -> None:
@@ -245,7 +254,7 @@ def approve(ctx: typer.Context, case: CaseArgument, digest: Digest = None, as_js
     with session.desk() as desk:
         actor = session.actor(desk.settings)
         case_id = case_id_of(desk, case)
-        refuse_one_account(desk, case_id, actor, "propose")
+        refuse_one_account(desk, case_id, actor, "proposer")
         seen = _seen(session, desk, case_id, digest, "Approve exactly this?")
         _tell_decided(session, desk, desk.approve(actor, case_id, seen))
 

@@ -70,8 +70,8 @@ def one_line(text: str) -> str:
 
 
 def say(text: str | Text, *, stderr: bool = False) -> None:
-    """One line for people."""
-    console(stderr=stderr).print(text if isinstance(text, Text) else printable(text))
+    """One line for people. The terminal wraps it, so that a command in it can still be copied."""
+    console(stderr=stderr).print(text if isinstance(text, Text) else printable(text), soft_wrap=True)
 
 
 def write_document(document: Any) -> None:

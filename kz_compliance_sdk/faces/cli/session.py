@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -177,23 +177,33 @@ def case_id_of(desk: ComplianceDesk, given: str) -> str:
 
 def account_of(event: AuditEvent) -> str:
     """The account by which the person came in who caused an event; empty if it was not recorded."""
+    data = _said(event.content).get("data")
+    return str(data.get("account", "")) if isinstance(data, dict) else ""
+
+
+def _said(body: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(event.content)["data"]
-        return str(data.get("account", ""))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ""
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
-def refuse_one_account(desk: ComplianceDesk, case_id: str, actor: Actor, *kinds: str) -> None:
+def refuse_one_account(desk: ComplianceDesk, case_id: str, actor: Actor, first: Literal["proposer", "typist"]) -> None:
     """Refuse a second person who comes in by the account of the first: the settings of one account can be two people.
 
-    `kinds` are the events that the first person caused; the last of them counts. Raises NotAllowed.
+    The first person proposed the decision as it stands, or typed the notice in. Raises NotAllowed.
     """
-    first = [event for event in desk.case_file(case_id).audit if event.kind in kinds][-1:]
-    for event in first:
-        if event.actor != actor.id and actor.account and account_of(event) == actor.account:
+    file = desk.case_file(case_id)
+    if first == "proposer":
+        known = [(event.actor, account_of(event)) for event in file.audit if event.kind == "propose"][-1:]
+    else:
+        proofs = [_said(row.proof) for row in file.inbox if row.source == "typed"]
+        known = [(str(said.get("entered_by", "")), str(said.get("account", ""))) for said in proofs]
+    for person, account in known:
+        if person != actor.id and account and account == actor.account:
             raise NotAllowed(
-                f"that takes a second person, and {event.actor} came in by the account {actor.account!r} as well.",
+                f"that takes a second person, and {person} came in by the account {account!r} as well.",
                 code="same_account",
                 reference=case_id,
             )

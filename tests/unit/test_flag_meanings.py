@@ -1,0 +1,24 @@
+"""Every flag that a case can have is explained to whoever must decide."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import kz_compliance_sdk
+from kz_compliance_sdk.domain.flags import FLAG_MEANINGS, FlagCode
+from kz_compliance_sdk.domain.notice import Effect
+
+_SET = re.compile(r'_flagged\(received, "(\w+)"|flag\(case, \("(\w+)"|\*(?:case|arrival)\.flags,[^)]*?"(\w+)"')
+
+
+def test_every_flag_has_a_meaning() -> None:
+    package = Path(kz_compliance_sdk.__file__).parent
+    files = [file for part in ("domain", "services") for file in (package / part).glob("*.py")]
+    found = [names for file in files for names in _SET.findall(file.read_text(encoding="utf-8"))]
+    elsewhere = {name for names in found for name in names if name}
+    assert {"amended", "late_revision", "message_id_reused", "report_rejected"} <= elsewhere, "the search finds none"
+    cancelled = {f"cancelled_{effect}" for effect in get_args(Effect)}
+    assert set(FLAG_MEANINGS) == {*get_args(FlagCode), *elsewhere, *cancelled}
+    assert all(told.endswith(".") for told in FLAG_MEANINGS.values())

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction
-from kz_compliance_sdk.domain.values import FROM_WIRE, Instant, ValueModel, instant_text, parse_instant
+from kz_compliance_sdk.domain.values import FROM_WIRE, Identifier, Instant, ValueModel, instant_text, parse_instant
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing.mock_regulator.books import RegistrationStatus
 from kz_compliance_sdk.testing.mock_regulator.conduct import Conduct
@@ -168,8 +168,8 @@ class _Written(ValueModel):
     at: Instant
     act: Act
     data: Any = None
-    platform_id: str | None = None
-    message_id: str | None = None
+    platform_id: Identifier | None = None
+    message_id: Identifier | None = None
     push: bool = True
     in_feed: bool = True
 

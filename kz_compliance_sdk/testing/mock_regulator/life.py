@@ -100,6 +100,9 @@ class Life:
             outcome = refused.problem.code or "refused"
         except KeyError as missing:
             outcome = f"unknown: {missing.args[0]}"
+        except ValueError as wrong:
+            # A step that Python made need not have gone through `read_step`.
+            outcome = f"invalid: {type(wrong).__name__}"
         done = Done(step, self._regulator.now(), outcome)
         self.history.append(done)
         return done

@@ -45,7 +45,7 @@ def judged(evidence: Evidence) -> Outcome:
     superseded = {m.id for file in files for m in file.messages if m.state == "parked" and is_superseded(m, file.case)}
     states = [(m.id, m.kind, m.state) for file in files for m in file.messages if m.id not in superseded]
     checks = [
-        *(agreement.receipts(kind, sent, books) for kind in ("acknowledgement", "clarification", "report")),  # type: ignore[arg-type]
+        *(agreement.receipts(kind, sent, books) for kind in ("acknowledgement", "clarification", "report")),
         agreement.acknowledgements({file.case.notice_id: _acknowledged(file) for file in cases}, books),
         agreement.outcomes(decided, books),
         agreement.effects(
@@ -163,6 +163,6 @@ def _not_looked_up(evidence: Evidence) -> Iterator[str]:
 
 def _sanctions(evidence: Evidence) -> Iterator[str]:
     ours = Counter((each.sanction_id, each.level) for each in evidence.desk.sanctions())
-    theirs = Counter((each.sanction_id, each.level) for each in evidence.regulator.books.sanctions)
+    theirs = Counter((each.sanction_id, str(each.level)) for each in evidence.regulator.books.sanctions)
     for sanction in sorted((ours - theirs) + (theirs - ours)):
         yield f"{sanction}: {ours[sanction]} here, {theirs[sanction]} there"

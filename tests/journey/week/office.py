@@ -6,13 +6,14 @@ import random
 from collections import Counter
 from typing import Final
 
-from kz_compliance_sdk.desk import ComplianceDesk, Lease
+from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import Action, ItemDecision, LegalCheck, Proposal, Wording
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Outcome, Question, RefusalCode, Statement
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, LeaseLost
+from kz_compliance_sdk.services.review import Lease
 
 MODERATORS: Final = tuple(Actor(f"m{number}", frozenset({"moderator"})) for number in (1, 2, 3))
 LEAD: Final = Actor("lead", frozenset({"lead"}))
@@ -53,7 +54,7 @@ class Office:
         self._change_minds()
         self._stop_waiting()
         if self._chance.random() < 0.2:
-            self._clear()
+            self._clear(final=False)
 
     def finish(self) -> None:
         """Everything that people can do now, done."""
@@ -62,7 +63,7 @@ class Office:
             pass
         self._approve(1.0, 0.0)
         self._stop_waiting()
-        self._clear()
+        self._clear(final=True)
 
     def _take(self, moderator: Actor, *, careful: bool) -> bool:
         lease = self._desk.claim(moderator)
@@ -110,7 +111,7 @@ class Office:
     def _item(self, case: Case, item_id: str, asked: str, *, may_act: bool) -> ItemDecision:
         statement = (Statement(lang=case.languages[0], text=_TEXTS.get(case.languages[0], _TEXTS["ru"])),)
         if may_act and self._chance.random() < 0.7:
-            action = next((one for one in _MEASURES if one == asked), "remove")
+            action: Action = next((one for one in _MEASURES if one == asked), "remove")
             ground = self._chance.choices(("local_law", "terms_of_service"), (4, 1))[0]
             return ItemDecision.model_validate(
                 {
@@ -152,7 +153,7 @@ class Office:
                 except IllegalMove:
                     self.did["too late to undo"] += 1
         if self._chance.random() < 0.01:
-            for case in self._all("closed")[:1]:
+            for case in [case for case in self._all("closed") if case.quarantine_no == 0][:1]:
                 self._desk.reopen(LEAD, case.id, "seen with other eyes")
                 self.did["reopened"] += 1
 
@@ -163,11 +164,12 @@ class Office:
                 self._desk.recall(LEAD, case.id)
                 self.did["waited no longer"] += 1
 
-    def _clear(self) -> None:
+    def _clear(self, *, final: bool) -> None:
         """What is parked is tried again, and what nobody can read is dealt with otherwise."""
         for case_id in self._desk.store.queries(self._desk.platform_id).case_ids():
             case = self._desk.case(case_id)
-            if case.state is CaseState.QUARANTINED and "stale" not in case.flags and "key_expired" not in case.flags:
+            # What is only stale may still come in order; at the end of all it is plain that the rest will not.
+            if case.state is CaseState.QUARANTINED and (final or "stale" not in case.flags):
                 self._desk.settle_quarantine(LEAD, case_id, "the sender was called")
                 self.did["settled a quarantine"] += 1
             for message in self._desk.store.queries(self._desk.platform_id).messages(case_id):

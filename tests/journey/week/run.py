@@ -259,7 +259,7 @@ class _Life:
         if queries.health(self.clock()).undelivered:
             return False
         states = {self.desk.case(case_id).state for case_id in queries.case_ids()}
-        return states <= {"closed", "cancelled", "quarantined"}
+        return states <= {"closed", "cancelled"}
 
     def _figures(self, office: Office) -> dict[str, int]:
         seen = Counter(f"{each.method} {each.status}" for each in self.regulator.seen)

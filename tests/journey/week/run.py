@@ -28,6 +28,7 @@ from tests.conftest import NOON, FrozenClock
 from tests.journey.scene import FakePager, FakePlatform
 from tests.journey.week.network import ToPlatform, ToRegulator
 from tests.journey.week.office import Office
+from tests.journey.week.platform import FAULTS
 
 URL = "https://regulator.test"
 _QUIET_AFTER_S = 24 * 3_600
@@ -210,7 +211,7 @@ class _Life:
         elif messages and dice < 0.025:
             self.unreadable += self.regulator.push_unreadable(self.chance.choice(messages)).status == 422
         elif dice < 0.06:
-            self.platform.faults.append(self.chance.choice(_PLATFORM_FAULTS)(self.clock))
+            self.platform.faults.append(self.chance.choice(FAULTS)(self.clock))
 
     def _poll(self) -> None:
         try:
@@ -279,28 +280,6 @@ class _Life:
             **{f"people_{what.replace(' ', '_')}": count for what, count in sorted(office.did.items())},
             "hours": (self.clock() - NOON) // 3_600,
         }
-
-
-def _fails(_clock: FrozenClock) -> Any:
-    def fault(_effect: Any) -> Any:
-        raise ConnectionError("the platform's own service is down")
-
-    return fault
-
-
-def _is_slow(clock: FrozenClock) -> Any:
-    from kz_compliance_sdk.ports import Pending
-
-    return lambda _effect: Pending(clock() + 900)
-
-
-def _cannot(_clock: FrozenClock) -> Any:
-    from kz_compliance_sdk.ports import Failed
-
-    return lambda _effect: Failed("no such object")
-
-
-_PLATFORM_FAULTS = (_fails, _is_slow, _cannot)
 
 
 def _trusted(week: Week) -> list[tuple[Key, str]]:

@@ -115,7 +115,7 @@ class Life:
                 message = regulator.message(data)
                 if message is None:
                     return "message_unknown"
-                regulator.push_as_it_is(message)
+                regulator.spawn(lambda: regulator.push_as_it_is(message))
             case "chase":
                 return self._chase(step)
             case "fail":
@@ -151,7 +151,7 @@ class Life:
             at=step.at,
         )
         if step.push:
-            regulator.push(message)
+            regulator.spawn(lambda: regulator.push(message))
 
     def _chase(self, step: Step) -> str:
         regulator, chase = self._regulator, _of(step)

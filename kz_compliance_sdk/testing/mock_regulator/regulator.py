@@ -50,7 +50,8 @@ class MockRegulator:
     `signing_key` and `profile` are what it signs with; `rotate` goes on to one of `spare_keys`. `clock` gives UTC
     seconds; with a `seed` its ids are the same in every run. `base_url` is the address that platforms know it by;
     `running` replaces it by the one that it serves on. `sender` and `sleep` (seconds) are for pushes. `conduct` is what
-    it does by itself; without it, nothing.
+    it does by itself; without it, nothing. `spawn` starts the agenda's pushes: by default one after the other, so that
+    the same seed gives the same order.
 
     What is to happen later is on its agenda, and happens when `tick` finds its time come, or when `advance` moves a
     clock that stands still.
@@ -72,6 +73,7 @@ class MockRegulator:
         push_tries: int = 5,
         spare_keys: Sequence[SigningKey] = (),
         conduct: Conduct = PASSIVE,
+        spawn: Callable[[Callable[[], object]], object] = lambda call: call(),
     ) -> None:
         if not platforms:
             raise ValueError("a regulator without a platform has nothing to do")
@@ -83,6 +85,7 @@ class MockRegulator:
         self.signing = SigningKeys(signing_key, spare_keys)
         self.skew_s = 0
         self._clock = clock
+        self.spawn = spawn
         # Streams of their own: how many signatures were made must not change the next message's id.
         self._message_id, self._receipt_id, self._nonce = (
             _ids(random.Random(None if seed is None else f"{name} {seed}")) for name in ("message", "receipt", "nonce")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import queue
 import signal
 import threading
 import time
@@ -18,6 +20,9 @@ __all__ = ["MockSettings", "serve"]
 
 TICK_S = 0.2
 """How often the agenda is looked at, in seconds."""
+_PUSHES = 8
+
+_log = logging.getLogger("kz_compliance_sdk.testing.mock_regulator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +62,28 @@ def serve(settings: MockSettings, ready: Callable[[str], None] | None = None) ->
         seed=settings.seed,
         spare_keys=settings.spare_keys,
         conduct=settings.conduct,
+        spawn=_in_background(),
     )
     with contextlib.closing(regulator), contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(regulator, settings, ready))
+
+
+def _in_background() -> Callable[[Callable[[], object]], object]:
+    """Starts calls in threads of its own: a platform that is silent must hold up neither the agenda nor the end of this
+    process, as threads of a pool would."""
+    calls: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+
+    def work() -> None:
+        while True:
+            call = calls.get()
+            try:
+                call()
+            except Exception:
+                _log.exception("a push failed otherwise than by the network")
+
+    for number in range(_PUSHES):
+        threading.Thread(target=work, name=f"mock-regulator-push-{number}", daemon=True).start()
+    return calls.put
 
 
 async def _serve(regulator: MockRegulator, settings: MockSettings, ready: Callable[[str], None] | None) -> None:

@@ -78,7 +78,7 @@ def _in_background() -> Callable[[Callable[[], object]], object]:
             call = calls.get()
             try:
                 call()
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it is, the next push goes out all the same
                 _log.exception("a push failed otherwise than by the network")
 
     for number in range(_PUSHES):

@@ -31,6 +31,7 @@ def test_in_a_week_with_every_fault_both_sets_of_books_agree(tmp_path: Path) -> 
     assert [kind for kind in get_args(FaultKind) if not figures.get(f"struck_{kind}")] == []
     assert figures["send_unknown"] > 0
     assert figures["look_ups"] > 0
+    assert figures["sanctions"] > 0
 
 
 def test_the_same_seed_gives_the_same_week(tmp_path: Path) -> None:

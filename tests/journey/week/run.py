@@ -32,6 +32,8 @@ from tests.journey.week.platform import FAULTS
 
 URL = "https://regulator.test"
 _QUIET_AFTER_S = 24 * 3_600
+# Two days and a half on which nobody comes: deadlines pass, and the regulator reminds and punishes.
+_AWAY_S = (4 * 86_400, 13 * 43_200)
 
 Variant = Literal["as_it_ships", "never_looks_up", "believes_any_receipt", "fresh_ids", "loses_a_report"]
 """The four that are wrong on purpose: a desk that takes an unknown outcome for a failure, one that takes any answer for
@@ -182,7 +184,9 @@ class _Life:
         while self.clock() < end:
             self.regulator.advance(self.chance.randint(1, 2 * self.week.pass_s))
             self._disturb()
-            acts: list[Callable[[], object]] = [self._poll, self.desk.watch, self._deliver, office.work]
+            acts: list[Callable[[], object]] = [self._poll, self.desk.watch, self._deliver]
+            if not _AWAY_S[0] <= self.clock() - NOON < _AWAY_S[1]:
+                acts.append(office.work)
             self.chance.shuffle(acts)
             for act in acts:
                 act()

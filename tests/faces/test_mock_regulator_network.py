@@ -16,7 +16,15 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import outbound_bytes
 from kz_compliance_sdk.ports import Delivered, Env, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.testing import builders, keys
-from kz_compliance_sdk.testing.mock_regulator import Fault, MockRegulator, Platform, Reply, Request, asgi_app
+from kz_compliance_sdk.testing.mock_regulator import (
+    Fault,
+    MockRegulator,
+    Platform,
+    Reply,
+    Request,
+    asgi_app,
+    httpx_handler,
+)
 from kz_compliance_sdk.testing.mock_regulator.exchange import GARBAGE
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
@@ -264,6 +272,34 @@ def test_an_asgi_client_meets_an_error_where_there_is_no_connection(
     status, dripped, plain = asyncio.run(both())
     assert status == 201
     assert dripped == plain
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("hang_before", httpx.ReadTimeout),
+        ("hang_after", httpx.ReadTimeout),
+        ("garbage", httpx.RemoteProtocolError),
+        ("truncated", httpx.RemoteProtocolError),
+        ("reset_after", httpx.ReadError),
+    ],
+)
+def test_a_client_of_httpx_in_this_process_meets_what_it_would_meet_on_a_socket(
+    regulator: MockRegulator, clock: FrozenClock, kind: Any, error: type[Exception]
+) -> None:
+    transport = httpx.MockTransport(httpx_handler(regulator.handle, sleep=clock.advance))
+    with httpx.Client(transport=transport, base_url=regulator.url, timeout=7) as client:
+        regulator.fail(Fault(kind))
+        began = clock.monotonic()
+        with pytest.raises(error):
+            client.post(PATH, headers=_request(regulator.url), content=BODY)
+        assert clock.monotonic() - began == (7 if error is httpx.ReadTimeout else 0)
+        regulator.fail(Fault("dripping", bytes_per_s=8))
+        dripped = client.post(PATH, headers=_request(regulator.url), content=BODY)
+        assert clock.monotonic() - began >= len(dripped.content) / 8
+        assert dripped.content == client.post(PATH, headers=_request(regulator.url), content=BODY).content
+        regulator.fail(Fault("dripping", bytes_per_s=1))
+        assert client.post(PATH, headers=_request(regulator.url), content=BODY, timeout=2).status_code == 201
 
 
 def test_the_server_tells_a_handler_nothing_about_a_connection_it_left_waiting() -> None:

@@ -8,70 +8,29 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import httpx
 
 from kz_compliance_sdk.services.response import Response
-from kz_compliance_sdk.testing.mock_regulator import Answer, MockRegulator, Reply, Request
+from kz_compliance_sdk.testing.mock_regulator import Answer, MockRegulator, Reply, Request, httpx_handler
 from tests.conftest import FrozenClock
 
 Receive = Callable[[str, str, list[tuple[str, str]], bytes], Response]
 
 
-class ToRegulator(httpx.BaseTransport):
-    """Carries requests to the mock. Each comes over a connection of its own."""
+def to_regulator(regulator: MockRegulator, clock: FrozenClock) -> httpx.MockTransport:
+    """Carries requests to the mock; waiting lets the clock go on. Each comes over a connection of its own."""
 
-    def __init__(self, regulator: MockRegulator, clock: FrozenClock) -> None:
-        self._regulator, self._clock = regulator, clock
+    def handle(request: Request) -> Reply:
+        with regulator.locked():
+            slow_ms = regulator.faults.of_connection()
+        # A server that takes a connection up late finds the request there, though its sender may have given up.
+        reply = regulator.handle(request)
+        return replace(reply, delay_ms=reply.delay_ms + slow_ms)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        timeout: dict[str, float] = request.extensions["timeout"]
-        asked = Request(
-            request.method,
-            request.url.raw_path.decode("ascii"),
-            [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in request.headers.raw],
-            request.read(),
-        )
-        with self._regulator.locked():
-            slow_s = self._regulator.faults.of_connection() / 1000
-        # A server that takes a connection up late finds the request there, though its sender has given up.
-        reply = self._regulator.handle(asked)
-        self._wait(slow_s + reply.delay_ms / 1000, timeout["read"], request)
-        if reply.ending == "hang":
-            self._wait(float("inf"), timeout["read"], request)
-        if reply.ending == "reset":
-            raise httpx.ReadError("connection reset by peer", request=request)
-        if reply.ending == "garbage":
-            raise httpx.RemoteProtocolError("illegal status line", request=request)
-        length = ("content-length", str(len(reply.body)))
-        return httpx.Response(
-            reply.status, headers=[*reply.headers, length], stream=_Body(reply, self._wait, timeout["read"], request)
-        )
-
-    def _wait(self, seconds: float, read_timeout: float, request: httpx.Request) -> None:
-        if seconds > read_timeout:
-            self._clock.advance(read_timeout)
-            raise httpx.ReadTimeout("the server says nothing", request=request)
-        self._clock.advance(seconds)
-
-
-class _Body(httpx.SyncByteStream):
-    def __init__(
-        self,
-        reply: Reply,
-        wait: Callable[[float, float, httpx.Request], None],
-        read_timeout: float,
-        request: httpx.Request,
-    ) -> None:
-        self._reply, self._wait, self._read_timeout, self._request = reply, wait, read_timeout, request
-
-    def __iter__(self) -> Iterator[bytes]:
-        for wait_s, piece in self._reply.drops():
-            self._wait(wait_s, self._read_timeout, self._request)
-            yield piece
-        if self._reply.ending == "truncated":
-            raise httpx.RemoteProtocolError("the body ends before its length", request=self._request)
+    return httpx.MockTransport(httpx_handler(handle, sleep=clock.advance))
 
 
 class ToPlatform:

@@ -7,10 +7,9 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import httpx
 
@@ -20,13 +19,14 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.errors import RegulatorError
-from kz_compliance_sdk.ports import Delivered, Env, FeedPage, RetryAt, Sent, Unknown, Uuid7
+from kz_compliance_sdk.ports import Delivered, FeedPage, RetryAt, Sent, Unknown
 from kz_compliance_sdk.testing import builders, keys
+from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 from kz_compliance_sdk.testing.mock_regulator import PASSIVE, SCENARIOS, MockRegulator, Platform
 from kz_compliance_sdk.wire.signature import Key, KeyRing, Profile
-from tests.conftest import NOON, FrozenClock
+from tests.conftest import NOON
 from tests.journey.scene import FakePager, FakePlatform
-from tests.journey.week.network import ToPlatform, ToRegulator
+from tests.journey.week.network import ToPlatform, to_regulator
 from tests.journey.week.office import Office
 from tests.journey.week.platform import FAULTS
 
@@ -138,9 +138,9 @@ def live(week: Week, folder: Path) -> Iterator[Evidence]:
         sender=to_platform,
         sleep=clock.advance,
     )
-    env = _env(clock, random.Random(chance.random()))
+    env = frozen_env(clock, chance.getrandbits(32))
     with contextlib.ExitStack() as stack:
-        http = stack.enter_context(httpx.Client(transport=ToRegulator(regulator, clock)))
+        http = stack.enter_context(httpx.Client(transport=to_regulator(regulator, clock)))
         client = Watched(
             HttpRegulator(
                 URL,
@@ -321,25 +321,3 @@ def _settings(week: Week, folder: Path) -> Settings:
 
 def _text(material: bytes) -> str:
     return base64.b64encode(material).decode("ascii")
-
-
-def _env(clock: FrozenClock, chance: random.Random) -> Env:
-    return Env(
-        clock=clock,
-        monotonic=clock.monotonic,
-        ids=Uuid7(lambda: clock() * 1000, chance.getrandbits),
-        random=chance.random,
-        entropy=chance.randbytes,
-        sleep=clock.advance,
-        spawn=_at_once,
-        maybe=lambda _name, _chance: False,
-    )
-
-
-def _at_once(call: Callable[[], Any]) -> Future[Any]:
-    future: Future[Any] = Future()
-    try:
-        future.set_result(call())
-    except Exception as error:  # noqa: BLE001 - the future is how the caller learns of it
-        future.set_exception(error)
-    return future

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import tempfile
 import time
@@ -32,6 +33,8 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
+    # What fails here fails on purpose; the figures count it.
+    logging.getLogger("kz_compliance_sdk").addHandler(logging.NullHandler())
     total: Counter[str] = Counter()
     faults: list[str] = []
     began = time.monotonic()

@@ -43,17 +43,22 @@ def spoilt(reply: Reply, late: list[Fault]) -> Reply:
 
 
 # What a real one would say: whoever reads these must not be able to tell that somebody asked for them.
-_PROBLEMS: Final[Mapping[int, tuple[str, str, str | None]]] = {
-    400: ("query_invalid", "The request cannot be read.", None),
-    409: ("conflict", "Another message is recorded in its place.", None),
-    422: ("schema_value", "The value is outside what the contract allows.", "items[0].outcome"),
-    429: ("too_many_requests", "Too many requests.", None),
-    500: ("internal_error", "An error occurred here.", None),
-    503: ("unavailable", "The service is not available at the moment.", None),
+_PROBLEMS: Final[Mapping[int, Problem]] = {
+    409: Problem.of("conflict", 409, "Another message is recorded in its place."),
+    422: Problem.of("schema_value", 422, "The value is outside what the contract allows.", field="items[0].outcome"),
+    429: Problem.of("too_many_requests", 429, "Too many requests."),
+    503: Problem.of("unavailable", 503, "The service is not available at the moment."),
 }
+
+
+def _problem(status: int) -> Problem:
+    if status in _PROBLEMS:
+        return _PROBLEMS[status]
+    if status >= 500:
+        return Problem.of("internal_error", status, "An error occurred here.")
+    return Problem.of("query_invalid", status, "The request cannot be read.")
 
 
 def _unavailable(status: int, retry_after_s: int | None, form: RetryAfterForm, now: int) -> Reply:
     headers = () if retry_after_s is None else (("retry-after", retry_after_value(retry_after_s, form, now)),)
-    code, detail, field = _PROBLEMS.get(status, (f"status_{status}", "The request was not done.", None))
-    return problem_reply(Problem.of(code, status, detail, field=field), headers)
+    return problem_reply(_problem(status), headers)

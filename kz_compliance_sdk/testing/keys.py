@@ -19,16 +19,20 @@ SENDER: Final = "sample-regulator"
 _FOR_EVER: Final = 7_258_118_399  # the last second of 2199
 
 
-def regulator_signing_key(profile: Profile = "rfc9421") -> SigningKey:
-    """The key that the sample regulator signs with."""
+def regulator_signing_key(profile: Profile = "rfc9421", generation: int = 1) -> SigningKey:
+    """The key that the sample regulator signs with; further generations are those that it may rotate to."""
+    if generation > 1:
+        kind, algorithm = ("key", "ed25519") if profile == "rfc9421" else ("secret", "hmac-sha256")
+        name = f"sample-regulator-{algorithm.partition('-')[0]}-{generation}"
+        return SigningKey(name, algorithm, _material(kind, name))  # type: ignore[arg-type]  # one of the two above
     if profile == "rfc9421":
         return SigningKey("sample-regulator-ed25519", "ed25519", TEST_ED25519_PRIVATE)
     return SigningKey("sample-regulator-hmac", "hmac-sha256", TEST_HMAC_SECRET)
 
 
-def regulator_key(profile: Profile = "rfc9421", *, platform_id: str = PLATFORM_ID) -> Key:
+def regulator_key(profile: Profile = "rfc9421", *, platform_id: str = PLATFORM_ID, generation: int = 1) -> Key:
     """What a platform holds to verify the sample regulator: for a ring with `allow_test_keys`."""
-    return _public(regulator_signing_key(profile), SENDER, frozenset(AUTHORITIES), platform_id)
+    return _public(regulator_signing_key(profile, generation), SENDER, frozenset(AUTHORITIES), platform_id)
 
 
 def platform_signing_key(profile: Profile = "rfc9421", *, platform_id: str = PLATFORM_ID) -> SigningKey:

@@ -198,7 +198,11 @@ _REGULATOR: Final[Mapping[str, Code]] = {
 }
 
 _MOCK: Final[Mapping[str, Code]] = {
-    "fault_on_command": _mock("The mock was told to fail.", "Disarm the fault, or try again.", 503),
+    "clock_runs": _mock(
+        "The clock runs by itself and cannot be advanced.", "Wait, or hand in a clock that stands still.", 409
+    ),
+    "internal_error": _mock("The mock was told to fail as a server does.", "Try again later.", 500),
+    "key_unknown": _mock("No such key is known, or none is left to rotate to.", "Give it in spare_keys.", 404),
     "message_id_taken": _mock("A message of this id was already issued.", "Use another message_id.", 409),
     "message_unknown": _mock("No message of this id was issued.", "Issue it first.", 404),
     "mock_failed": _mock("The mock has a fault of its own.", "Read its log, and report it.", 500),
@@ -208,6 +212,9 @@ _MOCK: Final[Mapping[str, Code]] = {
         403,
     ),
     "revision_taken": _mock("This revision was already issued.", "Use a higher revision.", 409),
+    "scenario_unknown": _mock("There is no scenario of this name.", "GET /control/scenarios names them.", 404),
+    "too_many_requests": _mock("The mock was told to say so.", "Try again after Retry-After.", 429),
+    "unavailable": _mock("The mock was told to be down.", "Try again after Retry-After.", 503),
 }
 
 CODES: Final[Mapping[str, Code]] = {

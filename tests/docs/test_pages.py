@@ -28,12 +28,12 @@ from kz_compliance_sdk.domain.outbox import PARK_AFTER_REFUSED_S, next_attempt_a
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Report
 from kz_compliance_sdk.errors import NotAuthentic
-from kz_compliance_sdk.faces.cli import demo_books, demo_processes, demo_stories, diagnosis, doctor
+from kz_compliance_sdk.faces.cli import demo_processes, demo_stories, diagnosis, doctor
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.services import intake, outcomes
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.health import SILENT_AFTER_S
-from kz_compliance_sdk.testing import keys
+from kz_compliance_sdk.testing import agreement, keys
 from kz_compliance_sdk.testing.conformance.catalogue import CASES
 from kz_compliance_sdk.wire import strict_json
 from kz_compliance_sdk.wire.reading import read
@@ -289,7 +289,8 @@ def test_the_table_of_the_demonstration_is_its_stories() -> None:
     options = {option for parameter in command.params for option in parameter.opts}
     assert set(re.findall(r"^\| `(--[a-z]+)", page, re.MULTILINE)) == options - {"--help"}
     code = "".join(path.read_text(encoding="utf-8") for path in Path(demo_stories.__file__).parent.glob("demo_*.py"))
-    shelves = {f"{shelf.replace('_', ' ')} agree" for shelf in demo_books._SHELVES.values()}
+    code += Path(agreement.__file__).read_text(encoding="utf-8")
+    shelves = {f"{shelf.replace('_', ' ')} agree" for shelf in agreement._SHELVES.values()}
     moods = {f"a {mood} platform is waited for" for mood in ("slow", "flaky")}
     checks = re.findall(r"^\| ([a-z][^|]+?) \|", page[page.index("| Check |") : page.index("## Exit")], re.MULTILINE)
     assert len(checks) == 20

@@ -18,12 +18,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from kz_compliance_sdk.faces.cli import demo_books, demo_screen, screen
+from kz_compliance_sdk.faces.cli import demo_screen, screen
 from kz_compliance_sdk.faces.cli.app import app
-from kz_compliance_sdk.faces.cli.demo_books import Check, Sent
 from kz_compliance_sdk.faces.cli.demo_regulator import ControlClient
 from kz_compliance_sdk.faces.cli.demo_stories import MAX_SEED, stories
 from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.testing import agreement
+from kz_compliance_sdk.testing.agreement import Check, Sent
 
 COMMAND = (sys.executable, "-m", "kz_compliance_sdk")
 NOW = 1_795_000_000
@@ -203,42 +204,42 @@ FINAL = recorded(final=True)
 @pytest.mark.parametrize(
     ("check", "named"),
     [
-        pytest.param(demo_books.receipts("report", [SENT], books()), "in our books and not", id="lost there"),
-        pytest.param(demo_books.receipts("report", [], books(reports=[FINAL])), "and not in ours", id="invented there"),
-        pytest.param(demo_books.receipts("report", [SENT], books(reports=[FINAL] * 2)), "2 times", id="doubled"),
+        pytest.param(agreement.receipts("report", [SENT], books()), "in our books and not", id="lost there"),
+        pytest.param(agreement.receipts("report", [], books(reports=[FINAL])), "and not in ours", id="invented there"),
+        pytest.param(agreement.receipts("report", [SENT], books(reports=[FINAL] * 2)), "2 times", id="doubled"),
         pytest.param(
-            demo_books.receipts("report", [SENT], books(reports=[recorded(digest="e")])), "SHA-256", id="other bytes"
+            agreement.receipts("report", [SENT], books(reports=[recorded(digest="e")])), "SHA-256", id="other bytes"
         ),
         pytest.param(
-            demo_books.receipts("report", [SENT], books(reports=[recorded(receipt="r-2")])), "receipt", id="receipt"
+            agreement.receipts("report", [SENT], books(reports=[recorded(receipt="r-2")])), "receipt", id="receipt"
         ),
-        pytest.param(demo_books.acknowledgements({"N-1": [1]}, books()), "is not acknowledged", id="silence"),
+        pytest.param(agreement.acknowledgements({"N-1": [1]}, books()), "is not acknowledged", id="silence"),
         pytest.param(
-            demo_books.acknowledgements({}, books(acknowledgements=[recorded(revision=1)])), "never reached", id="air"
+            agreement.acknowledgements({}, books(acknowledgements=[recorded(revision=1)])), "never reached", id="air"
         ),
         pytest.param(
-            demo_books.acknowledgements({"N-1": [1]}, books(acknowledgements=[recorded(revision=1)] * 2)),
+            agreement.acknowledgements({"N-1": [1]}, books(acknowledgements=[recorded(revision=1)] * 2)),
             "2 times",
             id="acknowledged twice",
         ),
         pytest.param(
-            demo_books.outcomes({"N-1": {"1": "removed"}}, books(reports=[FINAL], outcomes={"1": "refused"})),
+            agreement.outcomes({"N-1": {"1": "removed"}}, books(reports=[FINAL], outcomes={"1": "refused"})),
             "removed was decided",
             id="other outcome",
         ),
         pytest.param(
-            demo_books.outcomes(
+            agreement.outcomes(
                 {"N-1": {"1": "removed"}}, books(reports=[recorded(final=False)], outcomes={"1": "removed"})
             ),
             "not final",
             id="interim only",
         ),
-        pytest.param(demo_books.outcomes({"N-2": {"1": "removed"}}, books()), "nothing", id="unknown notice"),
-        pytest.param(demo_books.effects({"a": "remove"}, {"a": ""}, []), "was decided", id="not carried out"),
-        pytest.param(demo_books.effects({}, {"a": "remove"}, []), "untouched", id="nobody decided"),
-        pytest.param(demo_books.effects({}, {}, [("a", 1), ("a", 1)]), "2 times", id="carried out twice"),
-        pytest.param(demo_books.effects({}, {}, [("a", 2), ("a", 1)]), "after version 2", id="out of order"),
-        pytest.param(demo_books.outbox([("m-1", "report", "parked")]), "parked", id="left over"),
+        pytest.param(agreement.outcomes({"N-2": {"1": "removed"}}, books()), "nothing", id="unknown notice"),
+        pytest.param(agreement.effects({"a": "remove"}, {"a": ""}, []), "was decided", id="not carried out"),
+        pytest.param(agreement.effects({}, {"a": "remove"}, []), "untouched", id="nobody decided"),
+        pytest.param(agreement.effects({}, {}, [("a", 1), ("a", 1)]), "2 times", id="carried out twice"),
+        pytest.param(agreement.effects({}, {}, [("a", 2), ("a", 1)]), "after version 2", id="out of order"),
+        pytest.param(agreement.outbox([("m-1", "report", "parked")]), "parked", id="left over"),
     ],
 )
 def test_every_difference_is_found_and_named(check: Check, named: str) -> None:
@@ -249,11 +250,11 @@ def test_every_difference_is_found_and_named(check: Check, named: str) -> None:
 def test_books_that_agree_have_no_difference() -> None:
     held = books(reports=[FINAL], acknowledgements=[recorded("m-2", revision=1)], outcomes={"1": "removed"})
     for check in (
-        demo_books.receipts("report", [SENT], held),
-        demo_books.receipts("acknowledgement", [Sent("m-2", "acknowledgement", "N-1", "d", "r-1")], held),
-        demo_books.acknowledgements({"N-1": [1]}, held),
-        demo_books.outcomes({"N-1": {"1": "removed"}}, held),
-        demo_books.effects({"a": "remove"}, {"a": "remove"}, [("a", 1), ("a", 2)]),
-        demo_books.outbox([("m-1", "report", "done"), ("m-2", "page", "void")]),
+        agreement.receipts("report", [SENT], held),
+        agreement.receipts("acknowledgement", [Sent("m-2", "acknowledgement", "N-1", "d", "r-1")], held),
+        agreement.acknowledgements({"N-1": [1]}, held),
+        agreement.outcomes({"N-1": {"1": "removed"}}, held),
+        agreement.effects({"a": "remove"}, {"a": "remove"}, [("a", 1), ("a", 2)]),
+        agreement.outbox([("m-1", "report", "done"), ("m-2", "page", "void")]),
     ):
         assert check.holds, check.differences

@@ -11,10 +11,10 @@ from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.messages import BY_HAND
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.faces.cli import demo_books
-from kz_compliance_sdk.faces.cli.demo_books import Check, Sent
 from kz_compliance_sdk.faces.cli.demo_platform import SamplePlatform
 from kz_compliance_sdk.faces.cli.demo_stories import Story
+from kz_compliance_sdk.testing import agreement
+from kz_compliance_sdk.testing.agreement import Check, Sent
 
 __all__ = ["Closing"]
 
@@ -75,15 +75,15 @@ class Closing:
             if not health.undelivered + health.parked
             else (f"{health.undelivered} undelivered, {health.parked} parked",)
         )
-        outbox = demo_books.outbox(messages)
+        outbox = agreement.outbox(messages)
         return [
-            demo_books.receipts("report", sent, self._books),
-            demo_books.receipts("acknowledgement", sent, self._books),
-            demo_books.receipts("clarification", sent, self._books),
-            demo_books.acknowledgements(revisions, self._books),
-            demo_books.outcomes({story.notice.notice_id: story.outcomes for story in signed}, self._books),
+            agreement.receipts("report", sent, self._books),
+            agreement.receipts("acknowledgement", sent, self._books),
+            agreement.receipts("clarification", sent, self._books),
+            agreement.acknowledgements(revisions, self._books),
+            agreement.outcomes({story.notice.notice_id: story.outcomes for story in signed}, self._books),
             self._letters(),
-            demo_books.effects(decided, self._platform.objects(), changes),
+            agreement.effects(decided, self._platform.objects(), changes),
             Check(outbox.name, outbox.told, (*outbox.differences, *lost)),
             self._audit(),
             self._ended(),

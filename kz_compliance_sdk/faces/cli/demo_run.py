@@ -14,7 +14,6 @@ from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.demo_books import Check
 from kz_compliance_sdk.faces.cli.demo_closing import Closing
 from kz_compliance_sdk.faces.cli.demo_platform import SamplePlatform
 from kz_compliance_sdk.faces.cli.demo_processes import UNDO_S, Place, Processes, Stuck, settings_of, toml_of
@@ -24,6 +23,7 @@ from kz_compliance_sdk.faces.cli.demo_script import Play
 from kz_compliance_sdk.faces.cli.demo_stories import stories
 from kz_compliance_sdk.faces.cli.session import Session
 from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.testing.agreement import Check
 from kz_compliance_sdk.wire.signature import Profile
 
 __all__ = ["Run"]

@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.text import Text
 
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.demo_books import Check
 from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.testing.agreement import Check
 
 __all__ = ["Screen", "show_checks", "show_rows"]
 

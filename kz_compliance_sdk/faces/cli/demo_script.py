@@ -18,7 +18,6 @@ from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.demo_books import Check
 from kz_compliance_sdk.faces.cli.demo_processes import Place, Processes, Stuck
 from kz_compliance_sdk.faces.cli.demo_regulator import ControlClient
 from kz_compliance_sdk.faces.cli.demo_screen import Screen
@@ -26,6 +25,7 @@ from kz_compliance_sdk.faces.cli.demo_stories import Story, Turn, proposal
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.services.review import Lease
 from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.testing.agreement import Check
 from kz_compliance_sdk.wire.v1 import write_message
 
 __all__ = ["Play"]

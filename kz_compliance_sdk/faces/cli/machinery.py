@@ -247,7 +247,20 @@ def mock_regulator(
     intake_url: Annotated[
         str | None, typer.Option(help="Where to push; by default where the settings receive.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="The same ids for the same calls in the same order.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="The same ids for the same calls in the same order, and the same scenario.")
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Play a scenario from the start: see --list-scenarios.")
+    ] = None,
+    pace: Annotated[
+        int, typer.Option(min=1, max=86_400, help="How fast the scenario runs: with 60 an hour of it takes a minute.")
+    ] = 1,
+    list_scenarios: Annotated[bool, typer.Option("--list-scenarios", help="Name the scenarios, and stop.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Answer questions, remind, and announce sanctions without being told.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Run a regulator for trying things out: it issues, pushes, records and fails on command, under /control.
 
@@ -258,8 +271,20 @@ def mock_regulator(
         raise install("httptools", "testing")
     from kz_compliance_sdk.testing import keys
     from kz_compliance_sdk.testing.builders import PLATFORM_ID
-    from kz_compliance_sdk.testing.mock_regulator import MockSettings, serve
+    from kz_compliance_sdk.testing.mock_regulator import PASSIVE, SCENARIOS, STRICT, MockSettings, serve
 
+    if list_scenarios:
+        told = [
+            {"name": each.name, "told": each.told, "seconds": each.seconds, "notices": each.notices}
+            for each in SCENARIOS.values()
+        ]
+        lines = "\n".join(f"{one['name']:<14}{one['told']}" for one in told)
+        session.answer({"scenarios": told}, lambda: screen.say(lines))
+        return
+    if scenario is not None and scenario not in SCENARIOS:
+        raise ConfigError(
+            f"there is no scenario {scenario!r}.", field="--scenario", remedy=f"Use one of {', '.join(SCENARIOS)}."
+        )
     settings = session.settings() if session.is_configured else None
     profile = settings.profile if settings is not None else "rfc9421"
     own = MockSettings(
@@ -271,6 +296,10 @@ def mock_regulator(
         host=host,
         port=port,
         seed=seed,
+        spare_keys=(keys.regulator_signing_key(profile, 2),),
+        conduct=STRICT if strict else PASSIVE,
+        scenario=scenario,
+        pace=pace,
     )
     try:
         serve(own, lambda url: session.tell(f"The mock regulator is at {url} and pushes to {own.intake_url}"))

@@ -124,7 +124,7 @@ _REGISTER: Final[Mapping[str, Schema]] = {
         "type": "object",
         "properties": {
             "registration": {"$ref": f"{COMPONENTS_AT}Registration"},
-            "status": {"type": "string", "enum": ["registered"], "x-open": True},
+            "status": {"type": "string", "enum": ["pending", "registered", "suspended"], "x-open": True},
             "registered_at": dict(_INSTANT),
             "updated_at": dict(_INSTANT),
         },

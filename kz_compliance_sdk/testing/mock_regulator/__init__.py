@@ -4,24 +4,35 @@
         regulator.push(regulator.issue(builders.notice()))
         regulator.fail(Fault("reset_after", on="report"))
 
+With a clock that stands still it lives through a day in a second: `regulator.day(seed=1)`, `regulator.advance(86_400)`.
+
 It shares `wire` with the platform, and nothing else. Independent golden bytes hold `wire`, so that the two cannot be
 wrong together.
 """
 
 from __future__ import annotations
 
+from kz_compliance_sdk.testing.mock_regulator.agenda import Chase, Done, Rotation, Step
 from kz_compliance_sdk.testing.mock_regulator.asgi import asgi_app
 from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, NoticeRecord, Recorded
+from kz_compliance_sdk.testing.mock_regulator.conduct import PASSIVE, STRICT, Conduct
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage
 from kz_compliance_sdk.testing.mock_regulator.in_process import InProcessSender, httpx_handler, respx_routes
 from kz_compliance_sdk.testing.mock_regulator.push import Answer, Push
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
+from kz_compliance_sdk.testing.mock_regulator.scenarios import SCENARIOS, Scenario, plan_of
 from kz_compliance_sdk.testing.mock_regulator.serving import MockSettings, serve
 
 __all__ = [
+    "PASSIVE",
+    "SCENARIOS",
+    "STRICT",
     "Answer",
     "Books",
+    "Chase",
+    "Conduct",
+    "Done",
     "Fault",
     "InProcessSender",
     "IssuedMessage",
@@ -35,8 +46,12 @@ __all__ = [
     "Refused",
     "Reply",
     "Request",
+    "Rotation",
+    "Scenario",
+    "Step",
     "asgi_app",
     "httpx_handler",
+    "plan_of",
     "respx_routes",
     "serve",
 ]

@@ -19,24 +19,16 @@ from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.report import Receipt
 from kz_compliance_sdk.domain.values import instant_text, parse_instant
 from kz_compliance_sdk.errors import NotAuthentic
-from kz_compliance_sdk.testing.mock_regulator.books import AlreadyRecorded, Books, IssuedMessage, Submission
+from kz_compliance_sdk.testing.mock_regulator.books import AlreadyRecorded, Books, IssuedMessage, Recorded, Submission
 from kz_compliance_sdk.testing.mock_regulator.exchange import (
     JSON,
-    Ending,
     Refused,
     Reply,
     Request,
     problem_reply,
     refuse,
 )
-from kz_compliance_sdk.testing.mock_regulator.faults import (
-    Fault,
-    FaultPlan,
-    Outage,
-    RetryAfterForm,
-    Route,
-    retry_after_value,
-)
+from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultPlan, Route
 from kz_compliance_sdk.testing.mock_regulator.feed import (
     MAX_PAGE_BYTES,
     SINCE_S,
@@ -44,8 +36,10 @@ from kz_compliance_sdk.testing.mock_regulator.feed import (
     read_limit,
     write_cursor,
 )
+from kz_compliance_sdk.testing.mock_regulator.signing import SigningKeys
+from kz_compliance_sdk.testing.mock_regulator.spoiling import down, failing, spoilt
 from kz_compliance_sdk.wire.problem import Problem
-from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, sign, sign_response, verify
+from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign, sign_response, verify
 from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, encode
 
 __all__ = ["Interface", "Seen"]
@@ -70,19 +64,22 @@ _NOT_AUTHENTIC: Final = Problem.of("not_authentic", 401, "The origin of the requ
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request that reached the interface. `status` is what was meant to be answered; `ending` what became of it."""
+    """One request that reached the interface. `status` is what was meant to be answered; `ending` what became of it;
+    `faults` are the kinds that struck it."""
 
     at: int
     method: str
     path: str
     status: int
     ending: str
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What a route says before it is signed. `receipt` is given where the body is one."""
 
+    platform_id: str
     status: int
     body: bytes
     receipt: Receipt | None = None
@@ -92,7 +89,9 @@ class Interface:
     """The endpoints of the contract over the books of each platform.
 
     `base_url` is the address under which platforms reach it: request signatures cover it. `intake_urls` are the
-    platforms' own addresses, which the signatures of feed entries cover. `seen` is called with every request.
+    platforms' own addresses, which the signatures of feed entries cover. `clock` is the right time, by which requests
+    are judged; `dated` is the time that the regulator writes, into signatures and receipts. `seen` is called with every
+    request, `recorded` with what is new in the books, `registered` when a platform entered the register.
     """
 
     def __init__(
@@ -101,47 +100,51 @@ class Interface:
         *,
         intake_urls: Mapping[str, str],
         ring: KeyRing,
-        signing_key: SigningKey,
+        signing: SigningKeys,
         profile: Profile,
         clock: Callable[[], int],
+        dated: Callable[[], int],
         ids: Callable[[], str],
         faults: FaultPlan,
         base_url: str,
         seen: Callable[[Seen], None],
+        recorded: Callable[[Books, Recorded], None],
+        registered: Callable[[Books], None],
     ) -> None:
         self.base_url = base_url
+        self.ring = ring
         self._books = books
         self._intake_urls = intake_urls
-        self._ring = ring
-        self._signing_key = signing_key
+        self._signing = signing
         self._profile = profile
         self._clock = clock
+        self._dated = dated
         self._ids = ids
         self._faults = faults
         self._seen = seen
-        self._entries: dict[tuple[str, str], tuple[int, FeedEntry]] = {}
+        self._recorded = recorded
+        self._registered = registered
+        self._entries: dict[tuple[str, str], tuple[int, str, FeedEntry]] = {}
 
     def handle(self, request: Request) -> Reply:
         """The reply to one request. Never raises for what is in it."""
         now = self._clock()
-        reply = self._handle(request, now)
-        self._seen(Seen(now, request.method, request.path, reply.status, reply.ending))
+        reply, faults = self._handle(request, now)
+        self._seen(Seen(now, request.method, request.path, reply.status, reply.ending, faults))
         return reply
 
-    def _handle(self, request: Request, now: int) -> Reply:
+    def _handle(self, request: Request, now: int) -> tuple[Reply, tuple[str, ...]]:
         path = request.path
         outage = self._faults.outage_at(now)
         if outage is not None:
-            return _down(outage, now)
+            self._faults.struck[outage.how] += 1
+            return down(outage, self._dated()), (outage.how,)
         route, argument = _route(path, request.method)
-        delay = 0
-        for fault in self._faults.before(route, path):
-            if fault.kind == "latency":
-                delay += fault.latency_ms
-            elif fault.kind == "reset_before":
-                return Reply(503, delay_ms=delay, ending="reset")
-            else:
-                return replace(_failing(fault, now), delay_ms=delay)
+        early = self._faults.before(route, path)
+        delay = sum(fault.latency_ms for fault in early if fault.kind == "latency")
+        struck = tuple(fault.kind for fault in early)
+        if early and early[-1].kind != "latency":
+            return replace(failing(early[-1], self._dated()), delay_ms=delay), struck
         try:
             answer = self._answer(request, route, argument, now)
         except Refused as refused:
@@ -149,56 +152,62 @@ class Interface:
             late = self._faults.after(route, path, receipt=False, proved=False)
         else:
             late = self._faults.after(route, path, receipt=answer.receipt is not None, proved=True)
-            reply = self._signed(answer, late, now)
-        ending: Ending = "reset" if any(fault.kind == "reset_after" for fault in late) else "whole"
-        return replace(reply, delay_ms=delay, ending=ending) if delay or ending == "reset" else reply
+            reply = self._signed(answer, late)
+        struck += tuple(fault.kind for fault in late)
+        return replace(spoilt(reply, late), delay_ms=delay), struck
 
     def _answer(self, request: Request, route: Route | None, argument: str, now: int) -> _Answer:
         if route is None:
             raise _no_route(request.path)
         try:
             verified = verify(
-                self._ring, request.method, self.base_url + request.target, request.headers, request.body, now
+                self.ring, request.method, self.base_url + request.target, request.headers, request.body, now
             )
         except NotAuthentic:
             raise Refused(_NOT_AUTHENTIC) from None
         # What is authentic but late has a third exit at the platform, for there it is an order. Here it is not.
         if verified.stale or verified.key_expired or verified.platform_id not in self._books:
             raise Refused(_NOT_AUTHENTIC)
-        books = self._books[verified.platform_id]
+        platform_id = verified.platform_id
+        books = self._books[platform_id]
         if route in ("report", "acknowledgement", "clarification_request"):
-            return self._submission(books, route, argument, request, now)
+            return self._submission(books, route, argument, request)
         if route == "feed":
-            return _Answer(200, self._feed(books, request.target.partition("?")[2], now))
+            return _Answer(platform_id, 200, self._feed(books, request.target.partition("?")[2]))
         if route == "notice":
-            return _Answer(200, encode(books.held(argument)))
+            return _Answer(platform_id, 200, encode(books.held(argument)))
         if route == "report_look_up":
             receipt = books.report(argument).receipt
-            return _Answer(200, encode(receipt), receipt)
-        if argument != verified.platform_id:
+            return _Answer(platform_id, 200, encode(receipt), receipt)
+        if argument != platform_id:
             raise refuse(404, "platform_unknown", "No such platform is known to this key.")
         if route == "sanctions":
             announced = [each.model_dump(mode="json", exclude_none=True) for each in books.sanctions]
-            return _Answer(200, canonical({"data": announced}))
-        return self._registration(books, request, now)
+            return _Answer(platform_id, 200, canonical({"data": announced}))
+        return self._registration(books, request)
 
-    def _submission(self, books: Books, kind: Submission, notice_id: str, request: Request, now: int) -> _Answer:
+    def _submission(self, books: Books, kind: Submission, notice_id: str, request: Request) -> _Answer:
         _needs_json(request)
         key = request.header("idempotency-key")
         if key is None or not _KEY.fullmatch(key):
             raise refuse(
                 400, "idempotency_key_missing", "Send one Idempotency-Key of 1 to 128 of A-Z a-z 0-9 . _ : - ."
             )
+        count = len(books.recorded)
         try:
-            receipt, status = books.record(kind, notice_id, key, request.body, now).receipt, 201
+            recorded, status = books.record(kind, notice_id, key, request.body, self._dated()), 201
         except AlreadyRecorded as standing:
-            receipt, status = standing.recorded.receipt, 409
-        return _Answer(status, encode(receipt), receipt)
+            recorded, status = standing.recorded, 409
+        if len(books.recorded) > count:
+            self._recorded(books, recorded)
+        return _Answer(books.platform_id, status, encode(recorded.receipt), recorded.receipt)
 
-    def _registration(self, books: Books, request: Request, now: int) -> _Answer:
+    def _registration(self, books: Books, request: Request) -> _Answer:
         if request.method == "PUT":
             _needs_json(request)
-            status = 201 if books.register(request.body, now) else 200
+            status = 201 if books.register(request.body, self._dated()) else 200
+            if status == 201:
+                self._registered(books)
         else:
             status = 200
         entry = books.registration
@@ -206,14 +215,16 @@ class Interface:
             raise refuse(404, "registration_unknown", "The platform is not in the register.")
         value = {
             "registration": entry.value,
-            "status": "registered",
+            "status": entry.status,
             "registered_at": instant_text(entry.registered_at),
             "updated_at": instant_text(entry.updated_at),
         }
         # Its parts are the platform's own: they may hold a fraction, which has no canonical form.
-        return _Answer(status, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return _Answer(books.platform_id, status, body)
 
-    def _feed(self, books: Books, query: str, now: int) -> bytes:
+    def _feed(self, books: Books, query: str) -> bytes:
+        now = self._dated()
         asked = dict(parse_qsl(query, keep_blank_values=True))
         limit = read_limit(asked.get("limit", "100"))
         if "after" in asked and "since" in asked:
@@ -237,24 +248,17 @@ class Interface:
 
     def _entry(self, message: IssuedMessage, now: int) -> FeedEntry:
         place = (message.platform_id, message.id)
-        signed_at, entry = self._entries.get(place, (0, None))
-        if entry is None or not 0 <= now - signed_at <= _RESIGN_S:
-            headers = sign(
-                self._signing_key,
-                self._profile,
-                "POST",
-                self._intake_urls[message.platform_id],
-                message.body,
-                now,
-                message.id,
-                self._ids(),
-            )
+        key = self._signing.of(message.platform_id, message.authority_id)
+        signed_at, key_id, entry = self._entries.get(place, (0, "", None))
+        if entry is None or key_id != key.key_id or not 0 <= now - signed_at <= _RESIGN_S:
+            target = self._intake_urls[message.platform_id]
+            headers = sign(key, self._profile, "POST", target, message.body, now, message.id, self._ids())
             body = base64.b64encode(message.body).decode("ascii")
             entry = FeedEntry(sequence=message.sequence, body=body, headers=dict(headers))
-            self._entries[place] = (now, entry)
+            self._entries[place] = (now, key.key_id, entry)
         return entry
 
-    def _signed(self, answer: _Answer, late: list[Fault], now: int) -> Reply:
+    def _signed(self, answer: _Answer, late: list[Fault]) -> Reply:
         kinds = {fault.kind for fault in late}
         body = answer.body
         if answer.receipt is not None and kinds & {"wrong_digest", "wrong_subject"}:
@@ -264,7 +268,8 @@ class Interface:
             return Reply(answer.status, (JSON,), body)
         # A signature that is well formed and covers something else.
         covered = body + b" " if "bad_signature" in kinds else body
-        headers = sign_response(self._signing_key, self._profile, answer.status, covered, now, self._ids())
+        key = self._signing.of(answer.platform_id)
+        headers = sign_response(key, self._profile, answer.status, covered, self._dated(), self._ids())
         return Reply(answer.status, (JSON, *headers), body)
 
 
@@ -297,18 +302,3 @@ def _since(text: str, now: int) -> int:
     if since < now - SINCE_S:
         raise refuse(400, "since_too_old", "The feed reaches back 90 days.", field="since")
     return since
-
-
-def _down(outage: Outage, now: int) -> Reply:
-    if outage.how == "unreachable":
-        return Reply(503, ending="reset")
-    return _unavailable(503, outage.retry_after_s, "seconds", now)
-
-
-def _failing(fault: Fault, now: int) -> Reply:
-    return _unavailable(fault.status, fault.retry_after_s, fault.retry_after_form, now)
-
-
-def _unavailable(status: int, retry_after_s: int | None, form: RetryAfterForm, now: int) -> Reply:
-    headers = () if retry_after_s is None else (("retry-after", retry_after_value(retry_after_s, form, now)),)
-    return problem_reply(Problem.of("fault_on_command", status, "The mock was told to fail."), headers)

@@ -1,7 +1,7 @@
 """The mock regulator as an ASGI application, for a test client or for a server that is already there.
 
-ASGI cannot reset a connection. A fault that would is raised as ConnectionResetError, which a client that calls the
-application in its own process sees as such.
+ASGI cannot reset a connection, hang for ever, or send what is no HTTP. A fault that would is raised as `Reply.failure`
+says (ConnectionResetError, TimeoutError), which a client that calls the application in its own process sees as such.
 """
 
 from __future__ import annotations
@@ -32,12 +32,19 @@ def asgi_app(handle: Callable[[Request], Reply]) -> Callable[[_Scope, _Receive, 
         reply = await asyncio.to_thread(handle, await _request(scope, receive))
         if reply.delay_ms:
             await asyncio.sleep(reply.delay_ms / 1000)
-        if reply.ending == "reset":
-            raise ConnectionResetError("the mock regulator was told to drop this reply")
+        failure = reply.failure()
+        if failure is not None and reply.ending != "truncated":
+            raise failure
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
         headers.append((b"content-length", str(len(reply.body)).encode("ascii")))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body})
+        for wait_s, piece in reply.drops():
+            if wait_s:
+                await asyncio.sleep(wait_s)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if failure is not None:
+            raise failure
+        await send({"type": "http.response.body", "body": b""})
 
     return app
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from kz_compliance_sdk.domain.notice import Clarification, Notice, Sanction, languages_of
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Sanction, languages_of
 from kz_compliance_sdk.domain.report import Acknowledgement, ClarificationRequest, Receipt, Report
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, refuse
@@ -20,9 +20,19 @@ from kz_compliance_sdk.wire.reading import read
 from kz_compliance_sdk.wire.strict_json import loads
 from kz_compliance_sdk.wire.v1 import HeldNotice, MessageData, MessageType
 
-__all__ = ["AlreadyRecorded", "Books", "IssuedMessage", "NoticeRecord", "Recorded", "Registration", "Submission"]
+__all__ = [
+    "AlreadyRecorded",
+    "Books",
+    "IssuedMessage",
+    "NoticeRecord",
+    "Recorded",
+    "Registration",
+    "RegistrationStatus",
+    "Submission",
+]
 
 Submission = Literal["acknowledgement", "clarification_request", "report"]
+RegistrationStatus = Literal["pending", "registered", "suspended"]
 Submitted = Acknowledgement | ClarificationRequest | Report
 
 _MODELS: Final[Mapping[Submission, type[Submitted]]] = {
@@ -37,7 +47,8 @@ _REGISTRATION: Final = ("owner", "apps", "users_a_day", "legal_representative", 
 
 @dataclass(frozen=True, slots=True)
 class IssuedMessage:
-    """One message as it was issued. `sequence` is its place in the feed, 0 if it was kept out of it."""
+    """One message as it was issued. `sequence` is its place in the feed, 0 if it was kept out of it. `authority_id` is
+    the authority that speaks; None where the regulator itself does."""
 
     platform_id: str
     sequence: int
@@ -47,6 +58,7 @@ class IssuedMessage:
     issued_at: int
     body: bytes
     data: MessageData
+    authority_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,7 @@ class Registration:
     value: Mapping[str, Any]
     registered_at: int
     updated_at: int
+    status: RegistrationStatus = "registered"
 
 
 @dataclass(slots=True)
@@ -88,11 +101,26 @@ class NoticeRecord:
     recorded: list[Recorded] = field(default_factory=list)
     newest_report: dict[str, Recorded] = field(default_factory=dict)
     """By case reference: the report with the highest sequence."""
+    due_at: int | None = None
+    """When the regulator expects the final report, in UTC seconds."""
+    is_answered: bool = False
+    """Whether a final report was recorded since the newest revision was issued."""
+    is_withdrawn: bool = False
+    """Whether all of it was cancelled."""
 
     @property
     def notice(self) -> Notice:
         """Its newest revision."""
         return self.revisions[max(self.revisions)]
+
+    def is_late(self, now: int) -> bool:
+        """Whether a final report is owed at `now` (UTC seconds) and was due before."""
+        return self.is_owed and self.due_at is not None and self.due_at < now
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether the platform still has to answer."""
+        return not self.is_answered and not self.is_withdrawn
 
     def of_kind(self, kind: Submission) -> list[Recorded]:
         """What was recorded of one kind, oldest first."""
@@ -136,9 +164,12 @@ class Books:
                 if data.revision in record.revisions:
                     raise refuse(409, "revision_taken", "This revision was already issued.", field="data.revision")
                 record.revisions[data.revision] = data
+                record.is_answered = record.is_withdrawn = False
                 self.notices[data.notice_id] = record
             elif record is None:
                 raise refuse(404, "notice_unknown", "No such notice was issued.", field="data.notice_id")
+            elif isinstance(data, Cancellation) and data.item_ids is None:
+                record.is_withdrawn = True
             if isinstance(data, Notice | Clarification):
                 record.item_ids.update(item.item_id for item in data.items or ())
             record.messages.append(message)
@@ -181,6 +212,7 @@ class Books:
         record.recorded.append(recorded)
         if isinstance(value, Report):
             record.newest_report[value.case_reference] = recorded
+            record.is_answered = record.is_answered or value.final
         self.recorded[key] = recorded
         self._keys[key] = (sent, recorded)
         return recorded
@@ -223,8 +255,15 @@ class Books:
         if type(value["users_a_day"]) is not int or value["users_a_day"] < 0:
             raise refuse(422, "schema_type", "A whole number is needed.", field="users_a_day")
         known = self.registration
-        self.registration = Registration(value, known.registered_at if known else now, now)
+        status: RegistrationStatus = known.status if known else "registered"
+        self.registration = Registration(value, known.registered_at if known else now, now, status)
         return known is None
+
+    def set_registration(self, status: RegistrationStatus) -> None:
+        """Change the state of the platform's entry. Raises Refused if there is none."""
+        if self.registration is None:
+            raise refuse(404, "registration_unknown", "The platform is not in the register.")
+        self.registration = replace(self.registration, status=status)
 
 
 def _read(kind: Submission, body: bytes) -> Submitted:

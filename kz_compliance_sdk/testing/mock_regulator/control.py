@@ -12,6 +12,17 @@
     DELETE /control/faults            disarm all, end an outage
     POST   /control/outage            {on, how, retry_after_s, until}
     POST   /control/forget-keys       forget every Idempotency-Key
+    POST   /control/skew              {seconds}: by how much what it writes is dated wrong
+    GET    /control/keys              the keys that it signs with, and which is in use where
+    POST   /control/rotate            {key_id, platform_id, authority_id}: sign with another key from now on
+    POST   /control/registration      {status, platform_id}
+    GET    /control/conduct           what it does by itself
+    POST   /control/conduct           the fields of a Conduct
+    GET    /control/scenarios         the scenarios, by name
+    POST   /control/play              {scenario, seed, notices, pace}: put a scenario on the agenda
+    GET    /control/agenda            what is still to happen, and the newest 1,000 steps that were taken
+    POST   /control/plan              {steps}: put steps on the agenda
+    POST   /control/advance           {seconds}: let a clock that stands still go on
 
 Times are RFC 3339 text. A page in a browser must not be able to drive it: a body needs application/json, and the Host
 has to be this machine's.
@@ -25,15 +36,15 @@ import dataclasses
 import ipaddress
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field
 
-from kz_compliance_sdk.domain.values import Instant, ValueModel, instant_text
+from kz_compliance_sdk.domain.values import Instant, instant_text
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.mock_regulator.books import IssuedMessage
-from kz_compliance_sdk.testing.mock_regulator.dump import books_json, books_page, message_json, push_json
+from kz_compliance_sdk.testing.mock_regulator.dump import books_json, message_json, push_json
 from kz_compliance_sdk.testing.mock_regulator.exchange import (
     Refused,
     Reply,
@@ -43,10 +54,10 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import (
     refuse,
 )
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage, OutageKind
+from kz_compliance_sdk.testing.mock_regulator.page import regulator_page
 from kz_compliance_sdk.testing.mock_regulator.push import Forgery
+from kz_compliance_sdk.testing.mock_regulator.timetable import Body, Timetable, asked_for, record_of
 from kz_compliance_sdk.wire.problem import Problem
-from kz_compliance_sdk.wire.reading import validated
-from kz_compliance_sdk.wire.strict_json import loads
 from kz_compliance_sdk.wire.v1 import API_VERSION, Message, read_message
 
 if TYPE_CHECKING:
@@ -56,8 +67,6 @@ __all__ = ["PREFIX", "Control"]
 
 PREFIX: Final = "/control/"
 
-_FAULT: Final = TypeAdapter(Fault)
-_FAULT_FIELDS: Final = frozenset(field.name for field in dataclasses.fields(Fault))
 _PAGE_HEADERS: Final = (
     ("content-type", "text/html; charset=utf-8"),
     ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
@@ -65,11 +74,7 @@ _PAGE_HEADERS: Final = (
 )
 
 
-class _Body(ValueModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Issue(_Body):
+class _Issue(Body):
     type: str | None = None
     data: dict[str, Any] | None = None
     sample: int | None = None
@@ -79,29 +84,26 @@ class _Issue(_Body):
     copies: int = Field(default=1, ge=1, le=100)
 
 
-class _Push(_Body):
+class _Push(Body):
     message_id: str
     copies: int = Field(default=1, ge=1, le=100)
 
 
-class _Forge(_Body):
+class _Forge(Body):
     message_id: str
     how: Forgery = "wrong_key"
 
 
-class _Unreadable(_Body):
+class _Unreadable(Body):
     message_id: str | None = None
     body: str | None = None
 
 
-class _OutageAsked(_Body):
+class _OutageAsked(Body):
     on: bool
     how: OutageKind = "unavailable"
     retry_after_s: int | None = Field(default=None, ge=0)
     until: Instant | None = None
-
-
-_B = TypeVar("_B", bound=_Body)
 
 
 class Control:
@@ -121,6 +123,7 @@ class Control:
             ("DELETE", "faults"): self._clear,
             ("POST", "outage"): self._outage,
             ("POST", "forget-keys"): self._forget_keys,
+            **Timetable(regulator).routes(),
         }
 
     def handle(self, request: Request) -> Reply:
@@ -144,11 +147,7 @@ class Control:
             raise refuse(405, "method_not_allowed", "Use GET.", headers=(("allow", "GET"),))
         regulator = self._regulator
         with regulator.locked():
-            armed = ", ".join(f"{fault.kind} on {fault.on or 'all'}" for _, fault, _ in regulator.faults.armed())
-            outage = regulator.faults.outage
-            weather = f"Outage: {outage.how if outage else 'none'}. Faults: {armed or 'none'}."
-            every = [regulator.books_of(name) for name in regulator.platforms]
-            page = books_page(every, regulator.pushes, weather)
+            page = regulator_page(regulator)
         return Reply(200, _PAGE_HEADERS, page.encode())
 
     def _books(self, _body: bytes) -> dict[str, Any]:
@@ -172,7 +171,7 @@ class Control:
         return {"data": [{**dataclasses.asdict(each), "at": instant_text(each.at)} for each in newest]}
 
     def _issue(self, body: bytes) -> dict[str, Any]:
-        asked = _asked(_Issue, body)
+        asked = asked_for(_Issue, body)
         regulator = self._regulator
         platform_id = asked.platform_id or regulator.books.platform_id
         if platform_id not in regulator.platforms:
@@ -189,11 +188,11 @@ class Control:
         return {**message_json(message), "push": push_json(push) if push else None}
 
     def _push(self, body: bytes) -> dict[str, Any]:
-        asked = _asked(_Push, body)
+        asked = asked_for(_Push, body)
         return push_json(self._regulator.push(self._message(asked.message_id), copies=asked.copies))
 
     def _push_forged(self, body: bytes) -> dict[str, Any]:
-        asked = _asked(_Forge, body)
+        asked = asked_for(_Forge, body)
         message = self._message(asked.message_id)
         try:
             return push_json(self._regulator.push_forged(message, asked.how))
@@ -201,7 +200,7 @@ class Control:
             raise refuse(422, "schema_value", f"{wrong}.", field="how") from None
 
     def _push_unreadable(self, body: bytes) -> dict[str, Any]:
-        asked = _asked(_Unreadable, body)
+        asked = asked_for(_Unreadable, body)
         if asked.body is not None:
             return push_json(self._regulator.push_body(_bytes(asked.body), what="unreadable"))
         if asked.message_id is None:
@@ -209,25 +208,14 @@ class Control:
         return push_json(self._regulator.push_unreadable(self._message(asked.message_id)))
 
     def _fail(self, body: bytes) -> dict[str, Any]:
-        value = loads(body)
-        for name in value:
-            if name not in _FAULT_FIELDS:
-                raise refuse(422, "schema_value", "A fault has no such field.", field=name)
-        try:
-            fault = _FAULT.validate_python(value)
-        except ValidationError as wrong:
-            first = wrong.errors(include_url=False)[0]
-            where = ".".join(str(step) for step in first["loc"])
-            raise refuse(422, "schema_value", f"{first['msg']}.", field=where) from None
-        return {"fault_id": self._regulator.fail(fault)}
+        return {"fault_id": self._regulator.fail(record_of(Fault, body))}
 
     def _clear(self, _body: bytes) -> dict[str, Any]:
-        with self._regulator.locked():
-            self._regulator.faults.clear()
+        self._regulator.clear_faults()
         return {}
 
     def _outage(self, body: bytes) -> dict[str, Any]:
-        asked = _asked(_OutageAsked, body)
+        asked = asked_for(_OutageAsked, body)
         self._regulator.outage(asked.on, Outage(asked.how, asked.retry_after_s, asked.until))
         return {"on": asked.on}
 
@@ -240,10 +228,6 @@ class Control:
         if message is None:
             raise refuse(404, "message_unknown", "No message of this id was issued.", field="message_id")
         return message
-
-
-def _asked(model: type[_B], body: bytes) -> _B:
-    return validated(model, loads(body))
 
 
 def _said(asked: _Issue, platform_id: str, now: str) -> Message:

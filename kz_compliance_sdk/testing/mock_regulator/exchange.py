@@ -9,10 +9,14 @@ from typing import Final, Literal
 
 from kz_compliance_sdk.wire.problem import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
 
-__all__ = ["JSON", "Ending", "Refused", "Reply", "Request", "json_reply", "problem_reply", "refuse"]
+__all__ = ["GARBAGE", "JSON", "Ending", "Refused", "Reply", "Request", "json_reply", "problem_reply", "refuse"]
 
-Ending = Literal["whole", "reset"]
-"""How a reply ends: sent as it is, or a connection reset in its place."""
+Ending = Literal["whole", "reset", "hang", "truncated", "garbage"]
+"""How a reply ends: sent as it is; a connection reset in its place; silence until the client gives up; cut off in the
+middle of its body; or bytes in its place that are no HTTP."""
+
+GARBAGE: Final = b"\x15\x03\x03\x00\x02\x02\x46 HTTP/1.l 2OO 0K\r\n\r\n"
+"""What is sent in place of a status line: a TLS alert that lost its way, and letters for digits."""
 
 JSON: Final = ("content-type", "application/json")
 _PROBLEM: Final = ("content-type", PROBLEM_MEDIA_TYPE)
@@ -43,13 +47,35 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One reply, and what the network does to it: `delay_ms` of waiting first, then its `ending`."""
+    """One reply, and what the network does to it: `delay_ms` of waiting first, then its `ending`. With `bytes_per_s`
+    the body drips at that rate; 0 sends it at once."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     delay_ms: int = 0
     ending: Ending = "whole"
+    bytes_per_s: int = 0
+
+    def sent_body(self) -> bytes:
+        """What of the body leaves: half of it where it is truncated, always less than was announced."""
+        return self.body[: len(self.body) // 2] if self.ending == "truncated" else self.body
+
+    def drops(self) -> list[tuple[float, bytes]]:
+        """A dripping body in pieces, ten for each second of it, each with the seconds to wait before it."""
+        body = self.sent_body()
+        if not self.bytes_per_s:
+            return [(0.0, body)] if body else []
+        size = max(1, self.bytes_per_s // 10)
+        return [(size / self.bytes_per_s, body[at : at + size]) for at in range(0, len(body), size)]
+
+    def failure(self) -> OSError | None:
+        """What a client in this process meets where there is no connection to break: None for a whole reply."""
+        if self.ending == "whole":
+            return None
+        if self.ending == "hang":
+            return TimeoutError("the mock regulator was told never to answer")
+        return ConnectionResetError(f"the mock regulator was told to spoil this reply: {self.ending}")
 
 
 class Refused(Exception):

@@ -1,18 +1,22 @@
-"""Faults on command: which request they hit, how often, and what they do to it.
+"""Faults on command: what they hit, how often, and what they do to it.
 
-A fault decides and never acts: what a reply looks like is the handler's business, and what becomes of a connection
-is the server's.
+A fault decides and never acts: what a reply looks like is the handler's business, what becomes of a connection the
+server's, and when a push leaves the regulator's.
 """
 
 from __future__ import annotations
 
 import email.utils
 import fnmatch
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 __all__ = [
     "BEFORE",
+    "ENDINGS",
+    "PUSHES",
     "Fault",
     "FaultKind",
     "FaultPlan",
@@ -34,28 +38,59 @@ Route = Literal[
     "sanctions",
 ]
 FaultKind = Literal[
-    "status", "latency", "reset_before", "reset_after", "wrong_digest", "wrong_subject", "unsigned", "bad_signature"
+    "status",
+    "latency",
+    "reset_before",
+    "hang_before",
+    "reset_after",
+    "hang_after",
+    "truncated",
+    "dripping",
+    "garbage",
+    "wrong_digest",
+    "wrong_subject",
+    "unsigned",
+    "bad_signature",
+    "slow_accept",
+    "push_duplicated",
+    "push_delayed",
+    "push_reordered",
+    "push_lost",
 ]
 RetryAfterForm = Literal["seconds", "date"]
 OutageKind = Literal["unavailable", "unreachable"]
 
-BEFORE: Final = frozenset({"status", "latency", "reset_before"})
-"""The kinds that strike before anything was processed; the others strike the reply."""
+BEFORE: Final = frozenset({"status", "latency", "reset_before", "hang_before"})
+"""The kinds that strike before anything was processed."""
+ENDINGS: Final = frozenset({"reset_after", "hang_after", "truncated", "dripping", "garbage"})
+"""The kinds that strike any reply, after the request was processed."""
+PUSHES: Final = frozenset({"push_duplicated", "push_delayed", "push_reordered", "push_lost"})
+"""The kinds that strike a message on its way to the platform."""
 
 _ON_RECEIPTS: Final = frozenset({"wrong_digest", "wrong_subject"})
+_NO_REQUEST: Final = PUSHES | {"slow_accept"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault. Without `on` and `path` it hits every request of the interface.
 
-    `status`: answer with `status`, and with `retry_after_s` in the form `retry_after_form` if it is given.
-    `latency`: wait `latency_ms`, then go on. `reset_before`: reset the connection, nothing was processed.
-    `reset_after`: process and record, then reset the connection. `wrong_digest`, `wrong_subject`: a receipt, rightly
-    signed, that names other bytes or another message. `unsigned`, `bad_signature`: the right answer, not proved.
+    Before anything is processed: `status` answers with `status`, a problem like a real one, and `retry_after_s` in the
+    form `retry_after_form` if it is given. `latency` waits `latency_ms`, then goes on. `reset_before` resets the
+    connection. `hang_before` never answers.
+
+    Processed and recorded, and then: `reset_after` resets the connection, `hang_after` never answers, `truncated` ends
+    in the middle of the body, `dripping` sends the body at `bytes_per_s`, `garbage` sends what is no HTTP.
+    `wrong_digest`, `wrong_subject`: a receipt, rightly signed, that names other bytes or another message. `unsigned`,
+    `bad_signature`: the right answer, not proved.
+
+    To a connection: `slow_accept` leaves it waiting for `latency_ms` before anything is read.
+
+    To a push: `push_duplicated` sends it twice, `push_delayed` sends it `delay_s` seconds later, `push_reordered` after
+    the next one to the same platform or `delay_s` seconds later, `push_lost` never.
 
     `path` is a shell pattern over the request's path. `skip` lets that many matching requests through first; `times`
-    None means for ever.
+    None means for ever: with 5 and status 500 it is a burst.
     """
 
     kind: FaultKind
@@ -67,21 +102,34 @@ class Fault:
     retry_after_s: int | None = None
     retry_after_form: RetryAfterForm = "seconds"
     latency_ms: int = 0
+    bytes_per_s: int = 100
+    delay_s: int = 60
 
     def __post_init__(self) -> None:
+        if self.kind not in get_args(FaultKind):
+            raise ValueError(f"a fault is one of {', '.join(get_args(FaultKind))}")
         if not 400 <= self.status <= 599:
             raise ValueError("a fault answers with a status from 400 to 599")
         if min(self.skip, self.latency_ms, self.retry_after_s or 0, self.times or 0) < 0 or self.times == 0:
             raise ValueError("times is 1 or more, or None; skip, latency_ms and retry_after_s are not negative")
+        if self.bytes_per_s < 1 or self.delay_s < 1:
+            raise ValueError("a fault has bytes_per_s and delay_s of 1 or more")
+        if self.kind in _NO_REQUEST and (self.on or self.path):
+            raise ValueError(f"the fault {self.kind} hits no request: it takes neither on nor path")
 
     def hits(self, route: Route | None, path: str) -> bool:
         """Whether it is about such a request."""
-        return (self.on is None or self.on == route) and (self.path is None or fnmatch.fnmatchcase(path, self.path))
+        return (
+            self.kind not in _NO_REQUEST
+            and (self.on is None or self.on == route)
+            and (self.path is None or fnmatch.fnmatchcase(path, self.path))
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """The regulator is down: `unavailable` answers 503, `unreachable` resets each connection. It ends at `until`."""
+    """The regulator is down: `unavailable` answers 503, `unreachable` resets each connection. It ends at `until`
+    (UTC seconds; None: when it is told to)."""
 
     how: OutageKind = "unavailable"
     retry_after_s: int | None = None
@@ -97,12 +145,16 @@ class _Armed:
 
 
 class FaultPlan:
-    """The faults that are still to come, in the order in which they were added."""
+    """The faults that are still to come, in the order in which they were added.
+
+    `struck` counts how often each kind has struck; an outage counts under `unavailable` or `unreachable`.
+    """
 
     def __init__(self) -> None:
         self._armed: list[_Armed] = []
         self._count = 0
         self.outage: Outage | None = None
+        self.struck: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> int:
         """Arm `fault`. The number that comes back is for `remove`."""
@@ -132,10 +184,8 @@ class FaultPlan:
 
     def before(self, route: Route | None, path: str) -> list[Fault]:
         """Spend what strikes this request before it is processed. At most one of these ends it."""
-        if not self._armed:
-            return []
         struck: list[Fault] = []
-        for armed in self._matching(route, path, early=True):
+        for armed in self._matching(route, path, BEFORE):
             if self._spend(armed):
                 struck.append(armed.fault)
                 if armed.fault.kind != "latency":
@@ -144,25 +194,38 @@ class FaultPlan:
 
     def after(self, route: Route | None, path: str, *, receipt: bool, proved: bool) -> list[Fault]:
         """Spend what strikes the reply. `receipt`: it carries one. `proved`: it carries a signature."""
-        if not self._armed:
-            return []
         return [
             armed.fault
-            for armed in self._matching(route, path, early=False)
+            for armed in self._matching(route, path, None)
             if (receipt or armed.fault.kind not in _ON_RECEIPTS)
-            and (proved or armed.fault.kind == "reset_after")
+            and (proved or armed.fault.kind in ENDINGS)
             and self._spend(armed)
         ]
 
-    def _matching(self, route: Route | None, path: str, *, early: bool) -> list[_Armed]:
-        return [
-            armed for armed in self._armed if (armed.fault.kind in BEFORE) is early and armed.fault.hits(route, path)
-        ]
+    def of_push(self) -> list[Fault]:
+        """Spend what strikes one push."""
+        return [armed.fault for armed in self._of_kinds(PUSHES) if self._spend(armed)]
+
+    def of_connection(self) -> int:
+        """Spend what strikes a new connection: for how many milliseconds nothing is read from it."""
+        slow = self._of_kinds(frozenset({"slow_accept"}))
+        return sum(armed.fault.latency_ms for armed in slow if self._spend(armed))
+
+    def _of_kinds(self, kinds: frozenset[str]) -> Iterable[_Armed]:
+        return [armed for armed in self._armed if armed.fault.kind in kinds]
+
+    def _matching(self, route: Route | None, path: str, kinds: frozenset[str] | None) -> Iterator[_Armed]:
+        """Those of `kinds`, or those that strike a reply."""
+        for armed in tuple(self._armed):
+            kind = armed.fault.kind
+            if (kind in kinds if kinds is not None else kind not in BEFORE) and armed.fault.hits(route, path):
+                yield armed
 
     def _spend(self, armed: _Armed) -> bool:
         if armed.skip:
             armed.skip -= 1
             return False
+        self.struck[armed.fault.kind] += 1
         if armed.left is not None:
             armed.left -= 1
             if armed.left == 0:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -30,43 +31,57 @@ def httpx_handler(
 ) -> Callable[[httpx.Request], httpx.Response]:
     """Answer requests of httpx with `handle`: for `httpx.MockTransport`, for a route of respx, or for a direct call.
 
-    A delay passes on `sleep` (seconds). A client whose read timeout is shorter gets its ReadTimeout, and a reset is
-    a ReadError, as both are on a connection.
+    A delay and the drops of a dripping body pass on `sleep` (seconds). What a connection would do is raised as a client
+    of httpx meets it: a reset is a ReadError, a wait beyond the client's read timeout a ReadTimeout, and so is a hang,
+    even for a client that waits for ever. Garbage and a body that ends too early are a RemoteProtocolError.
     """
     import httpx
 
     def answer(request: httpx.Request) -> httpx.Response:
         reply = handle(_request(request))
-        patience = request.extensions.get("timeout", {}).get("read")
-        if patience is not None and reply.delay_ms > patience * 1000:
-            sleep(patience)
-            raise httpx.ReadTimeout("the mock regulator takes longer than this client waits", request=request)
-        if reply.delay_ms:
-            sleep(reply.delay_ms / 1000)
-        if reply.ending != "whole":
-            raise httpx.ReadError(
-                f"the mock regulator was told to end this reply with: {reply.ending}", request=request
-            )
+        wait = partial(_wait, sleep, request)
+        wait(inf if reply.ending == "hang" else reply.delay_ms / 1000)
+        if reply.ending == "reset":
+            raise httpx.ReadError("the mock regulator was told to reset this connection", request=request)
+        if reply.ending == "garbage":
+            raise httpx.RemoteProtocolError("the mock regulator was told to send what is no HTTP", request=request)
         headers = [*reply.headers, ("content-length", str(len(reply.body)))]
-        return httpx.Response(reply.status, headers=headers, stream=_stream_class()(reply.body), request=request)
+        stream = _stream_class()(reply, wait, request)
+        return httpx.Response(reply.status, headers=headers, stream=stream, request=request)
 
     return answer
 
 
+def _wait(sleep: Callable[[float], None], request: httpx.Request, seconds: float) -> None:
+    import httpx
+
+    patience = request.extensions.get("timeout", {}).get("read")
+    if seconds == inf or (patience is not None and seconds > patience):
+        sleep(patience or 0)
+        raise httpx.ReadTimeout("the mock regulator takes longer than this client waits", request=request)
+    if seconds:
+        sleep(seconds)
+
+
 @cache
-def _stream_class() -> Callable[[bytes], httpx.SyncByteStream]:
+def _stream_class() -> Callable[[Reply, Callable[[float], None], httpx.Request], httpx.SyncByteStream]:
     import httpx
 
     # A body that httpx makes of bytes counts as read already, and a client that streams could not read it.
     class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
-        def __init__(self, body: bytes) -> None:
-            self._body = body
+        def __init__(self, reply: Reply, wait: Callable[[float], None], request: httpx.Request) -> None:
+            self._reply, self._wait, self._request = reply, wait, request
 
         def __iter__(self) -> Iterator[bytes]:
-            yield self._body
+            for seconds, piece in self._reply.drops():
+                self._wait(seconds)
+                yield piece
+            if self._reply.ending == "truncated":
+                raise httpx.RemoteProtocolError("the body ended before its announced length", request=self._request)
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            yield self._body
+            for piece in self:
+                yield piece
 
     return Body
 

@@ -41,7 +41,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One message on its way to the platform, with the answer to every try. `at` is UTC seconds."""
+    """One message on its way to the platform, with the answer to every try. `at` is UTC seconds.
+
+    It has no answers where a fault held it back or lost it; `what` then says which.
+    """
 
     platform_id: str
     message_id: str
@@ -52,12 +55,12 @@ class Push:
     @property
     def status(self) -> int | None:
         """The last answer's status."""
-        return self.answers[-1].status
+        return self.answers[-1].status if self.answers else None
 
     @property
     def body(self) -> bytes:
         """The last answer's body."""
-        return self.answers[-1].body
+        return self.answers[-1].body if self.answers else b""
 
     @property
     def was_taken(self) -> bool:

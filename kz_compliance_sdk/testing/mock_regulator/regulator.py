@@ -1,3 +1,4 @@
+# Over 350 lines because one object is what a test speaks to, a method for each thing that a regulator can do.
 """The mock regulator: books, keys, faults and the way to the platform, behind one object."""
 
 from __future__ import annotations
@@ -8,17 +9,24 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction
+from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.testing.mock_regulator.agenda import Done, Step
 from kz_compliance_sdk.testing.mock_regulator.app import Interface, Seen
-from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage
+from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, RegistrationStatus
+from kz_compliance_sdk.testing.mock_regulator.conduct import PASSIVE, Conduct
 from kz_compliance_sdk.testing.mock_regulator.control import PREFIX, Control
 from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultPlan, Outage
+from kz_compliance_sdk.testing.mock_regulator.life import Life
 from kz_compliance_sdk.testing.mock_regulator.push import Forgery, Headers, HttpxSender, Push, Pusher, Sender
+from kz_compliance_sdk.testing.mock_regulator.scenarios import plan_of
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
+from kz_compliance_sdk.testing.mock_regulator.signing import SigningKeys
 from kz_compliance_sdk.wire.signature import Key, KeyRing, Profile, SigningKey, sign
 from kz_compliance_sdk.wire.v1 import MessageData, MessageType, write_message
 
@@ -39,9 +47,14 @@ class Platform:
 class MockRegulator:
     """A regulator with state, in this process. Every method may be called from any thread.
 
-    `signing_key` and `profile` are what it signs with. `clock` gives UTC seconds; with a `seed` its ids are the same in
-    every run. `base_url` is the address that platforms know it by; `running` replaces it by the one that it serves on.
-    `sender` and `sleep` (seconds) are for pushes.
+    `signing_key` and `profile` are what it signs with; `rotate` goes on to one of `spare_keys`. `clock` gives UTC
+    seconds; with a `seed` its ids are the same in every run. `base_url` is the address that platforms know it by;
+    `running` replaces it by the one that it serves on. `sender` and `sleep` (seconds) are for pushes. `conduct` is what
+    it does by itself; without it, nothing. `spawn` starts the agenda's pushes: by default one after the other, so that
+    the same seed gives the same order.
+
+    What is to happen later is on its agenda, and happens when `tick` finds its time come, or when `advance` moves a
+    clock that stands still.
 
     Raises ConfigError for keys that prove nothing; published test keys are welcome here.
     """
@@ -58,6 +71,9 @@ class MockRegulator:
         sender: Sender | None = None,
         sleep: Callable[[float], None] = time.sleep,
         push_tries: int = 5,
+        spare_keys: Sequence[SigningKey] = (),
+        conduct: Conduct = PASSIVE,
+        spawn: Callable[[Callable[[], object]], object] = lambda call: call(),
     ) -> None:
         if not platforms:
             raise ValueError("a regulator without a platform has nothing to do")
@@ -66,8 +82,10 @@ class MockRegulator:
         self.faults = FaultPlan()
         self.seen: deque[Seen] = deque(maxlen=_SEEN)
         self.pushes: list[Push] = []
-        self._signing_key = signing_key
+        self.signing = SigningKeys(signing_key, spare_keys)
+        self.skew_s = 0
         self._clock = clock
+        self.spawn = spawn
         # Streams of their own: how many signatures were made must not change the next message's id.
         self._message_id, self._receipt_id, self._nonce = (
             _ids(random.Random(None if seed is None else f"{name} {seed}")) for name in ("message", "receipt", "nonce")
@@ -75,20 +93,25 @@ class MockRegulator:
         self._false_material = random.Random(seed).randbytes(32)
         self._lock = threading.RLock()
         self._pusher = Pusher(sender or HttpxSender(), sleep, push_tries)
+        self._life = Life(self)
         self._books = {name: Books(name, self._receipt_id) for name in self.platforms}
         self._interface = Interface(
             self._books,
             intake_urls={platform.platform_id: platform.intake_url for platform in platforms},
-            ring=KeyRing((key for platform in platforms for key in platform.keys), allow_test_keys=True),
-            signing_key=signing_key,
+            ring=self._ring(),
+            signing=self.signing,
             profile=profile,
             clock=clock,
+            dated=self.dated,
             ids=self._nonce,
             faults=self.faults,
             base_url=base_url,
             seen=self.seen.append,
+            recorded=self._life.recorded,
+            registered=self._life.registered,
         )
         self._control = Control(self)
+        self._life.behave(conduct)
 
     @property
     def url(self) -> str:
@@ -138,14 +161,17 @@ class MockRegulator:
         in_feed: bool = True,
         platform_id: str | None = None,
         message_id: str | None = None,
+        at: int | None = None,
     ) -> IssuedMessage:
         """Issue a message of any kind. Without `platform_id` it goes to the platform that a notice names, else to the
-        first. Raises Refused if it does not fit what was issued, KeyError for a platform unknown."""
+        first. `at` (UTC seconds) is when, if not now. Raises Refused if it does not fit what was issued, KeyError for a
+        platform unknown."""
         with self._lock:
             named = data.platform_id if isinstance(data, Notice) else platform_id
             platform = self.platforms[named or self.books.platform_id]
             books = self._books[platform.platform_id]
-            now = self._clock()
+            moment = self._clock() if at is None else at
+            now = moment + self.skew_s
             name = message_id or f"msg_{self._message_id()}"
             message = IssuedMessage(
                 platform_id=platform.platform_id,
@@ -156,16 +182,46 @@ class MockRegulator:
                 issued_at=now,
                 body=write_message(kind, data, message_id=name, sent_at=now, platform_id=platform.platform_id),
                 data=data,
+                authority_id=_authority_of(books, data),
             )
             books.enter(message)
+            self._life.issued(message, moment)
             return message
 
     # The way to the platform.
 
     def push(self, message: IssuedMessage, *, copies: int = 1) -> Push:
-        """Push a message to its platform, `copies` times over; gives the last answer. Waits for the platform."""
+        """Push a message to its platform, `copies` times over; gives the last answer. Waits for the platform.
+
+        A fault may hold it back, lose it or send it twice.
+        """
+        with self._lock:
+            struck = {fault.kind: fault for fault in self.faults.of_push()}
+            for kind in ("push_lost", "push_delayed", "push_reordered"):
+                if kind in struck:
+                    if kind != "push_lost":
+                        self._life.hold(message, struck[kind])
+                    return self._note(Push(message.platform_id, message.id, self._clock(), kind, ()))
+        push = self.push_as_it_is(message, copies=copies * (2 if "push_duplicated" in struck else 1))
+        with self._lock:
+            overtaken = [self.message(name) for name in self._life.overtaken(message.platform_id)]
+        for each in overtaken:
+            if each is not None:
+                self.push_as_it_is(each)
+        return push
+
+    def push_as_it_is(self, message: IssuedMessage, *, copies: int = 1) -> Push:
+        """As `push`, and no fault strikes it."""
+        platform = self.platforms[message.platform_id]
         for _ in range(copies):
-            push = self.push_body(message.body, message_id=message.id, platform_id=message.platform_id)
+            key = self.signing.of(message.platform_id, message.authority_id)
+            push = self._sent(
+                platform,
+                message.id,
+                message.body,
+                "message",
+                partial(self._sign, key, platform, message.body, message.id),
+            )
         return push
 
     def push_body(
@@ -174,7 +230,8 @@ class MockRegulator:
         """Push any bytes, rightly signed: what is authentic need not be usable."""
         platform = self.platforms[platform_id or self.books.platform_id]
         name = message_id or f"msg_{self._message_id()}"
-        return self._sent(platform, name, body, what, lambda: self._sign(self._signing_key, platform, body, name))
+        key = self.signing.of(platform.platform_id)
+        return self._sent(platform, name, body, what, partial(self._sign, key, platform, body, name))
 
     def push_unreadable(self, message: IssuedMessage) -> Push:
         """Push an authentic message that no reader can use: the message cut off in its middle, under a new id."""
@@ -191,15 +248,16 @@ class MockRegulator:
             raise ValueError("standard-webhooks covers no address: there is nothing to forge")
         platform = self.platforms[message.platform_id]
         body = message.body + b" " if how == "tampered" else message.body
+        key = self.signing.of(message.platform_id, message.authority_id)
 
         def signed() -> Headers:
             if how == "unsigned":
                 return []
             if how == "wrong_key":
-                false = SigningKey(self._signing_key.key_id, self._signing_key.algorithm, self._false_material)
+                false = SigningKey(key.key_id, key.algorithm, self._false_material)
                 return self._sign(false, platform, body, message.id)
             target = f"{platform.intake_url}/elsewhere" if how == "other_target" else platform.intake_url
-            return self._sign(self._signing_key, platform, message.body, message.id, target)
+            return self._sign(key, platform, message.body, message.id, target)
 
         return self._sent(platform, message.id, body, f"forged: {how}", signed)
 
@@ -209,6 +267,11 @@ class MockRegulator:
         """Arm a fault. The number that comes back is for `faults.remove`."""
         with self._lock:
             return self.faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Disarm every fault, and end an outage."""
+        with self._lock:
+            self.faults.clear()
 
     def outage(self, on: bool, outage: Outage = Outage()) -> None:  # noqa: B008 - a frozen value
         """Begin an outage, or end it."""
@@ -220,6 +283,113 @@ class MockRegulator:
         with self._lock:
             for books in self._books.values():
                 books.forget_keys()
+
+    def skew(self, seconds: int) -> None:
+        """Date everything that it writes so many seconds late, or early if negative: `sent_at`, signatures, receipts.
+        What it receives is judged by the right time all the same."""
+        with self._lock:
+            self.skew_s = seconds
+
+    def rotate(
+        self, key_id: str | None = None, *, platform_id: str | None = None, authority_id: str | None = None
+    ) -> SigningKey:
+        """Sign with another key from now on: for everything, one platform, or one authority. Without `key_id` it is the
+        next of the spare ones. What was announced before is signed anew when it is sent again. Raises KeyError."""
+        with self._lock:
+            return self.signing.rotate(key_id, platform_id=platform_id, authority_id=authority_id)
+
+    def trust(self, platform_id: str, keys: Sequence[Key]) -> None:
+        """Believe other keys of a platform from now on. Raises KeyError, and ConfigError for keys of no use."""
+        with self._lock:
+            known = self.platforms[platform_id]
+            self.platforms[platform_id] = replace(known, keys=tuple(keys))
+            try:
+                self._interface.ring = self._ring()
+            except ConfigError:
+                self.platforms[platform_id] = known
+                raise
+
+    def set_registration(self, status: RegistrationStatus, platform_id: str | None = None) -> None:
+        """Change the state of a platform's entry in the register. Raises Refused if it has none, KeyError."""
+        with self._lock:
+            self._books[platform_id or self.books.platform_id].set_registration(status)
+
+    # What happens later.
+
+    @property
+    def conduct(self) -> Conduct:
+        """What it does by itself."""
+        return self._life.conduct
+
+    def behave(self, conduct: Conduct) -> None:
+        """Follow another conduct from now on."""
+        with self._lock:
+            self._life.behave(conduct)
+
+    def plan(self, *steps: Step) -> None:
+        """Put steps on the agenda."""
+        with self._lock:
+            for step in steps:
+                self._life.agenda.add(step)
+
+    def play(
+        self, scenario: str, seed: int = 1, *, start: int | None = None, notices: int | None = None, pace: int = 1
+    ) -> list[Step]:
+        """Put a scenario on the agenda, beginning at `start` (UTC seconds; by default now): its steps, the same for the
+        same seed. `notices` replaces how many it has; with a `pace` of 60 an hour takes a minute. Raises as
+        `plan_of`."""
+        begin = self._clock() if start is None else start
+        steps = plan_of(scenario, seed, begin, tuple(self.platforms), notices, pace)
+        self.plan(*steps)
+        return steps
+
+    def day(self, seed: int = 1, *, start: int | None = None) -> list[Step]:
+        """Play the scenario `bad_day`: 24 hours in which everything goes wrong once."""
+        return self.play("bad_day", seed, start=start)
+
+    def agenda(self) -> list[Step]:
+        """What is still to happen, in order."""
+        with self._lock:
+            return self._life.agenda.steps()
+
+    def history(self) -> list[Done]:
+        """The steps that were taken, oldest first, with what came of each."""
+        with self._lock:
+            return list(self._life.history)
+
+    def next_at(self) -> int | None:
+        """When the next step is due, in UTC seconds; None if nothing is planned."""
+        with self._lock:
+            return self._life.agenda.next_at()
+
+    def tick(self) -> list[Done]:
+        """Take every step whose time has come, in order; it may wait for platforms. Somebody has to call this:
+        `advance`, `serve`, or the test itself."""
+        taken: list[Done] = []
+        while True:
+            with self._lock:
+                step = self._life.agenda.pop_due(self._clock())
+            if step is None:
+                return taken
+            taken.append(self._life.perform(step))
+
+    def advance(self, seconds: int) -> list[Done]:
+        """Let so many seconds pass on a clock that stands still, and take each step when its time comes.
+
+        Raises TypeError if the clock has no method `advance`, ValueError for a negative number.
+        """
+        let_pass = getattr(self._clock, "advance", None)
+        if not callable(let_pass):
+            raise TypeError("time travel needs a clock with a method advance(seconds), and this one runs by itself")
+        if seconds < 0:
+            raise ValueError("time does not run backwards")
+        end = self._clock() + seconds
+        taken = self.tick()
+        while (at := self.next_at()) is not None and at <= end:
+            let_pass(max(0, at - self._clock()))
+            taken += self.tick()
+        let_pass(max(0, end - self._clock()))
+        return taken
 
     # How it is reached.
 
@@ -237,7 +407,11 @@ class MockRegulator:
 
     def server(self) -> Server:
         """A server for it; the caller starts and stops it."""
-        return Server(self.handle, lambda request: request.path.startswith(PREFIX))
+        return Server(self.handle, lambda request: request.path.startswith(PREFIX), self._slow_accept)
+
+    def _slow_accept(self) -> int:
+        with self._lock:
+            return self.faults.of_connection()
 
     @contextlib.contextmanager
     def running(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[MockRegulator]:
@@ -254,8 +428,12 @@ class MockRegulator:
         self._pusher.close()
 
     def now(self) -> int:
-        """The regulator's time, in UTC seconds."""
+        """The right time, in UTC seconds."""
         return self._clock()
+
+    def dated(self) -> int:
+        """The time that it writes, in UTC seconds: the right one but for `skew_s`."""
+        return self._clock() + self.skew_s
 
     def locked(self) -> contextlib.AbstractContextManager[object]:
         """Hold everything still, to read more than one thing of the books."""
@@ -269,16 +447,33 @@ class MockRegulator:
     def _sent(self, platform: Platform, message_id: str, body: bytes, what: str, signed: Callable[[], Headers]) -> Push:
         # Outside the lock: the platform may ask us something before it answers.
         answers = self._pusher.push(platform.intake_url, signed, body)
-        push = Push(platform.platform_id, message_id, self._clock(), what, answers)
+        return self._note(Push(platform.platform_id, message_id, self._clock(), what, answers))
+
+    def _note(self, push: Push) -> Push:
         with self._lock:
             self.pushes.append(push)
         return push
 
+    def _ring(self) -> KeyRing:
+        keys = (key for platform in self.platforms.values() for key in platform.keys)
+        return KeyRing(keys, allow_test_keys=True)
+
     def _sign(
         self, key: SigningKey, platform: Platform, body: bytes, message_id: str, target: str | None = None
     ) -> Headers:
-        now = self._clock()
-        return sign(key, self.profile, "POST", target or platform.intake_url, body, now, message_id, self._nonce())
+        with self._lock:
+            nonce, now = self._nonce(), self.dated()
+        return sign(key, self.profile, "POST", target or platform.intake_url, body, now, message_id, nonce)
+
+
+def _authority_of(books: Books, data: MessageData) -> str | None:
+    if isinstance(data, Sanction):
+        return None
+    notice = data if isinstance(data, Notice) else None
+    if notice is None:
+        record = books.notices.get(data.notice_id)
+        notice = record.notice if record is not None else None
+    return notice.issuing_authority.id if notice is not None else None
 
 
 def _ids(chance: random.Random) -> Callable[[], str]:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import httptools
 
-from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request, problem_reply
+from kz_compliance_sdk.testing.mock_regulator.exchange import GARBAGE, Reply, Request, problem_reply
 from kz_compliance_sdk.wire.problem import Problem
 
 __all__ = ["Handler", "Server", "running"]
@@ -39,11 +39,20 @@ _log = logging.getLogger("kz_compliance_sdk.testing.mock_regulator")
 
 
 class Server:
-    """Serves `handle` on one event loop, once. `blocking` names the requests that do I/O: they go to a thread."""
+    """Serves `handle` on one event loop, once. `blocking` names the requests that do I/O: they go to a thread.
 
-    def __init__(self, handle: Handler, blocking: Callable[[Request], bool] = lambda _request: False) -> None:
+    `accepting` is asked for each new connection how many milliseconds it is left waiting before anything is read.
+    """
+
+    def __init__(
+        self,
+        handle: Handler,
+        blocking: Callable[[Request], bool] = lambda _request: False,
+        accepting: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.handle = handle
         self.blocking = blocking
+        self.accepting = accepting
         self.connections: set[_Connection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="mock-regulator-call")
@@ -92,6 +101,15 @@ class _Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if peer else ""
         self._server.connections.add(self)
+        # The kernel has shaken hands already; what a slow server leaves undone is everything after that.
+        delay_ms = self._server.accepting()
+        if delay_ms:
+            transport.pause_reading()
+            self._loop.call_later(delay_ms / 1000, self._accept)
+
+    def _accept(self) -> None:
+        if not self._closing:
+            self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
@@ -175,7 +193,7 @@ class _Connection(asyncio.Protocol):
                 self._later(self._in_thread(request, keep))
                 return
             reply = self._handled(request)
-            if reply.delay_ms:
+            if reply.delay_ms or reply.bytes_per_s or reply.ending == "hang":
                 self._later(self._delayed(reply, keep))
                 return
             self._answer(reply, keep)
@@ -194,10 +212,26 @@ class _Connection(asyncio.Protocol):
 
     async def _delayed(self, reply: Reply, keep: bool) -> None:
         await asyncio.sleep(reply.delay_ms / 1000)
+        if reply.ending == "hang":
+            # Busy for good: the connection ends when the client closes it, or when the server stops.
+            return
+        if reply.bytes_per_s and reply.ending in ("whole", "truncated"):
+            await self._drip(reply, keep)
+        elif not self._closing:
+            self._answer(reply, keep)
         self._busy = False
         if not self._closing:
-            self._answer(reply, keep)
             self._next()
+
+    async def _drip(self, reply: Reply, keep: bool) -> None:
+        if not self._closing:
+            self._transport.write(_head_of(reply, keep))
+        for wait_s, piece in reply.drops():
+            await asyncio.sleep(wait_s)
+            if self._closing:
+                return
+            self._transport.write(piece)
+        self._finish(keep and reply.ending == "whole")
 
     def _handled(self, request: Request) -> Reply:
         try:
@@ -216,14 +250,21 @@ class _Connection(asyncio.Protocol):
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._transport.abort()
             return
-        self._transport.write(_bytes_of(reply, keep))
-        if not keep:
+        if reply.ending == "garbage":
+            self._transport.write(GARBAGE)
+        else:
+            self._transport.write(_head_of(reply, keep) + reply.sent_body())
+        self._finish(keep and reply.ending == "whole")
+
+    def _finish(self, keep: bool) -> None:
+        if not keep and not self._closing:
             self._closing = True
             self._transport.close()
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
         if not self._closing:
-            self._transport.write(_bytes_of(problem_reply(Problem.of(code, status, detail)), keep=False))
+            reply = problem_reply(Problem.of(code, status, detail))
+            self._transport.write(_head_of(reply, keep=False) + reply.body)
             self._closing = True
             self._transport.close()
 
@@ -233,11 +274,11 @@ _STATUS_LINES: Final = {
 }
 
 
-def _bytes_of(reply: Reply, keep: bool) -> bytes:
+def _head_of(reply: Reply, keep: bool) -> bytes:
     head = "".join([f"{name}: {value}\r\n" for name, value in reply.headers])
     end = f"content-length: {len(reply.body)}\r\n{'' if keep else 'connection: close'}"
     line = _STATUS_LINES.get(reply.status) or f"HTTP/1.1 {reply.status} Unknown\r\n".encode("ascii")
-    return line + f"{head}{end}{'' if keep else chr(13) + chr(10)}\r\n".encode("latin-1") + reply.body
+    return line + f"{head}{end}{'' if keep else chr(13) + chr(10)}\r\n".encode("latin-1")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,243 @@
+"""What is still to happen, and when: steps that are data, in an order that is the same in every run."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, cast, get_args
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
+
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction
+from kz_compliance_sdk.domain.values import FROM_WIRE, Identifier, Instant, ValueModel, instant_text, parse_instant
+from kz_compliance_sdk.errors import Unreadable
+from kz_compliance_sdk.testing.mock_regulator.books import RegistrationStatus
+from kz_compliance_sdk.testing.mock_regulator.conduct import Conduct
+from kz_compliance_sdk.testing.mock_regulator.exchange import refuse
+from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage
+from kz_compliance_sdk.wire.reading import validated
+from kz_compliance_sdk.wire.v1 import MessageType
+
+__all__ = ["MESSAGES", "Act", "Agenda", "Chase", "Done", "Rotation", "Step", "read_step", "step_json"]
+
+Act = Literal[
+    "issue", "amend", "clarify", "cancel", "remind", "sanction", "push", "chase", "fail", "disarm", "outage", "recover",
+    "forget_keys", "skew", "rotate", "registration", "conduct",
+]  # fmt: skip
+
+MESSAGES: Final[Mapping[Act, MessageType]] = {
+    "issue": "notice.issued",
+    "amend": "notice.amended",
+    "clarify": "notice.clarified",
+    "cancel": "notice.cancelled",
+    "remind": "notice.reminded",
+    "sanction": "sanction.announced",
+}
+"""The acts that issue a message, and its type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """From now on another key signs: `key_id`, or without it the next spare one. See `SigningKeys.rotate`."""
+
+    key_id: str | None = None
+    platform_id: str | None = None
+    authority_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chase:
+    """Look whether revision `revision` of a notice is answered; if not, take step `number` of the conduct."""
+
+    notice_id: str
+    revision: int
+    number: int
+
+
+Data = (
+    Notice
+    | Clarification
+    | Cancellation
+    | Reminder
+    | Sanction
+    | Chase
+    | Fault
+    | Outage
+    | Rotation
+    | Conduct
+    | int
+    | str
+)
+_DATA: Final[Mapping[Act, Any]] = {
+    "issue": Notice,
+    "amend": Notice,
+    "clarify": Clarification,
+    "cancel": Cancellation,
+    "remind": Reminder,
+    "sanction": Sanction,
+    "push": str,
+    "chase": Chase,
+    "fail": Fault,
+    "outage": Outage,
+    "skew": int,
+    "rotate": Rotation,
+    "registration": RegistrationStatus,
+    "conduct": Conduct,
+}
+"""What each act needs; those that are not here need nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happens at `at` (UTC seconds). What `data` is follows from `act`:
+
+    `issue`, `amend`, `clarify`, `cancel`, `remind`, `sanction`: the message, pushed if `push`, and in the feed if
+    `in_feed`; `message_id` None takes the next id. `push`: the id of a message that was issued. `fail`: a Fault.
+    `outage`: an Outage. `skew`: seconds. `rotate`: a Rotation. `registration`: its status. `conduct`: a Conduct.
+    `chase` is the regulator's own. `disarm`, `recover` and `forget_keys` need none.
+
+    `platform_id` None means the one that a notice names, or the first.
+    """
+
+    at: int
+    act: Act
+    data: Data | None = None
+    platform_id: str | None = None
+    message_id: str | None = None
+    push: bool = True
+    in_feed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step that was taken, at `at`. `outcome` is `done`, or the code that says why nothing came of it."""
+
+    step: Step
+    at: int
+    outcome: str
+
+
+class Agenda:
+    """The steps to come. Of two at the same second, the one that was planned first comes first."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, Step]] = []
+        self._count = 0
+
+    def add(self, step: Step) -> None:
+        """Plan a step. One whose time has passed is taken at the next look."""
+        self._count += 1
+        heapq.heappush(self._heap, (step.at, self._count, step))
+
+    def remove(self, step: Step) -> None:
+        """Strike a step off; nothing happens if it was taken already."""
+        self._heap = [entry for entry in self._heap if entry[2] is not step]
+        heapq.heapify(self._heap)
+
+    def remove_where(self, is_struck: Callable[[Step], bool]) -> None:
+        """Strike off every step of which `is_struck` says so."""
+        self._heap = [entry for entry in self._heap if not is_struck(entry[2])]
+        heapq.heapify(self._heap)
+
+    def clear(self) -> None:
+        """Strike off everything."""
+        self._heap.clear()
+
+    def next_at(self) -> int | None:
+        """When the next step is due, in UTC seconds; None if there is none."""
+        return self._heap[0][0] if self._heap else None
+
+    def pop_due(self, now: int) -> Step | None:
+        """Take the first step that is due at `now` (UTC seconds) off the agenda."""
+        if self._heap and self._heap[0][0] <= now:
+            return heapq.heappop(self._heap)[2]
+        return None
+
+    def steps(self) -> list[Step]:
+        """What is to come, in order."""
+        return [entry[2] for entry in sorted(self._heap, key=lambda entry: entry[:2])]
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+
+class _Written(ValueModel):
+    at: Instant
+    act: Act
+    data: Any = None
+    platform_id: Identifier | None = None
+    message_id: Identifier | None = None
+    push: bool = True
+    in_feed: bool = True
+
+
+def step_json(step: Step) -> dict[str, Any]:
+    """A step as JSON values; `read_step` reads it again. Times of the step are RFC 3339 text."""
+    data: Any = step.data
+    if isinstance(data, ValueModel):
+        data = data.model_dump(mode="json", exclude_none=True)
+    elif dataclasses.is_dataclass(data) and not isinstance(data, type):
+        data = dataclasses.asdict(data)
+        if isinstance(step.data, Outage) and step.data.until is not None:
+            data["until"] = instant_text(step.data.until)
+    written = {"at": instant_text(step.at), "act": step.act, "data": data, "platform_id": step.platform_id}
+    told = {**written, "message_id": step.message_id, "push": step.push, "in_feed": step.in_feed}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def read_step(value: Mapping[str, Any]) -> Step:
+    """The step that JSON values give. Raises Refused and Unreadable: what is wrong, and where."""
+    for name in value:
+        if name not in _Written.model_fields:
+            raise refuse(422, "schema_value", "A step has no such field.", field=name)
+    if value.get("act") not in get_args(Act):
+        raise refuse(422, "schema_value", f"An act is one of {', '.join(get_args(Act))}.", field="act")
+    written = validated(_Written, value)
+    return Step(
+        written.at,
+        written.act,
+        _data(written.act, written.data),
+        written.platform_id,
+        written.message_id,
+        written.push,
+        written.in_feed,
+    )
+
+
+def _data(act: Act, value: Any) -> Data | None:
+    wanted = _DATA.get(act)
+    if wanted is None:
+        if value is not None:
+            raise refuse(422, "schema_value", f"The act {act} takes no data.", field="data")
+        return None
+    if isinstance(wanted, type) and issubclass(wanted, ValueModel):
+        if not isinstance(value, Mapping):
+            raise refuse(422, "schema_type", f"The act {act} takes an object.", field="data")
+        try:
+            return cast(Data, validated(wanted, value))
+        except Unreadable as wrong:
+            raise refuse(
+                422, wrong.code, f"{wrong.message} {wrong.remedy}".rstrip(), field=f"data.{wrong.field}"
+            ) from None
+    if isinstance(value, Mapping) and isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
+        for name in value:
+            if name not in {field.name for field in dataclasses.fields(wanted)}:
+                raise refuse(422, "schema_value", f"The act {act} takes no such field.", field=f"data.{name}")
+        if wanted is Outage and value.get("until") is not None:
+            value = {**value, "until": _instant(value["until"])}
+    try:
+        return cast(Data, TypeAdapter(wanted).validate_python(value, context=FROM_WIRE))
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in ("data", *first["loc"]))
+        raise refuse(422, "schema_value", f"{first['msg']}.", field=where) from None
+
+
+def _instant(value: Any) -> int:
+    try:
+        return parse_instant(value)
+    except (PydanticCustomError, TypeError):
+        raise refuse(422, "time_format", "Write it as RFC 3339 with an offset.", field="data.until") from None

@@ -103,7 +103,8 @@ def regulator(clock: FrozenClock, profile: Profile = "rfc9421") -> MockRegulator
     return made
 
 
-def _signed(mock: MockRegulator, exchange: Exchange, number: int) -> list[tuple[str, str]]:
+def signed(mock: MockRegulator, exchange: Exchange, number: int) -> list[tuple[str, str]]:
+    """The headers of an exchange, as the platform sends them now."""
     headers = [*exchange.headers, *([("idempotency-key", exchange.key)] if exchange.key else [])]
     if not exchange.signed:
         return headers
@@ -117,7 +118,7 @@ def _run(mock: MockRegulator, send: Send) -> list[Answered]:
     for number, exchange in enumerate(EXCHANGES):
         if exchange.fault:
             mock.fail(exchange.fault)
-        answers.append(send(exchange, _signed(mock, exchange, number)))
+        answers.append(send(exchange, signed(mock, exchange, number)))
     return answers
 
 
@@ -139,7 +140,7 @@ def _awaited(mock: MockRegulator, client: httpx.AsyncClient) -> list[Answered]:
             for number, exchange in enumerate(EXCHANGES):
                 if exchange.fault:
                     mock.fail(exchange.fault)
-                headers, url = _signed(mock, exchange, number), BASE + exchange.target
+                headers, url = signed(mock, exchange, number), BASE + exchange.target
                 try:
                     got = await client.request(exchange.method, url, headers=headers, content=exchange.body)
                 except (httpx.ReadError, ConnectionResetError):

@@ -307,3 +307,22 @@ def test_a_clock_that_runs_out_alerts_people(run: pytest.Pytester) -> None:
             assert alert.due_at < kz_clock()
         """,
     )
+
+
+def test_the_regulator_lives_by_the_same_clock(run: pytest.Pytester) -> None:
+    """What it does by itself about a notice that nobody answers reaches the desk."""
+    passes(
+        run,
+        """
+        from kz_compliance_sdk.testing.mock_regulator import STRICT
+
+        def test_it(kz_regulator, kz_desk, kz_notice, kz_clock):
+            kz_regulator.behave(STRICT)
+            assert kz_notice().send().status == 202
+            began = kz_clock()
+            assert kz_regulator.advance(3 * 86_400)
+            assert kz_clock() == began + 3 * 86_400
+            assert {push.status for push in kz_regulator.pushes} == {202}
+            assert kz_desk.sanctions()
+        """,
+    )

@@ -14,6 +14,8 @@ from kz_compliance_sdk.domain.cancellations import (
     Standing,
     cancel,
     evidence,
+    of_arrival,
+    own_words,
     stop,
     void,
     with_version,
@@ -78,25 +80,10 @@ def _of_notice(notice: Notice) -> dict[str, Any]:
     }
 
 
-def _of_arrival(arrival: Arrival) -> dict[str, Any]:
-    return {
-        "message": arrival.message,
-        "source": arrival.source,
-        "authenticity": arrival.authenticity,
-        "channel": arrival.channel,
-        "entered_by": arrival.entered_by,
-    }
-
-
-def _own_words(arrival: Arrival, stamp: Stamp) -> tuple[Stamp, dict[str, str] | None]:
-    """What the typist said about how a message came, and the stamp that seals it."""
-    return (replace(stamp, salt=arrival.salt), {"how_it_came": arrival.how}) if arrival.how else (stamp, None)
-
-
 def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """An authentic, usable notice: its clock runs from its receipt."""
     times = _times(notice, arrival.received_at, min(arrival.received_at, arrival.published_at), policy)
-    stamp, texts = _own_words(arrival, stamp)
+    stamp, texts = own_words(arrival, stamp)
     data: dict[str, Json] = {
         **evidence(arrival),
         "revision": notice.revision,
@@ -115,7 +102,7 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
         flags=arrival.flags,
         items=tuple(ItemState(item.item_id) for item in notice.items),
         **_of_notice(notice),
-        **_of_arrival(arrival),
+        **of_arrival(arrival),
         **times,
     )
     return (CaseWrite(case), event, *_acknowledged(case, stamp)), case
@@ -151,7 +138,7 @@ def quarantine(
         urgent_at=due,
         watch_at=clock.first_watch_at(policy.ladder, received_at=arrival.received_at, due_at=due),
         flags=(unreadable.code, *arrival.flags),
-        **_of_arrival(arrival),
+        **of_arrival(arrival),
     )
     return (CaseWrite(case), event, page(case, f"quarantine.{unreadable.code}", EVERYBODY, 50, stamp)), case
 
@@ -159,13 +146,9 @@ def quarantine(
 def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """A usable message for a notice that so far was only in quarantine: it inherits the earlier receipt."""
     times = _times(notice, case.received_at, case.escalates_from, policy)
-    stamp, texts = _own_words(arrival, stamp)
-    data: dict[str, Json] = {
-        **evidence(arrival),
-        "revision": notice.revision,
-        "inherits": case.received_at,
-        "due_at": times["due_at"],
-    }
+    stamp, texts = own_words(arrival, stamp)
+    data: dict[str, Json] = {**evidence(arrival), "revision": notice.revision, "inherits": case.received_at}
+    data["due_at"] = times["due_at"]
     admitted, event = move(
         case,
         "admit",
@@ -177,7 +160,7 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
         flags=tuple(dict.fromkeys((*case.flags, *arrival.flags))),
         items=tuple(ItemState(item.item_id) for item in notice.items),
         **_of_notice(notice),
-        **_of_arrival(arrival),
+        **of_arrival(arrival),
         **times,
     )
     return (CaseWrite(admitted, case.version), event, *_acknowledged(admitted, stamp)), admitted
@@ -200,7 +183,7 @@ def confirm(
     demands something else than was typed, everything is decided anew."""
     if _demand(typed) != _demand(notice):
         return amend(case, notice, arrival, policy, standing, stamp)
-    confirmed, event = move(case, "confirm", case.state, stamp, evidence(arrival), **_of_arrival(arrival))
+    confirmed, event = move(case, "confirm", case.state, stamp, evidence(arrival), **of_arrival(arrival))
     return (CaseWrite(confirmed, case.version), event, acknowledgement(confirmed, stamp)), confirmed
 
 
@@ -237,6 +220,7 @@ def amend(
             requested_due_at=requested,
             after=stamp.at,
         )
+    stamp, words = own_words(arrival, stamp)
     amended, event = move(
         case,
         "amend",
@@ -248,7 +232,7 @@ def amend(
             "supersedes": case.revision,
             "due_at": times.get("due_at", case.due_at),
         },
-        texts,
+        {**(words or {}), **(texts or {})},
         items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, *arrival.flags, "amended"))),
         quarantine_no=0,
@@ -256,7 +240,7 @@ def amend(
         closed_at=None,
         lift_due_at=None,
         **_of_notice(notice),
-        **_of_arrival(arrival),
+        **of_arrival(arrival),
         **times,
         **NO_LEASE,
     )

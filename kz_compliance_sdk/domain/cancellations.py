@@ -68,6 +68,22 @@ def evidence(arrival: Arrival) -> dict[str, Json]:
     }
 
 
+def of_arrival(arrival: Arrival) -> dict[str, Any]:
+    """What a case keeps of the message that it rests on."""
+    return {
+        "message": arrival.message,
+        "source": arrival.source,
+        "authenticity": arrival.authenticity,
+        "channel": arrival.channel,
+        "entered_by": arrival.entered_by,
+    }
+
+
+def own_words(arrival: Arrival, stamp: Stamp) -> tuple[Stamp, dict[str, str] | None]:
+    """What the typist said about how a message came, and the stamp that seals it."""
+    return (replace(stamp, salt=arrival.salt), {"how_it_came": arrival.how}) if arrival.how else (stamp, None)
+
+
 def cancel(
     case: Case, cancellation: Cancellation, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
 ) -> tuple[Change, Case]:

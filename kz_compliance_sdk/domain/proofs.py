@@ -185,15 +185,15 @@ def _of_messages(records: Records, events: _Told) -> Iterator[Fault]:
 
 
 def _of_attempts(records: Records) -> Iterator[Fault]:
-    """The try that settled or freed a message is recorded with that. Earlier ones can be missing: a worker that was
-    killed recorded none."""
-    made = {(attempt.message_id, attempt.number) for attempt in records.attempts}
+    """Each try of a message is recorded, a lost one too, but not the one under way or that of a message then void."""
+    results = {(attempt.message_id, attempt.number): attempt.result for attempt in records.attempts}
     for message in records.messages:
-        free = message.state not in ("leased", "void")
-        if free and message.attempts and (message.id, message.attempts) not in made:
-            yield Fault(
-                records.case.id, 0, f"the attempt {message.attempts} of the {message.kind} {message.id} is gone"
-            )
+        last = message.attempts - (message.state in ("leased", "void"))
+        for number in range(1, last + 1):
+            # This program failed with the next one, and with what it had to say of this one.
+            excused = results.get((message.id, number + 1)) == "unrecorded"
+            if (message.id, number) not in results and not excused:
+                yield Fault(records.case.id, 0, f"the attempt {number} of the {message.kind} {message.id} is gone")
 
 
 # The database can hold anything where bytes were written.

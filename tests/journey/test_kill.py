@@ -134,7 +134,9 @@ TAMPERINGS = (
     Tampering(
         "other_bytes",
         "changed: ",
-        _in_store("UPDATE inbox SET body = body || ' ' WHERE message_id = (SELECT min(message_id) FROM inbox)"),
+        _in_store(
+            "UPDATE inbox SET body = cast(body || ' ' AS blob) WHERE message_id = (SELECT min(message_id) FROM inbox)"
+        ),
     ),
     Tampering(
         "other_notice",
@@ -158,7 +160,7 @@ TAMPERINGS = (
         "other_receipt",
         "the receipt kept for ",
         _in_store(
-            """UPDATE outbox SET receipt = '{"receipt_id": "other"}'"""
+            """UPDATE outbox SET receipt = cast('{"receipt_id": "other"}' AS blob)"""
             " WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')"
         ),
     ),

@@ -16,6 +16,7 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.change import Heartbeat
 from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.ports import RetryAt
 from kz_compliance_sdk.testing import builders
 from tests.contract.conftest import Gate
 from tests.journey.scene import LEAD, M1, Host, World
@@ -30,9 +31,12 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = World(tmp_path_factory.mktemp("manipulations") / "desk.sqlite3")
     host = Host(world)
     assert host.push(a_notice(seed=1, category="election_rules"), "msg-1").status == 202
-    host.decide(proposal(measure("1")))
     host.drain()
-    world.clock.advance(60)
+    host.decide(proposal(measure("1")))
+    world.regulator.faults.append(lambda _report: RetryAt("503"))
+    for _ in range(3):
+        host.drain()
+        world.clock.advance(60)
     host.push(a_notice(seed=2), "msg-2")
     assert [case.state for case in host.cases()] == ["closed", "queued"]
     host.store.close()
@@ -115,13 +119,12 @@ MANIPULATIONS = {
     "report's bytes": ("UPDATE outbox SET body = cast(body || ' ' AS blob) WHERE kind = 'report'", "the report"),
     "report taken away": ("DELETE FROM outbox WHERE kind = 'report'", "is gone"),
     "report added": (
-        """INSERT INTO outbox SELECT platform_id, case_id, 'another', kind, endpoint, body, created_at, next_attempt_at,
-        deadline_at, state, attempts, refusals, refused_since, maybe_arrived, lane, lane_seq, item_id, lease_token,
-        lease_expires_at, settled_at, receipt, receipt_proof FROM outbox WHERE id = REPORT""",
-        "no event says that the report another",
+        "UPDATE outbox SET kind = 'report' WHERE kind = 'acknowledgement' AND case_id = FIRST",
+        "no event says that the report",
     ),
     "receipt": ("UPDATE outbox SET receipt = cast(receipt || ' ' AS blob) WHERE kind = 'report'", "the receipt for"),
-    "attempt taken away": ("DELETE FROM attempts WHERE message_id = REPORT", "the attempt 1 of the report"),
+    "attempt taken away": ("DELETE FROM attempts WHERE message_id = REPORT AND number = 2", "the attempt 2 of the"),
+    "earlier attempt taken away": ("DELETE FROM attempts WHERE message_id = REPORT AND number = 1", "the attempt 1 of"),
 }
 
 

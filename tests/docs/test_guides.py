@@ -255,6 +255,7 @@ class Portal:
         return 201, self.held[document["key"]]
 
 
+@pytest.mark.slow
 def test_a_regulator_of_ones_own_closes_a_case_and_is_asked_before_a_second_send(place: Path) -> None:
     """Acknowledgement and report go through it; the one whose answer was lost is looked up and not sent again."""
     portal, platform = Portal(), Platform()

@@ -206,6 +206,7 @@ def test_the_status_counts_though_its_body_drips(env: Env) -> None:
         assert way.send(MESSAGE) == RetryAt("status_503")
 
 
+@pytest.mark.slow
 def test_without_the_deadline_the_same_drip_would_outlive_every_read(env: Env) -> None:
     async def behaviour(exchange: Exchange) -> None:
         if exchange.number == 1:

@@ -82,6 +82,9 @@ class Tx(Protocol):
     def next_deadline(self, endpoint: str, now: int) -> int | None:
         """The first deadline after `now` of what is still to leave for an endpoint."""
 
+    def is_waited_for(self, lane: str, lane_seq: int, now: int) -> bool:
+        """Whether a later message of this lane is due, and waits until the one of this number is settled."""
+
     def endpoint(self, name: str) -> EndpointState: ...
 
     def cursor(self, feed: str) -> str: ...

@@ -16,6 +16,7 @@ from kz_compliance_sdk.domain.messages import Respondent, effect, lane_of, page,
 from kz_compliance_sdk.domain.notice import Cancellation
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.results import hold_of
 from kz_compliance_sdk.domain.transitions import UNDECIDED
 
 EVERYBODY = ("moderator", "lead", "head")
@@ -189,8 +190,9 @@ def stop(
     if effect_of is None:
         return item, []
     if own_terms or (effect_of == "remedied" and (item.measure or item.action) != "suspend_account"):
-        # Its hold stays, so that it still stands when another order about the same object falls.
-        return (item, []) if begun else (replace(item, status="kept"), writes)
+        # It holds on, so that it still stands when another order about the same object falls. (The hold may have ended
+        # with a restore that was not carried out.)
+        return (item, []) if begun else (replace(item, status="kept"), [*writes, hold_of(case, item)])
     writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
     if item.object_key in standing.held_by_others and not begun:
         return replace(item, status="kept"), writes

@@ -76,12 +76,13 @@ def measure_in_force(
         "effective_at": effective_at,
     }
     writes, _ = _settle(case, "measure_in_force", _with_item(case, changed), data, answering, stamp)
-    return (*writes, hold_of(case, item))
+    return (*writes, hold_of(case, changed))
 
 
 def hold_of(case: Case, item: ItemState) -> Hold:
     """That an item's measure is in force on its object: while it stands, nobody else's restore may lift it."""
-    return Hold(case.platform_id, item.object_key, case.id, item.item_id, item.action, item.ground, item.effect_version)
+    measure = item.measure or item.action
+    return Hold(case.platform_id, item.object_key, case.id, item.item_id, measure, item.ground, item.effect_version)
 
 
 def measure_lifted(

@@ -321,17 +321,13 @@ def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tupl
     # What an earlier decision or a cancellation set going is not this decision's to take back.
     own = [item for item in case.items if item.decision_version == case.decision_version]
     messages = [message for message in messages if message.kind == "report" or item_of(case, message) in own]
-    if any(message.state != "queued" or message.attempts for message in messages):
+    carried_out = any(item.status not in (*PENDING_ITEM, "settled") for item in own)
+    if carried_out or any(message.state != "queued" or message.attempts for message in messages):
         raise IllegalMove(
             "the undo window is over: the decision is being carried out. Reopen the case to supersede it.",
             reference=case.id,
         )
-    items = tuple(
-        replace(item, status="open")
-        if item.decision_version == case.decision_version and item.status in (*PENDING_ITEM, "settled")
-        else item
-        for item in case.items
-    )
+    items = tuple(replace(item, status="open") if item in own else item for item in case.items)
     back, event = move(
         case,
         "undo",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -173,8 +172,10 @@ class Outcomes:
                 return list(results.measure_failed(case, message, result.reason, stamp)), replace(
                     message, state="parked"
                 )
-            case Failed() if result.permanent and case is not None and _is_overtaken(tx, message):
-                # It can never be lifted, and something else was decided about the object since: that must not wait.
+            case Failed() if (
+                result.permanent and case is not None and tx.is_waited_for(message.lane, message.lane_seq, now)
+            ):
+                # It can never be lifted, and something else is to be done with the object now: that must not wait.
                 answering = answering_of(tx, case, self._respondent)
                 kept = results.measure_lifted(case, message, now, answering, stamp, kept=True)
                 return list(kept), replace(message, state="void")
@@ -236,11 +237,6 @@ class Outcomes:
             about = message.endpoint
             writes.append(notify(message.platform_id, about, f"{about}_refuses", ("lead",), 50, stamp, key=message.id))
         return writes
-
-
-def _is_overtaken(tx: Tx, message: OutboxMessage) -> bool:
-    key: str = json.loads(message.body)["object_key"]
-    return tx.object_versions([key]).get(key, 0) > message.lane_seq
 
 
 def _case(tx: Tx, message: OutboxMessage) -> Case | None:

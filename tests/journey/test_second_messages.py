@@ -276,6 +276,21 @@ def test_two_announcements_of_one_sanction_in_one_second_are_two_alerts(host: Ho
 # --------------------------------------------------------------------------------------------------------- measures
 
 
+def test_what_was_carried_out_is_not_undone_although_something_older_is_under_way(host: Host) -> None:
+    notice = about("A", "B")
+    host.push(notice, "m-1")
+    host.decide(proposal(measure("1"), measure("2")))
+    host.drain()
+    host.push(about("A", revision=2), "m-2")  # B is to be lifted, and the platform is not able to
+    host.world.platform.faults += [lambda effect: Failed("busy") if effect.item_id == "2" else None] * 20
+    host.decide(proposal(measure("1", "label")))
+    host.drain()
+    case = host.case(notice.notice_id)
+    assert case.state is CaseState.DECIDED
+    with pytest.raises(IllegalMove):
+        host.review.undo(M1, case.id).result()
+
+
 def test_what_is_remedied_is_judged_by_the_measure_in_force(host: Host) -> None:
     notice = about("A")
     host.push(notice, "m-1")

@@ -194,6 +194,17 @@ class Statements:
         unsent = (_key(t.outbox, "platform_id", "endpoint"), text("state IN ('queued', 'leased')"))
         following = select(t.outbox_urgency).where(*unsent, t.outbox_urgency > bindparam("now"))
         self.next_deadline = compiled(following.order_by(t.outbox_urgency).limit(1))
+        behind: Any = (
+            select(literal_column("1"))
+            .select_from(t.outbox)
+            .where(
+                _key(t.outbox, "platform_id", "lane"),
+                t.outbox.c.lane_seq > bindparam("lane_seq"),
+                text("state = 'queued' AND lane <> ''"),
+                t.outbox.c.next_attempt_at <= bindparam("now"),
+            )
+        )
+        self.waits_behind = compiled(behind.limit(1))
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
         of_hold = ("platform_id", "object_key", "case_id", "item_id")

@@ -128,6 +128,10 @@ class View:
         row = self._tx.one(self._s.next_deadline, k_platform_id=self._platform, k_endpoint=endpoint, now=now)
         return None if row is None else int(row[0])
 
+    def is_waited_for(self, lane: str, lane_seq: int, now: int) -> bool:
+        given = {"k_platform_id": self._platform, "k_lane": lane, "lane_seq": lane_seq, "now": now}
+        return self._tx.one(self._s.waits_behind, **given) is not None
+
     def endpoint(self, name: str) -> EndpointState:
         row = self._tx.one(self._s.endpoint, k_platform_id=self._platform, k_endpoint=name)
         return EndpointState(self._platform, name, 0, 0, 0, "") if row is None else rows.endpoint_from(row)

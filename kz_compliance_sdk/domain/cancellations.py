@@ -190,9 +190,12 @@ def stop(
     if effect_of is None:
         return item, []
     if own_terms or (effect_of == "remedied" and (item.measure or item.action) != "suspend_account"):
+        if begun:
+            return item, []
         # It holds on, so that it still stands when another order about the same object falls. (The hold may have ended
-        # with a restore that was not carried out.)
-        return (item, []) if begun else (replace(item, status="kept"), [*writes, hold_of(case, item)])
+        # with a restore that was not carried out; and a measure that only may have come into force holds nothing.)
+        holds = [hold_of(case, item)] if item.effective_at else []
+        return replace(item, status="kept"), [*writes, *holds]
     writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
     if item.object_key in standing.held_by_others and not begun:
         return replace(item, status="kept"), writes

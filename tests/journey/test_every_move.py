@@ -39,10 +39,11 @@ ROWS: Taken = {(str(r.source) if r.source else None, r.verb, str(r.target)) for 
 
 
 class Walk:
-    """One seed's walk. Four notices speak of the same three objects, so that they get in each other's way."""
+    """One seed's walk. Four notices speak of the same three objects, so that they get in each other's way. In every
+    other walk authorities keep to what is simple, which leaves more of its steps to everybody else."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.chance = random.Random(seed)
+        self.chance, self.simple = random.Random(seed), seed % 2 == 0
         undo = self.chance.choice((0, 60))
         policy = kz_policy().model_copy(update={"undo_window_s": undo, "lease_s": 300})
         self.world = World(folder / f"{seed}.sqlite3", seed=seed, policy=policy)
@@ -56,7 +57,8 @@ class Walk:
     # ------------------------------------------------------------------------------- what the authority does
 
     def notice(self, n: int, revision: int = 1) -> Notice:
-        size, shift = self.chance.randint(1, 3), self.chance.choice((0, 0, 0, 1))  # an id can change its object
+        size = self.chance.randint(1, 3)
+        shift = 0 if self.simple else self.chance.choice((0, 0, 0, 1))  # an id can change its object
         items = tuple(Item(item_id=str(k), object_id=f"post:{(n + k + shift) % 3}") for k in range(1, size + 1))
         category = "election_rules" if n in (1, 9) else "illegal_gambling"
         return a_notice(seed=n, items=1, category=category, revision=revision).model_copy(update={"items": items})
@@ -110,14 +112,18 @@ class Walk:
 
     def clarify(self) -> None:
         notice = self.notice(self.chance.randint(1, 4))
-        items = self.chance.choice((None, None, notice.items, (*notice.items, Item(item_id="9", object_id="post:0"))))
+        items = (
+            None
+            if self.simple
+            else self.chance.choice((None, None, notice.items, (*notice.items, Item(item_id="9", object_id="post:0"))))
+        )
         self.push(builders.clarification(notice, "ask").model_copy(update={"items": items}))
 
     def remind(self) -> None:
         self.push(builders.reminder(self.notice(self.chance.randint(1, 4))))
 
     def enter(self) -> None:
-        n = self.chance.choice((9, 9, 1, 2, 3, 4))
+        n = 9 if self.simple else self.chance.choice((9, 9, 1, 2, 3, 4))
         letter = self.notice(n, self.revision.get(n, 0) + 1)
         if n != 9:
             self.revision[n] = letter.revision
@@ -244,12 +250,13 @@ class Walk:
     # ------------------------------------------------------------------------------------------------ running
 
     def run(self) -> None:
-        usual = (self.issue, self.cancel, self.clarify, self.enter)
-        authorities = (*usual, *usual, self.break_off, self.remind, self.confirm, self.come_late, self.come_again)
+        authorities = [self.issue, self.break_off, self.cancel, self.clarify, self.remind, self.enter]
+        if not self.simple:
+            authorities += [self.cancel, self.confirm, self.confirm, self.come_late, self.come_again]
         people = (self.review, self.review, self.review, self.second_look, self.other_steps, self.other_steps)
         machinery = (self.deliver, self.deliver, self.deliver, self.watch, self.wait, self.wait, self.weather)
         for _ in range(STEPS):
-            step = self.chance.choice(self.chance.choice((authorities, people, people, machinery, machinery)))
+            step = self.chance.choice(self.chance.choice((tuple(authorities), people, people, machinery, machinery)))
             self.trail.append(step.__name__)
             if step in people:
                 try:
@@ -372,10 +379,11 @@ def test_no_order_of_events_leads_off_the_table(tmp_path: Path, seed: int) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_row_of_the_table_is_taken(tmp_path: Path) -> None:
     """A row that cannot be reached is a fault of the design, and is named here."""
     taken: Taken = set()
-    for seed in range(100, 400):
+    for seed in range(100, 1_000):
         taken |= walk(tmp_path, seed)
         if taken >= ROWS:
             break

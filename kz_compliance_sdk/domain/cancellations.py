@@ -198,7 +198,7 @@ def stop(
         return replace(item, status="kept"), [*writes, *holds]
     writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
     if item.object_key in standing.held_by_others and not begun:
-        return replace(item, status="kept"), writes
+        return replace(item, status="kept", measure=""), writes
     version = standing.versions.get(item.object_key, 0) + 1
     lifted = replace(item, status="lifting", effect_version=version, measure=item.measure or item.action)
     on_lift_clock = replace(case, lift_due_at=case.lift_due_at or stamp.at + policy.lift_term_s)

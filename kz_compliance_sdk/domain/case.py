@@ -27,7 +27,7 @@ PENDING_ITEM: frozenset[ItemStatus] = frozenset({"decided", "lifting"})
 
 @dataclass(frozen=True, slots=True)
 class ItemState:
-    """One item of a case. `measure` is the action that is in force on the object now, empty if none is;
+    """One item of a case. `measure` is the action that is in force for this item now, empty if none is;
     `effect_version` is the version of the last effect that was decided for it. `was` is the id under which the
     authority knew an item whose id now names another object: what was done is undone, and only the other is decided."""
 

@@ -52,7 +52,7 @@ def named_anew(
         items.append(ItemState(item.item_id))
         if stopped.status == "stopped":
             continue
-        renamed = replace(stopped, item_id=f"{item.item_id}~{case.version}", was=item.item_id)
+        renamed = replace(stopped, item_id=f"{item.item_id}~{case.version}", was=item.item_id, ground=item.ground)
         items.append(renamed)
         if held and not any(isinstance(write, HoldEnded) for write in more):
             writes += [HoldEnded(case.platform_id, item.object_key, case.id, item.item_id), hold_of(case, renamed)]

@@ -93,7 +93,7 @@ def measure_lifted(
     if item is None:
         return ()
     status = item.status if item.status != "lifting" else "kept" if kept else "lifted"
-    changed = replace(item, status=status, measure=item.measure if kept else "", effective_at=effective_at)
+    changed = replace(item, status=status, measure="", effective_at=effective_at)
     data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "kept": kept, "at": effective_at}
     ended = HoldEnded(case.platform_id, item.object_key, case.id, item.item_id)
     if case.state in ENDED:

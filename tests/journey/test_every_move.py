@@ -379,11 +379,11 @@ def test_no_order_of_events_leads_off_the_table(tmp_path: Path, seed: int) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_every_row_of_the_table_is_taken(tmp_path: Path) -> None:
     """A row that cannot be reached is a fault of the design, and is named here."""
     taken: Taken = set()
-    for seed in range(100, 1_000):
+    for seed in (*range(100, 220), *range(220, 1_400, 2)):  # the simple ones come to more
         taken |= walk(tmp_path, seed)
         if taken >= ROWS:
             break

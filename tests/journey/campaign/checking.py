@@ -74,8 +74,8 @@ def check(evidence: Evidence) -> Verdict:
         "reports_booked": sum(len(record.of_kind("report")) for record in books.notices.values()),
         "acknowledgements_booked": sum(len(record.of_kind("acknowledgement")) for record in books.notices.values()),
         "effects": sum(message.kind == "enforce" for message in messages),
-        # A lease is counted before the call and the attempt after it: what lies between was cut off by a kill.
-        "deliveries_cut": sum(m.attempts - len(file.attempts[m.id]) for file in files for m in file.messages),
+        # What lay between a lease and the record of its attempt was cut off by a kill.
+        "deliveries_cut": sum(a.result == "lost" for file in files for tries in file.attempts.values() for a in tries),
         "replies_lost": sum(a.result == "unknown" for file in files for tries in file.attempts.values() for a in tries),
         "pushes_cut": sum(each.cut_before for each in acknowledged),
         # What lies in the feed as well may have been stored by the worker.

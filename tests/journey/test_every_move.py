@@ -3,7 +3,7 @@
 
 Whatever the order, an authority's message and a delivery are never refused by the table of moves, an object is
 restored only when nothing holds it, and in the end every case can be closed. Together the walks take every row of
-the table: a row that no walk takes is dead, and has no place there.
+the table, with a few detours: a row that nobody takes is dead, and has no place there.
 """
 
 from __future__ import annotations
@@ -302,23 +302,22 @@ class Walk:
         queries = self.host.store.queries(PLATFORM)
         return [m for case in self.host.cases() for m in queries.messages(case.id) if m.state in ("queued", "leased")]
 
-    def taken(self) -> Taken:
-        rows: Taken = set()
-        for case in self.host.cases():
-            for event in self.host.store.queries(PLATFORM).audit(case.id):
-                data = json.loads(event.content)["data"]
-                if "to" in data:
-                    rows.add((data["from"], event.kind, data["to"]))
-        return rows
-
     def check_objects(self) -> None:
-        """When everything has been delivered, an object is free exactly if nothing holds it."""
+        """When everything has been delivered, an object is free exactly if nothing holds it. One that the platform said
+        could never be lifted may stay as it is, if something else was to be done with it since."""
         keys = {item.object_key for case in self.host.cases() for item in case.items if item.object_key}
         holds = self.host.store.submit(PLATFORM, lambda tx: ((), tx.holds(keys))).result()
         held = {hold.object_key for hold in holds}
+        queries = self.host.store.queries(PLATFORM)
+        messages = [message for case in self.host.cases() for message in queries.messages(case.id)]
+        gave_way = {
+            json.loads(m.body)["object_key"]
+            for m in messages
+            if m.kind == "restore" and m.state == "void" and m.attempts
+        }
         for key in keys:
             stands = self.world.platform.effects.get(key, "restore")
-            assert (stands == "restore") == (key not in held), (key, stands, holds)
+            assert (stands == "restore") == (key not in held) or key in gave_way - held, (key, stands, holds)
         in_force = {i.object_key for case in self.host.cases() for i in case.items if i.status == "in_force"}
         assert in_force <= held
         assert not self.world.platform.refused_versions
@@ -357,6 +356,72 @@ def _refused(_message: OutboxMessage) -> Sent:
     return Rejected("schema", "a field is wrong")
 
 
+def taken_by(host: Host) -> Taken:
+    """The rows of the table that the moves of a host's cases are."""
+    rows: Taken = set()
+    for case in host.cases():
+        for event in host.store.queries(PLATFORM).audit(case.id):
+            data = json.loads(event.content)["data"]
+            if "to" in data:
+                rows.add((data["from"], event.kind, data["to"]))
+    return rows
+
+
+def detours(folder: Path) -> Taken:
+    """Ways that a walk takes too rarely to wait for: an order falls while another effect is still on its way."""
+    rows: Taken = set()
+    for name, way in (("claimed", _falls_while_claimed), ("asked", _falls_while_asked), ("lifting", _falls_in_line)):
+        host = Host(World(folder / f"{name}.sqlite3"))
+        way(host)
+        rows |= taken_by(host)
+        host.store.close()
+    return rows
+
+
+def _half_done(host: Host) -> Notice:
+    """The first of two measures can never be carried out, and the second takes a while."""
+    notice = _about("A", "B")
+    host.push(notice, "m-1")
+    host.decide(proposal(measure("1"), measure("2")))
+    host.world.platform.faults += [lambda e: _fails_for_good(e) if e.item_id == "1" else _fails(e)] * 4
+    host.drain()
+    return notice
+
+
+def _falls_while_claimed(host: Host) -> None:
+    notice = _half_done(host)
+    assert host.review.claim(M1).result() is not None
+    host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
+
+
+def _falls_while_asked(host: Host) -> None:
+    notice = _half_done(host)
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    question = Question(text=(Statement(lang="ru", text="Что именно?"),))
+    host.review.request_clarification(M1, lease.case.id, lease.token, (question,)).result()
+    host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
+
+
+def _falls_in_line(host: Host) -> None:
+    """The second measure waits behind that of another case on the same object, and falls when the first is lifted."""
+    host.push(_about("B", seed=2), "m-0")
+    host.decide(proposal(measure("1")))
+    host.world.platform.faults += [lambda e: _fails(e) if e.object_key.endswith("B") else None] * 8
+    notice = _about("A", "B")
+    host.push(notice, "m-1")
+    host.decide(proposal(measure("1"), measure("2")))
+    host.drain()
+    for name, item in (("m-2", "1"), ("m-3", "2")):
+        host.push(builders.cancellation(notice, "withdrawn", (item,)), name)
+        host.drain()
+
+
+def _about(*objects: str, seed: int = 1) -> Notice:
+    items = tuple(Item(item_id=str(n), object_id=f"post:{name}") for n, name in enumerate(objects, 1))
+    return a_notice(seed=seed).model_copy(update={"items": items})
+
+
 def walk(folder: Path, seed: int) -> Taken:
     """Run one seed; whatever goes wrong names it."""
     one = Walk(folder, seed)
@@ -365,7 +430,7 @@ def walk(folder: Path, seed: int) -> Taken:
         one.finish()
         one.host.check_chains()
         one.check_objects()
-        return one.taken()
+        return taken_by(one.host)
     except Exception as error:
         error.add_note(f"seed {seed}; the last steps were {one.trail[-12:]}")
         raise
@@ -382,8 +447,8 @@ def test_no_order_of_events_leads_off_the_table(tmp_path: Path, seed: int) -> No
 @pytest.mark.timeout(900)
 def test_every_row_of_the_table_is_taken(tmp_path: Path) -> None:
     """A row that cannot be reached is a fault of the design, and is named here."""
-    taken: Taken = set()
-    for seed in (*range(100, 220), *range(220, 1_400, 2)):  # the simple ones come to more
+    taken = detours(tmp_path)
+    for seed in range(100, 900):
         taken |= walk(tmp_path, seed)
         if taken >= ROWS:
             break

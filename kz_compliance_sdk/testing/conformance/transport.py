@@ -186,6 +186,9 @@ class Line:
             raise NoAnswer(f"{type(wrong).__name__}: no answer of HTTP came") from None
         except (OSError, ValueError) as failed:
             raise NoAnswer(str(failed) or type(failed).__name__) from None
+        finally:
+            # The reader is the connection's: a response that is thrown away must neither flush nor close it.
+            response.fp = None  # type: ignore[assignment]  # typeshed does not know that it ends as None
         if len(body) > MOST_BYTES:
             raise NoAnswer(f"the answer is larger than {MOST_BYTES} bytes")
         if response.length:

@@ -251,3 +251,29 @@ def test_a_planted_long_file_is_caught() -> None:
     assert too_long("# Over 350 lines because the table is one thought.\n" + long) is None
     assert too_long("# Over 350 lines because the table is one thought.\n" + "x = 1\n" * CEILING)
     assert too_long("# Over 350 lines because the table is one thought.\n" + "x = 1\n" * CEILING, None) is None
+
+
+SHARED_WITH_THE_MOCK = {
+    "wire",
+    "errors",
+    "testing",
+    "domain.notice",
+    "domain.report",
+    "domain.values",
+    "domain.canonical",
+}
+
+
+def beyond_the_wire(source: str) -> list[str]:
+    """Return what a module takes from the package beyond what the mock regulator may share with what it checks."""
+    names = re.findall(r"^\s*from kz_compliance_sdk\.([a-z_0-9.]+) import", source, re.MULTILINE)
+    return [name for name in names if not {name, name.split(".")[0]} & SHARED_WITH_THE_MOCK]
+
+
+def test_the_mock_regulator_shares_the_wire_and_its_values_alone() -> None:
+    _hold(_files("testing/mock_regulator"), beyond_the_wire)
+
+
+def test_a_mock_that_leans_on_what_it_checks_is_seen() -> None:
+    assert beyond_the_wire("from kz_compliance_sdk.services.intake import Intake\n") == ["services.intake"]
+    assert beyond_the_wire("from kz_compliance_sdk.domain.arrivals import amend\n") == ["domain.arrivals"]

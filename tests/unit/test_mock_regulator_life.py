@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kz_compliance_sdk.domain.notice import Clarification, Notice, Reminder, Sanction
-from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.errors import ConfigError, NotAuthentic
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.mock_regulator import (
     STRICT,
@@ -399,6 +400,29 @@ def test_from_one_moment_on_another_key_signs(regulator: MockRegulator, inbox: I
     assert again.headers != entry.headers
     with pytest.raises(KeyError, match="no key left"):
         regulator.rotate()
+
+
+def test_a_key_that_is_revoked_mid_flight_proves_nothing_until_the_next_one_signs(
+    regulator: MockRegulator, inbox: Inbox
+) -> None:
+    """The regulator is told too late: the platform has revoked the key by which a push is still signed."""
+    revoked = replace(keys.regulator_key(PROFILE), revoked_at=NOON + 60)
+    ring = KeyRing([revoked, keys.regulator_key(PROFILE, generation=2)], allow_test_keys=True)
+
+    def signer() -> str:
+        when, url, headers, body = inbox.got[-1]
+        return verify(ring, "POST", url, headers, body, when).key_id
+
+    message = regulator.issue(builders.notice(1))
+    regulator.push(message)
+    assert signer() == "sample-regulator-hmac", "the control: good until then"
+    regulator.advance(60)
+    regulator.push(message)
+    with pytest.raises(NotAuthentic):
+        signer()
+    regulator.rotate()
+    regulator.push(message)
+    assert signer() == "sample-regulator-hmac-2"
 
 
 def test_authorities_and_platforms_have_keys_of_their_own(clock: FrozenClock, inbox: Inbox) -> None:

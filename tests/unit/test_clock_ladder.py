@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import Phase, find, given, settings
@@ -324,3 +325,21 @@ def test_a_broken_watcher_is_found(broken: Callable[[Run], list[tuple[int, str]]
     thorough = settings(SEEDED, max_examples=20_000, phases=[Phase.generate])
     example = find(runs(), lambda run: wrong(run, broken), settings=thorough, random=Random(2))
     assert not wrong(example, watched)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("held", "given_to_it"),
+    [
+        (test_every_step_fires_once_in_the_first_watch_that_is_late_enough, {"run": runs()}),
+        (test_nothing_fires_twice, {"run": runs()}),
+        (
+            test_the_next_step_is_the_first_one_that_a_watch_each_second_would_find,
+            {"run": runs(), "after": st.integers(-100, 400)},
+        ),
+    ],
+    ids=["first watch", "once", "next step"],
+)
+def test_the_same_holds_for_many_more_runs(held: Any, given_to_it: dict[str, Any]) -> None:
+    inner = held.hypothesis.inner_test
+    settings(SEEDED, max_examples=1_000)(given(**given_to_it)(inner))()

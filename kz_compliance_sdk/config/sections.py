@@ -28,7 +28,7 @@ from kz_compliance_sdk.config.fields import (
 )
 from kz_compliance_sdk.config.layers import near_miss
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor
-from kz_compliance_sdk.domain.decision import ROLES
+from kz_compliance_sdk.domain.review_policy import ROLES
 from kz_compliance_sdk.domain.values import Identifier, Line
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import Algorithm, Key, SigningKey, material_from_text

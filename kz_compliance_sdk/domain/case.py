@@ -1,8 +1,9 @@
 """A case, and `move`: the only place where a case's state changes.
 
 The steps themselves are functions that take a case and return a `Change`; nothing is written in this layer. What
-people do is in `steps.py`, what arrives from an authority in `arrivals.py`, what comes back from the platform and
-the regulator in `results.py`. All of them go through `move`, which refuses whatever `TRANSITIONS` does not hold.
+people do is in `steps.py` and `deciding.py`, what arrives from an authority in `arrivals.py`, what comes back from the
+platform and the regulator in `results.py`. All of them go through `move`, which refuses whatever `TRANSITIONS` does
+not hold.
 """
 
 from __future__ import annotations

@@ -11,11 +11,12 @@ from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationAcknowledged
-from kz_compliance_sdk.domain.decision import REVIEW_POLICY, Decision
+from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.messages import Respondent, with_report
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import can_report_interim
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 

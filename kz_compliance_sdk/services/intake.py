@@ -20,9 +20,9 @@ from kz_compliance_sdk.domain.canonical import Json, canonical, encoded
 from kz_compliance_sdk.domain.case import Source
 from kz_compliance_sdk.domain.change import Change, RefusalsCounted
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.decision import REVIEW_POLICY
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, notify
 from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, Unreadable
 from kz_compliance_sdk.ports import FeedMessage, Tx, Work
 from kz_compliance_sdk.services.admission import Admission, Received

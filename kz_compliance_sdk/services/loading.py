@@ -6,11 +6,11 @@ import json
 
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.messages import Respondent, object_key
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import Answering
-from kz_compliance_sdk.domain.steps import Context
 from kz_compliance_sdk.errors import NotFound, Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.wire.v1 import read_message

@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import office_steps, results, steps
+from kz_compliance_sdk.domain import deciding, office_steps, results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change, InboxApplied, Write
-from kz_compliance_sdk.domain.decision import REVIEW_POLICY, Decision, Proposal
+from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
 from kz_compliance_sdk.services.loading import context_of, standing_of, typed_amendment
@@ -103,7 +104,7 @@ class Review:
                 if decision and decision.proposed_by == actor.id and decision.proposal == proposal:
                     return (), Decided(case, decision)
             context = context_of(tx, case, self._policy, self._respondent)
-            change, after, decision = steps.propose(case, token, proposal, context, stamp=self._stamp(tx, actor))
+            change, after, decision = deciding.propose(case, token, proposal, context, stamp=self._stamp(tx, actor))
             return change, Decided(after, decision)
 
         return self._submit(work)
@@ -113,7 +114,7 @@ class Review:
             case = tx.case(case_id)
             context = context_of(tx, case, self._policy, self._respondent)
             decision = _current(case, context.decisions)
-            change, after = steps.approve(case, digest, decision, context, stamp=self._stamp(tx, actor))
+            change, after = deciding.approve(case, digest, decision, context, stamp=self._stamp(tx, actor))
             approved = decision.model_copy(update={"approved_by": actor.id, "approved_at": tx.now})
             return change, Decided(after, approved)
 
@@ -123,7 +124,7 @@ class Review:
         def work(tx: Tx) -> tuple[Change, Case]:
             case = tx.case(case_id)
             decision = _current(case, tx.decisions(case_id))
-            return steps.send_back(case, digest, reasons, decision, stamp=self._stamp(tx, actor))
+            return deciding.send_back(case, digest, reasons, decision, stamp=self._stamp(tx, actor))
 
         return self._submit(work)
 
@@ -131,7 +132,7 @@ class Review:
         def work(tx: Tx) -> tuple[Change, Case]:
             kinds = ("enforce", "restore", "report")
             messages = [message for message in tx.open_messages(case_id) if message.kind in kinds]
-            return steps.undo(tx.case(case_id), messages, stamp=self._stamp(tx, actor))
+            return deciding.undo(tx.case(case_id), messages, stamp=self._stamp(tx, actor))
 
         return self._submit(work)
 

@@ -22,11 +22,12 @@ from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.adapters.troubles import REMIND_S
 from kz_compliance_sdk.config.sections import LimitSettings
 from kz_compliance_sdk.domain import breaker
-from kz_compliance_sdk.domain.decision import REVIEW_POLICY, Action
+from kz_compliance_sdk.domain.decision import Action
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import PARK_AFTER_REFUSED_S, next_attempt_at
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Report
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.faces.cli import demo_processes, demo_stories, diagnosis, doctor
 from kz_compliance_sdk.faces.cli.app import app

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from kz_compliance_sdk.domain import arrivals, results, steps
+from kz_compliance_sdk.domain import arrivals, deciding, results, steps
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision, LegalCheck, Proposal, Wording
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.notice import Notice, UnreadableNotice
@@ -18,7 +19,6 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import Outcome, RefusalCode, Statement
 from kz_compliance_sdk.domain.results import Answering
-from kz_compliance_sdk.domain.steps import Context
 from kz_compliance_sdk.testing import builders
 
 T0 = builders.ISSUED_AT
@@ -133,7 +133,7 @@ def proposed(
     """A decision on the case (by default a new one); each item is removed unless `items` say otherwise."""
     held = claimed(case or opened(notice), at)
     chosen = items or tuple(measure(item.item_id) for item in notice.items)
-    return steps.propose(held, held.lease_token, proposal(*chosen), context(notice, **known), stamp=stamp(at, M1))
+    return deciding.propose(held, held.lease_token, proposal(*chosen), context(notice, **known), stamp=stamp(at, M1))
 
 
 def messages(change: Change, *kinds: str) -> list[OutboxMessage]:

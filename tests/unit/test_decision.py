@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from kz_compliance_sdk.domain import steps
+from kz_compliance_sdk.domain import deciding
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import (
-    REVIEW_POLICY,
     Decision,
     ItemDecision,
     LegalCheck,
     Proposal,
     Wording,
-    check_proposal,
-    is_doubtful,
 )
+from kz_compliance_sdk.domain.proposal_checks import check_proposal, is_doubtful
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Statement
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 from tests.unit.case_makers import (
     M1,
@@ -205,7 +204,7 @@ def _state(
     notice = a_notice(category=category)
     case = claimed(opened(notice, flags=flags))
     chosen = proposal(item or measure("1"), legal_check=legal_check)
-    _, after, decision = steps.propose(case, case.lease_token, chosen, context(notice), stamp=stamp(T0, M1))
+    _, after, decision = deciding.propose(case, case.lease_token, chosen, context(notice), stamp=stamp(T0, M1))
     assert decision.needs_approval == (after.state is CaseState.IN_APPROVAL)
     return after.state
 

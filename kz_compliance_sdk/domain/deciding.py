@@ -1,0 +1,248 @@
+"""Proposing and approving a decision, sending it back, taking it back: each gives the `Change` that records it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, move
+from kz_compliance_sdk.domain.change import (
+    CaseWrite,
+    Change,
+    DecisionApproved,
+    DecisionRow,
+    HoldEnded,
+    MessageVoided,
+    ObjectVersion,
+    Write,
+)
+from kz_compliance_sdk.domain.decision import (
+    Decision,
+    ItemDecision,
+    Proposal,
+    decision_digest,
+)
+from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, object_key, with_report
+from kz_compliance_sdk.domain.notice import Item, Notice
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.proposal_checks import check_proposal, is_doubtful
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.steps import check_lease, need
+from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a decision needs beside the case: the notice as it stands, the policy, the versions that the platform's
+    objects have reached, the decisions so far, who signs reports, and the case's holds (the object and the item of
+    each)."""
+
+    notice: Notice
+    policy: Policy
+    versions: Mapping[str, int]
+    decisions: Mapping[int, Decision]
+    respondent: Respondent
+    holds: Collection[tuple[str, str]] = ()
+
+
+def propose(
+    case: Case, token: int, proposal: Proposal, context: Context, *, stamp: Stamp
+) -> tuple[Change, Case, Decision]:
+    """Propose a decision for every open item. Decides at once where policy asks for no second person.
+
+    Raises LeaseLost, InvalidInput naming the field and the remedy, and NotAllowed for a measure on a notice whose
+    authenticity nobody has verified.
+    """
+    REVIEW_POLICY.check(stamp.actor, "propose")
+    check_lease(case, token, stamp)
+    check_proposal(proposal, case.open_items, case.languages or context.notice.languages)
+    _check_objects(case, proposal, context.notice)
+    if any(item.is_measure for item in proposal.items) and case.authenticity == "unverified":
+        raise NotAllowed(
+            "no measure before somebody other than the typist has recorded how authenticity was checked.",
+            code="unverified",
+            reference=case.id,
+        )
+    worldwide = any(item.worldwide for item in proposal.items)
+    needs_approval = is_doubtful(proposal) or context.policy.needs_four_eyes(
+        case.category, worldwide=worldwide, flags=frozenset(flag.split(":")[0] for flag in case.flags)
+    )
+    decision = Decision(
+        case_id=case.id,
+        version=case.decision_version + 1,
+        revision=case.revision,
+        notice_sha256=case.message[2],
+        proposal=proposal,
+        proposed_by=stamp.actor.id,
+        proposed_at=stamp.at,
+        needs_approval=needs_approval,
+    )
+    body = decision.body
+    digest = decision_digest(body)
+    row = DecisionRow(
+        case.platform_id,
+        case.id,
+        decision.version,
+        digest,
+        body,
+        decision.proposed_by,
+        decision.proposed_at,
+        needs_approval,
+    )
+    data: dict[str, Json] = {"decision": decision.version, "digest": digest, "four_eyes": needs_approval}
+    texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
+    if needs_approval:
+        changes = {**NO_LEASE, "decision_version": decision.version}
+        proposed, event = move(case, "propose", CaseState.IN_APPROVAL, stamp, data, texts, **changes)
+        return (CaseWrite(proposed, case.version, token), event, row), proposed, decision
+    change, decided = _decide(case, decision, "propose", context, stamp, data, texts, token)
+    return (row, *change), decided, decision
+
+
+def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:
+    """A later revision can leave an item out; what it was about is then known only from an earlier decision. Two items
+    can name one object, and nothing can be done to it and left undone."""
+    keys = {item.item_id: item.object_key for item in case.items if item.object_key}
+    keys |= {item.item_id: object_key(item) for item in notice.items}
+    first: dict[str, ItemDecision] = {}
+    for number, item in enumerate(proposal.items):
+        other = first.setdefault(keys.get(item.item_id, ""), item)
+        if item.item_id in keys and other.action != item.action:
+            raise InvalidInput(
+                f"the items {other.item_id!r} and {item.item_id!r} are the same object: {other.action!r} on one is "
+                f"{other.action!r} on both.",
+                field=f"items[{number}].action",
+                remedy="Decide both alike.",
+            )
+    named = {item.item_id for item in notice.items} | {item.item_id for item in case.items if item.object_key}
+    for number, item in enumerate(proposal.items):
+        if item.is_measure and item.item_id not in named:
+            raise InvalidInput(
+                f"the notice no longer names the item {item.item_id!r}.",
+                field=f"items[{number}].action",
+                remedy="Decide it without a measure: there is nothing to act on.",
+            )
+
+
+def approve(case: Case, digest: str, decision: Decision, context: Context, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Approve exactly what was seen: `digest` names it. Raises Conflict if it has changed since, and NotAllowed for
+    the proposer (the database refuses that too)."""
+    REVIEW_POLICY.check(stamp.actor, "approve")
+    if case.state is not CaseState.IN_APPROVAL:
+        move(case, "approve", CaseState.DECIDED, stamp, {})
+    if decision.digest != digest or decision.version != case.decision_version:
+        raise Conflict(
+            "the proposal is not the one that you saw. Read it again, then approve its new digest.", reference=case.id
+        )
+    if decision.proposed_by == stamp.actor.id:
+        raise NotAllowed("nobody approves their own proposal.", code="four_eyes", reference=case.id)
+    data: dict[str, Json] = {"decision": decision.version, "digest": digest}
+    change, decided = _decide(case, decision, "approve", context, stamp, data, None, None)
+    approval = DecisionApproved(case.platform_id, case.id, decision.version, digest, stamp.actor.id, stamp.at)
+    return (approval, *change), decided
+
+
+def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stamp: Stamp) -> tuple[Change, Case]:
+    """The second person does not agree; `reasons` stay inside the platform. Raises Conflict, NotAllowed."""
+    REVIEW_POLICY.check(stamp.actor, "send_back")
+    need(reasons, "reasons", "Say what has to change.")
+    if case.state is CaseState.IN_APPROVAL and decision.digest != digest:
+        raise Conflict("the proposal is not the one that you saw. Read it again.", reference=case.id)
+    data: dict[str, Json] = {"decision": case.decision_version, "digest": digest}
+    back, event = move(case, "send_back", CaseState.QUEUED, stamp, data, {"reasons": reasons})
+    return (CaseWrite(back, case.version), event), back
+
+
+def _decide(
+    case: Case,
+    decision: Decision,
+    verb: str,
+    context: Context,
+    stamp: Stamp,
+    data: dict[str, Json],
+    texts: Mapping[str, str] | None,
+    token: int | None,
+) -> tuple[Change, Case]:
+    start = stamp.at + context.policy.undo_window_s
+    versions = dict(context.versions)
+    of_notice = {item.item_id: item for item in context.notice.items}
+    items: list[ItemState] = []
+    writes: list[Write] = []
+    for item in case.items:
+        decided = decision.item(item.item_id)
+        if decided is None:
+            items.append(item)
+            continue
+        stays = any(key == item.object_key and decision.item(name) is None for key, name in context.holds)
+        lifts = item.measure and not stays
+        status: ItemStatus = "decided" if decided.is_measure else "lifting" if lifts else "settled"
+        item = _as_decided(item, decided, decision.version, of_notice.get(item.item_id), status)
+        if status in PENDING_ITEM:
+            version = versions[item.object_key] = versions.get(item.object_key, 0) + 1
+            item = replace(item, effect_version=version)
+            writes.append(effect(case, item, "enforce" if status == "decided" else "restore", start, stamp))
+            writes.append(ObjectVersion(case.platform_id, item.object_key, version))
+        elif item.measure:
+            # Another item of the case holds the same object.
+            item = replace(item, measure="")
+            writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
+        items.append(item)
+    changes = {**NO_LEASE, "items": tuple(items), "decision_version": decision.version, "decided_at": stamp.at}
+    moved, event = move(case, verb, CaseState.DECIDED, stamp, {**data, "not_before": start}, texts, **changes)
+    writes.append(event)
+    if not moved.pending:
+        known = {**context.decisions, decision.version: decision}
+        moved, more = with_report(moved, known, context.respondent, stamp, not_before=start)
+        writes.extend(more)
+    return (CaseWrite(moved, case.version, token), *writes), moved
+
+
+def _as_decided(
+    item: ItemState, decided: ItemDecision, version: int, noticed: Item | None, status: ItemStatus
+) -> ItemState:
+    changes: dict[str, Any] = {
+        "status": status,
+        "action": decided.action,
+        "ground": decided.ground or "",
+        "scope": decided.scope,
+        "decision_version": version,
+    }
+    if noticed is not None:
+        changes |= {
+            "object_key": object_key(noticed),
+            "url": noticed.url or "",
+            "object_id": noticed.object_id or "",
+            "account_ref": noticed.account_ref or "",
+        }
+    return replace(item, **changes)
+
+
+def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tuple[Change, Case]:
+    """Take a decision back before anything of it has been carried out. `messages` are the case's unsettled effects and
+    reports. Raises IllegalMove once the first attempt has begun."""
+    REVIEW_POLICY.check(stamp.actor, "undo")
+    # What an earlier decision or a cancellation set going is not this decision's to take back.
+    own = [item for item in case.items if item.decision_version == case.decision_version]
+    messages = [message for message in messages if message.kind == "report" or item_of(case, message) in own]
+    carried_out = any(item.status not in (*PENDING_ITEM, "settled") for item in own)
+    if carried_out or any(message.state != "queued" or message.attempts for message in messages):
+        raise IllegalMove(
+            "the undo window is over: the decision is being carried out. Reopen the case to supersede it.",
+            reference=case.id,
+        )
+    items = tuple(replace(item, status="open") if item in own else item for item in case.items)
+    back, event = move(
+        case,
+        "undo",
+        CaseState.QUEUED,
+        stamp,
+        {"decision": case.decision_version},
+        items=items,
+        decided_at=None,
+    )
+    voids = tuple(MessageVoided(case.platform_id, case.id, message.id, stamp.at) for message in messages)
+    return (CaseWrite(back, case.version), event, *voids), back

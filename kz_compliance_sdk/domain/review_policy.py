@@ -1,0 +1,50 @@
+"""Who may take which step, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.errors import NotAllowed
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPolicy:
+    """Which roles may take which step, as data."""
+
+    may: Mapping[str, frozenset[str]]
+
+    def check(self, actor: Actor, step: str) -> None:
+        """Raises NotAllowed unless one of the actor's roles may take this step."""
+        if not actor.roles & self.may.get(step, frozenset()):
+            allowed = ", ".join(sorted(self.may.get(step, frozenset()))) or "nobody"
+            raise NotAllowed(f"{actor.id} may not {step.replace('_', ' ')}: that takes one of these roles: {allowed}")
+
+
+_REVIEWERS = frozenset({"moderator", "lead", "legal"})
+_OFFICE = _REVIEWERS | {"head"}
+REVIEW_POLICY = ReviewPolicy(
+    MappingProxyType(
+        {
+            "claim": _REVIEWERS,
+            "propose": _REVIEWERS,
+            "approve": frozenset({"lead", "legal"}),
+            "send_back": frozenset({"lead", "legal"}),
+            "undo": _REVIEWERS,
+            "reopen": frozenset({"lead", "legal"}),
+            "report_interim": frozenset({"lead", "legal"}),
+            "request_clarification": _REVIEWERS,
+            "enter": _OFFICE,
+            "authenticate": _OFFICE,
+            "correct_receipt": frozenset({"lead", "legal", "head"}),
+            "settle_quarantine": frozenset({"lead", "legal"}),
+            "deliver_by_hand": _OFFICE,
+            "acknowledge": _OFFICE,
+        }
+    )
+)
+
+ROLES: frozenset[str] = frozenset().union(*REVIEW_POLICY.may.values())
+"""Every role that some step asks for."""

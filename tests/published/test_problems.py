@@ -40,7 +40,8 @@ REFUSING = {
 }
 SIDES = {
     "intake": (
-        "wire services/intake.py services/admission.py services/response.py faces/asgi.py faces/wsgi.py desk.py aio/desk.py aio/bridge.py "
+        "wire services/intake.py services/admission.py services/response.py faces/asgi.py faces/wsgi.py "
+        "desk.py aio/desk.py aio/bridge.py "
         "adapters/sql domain/notice.py domain/notice_parts.py domain/report.py domain/values.py domain/url.py"
     ).split(),
     "regulator": ["testing/mock_regulator"],

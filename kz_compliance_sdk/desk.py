@@ -24,6 +24,7 @@ from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.report import Question
+from kz_compliance_sdk.domain.running_time import pauses_of
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreDamaged, StoreError
 from kz_compliance_sdk.ports import (
     Alert,
@@ -40,6 +41,8 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.by_letter import ByLetter
+from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.health import health_document
@@ -117,6 +120,16 @@ class ComplianceDesk:
         )
         self._review = Review(self.store, self.platform_id, self.policy, self.respondent, self.env.entropy)
         self._letters = Letters(self.store, self.platform_id, self.env.entropy)
+
+    @cached_property
+    def contests(self) -> Contests:
+        """Contests of orders, and the orders that suspend them."""
+        return Contests(self.store, self.platform_id, self.env.entropy)
+
+    @cached_property
+    def by_letter(self) -> ByLetter:
+        """Letters about a case that runs: cancellations and answers that did not come through the interface."""
+        return ByLetter(self.store, self.platform_id, self.policy, self.respondent, self.env.entropy)
 
     # A process that only receives never sends: the ways out are made when they are first used.
 
@@ -290,6 +303,11 @@ class ComplianceDesk:
         """Have the settled items of a case reported while others are under way. Raises IllegalMove if none is."""
         return self._review.report_interim(actor, case_id).result()
 
+    def record_undoable(self, actor: Actor, case_id: str, item_id: str, reasons: str) -> Case:
+        """Record that the measure on an item can never be lifted, after a try failed: its object is gone for good. The
+        report says that the platform cannot comply. Raises NotAllowed, InvalidInput, IllegalMove."""
+        return self._review.record_undoable(actor, case_id, item_id, reasons).result()
+
     def acknowledge(self, actor: Actor, case_id: str) -> Case:
         """Record that a person has seen the escalations of a case."""
         return self._review.acknowledge(actor, case_id).result()
@@ -379,6 +397,7 @@ class ComplianceDesk:
                 requested_due_at=case.requested_due_at,
                 decided_at=case.decided_at,
                 receipt_at=final[-1] if final and case.closed_at is not None else None,
+                pauses=pauses_of(case),
             ),
             inbox=tuple(queries.inbox(case_id)),
             decisions=queries.decisions(case_id),

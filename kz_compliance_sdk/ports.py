@@ -119,7 +119,8 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class Health:
     """What an operator must know at a glance. Times are UTC seconds. `fault` is a code for what is wrong with the store
-    itself, empty if nothing is."""
+    itself, empty if nothing is. `suspended` counts the running cases whose term is longer by a suspension; what is
+    overdue is counted with it."""
 
     by_state: Mapping[str, int]
     overdue: int
@@ -130,6 +131,7 @@ class Health:
     endpoints: tuple[EndpointState, ...]
     refusals: tuple[RefusalsCounted, ...]
     fault: str = ""
+    suspended: int = 0
 
 
 class Queries(Protocol):

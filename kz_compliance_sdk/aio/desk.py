@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -16,6 +16,8 @@ import anyio
 import anyio.to_thread
 
 from kz_compliance_sdk.aio.bridge import CommitBridge
+from kz_compliance_sdk.aio.by_letter import AsyncByLetter
+from kz_compliance_sdk.aio.contests import AsyncContests
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor, Fault
@@ -73,6 +75,16 @@ class AsyncComplianceDesk:
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(_THREADS)
         return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+
+    @cached_property
+    def contests(self) -> AsyncContests:
+        """See ComplianceDesk."""
+        return AsyncContests(self._hop, self.blocking.contests)
+
+    @cached_property
+    def by_letter(self) -> AsyncByLetter:
+        """See ComplianceDesk."""
+        return AsyncByLetter(self._hop, self.blocking.by_letter)
 
     def on_enforce(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
         """See ComplianceDesk. The function is blocking and called on a worker's thread."""
@@ -171,6 +183,10 @@ class AsyncComplianceDesk:
     async def report_interim(self, actor: Actor, case_id: str) -> Case:
         """See ComplianceDesk."""
         return await self._hop(partial(self.blocking.report_interim, actor, case_id))
+
+    async def record_undoable(self, actor: Actor, case_id: str, item_id: str, reasons: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.record_undoable, actor, case_id, item_id, reasons))
 
     async def acknowledge(self, actor: Actor, case_id: str) -> Case:
         """See ComplianceDesk."""

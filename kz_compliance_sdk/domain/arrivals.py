@@ -36,6 +36,7 @@ from kz_compliance_sdk.domain.notice import (
 )
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import requested_steps_past
+from kz_compliance_sdk.domain.running_time import replanned
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 __all__ = [
@@ -166,10 +167,12 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
     return (CaseWrite(admitted, case.version), event, *_acknowledged(admitted, stamp)), admitted
 
 
-def flag(case: Case, flags: tuple[str, ...], stamp: Stamp, *, alert: bool = True) -> tuple[Change, Case]:
+def flag(
+    case: Case, flags: tuple[str, ...], stamp: Stamp, *, alert: bool = True, texts: Mapping[str, str] | None = None
+) -> tuple[Change, Case]:
     """Something was learnt that a moderator must see before deciding."""
     marked = tuple(dict.fromkeys((*case.flags, *flags)))
-    flagged, event = move(case, "flag", case.state, stamp, {"flags": list(flags)}, flags=marked)
+    flagged, event = move(case, "flag", case.state, stamp, {"flags": list(flags)}, texts, flags=marked)
     writes: tuple[Write, ...] = (CaseWrite(flagged, case.version), event)
     if alert:
         writes = (*writes, page(flagged, f"flag.{flags[0].split(':')[0]}", ("moderator", "lead"), 30, stamp))
@@ -244,6 +247,7 @@ def amend(
         **times,
         **NO_LEASE,
     )
+    amended = replanned(amended, policy, stamp.at)
     writes += void(standing.messages, stamp, kinds=("report",))
     if amended.requested_due_at != case.requested_due_at:
         writes += requested_steps_past(amended, policy, stamp)
@@ -253,7 +257,13 @@ def amend(
 
 
 def answer(
-    case: Case, clarification: Clarification, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
+    case: Case,
+    clarification: Clarification,
+    arrival: Arrival,
+    policy: Policy,
+    standing: Standing,
+    stamp: Stamp,
+    texts: Mapping[str, str] | None = None,
 ) -> tuple[Change, Case]:
     """The authority answered. What it names, and what was answered with `clarification_needed`, is decided anew; so is
     what waits for approval, which covers only what was seen. Any other case is flagged, and its holder sees it."""
@@ -263,7 +273,7 @@ def answer(
     decided = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.CLOSED) and bool(asked)
     named = bool(noticed) and is_legal(case.state, "answer", CaseState.QUEUED)
     if not waits and not decided and not named:
-        return flag(case, ("clarified",), stamp)
+        return flag(case, ("clarified",), stamp, texts=texts)
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     items = [replace(item, status="open") if item.item_id in asked and not item.was else item for item in items]
     times: dict[str, Any] = {"closed_at": None}
@@ -275,6 +285,7 @@ def answer(
         CaseState.QUEUED,
         stamp,
         {**evidence(arrival), "in_reply_to": clarification.in_reply_to},
+        texts,
         items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, "clarified"))),
         **times,

@@ -86,7 +86,13 @@ def own_words(arrival: Arrival, stamp: Stamp) -> tuple[Stamp, dict[str, str] | N
 
 
 def cancel(
-    case: Case, cancellation: Cancellation, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
+    case: Case,
+    cancellation: Cancellation,
+    arrival: Arrival,
+    policy: Policy,
+    standing: Standing,
+    stamp: Stamp,
+    texts: Mapping[str, str] | None = None,
 ) -> tuple[Change, Case]:
     """The order no longer stands, in whole or in part, and its effect says what that lifts (`contract.md` section 1).
 
@@ -95,17 +101,19 @@ def cancel(
     named = cancellation.item_ids
     if named is not None:
         standing = holding(standing, (item for item in case.items if item.item_id not in named))
+    # What is lifted is lifted at once: that time runs from the receipt, also of what a second person had to vouch for.
+    on_lift_clock = replace(case, lift_due_at=case.lift_due_at or arrival.received_at + policy.lift_term_s)
     items: list[ItemState] = []
     writes: list[Write] = []
     for item in case.items:
         if named is not None and item.item_id not in named:
             items.append(item)
             continue
-        changed, more = stop(case, item, cancellation.effect, standing, policy, stamp)
+        changed, more = stop(on_lift_clock, item, cancellation.effect, standing, policy, stamp)
         standing = with_version(standing, changed)
         items.append(changed)
         writes.extend(more)
-    target, changes = _after_cancelling(case, items, policy, stamp)
+    target, changes = _after_cancelling(on_lift_clock, items, policy, stamp)
     flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
     cancelled, event = move(
         case,
@@ -118,6 +126,7 @@ def cancel(
             "items": None if named is None else list(named),
             "revision": cancellation.revision,
         },
+        texts,
         items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, *flags))),
         **changes,
@@ -159,7 +168,7 @@ def _after_cancelling(
     if statuses <= {"stopped"}:
         return CaseState.CANCELLED, {**NO_LEASE, **_ended(stamp)}
     touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
-    if touched and case.decision_version and statuses & {"kept", "lifted"}:
+    if touched and case.decision_version and statuses & {"kept", "lifted", "gone"}:
         return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": _lift_watch(case, policy, stamp)}
     if touched and (case.state is CaseState.DECIDED or case.state in UNDECIDED):
         return CaseState.ENFORCED, NO_LEASE
@@ -180,7 +189,7 @@ def stop(
 ) -> tuple[ItemState, list[Write]]:
     """One item whose order no longer stands: what becomes of it, and the writes that go with it."""
     own_terms = item.ground == "terms_of_service"
-    if item.status in ("stopped", "lifted", "kept", "lifting") or (item.status == "decided" and own_terms):
+    if item.status in ("stopped", "lifted", "gone", "kept", "lifting") or (item.status == "decided" and own_terms):
         return item, []
     begun = has_begun(item, standing)
     writes: list[Write] = [] if begun else void(enforcing(item, standing), stamp, kinds=("enforce",))

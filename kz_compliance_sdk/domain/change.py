@@ -119,6 +119,26 @@ class MessageVoided:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportsOvertaken:
+    """The regulator holds the case's report `sequence`: the parked ones before it need nobody any more."""
+
+    platform_id: str
+    case_id: str
+    sequence: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class InboxDismissed:
+    """A person says that a message that was typed in is not what it seemed: it will never take effect."""
+
+    platform_id: str
+    sender: str
+    message_id: str
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectVersion:
     """The latest version handed out for effects on one object of the platform."""
 
@@ -240,6 +260,8 @@ Write = (
     | DecisionApproved
     | MessageWrite
     | MessageVoided
+    | ReportsOvertaken
+    | InboxDismissed
     | Attempt
     | ObjectVersion
     | Hold

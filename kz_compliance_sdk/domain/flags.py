@@ -55,6 +55,11 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "cancels_older_revision": "A cancellation speaks of an older revision: ask whether this one still stands.",
         "late_revision": "An older revision came after a later one and changed nothing.",
         "message_id_reused": "Its message id was used before for something else.",
+        "cancellation_unverified": "Somebody typed in a letter that cancels it: nobody has vouched for it yet.",
+        "answer_unverified": "Somebody typed in a letter that answers a question: nobody has vouched for it yet.",
+        "contested": "The order is contested before a court or an authority. That pauses nothing.",
+        "suspension_unconfirmed": "Somebody recorded an order that suspends this one: a second person must confirm it.",
+        "suspended": "An order suspends this one and its term. What is in force stays until a person decides.",
         "report_rejected": "The regulator's system refused our report: decide and word it anew.",
     }
 )

@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage, message_id
 from kz_compliance_sdk.domain.report import (
     AuthorisedPerson,
+    CannotComply,
     ClarificationRequest,
     Question,
     Report,
@@ -47,6 +48,13 @@ _KEPT: Mapping[str, str] = MappingProxyType(
         "kk": "Шара сақталады: оның басқа да негізі бар.",
         "ru": "Мера сохраняется: она имеет и другое основание.",
         "en": "The measure stays: it has another ground as well.",
+    }
+)
+_GONE: Mapping[str, str] = MappingProxyType(
+    {
+        "kk": "Шараны алып тастау мүмкін емес: нысан платформада енді жоқ.",
+        "ru": "Меру невозможно снять: объекта на платформе больше нет.",
+        "en": "The measure cannot be lifted: the platform holds the object no more.",
     }
 )
 
@@ -243,6 +251,8 @@ def _item(item: ItemState, decisions: Mapping[int, Decision], case: Case) -> Rep
     if decided is None or item.status in ("open", "failed", "decided", "lifting"):
         return ReportItem(item_id=name, outcome="pending", action=decided.action if decided else "none")
     wording = decided.wording
+    if item.status == "gone":
+        return _gone(name, item, case)
     if item.status == "lifted":
         superseded = not decided.is_measure
         return ReportItem(
@@ -257,6 +267,18 @@ def _item(item: ItemState, decisions: Mapping[int, Decision], case: Case) -> Rep
     return decided.reported(
         effective_at=item.effective_at if decided.is_measure else None,
         statement=_fixed(_KEPT, case) if item.status == "kept" else None,
+    )
+
+
+def _gone(name: str, item: ItemState, case: Case) -> ReportItem:
+    """A measure that can never be lifted: what the platform would do, and cannot."""
+    return ReportItem(
+        item_id=name,
+        outcome="cannot_comply",
+        action="none",
+        territorial_scope=item.scope,
+        statement_of_reasons=_fixed(_GONE, case),
+        cannot_comply=CannotComply(reason="technical_or_operational"),
     )
 
 

@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import can_report_interim
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.running_time import replanned
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 
@@ -42,6 +43,7 @@ def reopen(case: Case, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[C
         lift_due_at=None,
         watch_at=watch,
     )
+    back = replanned(back, policy, stamp.at)
     return (CaseWrite(back, case.version), event), back
 
 
@@ -79,6 +81,7 @@ def correct_receipt(case: Case, received_at: int, reasons: str, policy: Policy, 
         urgent_at=clock.urgent_at(due, case.requested_due_at),
         watch_at=watch,
     )
+    corrected = replanned(corrected, policy, stamp.at)
     return (CaseWrite(corrected, case.version), event), corrected
 
 

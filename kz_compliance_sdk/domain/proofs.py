@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.decision import decision_digest
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.suspensions import remedies_told
 from kz_compliance_sdk.domain.transitions import ENDED
 
 MessageKey = tuple[str, str, str]
@@ -72,6 +73,7 @@ def check(records: Records) -> tuple[Fault, ...]:
     return (
         *verify_chain(case.id, records.events, head=case.audit_head, length=case.audit_seq),
         *_of_case(case, events),
+        *_of_remedies(case, events),
         *_of_inbox(records, events),
         *_of_decisions(records, events),
         *_of_messages(records, events),
@@ -109,6 +111,19 @@ def _of_case(case: Case, events: _Told) -> Iterator[Fault]:
         yield Fault(case.id, 0, f"the case is said to be {case.authenticity}, and no event says so")
     if case.entered_by not in typists:
         yield Fault(case.id, 0, f"the case's typist is {case.entered_by or 'nobody'}, and no event says so")
+
+
+def _of_remedies(case: Case, events: _Told) -> Iterator[Fault]:
+    """What pauses a term must be what people recorded and confirmed."""
+    try:
+        contests, suspensions = remedies_told(events)
+    except (LookupError, TypeError):
+        yield Fault(case.id, 0, "its contests or suspensions are told in another shape than was written")
+        return
+    if contests != list(case.contests):
+        yield Fault(case.id, 0, "the case's contests are not those that its events tell")
+    if suspensions != list(case.suspensions):
+        yield Fault(case.id, 0, "the case's suspensions are not those that its events tell")
 
 
 def _receipt(kind: str, data: Mapping[str, Any]) -> Any:

@@ -42,6 +42,10 @@ REVIEW_POLICY = ReviewPolicy(
             "settle_quarantine": frozenset({"lead", "legal"}),
             "deliver_by_hand": _OFFICE,
             "acknowledge": _OFFICE,
+            "contest": frozenset({"lead", "legal", "head"}),
+            "suspend": frozenset({"lead", "legal", "head"}),
+            "confirm_suspension": frozenset({"lead", "legal"}),
+            "record_undoable": frozenset({"lead", "legal"}),
         }
     )
 )

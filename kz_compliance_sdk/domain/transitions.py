@@ -42,6 +42,7 @@ UNDECIDED = (_S.QUEUED, _S.CLAIMED, _S.IN_APPROVAL, _S.AWAITING_ANSWER)
 _DELIVERED = (_S.DECIDED, _S.ENFORCED, _S.LIFTING, _S.LIFTED)
 _RUNNING = (_S.QUARANTINED, *UNDECIDED, *_DELIVERED)
 _AFTER_DECISION = (*_DELIVERED, _S.CLOSED)
+_SEEN = (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED)
 
 
 def _each(sources: tuple[CaseState, ...], verb: str, target: CaseState | None, why: str) -> tuple[Transition, ...]:
@@ -134,6 +135,15 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     *_each(UNDECIDED, "authenticate", None, "a second person recorded how authenticity was checked"),
     *_each(UNDECIDED, "correct_receipt", None, "a second person corrected the receipt of a typed-in notice"),
+    *_each(_SEEN, "dismiss_letter", None, "a letter that was typed in is not what it seemed"),
+    *_each(_SEEN, "contest", None, "the order is contested; the clock runs on"),
+    *_each(_SEEN, "settle_contest", None, "the contest ended; what follows from that a person decides"),
+    *_each(_SEEN, "suspend", None, "a suspension order was recorded; it waits for a second person"),
+    *_each(_SEEN, "confirm_suspension", None, "a second person confirmed it: the term stands still"),
+    *_each(_SEEN, "end_suspension", None, "the suspension ended: what is left of the term runs on"),
+    *_each((*UNDECIDED, _S.DECIDED, _S.LIFTING), "record_undoable", None, "one measure can never be lifted"),
+    Transition(_S.LIFTING, "record_undoable", _S.LIFTED, "the last measure can never be lifted, which is reported"),
+    Transition(_S.DECIDED, "record_undoable", _S.ENFORCED, "the last effect can never be carried out"),
     *_each((*_DELIVERED, *UNDECIDED, _S.CLOSED), "deliver_by_hand", None, "a person answers by letter"),
 )
 

@@ -48,6 +48,7 @@ def health_document(health: Health, now: int) -> dict[str, Any]:
         "parts": {part: instant_text(at) for part, at in sorted(last.items())},
         "open_cases": dict(sorted(health.by_state.items())),
         "overdue": health.overdue,
+        "suspended": health.suspended,
         "oldest_due_at": instant_text(health.oldest_due_at) if health.oldest_due_at is not None else None,
         "undelivered": health.undelivered,
         "parked": health.parked,

@@ -31,7 +31,11 @@ def notice_of(tx: Tx, case: Case) -> Notice:
         return data
     items = {item.item_id: item for item in data.items}
     for clarified in tx.inbox_of_case(case.id):
-        if clarified.type == "notice.clarified" and clarified.received_at >= row.received_at:
+        if (
+            clarified.type == "notice.clarified"
+            and clarified.exit == "accepted"
+            and clarified.received_at >= row.received_at
+        ):
             said = read_message(clarified.body).data
             if isinstance(said, Clarification):
                 items |= {item.item_id: item for item in said.items or ()}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import deciding, office_steps, results, steps
+from kz_compliance_sdk.domain import deciding, office_steps, results, steps, undoable
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change, InboxApplied, Write
@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
-from kz_compliance_sdk.services.loading import context_of, standing_of, typed_amendment
+from kz_compliance_sdk.services.loading import answering_of, context_of, standing_of, typed_amendment
 
 T = TypeVar("T")
 
@@ -184,6 +184,15 @@ class Review:
         def work(tx: Tx) -> tuple[Change, Case]:
             case, stamp = tx.case(case_id), self._stamp(tx, actor)
             return office_steps.report_interim(case, tx.decisions(case_id), self._respondent, stamp=stamp)
+
+        return self._submit(work)
+
+    def record_undoable(self, actor: Actor, case_id: str, item_id: str, reasons: str) -> Future[Case]:
+        def work(tx: Tx) -> tuple[Change, Case]:
+            case, messages = tx.case(case_id), tx.open_messages(case_id)
+            answering = answering_of(tx, case, self._respondent)
+            stamp = self._stamp(tx, actor)
+            return undoable.record_undoable(case, item_id, reasons, messages, answering, stamp=stamp)
 
         return self._submit(work)
 

@@ -29,6 +29,7 @@ from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
+from tests.journey.remedies import Remedies
 from tests.journey.scene import HEAD, LEAD, M1, M2, PLATFORM, PROFILE, Host, World
 from tests.unit.case_makers import YES, a_notice, measure, proposal, refusal
 
@@ -48,6 +49,7 @@ class Walk:
         policy = kz_policy().model_copy(update={"undo_window_s": undo, "lease_s": 300})
         self.world = World(folder / f"{seed}.sqlite3", seed=seed, policy=policy)
         self.host = Host(self.world)
+        self.remedies = Remedies(self.host, self.chance)
         self.sent = 0
         self.revision: dict[int, int] = {}
         self.letters: list[Notice] = []
@@ -190,6 +192,7 @@ class Walk:
             lambda: self.host.letters.switch(HEAD, case.id),
             lambda: self._delivered_by_hand(case),
             lambda: self._retry(case),
+            *self.remedies.steps(case),
         ]
         self.chance.choice(steps)()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, exists, func, select, text, tuple_, union
+from sqlalchemy import Connection, Engine, Select, Table, case, exists, func, select, text, tuple_, union
 from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import rows
@@ -225,15 +225,20 @@ class SqlQueries:
         c, o = t.cases.c, t.outbox.c
         free, in_hand = text("state = 'queued'"), text("closed_at IS NULL AND state <> 'queued'")
         by_state: dict[str, int] = {}
-        overdue, oldest = 0, None
+        overdue, longer_terms, oldest = 0, 0, None
         with self._reading() as connection:
             for where in (free, in_hand):
                 mine = (c.platform_id == self._platform, where)
-                counts = select(c.state, func.count()).where(*mine).group_by(c.state)
-                by_state |= {row[0]: row[1] for row in connection.execute(counts).fetchall()}
+                longer = func.sum(case((c.urgent_at > c.due_at, 1), else_=0))
+                counts = select(c.state, func.count(), longer).where(*mine).group_by(c.state)
+                for state, number, suspended in connection.execute(counts).fetchall():
+                    by_state[state] = number
+                    longer_terms += suspended
                 late = select(func.count()).where(*mine, c.urgent_at < now, c.due_at < now)
                 overdue += connection.execute(late).scalar_one()
-                first = select(c.due_at).where(*mine).order_by(c.urgent_at).limit(1)
+                # The queue's order is earlier than the due time, or as much later as the term was paused.
+                shown = case((c.urgent_at > c.due_at, c.urgent_at), else_=c.due_at)
+                first = select(shown).where(*mine).order_by(c.urgent_at).limit(1)
                 due = connection.execute(first).scalar()
                 oldest = due if oldest is None or (due is not None and due < oldest) else oldest
             undelivered = text("state IN ('queued', 'leased')")
@@ -257,6 +262,7 @@ class SqlQueries:
             endpoints=tuple(rows.endpoint_from(row) for row in facts[1]),
             refusals=tuple(rows.refusals_from(row) for row in facts[2]),
             fault=self._fault(),
+            suspended=longer_terms,
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import fields
 from functools import wraps
 from typing import Any, TypeVar
 
+from kz_compliance_sdk.adapters.sql.remedy_rows import remedies_doc, remedies_from
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.change import (
@@ -88,6 +89,7 @@ def case_row(case: Case) -> tuple[Any, ...]:
             case.interim_items,
             case.flags,
             [_item_doc(item) for item in case.items],
+            *remedies_doc(case),
         ]
     )
     return (
@@ -156,6 +158,7 @@ def case_from(row: Row) -> Case:
         interim_items=doc[16],
         flags=tuple(doc[17]),
         items=tuple(_item(item) for item in doc[18]),
+        **remedies_from(doc[19:]),
     )
 
 

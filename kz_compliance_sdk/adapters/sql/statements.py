@@ -115,6 +115,15 @@ class Statements:
             .where(_key(t.outbox, "platform_id", "case_id", "id"), text("state IN ('queued', 'waiting')"))
             .values(state=literal_column("'void'"), settled_at=bindparam("v_settled_at"))
         )
+        self.reports_overtaken = compiled(
+            update(t.outbox)
+            .where(
+                _key(t.outbox, "platform_id", "case_id"),
+                text("state = 'parked' AND kind = 'report'"),
+                t.outbox.c.lane_seq < bindparam("k_lane_seq"),
+            )
+            .values(state=literal_column("'void'"), settled_at=bindparam("v_settled_at"))
+        )
         self.redelivered = compiled(
             update(t.inbox)
             .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
@@ -124,6 +133,11 @@ class Statements:
             update(t.inbox)
             .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
             .values(exit=literal_column("'accepted'"), case_id=bindparam("v_case_id"))
+        )
+        self.inbox_dismissed = compiled(
+            update(t.inbox)
+            .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
+            .values(exit=literal_column("'noted'"))
         )
         self.inbox_admitted = compiled(
             update(t.inbox)

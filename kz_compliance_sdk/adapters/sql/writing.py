@@ -24,12 +24,14 @@ from kz_compliance_sdk.domain.change import (
     HoldEnded,
     InboxAdmitted,
     InboxApplied,
+    InboxDismissed,
     InboxRow,
     MessageVoided,
     MessageWrite,
     ObjectVersion,
     Redelivered,
     RefusalsCounted,
+    ReportsOvertaken,
     SanctionNoted,
 )
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -49,7 +51,7 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return f"i{write.sender}\x1f{write.message_id}", f"n{write.notice_id}"
     if kind is InboxAdmitted:
         return keys_of(write.row)
-    if kind in (Redelivered, InboxApplied):
+    if kind in (Redelivered, InboxApplied, InboxDismissed):
         return (f"i{write.sender}\x1f{write.message_id}",)
     if kind is OutboxMessage:
         return (f"m{write.id}",)
@@ -122,6 +124,10 @@ class Writer:
                 )
         elif kind is MessageVoided:
             execute(s.message_void.sql, (write.at, write.platform_id, write.case_id, write.message_id))
+        elif kind is ReportsOvertaken:
+            execute(s.reports_overtaken.sql, (write.at, write.platform_id, write.case_id, write.sequence))
+        elif kind is InboxDismissed:
+            execute(s.inbox_dismissed.sql, (write.platform_id, write.sender, write.message_id, write.body_sha256))
         elif kind is Redelivered:
             execute(s.redelivered.sql, (write.platform_id, write.sender, write.message_id, write.body_sha256))
         elif kind is InboxAdmitted:

@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
 def view_of(case: Case, now: int) -> ClockView:
     """The two clocks of a case in a list. An ended case stands still where it ended."""
     from kz_compliance_sdk.domain.clock import clock_view
+    from kz_compliance_sdk.domain.running_time import pauses_of
 
     return clock_view(
         received_at=case.received_at,
@@ -46,6 +47,7 @@ def view_of(case: Case, now: int) -> ClockView:
         requested_due_at=case.requested_due_at,
         decided_at=case.decided_at or case.closed_at,
         receipt_at=case.closed_at,
+        pauses=pauses_of(case),
     )
 
 

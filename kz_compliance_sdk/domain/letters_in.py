@@ -29,17 +29,11 @@ def enter_letter(
 ) -> tuple[Change, Case]:
     """A letter about the case was typed in. It changes nothing yet; people are told that it is there."""
     kind = "cancellation" if isinstance(letter, Cancellation) else "answer"
-    marks = ("cancellation_unverified",) if kind == "cancellation" else ("answer_unverified",)
-    data: dict[str, Json] = {**evidence(arrival), "flags": list(marks)}
-    entered, event = move(
-        case,
-        "flag",
-        case.state,
-        replace(stamp, salt=arrival.salt),
-        data,
-        {"how_it_came": arrival.how},
-        flags=tuple(dict.fromkeys((*case.flags, *marks))),
-    )
+    cancelled, answered = (*case.flags, "cancellation_unverified"), (*case.flags, "answer_unverified")
+    flags = tuple(dict.fromkeys(cancelled if kind == "cancellation" else answered))
+    data: dict[str, Json] = {**evidence(arrival), "flags": [f"{kind}_unverified"]}
+    said, sealing = {"how_it_came": arrival.how}, replace(stamp, salt=arrival.salt)
+    entered, event = move(case, "flag", case.state, sealing, data, said, flags=flags)
     alert = page(entered, f"{kind}_to_vouch_for", ("moderator", "lead"), 40, stamp)
     return (CaseWrite(entered, case.version), event, alert), entered
 

@@ -20,6 +20,7 @@ from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.services.contests import Contests
 from tests.journey.scene import HEAD, LEAD, M1, PLATFORM, Host, World
+from tests.unguarded import unguard
 from tests.unit.case_makers import HOUR, LEGAL, a_notice, proposal, refusal
 
 DAY = 24 * HOUR
@@ -322,6 +323,7 @@ def test_a_pause_that_nobody_recorded_is_found(scene: Scene, was: str, forged: s
     records = scene.host.store.queries(PLATFORM).records
     assert proofs.check(records(scene.case.id)) == ()
     with closing(sqlite3.connect(scene.world.path)) as raw:
+        unguard(raw)
         raw.execute("UPDATE cases SET doc = replace(doc, ?, ?)", (was, forged))
         raw.commit()
     found = [fault.what for fault in proofs.check(records(scene.case.id))]

@@ -110,12 +110,14 @@ class MessageWrite:
 
 @dataclass(frozen=True, slots=True)
 class MessageVoided:
-    """A queued message that must not leave any more. One that is in flight is left to end by itself."""
+    """A queued message that must not leave any more. One that is in flight is left to end by itself, unless it `must`
+    be stopped: then nothing is written at all."""
 
     platform_id: str
     case_id: str
     message_id: str
     at: int
+    must: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,5 +244,5 @@ def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tupl
         items=items,
         decided_at=None,
     )
-    voids = tuple(MessageVoided(case.platform_id, case.id, message.id, stamp.at) for message in messages)
+    voids = tuple(MessageVoided(case.platform_id, case.id, message.id, stamp.at, must=True) for message in messages)
     return (CaseWrite(back, case.version), event, *voids), back

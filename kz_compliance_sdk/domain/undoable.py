@@ -41,5 +41,5 @@ def record_undoable(
     items = with_item(case, replace(item, status="gone", measure="", effective_at=stamp.at))
     writes, after = settle(case, "record_undoable", items, data, answering, stamp, {"reasons": reasons})
     ended = HoldEnded(case.platform_id, item.object_key, case.id, item_id)
-    void = MessageVoided(case.platform_id, case.id, restore.id, stamp.at)
+    void = MessageVoided(case.platform_id, case.id, restore.id, stamp.at, must=True)
     return (*writes, ended, void), after

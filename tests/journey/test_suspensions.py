@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain import proofs, running_time
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
@@ -322,7 +322,7 @@ def test_a_pause_that_nobody_recorded_is_found(scene: Scene, was: str, forged: s
     scene.confirm()
     records = scene.host.store.queries(PLATFORM).records
     assert proofs.check(records(scene.case.id)) == ()
-    with closing(sqlite3.connect(scene.world.path)) as raw:
+    with closing(choose_driver().module.connect(scene.world.path)) as raw:
         unguard(raw)
         raw.execute("UPDATE cases SET doc = replace(doc, ?, ?)", (was, forged))
         raw.commit()

@@ -108,7 +108,12 @@ class Statements:
         )
         self.message_update = compiled(_update_all(t.outbox, ("platform_id", "case_id", "id"), text("1 = 1")))
         self.message_update_leased = compiled(
-            _update_all(t.outbox, ("platform_id", "case_id", "id"), t.outbox.c.lease_token == bindparam("was_token"))
+            _update_all(
+                t.outbox,
+                ("platform_id", "case_id", "id"),
+                # What was voided or settled meanwhile must not come back to life.
+                and_(t.outbox.c.lease_token == bindparam("was_token"), text("state NOT IN ('done', 'void')")),
+            )
         )
         self.message_void = compiled(
             update(t.outbox)

@@ -123,7 +123,11 @@ class Writer:
                     LeaseLost("another worker took this message over; its result stands.", reference=row[2])
                 )
         elif kind is MessageVoided:
-            execute(s.message_void.sql, (write.at, write.platform_id, write.case_id, write.message_id))
+            hit = execute(s.message_void.sql, (write.at, write.platform_id, write.case_id, write.message_id))
+            if write.must and hit != 1:
+                raise ChangeRefused(
+                    Conflict("it is being carried out. Nothing was written; read it again.", reference=write.case_id)
+                )
         elif kind is ReportsOvertaken:
             execute(s.reports_overtaken.sql, (write.at, write.platform_id, write.case_id, write.sequence))
         elif kind is InboxDismissed:

@@ -29,7 +29,7 @@ from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
-from tests.journey.remedies import Remedies
+from tests.journey.remedies import Remedies, rows_of_remedies
 from tests.journey.scene import HEAD, LEAD, M1, M2, PLATFORM, PROFILE, Host, World
 from tests.unit.case_makers import YES, a_notice, measure, proposal, refusal
 
@@ -378,6 +378,9 @@ def detours(folder: Path) -> Taken:
         way(host)
         rows |= taken_by(host)
         host.store.close()
+    for host in rows_of_remedies(folder):
+        rows |= taken_by(host)
+        host.store.close()
     return rows
 
 
@@ -444,6 +447,17 @@ def walk(folder: Path, seed: int) -> Taken:
 @pytest.mark.parametrize("seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 30))])
 def test_no_order_of_events_leads_off_the_table(tmp_path: Path, seed: int) -> None:
     assert walk(tmp_path, seed) <= ROWS
+
+
+@pytest.mark.slow
+def test_remedies_can_be_recorded_in_every_state(tmp_path: Path) -> None:
+    verbs = {"contest", "settle_contest", "suspend", "confirm_suspension", "end_suspension", "dismiss_letter"}
+    rows: Taken = set()
+    for host in rows_of_remedies(tmp_path):
+        host.check_chains()
+        rows |= taken_by(host)
+        host.store.close()
+    assert {row for row in ROWS if row[1] in {*verbs, "record_undoable"}} <= rows <= ROWS
 
 
 @pytest.mark.slow

@@ -135,8 +135,8 @@ def _outcome(told: Told, came: Sequence[Came]) -> Iterator[str]:
 
 
 def _effects(messages: Sequence[Any], attempts: Sequence[Any], told: Told, came: Sequence[Came]) -> Iterator[str]:
-    calls = [call for one in came for call in one.calls]
-    if any(n > 1 for n in Counter(call for call in calls if call[0] == "enforce").values()):
+    calls = [call for one in came for call in one.calls if call[0] in ("enforce", "restore")]
+    if any(n > 1 for n in Counter(calls).values()):
         yield f"effects: carried out twice: {calls}"
     undone = any(event["kind"] == "undo" for event, _ in told)
     tried = [row for row in attempts if row["message_id"] in {m["id"] for m in messages if m["kind"] == "enforce"}]

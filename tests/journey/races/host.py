@@ -27,6 +27,7 @@ ROLES = {
     "lead": ("lead",),
     "legal": ("legal",),
     "duo": ("moderator", "lead"),
+    "": ("moderator",),
 }
 
 
@@ -92,20 +93,15 @@ class Side:
         self.contests = Contests(self.host.store, PLATFORM, world.env().entropy)
         self.world = world
 
-    def replaced(self, store: Store) -> Side:
-        """The same over another store."""
-        return Side(self.path, self.seed + 1, store)
-
     def take(self, act: Act) -> Came:
         """Do it. Whatever the library refuses is an answer; anything else is a fault of the test."""
         try:
             digest = _ACTS[act.what](self, act) or ""
         except ComplianceError as error:
             return Came(act.what, act.by, False, error.code)
-        calls = json.loads(digest) if act.what == "attempt" else []
-        return Came(
-            act.what, act.by, True, "", "" if calls or act.what == "attempt" else digest, tuple(map(tuple, calls))
-        )
+        if act.what == "attempt":
+            return Came(act.what, act.by, True, calls=tuple(tuple(call) for call in json.loads(digest)))
+        return Came(act.what, act.by, True, digest=digest)
 
 
 def _actor(act: Act) -> Actor:
@@ -170,7 +166,8 @@ _ACTS: dict[str, Callable[[Side, Act], str | None]] = {
     "propose_refusal": _propose,
     "renew": lambda side, act: _done(side.host.review.renew(_actor(act), act.case_id, act.token)),
     "release": lambda side, act: _done(side.host.review.release(_actor(act), act.case_id, act.token)),
-    "expire": lambda side, act: _nothing(side.host.watch()),
+    # Whoever looks for a case of another kind frees the leases that ran out, and watches nothing else.
+    "expire": lambda side, act: _done(side.host.review.claim(_actor(act), category="fraud")),
     "approve": _approve,
     "approve_what_is_there": _approve_what_is_there,
     "send_back": lambda side, act: _done(

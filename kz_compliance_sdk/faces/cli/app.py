@@ -27,6 +27,7 @@ from kz_compliance_sdk.faces.cli import (
     machinery,
     notices,
     office,
+    remedies,
     review,
     screen,
     setup,
@@ -201,6 +202,7 @@ _cases = typer.Typer(help="The cases: look, decide, answer.", no_args_is_help=Tr
 cases.register(_cases)
 review.register(_cases)
 office.register(_cases)
+remedies.register(_cases)
 letters.register(_cases)
 app.add_typer(_cases, name="cases")
 conformance.register(app)

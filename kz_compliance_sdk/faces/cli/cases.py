@@ -152,6 +152,7 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
             whole=("item", "status", "action"),
             lead=("item", "status", "action"),
         )
+    _remedies(file)
     for decision in file.decisions.values():
         show_decision(decision)
     _messages(file)
@@ -165,6 +166,20 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
         f"Audit trail, the last {len(shown)} of {len(file.audit)} events",
         [(f"{event.seq} {event.kind}", f"{screen.both(event.at)} by {_who(event)}{_texts(event)}") for event in shown],
     )
+
+
+def _remedies(file: CaseFile) -> None:
+    for filed in file.case.contests:
+        said = documents.sealed_of(file, filed.seq)
+        ended = f"{filed.result} {screen.both(filed.result_at)}" if filed.result_at is not None else "open"
+        fields = [*said.items(), ("filed", screen.both(filed.filed_at)), ("result", ended)]
+        screen.show_fields(f"Contest {filed.number}, recorded by {filed.recorded_by}", fields)
+    for one in file.case.suspensions:
+        said = documents.sealed_of(file, one.seq)
+        until = screen.both(one.ends_at) if one.ends_at is not None else "no end known"
+        standing = f"confirmed by {one.confirmed_by}" if one.confirmed_by else "not confirmed: no effect"
+        fields = [*said.items(), ("from", screen.both(one.from_at)), ("until", until), ("proof", one.proof_sha256)]
+        screen.show_fields(f"Suspension {one.number}, recorded by {one.recorded_by}, {standing}", fields)
 
 
 def what(item: Item) -> str:
@@ -214,6 +229,10 @@ def _clock(case: Case, view: ClockView) -> list[tuple[str, str | Text]]:
         ("received", screen.both(view.received_at)),
         ("due", screen.both(view.due_at)),
     ]
+    if view.due_at != view.unpaused_due_at:
+        fields.append(("without the pause", screen.both(view.unpaused_due_at)))
+    if view.paused:
+        fields.append(("paused", Text("an order suspends it: the term stands still", "yellow")))
     if view.requested_due_at is not None:
         fields.append(("asked for", f"{screen.both(view.requested_due_at)}; not the statutory time"))
     to_decide = f"{screen.left(view.decide_left_s)}{' when it was decided' if decided else ''}"

@@ -105,6 +105,30 @@ def case_document(file: CaseFile, notice: Notice | None) -> dict[str, Any]:
         ],
         "decisions": [_decision(decision) for _, decision in sorted(file.decisions.items())],
         "messages": [message_document(message, file.attempts.get(message.id, ())) for message in file.messages],
+        "contests": [
+            {
+                "contest": one.number,
+                "filed_at": at(one.filed_at),
+                "recorded_by": one.recorded_by,
+                "result": one.result or None,
+                "result_at": at(one.result_at),
+                **sealed_of(file, one.seq),
+            }
+            for one in case.contests
+        ],
+        "suspensions": [
+            {
+                "suspension": one.number,
+                "from_at": at(one.from_at),
+                "until_at": at(one.until_at),
+                "ended_at": at(one.ended_at),
+                "recorded_by": one.recorded_by,
+                "confirmed_by": one.confirmed_by or None,
+                "proof_sha256": one.proof_sha256,
+                **sealed_of(file, one.seq),
+            }
+            for one in case.suspensions
+        ],
         "escalations": [
             {
                 "step": fired.step,
@@ -117,6 +141,11 @@ def case_document(file: CaseFile, notice: Notice | None) -> dict[str, Any]:
         "audit": [_event(event) for event in file.audit],
         "audit_head": case.audit_head,
     }
+
+
+def sealed_of(file: CaseFile, seq: int) -> dict[str, str]:
+    """The texts that were sealed with an event; none once they are erased."""
+    return {text.name: text.text for event in file.audit if event.seq == seq for text in event.sealed if text.text}
 
 
 def _decision(decision: Decision) -> dict[str, Any]:

@@ -50,11 +50,12 @@ _DOCUMENTS = """
 |---|---|
 | `audit verify` | `checked`, `intact`, `faults[]`: `case`, `seq`, `what` |
 | `cases list` | `cases[]`: rows as below; `next_cursor` for `--cursor`, null on the last page |
-| `cases show` | a row as below; `item_states`, `notice`, `received`, `decisions`, `messages`, `escalations`, `audit` |
+| `cases show` | a row as below; `item_states`, `notice`, `received`, `decisions`, `messages`, `contests`, `suspensions`, `escalations`, `audit` |
 | `cases claim`, `cases renew` | `lease`: null, or `case` (a row), `token`, `expires_at` |
 | `cases decide`, `cases approve` | `case` (a row), `digest`, `needs_approval`, `approved_by`, `undo_window_s` |
 | `cases decide --template` | a proposal to fill in, with or without `--json` |
 | `cases letter` | `message`, `lang`, `text`, `file` |
+| `cases letters` | `letters[]`: `letter`, `type`, `entered_by`, `received_at`, `says` |
 | `cases retry` | `message`: as in `cases show` |
 | `notices template` | a notice to fill in, with or without `--json` |
 | `notices enter` | `case` (a row); `recorded`: false if it was there already |

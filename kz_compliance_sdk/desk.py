@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -202,13 +202,17 @@ class ComplianceDesk:
                 return  # counters only: nothing that was sent is lost
 
     def poll(self, limit: int = 100) -> Polled:
-        """Fetch one page of the regulator's feed and store it. Raises RegulatorError and ConfigError."""
+        """Fetch one page of the regulator's feed and store it; at its end, read again what could not be believed.
+
+        Raises RegulatorError and ConfigError.
+        """
         if self.regulator is None:
             raise ConfigError(
                 "no regulator is configured.", field="regulator.url", remedy="Set the address of its system."
             )
-        path = self.settings.intake_path
-        return polling.poll(self.store, self.intake, self.regulator, self.platform_id, path, limit)
+        feed = (self.store, self.intake, self.regulator, self.platform_id, self.settings.intake_path, limit)
+        polled = polling.poll(*feed)
+        return polled if polled.has_more else replace(polled, read_again=polling.read_again(*feed))
 
     def enter(self, actor: Actor, notice: Notice, received_at: int, how: str) -> Case:
         """Type in a letter, e-mail or phone call that the office received at `received_at` (UTC seconds).

@@ -174,7 +174,7 @@ class Recording:
             found.append((sql, values))
             return 1
 
-        self._writer.write([change], execute, lambda sql, values: found.append((sql, values)))
+        self._writer.write([change], execute, lambda many, values: found.append((many.sql, values)))
         return found
 
     def queries(self, platform_id: str) -> Queries:

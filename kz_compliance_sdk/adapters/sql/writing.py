@@ -8,7 +8,7 @@ from typing import Any
 
 from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
-from kz_compliance_sdk.adapters.sql.statements import Statements
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
@@ -36,7 +36,7 @@ from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 
 Execute = Callable[[str, tuple[Any, ...]], int]
-ExecuteMany = Callable[[str, list[tuple[Any, ...]]], None]
+ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]
 
 
 def keys_of(write: Any) -> tuple[str, ...]:
@@ -99,11 +99,11 @@ class Writer:
                 else:
                     updates.append(write)
         for table, values in inserts.items():
-            sql = self._s.inserts[table].sql
+            statement = self._s.inserts[table]
             if len(values) == 1:
-                execute(sql, values[0])
+                execute(statement.sql, values[0])
             else:
-                execute_many(sql, values)
+                execute_many(statement, values)
         for write in updates:
             self._update(write, execute)
 

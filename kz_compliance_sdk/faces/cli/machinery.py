@@ -61,7 +61,7 @@ def serve(
     from kz_compliance_sdk.adapters.troubles import Troubles
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.faces.asgi import asgi_app
-    from kz_compliance_sdk.faces.cli.receiving import with_inspection, with_outages_told
+    from kz_compliance_sdk.faces.cli.receiving import collect_garbage_seldom, with_inspection, with_outages_told
 
     log = _log_to_stderr(log_level)
     desk = AsyncComplianceDesk(settings)
@@ -85,6 +85,7 @@ def serve(
             session.tell(
                 f"Receiving at {_url(listener.getsockname())}{settings.intake_path}, known as {settings.intake_url}"
             )
+            collect_garbage_seldom()
             uvicorn.Server(config).run(sockets=[listener])
     session.tell("Stopped; everything that was acknowledged is stored.")
 

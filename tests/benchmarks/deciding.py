@@ -35,7 +35,7 @@ Statements = list[tuple[str, tuple[Any, ...] | list[tuple[Any, ...]]]]
 
 def run(size: Size) -> list[Row]:
     """Both rows, from the same rounds: each measure begins on a copy of the same file of open cases."""
-    count = size.pick(320, 1_600)
+    count = size.pick(96, 1_600)
     with size.place() as folder:
         base = folder / "base.sqlite3"
         filled(base, count)
@@ -51,7 +51,7 @@ def run(size: Size) -> list[Row]:
                 "16": lambda: timed(lambda path: decide(path, count, TOGETHER)),
                 "raw 16": lambda: timed(lambda path: replay(path, steps, TOGETHER)),
             },
-            size.pick(3, 5),
+            size.pick(2, 5),
         )
     unit, note = "cases/s", "claim, then a decision with a measure on each of 3 items"
     one, many = "the same statements, a commit for each step", "the same statements, a commit for 16 steps"

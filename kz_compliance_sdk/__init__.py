@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
     from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case, CaseState
-    from kz_compliance_sdk.domain.decision import Decision, ItemDecision, LegalCheck, Proposal, Wording
+    from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
+    from kz_compliance_sdk.domain.legal_check import LegalCheck
     from kz_compliance_sdk.domain.notice import Item, Notice
     from kz_compliance_sdk.domain.report import Question, Receipt, Report, Statement
     from kz_compliance_sdk.errors import ComplianceError
@@ -73,7 +74,8 @@ _HOME = {
         "desk": ("CaseFile", "ComplianceDesk"),
         "domain.audit": ("Actor",),
         "domain.case": ("Case", "CaseState"),
-        "domain.decision": ("Decision", "ItemDecision", "LegalCheck", "Proposal", "Wording"),
+        "domain.decision": ("Decision", "ItemDecision", "Proposal", "Wording"),
+        "domain.legal_check": ("LegalCheck",),
         "domain.notice": ("Item", "Notice"),
         "domain.report": ("Question", "Receipt", "Report", "Statement"),
         "errors": ("ComplianceError",),

@@ -17,9 +17,10 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted
+from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, SanctionNoted
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -60,6 +61,8 @@ class CaseFile:
     case: Case
     clock: ClockView
     inbox: tuple[InboxRow, ...]
+    legal_checks: tuple[LegalCheckRow, ...]
+    content: tuple[ContentSeen, ...]
     decisions: Mapping[int, Decision]
     messages: tuple[OutboxMessage, ...]
     attempts: Mapping[str, tuple[Attempt, ...]]
@@ -254,6 +257,10 @@ class ComplianceDesk:
         """
         return self._review.propose(actor, case_id, token, proposal).result()
 
+    def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> LegalCheckRow:
+        """Record a person's answers as the next version, before a proposal. Raises NotAllowed, IllegalMove."""
+        return self._review.record_legal_check(actor, case_id, check).result()
+
     def approve(self, actor: Actor, case_id: str, digest: str) -> Decided:
         """Approve exactly the proposal whose digest was seen. Raises Conflict, NotAllowed, IllegalMove."""
         return self._review.approve(actor, case_id, digest).result()
@@ -385,6 +392,8 @@ class ComplianceDesk:
                 receipt_at=final[-1] if final and case.closed_at is not None else None,
             ),
             inbox=tuple(queries.inbox(case_id)),
+            legal_checks=tuple(queries.legal_checks(case_id)),
+            content=tuple(queries.content_seen(case_id)),
             decisions=queries.decisions(case_id),
             messages=messages,
             attempts={message.id: tuple(a for a in attempts if a.message_id == message.id) for message in messages},

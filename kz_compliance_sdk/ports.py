@@ -17,11 +17,13 @@ from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Change,
+    ContentSeen,
     EndpointState,
     EscalationFired,
     Heartbeat,
     Hold,
     InboxRow,
+    LegalCheckRow,
     RefusalsCounted,
     SanctionNoted,
 )
@@ -65,6 +67,15 @@ class Tx(Protocol):
         """Messages that came before the notice they speak of."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
+
+    def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
+        """Every version of the case's legal check, oldest first."""
+
+    def content_seen(self, case_id: str) -> dict[str, ContentSeen]:
+        """What was last seen of each item of the case; an item that nobody has looked at is left out."""
+
+    def preservation_over(self, now: int, limit: int) -> list[Hold]:
+        """Measures in force whose sealed copy need not be kept any longer, and of which people were not told yet."""
 
     def object_versions(self, keys: Iterable[str]) -> dict[str, int]: ...
 
@@ -160,6 +171,11 @@ class Queries(Protocol):
         """The ids of cases that are gone while something of them is still there."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
+
+    def legal_checks(self, case_id: str) -> list[LegalCheckRow]: ...
+
+    def content_seen(self, case_id: str) -> list[ContentSeen]:
+        """Every look at every item of a case, in their order."""
 
     def inbox(self, case_id: str) -> list[InboxRow]: ...
 

@@ -20,8 +20,9 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor, Fault
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import SanctionNoted
+from kz_compliance_sdk.domain.change import LegalCheckRow, SanctionNoted
 from kz_compliance_sdk.domain.decision import Proposal
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question
@@ -129,6 +130,10 @@ class AsyncComplianceDesk:
     async def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Decided:
         """See ComplianceDesk."""
         return await self._hop(partial(self.blocking.propose, actor, case_id, token, proposal))
+
+    async def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> LegalCheckRow:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.record_legal_check, actor, case_id, check))
 
     async def approve(self, actor: Actor, case_id: str, digest: str) -> Decided:
         """See ComplianceDesk."""

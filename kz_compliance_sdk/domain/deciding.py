@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.change import (
     DecisionApproved,
     DecisionRow,
     HoldEnded,
+    LegalCheckRow,
     MessageVoided,
     ObjectVersion,
     Write,
@@ -25,11 +26,12 @@ from kz_compliance_sdk.domain.decision import (
     Proposal,
     decision_digest,
 )
+from kz_compliance_sdk.domain.lawfulness import rests_on
 from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, object_key, with_report
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.proposal_checks import check_proposal, is_doubtful
+from kz_compliance_sdk.domain.proposal_checks import check_proposal
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import check_lease, need
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
@@ -38,8 +40,8 @@ from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAll
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a decision needs beside the case: the notice as it stands, the policy, the versions that the platform's
-    objects have reached, the decisions so far, who signs reports, and the case's holds (the object and the item of
-    each)."""
+    objects have reached, the decisions so far, who signs reports, the case's holds (the object and the item of each),
+    and the legal checks that were recorded."""
 
     notice: Notice
     policy: Policy
@@ -47,6 +49,7 @@ class Context:
     decisions: Mapping[int, Decision]
     respondent: Respondent
     holds: Collection[tuple[str, str]] = ()
+    checks: Sequence[LegalCheckRow] = ()
 
 
 def propose(
@@ -61,6 +64,7 @@ def propose(
     check_lease(case, token, stamp)
     check_proposal(proposal, case.open_items, case.languages or context.notice.languages)
     _check_objects(case, proposal, context.notice)
+    legal = rests_on(case, proposal, context.checks, stamp)
     if any(item.is_measure for item in proposal.items) and case.authenticity == "unverified":
         raise NotAllowed(
             "no measure before somebody other than the typist has recorded how authenticity was checked.",
@@ -68,7 +72,7 @@ def propose(
             reference=case.id,
         )
     worldwide = any(item.worldwide for item in proposal.items)
-    needs_approval = is_doubtful(proposal) or context.policy.needs_four_eyes(
+    needs_approval = (legal is not None and legal.doubt) or context.policy.needs_four_eyes(
         case.category, worldwide=worldwide, flags=frozenset(flag.split(":")[0] for flag in case.flags)
     )
     decision = Decision(
@@ -80,6 +84,7 @@ def propose(
         proposed_by=stamp.actor.id,
         proposed_at=stamp.at,
         needs_approval=needs_approval,
+        legal_check=legal.named if legal is not None else None,
     )
     body = decision.body
     digest = decision_digest(body)
@@ -95,12 +100,17 @@ def propose(
     )
     data: dict[str, Json] = {"decision": decision.version, "digest": digest, "four_eyes": needs_approval}
     texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
+    more: Change = ()
+    if legal is not None:
+        data["legal_check"] = legal.facts
+        more = (legal.row,) if legal.is_new else ()
+        texts |= {"legal_check.note": legal.note} if legal.note else {}
     if needs_approval:
         changes = {**NO_LEASE, "decision_version": decision.version}
         proposed, event = move(case, "propose", CaseState.IN_APPROVAL, stamp, data, texts, **changes)
-        return (CaseWrite(proposed, case.version, token), event, row), proposed, decision
+        return (CaseWrite(proposed, case.version, token), event, row, *more), proposed, decision
     change, decided = _decide(case, decision, "propose", context, stamp, data, texts, token)
-    return (row, *change), decided, decision
+    return (row, *more, *change), decided, decision
 
 
 def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:

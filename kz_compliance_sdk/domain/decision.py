@@ -14,11 +14,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kz_compliance_sdk.domain.canonical import canonical, digest
+from kz_compliance_sdk.domain.legal_check import LegalCheck, NamedCheck
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Ground, Outcome, RefusalCode, ReportItem, Statement
 
 Finding = Literal["illegal", "not_illegal", "unclear", "not_assessed"]
 Action = Literal["remove", "restrict_access", "suspend_account", "age_restrict", "label", "preserve_only", "none"]
-Answer = Literal["yes", "no", "unclear"]
 _Text = Annotated[str, Field(max_length=5000)]
 
 OUTCOME_OF_ACTION: Mapping[Action, Outcome] = MappingProxyType(
@@ -35,16 +35,6 @@ OUTCOME_OF_ACTION: Mapping[Action, Outcome] = MappingProxyType(
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LegalCheck(_Value):
-    """The questions that a person answers before any measure. `note` stays inside the platform."""
-
-    authority: Answer
-    legal_basis: Answer
-    content_matches: Answer
-    proportionate: Answer
-    note: _Text = ""
 
 
 class Wording(_Value):
@@ -104,20 +94,22 @@ class ItemDecision(_Value):
 
 
 class Proposal(_Value):
-    """What a moderator proposes for a case: every open item, and the answered legal check.
+    """What a moderator proposes for a case: every open item, and the legal check: answered here, or the number of one
+    that was recorded before.
 
     `text_checked` says that a person has read the outgoing text and found no identity of a user or reporter in it.
     """
 
     items: Annotated[tuple[ItemDecision, ...], Field(min_length=1, max_length=500)]
-    legal_check: LegalCheck | None = None
+    legal_check: LegalCheck | Annotated[int, Field(strict=True, ge=1)] | None = None
     text_checked: bool = False
 
 
 class Decision(_Value):
     """A proposal bound to what was seen: the case, the revision of the notice, and the bytes it came in.
 
-    `digest` is what an approval names. `approved_by` is empty where policy asks for no second person.
+    `legal_check` is the version that it rests on. `digest` is what an approval names. `approved_by` is empty where
+    policy asks for no second person.
     """
 
     case_id: str
@@ -128,6 +120,7 @@ class Decision(_Value):
     proposed_by: str
     proposed_at: int
     needs_approval: bool
+    legal_check: NamedCheck | None = None
     approved_by: str = ""
     approved_at: int = 0
 

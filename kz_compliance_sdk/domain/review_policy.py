@@ -29,6 +29,7 @@ REVIEW_POLICY = ReviewPolicy(
     MappingProxyType(
         {
             "claim": _REVIEWERS,
+            "record_legal_check": _REVIEWERS,
             "propose": _REVIEWERS,
             "approve": frozenset({"lead", "legal"}),
             "send_back": frozenset({"lead", "legal"}),

@@ -57,6 +57,12 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_S.CLAIMED, "renew", _S.CLAIMED, "the moderator is still at it"),
     Transition(_S.CLAIMED, "release", _S.QUEUED, "the moderator gave it back"),
     Transition(_S.CLAIMED, "expire", _S.QUEUED, "the lease ran out"),
+    *_each(
+        (_S.QUEUED, _S.CLAIMED, _S.AWAITING_ANSWER),
+        "record_legal_check",
+        None,
+        "a named person answered the questions of the legal check",
+    ),
     Transition(_S.CLAIMED, "propose", _S.DECIDED, "policy asks for no second person"),
     Transition(_S.CLAIMED, "propose", _S.IN_APPROVAL, "policy asks for a second person"),
     Transition(_S.CLAIMED, "request_clarification", _S.AWAITING_ANSWER, "something is missing or contradictory"),

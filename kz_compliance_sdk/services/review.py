@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import deciding, office_steps, results, steps
+from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change, InboxApplied, Write
+from kz_compliance_sdk.domain.change import Change, InboxApplied, LegalCheckRow, Write
 from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
@@ -103,9 +104,19 @@ class Review:
                 decision = tx.decisions(case_id).get(case.decision_version)
                 if decision and decision.proposed_by == actor.id and decision.proposal == proposal:
                     return (), Decided(case, decision)
-            context = context_of(tx, case, self._policy, self._respondent)
+            context = replace(context_of(tx, case, self._policy, self._respondent), checks=tx.legal_checks(case_id))
             change, after, decision = deciding.propose(case, token, proposal, context, stamp=self._stamp(tx, actor))
             return change, Decided(after, decision)
+
+        return self._submit(work)
+
+    def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> Future[LegalCheckRow]:
+        def work(tx: Tx) -> tuple[Change, LegalCheckRow]:
+            known = tx.legal_checks(case_id)
+            change, _, row = legal_check.record_legal_check(
+                tx.case(case_id), check, known, stamp=self._stamp(tx, actor)
+            )
+            return change, row
 
         return self._submit(work)
 

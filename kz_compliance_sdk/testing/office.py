@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, Action, ItemDecision, LegalCheck, Proposal, Wording
+from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, Action, ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import Item, Notice, languages_of
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import NotFound
@@ -14,7 +15,15 @@ from kz_compliance_sdk.services.review import Decided, Lease
 
 __all__ = ["Office"]
 
-_YES: Final = LegalCheck(authority="yes", legal_basis="yes", content_matches="yes", proportionate="yes")
+_YES: Final = LegalCheck(
+    authority="yes",
+    legal_basis="yes",
+    clarity="yes",
+    content_matches="yes",
+    protected_speech="no",
+    proportionate="yes",
+    narrowest="yes",
+)
 
 
 class Office:

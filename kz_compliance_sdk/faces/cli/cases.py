@@ -276,12 +276,14 @@ def show_decision(decision: Decision, *, stderr: bool = False) -> None:
 
 
 def _check(decision: Decision) -> str:
-    check = decision.proposal.legal_check
+    check, named = decision.proposal.legal_check, decision.legal_check
     if check is None:
         return "not answered: no measure is proposed"
-    answers = ("authority", "legal_basis", "content_matches", "proportionate")
-    told = ", ".join(f"{name.replace('_', ' ')} {getattr(check, name)}" for name in answers)
-    return f"{told}; {check.note}" if check.note else told
+    version = f"version {named.version}" if named is not None else ""
+    if isinstance(check, int):
+        return f"{version}, recorded before"
+    told = ", ".join(f"{name.replace('_', ' ')} {answer}" for name, answer in check.answers.items())
+    return "; ".join(filter(None, (version, told, check.note)))
 
 
 def _messages(file: CaseFile) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.assembly import RegisteredEnforcer
+from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault
@@ -28,6 +28,7 @@ from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreDamaged, StoreError
 from kz_compliance_sdk.ports import (
     Alert,
+    Content,
     Effect,
     EffectResult,
     Enforcer,
@@ -35,7 +36,9 @@ from kz_compliance_sdk.ports import (
     Health,
     Notifier,
     Page,
+    Reference,
     Regulator,
+    Resolved,
     Store,
     Tx,
 )
@@ -47,6 +50,7 @@ from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import items_named, notice_of
+from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
@@ -73,8 +77,9 @@ class CaseFile:
 class ComplianceDesk:
     """Answers the notices that one platform receives. Blocking; safe to share between threads.
 
-    Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`) and, if people are to
-    be paged otherwise than by the log, a `notifier`. Without `create` the configured store must be there.
+    Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`), its `content` (or
+    `on_resolve`) if people are to decide about what was seen and nothing else and, if people are to be paged otherwise
+    than by the log, a `notifier`. Without `create` the configured store must be there.
 
     Raises ConfigError and StoreUnusable.
     """
@@ -84,6 +89,7 @@ class ComplianceDesk:
         settings: Settings,
         *,
         enforcer: Enforcer | None = None,
+        content: Content | None = None,
         notifier: Notifier | None = None,
         regulator: Regulator | None = None,
         store: Store | None = None,
@@ -118,7 +124,11 @@ class ComplianceDesk:
             channel=REGULATOR if regulator is not None else settings.regulator.channel,
             max_body=settings.limits.max_body,
         )
-        self._review = Review(self.store, self.platform_id, self.policy, self.respondent, self.env.entropy)
+        self._content = RegisteredContent(content)
+        self._looking = assembly.looking(self.store, self.platform_id, self._content, self.env)
+        self._review = Review(
+            self.store, self.platform_id, self.policy, self.respondent, self.env.entropy, self._looking
+        )
         self._letters = Letters(self.store, self.platform_id, self.env.entropy)
 
     # A process that only receives never sends: the ways out are made when they are first used.
@@ -142,7 +152,7 @@ class ComplianceDesk:
             self.platform_id,
             self.policy,
             self.respondent,
-            Ways(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link),
+            Ways(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link, self._looking.at_last),
             clock=self.store.now,
             random=self.env.random,
             entropy=self.env.entropy,
@@ -160,6 +170,11 @@ class ComplianceDesk:
     def on_restore(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
         """Register the function that lifts a measure. Usable as a decorator."""
         self._enforcer.restore_call = call
+        return call
+
+    def on_resolve(self, call: Callable[[Reference], Resolved]) -> Callable[[Reference], Resolved]:
+        """Register the function that says what a piece of content is now. Usable as a decorator."""
+        self._content.resolve_call = call
         return call
 
     def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
@@ -256,6 +271,16 @@ class ComplianceDesk:
         Raises LeaseLost, InvalidInput naming the field and the remedy, NotAllowed.
         """
         return self._review.propose(actor, case_id, token, proposal).result()
+
+    @property
+    def can_look(self) -> bool:
+        """Whether there is a Content port, so that a measure must name the content that was seen."""
+        return self._content.is_ready()
+
+    def look(self, actor: Actor, case_id: str, token: int | None = None) -> tuple[Seen, ...]:
+        """Look at the content of every open item, and record its digests. Raises NotAllowed, IllegalMove, LeaseLost,
+        Conflict, and ConfigError without a Content port. A call that fails or hangs is a `fault` of its item."""
+        return self._looking.look(actor, case_id, token)
 
     def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> LegalCheckRow:
         """Record a person's answers as the next version, before a proposal. Raises NotAllowed, IllegalMove."""

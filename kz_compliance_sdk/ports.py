@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future as Future
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from kz_compliance_sdk.domain.audit import AuditEvent
@@ -27,6 +27,7 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     SanctionNoted,
 )
+from kz_compliance_sdk.domain.content import Reference as Reference
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
@@ -276,7 +277,12 @@ class Regulator(Protocol):
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What the platform is asked to do to one object. `version` grows for each object: refuse one that is lower than
-    the highest you have seen for `object_key`. Doing the same effect twice must change nothing."""
+    the highest you have seen for `object_key`. Doing the same effect twice must change nothing.
+
+    `content_sha256` is the content that was decided about, empty if nobody looked at it: compare it once more as you
+    act, and answer `Failed(..., permanent=True)` if it is another. Keep a sealed copy until `preserve_until` (UTC
+    seconds), so that `restore` can bring it back.
+    """
 
     object_key: str
     version: int
@@ -287,6 +293,8 @@ class Effect:
     url: str
     object_id: str
     account_ref: str
+    content_sha256: str = ""
+    preserve_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +320,29 @@ class Failed:
 
 
 EffectResult = InForce | Pending | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A piece of content as it is `at` this time (UTC seconds). `digest` is its SHA-256 in lower-case hex, `preview` a
+    short text for the person who decides: it is shown and never kept. `available` is False where the content is gone;
+    then `digest` says nothing."""
+
+    object_id: str
+    digest: str
+    available: bool
+    at: int
+    preview: str | None = field(default=None, repr=False)
+
+
+class Content(Protocol):
+    """The platform's own view of its content. Blocking; called from worker threads. It may raise.
+
+    The digest is of the content itself: a measure must not change it, and content that a measure hides is still
+    available. Anything else that can be seen of it, such as counters, does not belong into the digest.
+    """
+
+    def resolve(self, reference: Reference) -> Resolved: ...
 
 
 class Enforcer(Protocol):

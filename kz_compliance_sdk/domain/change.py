@@ -106,13 +106,13 @@ class LegalCheckRow:
 class ContentSeen:
     """What an item's content was when it was looked at for the `n`-th time: the platform's object and the SHA-256 of
     its content, empty where nothing was found or `fault` says why nobody could look. `available`: there is something to
-    act upon. `revision` is that of the notice that named the item."""
+    act upon. `reference` tells what the notice named then: an item's id can come to name something else."""
 
     platform_id: str
     case_id: str
     item_id: str
     n: int
-    revision: int
+    reference: str
     digest: str
     object_id: str
     available: bool

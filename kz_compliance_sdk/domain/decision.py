@@ -52,7 +52,8 @@ class Wording(_Value):
 class ItemDecision(_Value):
     """One item: finding, action, wording. `reasons` are internal and never leave the platform.
 
-    `scope` is where the measure applies; by default in Kazakhstan alone.
+    `scope` is where the measure applies; by default in Kazakhstan alone. `content_sha256` is the digest of the content
+    that the proposer saw.
     """
 
     item_id: str
@@ -62,6 +63,7 @@ class ItemDecision(_Value):
     wording: Wording
     ground: Ground | None = None
     scope: tuple[Annotated[str, Field(pattern=r"^([A-Z]{2}|\*)$")], ...] = ("KZ",)
+    content_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
     @property
     def is_measure(self) -> bool:
@@ -72,7 +74,11 @@ class ItemDecision(_Value):
         return self.is_measure and self.scope != ("KZ",)
 
     def reported(
-        self, *, effective_at: int | None = None, statement: tuple[Statement, ...] | None = None
+        self,
+        *,
+        effective_at: int | None = None,
+        ends_at: int | None = None,
+        statement: tuple[Statement, ...] | None = None,
     ) -> ReportItem:
         """What the regulator is told once it is done, with `statement` in place of the decision's own reasons if it is
         given. Raises ValidationError for what no report can carry."""
@@ -83,6 +89,7 @@ class ItemDecision(_Value):
             action=self.action,
             territorial_scope=self.scope,
             effective_at=effective_at,
+            ends_at=ends_at,
             ground=self.ground,
             legal_provision=wording.legal_provision,
             refusal_code=wording.refusal_code,

@@ -55,6 +55,8 @@ def _check_item(item: ItemDecision, path: str, languages: tuple[str, ...]) -> No
             raise InvalidInput(
                 "a measure needs a ground.", field=f"{path}.ground", remedy="Use 'local_law' or 'terms_of_service'."
             )
+        if not item.scope:
+            raise InvalidInput("a measure that applies nowhere.", field=f"{path}.scope", remedy="Use scope ('KZ',).")
         if item.worldwide and item.ground != "terms_of_service":
             raise InvalidInput(
                 "a measure beyond Kazakhstan cannot rest on Kazakhstan's law.",

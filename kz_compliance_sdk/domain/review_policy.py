@@ -29,6 +29,7 @@ REVIEW_POLICY = ReviewPolicy(
     MappingProxyType(
         {
             "claim": _REVIEWERS,
+            "look": _OFFICE,
             "record_legal_check": _REVIEWERS,
             "propose": _REVIEWERS,
             "approve": frozenset({"lead", "legal"}),

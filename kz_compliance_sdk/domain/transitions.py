@@ -57,6 +57,25 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_S.CLAIMED, "renew", _S.CLAIMED, "the moderator is still at it"),
     Transition(_S.CLAIMED, "release", _S.QUEUED, "the moderator gave it back"),
     Transition(_S.CLAIMED, "expire", _S.QUEUED, "the lease ran out"),
+    *_each(UNDECIDED, "look", None, "what the content is now was recorded"),
+    *_each(
+        (_S.IN_APPROVAL, _S.DECIDED, _S.LIFTING),
+        "content_changed",
+        _S.QUEUED,
+        "the content is not what was seen; back to review, and nothing was carried out",
+    ),
+    *_each(
+        (_S.QUEUED, _S.CLAIMED, _S.AWAITING_ANSWER),
+        "content_changed",
+        None,
+        "the content of an item whose measure was still to come is not what was seen; it is open again",
+    ),
+    *_each(
+        (*UNDECIDED, *_AFTER_DECISION),
+        "preservation_ended",
+        None,
+        "the time is over for which a copy of what a measure hides was to be kept",
+    ),
     *_each(
         (_S.QUEUED, _S.CLAIMED, _S.AWAITING_ANSWER),
         "record_legal_check",

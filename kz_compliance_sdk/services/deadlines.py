@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.services import preservation
 from kz_compliance_sdk.services.faults import kind_and_place
 
 WATCHER = "watcher"
@@ -57,6 +58,7 @@ class _Watch:
             raise
         except Exception as error:  # noqa: BLE001  the clocks matter more: a claim frees them as well
             _log.error("leases that ran out could not be freed: %s", kind_and_place(error))
+        preservation.tell_ended(self.store, self.platform_id, self.now)
         while True:
             found, times = self._pass(beat=beat and not looked_at)
             looked_at, fired = looked_at + found, fired + times

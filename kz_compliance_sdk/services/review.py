@@ -19,6 +19,7 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
 from kz_compliance_sdk.services.loading import context_of, standing_of, typed_amendment
+from kz_compliance_sdk.services.looking import Looking
 
 T = TypeVar("T")
 
@@ -54,12 +55,16 @@ class Review:
         policy: Policy,
         respondent: Respondent,
         entropy: Callable[[int], bytes],
+        looking: Looking | None = None,
     ) -> None:
         self._store, self._platform, self._policy = store, platform_id, policy
-        self._respondent, self._entropy = respondent, entropy
+        self._respondent, self._entropy, self._looking = respondent, entropy, looking
 
     def _stamp(self, tx: Tx, actor: Actor) -> Stamp:
         return Stamp(tx.now, actor, self._entropy(32))
+
+    def _can_look(self) -> bool:
+        return self._looking is not None and self._looking.is_ready()
 
     def _submit(self, work: Callable[[Tx], tuple[Change, T]]) -> Future[T]:
         return self._store.submit(self._platform, work)
@@ -104,7 +109,7 @@ class Review:
                 decision = tx.decisions(case_id).get(case.decision_version)
                 if decision and decision.proposed_by == actor.id and decision.proposal == proposal:
                     return (), Decided(case, decision)
-            context = replace(context_of(tx, case, self._policy, self._respondent), checks=tx.legal_checks(case_id))
+            context = replace(context_of(tx, case, self._policy, self._respondent), can_look=self._can_look())
             change, after, decision = deciding.propose(case, token, proposal, context, stamp=self._stamp(tx, actor))
             return change, Decided(after, decision)
 
@@ -121,6 +126,11 @@ class Review:
         return self._submit(work)
 
     def approve(self, actor: Actor, case_id: str, digest: str) -> Future[Decided]:
+        """The content is compared first, outside the transaction: raises Conflict if it is not what was proposed
+        about."""
+        if self._looking is not None:
+            self._looking.before_approval(actor, case_id, digest)
+
         def work(tx: Tx) -> tuple[Change, Decided]:
             case = tx.case(case_id)
             context = context_of(tx, case, self._policy, self._respondent)

@@ -12,6 +12,7 @@ from kz_compliance_sdk.domain.notice import Item, Notice, languages_of
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.services.review import Decided, Lease
+from kz_compliance_sdk.testing.content import naming
 
 __all__ = ["Office"]
 
@@ -55,11 +56,13 @@ class Office:
         return lease
 
     def propose(self, action: Action = "remove", *, case_id: str | None = None, by: Actor = moderator) -> Decided:
-        """Claim a case and propose the same action for each of its items. Raises as `claim`."""
+        """Claim a case, look at its content if the desk can, and propose the same action for each of its items. Raises
+        as `claim`."""
         lease = self.claim(case_id, by)
-        return self._desk.propose(
-            by, lease.case.id, lease.token, self.proposal(self._desk.notice(lease.case.id), action)
-        )
+        proposal = self.proposal(self._desk.notice(lease.case.id), action)
+        if self._desk.can_look:
+            proposal = naming(proposal, self._desk.look(by, lease.case.id, lease.token))
+        return self._desk.propose(by, lease.case.id, lease.token, proposal)
 
     def decide(
         self,

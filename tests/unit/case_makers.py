@@ -44,6 +44,7 @@ YES = LegalCheck(
     narrowest="yes",
 )
 _OUTCOME: Mapping[Action, Outcome] = {
+    "preserve_only": "preserved",
     "remove": "removed",
     "restrict_access": "restricted",
     "suspend_account": "account_restricted",

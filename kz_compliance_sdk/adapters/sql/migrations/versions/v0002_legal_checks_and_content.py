@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("case_id", sa.String(length=36), nullable=False),
         sa.Column("item_id", sa.String(length=128), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("reference", sa.String(length=64), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("object_id", sa.String(length=1000), nullable=False),
         sa.Column("available", sa.Boolean(), nullable=False),

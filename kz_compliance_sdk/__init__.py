@@ -23,7 +23,20 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.faces.asgi import asgi_app
     from kz_compliance_sdk.faces.worker import Worker
     from kz_compliance_sdk.faces.wsgi import wsgi_app
-    from kz_compliance_sdk.ports import Alert, Effect, Enforcer, Env, Failed, InForce, Notifier, Pending, Regulator
+    from kz_compliance_sdk.ports import (
+        Alert,
+        Content,
+        Effect,
+        Enforcer,
+        Env,
+        Failed,
+        InForce,
+        Notifier,
+        Pending,
+        Reference,
+        Regulator,
+        Resolved,
+    )
     from kz_compliance_sdk.services.letters import Proof
     from kz_compliance_sdk.services.response import Response
     from kz_compliance_sdk.services.review import Decided, Lease
@@ -37,6 +50,7 @@ __all__ = [
     "CaseState",
     "ComplianceDesk",
     "ComplianceError",
+    "Content",
     "Decided",
     "Decision",
     "Effect",
@@ -55,8 +69,10 @@ __all__ = [
     "Proposal",
     "Question",
     "Receipt",
+    "Reference",
     "Regulator",
     "Report",
+    "Resolved",
     "Response",
     "Settings",
     "Statement",
@@ -84,6 +100,7 @@ _HOME = {
         "faces.wsgi": ("wsgi_app",),
         "ports": (
             "Alert",
+            "Content",
             "Effect",
             "Enforcer",
             "Env",
@@ -91,7 +108,9 @@ _HOME = {
             "InForce",
             "Notifier",
             "Pending",
+            "Reference",
             "Regulator",
+            "Resolved",
         ),
         "services.letters": ("Proof",),
         "services.response": ("Response",),

@@ -40,7 +40,9 @@ def watch(store: Store, platform_id: str, policy: Policy, now: int | None = None
     together. A case that cannot be looked at holds up no other: people are alerted to it. `beat` records a heartbeat as
     well, so that its absence can be seen. Raises StoreError.
     """
-    return _Watch(store, platform_id, policy, now).run(beat=beat)
+    watched = _Watch(store, platform_id, policy, now).run(beat=beat)
+    preservation.tell_ended(store, platform_id, now)
+    return watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,6 @@ class _Watch:
             raise
         except Exception as error:  # noqa: BLE001  the clocks matter more: a claim frees them as well
             _log.error("leases that ran out could not be freed: %s", kind_and_place(error))
-        preservation.tell_ended(self.store, self.platform_id, self.now)
         while True:
             found, times = self._pass(beat=beat and not looked_at)
             looked_at, fired = looked_at + found, fired + times

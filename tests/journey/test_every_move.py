@@ -405,9 +405,9 @@ def detours(folder: Path) -> Taken:
         way(host)
         rows |= taken_by(host)
         host.store.close()
-    for name, way in CONTENT_DETOURS.items():
+    for name, changes in CONTENT_DETOURS.items():
         host = Host(World(folder / f"content_{name}.sqlite3", can_look=True))
-        way(host)
+        changes(host)
         rows |= taken_by(host)
         host.store.close()
     return rows

@@ -10,6 +10,7 @@ from rich.text import Text
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.cli import documents, screen
+from kz_compliance_sdk.faces.cli.case_review import show_review
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, account_of, case_id_of
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
         screen.show_fields("Notice", _notice(notice))
         named = {item.item_id: what(item) for item in notice.items}
         screen.show_table(
-            ("item", "what", "status", "action", "in force since"),
+            ("item", "what", "status", "action", "in force since", "copy kept until"),
             [
                 (
                     item.item_id,
@@ -144,12 +145,14 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
                     item.status,
                     item.measure or item.action,
                     screen.both(item.effective_at) if item.effective_at else "not in force",
+                    screen.both(item.preserve_until or None),
                 )
                 for item in case.items
             ],
             whole=("item", "status", "action"),
             lead=("item", "status", "action"),
         )
+    show_review(file)
     for decision in file.decisions.values():
         show_decision(decision)
     _messages(file)

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from kz_compliance_sdk.errors import InvalidInput, Unreadable
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.desk import CaseFile
 
 __all__ = [
     "by_option",
@@ -63,8 +63,10 @@ def read_document(model: type[_M], file: str, option: str, hint: str = "") -> _M
         ) from None
 
 
-def proposal_skeleton(case: Case, languages: tuple[str, ...]) -> dict[str, Any]:
-    """A proposal for every open item in which a person has still to decide everything: as it is, it is refused."""
+def proposal_skeleton(file: CaseFile, languages: tuple[str, ...]) -> dict[str, Any]:
+    """A proposal for every open item in which a person has still to decide everything: as it is, it is refused. It
+    names the content that was last seen."""
+    case, seen = file.case, {row.item_id: row.digest or None for row in file.content}
     return {
         "items": [
             {
@@ -74,6 +76,7 @@ def proposal_skeleton(case: Case, languages: tuple[str, ...]) -> dict[str, Any]:
                 "action": "",
                 "ground": None,
                 "scope": ["KZ"],
+                **({"content_sha256": seen.get(item.item_id)} if seen else {}),
                 "wording": {
                     "outcome": "",
                     "statement_of_reasons": [{"lang": lang, "text": ""} for lang in languages],

@@ -14,6 +14,7 @@ _FEW = "1000000 500000"
 _STATISTICS = (
     ("legal_checks", "legal_checks", f"{_FEW} 1 1"),
     ("content_seen", "content_seen", f"{_FEW} 3 2 1"),
+    ("holds", "holds", f"{_FEW} 1 1 1"),
     ("holds", "holds_preserved", f"{_FEW} 2"),
 )
 

@@ -33,7 +33,8 @@ class ItemState:
     """One item of a case. `measure` is the action that is in force for this item now, empty if none is;
     `effect_version` is the version of the last effect that was decided for it. `was` is the id under which the
     authority knew an item whose id now names another object: what was done is undone, and only the other is decided.
-    An item that is `gone` had a measure that can never be lifted: the platform holds its object no more."""
+    An item that is `gone` had a measure that can never be lifted: the platform holds its object no more.
+    A sealed copy is kept until `preserve_until` (UTC seconds, 0 if none is)."""
 
     item_id: str
     status: ItemStatus = "open"
@@ -49,6 +50,7 @@ class ItemState:
     effective_at: int = 0
     decision_version: int = 0
     was: str = ""
+    preserve_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)

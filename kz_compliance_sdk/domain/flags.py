@@ -60,6 +60,8 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "contested": "The order is contested before a court or an authority. That pauses nothing.",
         "suspension_unconfirmed": "Somebody recorded an order that suspends this one: a second person must confirm it.",
         "suspended": "An order suspends this one and its term. What is in force stays until a person decides.",
+        "content_changed": "The content of an item is not what was seen when it was decided about: look at it again.",
+        "content_gone": "The content of an item is gone: perhaps 'already_unavailable' is what there is to say.",
         "report_rejected": "The regulator's system refused our report: decide and word it anew.",
     }
 )

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from alembic import op
 
 revision = "0009"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_EVIDENCE = ("attempts", "audit", "cases", "decisions", "inbox", "outbox")
+_EVIDENCE = ("attempts", "audit", "cases", "decisions", "inbox", "legal_checks", "outbox")
 _IS_THERE = (
     "EXISTS (SELECT 1 FROM decisions WHERE platform_id = NEW.platform_id AND case_id = NEW.case_id"
     " AND version = NEW.version)"
@@ -75,6 +75,16 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
         "there is a decision of this version",
     )
     yield (
+        "legal_checks_never_change",
+        "legal_checks",
+        "UPDATE",
+        any_of(
+            changed("platform_id", "case_id", "version", "revision", "digest", "answered_by", "answered_at"),
+            rewritten("body"),
+        ),
+        "the answers to a legal check never change: answer anew",
+    )
+    yield (
         "inbox_never_changes",
         "inbox",
         "UPDATE",
@@ -128,10 +138,10 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def statements(dialect: str) -> Iterator[str]:
-    """The statements that set the guards."""
+    """The statements that set the guards, or those that are missing. (PostgreSQL 14 or later.)"""
     if dialect == "postgresql":
         yield (
-            f"CREATE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f"CREATE OR REPLACE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
             " RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'integrity_constraint_violation'; END $$"
         )
     for name, table, event, when, says in guards(dialect):
@@ -141,19 +151,19 @@ def statements(dialect: str) -> Iterator[str]:
         if dialect == "sqlite":
             condition = f" WHEN {when}" if when else ""
             yield (
-                f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW{condition}"
+                f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {event} ON {table} FOR EACH ROW{condition}"
                 f" BEGIN SELECT RAISE(ABORT, '{refused}'); END"
             )
         else:
             condition = f" WHEN ({when})" if when else ""
             yield (
-                f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW{condition}"
+                f"CREATE OR REPLACE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW{condition}"
                 f" EXECUTE FUNCTION {_FUNCTION}('{refused}')"
             )
     if dialect == "postgresql":
         for table in (*_EVIDENCE, "sealed_texts"):
             yield (
-                f"CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
+                f"CREATE OR REPLACE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
                 f" EXECUTE FUNCTION {_FUNCTION}('{table}_not_emptied: nothing is deleted from here')"
             )
 

@@ -39,6 +39,7 @@ from kz_compliance_sdk.ports import (
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.delivery import Delivery, Ways
+from kz_compliance_sdk.services.evidence import Evidence
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters
 from kz_compliance_sdk.services.response import Response
@@ -221,6 +222,9 @@ class Host:
         )
         self.review = Review(self.store, PLATFORM, policy, respondent, env.entropy)
         self.letters = Letters(self.store, PLATFORM, env.entropy)
+        self.evidence = Evidence(
+            self.store, PLATFORM, ring, target_uri=lambda target: f"{builders.HOST}{target}", entropy=env.entropy
+        )
         self.delivery = Delivery(
             self.store,
             PLATFORM,

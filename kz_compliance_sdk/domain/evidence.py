@@ -182,7 +182,7 @@ class _Pack:
             "body": self._keep(f"received/{number:03}.body", row.body, show=False) | {"sha256": row.body_sha256},
             "proof": self._keep(f"received/{number:03}.proof", row.proof, show=False),
             "reply": self._keep(f"received/{number:03}.reply", row.reply, show=False),
-            "at_receipt": {name: proof[name] for name in ("key_id", "profile", "signed_at") if name in proof},
+            "at_receipt": _at_receipt(proof),
             "verification": dict(one.verification),
             "said": None if one.said is None else said_of(one.said, full=self._full),
         }
@@ -292,6 +292,13 @@ def _proposed(body: Mapping[str, Any]) -> dict[str, Json]:
     proposal = body.get("proposal")
     proposal = proposal if isinstance(proposal, dict) else {}
     return {"legal_check": proposal.get("legal_check"), "items": proposal.get("items") or []}
+
+
+def _at_receipt(proof: Mapping[str, Any]) -> dict[str, Json]:
+    """What intake found, with the keys of its day."""
+    signed_at = proof.get("signed_at")
+    told: dict[str, Json] = {name: proof[name] for name in ("key_id", "profile") if name in proof}
+    return told | {"signed_at": instant_text(signed_at)} if isinstance(signed_at, int) else told
 
 
 def _clock(view: ClockView) -> dict[str, Json]:

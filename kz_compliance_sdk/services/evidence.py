@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.evidence import Contents, Dossier, Received, conte
 from kz_compliance_sdk.domain.notice import Sanction
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.redaction import Said
+from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import NotAuthentic, Unreadable
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.wire.signature import KeyRing, verify
@@ -115,7 +116,7 @@ class Evidence:
             "public_key": public,
             "sender": verified.sender,
             "profile": verified.profile,
-            "signed_at": verified.signed_at,
+            "signed_at": instant_text(verified.signed_at),
             "target": target,
             "key_expired": verified.key_expired,
         }

@@ -161,7 +161,14 @@ def test_the_name_in_an_event_cannot_be_found_by_trying_all_colleagues() -> None
     def guess(event: AuditEvent) -> str | None:
         told, _ = facts(event, People([event]), frozenset())
         for name in ("m1", "m2", "m3"):
-            said = {"platform": "social", "case": "case-1", "seq": 2, "at": event.at, "kind": "claim", "actor": name}
+            said: dict[str, Any] = {
+                "platform": "social",
+                "case": "case-1",
+                "seq": 2,
+                "at": event.at,
+                "kind": "claim",
+                "actor": name,
+            }
             if event_hash(event.prev, encoded({**said, "data": told})) == event.hash:
                 return name
         return None

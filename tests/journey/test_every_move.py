@@ -227,10 +227,10 @@ class Walk:
 
     def deliver(self) -> None:
         self.host.delivery.drain_once()
-        self.look()
 
     def watch(self) -> None:
         self.host.watch()
+        self.look()
 
     def wait(self) -> None:
         self.world.clock.advance(self.chance.choice((1, 61, 130, 400, 3600, 20_000)))

@@ -25,13 +25,15 @@ from kz_compliance_sdk.adapters.evidence.pack import FORMAT, MANIFEST, SIGNATURE
 from kz_compliance_sdk.domain.audit import GENESIS, event_hash, sealed_digest
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.decision import decision_digest
-from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.errors import InvalidInput, NotAuthentic
+from kz_compliance_sdk.wire.signature import Key, KeyRing, verify
 
 __all__ = ["MAX_PACK", "Problem", "Verdict", "read_key", "verified"]
 
 MAX_PACK: Final = 256 * 2**20
 """The largest pack that is read, in bytes."""
 
+_NEVER: Final = 2**40
 _MAX_FILES: Final = 20_000
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?")
 
@@ -47,9 +49,11 @@ class Problem:
 
 @dataclass(slots=True)
 class Verdict:
-    """What was found. `signature` is `good`, `bad`, `none`, or `unchecked` where no key was given."""
+    """What was found. `signature` is the platform's and `sender` that of each message which it received: `good`, `bad`,
+    `none` where there is none to check, or `unchecked` where no key was given."""
 
     signature: str = "unchecked"
+    sender: str = "unchecked"
     manifest: Mapping[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -73,8 +77,12 @@ def read_key(data: bytes) -> Ed25519PublicKey:
     )
 
 
-def verified(pack: bytes, key: Ed25519PublicKey | None) -> Verdict:
-    """Everything about a pack that does not hold. Never raises for what is in it."""
+def verified(pack: bytes, key: Ed25519PublicKey | None, sender_key: Ed25519PublicKey | None = None) -> Verdict:
+    """Everything about a pack that does not hold. Never raises for what is in it.
+
+    `key` is the platform's. `sender_key` is that of the authority's system, for the messages as it sent them; only a
+    full pack holds these.
+    """
     verdict = Verdict()
     files = _files(pack, verdict)
     if files is None:
@@ -92,8 +100,12 @@ def verified(pack: bytes, key: Ed25519PublicKey | None) -> Verdict:
     _check_files(files, manifest["files"], verdict)
     if not verdict.problems:
         try:
-            for problem in _Inside(files, manifest).problems():
-                verdict.problems.append(problem)
+            inside = _Inside(files, manifest)
+            verdict.problems += inside.problems()
+            if sender_key is not None:
+                found, count = inside.senders(sender_key)
+                verdict.problems += found
+                verdict.sender = "bad" if found else "good" if count else "none"
         except (TypeError, LookupError, ValueError, AttributeError, RecursionError):
             verdict.add("shape", "case.json", "the documents are not those of an evidence pack")
     return verdict
@@ -228,6 +240,25 @@ class _Inside:
             held = {(one["sender"], one["message_id"], one["body"]["sha256"]) for one in self._case["received"]}
             if (facts["sender"], facts["message"], facts["sha256"]) not in held:
                 yield Problem("received", where, "the message behind it is not in the pack")
+
+    def senders(self, key: Ed25519PublicKey) -> tuple[list[Problem], int]:
+        """Whether this key signed each message that came signed and lies here as it came, and how many these are."""
+        found, count = [], 0
+        for one in self._case["received"]:
+            body, proof = one["body"]["file"], one["proof"]["file"]
+            if one["source"] == "typed" or body is None or proof is None:
+                continue
+            count += 1
+            said = json.loads(self._files[proof])
+            given = Key(said["key_id"], "ed25519", key.public_bytes_raw(), "sender", frozenset(), "", 0, _NEVER)
+            headers = [(str(name), str(value)) for name, value in said["headers"]]
+            try:
+                ring = KeyRing([given], allow_test_keys=True)
+                target = str(one["verification"]["target"])
+                verify(ring, "POST", target, headers, self._files[body], int(said["signed_at"]))
+            except NotAuthentic as error:
+                found.append(Problem("sender_signature", body, f"the sender's key did not sign it: {error.code}"))
+        return found, count
 
 
 def _content(event: Mapping[str, Any], where: str) -> Iterator[Problem]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -12,6 +15,7 @@ from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.errors import ConfigError, InvalidInput, NotAllowed, StoreError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.exits import FOUND
+from kz_compliance_sdk.faces.cli.handed_in import by_option
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, case_id_of, system_user
 
 if TYPE_CHECKING:
@@ -24,6 +28,12 @@ _SIGNATURE = {
     "bad": "The signature is not that of the key.",
     "none": "The pack is not signed.",
     "unchecked": "No key was given: whose pack it is was not checked.",
+}
+_SENDER = {
+    "good": "Each message that came signed was signed with the authority's key.",
+    "bad": "A message was not signed with the authority's key.",
+    "none": "There is no message here as it was sent: only a full pack holds them.",
+    "unchecked": "The messages were not checked: the pack itself does not hold.",
 }
 
 
@@ -72,17 +82,12 @@ def make(
     That it was made is an event of the case.
     """
     session = Session.of(ctx)
-    if out.exists():
-        raise _unwritable(out, "it exists already")
-    with session.desk() as desk:
+    with session.desk() as desk, _written(out) as stream:
         actor = session.actor(desk.settings)
-        pack = desk.evidence(actor, case_id_of(desk, case), lang=lang, full=full, reason=reason)
+        with by_option(lang="--lang", reason="--reason"):
+            pack = desk.evidence(actor, case_id_of(desk, case), lang=lang, full=full, reason=reason)
+        stream.write(pack)
         signed = desk.settings.signing()
-    try:
-        with out.open("xb") as stream:
-            stream.write(pack)
-    except OSError as error:
-        raise _unwritable(out, str(error.strerror)) from None
     key_id = signed.key_id if signed is not None and signed.algorithm == "ed25519" else None
     document = {
         "file": str(out),
@@ -100,6 +105,28 @@ def make(
             screen.say(f"Check it: kz-compliance evidence verify {out} --key FILE")
 
     session.answer(document, people)
+
+
+@contextmanager
+def _written(out: Path) -> Iterator[BinaryIO]:
+    """A new file that only its owner can read; gone again if what should be in it could not be made.
+
+    It is there before anything is recorded: no case says that a pack was taken which never lay anywhere.
+    """
+    try:
+        stream = open(out, "xb", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115  closed below
+    except OSError as error:
+        why = "it exists already" if isinstance(error, FileExistsError) else str(error.strerror)
+        raise _unwritable(out, why) from None
+    try:
+        with stream:
+            yield stream
+    except OSError as error:
+        out.unlink(missing_ok=True)
+        raise _unwritable(out, str(error.strerror)) from None
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
 
 
 def _unwritable(out: Path, why: str) -> InvalidInput:
@@ -126,9 +153,11 @@ def verify(
     pack: Annotated[Path, typer.Argument(metavar="FILE", help="The pack.")],
     key: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="The platform's public key, in base64 or PEM. Never from the pack."
-        ),
+        typer.Option(metavar="FILE", help="The platform's public key, in base64 or PEM. Never from the pack."),
+    ] = None,
+    sender_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The authority's public key: did it sign the messages in a full pack?"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -136,8 +165,11 @@ def verify(
     from kz_compliance_sdk.adapters.evidence.verifying import MAX_PACK, read_key, verified
 
     session = Session.of(ctx)
-    public = None if key is None else read_key(_read(key, "--key", 10_000))
-    verdict = verified(_read(pack, "FILE", MAX_PACK + 1), public)
+    with by_option(key="--key"):
+        public = None if key is None else read_key(_read(key, "--key", 10_000))
+    with by_option(key="--sender-key"):
+        sender = None if sender_key is None else read_key(_read(sender_key, "--sender-key", 10_000))
+    verdict = verified(_read(pack, "FILE", MAX_PACK + 1), public, sender)
     manifest = verdict.manifest
     shown = {
         name: manifest.get(name) for name in ("platform_id", "case_id", "form", "made_at", "audit_head", "audit_length")
@@ -145,6 +177,7 @@ def verify(
     document = {
         "intact": not verdict.problems,
         "signature": verdict.signature,
+        "sender": verdict.sender,
         **shown,
         "problems": [{"code": one.code, "where": one.where, "what": one.what} for one in verdict.problems],
     }
@@ -153,6 +186,8 @@ def verify(
         if manifest:
             screen.show_fields("Evidence pack", [(name, str(value)) for name, value in shown.items()])
         screen.say(_SIGNATURE[verdict.signature])
+        if sender is not None:
+            screen.say(_SENDER[verdict.sender])
         if verdict.problems:
             rows = [(one.code, one.where, one.what) for one in verdict.problems]
             screen.show_table(("problem", "where", "what"), rows, whole=("problem",), lead=("problem", "where"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from kz_compliance_sdk.domain import disclosure, proofs
 from kz_compliance_sdk.domain.audit import Actor, Stamp
@@ -13,19 +13,23 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.case_clock import clock_of
 from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.disclosure import Form
-from kz_compliance_sdk.domain.evidence import Contents, Dossier, Received, contents
+from kz_compliance_sdk.domain.dossier import Contents, Dossier, Received, contents
 from kz_compliance_sdk.domain.notice import Sanction
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.redaction import Said
 from kz_compliance_sdk.domain.values import instant_text
-from kz_compliance_sdk.errors import NotAuthentic, Unreadable
+from kz_compliance_sdk.errors import NotAuthentic, NotFound, Unreadable
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.wire.signature import KeyRing, verify
 from kz_compliance_sdk.wire.v1 import read_message
 
 
 class Evidence:
-    """The views and the evidence packs of one platform's cases."""
+    """The views and the evidence packs of one platform's cases.
+
+    `prove` gives what shows a case's place in a checkpoint: its `leaf` as text, the leaf's `index`, the `path` to the
+    root (hex), and the `checkpoint`. It raises NotFound while there is none.
+    """
 
     def __init__(
         self,
@@ -35,10 +39,10 @@ class Evidence:
         *,
         target_uri: Callable[[str], str],
         entropy: Callable[[int], bytes],
-        checkpoint_of: Callable[[str], Json] = lambda _case_id: None,
+        prove: Callable[[str], Mapping[str, Json]] | None = None,
     ) -> None:
         self._store, self._platform, self._ring = store, platform_id, ring
-        self._target_uri, self._entropy, self._checkpoint_of = target_uri, entropy, checkpoint_of
+        self._target_uri, self._entropy, self._prove = target_uri, entropy, prove
 
     def record_view(self, actor: Actor, case_id: str) -> bool:
         """Record that a person looked at a case; False if a view of theirs from a moment ago stands for this one too.
@@ -72,7 +76,7 @@ class Evidence:
                 clock=clock_of(records.case, _by_time(records.messages), made_at),
                 faults=proofs.check(records),
                 made_at=made_at,
-                checkpoint=self._checkpoint_of(case_id),
+                checkpoint=self._checkpoint(case_id),
             ),
             form,
         )
@@ -85,6 +89,13 @@ class Evidence:
             return change, tx.now
 
         return self._store.submit(self._platform, work).result()
+
+    def _checkpoint(self, case_id: str) -> Mapping[str, Json] | None:
+        """What proves the case's place among all cases; None while no checkpoint holds it."""
+        try:
+            return None if self._prove is None else self._prove(case_id)
+        except NotFound:
+            return None
 
     def _received(self, row: InboxRow, now: int) -> Received:
         said: Said | None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kz_compliance_sdk.adapters.evidence.pack import MANIFEST, SIGNATURE, SIGNED, zipped
+from kz_compliance_sdk.adapters.evidence.verifying import read_key, verified
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.canonical import canonical
@@ -24,6 +25,7 @@ from kz_compliance_sdk.testing.outbox import CapturedOutbox
 from kz_compliance_sdk.testing.wiring import http_client, http_regulator, mock_regulator, sandbox_settings
 from kz_compliance_sdk.wire.signature import SigningKey
 
+FORMS = ("redacted", "full")
 URL = "https://platform.test/kz/notices"
 MODERATOR = Actor("aigerim.moderator", frozenset({"moderator"}), account="aigerim.account")
 LEAD = Actor("daniyar.lead", frozenset({"lead"}), account="daniyar.account")
@@ -96,6 +98,11 @@ def scene(folder: Path, **overrides: Any) -> Iterator[Scene]:
             yield Scene(desk, regulator, clock)
 
 
+def full(at: Scene, case_id: str, lang: str = "ru") -> bytes:
+    """The full form of a case's pack."""
+    return at.desk.evidence(HEAD, case_id, lang=lang, full=True, reason="the court asked")
+
+
 def key() -> SigningKey:
     """The key that the platform of a scene signs with."""
     return keys.platform_signing_key("rfc9421")
@@ -138,3 +145,8 @@ def edited(pack: bytes, path: str, change: Callable[[bytes], bytes]) -> dict[str
     changed = change(files[path])
     assert changed != files[path]
     return {**files, path: changed}
+
+
+def codes(pack: bytes, public: str | None = None) -> list[str]:
+    """What the library finds."""
+    return [problem.code for problem in verified(pack, read_key((public or public_text()).encode())).problems]

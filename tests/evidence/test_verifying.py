@@ -8,13 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
-import os
-import struct
-import subprocess
-import sys
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,65 +23,20 @@ from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.testing import keys
 from kz_compliance_sdk.wire.signature import SigningKey
 from tests.docs.blocks import DOCS, blocks
-from tests.evidence.scene import HEAD, LEAD, document, edited, key, opened, public_text, scene, signed_anew
+from tests.evidence.scene import (
+    FORMS,
+    HEAD,
+    codes,
+    document,
+    edited,
+    key,
+    opened,
+    public_text,
+    scene,
+    signed_anew,
+)
 
-FORMS = ("redacted", "full")
 OTHER = SigningKey("somebody-else", "ed25519", b"another key of thirty-two bytes!")
-# Runs the program for each pack with nothing of this library in reach.
-_DRIVER = """
-import contextlib, io, json, runpy, sys
-program, key, *packs = sys.argv[1:]
-for pack in packs:
-    sys.argv = [program, pack, key]
-    out = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(out):
-            runpy.run_path(program, run_name="__main__")
-    except SystemExit as stop:
-        print(json.dumps([stop.code, out.getvalue()]))
-assert not any(name.startswith("kz_compliance") for name in sys.modules)
-"""
-
-
-@pytest.fixture(scope="module")
-def packs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
-    """A pack of the same case in each form."""
-    with scene(tmp_path_factory.mktemp("case")) as at:
-        case_id = at.case()
-        at.desk.record_view(LEAD, case_id)
-        return {form: at.desk.evidence(HEAD, case_id, full=form == "full", reason="the court asked") for form in FORMS}
-
-
-@pytest.fixture(scope="module")
-def independent(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[tuple[int, str]]]:
-    """The program of the page, run in a process of its own: exit code and output for each pack."""
-    folder = tmp_path_factory.mktemp("program")
-    (program,) = (block for block in blocks(DOCS / "guides" / "evidence.md") if block.title)
-    (folder / program.title).write_text(program.text, encoding="utf-8")
-
-    def run(*packs: bytes, public: str | None = None) -> list[tuple[int, str]]:
-        (folder / "key.txt").write_text(public or public_text(), encoding="utf-8")
-        paths = [folder / f"{number}.zip" for number in range(len(packs))]
-        for path, pack in zip(paths, packs, strict=True):
-            path.write_bytes(pack)
-        command = [
-            sys.executable,
-            "-c",
-            _DRIVER,
-            str(folder / program.title),
-            str(folder / "key.txt"),
-            *map(str, paths),
-        ]
-        env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, env=env)
-        return [(code, said) for code, said in map(json.loads, done.stdout.splitlines())]
-
-    return run
-
-
-def codes(pack: bytes, public: str | None = None) -> list[str]:
-    """What the library finds."""
-    return [problem.code for problem in verified(pack, read_key((public or public_text()).encode())).problems]
 
 
 def test_the_program_on_the_page_is_short_and_stands_alone() -> None:
@@ -252,76 +201,6 @@ def test_the_authority_s_own_signature_is_checked_with_its_key(packs: Mapping[st
     case["received"][0]["verification"]["target"] = "https://elsewhere.test/kz/notices"
     moved = verified(signed_anew({**files, "case.json": json.dumps(case).encode()}), own, theirs)
     assert [problem.code for problem in moved.problems] == ["sender_signature"]
-
-
-# --------------------------------------------------------------------------------------------- hostile zips
-
-
-def _raw(*entries: tuple[str, bytes], how: int = zipfile.ZIP_STORED) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", how) as archive:
-        for name, data in entries:
-            archive.writestr(zipfile.ZipInfo(name), data, how)
-    return out.getvalue()
-
-
-def _claims_to_be_huge() -> bytes:
-    pack = bytearray(_raw(("a", b"x" * 50)))
-    place = pack.index(b"PK\x01\x02")
-    pack[place + 20 : place + 28] = struct.pack("<II", 2**31, 2**31)
-    return bytes(pack)
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-@pytest.mark.parametrize(
-    ("pack", "code"),
-    [
-        (_raw(("../escape", b"x")), "name"),
-        (_raw(("/etc/passwd", b"x")), "name"),
-        (_raw(("a\\b", b"x")), "name"),
-        (_raw(("a/../b", b"x")), "name"),
-        (_raw(("a/b/c", b"x")), "name"),
-        (_raw((".hidden", b"x")), "name"),
-        (_raw(("folder/", b"")), "name"),
-        (_raw(("x" * 300, b"x")), "name"),
-        (_raw(("a", b"\0" * 10_000_000), how=zipfile.ZIP_DEFLATED), "too_big"),
-        (_raw(("a", b"abcabcabc"), how=zipfile.ZIP_DEFLATED), "compressed"),
-        (_claims_to_be_huge(), "too_big"),
-        (_raw(("other.json", b"{}")), "manifest"),
-        (_raw((MANIFEST, b"[]")), "manifest"),
-        (_raw((MANIFEST, b"[" * 100_000)), "manifest"),
-        (b"", "not_a_zip"),
-        (b"no zip at all", "not_a_zip"),
-        (_raw(("a", b"x" * 500))[:300], "not_a_zip"),
-    ],
-)
-def test_a_hostile_zip_does_no_harm(pack: bytes, code: str, independent: Any) -> None:
-    assert code in codes(pack)
-    assert independent(pack)[0][0] == 1
-
-
-def test_two_files_of_one_name_are_refused(packs: Mapping[str, bytes], independent: Any) -> None:
-    """Which of them a reader sees is its own affair."""
-    out = io.BytesIO(packs["redacted"])
-    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(out, "a") as archive:
-        archive.writestr("case.json", b"{}")
-    assert set(codes(out.getvalue())) == {"duplicate"}
-    assert "duplicate" in independent(out.getvalue())[0][1]
-
-
-def test_a_flipped_byte_anywhere_never_raises(packs: Mapping[str, bytes]) -> None:
-    """In the zip's own structures too. Whatever is not read, such as a time, changes nothing in what is shown."""
-    pack, clean = packs["redacted"], opened(packs["redacted"])
-    for place in range(0, len(pack), 97):
-        flipped = pack[:place] + bytes([pack[place] ^ 0x41]) + pack[place + 1 :]
-        if not codes(flipped):
-            assert opened(flipped) == clean
-
-
-@pytest.mark.parametrize("path", ["case.json", "events.jsonl"])
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"null\n", b'{"seq":1}\n', b'{"case":{"id":1},"form":2}', b"\xff"])
-def test_documents_of_another_shape_are_no_traceback(packs: Mapping[str, bytes], path: str, data: bytes) -> None:
-    assert codes(signed_anew({**opened(packs["full"]), path: data}))
 
 
 # ------------------------------------------------------------------------------------------------------ keys

@@ -17,7 +17,7 @@ from typing import Any, Final
 from kz_compliance_sdk.adapters.evidence.page import rendered
 from kz_compliance_sdk.adapters.evidence.words import LANGUAGES, words
 from kz_compliance_sdk.domain.canonical import Json, canonical
-from kz_compliance_sdk.domain.evidence import Contents
+from kz_compliance_sdk.domain.dossier import Contents
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.wire.signature import SigningKey
 

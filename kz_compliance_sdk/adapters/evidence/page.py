@@ -14,7 +14,7 @@ from typing import Any
 
 from kz_compliance_sdk.adapters.evidence.words import Words
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.evidence import Contents
+from kz_compliance_sdk.domain.dossier import Contents
 from kz_compliance_sdk.domain.values import parse_instant
 
 _STYLE = """

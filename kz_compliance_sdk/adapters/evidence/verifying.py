@@ -33,6 +33,7 @@ __all__ = ["MAX_PACK", "Problem", "Verdict", "read_key", "verified"]
 MAX_PACK: Final = 256 * 2**20
 """The largest pack that is read, in bytes."""
 
+_CHECKPOINT: Final = "checkpoint.json"
 _NEVER: Final = 2**40
 _MAX_FILES: Final = 20_000
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?")
@@ -180,6 +181,7 @@ class _Inside:
 
     def problems(self) -> Iterator[Problem]:
         yield from self._chain()
+        yield from self._checkpoint()
         yield from self._exact()
         for event in self._events:
             where = f"event {event['seq']}"
@@ -201,6 +203,28 @@ class _Inside:
             before = event["hash"]
         if before != manifest["audit_head"] or len(self._events) != manifest["audit_length"]:
             yield Problem("head", "events.jsonl", "the chain ends elsewhere than the manifest says")
+
+    def _checkpoint(self) -> Iterator[Problem]:
+        """That the leaf speaks of this case and its chain, and that its path leads to the root (RFC 9162, 2.1.3.2)."""
+        if (data := self._files.get(_CHECKPOINT)) is None:
+            return
+        proof = json.loads(data)
+        leaf, checkpoint = json.loads(proof["leaf"]), proof["checkpoint"]
+        held = self._events[leaf["seq"] - 1] if 0 < leaf["seq"] <= len(self._events) else {}
+        if (leaf["case"], leaf["head"]) != (self._manifest["case_id"], held.get("hash")):
+            yield Problem("checkpoint", _CHECKPOINT, "it speaks of another case, or of another chain")
+        index, last = proof["index"], checkpoint["size"] - 1
+        node = hashlib.sha256(b"\0" + proof["leaf"].encode()).digest()
+        for step in map(bytes.fromhex, proof["path"]):
+            if index & 1 or index == last:
+                node = hashlib.sha256(b"\1" + step + node).digest()
+                while not index & 1 and index:
+                    index, last = index >> 1, last >> 1
+            else:
+                node = hashlib.sha256(b"\1" + node + step).digest()
+            index, last = index >> 1, last >> 1
+        if last != 0 or node.hex() != checkpoint["root"]:
+            yield Problem("checkpoint", _CHECKPOINT, "the path does not lead to the root of the checkpoint")
 
     def _exact(self) -> Iterator[Problem]:
         """Every digest that the case names is that of the file which it names."""

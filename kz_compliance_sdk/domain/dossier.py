@@ -56,7 +56,7 @@ class Dossier:
     clock: ClockView
     faults: tuple[Fault, ...]
     made_at: int
-    checkpoint: Json = None
+    checkpoint: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,16 @@ class _Pack:
                 "faults": [{"seq": fault.seq, "what": fault.what if self._full else ""} for fault in dossier.faults],
             },
         }
-        return Contents(self._form, document, self._events(), self._exact, dossier.checkpoint)
+        return Contents(self._form, document, self._events(), self._exact, self._checkpoint())
+
+    def _checkpoint(self) -> Json:
+        """Not in the redacted form if the hash in it is one that could give a name away."""
+        checkpoint = self._dossier.checkpoint
+        if checkpoint is None or self._full:
+            return checkpoint
+        seq = _object(str(checkpoint.get("leaf")).encode()).get("seq")
+        shown = isinstance(seq, int) and 0 < seq <= len(self._safe) and self._safe[seq - 1]
+        return checkpoint if shown else None
 
     def _name(self, actor: str | None) -> str | None:
         if not actor:

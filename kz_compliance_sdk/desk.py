@@ -149,11 +149,6 @@ class ComplianceDesk:
             in_flight=self.settings.regulator.in_flight,
         )
 
-    @cached_property
-    def _evidence(self) -> Evidence:
-        ring, target_uri = self.settings.key_ring(), self.settings.intake_target
-        return Evidence(self.store, self.platform_id, ring, target_uri=target_uri, entropy=self.env.entropy)
-
     # ---------------------------------------------------------------------------------- the platform's own calls
 
     def on_enforce(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
@@ -442,6 +437,11 @@ class ComplianceDesk:
 
     def _read(self, read: Callable[[Any], T]) -> T:
         return self.store.submit(self.platform_id, lambda tx: ((), read(tx))).result()
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        ring, target_uri = self.settings.key_ring(), self.settings.intake_target
+        return Evidence(self.store, self.platform_id, ring, target_uri=target_uri, entropy=self.env.entropy)
 
     def _link(self, reference: str) -> str:
         base = self.settings.dashboard_url

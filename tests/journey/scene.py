@@ -212,6 +212,7 @@ class Host:
 
     def __init__(self, world: World, store: Store | None = None) -> None:
         self.world, env = world, world.env()
+        self.entropy = env.entropy
         self.store: Store = store or world.open_store()
         policy, respondent = world.policy, Respondent("head_of_office", "Үлгі Б. С.")
         self.policy, self.respondent = policy, respondent
@@ -222,9 +223,6 @@ class Host:
         )
         self.review = Review(self.store, PLATFORM, policy, respondent, env.entropy)
         self.letters = Letters(self.store, PLATFORM, env.entropy)
-        self.evidence = Evidence(
-            self.store, PLATFORM, ring, target_uri=lambda target: f"{builders.HOST}{target}", entropy=env.entropy
-        )
         self.delivery = Delivery(
             self.store,
             PLATFORM,
@@ -241,6 +239,13 @@ class Host:
             random=env.random,
             entropy=env.entropy,
             spawn=_at_once,
+        )
+
+    @property
+    def evidence(self) -> Evidence:
+        ring = KeyRing([regulator_key(PROFILE)], allow_test_keys=True)
+        return Evidence(
+            self.store, PLATFORM, ring, target_uri=lambda target: f"{builders.HOST}{target}", entropy=self.entropy
         )
 
     def push(self, data: MessageData, message_id: str, **envelope: Any) -> Response:

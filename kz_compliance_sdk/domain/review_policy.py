@@ -44,6 +44,8 @@ REVIEW_POLICY = ReviewPolicy(
             "settle_quarantine": frozenset({"lead", "legal"}),
             "deliver_by_hand": _OFFICE,
             "acknowledge": _OFFICE,
+            "evidence": _OFFICE,
+            "disclose": frozenset({"lead", "legal", "head"}),
         }
     )
 )

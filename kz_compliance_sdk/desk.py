@@ -17,15 +17,15 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.case_clock import clock_of
 from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, SanctionNoted
-from kz_compliance_sdk.domain.clock import ClockView, clock_view
+from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.report import Question
-from kz_compliance_sdk.domain.running_time import pauses_of
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreDamaged, StoreError
 from kz_compliance_sdk.ports import (
     Alert,
@@ -45,10 +45,10 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
-from kz_compliance_sdk.services.by_letter import ByLetter
-from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
+from kz_compliance_sdk.services.evidence import Evidence
+from kz_compliance_sdk.services.groups import Groups
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
@@ -77,7 +77,7 @@ class CaseFile:
     audit: tuple[AuditEvent, ...]
 
 
-class ComplianceDesk:
+class ComplianceDesk(Groups):
     """Answers the notices that one platform receives. Blocking; safe to share between threads.
 
     Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`), its `content` (or
@@ -133,16 +133,6 @@ class ComplianceDesk:
             self.store, self.platform_id, self.policy, self.respondent, self.env.entropy, self._looking
         )
         self._letters = Letters(self.store, self.platform_id, self.env.entropy)
-
-    @cached_property
-    def contests(self) -> Contests:
-        """Contests of orders, and the orders that suspend them."""
-        return Contests(self.store, self.platform_id, self.env.entropy)
-
-    @cached_property
-    def by_letter(self) -> ByLetter:
-        """Letters about a case that runs: cancellations and answers."""
-        return ByLetter(self.store, self.platform_id, self.policy, self.respondent, self.env.entropy)
 
     # A process that only receives never sends: the ways out are made when they are first used.
 
@@ -416,18 +406,9 @@ class ComplianceDesk:
         queries = self.store.queries(self.platform_id)
         case = queries.case(case_id)
         messages, attempts = tuple(queries.messages(case_id)), queries.attempts(case_id)
-        final = [m.settled_at for m in messages if m.kind == "report" and m.state == "done"]
         return CaseFile(
             case=case,
-            clock=clock_view(
-                received_at=case.received_at,
-                due_at=case.due_at,
-                now=self.store.now(),
-                requested_due_at=case.requested_due_at,
-                decided_at=case.decided_at,
-                receipt_at=final[-1] if final and case.closed_at is not None else None,
-                pauses=pauses_of(case),
-            ),
+            clock=clock_of(case, messages, self.store.now()),
             inbox=tuple(queries.inbox(case_id)),
             legal_checks=tuple(queries.legal_checks(case_id)),
             content=tuple(queries.content_seen(case_id)),
@@ -437,6 +418,19 @@ class ComplianceDesk:
             escalations=tuple(queries.escalations(case_id)),
             audit=tuple(queries.audit(case_id)),
         )
+
+    def record_view(self, actor: Actor, case_id: str) -> bool:
+        """Record that a person looked at a case: call it when you show one. It refuses nobody, and one view stands for
+        all of that person's for 15 minutes: False if it did. Raises NotFound."""
+        return self._evidence.record_view(actor, case_id)
+
+    def evidence(self, actor: Actor, case_id: str, *, lang: str = "ru", full: bool = False, reason: str = "") -> bytes:
+        """The evidence pack of a case, a zip: signed, readable in `kk`, `ru` or `en`, and without the names of people.
+
+        A `full` one holds them and every byte; it takes a lead, legal or head, and a `reason`, which is sealed. That a
+        pack was made is an event of the case. Raises NotFound, NotAllowed, InvalidInput.
+        """
+        return assembly.evidence(self.settings, self._evidence, actor, case_id, lang, full=full, reason=reason)
 
     def sanctions(self) -> list[SanctionNoted]:
         """Every sanction that was announced, oldest first."""
@@ -476,6 +470,11 @@ class ComplianceDesk:
 
     def _read(self, read: Callable[[Any], T]) -> T:
         return self.store.submit(self.platform_id, lambda tx: ((), read(tx))).result()
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        ring, target_uri = self.settings.key_ring(), self.settings.intake_target
+        return Evidence(self.store, self.platform_id, ring, target_uri=target_uri, entropy=self.env.entropy)
 
     def _link(self, reference: str) -> str:
         base = self.settings.dashboard_url

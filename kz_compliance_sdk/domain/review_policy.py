@@ -48,6 +48,8 @@ REVIEW_POLICY = ReviewPolicy(
             "suspend": frozenset({"lead", "legal", "head"}),
             "confirm_suspension": frozenset({"lead", "legal"}),
             "record_undoable": frozenset({"lead", "legal"}),
+            "evidence": _OFFICE,
+            "disclose": frozenset({"lead", "legal", "head"}),
         }
     )
 )

@@ -170,6 +170,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_S.LIFTING, "record_undoable", _S.LIFTED, "the last measure can never be lifted, which is reported"),
     Transition(_S.DECIDED, "record_undoable", _S.ENFORCED, "the last effect can never be carried out"),
     *_each((*_DELIVERED, *UNDECIDED, _S.CLOSED), "deliver_by_hand", None, "a person answers by letter"),
+    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "view", None, "a person looked at the case"),
+    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "disclose", None, "a person took an evidence pack of the case out"),
 )
 
 _MOVES = frozenset((row.source, row.verb, row.target) for row in TRANSITIONS)

@@ -36,7 +36,7 @@ def test_an_older_store_is_upgraded_and_keeps_its_holds(open_store: OpenStore, p
     store.close()
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     with closing(engine.connect()) as connection:
-        assert [line.partition(":")[0] for line in migrate.upgrade(connection)] == ["0002"]
+        assert [line.partition(":")[0] for line in migrate.upgrade(connection)] == ["0002", "0009"]
     upgraded = open_store()
     assert upgraded.queries(PLATFORM).case(case.id) == case
     assert upgraded.queries(PLATFORM).legal_checks(case.id) == []

@@ -46,7 +46,7 @@ REFUSED: Final = {
     "message's digest": ("UPDATE inbox SET body_sha256 = 'other'", "inbox_never_changes"),
     "message's receipt": ("UPDATE inbox SET received_at = received_at - 3600", "inbox_never_changes"),
     "message taken away": ("DELETE FROM inbox", "inbox_stay"),
-    "case's state alone": ("UPDATE cases SET state = 'closed'", "cases_only_move_on"),
+    "case's state alone": ("UPDATE cases SET state = 'queued'", "cases_only_move_on"),
     "case's time alone": ("UPDATE cases SET due_at = due_at + 3600", "cases_only_move_on"),
     "case's version back": ("UPDATE cases SET version = version - 1", "cases_only_move_on"),
     "case's lease token back": ("UPDATE cases SET version = version + 1, lease_token = 0", "cases_only_move_on"),

@@ -5,7 +5,9 @@ SQLAlchemy's cost is per statement: grouped it vanishes, one by one it is three 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -83,12 +85,26 @@ _LANE_IS_FREE = or_(
 )
 
 
+FIXED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"outbox": ("kind", "body", "created_at", "lane", "lane_seq", "item_id")}
+)
+"""Columns that never change once they are written: an update leaves them out."""
+
+
+def moving(table: Table, keys: tuple[str, ...]) -> tuple[int, ...]:
+    """Where in a row of the table the columns stand that an update sets."""
+    fixed = (*keys, *FIXED.get(table.name, ()))
+    return tuple(at for at, column in enumerate(table.columns) if column.name not in fixed)
+
+
 def _bound(*names: str) -> dict[str, Any]:
     return {name: bindparam(f"v_{name}") for name in names}
 
 
 def _update_all(table: Table, keys: tuple[str, ...], guard: Any) -> Any:
-    values = _bound(*(column.name for column in table.columns if column.name not in keys))
+    values = _bound(
+        *(column.name for column in table.columns if column.name not in (*keys, *FIXED.get(table.name, ())))
+    )
     return update(table).where(_key(table, *keys), guard).values(values)
 
 

@@ -8,8 +8,9 @@ from dataclasses import astuple
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
-from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, moving
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
@@ -40,6 +41,7 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 
+_MOVING = moving(t.outbox, ("platform_id", "case_id", "id"))
 Execute = Callable[[str, tuple[Any, ...]], int]
 ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]
 
@@ -125,7 +127,7 @@ class Writer:
             row = rows.message_row(write.message)
             statement = s.message_update if write.lease_token is None else s.message_update_leased
             guard = () if write.lease_token is None else (write.lease_token,)
-            if execute(statement.sql, (*row[3:], row[0], row[1], row[2], *guard)) != 1:
+            if execute(statement.sql, (*(row[at] for at in _MOVING), row[0], row[1], row[2], *guard)) != 1:
                 raise ChangeRefused(
                     LeaseLost("another worker took this message over; its result stands.", reference=row[2])
                 )

@@ -18,6 +18,10 @@ branch_labels = None
 depends_on = None
 
 _EVIDENCE = ("attempts", "audit", "cases", "decisions", "inbox", "legal_checks", "outbox")
+_SAID = (
+    "notice_id", "authority_id", "quarantine_no", "revision", "state", "category", "received_at", "due_at", "urgent_at",
+    "watch_at", "closed_at", "lease_token", "lease_owner", "lease_expires_at", "audit_seq", "audit_head", "doc",
+)  # fmt: skip
 _IS_THERE = (
     "EXISTS (SELECT 1 FROM decisions WHERE platform_id = NEW.platform_id AND case_id = NEW.case_id"
     " AND version = NEW.version)"
@@ -98,7 +102,9 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
         "cases",
         "UPDATE",
         any_of(
-            "NEW.version <= OLD.version",
+            "NEW.version < OLD.version",
+            # What a case says changes with its version alone; a key or a part that is erased is none of that.
+            f"(NEW.version = OLD.version AND ({changed(*_SAID)}))",
             "NEW.lease_token < OLD.lease_token",
             "NEW.audit_seq < OLD.audit_seq",
             changed("platform_id", "id"),
@@ -120,8 +126,8 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
         "outbox",
         "UPDATE",
         any_of(
-            changed("platform_id", "case_id", "id", "kind", "lane", "lane_seq", "item_id", "created_at"),
-            rewritten("body"),
+            changed("platform_id", "case_id", "id", "kind", "lane_seq", "item_id", "created_at"),
+            rewritten("body", "lane"),
             f"(length(OLD.receipt) > 0 AND ({rewritten('receipt')}))",
             "NEW.attempts < OLD.attempts",
             "NEW.lease_token < OLD.lease_token",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kz_compliance_sdk.domain.audit import Stamp
@@ -30,6 +30,7 @@ from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proposal_checks import check_proposal, is_doubtful
+from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import check_lease, need
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
@@ -38,8 +39,8 @@ from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAll
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a decision needs beside the case: the notice as it stands, the policy, the versions that the platform's
-    objects have reached, the decisions so far, who signs reports, and the case's holds (the object and the item of
-    each)."""
+    objects have reached, the decisions so far, who signs reports, the case's holds (the object and the item of each),
+    and what is known of the telling of each item's user."""
 
     notice: Notice
     policy: Policy
@@ -47,6 +48,7 @@ class Context:
     decisions: Mapping[int, Decision]
     respondent: Respondent
     holds: Collection[tuple[str, str]] = ()
+    notified: Mapping[str, UserNotified] = field(default_factory=dict)
 
 
 def propose(
@@ -196,7 +198,8 @@ def _decide(
     writes.append(event)
     if not moved.pending:
         known = {**context.decisions, decision.version: decision}
-        moved, more = with_report(moved, known, context.respondent, stamp, not_before=start)
+        notified = context.notified
+        moved, more = with_report(moved, known, context.respondent, stamp, not_before=start, notified=notified)
         writes.extend(more)
     return (CaseWrite(moved, case.version, token), *writes), moved
 

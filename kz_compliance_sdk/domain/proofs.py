@@ -135,14 +135,15 @@ def _of_decisions(records: Records, events: _Told) -> Iterator[Fault]:
     case_id, held = records.case.id, {row.version: row for row in records.decisions}
     proposed, approved = set(), set()
     for event, data in events:
-        if event.kind not in ("propose", "approve"):
+        # An appeal that succeeds brings a decision with it, if something was left to decide.
+        if event.kind not in ("propose", "approve") and not (event.kind == "reverse" and "decision" in data):
             continue
         version = data.get("decision")
         row = held.get(version) if isinstance(version, int) else None
         if row is None:
             yield Fault(case_id, event.seq, f"the decision {version} is gone")
             continue
-        if event.kind == "propose":
+        if event.kind != "approve":
             proposed.add(row.version)
             by = row.proposed_by, row.proposed_at, bool(row.needs_approval)
             if by != (event.actor, event.at, data.get("four_eyes")):

@@ -42,6 +42,10 @@ REVIEW_POLICY = ReviewPolicy(
             "settle_quarantine": frozenset({"lead", "legal"}),
             "deliver_by_hand": _OFFICE,
             "acknowledge": _OFFICE,
+            "delay_user_notice": frozenset({"legal"}),
+            "receive_appeal": _OFFICE,
+            "decide_appeal": frozenset({"lead", "legal"}),
+            "withdraw_appeal": _OFFICE,
         }
     )
 )

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
+    from kz_compliance_sdk.domain.appeals import Reversal
     from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case, CaseState
+    from kz_compliance_sdk.domain.change import Appeal
     from kz_compliance_sdk.domain.decision import Decision, ItemDecision, LegalCheck, Proposal, Wording
     from kz_compliance_sdk.domain.notice import Item, Notice
     from kz_compliance_sdk.domain.report import Question, Receipt, Report, Statement
@@ -22,7 +24,21 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.faces.asgi import asgi_app
     from kz_compliance_sdk.faces.worker import Worker
     from kz_compliance_sdk.faces.wsgi import wsgi_app
-    from kz_compliance_sdk.ports import Alert, Effect, Enforcer, Env, Failed, InForce, Notifier, Pending, Regulator
+    from kz_compliance_sdk.ports import (
+        Alert,
+        Effect,
+        Enforcer,
+        Env,
+        Failed,
+        InForce,
+        Messenger,
+        Notifier,
+        Pending,
+        Regulator,
+        RetryAt,
+        Told,
+        UserNotice,
+    )
     from kz_compliance_sdk.services.letters import Proof
     from kz_compliance_sdk.services.response import Response
     from kz_compliance_sdk.services.review import Decided, Lease
@@ -30,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Actor",
     "Alert",
+    "Appeal",
     "AsyncComplianceDesk",
     "Case",
     "CaseFile",
@@ -47,6 +64,7 @@ __all__ = [
     "ItemDecision",
     "Lease",
     "LegalCheck",
+    "Messenger",
     "Notice",
     "Notifier",
     "Pending",
@@ -57,8 +75,12 @@ __all__ = [
     "Regulator",
     "Report",
     "Response",
+    "RetryAt",
+    "Reversal",
     "Settings",
     "Statement",
+    "Told",
+    "UserNotice",
     "Wording",
     "Worker",
     "asgi_app",
@@ -87,10 +109,16 @@ _HOME = {
             "Env",
             "Failed",
             "InForce",
+            "Messenger",
             "Notifier",
             "Pending",
             "Regulator",
+            "RetryAt",
+            "Told",
+            "UserNotice",
         ),
+        "domain.appeals": ("Reversal",),
+        "domain.change": ("Appeal",),
         "services.letters": ("Proof",),
         "services.response": ("Response",),
         "services.review": ("Decided", "Lease"),

@@ -12,12 +12,12 @@ from typing import Any, Self, TypeVar
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.assembly import RegisteredEnforcer
+from kz_compliance_sdk.assembly import RegisteredEnforcer, RegisteredMessenger
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted
+from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted, UserNoticeState
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
@@ -32,14 +32,18 @@ from kz_compliance_sdk.ports import (
     Enforcer,
     Env,
     Health,
+    Messenger,
     Notifier,
     Page,
     Regulator,
     Store,
+    TellResult,
     Tx,
+    UserNotice,
 )
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.health import health_document
@@ -49,6 +53,7 @@ from kz_compliance_sdk.services.loading import items_named, notice_of
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
+from kz_compliance_sdk.services.user_notices import UserNotices
 
 T = TypeVar("T")
 
@@ -65,13 +70,15 @@ class CaseFile:
     attempts: Mapping[str, tuple[Attempt, ...]]
     escalations: tuple[EscalationFired, ...]
     audit: tuple[AuditEvent, ...]
+    user_notices: tuple[UserNoticeState, ...] = ()
 
 
 class ComplianceDesk:
     """Answers the notices that one platform receives. Blocking; safe to share between threads.
 
-    Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`) and, if people are to
-    be paged otherwise than by the log, a `notifier`. Without `create` the configured store must be there.
+    Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`), its `messenger` to the
+    affected users (or `on_tell_user`) and, if people are to be paged otherwise than by the log, a `notifier`. Without
+    `create` the configured store must be there.
 
     Raises ConfigError and StoreUnusable.
     """
@@ -81,6 +88,7 @@ class ComplianceDesk:
         settings: Settings,
         *,
         enforcer: Enforcer | None = None,
+        messenger: Messenger | None = None,
         notifier: Notifier | None = None,
         regulator: Regulator | None = None,
         store: Store | None = None,
@@ -105,6 +113,8 @@ class ComplianceDesk:
         self._given_regulator = regulator
         self._given_notifier = notifier
         self._enforcer = RegisteredEnforcer(enforcer)
+        self._messenger = RegisteredMessenger(messenger)
+        self._telling = assembly.telling(settings)
         self._alert_calls: list[Callable[[Alert], None]] = []
         self.intake = Intake(
             Admission.under(self.platform_id, self.policy, self.respondent, frozenset(settings.hosts)),
@@ -139,13 +149,27 @@ class ComplianceDesk:
             self.platform_id,
             self.policy,
             self.respondent,
-            Ways(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link),
+            Ways(
+                *(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link),
+                *(self._messenger, self._messenger.is_ready),
+            ),
             clock=self.store.now,
             random=self.env.random,
             entropy=self.env.entropy,
             spawn=self.env.spawn,
             in_flight=self.settings.regulator.in_flight,
+            telling=self._telling,
         )
+
+    @cached_property
+    def appeals(self) -> Appeals:
+        """The appeals of affected users."""
+        return Appeals(self.store, self.platform_id, self.policy, self.respondent, self._telling, self.env.entropy)
+
+    @cached_property
+    def user_notices(self) -> UserNotices:
+        """What affected users were told, and putting it off."""
+        return UserNotices(self.store, self.platform_id, self.policy.users, self.env.entropy)
 
     # ---------------------------------------------------------------------------------- the platform's own calls
 
@@ -157,6 +181,11 @@ class ComplianceDesk:
     def on_restore(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
         """Register the function that lifts a measure. Usable as a decorator."""
         self._enforcer.restore_call = call
+        return call
+
+    def on_tell_user(self, call: Callable[[UserNotice], TellResult]) -> Callable[[UserNotice], TellResult]:
+        """Register the function that tells an affected user. Usable as a decorator."""
+        self._messenger.call = call
         return call
 
     def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
@@ -386,6 +415,7 @@ class ComplianceDesk:
             attempts={message.id: tuple(a for a in attempts if a.message_id == message.id) for message in messages},
             escalations=tuple(queries.escalations(case_id)),
             audit=tuple(queries.audit(case_id)),
+            user_notices=tuple(queries.user_notices(case_id)),
         )
 
     def sanctions(self) -> list[SanctionNoted]:

@@ -21,6 +21,7 @@ from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
+from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.ports import (
     Alert,
     ByPerson,
@@ -34,15 +35,20 @@ from kz_compliance_sdk.ports import (
     RetryAt,
     Sent,
     Store,
+    TellResult,
+    Told,
+    UserNotice,
     Uuid7,
 )
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.delivery import Delivery, Ways
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.services.review import Decided, Review
+from kz_compliance_sdk.services.user_notices import UserNotices
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
@@ -149,6 +155,28 @@ class FakePager:
         self.alerts.append(alert)
 
 
+class FakeMessenger:
+    """A way to users that obeys the port: the same notice twice tells once. `faults` are played first."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self.told: dict[str, tuple[UserNotice, int]] = {}
+        self.calls: list[str] = []
+        self.faults: list[Callable[[UserNotice], TellResult | None]] = []
+
+    def tell(self, notice: UserNotice) -> TellResult:
+        self.calls.append(notice.id)
+        if self.faults:
+            fault = self.faults.pop(0)(notice)
+            if fault is not None:
+                return fault
+        return Told(self.told.setdefault(notice.id, (notice, self._clock()))[1])
+
+    def kinds(self) -> list[tuple[str, str]]:
+        """The item and the kind of each notice that a user got, in order."""
+        return [(notice.item_id, notice.kind) for notice, _ in self.told.values()]
+
+
 class ByHandStandIn:
     """The regulator that is a person: every message waits for one."""
 
@@ -177,6 +205,7 @@ class World:
         self.regulator = FakeRegulator(self.clock)
         self.platform = FakePlatform(self.clock)
         self.pager = FakePager()
+        self.messenger = FakeMessenger(self.clock)
         self._hosts = 0
 
     def env(self) -> Env:
@@ -221,6 +250,9 @@ class Host:
         )
         self.review = Review(self.store, PLATFORM, policy, respondent, env.entropy)
         self.letters = Letters(self.store, PLATFORM, env.entropy)
+        self.telling = Telling(policy.users, appeal_url="https://social.example/appeals")
+        self.appeals = Appeals(self.store, PLATFORM, policy, respondent, self.telling, env.entropy)
+        self.user_notices = UserNotices(self.store, PLATFORM, policy.users, env.entropy)
         self.delivery = Delivery(
             self.store,
             PLATFORM,
@@ -232,11 +264,13 @@ class Host:
                 can_enforce=lambda: True,
                 notifier=world.pager,
                 link=lambda reference: f"https://desk.example/{reference}",
+                messenger=world.messenger,
             ),
             clock=self.store.now,
             random=env.random,
             entropy=env.entropy,
             spawn=_at_once,
+            telling=self.telling,
         )
 
     def push(self, data: MessageData, message_id: str, **envelope: Any) -> Response:

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain.appeals import Reversal
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import Action, ItemDecision
-from kz_compliance_sdk.domain.notice import Item, Notice
+from kz_compliance_sdk.domain.notice import Item, Notice, UserNotice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Question, Statement
@@ -32,6 +33,8 @@ from kz_compliance_sdk.wire.signature import sign
 from tests.journey.scene import HEAD, LEAD, M1, M2, PLATFORM, PROFILE, Host, World
 from tests.unit.case_makers import YES, a_notice, measure, proposal, refusal
 
+LEGAL = Actor("legal", frozenset({"legal"}))
+REVERSAL = Reversal("not_illegal", "protected_speech", (Statement(lang="ru", text="Это сатира."),), text_checked=True)
 CLERK = Actor("clerk", frozenset({"head"}))
 STEPS = 250
 Taken = set[tuple[str | None, str, str]]
@@ -45,7 +48,8 @@ class Walk:
     def __init__(self, folder: Path, seed: int) -> None:
         self.chance, self.simple = random.Random(seed), seed % 2 == 0
         undo = self.chance.choice((0, 60))
-        policy = kz_policy().model_copy(update={"undo_window_s": undo, "lease_s": 300})
+        users = kz_policy().users.model_copy(update={"report_reversals": seed % 4 < 2, "ask_s": 3000})
+        policy = kz_policy().model_copy(update={"undo_window_s": undo, "lease_s": 300, "users": users})
         self.world = World(folder / f"{seed}.sqlite3", seed=seed, policy=policy)
         self.host = Host(self.world)
         self.sent = 0
@@ -61,7 +65,12 @@ class Walk:
         shift = 0 if self.simple else self.chance.choice((0, 0, 0, 1))  # an id can change its object
         items = tuple(Item(item_id=str(k), object_id=f"post:{(n + k + shift) % 3}") for k in range(1, size + 1))
         category = "election_rules" if n in (1, 9) else "illegal_gambling"
-        return a_notice(seed=n, items=1, category=category, revision=revision).model_copy(update={"items": items})
+        silence = self.chance.choice((None, None, True, False))
+        until = self.world.clock() + 9_000
+        basis = "Act 1" if silence else None
+        wish = None if silence is None else UserNotice(allowed=False, delay_until=until, legal_basis=basis)
+        notice = a_notice(seed=n, items=1, category=category, revision=revision)
+        return notice.model_copy(update={"items": items, "user_notice": wish})
 
     def push(self, data: object) -> None:
         self.sent += 1
@@ -190,8 +199,28 @@ class Walk:
             lambda: self.host.letters.switch(HEAD, case.id),
             lambda: self._delivered_by_hand(case),
             lambda: self._retry(case),
+            *(lambda: self._appeal(case), self._decide_appeal, self._decide_appeal),
+            lambda: self.host.user_notices.delay(LEGAL, case.id, self.world.clock() + 7000, "Act 2", "an inquiry"),
         ]
         self.chance.choice(steps)()
+
+    def _appeal(self, case: Case) -> None:
+        self.sent += 1
+        names, now = [item.item_id for item in case.items] or ["none"], self.world.clock()
+        self.host.appeals.receive(None, case.id, self.chance.choice(names), "It is satire.", now, f"appeal-{self.sent}")
+
+    def _decide_appeal(self) -> None:
+        appeals = self.host.appeals
+        one = self.chance.choice(appeals.list().appeals or (None,))
+        if one is None:
+            raise ComplianceError("there is none")
+        what = self.chance.random()
+        if what < 0.2:
+            appeals.withdraw(None, one.appeal_id)
+        elif what < 0.5:
+            appeals.decide(LEGAL, one.appeal_id, "uphold", "looked at anew")
+        else:
+            appeals.decide(LEGAL, one.appeal_id, "reverse", "satire", REVERSAL)
 
     def _delivered_by_hand(self, case: Case) -> None:
         now = self.world.clock()
@@ -227,6 +256,9 @@ class Walk:
         """The next call of the platform or of the regulator goes wrong, in one of the ways it can."""
         if self.chance.random() < 0.1:
             self.outage()
+        elif self.chance.random() < 0.1:
+            gone = Failed("no such user", permanent=self.chance.random() < 0.5)
+            self.world.messenger.faults.append(lambda _notice: gone)
         elif self.chance.random() < 0.5:
             self.world.platform.faults.append(
                 self.chance.choice((_breaks, _fails_for_good, _fails, self._pending, _in_silence))
@@ -270,6 +302,8 @@ class Walk:
         """The weather is fine, and people do their work: every case must come to its end."""
         self.world.platform.faults.clear()
         self.world.regulator.faults.clear()
+        self.world.messenger.faults.clear()
+        self._close_appeals()
         for _ in range(60):
             self._one_day_of_work()
             if all(case.state in ENDED for case in self.host.cases()) and not self._undelivered():
@@ -298,6 +332,10 @@ class Walk:
             self._delivered_by_hand(case)
             self._retry(case)
 
+    def _close_appeals(self) -> None:
+        for one in self.host.appeals.list(limit=500).appeals:
+            self.host.appeals.withdraw(None, one.appeal_id)
+
     def _undelivered(self) -> list[OutboxMessage]:
         queries = self.host.store.queries(PLATFORM)
         return [m for case in self.host.cases() for m in queries.messages(case.id) if m.state in ("queued", "leased")]
@@ -321,6 +359,13 @@ class Walk:
         in_force = {i.object_key for case in self.host.cases() for i in case.items if i.status == "in_force"}
         assert in_force <= held
         assert not self.world.platform.refused_versions
+
+    def check_users(self) -> None:
+        """When everything has been delivered, nobody is still to be told, and nobody was told twice."""
+        for case in self.host.cases():
+            for row in self.host.user_notices.of_case(case.id):
+                assert row.state in ("sent", "failed", "void"), row
+                assert (row.state == "sent") <= (row.message_id in self.world.messenger.told), row
 
 
 def _signed(name: str, body: bytes, at: int) -> list[tuple[str, str]]:
@@ -430,6 +475,7 @@ def walk(folder: Path, seed: int) -> Taken:
         one.finish()
         one.host.check_chains()
         one.check_objects()
+        one.check_users()
         return taken_by(one.host)
     except Exception as error:
         error.add_note(f"seed {seed}; the last steps were {one.trail[-12:]}")

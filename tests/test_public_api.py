@@ -13,6 +13,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 import kz_compliance_sdk
+from kz_compliance_sdk.aio.appeals import AsyncAppeals
+from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
+from kz_compliance_sdk.services.appeals import Appeals
+from kz_compliance_sdk.services.user_notices import UserNotices
 
 HEAVY = (
     "alembic",
@@ -107,6 +111,11 @@ def test_the_awaited_desk_has_every_step_of_the_blocking_one() -> None:
     found = differences(kz_compliance_sdk.ComplianceDesk, kz_compliance_sdk.AsyncComplianceDesk)
     # What the awaited desk waits for in its own `receive`.
     assert found == ["only in ComplianceDesk: receive_soon"]
+
+
+@pytest.mark.parametrize(("blocking", "awaited"), [(Appeals, AsyncAppeals), (UserNotices, AsyncUserNotices)])
+def test_each_group_of_the_awaited_desk_has_the_same_methods(blocking: type, awaited: type) -> None:
+    assert differences(blocking, awaited) == []
 
 
 def test_public_names_are_sorted_typed_and_there() -> None:

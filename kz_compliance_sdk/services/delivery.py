@@ -115,6 +115,10 @@ class Delivery:
         self._outcomes = Outcomes(policy, respondent, telling, random, entropy)
         self._clock, self._spawn, self.in_flight = clock, spawn, in_flight
 
+    def can_tell_users(self) -> bool:
+        """Whether this process has a way to the platform's users."""
+        return MESSENGER in self._ways.endpoints()
+
     # ------------------------------------------------------------------------------------------- one pass
 
     def drain_once(self) -> Drained:

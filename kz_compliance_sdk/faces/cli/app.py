@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import (
+    appeals,
     cases,
     checks,
     conformance,
@@ -202,7 +203,9 @@ cases.register(_cases)
 review.register(_cases)
 office.register(_cases)
 letters.register(_cases)
+appeals.register_cases(_cases)
 app.add_typer(_cases, name="cases")
+appeals.register(app)
 conformance.register(app)
 if find_spec(_DEMO) is not None:
     app.command("demo")(import_module(_DEMO).demo)

@@ -226,6 +226,10 @@ def test_the_table_of_roles_is_the_policy() -> None:
         "vouch for its authenticity": "authenticate",
         "deliver a letter": "deliver_by_hand",
         "acknowledge an escalation": "acknowledge",
+        "decide an appeal": "decide_appeal",
+        "put off what a user is told": "delay_user_notice",
+        "record an appeal": "receive_appeal",
+        "take an appeal back": "withdraw_appeal",
         "correct the receipt of a typed-in notice": "correct_receipt",
     }
     page = (DOCS / "concepts" / "review.md").read_text(encoding="utf-8")

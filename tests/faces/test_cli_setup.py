@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from kz_compliance_sdk import errors
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces import cli
-from kz_compliance_sdk.faces.cli import doctor, exits, screen
+from kz_compliance_sdk.faces.cli import doctor, exits, parts, screen
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.faces.cli.session import Session
 from tests.faces.cli_office import SECRET, WEBHOOK, Office

@@ -36,7 +36,7 @@ from tests.unit.case_makers import YES, a_notice, measure, proposal, refusal
 LEGAL = Actor("legal", frozenset({"legal"}))
 REVERSAL = Reversal("not_illegal", "protected_speech", (Statement(lang="ru", text="Это сатира."),), text_checked=True)
 CLERK = Actor("clerk", frozenset({"head"}))
-STEPS = 250
+STEPS = 300
 Taken = set[tuple[str | None, str, str]]
 ROWS: Taken = {(str(r.source) if r.source else None, r.verb, str(r.target)) for r in TRANSITIONS}
 
@@ -199,17 +199,26 @@ class Walk:
             lambda: self.host.letters.switch(HEAD, case.id),
             lambda: self._delivered_by_hand(case),
             lambda: self._retry(case),
-            *(lambda: self._appeal(case), self._decide_appeal, self._decide_appeal),
-            lambda: self.host.user_notices.delay(LEGAL, case.id, self.world.clock() + 7000, "Act 2", "an inquiry"),
         ]
         self.chance.choice(steps)()
 
-    def _appeal(self, case: Case) -> None:
-        self.sent += 1
-        names, now = [item.item_id for item in case.items] or ["none"], self.world.clock()
-        self.host.appeals.receive(None, case.id, self.chance.choice(names), "It is satire.", now, f"appeal-{self.sent}")
+    # ------------------------------------------------------------------------- users, and who answers them
 
-    def _decide_appeal(self) -> None:
+    def appeal(self) -> None:
+        self.sent += 1
+        found = [(case, item) for case in self.host.cases() for item in case.items if item.measure]
+        if found:
+            case, item = self.chance.choice(found)
+            now = self.world.clock()
+            self.host.appeals.receive(None, case.id, item.item_id, "It is satire.", now, f"appeal-{self.sent}")
+
+    def put_off(self) -> None:
+        for case in self.host.cases():
+            if any(row.state in ("due", "delayed") for row in self.host.user_notices.of_case(case.id)):
+                until = self.world.clock() + 7000
+                self.host.user_notices.delay(LEGAL, case.id, until, "Act 2", "an inquiry")
+
+    def answer_appeal(self) -> None:
         appeals = self.host.appeals
         one = self.chance.choice(appeals.list().appeals or (None,))
         if one is None:
@@ -285,12 +294,14 @@ class Walk:
         authorities = [self.issue, self.break_off, self.cancel, self.clarify, self.remind, self.enter]
         if not self.simple:
             authorities += [self.cancel, self.confirm, self.confirm, self.come_late, self.come_again]
+        users = (self.appeal, self.appeal, self.answer_appeal, self.answer_appeal, self.answer_appeal, self.put_off)
         people = (self.review, self.review, self.review, self.second_look, self.other_steps, self.other_steps)
         machinery = (self.deliver, self.deliver, self.deliver, self.watch, self.wait, self.wait, self.weather)
         for _ in range(STEPS):
-            step = self.chance.choice(self.chance.choice((tuple(authorities), people, people, machinery, machinery)))
+            who = (tuple(authorities), people, people, machinery, machinery, users)
+            step = self.chance.choice(self.chance.choice(who))
             self.trail.append(step.__name__)
-            if step in people:
+            if step in (*people, *users):
                 try:
                     step()
                 except ComplianceError:

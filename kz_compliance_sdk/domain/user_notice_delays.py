@@ -32,7 +32,7 @@ def delay(
 ) -> tuple[Change, tuple[UserNoticeState, ...]]:
     """Keep what waits to be told in this case back until `until` (UTC seconds); it then leaves by itself.
 
-    An answer to an appeal is not kept back. Raises NotAllowed, InvalidInput, and IllegalMove if nothing waits.
+    Raises NotAllowed, InvalidInput, and IllegalMove if nothing waits.
     """
     REVIEW_POLICY.check(stamp.actor, "delay_user_notice")
     need(legal_basis, "legal_basis", "Name the act and the article: without one the user is told.")
@@ -50,7 +50,7 @@ def delay(
     writes: list[Write] = []
     for row in rows:
         message = waiting.get(row.message_id)
-        if row.state not in UNSENT or row.kind == "appeal_decided" or message is None or message.state != "queued":
+        if row.state not in UNSENT or message is None or message.state != "queued":
             continue
         put_off.append(replace(row, state="delayed", due_at=until, delay_until=until, basis="person"))
         writes.append(MessageWrite(replace(message, next_attempt_at=until, deadline_at=until), message.lease_token))

@@ -108,7 +108,7 @@ class Occasion:
 def of_measure(on: Occasion, what: Plan) -> Change:
     """What a measure that came into force gives rise to. Nothing if the user knows of this very measure already."""
     item = on.item
-    same = [row for row in _of_item(on.rows, item) if row.kind == "measure"]
+    same = _of_measures(on)
     known = (*UNSENT, "sent")
     if any(row.state in known and _alike(on, row.decision_version, item.decision_version) for row in same):
         return ()
@@ -117,21 +117,32 @@ def of_measure(on: Occasion, what: Plan) -> Change:
 
 def of_lifting(on: Occasion, measure: str) -> Change:
     """What the end of `measure` gives rise to: what was still to be told of it is void, and a delay of it goes on."""
-    same = [row for row in _of_item(on.rows, on.item) if row.kind == "measure"]
+    same = _of_measures(on)
+    return (*void(same, on.stamp), *_queued(on, "restored", _like(same, on), measure=measure))
+
+
+def of_appeal(on: Occasion, appeal_id: str, *, reversed_: bool, measure: str) -> Change:
+    """Tell the user what was decided on the appeal: at once, unless they must not know of the measure itself yet."""
+    what = _like(_of_measures(on), on)
+    return _queued(on, "appeal_decided", what, measure=measure, appeal=appeal_id, reversed_=reversed_)
+
+
+def _of_measures(on: Occasion) -> list[UserNoticeState]:
+    return [row for row in _of_item(on.rows, on.item) if row.kind == "measure"]
+
+
+def _like(unsent: Iterable[UserNoticeState], on: Occasion) -> Plan:
+    """When more may be told of a measure: at once, or together with what is still kept back of it."""
     now = on.stamp.at
-    what = Plan("off", now, basis="platform") if on.telling.off_because else Plan("due", now)
-    for row in same:
+    if on.telling.off_because:
+        return Plan("off", now, basis="platform")
+    what = Plan("due", now)
+    for row in unsent:
         if row.state == "delayed" and row.delay_until is not None and row.delay_until > now:
             what = Plan("delayed", row.delay_until, row.delay_until, row.basis)
         elif row.state == "due" and row.due_at > now:
             what = Plan("due", row.due_at)
-    return (*void(same, on.stamp), *_queued(on, "restored", what, measure=measure))
-
-
-def of_appeal(on: Occasion, appeal_id: str, *, reversed_: bool, measure: str) -> Change:
-    """Tell the user what was decided on the appeal. Who asked is answered at once."""
-    what = Plan("off", on.stamp.at, basis="platform") if on.telling.off_because else Plan("due", on.stamp.at)
-    return _queued(on, "appeal_decided", what, measure=measure, appeal=appeal_id, reversed_=reversed_)
+    return what
 
 
 def after(change: Change, on: Occasion, more: Change) -> Change:

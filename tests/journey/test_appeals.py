@@ -12,7 +12,7 @@ from kz_compliance_sdk.domain.appeals import Reversal
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Appeal
-from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.notice import Item, UserNotice
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed, NotFound
@@ -296,6 +296,19 @@ def test_a_reversal_while_the_report_is_on_its_way_is_the_one_that_counts(host: 
     assert outcomes(host) == [(2, ["restored"])]
     assert host.case(notice.notice_id).state is CaseState.CLOSED
     host.check_chains()
+
+
+def test_who_must_not_know_yet_gets_no_answer_that_says_it(host: Host) -> None:
+    """A user who appeals without having been told is answered when the legal delay of the notice ends."""
+    until = host.world.clock() + DAY
+    wish = UserNotice(allowed=False, delay_until=until, legal_basis="Law, art. 5")
+    one = appealed(host, removed(host, user_notice=wish))
+    host.appeals.decide(LEGAL, one.appeal_id, "uphold", "it is what the law says")
+    host.drain()
+    assert host.world.messenger.told == {}
+    host.world.clock.advance(DAY)
+    host.drain()
+    assert sorted(host.world.messenger.kinds()) == [("1", "appeal_decided"), ("1", "measure")]
 
 
 def test_an_appeal_taken_back_is_decided_by_nobody(host: Host) -> None:

@@ -426,7 +426,8 @@ def taken_by(host: Host) -> Taken:
 def detours(folder: Path) -> Taken:
     """Ways that a walk takes too rarely to wait for: an order falls while another effect is still on its way."""
     rows: Taken = set()
-    for name, way in (("claimed", _falls_while_claimed), ("asked", _falls_while_asked), ("lifting", _falls_in_line)):
+    ways = (_falls_while_claimed, _falls_while_asked, _falls_in_line, _falls_while_appealed)
+    for name, way in ((way.__name__, way) for way in ways):
         host = Host(World(folder / f"{name}.sqlite3"))
         way(host)
         rows |= taken_by(host)
@@ -471,6 +472,24 @@ def _falls_in_line(host: Host) -> None:
     for name, item in (("m-2", "1"), ("m-3", "2")):
         host.push(builders.cancellation(notice, "withdrawn", (item,)), name)
         host.drain()
+
+
+def _falls_while_appealed(host: Host) -> None:
+    """The measure is lifted by a later decision, then an amendment and a withdrawal leave nothing to decide; the appeal
+    is still there, and its user gets an answer."""
+    host.push(_about("A"), "m-1")
+    host.decide(proposal(measure("1")))
+    host.drain()
+    case = host.cases()[0]
+    one = host.appeals.receive(None, case.id, "1", "It is satire.", host.world.clock(), "appeal-1")
+    host.review.reopen(LEAD, case.id, "look again").result()
+    host.decide(proposal(refusal("1")))
+    host.push(_about("A").model_copy(update={"revision": 2}), "m-2")
+    host.drain()
+    host.push(builders.cancellation(_about("A"), "withdrawn", revision=2), "m-3")
+    assert host.cases()[0].state is CaseState.CANCELLED
+    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it fell", REVERSAL)
+    host.drain()
 
 
 def _about(*objects: str, seed: int = 1) -> Notice:

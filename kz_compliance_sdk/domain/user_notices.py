@@ -6,6 +6,7 @@ demanded the measure and by which law. It holds nothing of a reporter, and names
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -148,6 +149,7 @@ def _like(unsent: Iterable[UserNoticeState], on: Occasion) -> Plan:
 def after(change: Change, on: Occasion, more: Change) -> Change:
     """The change with what the user is told recorded at the end of the case's chain."""
     rows = [write for write in more if isinstance(write, UserNoticeState) and write.state != "void"]
+    bodies = {write.id: write.body for write in more if isinstance(write, OutboxMessage)}
     case, events = on.case, list[Write]()
     for row in rows:
         data: dict[str, Json] = {
@@ -158,6 +160,8 @@ def after(change: Change, on: Occasion, more: Change) -> Change:
             "tell_at": row.due_at,
             "basis": row.basis,
         }
+        if row.message_id in bodies:
+            data["sha256"] = hashlib.sha256(bodies[row.message_id]).hexdigest()
         case, event = note(case, "user_notice", on.stamp, data)
         events.append(event)
     kept = tuple(replace(write, case=case) if isinstance(write, CaseWrite) else write for write in change)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.appeals import Reversal
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
@@ -319,3 +320,29 @@ def test_an_appeal_taken_back_is_decided_by_nobody(host: Host) -> None:
     host.drain()
     assert host.world.messenger.kinds() == [("1", "measure")]
     assert host.appeals.list("withdrawn").appeals[0].appeal_id == one.appeal_id
+
+
+@pytest.mark.parametrize(
+    ("tampering", "named"),
+    [
+        ("UPDATE appeals SET state = 'open', decided_by = '', decided_at = NULL", "the appeal"),
+        ("UPDATE appeals SET decided_by = 'somebody'", "the appeal"),
+        ("UPDATE appeals SET due_at = due_at + 86400", "not due"),
+        ("DELETE FROM appeals", "is gone"),
+        ("UPDATE user_notices SET state = 'failed', sent_at = NULL", "events say otherwise"),
+        ("UPDATE user_notices SET delay_until = 2000000000, basis = 'notice'", "the delay"),
+        ("DELETE FROM user_notices", "is gone"),
+        ("UPDATE user_notices SET message_id = 'another-' || kind", "no event says"),
+        ("UPDATE outbox SET body = CAST('{}' AS BLOB) WHERE kind = 'user_notice'", "not the one written"),
+    ],
+)
+def test_what_somebody_changes_beside_the_chain_is_found(host: Host, tampering: str, named: str) -> None:
+    case_id = removed(host)
+    host.appeals.decide(LEGAL, appealed(host, case_id).appeal_id, "uphold", "it is what the law says")
+    host.drain()
+    host.check_chains()
+    store = host.store
+    assert isinstance(store, SqliteStore)
+    raw(store, tampering)
+    faults = proofs.check(store.queries(PLATFORM).records(case_id))
+    assert [fault for fault in faults if named in fault.what], faults

@@ -161,8 +161,9 @@ class SqlQueries:
                     of_key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256) == (self._platform, *key)
                     for row in connection.execute(select(t.inbox).where(of_key)).fetchall():
                         inbox[tuple(row[:4])] = row
-            decisions, messages, attempts = (
-                connection.execute(self._of(table, case_id)).fetchall() for table in (t.decisions, t.outbox, t.attempts)
+            decisions, messages, attempts, appeals, told = (
+                connection.execute(self._of(table, case_id)).fetchall()
+                for table in (t.decisions, t.outbox, t.attempts, u.appeals, u.user_notices)
             )
         return Records(
             rows.case_from(found[0]),
@@ -171,6 +172,8 @@ class SqlQueries:
             [rows.inbox_from(row) for row in inbox.values()],
             [rows.message_from(row) for row in messages],
             [rows.attempt_from(row) for row in attempts],
+            [rows_users.appeal_from(row) for row in appeals],
+            [rows_users.user_notice_from(row) for row in told],
         )
 
     def decisions(self, case_id: str) -> dict[int, Decision]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case, CaseState
     from kz_compliance_sdk.domain.change import Appeal
-    from kz_compliance_sdk.domain.decision import Decision, ItemDecision, LegalCheck, Proposal, Wording
+    from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
+    from kz_compliance_sdk.domain.legal_check import LegalCheck
     from kz_compliance_sdk.domain.notice import Item, Notice
     from kz_compliance_sdk.domain.report import Question, Receipt, Report, Statement
     from kz_compliance_sdk.errors import ComplianceError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.faces.wsgi import wsgi_app
     from kz_compliance_sdk.ports import (
         Alert,
+        Content,
         Effect,
         Enforcer,
         Env,
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
         Messenger,
         Notifier,
         Pending,
+        Reference,
         Regulator,
+        Resolved,
         RetryAt,
         Told,
         UserNotice,
@@ -53,6 +57,7 @@ __all__ = [
     "CaseState",
     "ComplianceDesk",
     "ComplianceError",
+    "Content",
     "Decided",
     "Decision",
     "Effect",
@@ -72,8 +77,10 @@ __all__ = [
     "Proposal",
     "Question",
     "Receipt",
+    "Reference",
     "Regulator",
     "Report",
+    "Resolved",
     "Response",
     "RetryAt",
     "Reversal",
@@ -95,7 +102,8 @@ _HOME = {
         "desk": ("CaseFile", "ComplianceDesk"),
         "domain.audit": ("Actor",),
         "domain.case": ("Case", "CaseState"),
-        "domain.decision": ("Decision", "ItemDecision", "LegalCheck", "Proposal", "Wording"),
+        "domain.decision": ("Decision", "ItemDecision", "Proposal", "Wording"),
+        "domain.legal_check": ("LegalCheck",),
         "domain.notice": ("Item", "Notice"),
         "domain.report": ("Question", "Receipt", "Report", "Statement"),
         "errors": ("ComplianceError",),
@@ -104,6 +112,7 @@ _HOME = {
         "faces.wsgi": ("wsgi_app",),
         "ports": (
             "Alert",
+            "Content",
             "Effect",
             "Enforcer",
             "Env",
@@ -112,7 +121,9 @@ _HOME = {
             "Messenger",
             "Notifier",
             "Pending",
+            "Reference",
             "Regulator",
+            "Resolved",
             "RetryAt",
             "Told",
             "UserNotice",

@@ -13,6 +13,7 @@ from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.ports import (
     Alert,
+    Content,
     Effect,
     EffectResult,
     Enforcer,
@@ -20,10 +21,14 @@ from kz_compliance_sdk.ports import (
     Failed,
     Messenger,
     Notifier,
+    Reference,
     Regulator,
+    Resolved,
+    Store,
     TellResult,
     UserNotice,
 )
+from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
 
 if TYPE_CHECKING:
@@ -70,6 +75,34 @@ def telling(settings: Settings) -> Telling:
     """How users are told. Raises ConfigError for words that cannot be used."""
     own = settings.user_notice
     return Telling(settings.policy().users, own.templates(), own.off_because.strip(), own.appeal_url or "")
+
+
+class RegisteredContent:
+    """The platform's view of its content, as a port or as a function."""
+
+    def __init__(self, content: Content | None) -> None:
+        self.resolve_call: Callable[[Reference], Resolved] | None = content.resolve if content else None
+
+    def is_ready(self) -> bool:
+        return self.resolve_call is not None
+
+    def resolve(self, reference: Reference) -> Resolved:
+        if self.resolve_call is None:
+            raise LookupError("this process has no Content port: register one with on_resolve")
+        return self.resolve_call(reference)
+
+
+def looking(store: Store, platform_id: str, content: RegisteredContent, env: Env) -> Looking:
+    """What looks at content, through the port that is registered when it does."""
+    return Looking(
+        store,
+        platform_id,
+        content,
+        content.is_ready,
+        spawn=env.spawn,
+        monotonic=env.monotonic,
+        entropy=env.entropy,
+    )
 
 
 class Alerting:

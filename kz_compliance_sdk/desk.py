@@ -5,21 +5,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.assembly import RegisteredEnforcer, RegisteredMessenger
+from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, RegisteredMessenger
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted, UserNoticeState
+from kz_compliance_sdk.domain.change import (
+    ContentSeen,
+    EscalationFired,
+    InboxRow,
+    LegalCheckRow,
+    SanctionNoted,
+    UserNoticeState,
+)
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -27,6 +35,7 @@ from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreDamaged, StoreError
 from kz_compliance_sdk.ports import (
     Alert,
+    Content,
     Effect,
     EffectResult,
     Enforcer,
@@ -35,7 +44,9 @@ from kz_compliance_sdk.ports import (
     Messenger,
     Notifier,
     Page,
+    Reference,
     Regulator,
+    Resolved,
     Store,
     TellResult,
     Tx,
@@ -50,6 +61,7 @@ from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import items_named, notice_of
+from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
@@ -65,6 +77,8 @@ class CaseFile:
     case: Case
     clock: ClockView
     inbox: tuple[InboxRow, ...]
+    legal_checks: tuple[LegalCheckRow, ...]
+    content: tuple[ContentSeen, ...]
     decisions: Mapping[int, Decision]
     messages: tuple[OutboxMessage, ...]
     attempts: Mapping[str, tuple[Attempt, ...]]
@@ -76,9 +90,10 @@ class CaseFile:
 class ComplianceDesk:
     """Answers the notices that one platform receives. Blocking; safe to share between threads.
 
-    Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`), its `messenger` to the
-    affected users (or `on_tell_user`) and, if people are to be paged otherwise than by the log, a `notifier`. Without
-    `create` the configured store must be there.
+    Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`), its `content` (or
+    `on_resolve`) if people are to decide about what was seen and nothing else, its `messenger` to the affected users
+    (or `on_tell_user`) and, if people are to be paged otherwise than by the log, a `notifier`. Without `create` the
+    configured store must be there.
 
     Raises ConfigError and StoreUnusable.
     """
@@ -88,6 +103,7 @@ class ComplianceDesk:
         settings: Settings,
         *,
         enforcer: Enforcer | None = None,
+        content: Content | None = None,
         messenger: Messenger | None = None,
         notifier: Notifier | None = None,
         regulator: Regulator | None = None,
@@ -125,7 +141,11 @@ class ComplianceDesk:
             channel=REGULATOR if regulator is not None else settings.regulator.channel,
             max_body=settings.limits.max_body,
         )
-        self._review = Review(self.store, self.platform_id, self.policy, self.respondent, self.env.entropy)
+        self._content = RegisteredContent(content)
+        self._looking = assembly.looking(self.store, self.platform_id, self._content, self.env)
+        self._review = Review(
+            self.store, self.platform_id, self.policy, self.respondent, self.env.entropy, self._looking
+        )
         self._letters = Letters(self.store, self.platform_id, self.env.entropy)
 
     # A process that only receives never sends: the ways out are made when they are first used.
@@ -150,7 +170,7 @@ class ComplianceDesk:
             self.policy,
             self.respondent,
             Ways(
-                *(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link),
+                *(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link, self._looking.at_last),
                 *(self._messenger, self._messenger.is_ready),
             ),
             clock=self.store.now,
@@ -181,6 +201,11 @@ class ComplianceDesk:
     def on_restore(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
         """Register the function that lifts a measure. Usable as a decorator."""
         self._enforcer.restore_call = call
+        return call
+
+    def on_resolve(self, call: Callable[[Reference], Resolved]) -> Callable[[Reference], Resolved]:
+        """Register the function that says what a piece of content is now. Usable as a decorator."""
+        self._content.resolve_call = call
         return call
 
     def on_tell_user(self, call: Callable[[UserNotice], TellResult]) -> Callable[[UserNotice], TellResult]:
@@ -231,13 +256,17 @@ class ComplianceDesk:
                 return  # counters only: nothing that was sent is lost
 
     def poll(self, limit: int = 100) -> Polled:
-        """Fetch one page of the regulator's feed and store it. Raises RegulatorError and ConfigError."""
+        """Fetch one page of the regulator's feed and store it; at its end, read again what could not be believed.
+
+        Raises RegulatorError and ConfigError.
+        """
         if self.regulator is None:
             raise ConfigError(
                 "no regulator is configured.", field="regulator.url", remedy="Set the address of its system."
             )
-        path = self.settings.intake_path
-        return polling.poll(self.store, self.intake, self.regulator, self.platform_id, path, limit)
+        feed = (self.store, self.intake, self.regulator, self.platform_id, self.settings.intake_path, limit)
+        polled = polling.poll(*feed)
+        return polled if polled.has_more else replace(polled, read_again=polling.read_again(*feed))
 
     def enter(self, actor: Actor, notice: Notice, received_at: int, how: str) -> Case:
         """Type in a letter, e-mail or phone call that the office received at `received_at` (UTC seconds).
@@ -278,6 +307,20 @@ class ComplianceDesk:
         Raises LeaseLost, InvalidInput naming the field and the remedy, NotAllowed.
         """
         return self._review.propose(actor, case_id, token, proposal).result()
+
+    @property
+    def can_look(self) -> bool:
+        """Whether there is a Content port, so that a measure must name the content that was seen."""
+        return self._content.is_ready()
+
+    def look(self, actor: Actor, case_id: str, token: int | None = None) -> tuple[Seen, ...]:
+        """Look at the content of every open item, and record its digests. Raises NotAllowed, IllegalMove, LeaseLost,
+        Conflict, and ConfigError without a Content port. A call that fails or hangs is a `fault` of its item."""
+        return self._looking.look(actor, case_id, token)
+
+    def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> LegalCheckRow:
+        """Record a person's answers as the next version, before a proposal. Raises NotAllowed, IllegalMove."""
+        return self._review.record_legal_check(actor, case_id, check).result()
 
     def approve(self, actor: Actor, case_id: str, digest: str) -> Decided:
         """Approve exactly the proposal whose digest was seen. Raises Conflict, NotAllowed, IllegalMove."""
@@ -410,6 +453,8 @@ class ComplianceDesk:
                 receipt_at=final[-1] if final and case.closed_at is not None else None,
             ),
             inbox=tuple(queries.inbox(case_id)),
+            legal_checks=tuple(queries.legal_checks(case_id)),
+            content=tuple(queries.content_seen(case_id)),
             decisions=queries.decisions(case_id),
             messages=messages,
             attempts={message.id: tuple(a for a in attempts if a.message_id == message.id) for message in messages},

@@ -22,13 +22,15 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor, Fault
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import SanctionNoted
+from kz_compliance_sdk.domain.change import LegalCheckRow, SanctionNoted
 from kz_compliance_sdk.domain.decision import Proposal
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.ports import (
     Alert,
+    Content,
     Effect,
     EffectResult,
     Enforcer,
@@ -37,7 +39,9 @@ from kz_compliance_sdk.ports import (
     Messenger,
     Notifier,
     Page,
+    Reference,
     Regulator,
+    Resolved,
     Store,
     TellResult,
     UserNotice,
@@ -46,6 +50,7 @@ from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Drained
 from kz_compliance_sdk.services.intake import Headers
 from kz_compliance_sdk.services.letters import Proof
+from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease
@@ -62,6 +67,7 @@ class AsyncComplianceDesk:
         settings: Settings,
         *,
         enforcer: Enforcer | None = None,
+        content: Content | None = None,
         messenger: Messenger | None = None,
         notifier: Notifier | None = None,
         regulator: Regulator | None = None,
@@ -72,6 +78,7 @@ class AsyncComplianceDesk:
         self.blocking = ComplianceDesk(
             settings,
             enforcer=enforcer,
+            content=content,
             messenger=messenger,
             notifier=notifier,
             regulator=regulator,
@@ -94,6 +101,10 @@ class AsyncComplianceDesk:
     def on_restore(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
         """See ComplianceDesk."""
         return self.blocking.on_restore(call)
+
+    def on_resolve(self, call: Callable[[Reference], Resolved]) -> Callable[[Reference], Resolved]:
+        """See ComplianceDesk. The function is blocking and called on a worker's thread."""
+        return self.blocking.on_resolve(call)
 
     def on_tell_user(self, call: Callable[[UserNotice], TellResult]) -> Callable[[UserNotice], TellResult]:
         """See ComplianceDesk. The function is blocking and called on a worker's thread."""
@@ -156,6 +167,19 @@ class AsyncComplianceDesk:
     async def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Decided:
         """See ComplianceDesk."""
         return await self._hop(partial(self.blocking.propose, actor, case_id, token, proposal))
+
+    @property
+    def can_look(self) -> bool:
+        """See ComplianceDesk."""
+        return self.blocking.can_look
+
+    async def look(self, actor: Actor, case_id: str, token: int | None = None) -> tuple[Seen, ...]:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.look, actor, case_id, token))
+
+    async def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> LegalCheckRow:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.record_legal_check, actor, case_id, check))
 
     async def approve(self, actor: Actor, case_id: str, digest: str) -> Decided:
         """See ComplianceDesk."""

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kz_compliance_sdk.domain import proofs_users
+from kz_compliance_sdk.domain import proofs_review, proofs_users
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault, verify_chain
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Appeal, InboxRow, UserNoticeState
+from kz_compliance_sdk.domain.change import Appeal, ContentSeen, InboxRow, LegalCheckRow, UserNoticeState
 from kz_compliance_sdk.domain.decision import decision_digest
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.transitions import ENDED
@@ -49,6 +49,8 @@ class Records:
     inbox: Sequence[InboxRow]
     messages: Sequence[OutboxMessage]
     attempts: Sequence[Attempt]
+    checks: Sequence[LegalCheckRow] = ()
+    seen: Sequence[ContentSeen] = ()
     appeals: Sequence[Appeal] = ()
     user_notices: Sequence[UserNoticeState] = ()
 
@@ -79,6 +81,8 @@ def check(records: Records) -> tuple[Fault, ...]:
         *_of_decisions(records, events),
         *_of_messages(records, events),
         *_of_attempts(records),
+        *proofs_review.of_checks(case.id, records.checks, events),
+        *proofs_review.of_content(case.id, records.seen, events),
         *proofs_users.of_appeals(case.id, records.appeals, events),
         *proofs_users.of_user_notices(case.id, records.user_notices, records.messages, events),
     )

@@ -29,6 +29,8 @@ REVIEW_POLICY = ReviewPolicy(
     MappingProxyType(
         {
             "claim": _REVIEWERS,
+            "look": _OFFICE,
+            "record_legal_check": _REVIEWERS,
             "propose": _REVIEWERS,
             "approve": frozenset({"lead", "legal"}),
             "send_back": frozenset({"lead", "legal"}),

@@ -11,6 +11,7 @@ from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, MessageWrite, Write
+from kz_compliance_sdk.domain.content import Looked, content_changed
 from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, notify, page
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage, is_refused_for_good, next_attempt_at
 from kz_compliance_sdk.domain.policy import Policy
@@ -52,12 +53,19 @@ class Superseded:
     """The regulator does not hold this report, and what it says was overtaken: it is not sent."""
 
 
-Result = Sent | EffectResult | TellResult | Superseded
+@dataclass(frozen=True, slots=True)
+class ContentChanged:
+    """The content is not what was decided about: nothing was carried out."""
+
+    looked: Looked
+
+
+Result = Sent | EffectResult | TellResult | Superseded | ContentChanged
 
 
 def checked(endpoint: str, result: object) -> Result:
     """What a call gave, if the port allows it; what an adapter or the platform gave otherwise is a fault of its own."""
-    allowed = _ALLOWED.get(endpoint, (*_SENT, Superseded))
+    allowed = (*_ALLOWED[endpoint], ContentChanged) if endpoint in _ALLOWED else (*_SENT, Superseded)
     if not isinstance(result, allowed):
         return fault(endpoint, f"it returned {type(result).__name__}, which is no answer")
     answer: Result = result  # type: ignore[assignment]  # one of those that are allowed
@@ -95,6 +103,8 @@ def told(result: Result) -> tuple[str, str]:
             return "failed", result.reason
         case Told():
             return "told", f"the user was told at {result.told_at}"
+        case ContentChanged():
+            return "content_changed", "nothing was carried out" if result.looked.available else "the content is gone"
         case Superseded():
             return "superseded", "the regulator does not hold it, and it no longer says what holds"
 
@@ -189,6 +199,13 @@ class Outcomes:
                 return [], replace(message, state="waiting")
             case Superseded():
                 return [], replace(message, state="void", maybe_arrived=False)
+            case ContentChanged():
+                change = (
+                    ()
+                    if case is None
+                    else content_changed(case, message, result.looked, tx.content_seen(case.id), stamp)
+                )
+                return list(change), replace(message, state="void")
             case Rejected():
                 return self._rejected(tx, case, message, result, stamp)
             case Failed() if result.permanent and message.kind == "enforce" and case is not None:

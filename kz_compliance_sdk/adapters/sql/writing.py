@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql import rows, rows_users
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
-from kz_compliance_sdk.adapters.sql.statements import Statements
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import (
     AppealWrite,
     CaseWrite,
     Change,
+    ContentSeen,
     CursorMoved,
     DecisionApproved,
     DecisionRow,
@@ -26,6 +28,7 @@ from kz_compliance_sdk.domain.change import (
     InboxAdmitted,
     InboxApplied,
     InboxRow,
+    LegalCheckRow,
     MessageVoided,
     MessageWrite,
     ObjectVersion,
@@ -38,7 +41,7 @@ from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 
 Execute = Callable[[str, tuple[Any, ...]], int]
-ExecuteMany = Callable[[str, list[tuple[Any, ...]]], None]
+ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]
 
 
 def keys_of(write: Any) -> tuple[str, ...]:
@@ -104,14 +107,18 @@ class Writer:
                     inserts.setdefault("appeals", []).append(rows_users.appeal_row(write.appeal))
                 elif kind is Attempt:
                     inserts.setdefault("attempts", []).append(rows.attempt_row(write))
+                elif kind is LegalCheckRow:
+                    inserts.setdefault("legal_checks", []).append(astuple(write))
+                elif kind is ContentSeen:
+                    inserts.setdefault("content_seen", []).append(astuple(write))
                 else:
                     updates.append(write)
         for table, values in inserts.items():
-            sql = self._s.inserts[table].sql
+            statement = self._s.inserts[table]
             if len(values) == 1:
-                execute(sql, values[0])
+                execute(statement.sql, values[0])
             else:
-                execute_many(sql, values)
+                execute_many(statement, values)
         for write in updates:
             self._update(write, execute)
 
@@ -185,6 +192,8 @@ def _fact_row(write: Any) -> tuple[Any, ...]:
             write.action,
             write.ground,
             write.version,
+            write.preserve_until,
+            write.preservation_ended_at,
         )
     if kind is EscalationFired:
         audience = ",".join(write.audience)

@@ -14,7 +14,7 @@ import typer
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.exits import exit_code
-from kz_compliance_sdk.faces.cli.parts import load_enforcer, load_messenger
+from kz_compliance_sdk.faces.cli.platform_parts import ContentOption, load_content, load_enforcer, load_messenger
 from kz_compliance_sdk.faces.cli.session import Json, Session, install, refuse_directory
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def serve(
     from kz_compliance_sdk.adapters.troubles import Troubles
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.faces.asgi import asgi_app
-    from kz_compliance_sdk.faces.cli.receiving import with_inspection, with_outages_told
+    from kz_compliance_sdk.faces.cli.receiving import collect_garbage_seldom, with_inspection, with_outages_told
 
     log = _log_to_stderr(log_level)
     desk = AsyncComplianceDesk(settings)
@@ -84,6 +84,7 @@ def serve(
             session.tell(
                 f"Receiving at {_url(listener.getsockname())}{settings.intake_path}, known as {settings.intake_url}"
             )
+            collect_garbage_seldom()
             uvicorn.Server(config).run(sockets=[listener])
     session.tell("Stopped; everything that was acknowledged is stored.")
 
@@ -135,6 +136,7 @@ def worker(
         str | None,
         typer.Option(metavar="MODULE:NAME", help="The platform's Enforcer, or what makes one when it is called."),
     ] = None,
+    content: ContentOption = None,
     messenger: Annotated[
         str | None,
         typer.Option(metavar="MODULE:NAME", help="The platform's Messenger to its users, or what makes one."),
@@ -148,11 +150,10 @@ def worker(
     """Carry out, report, watch the clocks and read the feed, until SIGINT or SIGTERM. Any number may run."""
     session = Session.of(ctx)
     _log_to_stderr(log_level)
-    given = {
-        "enforcer": None if enforcer is None else load_enforcer(enforcer),
-        "messenger": None if messenger is None else load_messenger(messenger),
-    }
-    with session.desk(may_create=True, **given) as desk:
+    carries_out = None if enforcer is None else load_enforcer(enforcer)
+    tells = None if messenger is None else load_messenger(messenger)
+    parts = {"enforcer": carries_out, "content": load_content(content), "messenger": tells}
+    with session.desk(may_create=True, **parts) as desk:
         if enforcer is None:
             session.tell("No --enforcer: measures wait here, until a worker that has one carries them out.")
         if messenger is None and desk.settings.user_notice.enabled:

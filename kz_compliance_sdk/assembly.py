@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.domain.user_notices import Telling
@@ -33,6 +34,7 @@ from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.by_hand import LetterHead
+    from kz_compliance_sdk.services.evidence import Evidence
 
 
 class RegisteredEnforcer:
@@ -192,6 +194,18 @@ def letter(settings: Settings, body: bytes, lang: str, items: Mapping[str, Item]
     from kz_compliance_sdk.adapters.by_hand import render_letter
 
     return render_letter(body, lang, _letterhead(settings), items)
+
+
+def evidence(
+    settings: Settings, taken_by: Evidence, actor: Actor, case_id: str, lang: str, *, full: bool, reason: str
+) -> bytes:
+    """The evidence pack of a case. Raises InvalidInput for another language before anything is recorded."""
+    from kz_compliance_sdk.adapters.evidence.pack import check_lang, packed
+
+    check_lang(lang)
+    contents = taken_by.take(actor, case_id, "full" if full else "redacted", lang, reason)
+    key = settings.signing()
+    return packed(contents, lang, key if key is not None and key.algorithm == "ed25519" else None)
 
 
 def _letterhead(settings: Settings) -> LetterHead:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -14,25 +14,19 @@ from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, RegisteredMessenger
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.domain import proofs
-from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault
+from kz_compliance_sdk.domain.audit import Actor, Fault
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
-    ContentSeen,
-    EscalationFired,
-    InboxRow,
     LegalCheckRow,
     SanctionNoted,
-    UserNoticeState,
 )
-from kz_compliance_sdk.domain.clock import ClockView, clock_view
-from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question
-from kz_compliance_sdk.errors import ConfigError, Conflict, StoreDamaged, StoreError
+from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError
 from kz_compliance_sdk.ports import (
     Alert,
     Content,
@@ -55,8 +49,11 @@ from kz_compliance_sdk.ports import (
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.appeals import Appeals
+from kz_compliance_sdk.services.case_files import CaseFile as CaseFile
+from kz_compliance_sdk.services.case_files import case_file_of, verify
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
+from kz_compliance_sdk.services.evidence import Evidence
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
@@ -68,23 +65,6 @@ from kz_compliance_sdk.services.review import Decided, Lease, Review
 from kz_compliance_sdk.services.user_notices import UserNotices
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class CaseFile:
-    """Everything that is held of one case, as it is stored."""
-
-    case: Case
-    clock: ClockView
-    inbox: tuple[InboxRow, ...]
-    legal_checks: tuple[LegalCheckRow, ...]
-    content: tuple[ContentSeen, ...]
-    decisions: Mapping[int, Decision]
-    messages: tuple[OutboxMessage, ...]
-    attempts: Mapping[str, tuple[Attempt, ...]]
-    escalations: tuple[EscalationFired, ...]
-    audit: tuple[AuditEvent, ...]
-    user_notices: tuple[UserNoticeState, ...] = ()
 
 
 class ComplianceDesk:
@@ -438,30 +418,20 @@ class ComplianceDesk:
 
     def case_file(self, case_id: str) -> CaseFile:
         """Everything that is held of a case. Raises NotFound."""
-        queries = self.store.queries(self.platform_id)
-        case = queries.case(case_id)
-        messages, attempts = tuple(queries.messages(case_id)), queries.attempts(case_id)
-        final = [m.settled_at for m in messages if m.kind == "report" and m.state == "done"]
-        return CaseFile(
-            case=case,
-            clock=clock_view(
-                received_at=case.received_at,
-                due_at=case.due_at,
-                now=self.store.now(),
-                requested_due_at=case.requested_due_at,
-                decided_at=case.decided_at,
-                receipt_at=final[-1] if final and case.closed_at is not None else None,
-            ),
-            inbox=tuple(queries.inbox(case_id)),
-            legal_checks=tuple(queries.legal_checks(case_id)),
-            content=tuple(queries.content_seen(case_id)),
-            decisions=queries.decisions(case_id),
-            messages=messages,
-            attempts={message.id: tuple(a for a in attempts if a.message_id == message.id) for message in messages},
-            escalations=tuple(queries.escalations(case_id)),
-            audit=tuple(queries.audit(case_id)),
-            user_notices=tuple(queries.user_notices(case_id)),
-        )
+        return case_file_of(self.store.queries(self.platform_id), case_id, self.store.now())
+
+    def record_view(self, actor: Actor, case_id: str) -> bool:
+        """Record that a person looked at a case: call it when you show one. It refuses nobody, and one view stands for
+        all of that person's for 15 minutes: False if it did. Raises NotFound."""
+        return self._evidence.record_view(actor, case_id)
+
+    def evidence(self, actor: Actor, case_id: str, *, lang: str = "ru", full: bool = False, reason: str = "") -> bytes:
+        """The evidence pack of a case, a zip: signed, readable in `kk`, `ru` or `en`, and without the names of people.
+
+        A `full` one holds them and every byte; it takes a lead, legal or head, and a `reason`, which is sealed. That a
+        pack was made is an event of the case. Raises NotFound, NotAllowed, InvalidInput.
+        """
+        return assembly.evidence(self.settings, self._evidence, actor, case_id, lang, full=full, reason=reason)
 
     def sanctions(self) -> list[SanctionNoted]:
         """Every sanction that was announced, oldest first."""
@@ -482,25 +452,15 @@ class ComplianceDesk:
         """Check the audit trail of one case or of all: its chain, and the rows that it speaks of. Gives how many cases
         were checked, and every fault found. A row that cannot be read is a fault of its case, and the next is checked.
         """
-        queries = self.store.queries(self.platform_id)
-        faults: list[Fault] = []
-        checked = 0
-        for one in [case_id] if case_id is not None else queries.case_ids():
-            try:
-                faults += proofs.check(queries.records(one))
-            except StoreDamaged as error:
-                faults.append(Fault(one, 0, error.message))
-            checked += 1
-            if progress is not None:
-                progress(checked)
-        if case_id is None:
-            faults += [
-                Fault(one, 0, "the case is gone, and something of it is still there") for one in queries.orphans()
-            ]
-        return checked, tuple(faults)
+        return verify(self.store.queries(self.platform_id), case_id, progress)
 
     def _read(self, read: Callable[[Any], T]) -> T:
         return self.store.submit(self.platform_id, lambda tx: ((), read(tx))).result()
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        ring, target_uri = self.settings.key_ring(), self.settings.intake_target
+        return Evidence(self.store, self.platform_id, ring, target_uri=target_uri, entropy=self.env.entropy)
 
     def _link(self, reference: str) -> str:
         base = self.settings.dashboard_url

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.change_users import Appeal as Appeal
+from kz_compliance_sdk.domain.change_users import AppealWrite as AppealWrite
+from kz_compliance_sdk.domain.change_users import UserNoticeKind as UserNoticeKind
+from kz_compliance_sdk.domain.change_users import UserNoticeState as UserNoticeState
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
 
 InboxExit = Literal["accepted", "quarantined", "waiting", "noted"]
-UserNoticeKind = Literal["measure", "restored", "appeal_decided"]
-UserNoticeStatus = Literal["due", "delayed", "sent", "failed", "void", "off"]
-AppealState = Literal["open", "upheld", "reversed", "withdrawn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,60 +269,6 @@ class SanctionNoted:
     effective_at: int
     reference_number: str
     received_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class UserNoticeState:
-    """Where the notice to the affected user of one item stands. Times are UTC seconds.
-
-    `due_at` is when it leaves, and `delay_until` when a delay ends, None if there is none. `basis` says whose legal
-    basis keeps the user from being told: the `notice`'s, that of a `person` of the platform, the `platform`'s own for
-    telling nobody, or empty. The words of that basis lie in the notice, or sealed in the case's audit trail.
-    """
-
-    platform_id: str
-    case_id: str
-    message_id: str
-    item_id: str
-    lane: str
-    decision_version: int
-    kind: UserNoticeKind
-    state: UserNoticeStatus
-    due_at: int
-    sent_at: int | None = None
-    delay_until: int | None = None
-    basis: Literal["", "notice", "person", "platform"] = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Appeal:
-    """A user's appeal against the measure on one item. Times are UTC seconds; `due_at` is when it should be decided.
-
-    `reference` is the platform's own number for it. `decision_version` names the decision that it speaks of, and the
-    database refuses a `decided_by` who proposed or approved that one.
-    """
-
-    platform_id: str
-    appeal_id: str
-    case_id: str
-    item_id: str
-    reference: str
-    received_at: int
-    due_at: int
-    decision_version: int
-    proposed_by: str
-    approved_by: str
-    state: AppealState = "open"
-    decided_by: str = ""
-    decided_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AppealWrite:
-    """An appeal that came, or (`expected`) one that is still in that state and changes."""
-
-    appeal: Appeal
-    expected: AppealState | None = None
 
 
 Write = (

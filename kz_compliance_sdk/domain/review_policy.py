@@ -44,6 +44,8 @@ REVIEW_POLICY = ReviewPolicy(
             "settle_quarantine": frozenset({"lead", "legal"}),
             "deliver_by_hand": _OFFICE,
             "acknowledge": _OFFICE,
+            "evidence": _OFFICE,
+            "disclose": frozenset({"lead", "legal", "head"}),
             "delay_user_notice": frozenset({"legal"}),
             "receive_appeal": _OFFICE,
             "decide_appeal": frozenset({"lead", "legal"}),

@@ -35,15 +35,13 @@ from kz_compliance_sdk.ports import (
     RetryAt,
     Sent,
     Store,
-    TellResult,
-    Told,
-    UserNotice,
     Uuid7,
 )
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.delivery import Delivery, Ways
+from kz_compliance_sdk.services.evidence import Evidence
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters
 from kz_compliance_sdk.services.looking import Looking
@@ -56,6 +54,7 @@ from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.conftest import FrozenClock
+from tests.journey.fake_messenger import FakeMessenger
 
 PLATFORM = builders.PLATFORM_ID
 PROFILE: Profile = "standard-webhooks"
@@ -157,28 +156,6 @@ class FakePager:
         self.alerts.append(alert)
 
 
-class FakeMessenger:
-    """A way to users that obeys the port: the same notice twice tells once. `faults` are played first."""
-
-    def __init__(self, clock: Callable[[], int]) -> None:
-        self._clock = clock
-        self.told: dict[str, tuple[UserNotice, int]] = {}
-        self.calls: list[str] = []
-        self.faults: list[Callable[[UserNotice], TellResult | None]] = []
-
-    def tell(self, notice: UserNotice) -> TellResult:
-        self.calls.append(notice.id)
-        if self.faults:
-            fault = self.faults.pop(0)(notice)
-            if fault is not None:
-                return fault
-        return Told(self.told.setdefault(notice.id, (notice, self._clock()))[1])
-
-    def kinds(self) -> list[tuple[str, str]]:
-        """The item and the kind of each notice that a user got, in order."""
-        return [(notice.item_id, notice.kind) for notice, _ in self.told.values()]
-
-
 class ByHandStandIn:
     """The regulator that is a person: every message waits for one."""
 
@@ -244,6 +221,7 @@ class Host:
 
     def __init__(self, world: World, store: Store | None = None) -> None:
         self.world, env = world, world.env()
+        self.entropy = env.entropy
         self.store: Store = store or world.open_store()
         policy, respondent = world.policy, Respondent("head_of_office", "Үлгі Б. С.")
         self.policy, self.respondent = policy, respondent
@@ -285,6 +263,13 @@ class Host:
             entropy=env.entropy,
             spawn=_at_once,
             telling=self.telling,
+        )
+
+    @property
+    def evidence(self) -> Evidence:
+        ring = KeyRing([regulator_key(PROFILE)], allow_test_keys=True)
+        return Evidence(
+            self.store, PLATFORM, ring, target_uri=lambda target: f"{builders.HOST}{target}", entropy=self.entropy
         )
 
     def push(self, data: MessageData, message_id: str, **envelope: Any) -> Response:

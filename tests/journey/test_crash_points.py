@@ -22,11 +22,11 @@ from kz_compliance_sdk.errors import IllegalMove, LeaseLost
 from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Queries, Sent, TellResult, UserNotice, Work
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders
+from tests.journey.fake_messenger import FakeMessenger
 from tests.journey.scene import (
     LEAD,
     M1,
     PLATFORM,
-    FakeMessenger,
     FakePager,
     FakePlatform,
     FakeRegulator,

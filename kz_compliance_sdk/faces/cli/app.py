@@ -23,6 +23,7 @@ from kz_compliance_sdk.faces.cli import (
     cases,
     checks,
     conformance,
+    evidence,
     foreign,
     letters,
     looking,
@@ -205,10 +206,12 @@ review.register(_cases)
 looking.register(_cases)
 office.register(_cases)
 letters.register(_cases)
+evidence.register_case(_cases)
 appeals.register_cases(_cases)
 app.add_typer(_cases, name="cases")
 appeals.register(app)
 conformance.register(app)
+evidence.register(app)
 if find_spec(_DEMO) is not None:
     app.command("demo")(import_module(_DEMO).demo)
 

@@ -10,9 +10,10 @@ from kz_compliance_sdk.domain import results, user_notices
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, UserNoticeState
-from kz_compliance_sdk.domain.messages import Respondent, item_of
+from kz_compliance_sdk.domain.messages import Respondent, item_of, page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling
+from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Tx, UserNotice
 from kz_compliance_sdk.services.loading import answering_of, notice_of
 
@@ -24,13 +25,20 @@ def landed(
     item = item_of(case, message)
     if item is None:
         return ()
-    answering, rows, notice = answering_of(tx, case, respondent), tx.user_notices(case.id), notice_of(tx, case)
+    answering, rows = answering_of(tx, case, respondent), tx.user_notices(case.id)
+    land = results.measure_in_force if message.kind == "enforce" else results.measure_lifted
+    try:
+        notice = notice_of(tx, case)
+    except ComplianceError:
+        # Who demanded it cannot be read any more. What the law asks for must not wait for that.
+        change = land(case, message, at, answering, stamp)
+        alert = page(results.after(case, change), "user_notice_stuck", ("lead",), 30, stamp, key=message.id)
+        return (*change, alert)
     if message.kind == "enforce":
         plan = user_notices.plan(notice, telling, stamp.at)
         notified = {**answering.notified, **user_notices.planned(item, plan)}
-        change = results.measure_in_force(case, message, at, replace(answering, notified=notified), stamp)
-    else:
-        change = results.measure_lifted(case, message, at, answering, stamp)
+        answering = replace(answering, notified=notified)
+    change = land(case, message, at, answering, stamp)
     after = results.after(case, change)
     changed = after.item(item.item_id)
     if changed is None:

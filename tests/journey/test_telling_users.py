@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import UserNoticeState
@@ -18,6 +19,7 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Failed, RetryAt
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders
+from tests.contract.conftest import raw
 from tests.journey.scene import LEAD, M2, PLATFORM, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
 
@@ -138,6 +140,20 @@ def test_a_messenger_that_breaks_holds_up_no_report(host: Host) -> None:
     case_id = removed(host)
     assert host.store.queries(PLATFORM).case(case_id).state is CaseState.CLOSED
     assert [row.state for row in rows(host, case_id)] == ["due"]
+
+
+def test_a_notice_that_cannot_be_read_any_more_holds_up_no_report(host: Host) -> None:
+    """The control for it: what is told needs the notice, and the report does not."""
+    host.push(a_notice(), "m-1")
+    host.decide(proposal(measure("1")))
+    store = host.store
+    assert isinstance(store, SqliteStore)
+    raw(store, "UPDATE inbox SET body = CAST('{}' AS BLOB)")
+    host.drain()
+    case = host.case(a_notice().notice_id)
+    assert case.state is CaseState.CLOSED
+    assert host.world.messenger.calls == []
+    assert "user_notice_stuck" in [alert.reason for alert in host.world.pager.alerts]
 
 
 def test_a_process_without_a_messenger_leaves_users_to_one_that_has_it(host: Host) -> None:

@@ -13,10 +13,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 import kz_compliance_sdk
+from kz_compliance_sdk.aio.appeals import AsyncAppeals
 from kz_compliance_sdk.aio.by_letter import AsyncByLetter
 from kz_compliance_sdk.aio.contests import AsyncContests
+from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
+from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.contests import Contests
+from kz_compliance_sdk.services.user_notices import UserNotices
 
 HEAVY = (
     "alembic",
@@ -113,8 +117,11 @@ def test_the_awaited_desk_has_every_step_of_the_blocking_one() -> None:
     assert found == ["only in ComplianceDesk: receive_soon"]
 
 
-@pytest.mark.parametrize(("blocking", "awaited"), [(Contests, AsyncContests), (ByLetter, AsyncByLetter)])
-def test_the_awaited_groups_have_every_step_of_the_blocking_ones(blocking: type, awaited: type) -> None:
+@pytest.mark.parametrize(
+    ("blocking", "awaited"),
+    [(Appeals, AsyncAppeals), (ByLetter, AsyncByLetter), (Contests, AsyncContests), (UserNotices, AsyncUserNotices)],
+)
+def test_each_group_of_the_awaited_desk_has_the_same_methods(blocking: type, awaited: type) -> None:
     assert differences(blocking, awaited) == []
 
 

@@ -1,14 +1,14 @@
-"""How an awaited group of steps gets off the event loop."""
+"""How a call of the blocking desk is awaited."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
 
 class Hop(Protocol):
-    """Runs a blocking call on a thread, under the limiter of its desk."""
+    """Runs a blocking call on a thread of the desk's own limiter."""
 
-    async def __call__(self, call: Callable[[], T], /) -> T: ...
+    def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...

@@ -12,6 +12,7 @@ from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.cli import documents, screen
 from kz_compliance_sdk.faces.cli.case_review import show_review
 from kz_compliance_sdk.faces.cli.evidence import record_view
+from kz_compliance_sdk.faces.cli.remedy_screen import show_remedies
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, account_of, case_id_of
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
             whole=("item", "status", "action"),
             lead=("item", "status", "action"),
         )
-    _remedies(file)
+    show_remedies(file)
     show_review(file)
     for decision in file.decisions.values():
         show_decision(decision)
@@ -176,20 +177,6 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
         f"Audit trail, the last {len(shown)} of {len(file.audit)} events",
         [(f"{event.seq} {event.kind}", f"{screen.both(event.at)} by {_who(event)}{_texts(event)}") for event in shown],
     )
-
-
-def _remedies(file: CaseFile) -> None:
-    for filed in file.case.contests:
-        said = documents.sealed_of(file, filed.seq)
-        ended = f"{filed.result} {screen.both(filed.result_at)}" if filed.result_at is not None else "open"
-        fields = [*said.items(), ("filed", screen.both(filed.filed_at)), ("result", ended)]
-        screen.show_fields(f"Contest {filed.number}, recorded by {filed.recorded_by}", fields)
-    for one in file.case.suspensions:
-        said = documents.sealed_of(file, one.seq)
-        until = screen.both(one.ends_at) if one.ends_at is not None else "no end known"
-        standing = f"confirmed by {one.confirmed_by}" if one.confirmed_by else "not confirmed: no effect"
-        fields = [*said.items(), ("from", screen.both(one.from_at)), ("until", until), ("proof", one.proof_sha256)]
-        screen.show_fields(f"Suspension {one.number}, recorded by {one.recorded_by}, {standing}", fields)
 
 
 def _told(row: UserNoticeState) -> str:

@@ -29,7 +29,6 @@ from kz_compliance_sdk.ports import (
     Enforcer,
     Failed,
     Future,
-    InForce,
     Notifier,
     Reference,
     Regulator,
@@ -52,8 +51,8 @@ from kz_compliance_sdk.services.outcomes import (
 
 LEASE_S = 120
 _PROBE_AMONG = 16
-# With these answers the platform's object is as it was, or all is said of it.
-_NOT_BEGUN = (Failed, ContentChanged, InForce)
+# With these answers the platform's object is as it was.
+_NOT_BEGUN = (Failed, ContentChanged)
 _NONE_BUSY: Mapping[str, int] = {}
 _log = logging.getLogger("kz_compliance_sdk.delivery")
 

@@ -167,7 +167,9 @@ class Outcomes:
             case InForce() if case is not None:
                 answering = answering_of(tx, case, self._respondent)
                 land = results.measure_in_force if message.kind == "enforce" else results.measure_lifted
-                return list(land(case, message, result.effective_at, answering, stamp)), replace(message, state="done")
+                return list(land(case, message, result.effective_at, answering, stamp)), replace(
+                    message, state="done", maybe_arrived=False
+                )
             case Pending():
                 at = max(now + 1, min(result.check_at, now + _LONGEST_RETRY_AFTER))
                 waiting = replace(message, state="queued", next_attempt_at=at)

@@ -30,7 +30,6 @@ from kz_compliance_sdk.ports import (
     Enforcer,
     Failed,
     Future,
-    InForce,
     Messenger,
     Notifier,
     Reference,
@@ -55,8 +54,8 @@ from kz_compliance_sdk.services.telling import is_wanted, user_notice_of
 
 LEASE_S = 120
 _PROBE_AMONG = 16
-# With these answers the platform's object is as it was, or all is said of it.
-_NOT_BEGUN = (Failed, ContentChanged, InForce)
+# With these answers the platform's object is as it was.
+_NOT_BEGUN = (Failed, ContentChanged)
 _NONE_BUSY: Mapping[str, int] = {}
 _log = logging.getLogger("kz_compliance_sdk.delivery")
 

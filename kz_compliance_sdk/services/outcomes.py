@@ -184,7 +184,7 @@ class Outcomes:
             case InForce() if case is not None:
                 at, who, telling = result.effective_at, self._respondent, self._telling
                 landed = telling_users.landed(tx, case, message, at, who, telling, stamp)
-                return list(landed), replace(message, state="done")
+                return list(landed), replace(message, state="done", maybe_arrived=False)
             case Told() if case is not None:
                 return list(telling_users.told(tx, case, message, result.told_at, stamp)), replace(
                     message, state="done"

@@ -152,6 +152,9 @@ SHOWN = {
     ("signing_key", "key_id"),
     ("letterhead", "name"),
     ("letterhead", "address"),
+    ("user_notice", "kk_file"),
+    ("user_notice", "ru_file"),
+    ("user_notice", "en_file"),
 }
 
 

@@ -152,6 +152,7 @@ SHOWN = {
     ("signing_key", "key_id"),
     ("letterhead", "name"),
     ("letterhead", "address"),
+    *(("user_notice", f"{lang}_file") for lang in ("kk", "ru", "en")),
 }
 
 

@@ -152,9 +152,7 @@ SHOWN = {
     ("signing_key", "key_id"),
     ("letterhead", "name"),
     ("letterhead", "address"),
-    ("user_notice", "kk_file"),
-    ("user_notice", "ru_file"),
-    ("user_notice", "en_file"),
+    *(("user_notice", f"{lang}_file") for lang in ("kk", "ru", "en")),
 }
 
 

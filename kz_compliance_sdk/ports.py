@@ -7,7 +7,7 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future as Future
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,9 +25,11 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     SanctionNoted,
 )
+from kz_compliance_sdk.domain.counting import Running
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
+from kz_compliance_sdk.domain.tally import Tally
 
 T = TypeVar("T")
 
@@ -65,6 +67,9 @@ class Tx(Protocol):
         """Messages that came before the notice they speak of."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
+
+    def event_kinds(self, case_id: str) -> dict[str, int]:
+        """How many audit events of each kind a case has."""
 
     def object_versions(self, keys: Iterable[str]) -> dict[str, int]: ...
 
@@ -174,6 +179,22 @@ class Queries(Protocol):
     def escalations(self, case_id: str) -> list[EscalationFired]: ...
 
     def sanctions(self) -> list[SanctionNoted]: ...
+
+    def tallies(self, start: int, end: int) -> Iterator[Tally]:
+        """The cases received from `start` up to `end` that have ended, or had ended before they were reopened, by
+        receipt. Read in steps: never all at once."""
+
+    def running(self, start: int, end: int) -> Iterator[Running]:
+        """The cases received in that time that have never ended."""
+
+    def untallied(self, start: int, end: int) -> Iterator[str]:
+        """The ids of cases received in that time that ended and have no tally: they ended under an earlier release."""
+
+    def user_figures(self, start: int, end: int) -> Mapping[str, Mapping[str, int]]:
+        """`user_notices` and `appeals` of that time, each by state; what this store has no records of is not in it."""
+
+    def workloads(self, start: int, end: int) -> Mapping[str, tuple[int, int]]:
+        """How many decisions each person proposed and approved in that time. No index serves it."""
 
     def health(self, now: int) -> Health: ...
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.tally import Tally
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
@@ -251,6 +252,7 @@ Write = (
     | Heartbeat
     | RefusalsCounted
     | SanctionNoted
+    | Tally
 )
 
 Change = tuple[Write, ...]

@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
 from kz_compliance_sdk.services.loading import context_of, standing_of, typed_amendment
+from kz_compliance_sdk.services.tallying import with_tally
 
 T = TypeVar("T")
 
@@ -176,9 +177,11 @@ class Review:
         return self._submit(work)
 
     def settle_quarantine(self, actor: Actor, case_id: str, reasons: str) -> Future[Case]:
-        return self._submit(
-            lambda tx: office_steps.settle_quarantine(tx.case(case_id), reasons, stamp=self._stamp(tx, actor))
-        )
+        def work(tx: Tx) -> tuple[Change, Case]:
+            change, case = office_steps.settle_quarantine(tx.case(case_id), reasons, stamp=self._stamp(tx, actor))
+            return with_tally(tx, change), case
+
+        return self._submit(work)
 
     def report_interim(self, actor: Actor, case_id: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.figures import FigureReads
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
@@ -28,7 +29,7 @@ _MOST = 500
 _ENDED = ("closed", "cancelled")
 
 
-class SqlQueries:
+class SqlQueries(FigureReads):
     """Reads of one platform's rows."""
 
     def __init__(self, engine: Engine, platform_id: str, fault: Callable[[], str] = str) -> None:

@@ -95,6 +95,10 @@ class View:
         found = self._tx.all(self._s.decisions, k_platform_id=self._platform, k_case_id=case_id)
         return {row[2]: rows.decision_from(row) for row in found}
 
+    def event_kinds(self, case_id: str) -> dict[str, int]:
+        found = self._tx.all(self._s.event_kinds, k_platform_id=self._platform, k_case_id=case_id)
+        return {row[0]: int(row[1]) for row in found}
+
     def object_versions(self, keys: Iterable[str]) -> dict[str, int]:
         versions = {}
         for key in set(keys):

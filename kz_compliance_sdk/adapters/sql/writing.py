@@ -33,6 +33,7 @@ from kz_compliance_sdk.domain.change import (
     SanctionNoted,
 )
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.tally import Tally
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 
 Execute = Callable[[str, tuple[Any, ...]], int]
@@ -201,4 +202,7 @@ def _fact_row(write: Any) -> tuple[Any, ...]:
             write.reference_number,
             write.received_at,
         )
+    if kind is Tally:
+        times = write.received_at, write.issued_at, write.due_at, write.decided_at, write.receipt_at
+        return write.platform_id, write.case_id, *times, write.facts
     raise TypeError(f"{kind.__name__} is not a write")

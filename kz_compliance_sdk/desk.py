@@ -49,6 +49,7 @@ from kz_compliance_sdk.services.loading import items_named, notice_of
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
+from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
 
 T = TypeVar("T")
 
@@ -146,6 +147,13 @@ class ComplianceDesk:
             spawn=self.env.spawn,
             in_flight=self.settings.regulator.in_flight,
         )
+
+    @cached_property
+    def transparency(self) -> Transparency:
+        """The public figures."""
+        given = self.settings.transparency
+        policy = TransparencyPolicy(given.threshold, given.embargo_days, given.key())
+        return Transparency(self.store, self.platform_id, policy, self.policy.categories)
 
     # ---------------------------------------------------------------------------------- the platform's own calls
 

@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 
 from kz_compliance_sdk.aio.bridge import CommitBridge
+from kz_compliance_sdk.aio.transparency import AsyncTransparency
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor, Fault
@@ -66,6 +67,7 @@ class AsyncComplianceDesk:
         self.blocking = ComplianceDesk(
             settings, enforcer=enforcer, notifier=notifier, regulator=regulator, store=store, env=env, create=create
         )
+        self.transparency = AsyncTransparency(self._hop, lambda: self.blocking.transparency)
         self._limiter: anyio.CapacityLimiter | None = None
         self._bridge: tuple[asyncio.AbstractEventLoop, CommitBridge] | None = None
 

@@ -55,13 +55,14 @@ FIGURES: tuple[Figure, ...] = (
     ),
     _F(
         _TOLD, "demands",
-        "Answered and cancelled demands that nothing keeps back. Every figure below, unless it says otherwise, is about "
-        "these.",
+        "Answered and cancelled demands that nothing keeps back. Every figure below is about these, unless it says "
+        "otherwise.",
     ),
     _F("demands_by_authority", "demands", "By the authority that issued the demand.", of=_TOLD, open=True),
     _F(
         "demands_by_authority_type", "demands",
-        "By the kind of authority: authorised_body, prosecutor, national_security, court, other. unknown: not recorded.",
+        "By the type of authority: authorised_body, prosecutor, national_security, court, other. unknown: not "
+        "recorded.",
         of=_TOLD,
     ),
     _F(
@@ -105,11 +106,11 @@ FIGURES: tuple[Figure, ...] = (
     ),
     _F(
         "demands_by_result", "demands",
-        "What a demand came to. complied_fully: a measure on its ground for every item that was there. complied_partly: "
-        "for some, or only in part. own_terms_only: measures under the platform's own terms and none on the demand's "
-        "ground. reversed: every measure was lifted again. nothing_there: every item was gone before. refused, "
-        "clarification_needed, cannot_comply, contested: the answer for every item that was there. mixed: several of "
-        "these. cancelled: the authority took back every item before it was decided.",
+        "What a demand came to. complied_fully: a measure on its ground for every item that was there. "
+        "complied_partly: for some, or only in part. own_terms_only: measures under the platform's own terms and none "
+        "on the demand's ground. reversed: every measure was lifted again. nothing_there: every item was gone before. "
+        "refused, clarification_needed, cannot_comply, contested: the answer for every item that was there. mixed: "
+        "several of these. cancelled: the authority took back every item before it was decided.",
         of=_TOLD,
     ),
     _F("results_by_category", "demands", "demands_by_result within each category, as `category / result`."),

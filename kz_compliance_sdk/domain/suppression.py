@@ -2,12 +2,13 @@
 
 A count from 1 up to the threshold is hidden as small. That is not enough: a total less all its other parts gives it
 away. So this looks at the publication as a reader would, narrows each hidden count to what the published ones leave
-open, and hides a further count (the smallest that helps) until no hidden one is left with a single value.
+open, and hides a further count (the smallest that helps) until no hidden one is left with a single value. Where nothing
+is left to hide, a small count is veiled: nothing says any longer that it is small.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,12 +17,17 @@ __all__ = ["LEAST_THRESHOLD", "Hidden", "Key", "Sum", "suppress"]
 Key = tuple[str, str]
 """A count: the figure and the value in it. A figure that is one number has the empty value."""
 
-Hidden = Literal["small", "covering"]
+Hidden = Literal["small", "covering", "veiled"]
 
 LEAST_THRESHOLD = 3
 """With a threshold below this a small count could only be one number."""
 
 _UNBOUNDED = 1 << 60
+_TOLD_OF: Mapping[Hidden, Callable[[int], tuple[int, int]]] = {
+    "small": lambda threshold: (1, threshold - 1),
+    "covering": lambda threshold: (threshold, _UNBOUNDED),
+    "veiled": lambda _threshold: (1, _UNBOUNDED),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,20 @@ def suppress(
         bounds = _bounds(counts, hidden, sums, pairs, threshold)
         exposed = sorted(key for key in hidden if bounds[key][0] == bounds[key][1])
         cover = next((found for key in exposed if (found := _cover(key, counts, hidden, touching, pairs))), None)
-        if cover is None:
+        if cover is not None:
+            hidden[cover] = "covering"
+            continue
+        veil = next(
+            (found for key in exposed if (found := _cover(key, counts, _as_told(hidden), touching, pairs))), None
+        )
+        if veil is None:
             return hidden
-        hidden[cover] = "covering"
+        hidden[veil] = "veiled"
+
+
+def _as_told(hidden: Mapping[Key, Hidden]) -> dict[Key, Hidden]:
+    """Without the counts of which it is still said that they are small."""
+    return {key: why for key, why in hidden.items() if why != "small"}
 
 
 def _cover(
@@ -90,7 +107,7 @@ def _bounds(
     """What a reader can know of each count: the least and the most that it can be."""
     low, high = dict(counts), dict(counts)
     for key, why in hidden.items():
-        low[key], high[key] = (1, threshold - 1) if why == "small" else (threshold, _UNBOUNDED)
+        low[key], high[key] = _TOLD_OF[why](threshold)
     open_sums = [one for one in sums if one.total in hidden or any(part in hidden for part in one.parts)]
     open_pairs = [pair for pair in pairs if pair[0] in hidden or pair[1] in hidden]
     changed = True

@@ -51,7 +51,8 @@ class Period:
 @dataclass(frozen=True, slots=True)
 class Value:
     """One published count. `count` is None where it is hidden; `shown` is what stands in its place: `<5` for a small
-    count, `*` for one that would give a small count away. `label` names the value in each language that is known."""
+    count, `*` for one of any size that would give a small count away. `label` names the value in each language that is
+    known."""
 
     value: str
     count: int | None
@@ -69,8 +70,8 @@ class PublishedFigure:
 
 @dataclass(frozen=True, slots=True)
 class PublishedTime:
-    """How long it took, in seconds: `of` says until what, `by` and `value` for which demands. Median and 95th percentile
-    are times that occurred (nearest rank)."""
+    """How long it took, in seconds: `of` says until what, `by` and `value` for which demands. The median and the 95th
+    percentile are times that occurred (nearest rank)."""
 
     of: Literal["decision", "receipt"]
     by: Literal["all", "category", "authority"]

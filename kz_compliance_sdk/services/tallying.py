@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import CaseWrite, Change, InboxAdmitted, InboxRow

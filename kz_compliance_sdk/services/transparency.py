@@ -56,6 +56,21 @@ class Transparency:
         now = self._store.now()
         if not draft:
             period.refuse_early(now, self._policy.embargo_days)
+        counting, unrecorded = self._counted(period, now, progress)
+        return published(
+            counting,
+            period,
+            platform_id=self._platform,
+            threshold=self._policy.threshold,
+            embargo_days=self._policy.embargo_days,
+            draft=draft,
+            unrecorded=unrecorded,
+        )
+
+    def _counted(
+        self, period: Period, now: int, progress: Callable[[int], None] | None = None
+    ) -> tuple[Counting, list[str]]:
+        """Everything that is counted, with nothing hidden yet, and the figures of which there are no records."""
         queries = self._store.queries(self._platform)
         counting = Counting(now, self._categories)
         for number, row in enumerate(self._ended(queries, period, counting), start=1):
@@ -68,15 +83,8 @@ class Transparency:
         of_users = queries.user_figures(period.start, period.end)
         for figure, values in of_users.items():
             counting.counts[figure] = Counter(values)
-        return published(
-            counting,
-            period,
-            platform_id=self._platform,
-            threshold=self._policy.threshold,
-            embargo_days=self._policy.embargo_days,
-            draft=draft,
-            unrecorded=[name for name in ("appeals", "user_notices") if name not in of_users],
-        )
+        counting.fold()
+        return counting, [name for name in ("appeals", "user_notices") if name not in of_users]
 
     def _ended(self, queries: Queries, period: Period, counting: Counting | None = None) -> Iterator[Tally]:
         """Every case of the period that has ended, once. What runs is counted first: what ends meanwhile runs in this
@@ -106,8 +114,9 @@ class Transparency:
                 yield writer.line(row, _urls(queries, row.case_id) if with_urls else ())
 
     def workloads(self, period: Period) -> list[Workload]:
-        """What each person of the staff did, under pseudonyms, busiest first. Never part of a report. Raises ConfigError
-        without a key for the pseudonyms."""
+        """What each person of the staff did, under pseudonyms, busiest first. Never part of a report.
+
+        Raises ConfigError without a key for the pseudonyms."""
         key = self._policy.staff_key
         if not key:
             raise ConfigError(

@@ -27,8 +27,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "contested": "No",
     "mixed": "No",
 }
-"""Lumen's `action_taken` for a result. What is not here is Unspecified: the platform's own terms, what was reversed, and
-what the authority took back."""
+"""Lumen's `action_taken` for a result. What is not here is Unspecified: what the platform's own terms did, what was
+reversed, and what the authority took back."""
 
 _MOST = 5_000
 

@@ -1,4 +1,4 @@
-"""Reads for the public figures: in steps that are short, so that no reader holds the file back, and in little memory."""
+"""Reads for the public figures: in short steps, so that no reader holds the file back, and in little memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Engine, Select, and_, func, inspect, select, text, tuple_, union_all
+from sqlalchemy import ColumnClause, Engine, Select, and_, func, inspect, select, text, tuple_, union_all
 from sqlalchemy import column as named
 from sqlalchemy import table as table_of
 
@@ -99,9 +99,11 @@ class FigureReads:
         for figure, table, at in (("user_notices", "user_notices", "due_at"), ("appeals", "appeals", "received_at")):
             if table not in there:
                 continue
-            platform, state, time = named("platform_id"), named("state"), named(at)
+            platform: ColumnClause[str] = named("platform_id")
+            state: ColumnClause[str] = named("state")
+            time: ColumnClause[int] = named(at)
             rows = table_of(table, platform, state, time)
             of_period = (platform == self._platform, time >= start, time < end)
-            counted = select(state, func.count()).select_from(rows).where(*of_period).group_by(state)
+            counted: Any = select(state, func.count()).select_from(rows).where(*of_period).group_by(state)
             found[figure] = dict(Counter({str(row[0]): int(row[1]) for row in self._all(counted)}))
         return found

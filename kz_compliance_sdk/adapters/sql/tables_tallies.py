@@ -1,4 +1,4 @@
-"""The table of the public figures: one slim row for each case that has ended, kept when the case's bodies are erased."""
+"""The table of the public figures: a slim row for each case that has ended, kept when its bodies are erased."""
 
 from __future__ import annotations
 

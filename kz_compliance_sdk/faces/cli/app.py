@@ -30,6 +30,7 @@ from kz_compliance_sdk.faces.cli import (
     review,
     screen,
     setup,
+    transparency,
 )
 from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
@@ -204,6 +205,7 @@ office.register(_cases)
 letters.register(_cases)
 app.add_typer(_cases, name="cases")
 conformance.register(app)
+transparency.register(app)
 if find_spec(_DEMO) is not None:
     app.command("demo")(import_module(_DEMO).demo)
 

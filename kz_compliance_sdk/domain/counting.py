@@ -168,7 +168,7 @@ class Counting:
             self.counts["messages_unusable"][""] += 1
             return
         self.counts["demands"][""] += 1
-        self.counts["demands_by_progress"]["running"] += 1
+        self.counts["demands_by_progress"]["open_or_withheld"] += 1
         if running.due_at < self.now:
             self.counts["demands_running_overdue"][""] += 1
 
@@ -189,7 +189,7 @@ class Counting:
             return
         counts["demands"][""] += count
         if demand.is_withheld(self.now):
-            counts["demands_by_progress"]["withheld"] += count
+            counts["demands_by_progress"]["open_or_withheld"] += count
             return
         counts["demands_told"][""] += count
         self.names[demand.authority] = demand.authority_name or self.names.get(demand.authority, {})

@@ -40,8 +40,8 @@ FIGURES: tuple[Figure, ...] = (
     _F(
         "demands_by_progress", "demands",
         "answered: the regulator holds the final report. cancelled: the authority took it back before anything was "
-        "answered. running: not ended yet. withheld: ended, and a national rule bars telling the user until a day "
-        "that has not come. Running and withheld demands are counted here and nowhere else.",
+        "answered. open_or_withheld: not ended yet, or a national rule bars telling the user until a day that has "
+        "not come. These are counted here and nowhere else.",
         of="demands",
     ),
     _F(

@@ -16,7 +16,8 @@ from typing import Literal
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.counting import Counting
 from kz_compliance_sdk.domain.figures import FIGURES, OTHER, Figure
-from kz_compliance_sdk.domain.suppression import LEAST_THRESHOLD, Hidden, Key, Sum, suppress
+from kz_compliance_sdk.domain.hiding import hide
+from kz_compliance_sdk.domain.suppression import LEAST_THRESHOLD, Hidden, Key
 from kz_compliance_sdk.errors import InvalidInput
 
 __all__ = ["Period", "PublishedFigure", "PublishedTime", "TransparencyReport", "Value", "published"]
@@ -83,7 +84,8 @@ class PublishedTime:
 @dataclass(frozen=True, slots=True)
 class TransparencyReport:
     """What may be published about a period. `as_of` is when the store was read, UTC seconds. A draft is not to be
-    published. `unrecorded` names the figures of which this store holds no records."""
+    published. `unrecorded` names the figures of which this store holds no records, `left_out` those in which hardly any
+    value could be shown."""
 
     platform_id: str
     period: Period
@@ -95,6 +97,7 @@ class TransparencyReport:
     times: tuple[PublishedTime, ...]
     names: Mapping[str, Mapping[str, str]]
     unrecorded: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def value(self, figure: str, value: str = "") -> Value:
         """A count by its names. What is not there counted nothing."""
@@ -122,15 +125,8 @@ def published(
     counting.fold()
     counts = {one.id: Counter(counting.counts.get(one.id, {})) for one in FIGURES}
     _add_up_small(counts, threshold)
-    flat = {(name, value): count for name, values in counts.items() for value, count in values.items()}
-    for one in FIGURES:
-        if one.of == "" and not one.many and one.unit in ("demands", "items") and not counts[one.id]:
-            flat[one.id, ""] = 0
-    sums, pairs = [*_sums(counts, flat), *_same(counts, flat), *_types(counting, counts)], _pairs(counts)
-    for total in (key for one in sums for key in (one.total, *one.parts)):
-        flat.setdefault(total, 0)
-    checked = {key: count for key, count in flat.items() if not _is_public(key[0])}
-    hidden = suppress(checked, sums, pairs, threshold)
+    hidden = hide(counts, counting.types, threshold)
+    left_out = tuple(one.id for one in FIGURES if counting.counts.get(one.id) and not counts[one.id])
     return TransparencyReport(
         platform_id=platform_id,
         period=period,
@@ -138,18 +134,17 @@ def published(
         draft=draft,
         threshold=threshold,
         embargo_days=embargo_days,
-        figures=tuple(_figure(one, counts[one.id], hidden, threshold, counting.names) for one in FIGURES),
+        figures=tuple(
+            PublishedFigure(one, ())
+            if one.id in unrecorded
+            else _figure(one, counts[one.id], hidden, threshold, counting.names)
+            for one in FIGURES
+        ),
         times=tuple(_times(counting, counts, hidden, threshold)),
         names={name: counting.names.get(name, {}) for name in sorted(counts["demands_by_authority"]) if name != OTHER},
         unrecorded=tuple(sorted(unrecorded)),
+        left_out=left_out,
     )
-
-
-_PUBLIC = frozenset(one.id for one in FIGURES if one.public)
-
-
-def _is_public(figure: str) -> bool:
-    return figure in _PUBLIC
 
 
 def _add_up_small(counts: dict[str, Counter[str]], threshold: int) -> None:
@@ -177,73 +172,6 @@ def _merge(values: Counter[str], rare: Collection[str]) -> None:
         values[OTHER] += sum(values.pop(value) for value in found)
 
 
-def _sums(counts: Mapping[str, Counter[str]], flat: Mapping[Key, int]) -> list[Sum]:
-    """Everything that a reader knows to add up."""
-    sums = [
-        Sum(_total(one.of), tuple((one.id, value) for value in counts[one.id]))
-        for one in FIGURES
-        if one.of and counts[one.id] and (not one.many or sum(counts[one.id].values()) == flat.get(_total(one.of), 0))
-    ]
-    progress = [("demands_by_progress", value) for value in ("answered", "cancelled")]
-    sums.append(Sum(("demands_told", ""), tuple(progress)))
-    for crossed, rows in (
-        ("results_by_category", "demands_by_category"),
-        ("results_by_authority", "demands_by_authority"),
-    ):
-        sums += [
-            Sum((rows, row), tuple((crossed, value) for value in counts[crossed] if value.rpartition(" / ")[0] == row))
-            for row in counts[rows]
-        ]
-        sums += [
-            Sum(
-                ("demands_by_result", result),
-                tuple((crossed, value) for value in counts[crossed] if value.rpartition(" / ")[2] == result),
-            )
-            for result in counts["demands_by_result"]
-        ]
-    return sums
-
-
-def _same(counts: Mapping[str, Counter[str]], flat: Mapping[Key, int]) -> list[Sum]:
-    """Counts of different figures that say the same: what one of them hides the others must hide."""
-    cancelled, recommended = ("demands_by_progress", "cancelled"), ("demands_by_kind", "recommendation")
-    alike = [
-        (cancelled, ("demands_by_result", "cancelled")),
-        (cancelled, ("demands_by_decision_time", "undecided")),
-        (cancelled, ("demands_by_receipt_time", "none")),
-        (recommended, ("demands_unofficial", "recommendation")),
-    ]
-    return [Sum(one, (other,)) for one, other in alike if flat.get(one, 0) == flat.get(other, 0) > 0]
-
-
-def _types(counting: Counting, counts: Mapping[str, Counter[str]]) -> list[Sum]:
-    """Everybody knows which authority is of which type."""
-    shown = counts["demands_by_authority"]
-    found = []
-    for kind in counts["demands_by_authority_type"]:
-        of_kind = [name for name, kinds in counting.types.items() if kind in kinds]
-        if all(counting.types[name] == {kind} and name in shown for name in of_kind):
-            parts = tuple(("demands_by_authority", name) for name in sorted(of_kind))
-            found.append(Sum(("demands_by_authority_type", kind), parts))
-    return found
-
-
-def _total(name: str) -> Key:
-    figure, _, value = name.partition("/")
-    return figure, value
-
-
-def _pairs(counts: Mapping[str, Counter[str]]) -> list[tuple[Key, Key]]:
-    """What a reader knows never to be above something else: demands and their items, the overdue and the running."""
-    found: list[tuple[Key, Key]] = [(("demands_told", ""), ("items", ""))]
-    for by in ("authority", "category"):
-        demands, items = f"demands_by_{by}", f"items_by_{by}"
-        found += [((demands, value), (items, value)) for value in counts[demands] if value in counts[items]]
-    if counts["demands_running_overdue"]:
-        found.append((("demands_running_overdue", ""), ("demands_by_progress", "running")))
-    return found
-
-
 def _figure(
     figure: Figure,
     counts: Counter[str],
@@ -258,7 +186,7 @@ def _figure(
         shown = str(count) if why is None else f"<{threshold}" if why == "small" else _COVERING
         label = names.get(value, {}) if of_authority else {}
         values.append(Value(value, count if why is None else None, shown, label))
-    if not values and not figure.of and not figure.many:
+    if not values and not figure.of and not figure.many and "_by_" not in figure.id:
         values.append(Value("", 0, "0"))
     return PublishedFigure(figure, tuple(values))
 

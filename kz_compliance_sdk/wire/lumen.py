@@ -1,7 +1,8 @@
 """A demand as Lumen's `POST /notices` takes it (github.com/berkmancenter/lumendatabase), type GovernmentRequest.
 
 No text of the demand is in a line: neither its reasons nor a name of a person. Fields that the published report hides
-are left out of the line, so that nobody can count the lines instead.
+are left out of the line, so that nobody can count the lines instead. A line of a draft says so, in a place where Lumen
+does not take it.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Writer:
             dates["date_sent"] = instant_text(tally.issued_at)
         works = [{"description": "Items named by the demand", "infringing_urls": [{"url": url} for url in urls]}]
         notice = {**fields, **dates, "case_id_number": tally.case_id, **({"works_attributes": works} if urls else {})}
-        return canonical({"notice": notice}) + b"\n"
+        return canonical({"notice": notice, **({"draft": True} if self._report.draft else {})}) + b"\n"
 
     def _fields(self, demand: Demand) -> dict[str, Any]:
         told = self._told

@@ -29,6 +29,7 @@ def document(report: TransparencyReport) -> dict[str, Any]:
         "threshold": report.threshold,
         "embargo_days": report.embargo_days,
         "unrecorded": list(report.unrecorded),
+        "left_out": list(report.left_out),
         "authorities": {name: dict(label) for name, label in report.names.items()},
         "figures": [
             {
@@ -117,6 +118,7 @@ def document_schema() -> dict[str, Any]:
         threshold={"type": "integer", "minimum": 3},
         embargo_days={"type": "integer", "minimum": 0},
         unrecorded={"type": "array", "items": name},
+        left_out={"type": "array", "items": name},
         authorities=names,
         figures={"type": "array", "items": figure},
         times={"type": "array", "items": time},

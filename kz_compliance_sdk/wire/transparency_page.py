@@ -88,6 +88,8 @@ def _figure(report: TransparencyReport, one: PublishedFigure, lang: Language) ->
     definition = f'<p lang="en">{escape(one.figure.definition)}</p>'
     if name in report.unrecorded:
         body = f"<p>{escape(words['unrecorded'])}</p>"
+    elif name in report.left_out:
+        body = f"<p>{escape(words['left_out'])}</p>"
     elif len(one.values) == 1 and not one.values[0].value:
         body = f'<p class="one">{escape(one.values[0].shown)}</p>'
     elif not one.values:

@@ -196,7 +196,7 @@ def _recount(db: sqlite3.Connection, case_id: str, now: int, categories: frozens
     ended = [number for number, event in enumerate(events) if event[2].get("to") in ("closed", "cancelled")]
     found["demands"][""] += 1
     if not ended:
-        found["demands_by_progress"]["running"] += 1
+        found["demands_by_progress"]["open_or_withheld"] += 1
         found["demands_running_overdue"][""] += due < now
         return
     last = events[: ended[-1] + 1]
@@ -204,7 +204,7 @@ def _recount(db: sqlite3.Connection, case_id: str, now: int, categories: frozens
     barred = notice.get("user_notice") or {}
     silence = barred and not barred["allowed"]
     if silence and _seconds(barred["delay_until"]) > now:
-        found["demands_by_progress"]["withheld"] += 1
+        found["demands_by_progress"]["open_or_withheld"] += 1
         return
     found["demands_told"][""] += 1
     items = _outcomes(db, case_id, last, notice)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from kz_compliance_sdk.domain.suppression import Hidden, Key, Sum, suppress
+from kz_compliance_sdk.domain.suppression import Hidden, Key, Sum, Suppression
 
 THRESHOLD = 4
 TOTAL: Key = ("t", "")
@@ -59,7 +59,9 @@ def possible(
 
 
 def check(counts: Mapping[Key, int], sums: Sequence[Sum], pairs: Sequence[tuple[Key, Key]] = ()) -> dict[Key, Hidden]:
-    hidden = suppress(counts, sums, pairs, THRESHOLD)
+    suppression = Suppression(counts, sums, pairs, THRESHOLD)
+    assert suppression.hide()
+    hidden = suppression.hidden
     assert {key for key, count in counts.items() if 0 < count < THRESHOLD} <= hidden.keys()
     assert all(counts[key] >= THRESHOLD for key, why in hidden.items() if why == "covering")
     for key, values in possible(counts, hidden, sums, pairs).items():

@@ -69,7 +69,7 @@ def demand_of(facts: str, categories: Collection[str]) -> Demand:
     asked = "request_clarification" in events or any(outcome == "clarification_needed" for outcome, _ in each)
     authority = told["authority"]
     values = {
-        "demands_by_progress": ("answered" if told["state"] == "closed" else "cancelled",),
+        "demands_by_progress": ("answered" if told["state"] == "closed" else told["state"],),
         "demands_by_authority": (authority,),
         "demands_by_authority_type": (told.get("authority_type", _UNKNOWN),),
         "demands_by_originating_body": (told.get("originating_body") or "none",),

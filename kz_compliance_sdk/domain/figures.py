@@ -40,8 +40,9 @@ FIGURES: tuple[Figure, ...] = (
     _F(
         "demands_by_progress", "demands",
         "answered: the regulator holds the final report. cancelled: the authority took it back before anything was "
-        "answered. open_or_withheld: not ended yet, or a national rule bars telling the user until a day that has "
-        "not come. These are counted here and nowhere else.",
+        "answered. set_aside: closed without an answer, as a demand for user data that a lawyer took over. "
+        "open_or_withheld: not ended yet, or a national rule bars telling the user until a day that has not come. "
+        "These are counted here and nowhere else.",
         of="demands",
     ),
     _F(
@@ -55,8 +56,8 @@ FIGURES: tuple[Figure, ...] = (
     ),
     _F(
         _TOLD, "demands",
-        "Answered and cancelled demands that nothing keeps back. Every figure below is about these, unless it says "
-        "otherwise.",
+        "Answered and cancelled demands, and those set aside, that nothing keeps back. Every figure below is about "
+        "these, unless it says otherwise.",
     ),
     _F("demands_by_authority", "demands", "By the authority that issued the demand.", of=_TOLD, open=True),
     _F(
@@ -110,7 +111,8 @@ FIGURES: tuple[Figure, ...] = (
         "complied_partly: for some, or only in part. own_terms_only: measures under the platform's own terms and none "
         "on the demand's ground. reversed: every measure was lifted again. nothing_there: every item was gone before. "
         "refused, clarification_needed, cannot_comply, contested: the answer for every item that was there. mixed: "
-        "several of these. cancelled: the authority took back every item before it was decided.",
+        "several of these. cancelled: the authority took back every item before it was decided. unanswered: the demand "
+        "was set aside.",
         of=_TOLD,
     ),
     _F("results_by_category", "demands", "demands_by_result within each category, as `category / result`."),
@@ -171,8 +173,8 @@ FIGURES: tuple[Figure, ...] = (
     ),
     _F(
         "items_by_outcome", "items",
-        "What the regulator was told of each item last. stopped: the authority took it back before a decision. Items "
-        "under the platform's own terms are not in here.",
+        "What the regulator was told of each item last. stopped: the authority took it back before a decision. "
+        "unanswered: its demand was set aside. Items under the platform's own terms are not in here.",
         of="items_by_ground/demand",
     ),
     _F(
@@ -189,9 +191,14 @@ FIGURES: tuple[Figure, ...] = (
     ),
     _F(
         "user_notices", "user_notices",
-        "Notices to affected users that fell due in the period, by what became of them.",
+        "Notices to affected users of a measure, which fell due in the period: sent, due, delayed (a legal basis and a "
+        "day keep it back), failed, off (the platform tells nobody, on a written legal basis).",
     ),
-    _F("appeals", "appeals", "Appeals of users that were received in the period, by where they stand."),
+    _F(
+        "appeals", "appeals",
+        "Appeals of users that were received in the period: open, upheld (the measure stays), reversed (it was "
+        "lifted), withdrawn.",
+    ),
 )  # fmt: skip
 
 _BY_ID = {one.id: one for one in FIGURES}
@@ -206,7 +213,7 @@ MEASURES = frozenset({"removed", "restricted", "account_restricted", "age_restri
 _GONE = frozenset({"already_unavailable", "not_found"})
 RESULTS = (
     "complied_fully", "complied_partly", "own_terms_only", "reversed", "nothing_there", "refused",
-    "clarification_needed", "cannot_comply", "contested", "mixed", "cancelled",
+    "clarification_needed", "cannot_comply", "contested", "mixed", "cancelled", "unanswered",
 )  # fmt: skip
 
 

@@ -29,15 +29,18 @@ def hide(counts: Counts, types: Mapping[str, set[str]], threshold: int) -> dict[
         if not one.public and one.id not in _CROSSED
         for value, count in counts[one.id].items()
     }
-    sums = [*_parts(counts, flat), *_same(flat), *_of_types(counts, types)]
+    alike = list(_same(flat))
+    sums = [*_parts(counts, flat), *alike, *_of_types(counts, types)]
     for one in sums:
         for key in (one.total, *one.parts):
             flat.setdefault(key, 0)
     pairs = [(a, b) for a, b in _pairs(counts) if a in flat and b in flat]
-    # What is open or withheld has no parts: the number of all demands can go for it, and everything else stays.
+    # What is open or withheld has no parts: the number of all demands can go for it, and everything else stays. A count
+    # that stands in several figures takes each of them with it.
+    late = {key for one in alike for key in (one.total, *one.parts)}
     hidden: dict[Key, Hidden] | None = None
     for keep in (_ROOTS, frozenset[Key]()):
-        base = Suppression(flat, sums, pairs, threshold, first=(("demands", ""),))
+        base = Suppression(flat, sums, pairs, threshold, first=(("demands", ""),), late=late)
         if base.hide(keep):
             hidden = base.hidden
             break
@@ -61,7 +64,7 @@ def _parts(counts: Counts, flat: Mapping[Key, int]) -> Iterator[Sum]:
             # Where a demand can count several times, a reader adds up all the same if none does.
             if not one.many or sum(counts[one.id].values()) == flat.get(total, 0):
                 yield Sum(total, tuple((one.id, value) for value in counts[one.id]))
-    told = tuple(("demands_by_progress", value) for value in ("answered", "cancelled"))
+    told = tuple(("demands_by_progress", value) for value in ("answered", "cancelled", "set_aside"))
     yield Sum(("demands_told", ""), told)
 
 
@@ -74,15 +77,17 @@ def _lines(counts: Counts, crossed: str, rows: str) -> Iterator[Sum]:
 
 def _same(flat: Mapping[Key, int]) -> Iterator[Sum]:
     """Counts of different figures that say the same: what one of them hides the others must hide."""
-    cancelled, recommended = ("demands_by_progress", "cancelled"), ("demands_by_kind", "recommendation")
-    for one, other in (
-        (cancelled, ("demands_by_result", "cancelled")),
-        (cancelled, ("demands_by_decision_time", "undecided")),
-        (cancelled, ("demands_by_receipt_time", "none")),
-        (recommended, ("demands_unofficial", "recommendation")),
+    cancelled, aside = ("demands_by_progress", "cancelled"), ("demands_by_progress", "set_aside")
+    result, undecided = "demands_by_result", ("demands_by_decision_time", "undecided")
+    for one, others in (
+        ((result, "cancelled"), (cancelled,)),
+        ((result, "unanswered"), (aside,)),
+        (undecided, (cancelled, aside)),
+        (("demands_by_receipt_time", "none"), (cancelled, aside)),
+        (("demands_by_kind", "recommendation"), (("demands_unofficial", "recommendation"),)),
     ):
-        if flat.get(one, 0) == flat.get(other, 0) > 0:
-            yield Sum(one, (other,))
+        if flat.get(one, 0) == sum(flat.get(other, 0) for other in others) > 0:
+            yield Sum(one, others)
 
 
 def _of_types(counts: Counts, types: Mapping[str, set[str]]) -> Iterator[Sum]:

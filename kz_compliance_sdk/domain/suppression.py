@@ -45,7 +45,8 @@ class Suppression:
     """Counts that are published together, and which of them are hidden.
 
     `sums` are what a reader knows to add up; `at_most` are pairs of which the first is never above the second, as
-    demands and their items. `first` are the counts that are the least loss. A zero is never hidden: it tells of nobody.
+    demands and their items. `first` are the counts that are the least loss, `late` those whose loss takes others with
+    it. A zero is never hidden: it tells of nobody.
     """
 
     counts: Mapping[Key, int]
@@ -53,6 +54,7 @@ class Suppression:
     at_most: Iterable[tuple[Key, Key]]
     threshold: int
     first: Collection[Key] = ()
+    late: Collection[Key] = ()
     hidden: dict[Key, Hidden] = field(default_factory=dict)
     _touching: dict[Key, list[Sum]] = field(default_factory=dict)
 
@@ -118,7 +120,9 @@ class Suppression:
         some = [key for key in free if self.counts[key] > 0]
         if not some:
             return None
-        return min(some, key=lambda key: (key not in self.first, key in totals, self.counts[key], key))
+        return min(
+            some, key=lambda key: (key not in self.first, key in self.late, key in totals, self.counts[key], key)
+        )
 
     def _bounds(self) -> dict[Key, tuple[int, int]]:
         """What a reader can know of each hidden count: the least and the most that it can be."""

@@ -18,10 +18,13 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.notice import Item, LegalBasis, Notice
 from kz_compliance_sdk.domain.transitions import ENDED
 
-__all__ = ["STOPPED", "Tally", "basis_text", "outcome_of", "tally"]
+__all__ = ["STOPPED", "UNANSWERED", "Tally", "basis_text", "outcome_of", "tally"]
 
 STOPPED = "stopped"
 """The outcome of an item whose order fell before anybody had decided it. No report speaks of it."""
+
+UNANSWERED = "unanswered"
+"""The outcome of an item of a case that was closed without an answer, as a demand for user data is."""
 
 _EVENTS = ("request_clarification", "remind", "reopen")
 _EFFECTS = ("cancelled_withdrawn", "cancelled_annulled", "cancelled_remedied", "effect_missing")
@@ -54,7 +57,7 @@ def tally(case: Case, notice: Notice | None, decisions: Mapping[int, Decision], 
         "kind": case.kind,
         "channel": case.source,
         "authenticity": case.authenticity,
-        "state": "unusable" if not case.revision else str(case.state),
+        "state": _state(case),
         "languages": sorted(case.languages),
         "items": _items(case, notice, decisions),
         "cancelled": [flag.removeprefix("cancelled_") for flag in _EFFECTS if flag in case.flags],
@@ -63,7 +66,7 @@ def tally(case: Case, notice: Notice | None, decisions: Mapping[int, Decision], 
     }
     if notice is not None:
         facts |= _of_notice(notice)
-    answered = case.state is CaseState.CLOSED and bool(case.revision)
+    answered = _state(case) == "closed"
     return Tally(
         case.platform_id,
         case.id,
@@ -74,6 +77,14 @@ def tally(case: Case, notice: Notice | None, decisions: Mapping[int, Decision], 
         case.closed_at if answered else None,
         canonical(facts).decode(),
     )
+
+
+def _state(case: Case) -> str:
+    if not case.revision:
+        return "unusable"
+    if case.state is CaseState.CLOSED and not case.sequence:
+        return "set_aside"
+    return str(case.state)
 
 
 def _of_notice(notice: Notice) -> dict[str, Any]:
@@ -102,7 +113,7 @@ def _items(case: Case, notice: Notice | None, decisions: Mapping[int, Decision])
     found: Counter[tuple[str, str, str, str, str]] = Counter()
     for item in _each_once(case):
         outcome, ground, code = outcome_of(item, decisions)
-        worldwide = outcome not in (STOPPED, "refused") and item.scope != ("KZ",)
+        worldwide = outcome not in (STOPPED, UNANSWERED, "refused") and item.scope != ("KZ",)
         scope = "beyond_kz" if item.decision_version and worldwide else "kz"
         found[_named_by(item, named.get(item.was or item.item_id)), outcome, ground, code, scope] += 1
     return [[*key, count] for key, count in sorted(found.items())]
@@ -141,8 +152,10 @@ def outcome_of(item: ItemState, decisions: Mapping[int, Decision]) -> tuple[str,
     there is none)."""
     decision = decisions.get(item.decision_version)
     decided = decision.item(item.was or item.item_id) if decision is not None else None
-    if item.status == "stopped" or decided is None:
+    if item.status == "stopped":
         return STOPPED, "", ""
+    if decided is None:
+        return UNANSWERED, "", ""
     ground = item.ground or decided.ground or ""
     if item.status == "lifted":
         return "restored", ground, ""

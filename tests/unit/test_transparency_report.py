@@ -115,8 +115,8 @@ def equations(told: dict[Cell, str]) -> list[dict[Cell, int]]:
         if one.of and not one.many:
             figure, _, value = one.of.partition("/")
             less(cells[one.id], (figure, value))
-    less([("demands_by_progress", v) for v in ("answered", "cancelled") if ("demands_by_progress", v) in told],
-         ("demands_told", ""))  # fmt: skip
+    ended = [("demands_by_progress", value) for value in ("answered", "cancelled", "set_aside")]
+    less([cell for cell in ended if cell in told], ("demands_told", ""))
     for crossed, rows in (("results_by_category", "category"), ("results_by_authority", "authority")):
         for figure, place in ((f"demands_by_{rows}", 0), ("demands_by_result", 2)):
             for total in cells[figure]:

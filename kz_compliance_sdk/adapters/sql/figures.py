@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,14 +95,15 @@ class FigureReads:
         """The only place that knows the tables of user notices and of appeals; a store without them has no figures."""
         found: dict[str, dict[str, int]] = {}
         there = set(inspect(self._engine).get_table_names())
-        for figure, table, at in (("user_notices", "user_notices", "due_at"), ("appeals", "appeals", "received_at")):
-            if table not in there:
+        told = text("kind = 'measure' AND state <> 'void'")
+        for figure, at, which in (("user_notices", "due_at", told), ("appeals", "received_at", text("1 = 1"))):
+            if figure not in there:
                 continue
             platform: ColumnClause[str] = named("platform_id")
             state: ColumnClause[str] = named("state")
             time: ColumnClause[int] = named(at)
-            rows = table_of(table, platform, state, time)
-            of_period = (platform == self._platform, time >= start, time < end)
+            rows = table_of(figure, platform, state, time)
+            of_period = (platform == self._platform, time >= start, time < end, which)
             counted: Any = select(state, func.count()).select_from(rows).where(*of_period).group_by(state)
-            found[figure] = dict(Counter({str(row[0]): int(row[1]) for row in self._all(counted)}))
+            found[figure] = {str(row[0]): int(row[1]) for row in self._all(counted)}
         return found

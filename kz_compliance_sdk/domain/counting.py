@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain.tally import Tally
 
 __all__ = ["Counting", "Demand", "Running", "demand_of"]
 
-_MOST_GROUPS = 20_000
+_MOST_GROUPS = 5_000
 _MOST_VALUES = 50_000
 _UNKNOWN = "unknown"
 _REFUSED_AS = ("no_authority", "no_legal_basis", "not_authentic")
@@ -126,9 +126,8 @@ def _items(items: Iterable[tuple[Any, ...]], authority: str, category: str) -> d
 
 @dataclass(slots=True)
 class _Group:
-    demand: Demand
     count: int = 0
-    late: Counter[tuple[str, str]] = field(default_factory=Counter)
+    late: dict[tuple[str, str], int] = field(default_factory=dict)
     decision: array[int] = field(default_factory=lambda: array("i"))
     receipt: array[int] = field(default_factory=lambda: array("i"))
 
@@ -153,14 +152,21 @@ class Counting:
         if group is None:
             if len(self._groups) >= _MOST_GROUPS:
                 self.fold()
-            group = self._groups[tally.facts] = _Group(demand_of(tally.facts, self._categories))
+            group = self._groups[tally.facts] = _Group()
         group.count += 1
         decided, receipt, received, due = tally.decided_at, tally.receipt_at, tally.received_at, tally.due_at
-        if decided is not None:
-            group.decision.append(max(0, decided - received))
-        if receipt is not None:
-            group.receipt.append(max(0, receipt - received))
-        group.late[_in_time(decided, due, "undecided"), _in_time(receipt, due, "none")] += 1
+        if decided is None:
+            decision = "undecided"
+        else:
+            decision = "in_time" if decided <= due else "late"
+            group.decision.append(decided - received if decided > received else 0)
+        if receipt is None:
+            held = "none"
+        else:
+            held = "in_time" if receipt <= due else "late"
+            group.receipt.append(receipt - received if receipt > received else 0)
+        key = decision, held
+        group.late[key] = group.late.get(key, 0) + 1
 
     def run(self, running: Running) -> None:
         """Count a case that has not ended."""
@@ -178,12 +184,12 @@ class Counting:
 
     def fold(self) -> None:
         """Take the groups into the counts."""
-        for group in self._groups.values():
-            self._fold(group)
+        for facts, group in self._groups.items():
+            self._fold(demand_of(facts, self._categories), group)
         self._groups.clear()
 
-    def _fold(self, group: _Group) -> None:
-        demand, count, counts = group.demand, group.count, self.counts
+    def _fold(self, demand: Demand, group: _Group) -> None:
+        count, counts = group.count, self.counts
         if not demand.usable:
             counts["messages_unusable"][""] += count
             return
@@ -214,7 +220,3 @@ class Counting:
     def _count(self, figure: str, value: str, count: int) -> None:
         known = self.counts[figure]
         known[value if value in known or len(known) < _MOST_VALUES else OTHER] += count
-
-
-def _in_time(at: int | None, due: int, never: str) -> str:
-    return never if at is None else "in_time" if at <= due else "late"

@@ -86,20 +86,27 @@ class Transparency:
         counting.fold()
         return counting, [name for name in ("appeals", "user_notices") if name not in of_users]
 
-    def _ended(self, queries: Queries, period: Period, counting: Counting | None = None) -> Iterator[Tally]:
-        """Every case of the period that has ended, once. What runs is counted first: what ends meanwhile runs in this
-        report."""
+    def _ended(
+        self, queries: Queries, period: Period, counting: Counting | None = None, until: int | None = None
+    ) -> Iterator[Tally]:
+        """Every case of the period that has ended, once; with `until` (UTC seconds), not what was answered after it.
+        What runs is counted first: what ends meanwhile runs in this report."""
         seen: set[bytes] = set()
-        for running in queries.running(period.start, period.end):
-            seen.add(_short(running.case_id))
-            if counting is not None:
+        if counting is not None:
+            for running in queries.running(period.start, period.end):
+                seen.add(_short(running.case_id))
                 counting.run(running)
         for case_id in queries.untallied(period.start, period.end):
             if (name := _short(case_id)) not in seen:
                 seen.add(name)
                 yield _recounted(queries, case_id)
         for row in queries.tallies(period.start, period.end):
-            if not seen or _short(row.case_id) not in seen:
+            answered = row.receipt_at
+            if until is not None and answered is not None and answered > until:
+                continue
+            # Only what ended since the count began can have been counted as running.
+            is_settled = counting is not None and answered is not None and answered < counting.now
+            if is_settled or not seen or _short(row.case_id) not in seen:
                 yield row
 
     def lumen(self, report: TransparencyReport, *, with_urls: bool = False) -> Iterator[bytes]:
@@ -109,7 +116,7 @@ class Transparency:
             return
         queries = self._store.queries(self._platform)
         writer = lumen.Writer(report, self._categories)
-        for row in self._ended(queries, report.period):
+        for row in self._ended(queries, report.period, until=report.as_of):
             if writer.may_tell(row):
                 yield writer.line(row, _urls(queries, row.case_id) if with_urls else ())
 

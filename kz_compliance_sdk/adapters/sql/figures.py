@@ -16,7 +16,7 @@ from kz_compliance_sdk.domain.tally import Tally
 
 __all__ = ["FigureReads"]
 
-_STEP = 20_000
+_STEP = 5_000
 
 
 class FigureReads:
@@ -57,6 +57,8 @@ class FigureReads:
                 last = found[-1][1], found[-1][0]
 
     def untallied(self, start: int, end: int) -> Iterator[str]:
+        if not self._any_untallied():
+            return
         c = t.cases.c
         last: tuple[int, str] = (start, "")
         while True:
@@ -71,6 +73,20 @@ class FigureReads:
             if len(found) < _STEP:
                 return
             last = found[-1][1], found[-1][0]
+
+    def _any_untallied(self) -> bool:
+        """Two counts, which cost far less than a look at every case: is there a tally for each case that has ended,
+        and for those that were reopened?"""
+        c = t.cases.c
+        mine = c.platform_id == self._platform
+        ended = select(func.count()).select_from(t.cases).where(mine, text("closed_at IS NOT NULL"))
+        kept = select(func.count()).select_from(tallies).where(tallies.c.platform_id == self._platform)
+        again = [
+            self._with_tally((func.count(tallies.c.case_id),)).where(mine, text(where))
+            for where in ("state = 'queued'", "closed_at IS NULL AND state <> 'queued'")
+        ]
+        counts = [self._all(statement)[0][0] for statement in (ended, kept, *again)]
+        return bool(counts[0] != counts[1] - counts[2] - counts[3])
 
     def _with_tally(self, columns: tuple[Any, ...]) -> Select[Any]:
         same = and_(tallies.c.platform_id == t.cases.c.platform_id, tallies.c.case_id == t.cases.c.id)

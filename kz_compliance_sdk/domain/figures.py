@@ -10,13 +10,13 @@ __all__ = ["FIGURES", "OTHER", "RESULTS", "Figure", "figure", "result_of"]
 Unit = Literal["demands", "items", "messages", "reminders", "sanctions", "user_notices", "appeals"]
 
 OTHER = "other"
-"""The value under which small counts of an open list are added up: what stands there came from outside."""
+"""The value under which small counts of a free list are added up: what stands there came from outside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One figure. `of` names the count that its values add up to (a figure, or `figure/value`), empty if they add up to
-    none. `many`: a demand can count under several values. `open`: the values are words from outside, and small ones are
+    none. `many`: a demand can count under several values. `free`: the values are words from outside, and small ones are
     added up under `other`. `public`: nothing in it can point to a person, so nothing is hidden."""
 
     id: str
@@ -24,7 +24,7 @@ class Figure:
     definition: str
     of: str = ""
     many: bool = False
-    open: bool = False
+    free: bool = False
     public: bool = False
 
 
@@ -59,7 +59,7 @@ FIGURES: tuple[Figure, ...] = (
         "Answered and cancelled demands, and those set aside, that nothing keeps back. Every figure below is about "
         "these, unless it says otherwise.",
     ),
-    _F("demands_by_authority", "demands", "By the authority that issued the demand.", of=_TOLD, open=True),
+    _F("demands_by_authority", "demands", "By the authority that issued the demand.", of=_TOLD, free=True),
     _F(
         "demands_by_authority_type", "demands",
         "By the type of authority: authorised_body, prosecutor, national_security, court, other. unknown: not "
@@ -69,7 +69,7 @@ FIGURES: tuple[Figure, ...] = (
     _F(
         "demands_by_originating_body", "demands",
         "By the body that asked the issuing authority to act. none: the demand names no such body.",
-        of=_TOLD, open=True,
+        of=_TOLD, free=True,
     ),
     _F(
         "demands_by_category", "demands",
@@ -80,7 +80,7 @@ FIGURES: tuple[Figure, ...] = (
         "demands_by_legal_basis", "demands",
         "By each act and article that the demand cites; a demand that cites several counts under each of them. "
         "unknown: not recorded.",
-        of=_TOLD, many=True, open=True,
+        of=_TOLD, many=True, free=True,
     ),
     _F(
         "demands_by_kind", "demands",
@@ -163,7 +163,7 @@ FIGURES: tuple[Figure, ...] = (
         "recorded.",
         of="items",
     ),
-    _F("items_by_authority", "items", "By the authority that issued the demand.", of="items", open=True),
+    _F("items_by_authority", "items", "By the authority that issued the demand.", of="items", free=True),
     _F("items_by_category", "items", "By the subject that the demand states.", of="items"),
     _F(
         "items_by_ground", "items",

@@ -148,9 +148,9 @@ def published(
 
 
 def _add_up_small(counts: dict[str, Counter[str]], threshold: int) -> None:
-    """What stands in an open list came from outside, and a rare word could name somebody: rare ones are added up."""
+    """What stands in a free list came from outside, and a rare word could name somebody: rare ones are added up."""
     for one in FIGURES:
-        if one.open:
+        if one.free:
             _merge(counts[one.id], {value for value, count in counts[one.id].items() if count < threshold})
     # The same authorities everywhere, so that no list names one that another leaves out.
     rare = {*counts["items_by_authority"], *_rows(counts["results_by_authority"])} - {*counts["demands_by_authority"]}

@@ -264,7 +264,7 @@ def test_every_word_of_the_page_is_there_in_three_languages() -> None:
     for table in (said["figures"], said["values"]):
         assert [name for name, words in table.items() if words.keys() != {"kk", "ru", "en"}] == []
     assert said["page"]["kk"].keys() == said["page"]["ru"].keys() == said["page"]["en"].keys()
-    named = {word for one in FIGURES if not one.open for word in _closed_values(one.definition)}
+    named = {word for one in FIGURES if not one.free for word in _closed_values(one.definition)}
     assert named - said["values"].keys() == set()
 
 

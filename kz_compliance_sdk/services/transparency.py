@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.counting import Counting
-from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.tally import Tally, tally
 from kz_compliance_sdk.domain.transparency import Period, TransparencyReport, published
 from kz_compliance_sdk.errors import ConfigError, Unreadable
@@ -17,7 +18,7 @@ from kz_compliance_sdk.ports import Queries, Store
 from kz_compliance_sdk.wire import lumen
 from kz_compliance_sdk.wire.v1 import read_message
 
-__all__ = ["Transparency", "TransparencyPolicy", "Workload"]
+__all__ = ["Transparency", "TransparencyPolicy", "Workload", "recounted"]
 
 _TOLD_EVERY = 10_000
 
@@ -99,7 +100,7 @@ class Transparency:
         for case_id in queries.untallied(period.start, period.end):
             if (name := _short(case_id)) not in seen:
                 seen.add(name)
-                yield _recounted(queries, case_id)
+                yield recounted(queries, case_id)
         for row in queries.tallies(period.start, period.end):
             answered = row.receipt_at
             if until is not None and answered is not None and answered > until:
@@ -144,19 +145,30 @@ def _short(case_id: str) -> bytes:
     return bytes.fromhex(case_id.replace("-", "")) if len(case_id) == 36 else case_id.encode()
 
 
-def _recounted(queries: Queries, case_id: str) -> Tally:
-    """The tally of a case that ended before tallies were kept."""
+def recounted(queries: Queries, case_id: str) -> Tally:
+    """The tally of an ended case, made anew from its records: for one that ended before tallies were kept."""
     case = queries.case(case_id)
-    notice = None
-    for row in queries.inbox(case_id):
-        if (row.sender, row.message_id, row.body_sha256) == case.message and case.revision:
-            try:
-                data = read_message(row.body).data
-            except Unreadable:
-                continue
-            notice = data if isinstance(data, Notice) else None
     events = Counter(event.kind for event in queries.audit(case_id))
-    return tally(case, notice, queries.decisions(case_id), events)
+    return tally(case, _notice(queries, case), queries.decisions(case_id), events)
+
+
+def _notice(queries: Queries, case: Case) -> Notice | None:
+    """The notice as it stands, with what the authority clarified; None if it cannot be read any more."""
+    notice: Notice | None = None
+    clarified: dict[str, Item] = {}
+    for row in queries.inbox(case.id) if case.revision else ():
+        try:
+            data = read_message(row.body).data
+        except Unreadable:
+            continue
+        if isinstance(data, Notice) and (row.sender, row.message_id, row.body_sha256) == case.message:
+            notice = data
+        elif isinstance(data, Clarification):
+            clarified |= {item.item_id: item for item in data.items or ()}
+    if notice is None or "clarified" not in case.flags:
+        return notice
+    items = {item.item_id: item for item in notice.items} | clarified
+    return notice.model_copy(update={"items": tuple(items.values())})
 
 
 def _urls(queries: Queries, case_id: str) -> tuple[str, ...]:

@@ -9,9 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kz_compliance_sdk.domain.change import SanctionNoted
+from kz_compliance_sdk.domain.change import SanctionNoted, Tally
 from kz_compliance_sdk.domain.figures import OTHER, is_own_terms, result_of
-from kz_compliance_sdk.domain.tally import Tally
 
 __all__ = ["Counting", "Demand", "Running", "demand_of"]
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
+from kz_compliance_sdk.domain.change import Tally
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.notice import Item, LegalBasis, Notice
 from kz_compliance_sdk.domain.transitions import ENDED
 
-__all__ = ["STOPPED", "UNANSWERED", "Tally", "basis_text", "outcome_of", "tally"]
+__all__ = ["STOPPED", "UNANSWERED", "basis_text", "outcome_of", "tally"]
 
 STOPPED = "stopped"
 """The outcome of an item whose order fell before anybody had decided it. No report speaks of it."""
@@ -29,22 +29,6 @@ UNANSWERED = "unanswered"
 _EVENTS = ("request_clarification", "remind", "reopen")
 _EFFECTS = ("cancelled_withdrawn", "cancelled_annulled", "cancelled_remedied", "effect_missing")
 _LONGEST = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """One case in the figures. Times are UTC seconds; `decided_at` and `receipt_at` are None for what was cancelled or
-    settled without a decision, `issued_at` is 0 for a message that could not be used. `facts` is canonical JSON, the
-    same text for all cases that differ in nothing but their times."""
-
-    platform_id: str
-    case_id: str
-    received_at: int
-    issued_at: int
-    due_at: int
-    decided_at: int | None
-    receipt_at: int | None
-    facts: str
 
 
 def tally(case: Case, notice: Notice | None, decisions: Mapping[int, Decision], events: Mapping[str, int]) -> Tally:

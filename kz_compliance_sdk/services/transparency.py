@@ -8,15 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import Tally
 from kz_compliance_sdk.domain.counting import Counting
-from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
-from kz_compliance_sdk.domain.tally import Tally, tally
+from kz_compliance_sdk.domain.tally import tally
 from kz_compliance_sdk.domain.transparency import Period, TransparencyReport, published
-from kz_compliance_sdk.errors import ConfigError, Unreadable
+from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.ports import Queries, Store
+from kz_compliance_sdk.services.tallying import demanded
 from kz_compliance_sdk.wire import lumen
-from kz_compliance_sdk.wire.v1 import read_message
 
 __all__ = ["Transparency", "TransparencyPolicy", "Workload", "recounted"]
 
@@ -149,26 +148,7 @@ def recounted(queries: Queries, case_id: str) -> Tally:
     """The tally of an ended case, made anew from its records: for one that ended before tallies were kept."""
     case = queries.case(case_id)
     events = Counter(event.kind for event in queries.audit(case_id))
-    return tally(case, _notice(queries, case), queries.decisions(case_id), events)
-
-
-def _notice(queries: Queries, case: Case) -> Notice | None:
-    """The notice as it stands, with what the authority clarified; None if it cannot be read any more."""
-    notice: Notice | None = None
-    clarified: dict[str, Item] = {}
-    for row in queries.inbox(case.id) if case.revision else ():
-        try:
-            data = read_message(row.body).data
-        except Unreadable:
-            continue
-        if isinstance(data, Notice) and (row.sender, row.message_id, row.body_sha256) == case.message:
-            notice = data
-        elif isinstance(data, Clarification):
-            clarified |= {item.item_id: item for item in data.items or ()}
-    if notice is None or "clarified" not in case.flags:
-        return notice
-    items = {item.item_id: item for item in notice.items} | clarified
-    return notice.model_copy(update={"items": tuple(items.values())})
+    return tally(case, demanded(case, queries.inbox(case.id)), queries.decisions(case_id), events)
 
 
 def _urls(queries: Queries, case_id: str) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.change import Tally
 from kz_compliance_sdk.domain.counting import Demand, demand_of
-from kz_compliance_sdk.domain.tally import Tally
 from kz_compliance_sdk.domain.transparency import TransparencyReport
 from kz_compliance_sdk.domain.values import instant_text
 

@@ -6,8 +6,8 @@ import json
 import random
 from typing import Any
 
+from kz_compliance_sdk.domain.change import Tally
 from kz_compliance_sdk.domain.counting import Counting
-from kz_compliance_sdk.domain.tally import Tally
 from kz_compliance_sdk.domain.transparency import Period, TransparencyReport, published
 
 DAY = 86_400

@@ -16,7 +16,7 @@ from tests.benchmarks import samples, scale
 from tests.benchmarks.rows import Row, Size
 from tests.unit.tally_makers import random_tallies
 
-NAMES = ("transparency.million", "transparency.memory")
+NAMES = ("figures.million", "figures.memory")
 # A child's own peak: what the system tells of it after its end begins with the memory of the process that it came from.
 _RUN = """
 import atexit, pathlib, re, sys

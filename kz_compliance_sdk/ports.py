@@ -7,7 +7,7 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future as Future
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
+    Appeal,
     Change,
     ContentSeen,
     EndpointState,
@@ -26,10 +27,10 @@ from kz_compliance_sdk.domain.change import (
     LegalCheckRow,
     RefusalsCounted,
     SanctionNoted,
-    Tally,
+    UserNoticeState,
 )
 from kz_compliance_sdk.domain.content import Reference as Reference
-from kz_compliance_sdk.domain.counting import Running
+from kz_compliance_sdk.domain.counting import FigureSource
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
@@ -102,6 +103,11 @@ class Tx(Protocol):
     def is_waited_for(self, lane: str, lane_seq: int, now: int) -> bool:
         """Whether a later message of this lane is due, and waits until the one of this number is settled."""
 
+    def user_notices(self, case_id: str) -> list[UserNoticeState]: ...
+
+    def appeal(self, appeal_id: str) -> Appeal:
+        """Raises NotFound."""
+
     def endpoint(self, name: str) -> EndpointState: ...
 
     def cursor(self, feed: str) -> str: ...
@@ -134,9 +140,18 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class AppealPage:
+    """One page of appeals; `next_cursor` is None on the last."""
+
+    appeals: tuple[Appeal, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
-    """What an operator must know at a glance. Times are UTC seconds. `fault` is a code for what is wrong with the store
-    itself, empty if nothing is."""
+    """What an operator must know at a glance. Times are UTC seconds. `untold` counts the users who should have been
+    told by now; `undelivered` is everything else. `fault` is a code for what is wrong with the store itself, empty if
+    nothing is."""
 
     by_state: Mapping[str, int]
     overdue: int
@@ -147,9 +162,10 @@ class Health:
     endpoints: tuple[EndpointState, ...]
     refusals: tuple[RefusalsCounted, ...]
     fault: str = ""
+    untold: int = 0
 
 
-class Queries(Protocol):
+class Queries(FigureSource, Protocol):
     """Reads for lists, pages and reports. Bound to one platform."""
 
     def case(self, case_id: str) -> Case: ...
@@ -197,21 +213,13 @@ class Queries(Protocol):
 
     def sanctions(self) -> list[SanctionNoted]: ...
 
-    def tallies(self, start: int, end: int) -> Iterator[Tally]:
-        """The cases received from `start` up to `end` that have ended, or had ended before they were reopened, by
-        receipt. Read in steps: never all at once."""
+    def user_notices(self, case_id: str) -> list[UserNoticeState]: ...
 
-    def running(self, start: int, end: int) -> Iterator[Running]:
-        """The cases received in that time that have never ended."""
+    def appeal(self, appeal_id: str) -> Appeal:
+        """Raises NotFound."""
 
-    def untallied(self, start: int, end: int) -> Iterator[str]:
-        """The ids of cases received in that time that ended and have no tally: they ended under an earlier release."""
-
-    def user_figures(self, start: int, end: int) -> Mapping[str, Mapping[str, int]]:
-        """`user_notices` and `appeals` of that time, each by state; what this store has no records of is not in it."""
-
-    def workloads(self, start: int, end: int) -> Mapping[str, tuple[int, int]]:
-        """How many decisions each person proposed and approved in that time. No index serves it."""
+    def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
+        """The appeals in a state, those first that are due first. Raises InvalidInput."""
 
     def health(self, now: int) -> Health: ...
 
@@ -375,6 +383,60 @@ class Enforcer(Protocol):
     def enforce(self, effect: Effect) -> EffectResult: ...
 
     def restore(self, effect: Effect) -> EffectResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class UserNotice:
+    """What an affected user is to be told about one item. Telling the same `id` twice must tell the user once.
+
+    `kind` is `measure`, `restored` or `appeal_decided`; `url`, `object_id` and `account_ref` are the item as the notice
+    named it, and whose it is the platform knows. `outcome` is the report's word for the measure, or `restored`,
+    `upheld`, `reversed`. `authority` holds the name of whoever demanded it by language, `texts` the whole statement as
+    plain text in `kk`, `ru` and `en`: escape it where it goes into markup. Times are UTC seconds; `effective_at` is 0
+    where there is none. Nothing in it comes from a reporter, and it names no moderator.
+    """
+
+    id: str
+    kind: str
+    case_id: str
+    item_id: str
+    object_key: str
+    url: str
+    object_id: str
+    account_ref: str
+    outcome: str
+    action: str
+    scope: tuple[str, ...]
+    ground: str
+    legal_provision: str
+    legal_basis: tuple[str, ...]
+    authority: Mapping[str, str]
+    authority_type: str
+    reference_number: str
+    effective_at: int
+    made_at: int
+    appeal_url: str
+    appeal_answer_s: int
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The platform has told the user, or holds the message for them, since `told_at` (UTC seconds)."""
+
+    told_at: int
+
+
+TellResult = Told | RetryAt | Failed
+
+
+class Messenger(Protocol):
+    """The platform's own way to its users. Blocking; called from worker threads; idempotent by the notice's `id`.
+
+    A user who is gone is `Failed(..., permanent=True)`: it is recorded, and holds up nothing else.
+    """
+
+    def tell(self, notice: UserNotice) -> TellResult: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from contextlib import suppress
 
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import CaseWrite, Change, InboxAdmitted, InboxRow, Tally
+from kz_compliance_sdk.domain.change import CaseWrite, Change, DecisionRow, InboxAdmitted, InboxRow, Tally
+from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.tally import tally
 from kz_compliance_sdk.domain.transitions import ENDED
@@ -26,7 +27,7 @@ def with_tally(tx: Tx, change: Change) -> Change:
 
 
 def _tally(tx: Tx, case: Case, change: Change) -> Tally:
-    events = tx.event_kinds(case.id)
+    events, decisions = tx.event_kinds(case.id), tx.decisions(case.id)
     rows = {(row.sender, row.message_id, row.body_sha256): row for row in tx.inbox_of_case(case.id)}
     if case.message not in rows:
         with suppress(NotFound):  # it comes with this very change
@@ -35,9 +36,11 @@ def _tally(tx: Tx, case: Case, change: Change) -> Tally:
         row = write.row if type(write) is InboxAdmitted else write
         if type(row) is InboxRow and row.case_id == case.id:
             rows[row.sender, row.message_id, row.body_sha256] = row
+        elif type(write) is DecisionRow and write.case_id == case.id:
+            decisions[write.version] = Decision.model_validate_json(write.body)
         elif type(write) is AuditEvent and write.case_id == case.id:
             events[write.kind] = events.get(write.kind, 0) + 1
-    return tally(case, demanded(case, rows.values()), tx.decisions(case.id), events)
+    return tally(case, demanded(case, rows.values()), decisions, events)
 
 
 def demanded(case: Case, rows: Iterable[InboxRow]) -> Notice | None:

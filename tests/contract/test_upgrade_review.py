@@ -20,10 +20,13 @@ def _back_to_the_first_schema(store: object) -> None:
         "DROP TABLE tallies",
         "DROP TABLE legal_checks",
         "DROP TABLE content_seen",
+        "DROP TABLE user_notices",
+        "DROP TABLE appeals",
         "DROP INDEX holds_preserved",
         "ALTER TABLE holds DROP COLUMN preserve_until",
         "ALTER TABLE holds DROP COLUMN preservation_ended_at",
-        "DELETE FROM sqlite_stat1 WHERE tbl IN ('legal_checks', 'content_seen', 'tallies') OR tbl = 'holds'",
+        "DELETE FROM sqlite_stat1 WHERE tbl IN ('legal_checks', 'content_seen', 'user_notices', 'appeals', 'holds')",
+        "DELETE FROM sqlite_stat1 WHERE tbl = 'tallies'",
         "UPDATE kz_compliance_schema SET version_num = '0001'",
         OLD_HOLD,
     ):
@@ -37,7 +40,7 @@ def test_an_older_store_is_upgraded_and_keeps_its_holds(open_store: OpenStore, p
     store.close()
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     with closing(engine.connect()) as connection:
-        assert [line.partition(":")[0] for line in migrate.upgrade(connection)] == ["0002", "0008"]
+        assert [line.partition(":")[0] for line in migrate.upgrade(connection)] == ["0002", "0003", "0008"]
     upgraded = open_store()
     assert upgraded.queries(PLATFORM).case(case.id) == case
     assert upgraded.queries(PLATFORM).legal_checks(case.id) == []

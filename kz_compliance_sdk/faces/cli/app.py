@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import (
+    appeals,
     cases,
     checks,
     conformance,
@@ -207,7 +208,9 @@ looking.register(_cases)
 office.register(_cases)
 letters.register(_cases)
 evidence.register_case(_cases)
+appeals.register_cases(_cases)
 app.add_typer(_cases, name="cases")
+appeals.register(app)
 conformance.register(app)
 transparency.register(app)
 evidence.register(app)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
     from kz_compliance_sdk.domain.audit import AuditEvent
     from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.change import UserNoticeState
     from kz_compliance_sdk.domain.clock import ClockView
     from kz_compliance_sdk.domain.decision import Decision
     from kz_compliance_sdk.domain.notice import Item, Notice
@@ -159,6 +160,9 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
     for decision in file.decisions.values():
         show_decision(decision)
     _messages(file)
+    if file.user_notices:
+        told = [(f"{row.item_id} {row.kind}", f"{row.state}, {_told(row)}") for row in file.user_notices]
+        screen.show_fields("What the affected users are told", told)
     if file.escalations:
         steps = [
             (fired.step, f"{screen.both(fired.fired_at)} to {', '.join(fired.audience)}") for fired in file.escalations
@@ -169,6 +173,13 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
         f"Audit trail, the last {len(shown)} of {len(file.audit)} events",
         [(f"{event.seq} {event.kind}", f"{screen.both(event.at)} by {_who(event)}{_texts(event)}") for event in shown],
     )
+
+
+def _told(row: UserNoticeState) -> str:
+    if row.sent_at is not None:
+        return screen.both(row.sent_at)
+    basis = f" on the legal basis of the {row.basis}" if row.basis else ""
+    return f"{screen.both(row.due_at)}{basis}"
 
 
 def what(item: Item) -> str:

@@ -21,7 +21,6 @@ from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
-from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.ports import (
     Alert,
@@ -48,7 +47,6 @@ from kz_compliance_sdk.services.letters import Letters
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.services.review import Decided, Review
-from kz_compliance_sdk.services.transparency import recounted
 from kz_compliance_sdk.services.user_notices import UserNotices
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent, naming
@@ -57,6 +55,7 @@ from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.conftest import FrozenClock
 from tests.journey.fake_messenger import FakeMessenger
+from tests.journey.tallies import check_tallies
 
 PLATFORM = builders.PLATFORM_ID
 PROFILE: Profile = "standard-webhooks"
@@ -323,18 +322,7 @@ class Host:
         for case_id in queries.case_ids():
             assert proofs.check(queries.records(case_id)) == ()
         assert queries.orphans() == []
-        self.check_tallies()
-
-    def check_tallies(self) -> None:
-        """Every case that has ended left its row for the public figures, and it says what its records say. What ends
-        a case, or changes an ended one, goes through `with_tally`."""
-        queries = self.store.queries(PLATFORM)
-        always = (0, 1 << 40)
-        assert list(queries.untallied(*always)) == [], "these ended, and nothing wrote their tally"
-        for kept in queries.tallies(*always):
-            if queries.case(kept.case_id).state in ENDED:
-                facts, now = json.loads(kept.facts), json.loads(recounted(queries, kept.case_id).facts)
-                assert facts == now, (facts, now)
+        check_tallies(queries)
 
 
 def signed(world: World, data: MessageData, message_id: str, **envelope: Any) -> tuple[list[tuple[str, str]], bytes]:

@@ -183,6 +183,9 @@ def recounted(path: Path, now: int, categories: frozenset[str]) -> Figures:
         _recount(db, case_id, now, categories, found)
     for (level,) in db.execute("SELECT level FROM sanctions").fetchall():
         found["sanctions"][level] += 1
+    for kind, state, due_at in db.execute("SELECT kind, state, due_at FROM user_notices").fetchall():
+        if kind == "measure" and state != "void" and due_at <= now:
+            found["user_notices"][state] += 1
     db.close()
     return {name: +values for name, values in found.items() if +values}
 

@@ -10,7 +10,7 @@ from kz_compliance_sdk.services.transparency import recounted
 
 
 def check_tallies(queries: Queries) -> None:
-    """The row is there and says what the case's records say. Whatever ends a case, or changes an ended one, goes through
+    """The row is there and says what the records of its case say. What ends a case, or changes an ended one, goes through
     `with_tally`."""
     always = (0, 1 << 40)
     assert list(queries.untallied(*always)) == [], "these ended, and nothing wrote their tally"

@@ -10,8 +10,10 @@ from kz_compliance_sdk.services.transparency import recounted
 
 
 def check_tallies(queries: Queries) -> None:
-    """The row is there and says what the records of its case say. What ends a case, or changes an ended one, goes through
-    `with_tally`."""
+    """The row is there and says what the records of its case say.
+
+    Whatever ends a case, or changes an ended one, goes through `with_tally`.
+    """
     always = (0, 1 << 40)
     assert list(queries.untallied(*always)) == [], "these ended, and nothing wrote their tally"
     for kept in queries.tallies(*always):

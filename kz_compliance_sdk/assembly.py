@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.errors import ConfigError
@@ -30,6 +31,7 @@ from kz_compliance_sdk.ports import (
     UserNotice,
 )
 from kz_compliance_sdk.services.looking import Looking
+from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
 
 if TYPE_CHECKING:
@@ -92,6 +94,13 @@ class RegisteredContent:
         if self.resolve_call is None:
             raise LookupError("this process has no Content port: register one with on_resolve")
         return self.resolve_call(reference)
+
+
+def transparency(settings: Settings, store: Store, policy: Policy) -> Transparency:
+    """What makes transparency reports."""
+    given = settings.transparency
+    publishing = TransparencyPolicy(given.threshold, given.embargo_days, given.key())
+    return Transparency(store, settings.platform_id, publishing, policy.categories)
 
 
 def looking(store: Store, platform_id: str, content: RegisteredContent, env: Env) -> Looking:

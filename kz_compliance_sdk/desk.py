@@ -127,6 +127,7 @@ class ComplianceDesk(Groups):
         self._review = Review(
             self.store, self.platform_id, self.policy, self.respondent, self.env.entropy, self._looking
         )
+        self.transparency = assembly.transparency(settings, self.store, self.policy)
         self._letters = Letters(self.store, self.platform_id, self.env.entropy)
 
     # A process that only receives never sends: the ways out are made when they are first used.

@@ -16,10 +16,12 @@ import kz_compliance_sdk
 from kz_compliance_sdk.aio.appeals import AsyncAppeals
 from kz_compliance_sdk.aio.by_letter import AsyncByLetter
 from kz_compliance_sdk.aio.contests import AsyncContests
+from kz_compliance_sdk.aio.transparency import AsyncTransparency
 from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
 from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.contests import Contests
+from kz_compliance_sdk.services.transparency import Transparency
 from kz_compliance_sdk.services.user_notices import UserNotices
 
 HEAVY = (
@@ -119,7 +121,13 @@ def test_the_awaited_desk_has_every_step_of_the_blocking_one() -> None:
 
 @pytest.mark.parametrize(
     ("blocking", "awaited"),
-    [(Appeals, AsyncAppeals), (ByLetter, AsyncByLetter), (Contests, AsyncContests), (UserNotices, AsyncUserNotices)],
+    [
+        (Appeals, AsyncAppeals),
+        (ByLetter, AsyncByLetter),
+        (Contests, AsyncContests),
+        (Transparency, AsyncTransparency),
+        (UserNotices, AsyncUserNotices),
+    ],
 )
 def test_each_group_of_the_awaited_desk_has_the_same_methods(blocking: type, awaited: type) -> None:
     assert differences(blocking, awaited) == []

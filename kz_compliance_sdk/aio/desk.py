@@ -19,6 +19,7 @@ from kz_compliance_sdk.aio.appeals import AsyncAppeals
 from kz_compliance_sdk.aio.bridge import CommitBridge
 from kz_compliance_sdk.aio.by_letter import AsyncByLetter
 from kz_compliance_sdk.aio.contests import AsyncContests
+from kz_compliance_sdk.aio.transparency import AsyncTransparency
 from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
@@ -88,6 +89,7 @@ class AsyncComplianceDesk:
             env=env,
             create=create,
         )
+        self.transparency = AsyncTransparency(self._hop, lambda: self.blocking.transparency)
         self._limiter: anyio.CapacityLimiter | None = None
         self._bridge: tuple[asyncio.AbstractEventLoop, CommitBridge] | None = None
 

@@ -42,6 +42,7 @@ from kz_compliance_sdk.config.sections import (
     RespondentSettings,
     SigningKeySettings,
     StoreSettings,
+    TransparencySettings,
     TrustedKeySettings,
     WorkerSettings,
 )
@@ -109,6 +110,9 @@ class Settings(BaseSettings):
         default={},
         description="Who the users of this machine are. On the command line one who is not here can only read, and "
         "only the settings file is asked.",
+    )
+    transparency: TransparencySettings = Field(
+        default=TransparencySettings(), description="What is published about the demands."
     )
     worker: WorkerSettings = Field(default=WorkerSettings(), description="How often the worker looks.")
 

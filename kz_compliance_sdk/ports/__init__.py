@@ -25,6 +25,7 @@ from kz_compliance_sdk.domain.change import (
     UserNoticeState,
 )
 from kz_compliance_sdk.domain.content import Reference as Reference
+from kz_compliance_sdk.domain.counting import FigureSource
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
@@ -68,6 +69,9 @@ class Tx(Protocol):
         """Messages that came before the notice they speak of."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
+
+    def event_kinds(self, case_id: str) -> dict[str, int]:
+        """How many audit events of each kind a case has."""
 
     def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
         """Every version of the case's legal check, oldest first."""
@@ -161,7 +165,7 @@ class Health:
     untold: int = 0
 
 
-class Queries(Protocol):
+class Queries(FigureSource, Protocol):
     """Reads for lists, pages and reports. Bound to one platform."""
 
     def case(self, case_id: str) -> Case: ...

@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.user_notices import Occasion, Telling
 from kz_compliance_sdk.errors import Conflict, InvalidInput, NotFound
 from kz_compliance_sdk.ports import AppealPage, Store, Tx
 from kz_compliance_sdk.services.loading import notice_of, standing_of
+from kz_compliance_sdk.services.tallying import with_tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,8 @@ class Appeals:
                 settled = appeals.uphold(case, appeal, reasons, standing.decisions, stamp=stamp)
             else:
                 settled = appeals.reverse(case, appeal, reasons, reversal, self._policy, standing, stamp=stamp)
-            return self._told(tx, settled, stamp, reversed_=reversal is not None), settled.appeal
+            told = self._told(tx, settled, stamp, reversed_=reversal is not None)
+            return with_tally(tx, told), settled.appeal
 
         return self._store.submit(self._platform, work).result()
 

@@ -26,6 +26,7 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.loading import standing_of
 from kz_compliance_sdk.services.response import accepted
+from kz_compliance_sdk.services.tallying import counted
 from kz_compliance_sdk.wire.v1 import MessageType, read_message, write_message
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ class ByLetter:
         self._respondent, self._entropy = respondent, entropy
 
     def _submit(self, work: Callable[[Tx], tuple[Change, T]]) -> T:
-        return self._store.submit(self._platform, work).result()
+        return self._store.submit(self._platform, counted(work)).result()
 
     def enter_cancellation(
         self,

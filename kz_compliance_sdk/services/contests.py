@@ -11,6 +11,7 @@ from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.contest import ContestResult, SuspensionOrder
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.services.tallying import counted
 
 
 class Contests:
@@ -23,7 +24,7 @@ class Contests:
         def work(tx: Tx) -> tuple[Change, Case]:
             return step(tx.case(case_id), Stamp(tx.now, actor, self._entropy(32)))
 
-        return self._store.submit(self._platform, work).result()
+        return self._store.submit(self._platform, counted(work)).result()
 
     def record(self, actor: Actor, case_id: str, contest: Contest, remedy: str) -> Case:
         """Record that the order is contested: before which body, under which reference, when, and what is asked for.

@@ -34,6 +34,7 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import telling as telling_users
 from kz_compliance_sdk.services.loading import answering_of
+from kz_compliance_sdk.services.tallying import with_tally
 
 WITH_BREAKER = (REGULATOR, NOTIFIER)
 """What fails on one object of the platform says nothing about the others."""
@@ -140,7 +141,7 @@ class Outcomes:
         if settled:
             after = replace(after, settled_at=now)
         attempt = attempt_of(message, started, now, *told(result))
-        return (*writes, MessageWrite(after, message.lease_token), attempt), settled
+        return with_tally(tx, (*writes, MessageWrite(after, message.lease_token), attempt)), settled
 
     def unrecorded(self, tx: Tx, message: OutboxMessage, what: str, started: int) -> tuple[Change, bool]:
         """The least that can be written of an attempt with which this program fails: that it was made, when it is made

@@ -20,6 +20,7 @@ from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
 from kz_compliance_sdk.services.loading import answering_of, context_of, notified_of, standing_of, typed_amendment
 from kz_compliance_sdk.services.looking import Looking
+from kz_compliance_sdk.services.tallying import counted
 
 T = TypeVar("T")
 
@@ -67,7 +68,7 @@ class Review:
         return self._looking is not None and self._looking.is_ready()
 
     def _submit(self, work: Callable[[Tx], tuple[Change, T]]) -> Future[T]:
-        return self._store.submit(self._platform, work)
+        return self._store.submit(self._platform, counted(work))
 
     def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Future[Lease | None]:
         """The most urgent free case, or the one named; None if nothing is free. Leases that ran out come back first."""
@@ -197,9 +198,10 @@ class Review:
         return self._submit(work)
 
     def settle_quarantine(self, actor: Actor, case_id: str, reasons: str) -> Future[Case]:
-        return self._submit(
-            lambda tx: office_steps.settle_quarantine(tx.case(case_id), reasons, stamp=self._stamp(tx, actor))
-        )
+        def work(tx: Tx) -> tuple[Change, Case]:
+            return office_steps.settle_quarantine(tx.case(case_id), reasons, stamp=self._stamp(tx, actor))
+
+        return self._submit(work)
 
     def report_interim(self, actor: Actor, case_id: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:

@@ -48,8 +48,8 @@ from tests.journey.races.pairs import PAIRS
 
 README = ROOT / "README.md"
 GENERATED = {
-    "states.md", "settings.md", "cli.md", "exit-codes.md", "flags.md", "bad-inputs.md", "conformance-checks.md",
-    "errors.md",
+    "states.md", "settings.md", "cli.md", "exit-codes.md", "figures.md", "flags.md", "bad-inputs.md",
+    "conformance-checks.md", "errors.md",
 }  # fmt: skip
 PAGES = [README, *sorted(path for path in DOCS.rglob("*.md") if path.name not in GENERATED)]
 PYTHON = [(page, block) for page in PAGES for block in blocks(page) if block.language == "python"]

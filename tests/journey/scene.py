@@ -55,6 +55,7 @@ from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.conftest import FrozenClock
 from tests.journey.fake_messenger import FakeMessenger
+from tests.journey.tallies import check_tallies
 
 PLATFORM = builders.PLATFORM_ID
 PROFILE: Profile = "standard-webhooks"
@@ -321,6 +322,7 @@ class Host:
         for case_id in queries.case_ids():
             assert proofs.check(queries.records(case_id)) == ()
         assert queries.orphans() == []
+        check_tallies(queries)
 
 
 def signed(world: World, data: MessageData, message_id: str, **envelope: Any) -> tuple[list[tuple[str, str]], bytes]:

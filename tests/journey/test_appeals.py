@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed, NotFound
 from kz_compliance_sdk.ports import Failed, RetryAt
 from kz_compliance_sdk.testing import builders
-from tests.contract.conftest import raw
+from tests.contract.conftest import raw, tamper
 from tests.journey.scene import LEAD, M1, M2, PLATFORM, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal
 
@@ -343,6 +343,6 @@ def test_what_somebody_changes_beside_the_chain_is_found(host: Host, tampering: 
     host.check_chains()
     store = host.store
     assert isinstance(store, SqliteStore)
-    raw(store, tampering)
+    tamper(store, tampering)
     faults = proofs.check(store.queries(PLATFORM).records(case_id))
     assert [fault for fault in faults if named in fault.what], faults

@@ -19,7 +19,7 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Failed, RetryAt
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders
-from tests.contract.conftest import raw
+from tests.contract.conftest import tamper
 from tests.journey.scene import LEAD, M2, PLATFORM, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
 
@@ -148,7 +148,7 @@ def test_a_notice_that_cannot_be_read_any_more_holds_up_no_report(host: Host) ->
     host.decide(proposal(measure("1")))
     store = host.store
     assert isinstance(store, SqliteStore)
-    raw(store, "UPDATE inbox SET body = CAST('{}' AS BLOB)")
+    tamper(store, "UPDATE inbox SET body = CAST('{}' AS BLOB)")
     host.drain()
     case = host.case(a_notice().notice_id)
     assert case.state is CaseState.CLOSED

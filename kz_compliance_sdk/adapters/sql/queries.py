@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_users as u
+from kz_compliance_sdk.adapters.sql.figures import FigureReads
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
@@ -39,7 +40,7 @@ _MOST = 500
 _ENDED = ("closed", "cancelled")
 
 
-class SqlQueries:
+class SqlQueries(FigureReads):
     """Reads of one platform's rows."""
 
     def __init__(self, engine: Engine, platform_id: str, fault: Callable[[], str] = str) -> None:

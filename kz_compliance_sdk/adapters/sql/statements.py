@@ -17,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     insert,
     literal_column,
     or_,
@@ -30,6 +31,7 @@ from sqlalchemy.sql import ClauseElement
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
+from kz_compliance_sdk.adapters.sql.tables_tallies import ANSWERED, tallies
 from kz_compliance_sdk.domain.change import (
     CursorMoved,
     EndpointState,
@@ -39,6 +41,7 @@ from kz_compliance_sdk.domain.change import (
     ObjectVersion,
     RefusalsCounted,
     SanctionNoted,
+    Tally,
     UserNoticeState,
 )
 
@@ -290,6 +293,11 @@ class Statements:
             ),
             RefusalsCounted: upsert(t.refusals, ("platform_id", "key_id", "code"), "last_at", count=counted),
         }
+        # What is told of a case is overwritten; when it came and was first answered stays.
+        first = {name: func.coalesce(tallies.c[name], literal_column(f"excluded.{name}")) for name in ANSWERED}
+        self.upserts[Tally] = upsert(tallies, ("platform_id", "case_id"), "facts", **first)
+        kinds = select(t.audit.c.kind, func.count()).where(_key(t.audit, "platform_id", "case_id"))
+        self.event_kinds = compiled(kinds.group_by(t.audit.c.kind))
         self.hold_ended = compiled(delete(t.holds).where(_key(t.holds, *of_hold)))
         self.acknowledged = compiled(
             update(t.escalations)

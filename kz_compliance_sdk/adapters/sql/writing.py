@@ -38,6 +38,7 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     ReportsOvertaken,
     SanctionNoted,
+    Tally,
     UserNoticeState,
 )
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -236,4 +237,7 @@ def _fact_row(write: Any) -> tuple[Any, ...]:
             write.reference_number,
             write.received_at,
         )
+    if kind is Tally:
+        times = write.received_at, write.issued_at, write.due_at, write.decided_at, write.receipt_at
+        return write.platform_id, write.case_id, *times, write.facts
     raise TypeError(f"{kind.__name__} is not a write")

@@ -34,6 +34,7 @@ from kz_compliance_sdk.faces.cli import (
     review,
     screen,
     setup,
+    transparency,
 )
 from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
@@ -213,6 +214,7 @@ appeals.register_cases(_cases)
 app.add_typer(_cases, name="cases")
 appeals.register(app)
 conformance.register(app)
+transparency.register(app)
 evidence.register(app)
 if find_spec(_DEMO) is not None:
     app.command("demo")(import_module(_DEMO).demo)

@@ -19,6 +19,7 @@ from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
+from kz_compliance_sdk.domain.completeness import Recipient
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
@@ -40,6 +41,7 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.health import health_document
@@ -146,6 +148,12 @@ class ComplianceDesk:
             spawn=self.env.spawn,
             in_flight=self.settings.regulator.in_flight,
         )
+
+    @cached_property
+    def care(self) -> Care:
+        """What guards a case against haste and pressure: gaps, alarms, instructions, demands for user data."""
+        recipient = Recipient(self.settings.addressee.name, self.settings.addressee.bin)
+        return Care(self.store, self.platform_id, self.policy, recipient, self.env.entropy)
 
     # ---------------------------------------------------------------------------------- the platform's own calls
 
@@ -270,9 +278,12 @@ class ComplianceDesk:
         """Supersede the decision of an ended case. Raises NotAllowed, IllegalMove."""
         return self._review.reopen(actor, case_id, reasons).result()
 
-    def request_clarification(self, actor: Actor, case_id: str, token: int, questions: Sequence[Question]) -> Case:
-        """Ask the authority what is missing; the clock runs on. Raises LeaseLost, InvalidInput."""
-        return self._review.request_clarification(actor, case_id, token, questions).result()
+    def request_clarification(
+        self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False
+    ) -> Case:
+        """Ask the authority what is missing; the clock runs on. `text_checked` says that this person has read the
+        questions and found no identity of a user or reporter. Raises LeaseLost, InvalidInput, NotAllowed."""
+        return self._review.request_clarification(actor, case_id, token, questions, text_checked=text_checked).result()
 
     def recall(self, actor: Actor, case_id: str) -> Case:
         """Decide without waiting for the authority's answer any longer. Raises IllegalMove."""

@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 
 from kz_compliance_sdk.aio.bridge import CommitBridge
+from kz_compliance_sdk.aio.care import AsyncCare
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor, Fault
@@ -68,6 +69,11 @@ class AsyncComplianceDesk:
         )
         self._limiter: anyio.CapacityLimiter | None = None
         self._bridge: tuple[asyncio.AbstractEventLoop, CommitBridge] | None = None
+
+    @property
+    def care(self) -> AsyncCare:
+        """See ComplianceDesk."""
+        return AsyncCare(self.blocking.care, self._hop)
 
     async def _hop(self, call: Callable[[], T]) -> T:
         if self._limiter is None:
@@ -147,10 +153,11 @@ class AsyncComplianceDesk:
         return await self._hop(partial(self.blocking.reopen, actor, case_id, reasons))
 
     async def request_clarification(
-        self, actor: Actor, case_id: str, token: int, questions: Sequence[Question]
+        self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False
     ) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.request_clarification, actor, case_id, token, questions))
+        call = partial(self.blocking.request_clarification, actor, case_id, token, questions, text_checked=text_checked)
+        return await self._hop(call)
 
     async def recall(self, actor: Actor, case_id: str) -> Case:
         """See ComplianceDesk."""

@@ -35,6 +35,7 @@ from kz_compliance_sdk.config.layers import (
 )
 from kz_compliance_sdk.config.sections import (
     ActorSettings,
+    AddresseeSettings,
     LetterheadSettings,
     LimitSettings,
     NotifierSettings,
@@ -47,7 +48,7 @@ from kz_compliance_sdk.config.sections import (
 )
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, parse_calendar, tighten
-from kz_compliance_sdk.domain.policy.values import UndoWindow
+from kz_compliance_sdk.domain.policy.parts import UndoWindow
 from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import Key, KeyRing, SigningKey
@@ -98,6 +99,7 @@ class Settings(BaseSettings):
         default=None, description="Seconds between a decision and its measure, if longer than the policy's."
     )
     respondent: RespondentSettings = Field(default=RespondentSettings(), description="Who answers for the reports.")
+    addressee: AddresseeSettings = Field(default=AddresseeSettings(), description="To whom notices must be addressed.")
     letterhead: LetterheadSettings = Field(default=LetterheadSettings(), description="The head of an answer letter.")
     notifier: NotifierSettings = Field(default=NotifierSettings(), description="Who is told when a clock runs out.")
     dashboard_url: BaseUrl | None = Field(default=None, description="What the links in alerts begin with.")

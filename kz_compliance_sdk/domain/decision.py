@@ -117,7 +117,8 @@ class Proposal(_Value):
 class Decision(_Value):
     """A proposal bound to what was seen: the case, the revision of the notice, and the bytes it came in.
 
-    `digest` is what an approval names. `approved_by` is empty where policy asks for no second person.
+    `digest` is what an approval names. `by_legal` says that the proposer had the role `legal`. `approved_by` is empty
+    where policy asks for no second person.
     """
 
     case_id: str
@@ -128,6 +129,7 @@ class Decision(_Value):
     proposed_by: str
     proposed_at: int
     needs_approval: bool
+    by_legal: bool = False
     approved_by: str = ""
     approved_at: int = 0
 
@@ -138,7 +140,9 @@ class Decision(_Value):
     @property
     def body(self) -> bytes:
         """The bytes that are stored and hashed: everything but the approval."""
-        return canonical(self.model_dump(mode="json", exclude={"approved_by", "approved_at"}))
+        # A decision from before there was this field keeps its bytes.
+        unsaid = set() if self.by_legal else {"by_legal"}
+        return canonical(self.model_dump(mode="json", exclude={"approved_by", "approved_at", *unsaid}))
 
     def item(self, item_id: str) -> ItemDecision | None:
         return next((item for item in self.proposal.items if item.item_id == item_id), None)

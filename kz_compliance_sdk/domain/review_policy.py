@@ -28,8 +28,8 @@ _OFFICE = _REVIEWERS | {"head"}
 REVIEW_POLICY = ReviewPolicy(
     MappingProxyType(
         {
-            "claim": _REVIEWERS,
-            "propose": _REVIEWERS,
+            "claim": _OFFICE,
+            "propose": _OFFICE,
             "approve": frozenset({"lead", "legal"}),
             "send_back": frozenset({"lead", "legal"}),
             "undo": _REVIEWERS,
@@ -42,6 +42,10 @@ REVIEW_POLICY = ReviewPolicy(
             "settle_quarantine": frozenset({"lead", "legal"}),
             "deliver_by_hand": _OFFICE,
             "acknowledge": _OFFICE,
+            "raise_alarm": _OFFICE,
+            "record_instruction": _OFFICE,
+            "hand_over": frozenset({"legal"}),
+            "rule_out_demand": frozenset({"legal"}),
         }
     )
 )

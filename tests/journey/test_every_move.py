@@ -151,7 +151,7 @@ class Walk:
             review.release(actor, case.id, token).result()
         elif what < 0.24:
             question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-            review.request_clarification(actor, case.id, token, (question,)).result()
+            review.request_clarification(actor, case.id, token, (question,), text_checked=True).result()
         else:
             self.propose(case, actor, token)
 
@@ -399,7 +399,7 @@ def _falls_while_asked(host: Host) -> None:
     lease = host.review.claim(M1).result()
     assert lease is not None
     question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-    host.review.request_clarification(M1, lease.case.id, lease.token, (question,)).result()
+    host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
     host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
 
 

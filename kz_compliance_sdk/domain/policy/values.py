@@ -13,17 +13,29 @@ from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     PlainSerializer,
-    StringConstraints,
     Tag,
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+
+from kz_compliance_sdk.domain.policy.parts import (
+    Hours,
+    LeaseTime,
+    Name,
+    PositiveSeconds,
+    Seconds,
+    Text,
+    UndoWindow,
+    Url,
+    Value,
+    WorkingDays,
+    Yes,
+    refused,
+)
+from kz_compliance_sdk.domain.policy.safeguards import Safeguards
 
 __all__ = [
     "AUDIENCES",
@@ -54,26 +66,7 @@ OnlyIf = Literal["unclaimed", "open"]
 
 UNKNOWN_CATEGORY = "unknown"
 
-_DAY_S = 86_400
-_YEAR_S = 366 * _DAY_S
-
-Name = Annotated[str, StringConstraints(pattern=r"\A[a-z][a-z0-9_]{0,63}\z")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)]
-Url = Annotated[str, StringConstraints(pattern=r"\Ahttps?://[^\s]{1,500}\z")]
-Yes = Annotated[bool, Field(strict=True)]
-Seconds = Annotated[int, Field(strict=True, ge=0, le=_YEAR_S)]
-PositiveSeconds = Annotated[int, Field(strict=True, ge=1, le=_YEAR_S)]
-Hours = Annotated[int, Field(strict=True, ge=1, le=_YEAR_S // 3600)]
-WorkingDays = Annotated[int, Field(strict=True, ge=1, le=366)]
-UndoWindow = Annotated[int, Field(strict=True, ge=0, le=3600)]
-LeaseTime = Annotated[int, Field(strict=True, ge=30, le=_DAY_S)]
-
 T = TypeVar("T")
-
-
-def refused(message: str, remedy: str, key: str = "") -> PydanticCustomError:
-    """A broken rule: what is wrong, what to do, and below the value it was found in the key that it is about."""
-    return PydanticCustomError("policy_rule", "{message}", {"message": message, "remedy": remedy, "key": key})
 
 
 def _frozen(rows: Mapping[str, T]) -> Mapping[str, T]:
@@ -82,12 +75,6 @@ def _frozen(rows: Mapping[str, T]) -> Mapping[str, T]:
 
 # pydantic's serialiser for a Mapping insists on a dict and warns about a mappingproxy.
 _Rows = Annotated[Mapping[Name, T], AfterValidator(_frozen), PlainSerializer(dict)]
-
-
-class Value(BaseModel):
-    """A value out of a policy file: frozen, and an unknown key in it is a mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Source(Value):
@@ -217,6 +204,15 @@ class CategoryPolicy(Value):
     term: Term | None = None
     """The category's own term; `None` leaves the term to the kind of the notice."""
     source: Source
+    expert_group: Yes = False
+    """Whether an order of this category rests on a decision of the expert group."""
+    expert_group_source: Source | None = None
+
+    @model_validator(mode="after")
+    def _says_where_the_expert_group_comes_from(self) -> Self:
+        if self.expert_group and self.expert_group_source is None:
+            raise refused("A rule names its legal source.", "Add it.", "expert_group_source")
+        return self
 
     @model_validator(mode="after")
     def _political_speech_is_reviewed(self) -> Self:
@@ -277,6 +273,7 @@ class Policy(Value):
     )
     """The categories that an authority may speak of. An authority without a row is not limited."""
     calendar: Calendar = Calendar()
+    safeguards: Safeguards
 
     @model_validator(mode="after")
     def _rows_fit(self) -> Self:
@@ -327,6 +324,10 @@ class Policy(Value):
             or not flags.isdisjoint(self.four_eyes_flags)
         )
 
+    def needs_legal_review(self, category: str, flags: frozenset[str]) -> bool:
+        """Whether a measure needs somebody with the role `legal` among those who decide: by category, or for a flag."""
+        return self.category(category).legal_review or not flags.isdisjoint(self.safeguards.legal_review_flags)
+
     def may_order(self, authority_id: str, category: str) -> bool:
         """Whether the authority's mandate, as far as this policy limits it, covers the category."""
         mandate = self.authority_categories.get(authority_id)
@@ -342,5 +343,7 @@ class Policy(Value):
             yield f"categories.{name}", row.source
             if row.term is not None:
                 yield f"categories.{name}.term", row.term.source
+            if row.expert_group_source is not None:
+                yield f"categories.{name}.expert_group", row.expert_group_source
         if self.calendar.source is not None:
             yield "calendar", self.calendar.source

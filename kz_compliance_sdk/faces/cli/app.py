@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import (
+    care,
     cases,
     checks,
     conformance,
@@ -201,6 +202,7 @@ _cases = typer.Typer(help="The cases: look, decide, answer.", no_args_is_help=Tr
 cases.register(_cases)
 review.register(_cases)
 office.register(_cases)
+care.register(_cases)
 letters.register(_cases)
 app.add_typer(_cases, name="cases")
 conformance.register(app)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.audit import AuditEvent
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.clock import ClockView
+    from kz_compliance_sdk.domain.completeness import Gap
     from kz_compliance_sdk.domain.decision import Decision
     from kz_compliance_sdk.domain.notice import Item, Notice
 
@@ -121,10 +122,12 @@ def show(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
             notice: Notice | None = desk.notice(file.case.id)
         except NotFound:
             notice = None
-    session.answer(documents.case_document(file, notice), lambda: _story(file, notice))
+        gaps = desk.care.gaps(file.case.id) if notice is not None else ()
+    document = {**documents.case_document(file, notice), "gaps": [documents.gap_document(gap) for gap in gaps]}
+    session.answer(document, lambda: _story(file, notice, gaps))
 
 
-def _story(file: CaseFile, notice: Notice | None) -> None:
+def _story(file: CaseFile, notice: Notice | None, gaps: tuple[Gap, ...]) -> None:
     case = file.case
     name = case.notice_id or "a message that cannot be used"
     screen.show_fields(f"{name}, revision {case.revision}: {case.state}", _head(case))
@@ -134,6 +137,7 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
         screen.say("In quarantine. " + " ".join(filter(None, reasons)))
     else:
         screen.show_fields("Notice", _notice(notice))
+        _gaps(case, gaps)
         named = {item.item_id: what(item) for item in notice.items}
         screen.show_table(
             ("item", "what", "status", "action", "in force since"),
@@ -163,6 +167,17 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
         f"Audit trail, the last {len(shown)} of {len(file.audit)} events",
         [(f"{event.seq} {event.kind}", f"{screen.both(event.at)} by {_who(event)}{_texts(event)}") for event in shown],
     )
+
+
+def _gaps(case: Case, gaps: tuple[Gap, ...]) -> None:
+    """A gap refuses nothing: whoever decides sees it, with the command that asks about it."""
+    if not gaps:
+        return
+    from kz_compliance_sdk.domain.completeness import meaning
+
+    rows = [(gap.code, meaning(gap) + (f" (item {gap.item_id})" if gap.item_id else "")) for gap in gaps]
+    ask = [("ask", f"kz-compliance cases clarify {case.id} --draft")] if case.state is CaseState.CLAIMED else []
+    screen.show_fields("Missing in the notice", [*rows, *ask])
 
 
 def what(item: Item) -> str:

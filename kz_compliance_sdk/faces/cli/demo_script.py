@@ -222,7 +222,7 @@ class Play:
         turn = story.turns[number]
         if turn.asks:
             self._step("{}: it is not clear which part is meant. The moderator asks.", story)
-            self._desk.request_clarification(MODERATOR, case.id, lease.token, [_QUESTION])
+            self._desk.request_clarification(MODERATOR, case.id, lease.token, [_QUESTION], text_checked=True)
             return
         self._decide(story, turn, lease)
 

@@ -84,7 +84,7 @@ class Office:
     def _ask(self, moderator: Actor, lease: Lease) -> None:
         lang = lease.case.languages[0]
         question = Question(text=(Statement(lang=lang, text=_TEXTS.get(lang, _TEXTS["ru"])),))
-        self._desk.request_clarification(moderator, lease.case.id, lease.token, [question])
+        self._desk.request_clarification(moderator, lease.case.id, lease.token, [question], text_checked=True)
         self._asked[lease.case.id] = self._desk.store.now()
         self.did["asked"] += 1
 

@@ -22,7 +22,7 @@ from kz_compliance_sdk.errors import IllegalMove, LeaseLost
 from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Queries, Sent, Work
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders
-from tests.journey.scene import LEAD, M1, PLATFORM, FakePager, FakePlatform, FakeRegulator, Host, World, signed
+from tests.journey.scene import LEGAL, M1, PLATFORM, FakePager, FakePlatform, FakeRegulator, Host, World, signed
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
 
 T = TypeVar("T")
@@ -181,7 +181,7 @@ class Play:
         case = self.host.case(self.notice.notice_id)
         digest = self.store.queries(PLATFORM).decisions(case.id)[1].digest
         try:
-            self.host.review.approve(LEAD, case.id, digest).result()
+            self.host.review.approve(LEGAL, case.id, digest).result()
         except IllegalMove:
             assert self.host.case(self.notice.notice_id).state is CaseState.DECIDED
 

@@ -18,21 +18,24 @@ import pytest
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import Action, ItemDecision
+from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Question, Statement
-from kz_compliance_sdk.domain.transitions import ENDED, TRANSITIONS
+from kz_compliance_sdk.domain.transitions import ENDED, TRANSITIONS, UNDECIDED
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, Pending, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
-from tests.journey.scene import HEAD, LEAD, M1, M2, PLATFORM, PROFILE, Host, World
+from tests.journey.demands import demand, goes_to_a_lawyer
+from tests.journey.scene import HEAD, LEAD, LEGAL, M1, M2, PLATFORM, PROFILE, Host, World
 from tests.unit.case_makers import YES, a_notice, measure, proposal, refusal
 
 CLERK = Actor("clerk", frozenset({"head"}))
+_TOLD = Instruction("a colonel", "a unit", "in person", builders.ISSUED_AT, "do it now")
 STEPS = 250
 Taken = set[tuple[str | None, str, str]]
 ROWS: Taken = {(str(r.source) if r.source else None, r.verb, str(r.target)) for r in TRANSITIONS}
@@ -61,7 +64,8 @@ class Walk:
         shift = 0 if self.simple else self.chance.choice((0, 0, 0, 1))  # an id can change its object
         items = tuple(Item(item_id=str(k), object_id=f"post:{(n + k + shift) % 3}") for k in range(1, size + 1))
         category = "election_rules" if n in (1, 9) else "illegal_gambling"
-        return a_notice(seed=n, items=1, category=category, revision=revision).model_copy(update={"items": items})
+        notice = a_notice(seed=n, items=1, category=category, revision=revision).model_copy(update={"items": items})
+        return demand(notice) if n == 2 and revision % 3 == 0 else notice
 
     def push(self, data: object) -> None:
         self.sent += 1
@@ -139,10 +143,11 @@ class Walk:
     # --------------------------------------------------------------------------------------- what people do
 
     def review(self) -> None:
-        lease = self.host.review.claim(self.chance.choice((M1, M2))).result()
+        actor = self.chance.choice((M1, M2, M1, M2, HEAD, LEGAL))
+        lease = self.host.review.claim(actor).result()
         if lease is None:
             return
-        case, actor = lease.case, Actor(lease.case.lease_owner, frozenset({"moderator"}))
+        case = lease.case
         review, token = self.host.review, lease.token
         what = self.chance.random()
         if what < 0.08:
@@ -172,7 +177,7 @@ class Walk:
         case = self._some(CaseState.IN_APPROVAL)
         digest = self.host.store.queries(PLATFORM).decisions(case.id)[case.decision_version].digest
         if self.chance.random() < 0.6:
-            self.host.review.approve(LEAD, case.id, digest).result()
+            self.host.review.approve(self.chance.choice((LEAD, LEGAL)), case.id, digest).result()
         else:
             self.host.review.send_back(LEAD, case.id, digest, "too broad").result()
 
@@ -187,6 +192,10 @@ class Walk:
             lambda: review.authenticate(LEAD, case.id, "called back").result(),
             lambda: review.correct_receipt(LEAD, case.id, case.received_at, "the stamp says so").result(),
             lambda: review.settle_quarantine(LEAD, case.id, "the sender sends it again").result(),
+            lambda: self.host.care.raise_alarm(HEAD, case.id, "two officials are in the room"),
+            lambda: self.host.care.record_instruction(HEAD, case.id, _TOLD),
+            lambda: self.host.care.hand_over(LEGAL, case.id, "filed elsewhere"),
+            lambda: self.host.care.rule_out_demand(LEGAL, case.id, "it names no user"),
             lambda: self.host.letters.switch(HEAD, case.id),
             lambda: self._delivered_by_hand(case),
             lambda: self._retry(case),
@@ -281,6 +290,8 @@ class Walk:
     def _one_day_of_work(self) -> None:
         review = self.host.review
         for case in self.host.cases():
+            if "user_data_demand" in case.flags and case.state in UNDECIDED:
+                self.host.care.rule_out_demand(LEGAL, case.id, "it names no user")
             if case.state is CaseState.QUARANTINED:
                 review.settle_quarantine(LEAD, case.id, "done").result()
             elif case.state is CaseState.AWAITING_ANSWER:
@@ -292,7 +303,7 @@ class Walk:
             items = tuple(refusal(item_id) for item_id in sorted(lease.case.open_items))
             decided = review.propose(M1, lease.case.id, lease.token, proposal(*items)).result()
             if decided.decision.needs_approval:
-                review.approve(LEAD, lease.case.id, decided.digest).result()
+                review.approve(LEGAL, lease.case.id, decided.digest).result()
         self.host.drain(200)
         for case in self.host.cases():
             self._delivered_by_hand(case)
@@ -370,7 +381,13 @@ def taken_by(host: Host) -> Taken:
 def detours(folder: Path) -> Taken:
     """Ways that a walk takes too rarely to wait for: an order falls while another effect is still on its way."""
     rows: Taken = set()
-    for name, way in (("claimed", _falls_while_claimed), ("asked", _falls_while_asked), ("lifting", _falls_in_line)):
+    ways = {
+        "claimed": _falls_while_claimed,
+        "asked": _falls_while_asked,
+        "lifting": _falls_in_line,
+        "demand": goes_to_a_lawyer,
+    }
+    for name, way in ways.items():
         host = Host(World(folder / f"{name}.sqlite3"))
         way(host)
         rows |= taken_by(host)

@@ -19,7 +19,7 @@ _NAMES_NOTHING: Final = frozenset({"lang", "language", "hl", "l", "locale", "ref
 
 def is_pattern(text: str) -> bool:
     """Whether a wildcard stands in it, encoded or not."""
-    return "*" in text or "%2a" in text.lower()
+    return "*" in text or ("%2" in text and "%2a" in text.lower())
 
 
 def is_whole_site(url: str) -> bool:
@@ -27,8 +27,7 @@ def is_whole_site(url: str) -> bool:
     rest = url.partition("://")[2]
     before, _, fragment = rest.partition("#")
     before, _, query = before.partition("?")
-    path = before.partition("/")[2]
-    if path.strip("/.").lower() not in _FRONT_PAGES:
+    if before.partition("/")[2].strip("/.").lower() not in _FRONT_PAGES:
         return False
     if fragment[:1] in ("/", "!"):
         return False

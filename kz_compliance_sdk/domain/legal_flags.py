@@ -36,8 +36,7 @@ def legal_flags(notice: Notice, *, raw: Mapping[str, object], safeguards: Safegu
 
 def _of_items(notice: Notice) -> Iterator[Flag]:
     for item in notice.items:
-        named = (item.url, item.object_id, item.account_ref)
-        if any(text is not None and is_pattern(text) for text in named):
+        if is_pattern(f"{item.url} {item.object_id} {item.account_ref}"):
             yield Flag("url_wildcard", item.item_id)
         if item.url is not None and is_whole_site(item.url):
             yield Flag("url_whole_site", item.item_id)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case, CaseState
     from kz_compliance_sdk.domain.decision import Decision, ItemDecision, LegalCheck, Proposal, Wording
+    from kz_compliance_sdk.domain.duress import Instruction
     from kz_compliance_sdk.domain.notice import Item, Notice
     from kz_compliance_sdk.domain.report import Question, Receipt, Report, Statement
     from kz_compliance_sdk.errors import ComplianceError
@@ -43,6 +44,7 @@ __all__ = [
     "Env",
     "Failed",
     "InForce",
+    "Instruction",
     "Item",
     "ItemDecision",
     "Lease",
@@ -74,6 +76,7 @@ _HOME = {
         "domain.audit": ("Actor",),
         "domain.case": ("Case", "CaseState"),
         "domain.decision": ("Decision", "ItemDecision", "LegalCheck", "Proposal", "Wording"),
+        "domain.duress": ("Instruction",),
         "domain.notice": ("Item", "Notice"),
         "domain.report": ("Question", "Receipt", "Report", "Statement"),
         "errors": ("ComplianceError",),

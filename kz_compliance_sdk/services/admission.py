@@ -34,7 +34,7 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.loading import notice_of, standing_of
-from kz_compliance_sdk.services.marking import marks
+from kz_compliance_sdk.services.marking import marked_answer, marks
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
 from kz_compliance_sdk.services.volume import Volume
 from kz_compliance_sdk.wire.v1 import Message, read_message
@@ -227,7 +227,7 @@ class Admission:
             return (row, alert), response
         # What cancels a notice that could not be used must meet the usable one as well.
         exit_: InboxExit = "waiting" if case.state is CaseState.QUARANTINED else "accepted"
-        change, case = self._apply(tx, received.arrival, case, data, stamp)
+        change, case = self._apply(tx, marked_answer(received.arrival, message, self.policy), case, data, stamp)
         response = accepted(202, case)
         row = _row(received, message.type, case.id, data.notice_id, exit_, response, tx)
         return (*change, row), response
@@ -236,7 +236,10 @@ class Admission:
         if isinstance(data, Reminder):
             return arrivals.remind(case, data, arrival, stamp)
         if isinstance(data, Clarification):
-            return arrivals.answer(case, data, arrival, self.policy, standing_of(tx, case, self.respondent), stamp)
+            change, case = arrivals.answer(
+                case, data, arrival, self.policy, standing_of(tx, case, self.respondent), stamp
+            )
+            return (*change, *pages_at_intake(case, self.policy, stamp)) if arrival.flags else change, case
         if data.revision < case.revision:
             return arrivals.flag(case, ("cancels_older_revision",), stamp)
         standing = standing_of(tx, case, self.respondent)
@@ -250,7 +253,8 @@ class Admission:
         for row in tx.waiting_for(case.notice_id):
             if row.source == "typed" or case.authority_id not in json.loads(row.proof)["authorities"]:
                 continue
-            data = read_message(row.body).data
+            message = read_message(row.body)
+            data = message.data
             if isinstance(data, Notice | Sanction):
                 continue
             if isinstance(data, Cancellation) and data.revision > case.revision:
@@ -258,7 +262,7 @@ class Admission:
             arrival = replace(
                 received.arrival, message=(row.sender, row.message_id, row.body_sha256), received_at=row.received_at
             )
-            more, case = self._apply(tx, arrival, case, data, stamp)
+            more, case = self._apply(tx, marked_answer(arrival, message, self.policy), case, data, stamp)
             writes += more
             writes.append(InboxApplied(row.platform_id, row.sender, row.message_id, row.body_sha256, case.id))
         return tuple(writes), case

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from kz_compliance_sdk.domain.flags import flags
-from kz_compliance_sdk.domain.legal_flags import legal_flags
-from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.arrivals import Arrival
+from kz_compliance_sdk.domain.flags import Flag, flags
+from kz_compliance_sdk.domain.legal_flags import flags_of_answer, legal_flags
+from kz_compliance_sdk.domain.notice import Clarification, Notice
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.wire.v1 import Message
 
-__all__ = ["marks"]
+__all__ = ["marked_answer", "marks"]
 
 
 def marks(
@@ -33,4 +36,16 @@ def marks(
         term_s=policy.term(notice.kind, notice.category).least_hours * 3600,
     )
     of_law = legal_flags(notice, raw=raw, safeguards=policy.safeguards)
-    return tuple(f"{flag.code}:{flag.item_id}" if flag.item_id else flag.code for flag in (*found, *of_law))
+    return _written((*found, *of_law))
+
+
+def marked_answer(arrival: Arrival, message: Message, policy: Policy) -> Arrival:
+    """The arrival of an authority's answer, with what a lawyer must see in it; any other message as it is."""
+    if not isinstance(message.data, Clarification):
+        return arrival
+    found = flags_of_answer(message.data, raw=message.raw, safeguards=policy.safeguards)
+    return replace(arrival, flags=(*arrival.flags, *_written(found))) if found else arrival
+
+
+def _written(found: Iterable[Flag]) -> tuple[str, ...]:
+    return tuple(f"{flag.code}:{flag.item_id}" if flag.item_id else flag.code for flag in found)

@@ -226,6 +226,10 @@ def test_the_table_of_roles_is_the_policy() -> None:
         "vouch for its authenticity": "authenticate",
         "deliver a letter": "deliver_by_hand",
         "acknowledge an escalation": "acknowledge",
+        "raise the alarm": "raise_alarm",
+        "record an instruction": "record_instruction",
+        "hand over a demand for user data": "hand_over",
+        "rule out a demand for user data": "rule_out_demand",
         "correct the receipt of a typed-in notice": "correct_receipt",
     }
     page = (DOCS / "concepts" / "review.md").read_text(encoding="utf-8")

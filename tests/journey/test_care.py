@@ -15,7 +15,7 @@ from kz_compliance_sdk.config.sections import AddresseeSettings
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.duress import Instruction
-from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import kz_policy, tighten
 from kz_compliance_sdk.errors import NotAllowed, NotFound
 from kz_compliance_sdk.testing import builders
@@ -75,6 +75,26 @@ def test_a_demand_that_is_none_is_decided_by_two(host: Host) -> None:
     decided = host.decide(proposal(measure("1")))
     assert decided.decision.needs_approval
     assert decided.case.state is CaseState.DECIDED
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_answer_that_names_a_pattern_takes_a_lawyer_whenever_it_comes(host: Host, first: bool) -> None:
+    notice = a_notice()
+    answer = builders.clarification(notice, "ask").model_copy(
+        update={"items": (Item(item_id="1", url="https://social.example/u/*/posts"),)}
+    )
+    if first:
+        host.push(answer, "m-2")
+    host.push(notice, "m-1")
+    if not first:
+        host.push(answer, "m-2")
+    assert "url_wildcard:1" in host.case(notice.notice_id).flags
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    decided = host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
+    with pytest.raises(NotAllowed) as error:
+        host.review.approve(LEAD, lease.case.id, decided.digest).result()
+    assert error.value.code == "legal_review"
 
 
 # ------------------------------------------------------------------------------ pressure, and who is there

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.transitions import UNDECIDED
 from kz_compliance_sdk.domain.values import LocalText
+from kz_compliance_sdk.ports import RetryAt
+from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEGAL, M1, PLATFORM, Host
 from tests.unit.case_makers import a_notice, measure, proposal
 
+TOLD = Instruction("a colonel", "a unit", "in person", builders.ISSUED_AT, "do it now")
 _CLERK = Actor("clerk", frozenset({"head"}))
 
 
@@ -39,6 +43,23 @@ def marked_later(host: Host, state: CaseState, seed: int) -> Case:
     marked = host.case(notice.notice_id)
     assert (marked.state, "user_data_demand" in marked.flags) == (state, True)
     return marked
+
+
+def pressed_while_it_is_lifted(host: Host) -> None:
+    """An alarm and an instruction while a measure is being lifted, and once it is while nobody has been told."""
+    notice = a_notice()
+    host.push(notice, "m-1")
+    host.decide(proposal(measure("1")))
+    host.world.clock.advance(60)
+    host.drain()
+    host.world.regulator.faults += [lambda _message: RetryAt("503")] * 8
+    host.push(builders.cancellation(notice, "withdrawn"), "m-2")
+    for state in (CaseState.LIFTING, CaseState.LIFTED):
+        case = host.case(notice.notice_id)
+        assert case.state is state
+        host.care.raise_alarm(LEGAL, case.id, "they are in the room")
+        host.care.record_instruction(LEGAL, case.id, TOLD)
+        host.drain()
 
 
 def goes_to_a_lawyer(host: Host) -> None:

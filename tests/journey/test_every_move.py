@@ -18,7 +18,6 @@ import pytest
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import Action, ItemDecision
-from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import kz_policy
@@ -30,12 +29,11 @@ from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
-from tests.journey.demands import demand, goes_to_a_lawyer
+from tests.journey.demands import TOLD, demand, goes_to_a_lawyer, pressed_while_it_is_lifted
 from tests.journey.scene import HEAD, LEAD, LEGAL, M1, M2, PLATFORM, PROFILE, Host, World
 from tests.unit.case_makers import YES, a_notice, measure, proposal, refusal
 
 CLERK = Actor("clerk", frozenset({"head"}))
-_TOLD = Instruction("a colonel", "a unit", "in person", builders.ISSUED_AT, "do it now")
 STEPS = 250
 Taken = set[tuple[str | None, str, str]]
 ROWS: Taken = {(str(r.source) if r.source else None, r.verb, str(r.target)) for r in TRANSITIONS}
@@ -193,7 +191,7 @@ class Walk:
             lambda: review.correct_receipt(LEAD, case.id, case.received_at, "the stamp says so").result(),
             lambda: review.settle_quarantine(LEAD, case.id, "the sender sends it again").result(),
             lambda: self.host.care.raise_alarm(HEAD, case.id, "two officials are in the room"),
-            lambda: self.host.care.record_instruction(HEAD, case.id, _TOLD),
+            lambda: self.host.care.record_instruction(HEAD, case.id, TOLD),
             lambda: self.host.care.hand_over(LEGAL, case.id, "filed elsewhere"),
             lambda: self.host.care.rule_out_demand(LEGAL, case.id, "it names no user"),
             lambda: self.host.letters.switch(HEAD, case.id),
@@ -386,6 +384,7 @@ def detours(folder: Path) -> Taken:
         "asked": _falls_while_asked,
         "lifting": _falls_in_line,
         "demand": goes_to_a_lawyer,
+        "pressed": pressed_while_it_is_lifted,
     }
     for name, way in ways.items():
         host = Host(World(folder / f"{name}.sqlite3"))

@@ -10,7 +10,21 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.errors import ConfigError
-from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Enforcer, Env, Failed, Notifier, Regulator
+from kz_compliance_sdk.ports import (
+    Alert,
+    Content,
+    Effect,
+    EffectResult,
+    Enforcer,
+    Env,
+    Failed,
+    Notifier,
+    Reference,
+    Regulator,
+    Resolved,
+    Store,
+)
+from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
 
 if TYPE_CHECKING:
@@ -36,6 +50,34 @@ class RegisteredEnforcer:
         if self.restore_call is None:
             return Failed("this process has no enforcer: register one with on_restore")
         return self.restore_call(effect)
+
+
+class RegisteredContent:
+    """The platform's view of its content, as a port or as a function."""
+
+    def __init__(self, content: Content | None) -> None:
+        self.resolve_call: Callable[[Reference], Resolved] | None = content.resolve if content else None
+
+    def is_ready(self) -> bool:
+        return self.resolve_call is not None
+
+    def resolve(self, reference: Reference) -> Resolved:
+        if self.resolve_call is None:
+            raise LookupError("this process has no Content port: register one with on_resolve")
+        return self.resolve_call(reference)
+
+
+def looking(store: Store, platform_id: str, content: RegisteredContent, env: Env) -> Looking:
+    """What looks at content, through the port that is registered when it does."""
+    return Looking(
+        store,
+        platform_id,
+        content,
+        content.is_ready,
+        spawn=env.spawn,
+        monotonic=env.monotonic,
+        entropy=env.entropy,
+    )
 
 
 class Alerting:

@@ -12,15 +12,16 @@ from typing import Any, Self, TypeVar
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.assembly import RegisteredEnforcer
+from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted
+from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, SanctionNoted
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.completeness import Recipient
 from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -28,6 +29,7 @@ from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreDamaged, StoreError
 from kz_compliance_sdk.ports import (
     Alert,
+    Content,
     Effect,
     EffectResult,
     Enforcer,
@@ -35,7 +37,9 @@ from kz_compliance_sdk.ports import (
     Health,
     Notifier,
     Page,
+    Reference,
     Regulator,
+    Resolved,
     Store,
     Tx,
 )
@@ -48,6 +52,7 @@ from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import items_named, notice_of
+from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
@@ -62,6 +67,8 @@ class CaseFile:
     case: Case
     clock: ClockView
     inbox: tuple[InboxRow, ...]
+    legal_checks: tuple[LegalCheckRow, ...]
+    content: tuple[ContentSeen, ...]
     decisions: Mapping[int, Decision]
     messages: tuple[OutboxMessage, ...]
     attempts: Mapping[str, tuple[Attempt, ...]]
@@ -72,8 +79,9 @@ class CaseFile:
 class ComplianceDesk:
     """Answers the notices that one platform receives. Blocking; safe to share between threads.
 
-    Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`) and, if people are to
-    be paged otherwise than by the log, a `notifier`. Without `create` the configured store must be there.
+    Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`), its `content` (or
+    `on_resolve`) if people are to decide about what was seen and nothing else and, if people are to be paged otherwise
+    than by the log, a `notifier`. Without `create` the configured store must be there.
 
     Raises ConfigError and StoreUnusable.
     """
@@ -83,6 +91,7 @@ class ComplianceDesk:
         settings: Settings,
         *,
         enforcer: Enforcer | None = None,
+        content: Content | None = None,
         notifier: Notifier | None = None,
         regulator: Regulator | None = None,
         store: Store | None = None,
@@ -117,7 +126,11 @@ class ComplianceDesk:
             channel=REGULATOR if regulator is not None else settings.regulator.channel,
             max_body=settings.limits.max_body,
         )
-        self._review = Review(self.store, self.platform_id, self.policy, self.respondent, self.env.entropy)
+        self._content = RegisteredContent(content)
+        self._looking = assembly.looking(self.store, self.platform_id, self._content, self.env)
+        self._review = Review(
+            self.store, self.platform_id, self.policy, self.respondent, self.env.entropy, self._looking
+        )
         self._letters = Letters(self.store, self.platform_id, self.env.entropy)
 
     # A process that only receives never sends: the ways out are made when they are first used.
@@ -141,7 +154,7 @@ class ComplianceDesk:
             self.platform_id,
             self.policy,
             self.respondent,
-            Ways(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link),
+            Ways(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link, self._looking.at_last),
             clock=self.store.now,
             random=self.env.random,
             entropy=self.env.entropy,
@@ -165,6 +178,11 @@ class ComplianceDesk:
     def on_restore(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
         """Register the function that lifts a measure. Usable as a decorator."""
         self._enforcer.restore_call = call
+        return call
+
+    def on_resolve(self, call: Callable[[Reference], Resolved]) -> Callable[[Reference], Resolved]:
+        """Register the function that says what a piece of content is now. Usable as a decorator."""
+        self._content.resolve_call = call
         return call
 
     def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
@@ -261,6 +279,20 @@ class ComplianceDesk:
         Raises LeaseLost, InvalidInput naming the field and the remedy, NotAllowed.
         """
         return self._review.propose(actor, case_id, token, proposal).result()
+
+    @property
+    def can_look(self) -> bool:
+        """Whether there is a Content port, so that a measure must name the content that was seen."""
+        return self._content.is_ready()
+
+    def look(self, actor: Actor, case_id: str, token: int | None = None) -> tuple[Seen, ...]:
+        """Look at the content of every open item, and record its digests. Raises NotAllowed, IllegalMove, LeaseLost,
+        Conflict, and ConfigError without a Content port. A call that fails or hangs is a `fault` of its item."""
+        return self._looking.look(actor, case_id, token)
+
+    def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> LegalCheckRow:
+        """Record a person's answers as the next version, before a proposal. Raises NotAllowed, IllegalMove."""
+        return self._review.record_legal_check(actor, case_id, check).result()
 
     def approve(self, actor: Actor, case_id: str, digest: str) -> Decided:
         """Approve exactly the proposal whose digest was seen. Raises Conflict, NotAllowed, IllegalMove."""
@@ -396,6 +428,8 @@ class ComplianceDesk:
                 receipt_at=final[-1] if final and case.closed_at is not None else None,
             ),
             inbox=tuple(queries.inbox(case_id)),
+            legal_checks=tuple(queries.legal_checks(case_id)),
+            content=tuple(queries.content_seen(case_id)),
             decisions=queries.decisions(case_id),
             messages=messages,
             attempts={message.id: tuple(a for a in attempts if a.message_id == message.id) for message in messages},

@@ -9,8 +9,9 @@ from typing import Any
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.completeness import Gap
-from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal
+from kz_compliance_sdk.domain.decision import ItemDecision, Proposal
 from kz_compliance_sdk.domain.duress import Instruction
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.services.care import Care
 
@@ -34,7 +35,7 @@ class AsyncCare:
         return drafted
 
     async def alike(
-        self, case_id: str, decided: ItemDecision, *, legal_check: LegalCheck | None, text_checked: bool
+        self, case_id: str, decided: ItemDecision, *, legal_check: LegalCheck | int | None, text_checked: bool
     ) -> Proposal:
         """See Care."""
         call = partial(self.blocking.alike, case_id, decided, legal_check=legal_check, text_checked=text_checked)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal
+from kz_compliance_sdk.domain.decision import ItemDecision, Proposal
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.legal_flags import codes
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
@@ -19,7 +20,7 @@ def is_off(case: Case, policy: Policy) -> bool:
 
 
 def alike(
-    case: Case, policy: Policy, decided: ItemDecision, *, legal_check: LegalCheck | None, text_checked: bool
+    case: Case, policy: Policy, decided: ItemDecision, *, legal_check: LegalCheck | int | None, text_checked: bool
 ) -> Proposal:
     """A proposal that decides every open item as `decided` says; its `item_id` is of no account.
 

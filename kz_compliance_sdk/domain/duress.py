@@ -7,6 +7,7 @@ outside the country. What was said can be recorded by anybody, and the alarm rai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kz_compliance_sdk.domain.answerable import check_answerable
@@ -17,6 +18,7 @@ from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND, codes
 from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
@@ -134,15 +136,17 @@ def record_instruction(case: Case, instruction: Instruction, *, stamp: Stamp) ->
 # --------------------------------------------------------------------------------- demands for user data
 
 
-def hand_over(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
-    """A lawyer takes a demand for user data out of here: the case ends, and nothing is reported.
+def hand_over(case: Case, reasons: str, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tuple[Change, Case]:
+    """A lawyer takes a demand for user data out of here: the case ends, and nothing is reported. `messages` are the
+    case's unsettled ones.
 
     Raises NotAllowed, and IllegalMove for any other case or while an effect of an earlier decision is under way.
     """
     REVIEW_POLICY.check(stamp.actor, "hand_over")
     _check_demand(case)
     need(reasons, "reasons", "Say who handles it now and where it is filed.")
-    if case.pending:
+    # What an amendment took back can still be in flight, and would land in a case that has ended.
+    if case.pending or any(message.kind in ("enforce", "restore") for message in messages):
         raise IllegalMove("an effect of an earlier decision is still under way: wait until it ends.", reference=case.id)
     items = tuple(_left(item) for item in case.items)
     ended, event = move(

@@ -62,6 +62,8 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "volume_unusual": "More notices than usual came from this authority, or under its key, within a short time.",
         "instruction_recorded": "Somebody recorded an instruction that was given about it: read it before deciding.",
         "demand_ruled_out": "A lawyer found that it asks for no data of a user, although it looked so.",
+        "content_changed": "The content of an item is not what was seen when it was decided about: look at it again.",
+        "content_gone": "The content of an item is gone: perhaps 'already_unavailable' is what there is to say.",
         "report_rejected": "The regulator's system refused our report: decide and word it anew.",
     }
 )

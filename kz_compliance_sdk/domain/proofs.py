@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kz_compliance_sdk.domain import proofs_review
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault, verify_chain
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.change import ContentSeen, InboxRow, LegalCheckRow
 from kz_compliance_sdk.domain.decision import decision_digest
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.transitions import ENDED
@@ -48,6 +49,8 @@ class Records:
     inbox: Sequence[InboxRow]
     messages: Sequence[OutboxMessage]
     attempts: Sequence[Attempt]
+    checks: Sequence[LegalCheckRow] = ()
+    seen: Sequence[ContentSeen] = ()
 
 
 def told(events: Sequence[AuditEvent]) -> Iterator[tuple[AuditEvent, Mapping[str, Any]]]:
@@ -76,6 +79,8 @@ def check(records: Records) -> tuple[Fault, ...]:
         *_of_decisions(records, events),
         *_of_messages(records, events),
         *_of_attempts(records),
+        *proofs_review.of_checks(case.id, records.checks, events),
+        *proofs_review.of_content(case.id, records.seen, events),
     )
 
 

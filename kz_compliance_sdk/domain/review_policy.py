@@ -29,6 +29,8 @@ REVIEW_POLICY = ReviewPolicy(
     MappingProxyType(
         {
             "claim": _OFFICE,
+            "look": _OFFICE,
+            "record_legal_check": _REVIEWERS,
             "propose": _OFFICE,
             "approve": frozenset({"lead", "legal"}),
             "send_back": frozenset({"lead", "legal"}),

@@ -10,8 +10,9 @@ from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.completeness import Gap, Recipient
-from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal
+from kz_compliance_sdk.domain.decision import ItemDecision, Proposal
 from kz_compliance_sdk.domain.duress import Instruction
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import languages_of
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
@@ -54,7 +55,7 @@ class Care:
         return self._do(read)
 
     def alike(
-        self, case_id: str, decided: ItemDecision, *, legal_check: LegalCheck | None, text_checked: bool
+        self, case_id: str, decided: ItemDecision, *, legal_check: LegalCheck | int | None, text_checked: bool
     ) -> Proposal:
         """A proposal that decides every open item as `decided` says. Raises NotAllowed (`bulk_off`) where the case has
         legal review and more than one open item; NotFound."""
@@ -83,7 +84,12 @@ class Care:
 
         Raises NotAllowed, IllegalMove, InvalidInput, NotFound.
         """
-        return self._do(lambda tx: duress.hand_over(tx.case(case_id), reasons, stamp=self._stamp(tx, actor)))
+
+        def work(tx: Tx) -> tuple[Change, Case]:
+            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            return duress.hand_over(case, reasons, tx.open_messages(case_id), stamp=stamp)
+
+        return self._do(work)
 
     def rule_out_demand(self, actor: Actor, case_id: str, reasons: str) -> Case:
         """Record, as a lawyer, that a case is no demand for user data after all.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import deciding, office_steps, results, steps
+from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change, InboxApplied, Write
+from kz_compliance_sdk.domain.change import Change, InboxApplied, LegalCheckRow, Write
 from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.policy import Policy
@@ -19,6 +20,7 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
 from kz_compliance_sdk.services.loading import context_of, notice_of, standing_of, typed_amendment
+from kz_compliance_sdk.services.looking import Looking
 
 T = TypeVar("T")
 
@@ -54,12 +56,16 @@ class Review:
         policy: Policy,
         respondent: Respondent,
         entropy: Callable[[int], bytes],
+        looking: Looking | None = None,
     ) -> None:
         self._store, self._platform, self._policy = store, platform_id, policy
-        self._respondent, self._entropy = respondent, entropy
+        self._respondent, self._entropy, self._looking = respondent, entropy, looking
 
     def _stamp(self, tx: Tx, actor: Actor) -> Stamp:
         return Stamp(tx.now, actor, self._entropy(32))
+
+    def _can_look(self) -> bool:
+        return self._looking is not None and self._looking.is_ready()
 
     def _submit(self, work: Callable[[Tx], tuple[Change, T]]) -> Future[T]:
         return self._store.submit(self._platform, work)
@@ -106,13 +112,28 @@ class Review:
                 decision = tx.decisions(case_id).get(case.decision_version)
                 if decision and decision.proposed_by == actor.id and decision.proposal == proposal:
                     return (), Decided(case, decision)
-            context = context_of(tx, case, self._policy, self._respondent)
+            context = replace(context_of(tx, case, self._policy, self._respondent), can_look=self._can_look())
             change, after, decision = deciding.propose(case, token, proposal, context, stamp=self._stamp(tx, actor))
             return change, Decided(after, decision)
 
         return self._submit(work)
 
+    def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> Future[LegalCheckRow]:
+        def work(tx: Tx) -> tuple[Change, LegalCheckRow]:
+            known = tx.legal_checks(case_id)
+            change, _, row = legal_check.record_legal_check(
+                tx.case(case_id), check, known, stamp=self._stamp(tx, actor)
+            )
+            return change, row
+
+        return self._submit(work)
+
     def approve(self, actor: Actor, case_id: str, digest: str) -> Future[Decided]:
+        """The content is compared first, outside the transaction: raises Conflict if it is not what was proposed
+        about."""
+        if self._looking is not None:
+            self._looking.before_approval(actor, case_id, digest)
+
         def work(tx: Tx) -> tuple[Change, Decided]:
             case = tx.case(case_id)
             context = context_of(tx, case, self._policy, self._respondent)

@@ -16,7 +16,8 @@ from kz_compliance_sdk.adapters.sql.writing import Writer
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal, Wording
+from kz_compliance_sdk.domain.decision import ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
@@ -115,7 +116,15 @@ def proposal(*, measure: bool) -> Proposal:
             )
             for number in (1, 2, 3)
         ),
-        legal_check=LegalCheck(authority="yes", legal_basis="yes", content_matches="yes", proportionate="yes"),
+        legal_check=LegalCheck(
+            authority="yes",
+            legal_basis="yes",
+            clarity="yes",
+            content_matches="yes",
+            protected_speech="no",
+            proportionate="yes",
+            narrowest="yes",
+        ),
         text_checked=True,
     )
 

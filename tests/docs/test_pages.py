@@ -222,6 +222,8 @@ def test_the_table_of_roles_is_the_policy() -> None:
         "reopen": "reopen",
         "report some items before the rest": "report_interim",
         "settle a quarantined message": "settle_quarantine",
+        "answer the legal check": "record_legal_check",
+        "look at the content": "look",
         "type in a notice": "enter",
         "vouch for its authenticity": "authenticate",
         "deliver a letter": "deliver_by_hand",

@@ -43,9 +43,11 @@ from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.delivery import Delivery, Ways
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters
+from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.services.review import Decided, Review
 from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.testing.content import FakeContent, naming
 from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import MessageData
@@ -175,11 +177,13 @@ class World:
     seed: int = 20261124
     clock: FrozenClock = field(default_factory=FrozenClock)
     policy: Policy = field(default_factory=lambda: kz_policy().model_copy(update={"undo_window_s": 0}))
+    can_look: bool = False
 
     def __post_init__(self) -> None:
         self.regulator = FakeRegulator(self.clock)
         self.platform = FakePlatform(self.clock)
         self.pager = FakePager()
+        self.content = FakeContent(self.clock)
         self._hosts = 0
 
     def env(self) -> Env:
@@ -222,7 +226,16 @@ class Host:
         self.intake = Intake(
             admission, ring, target_uri=lambda target: f"{builders.HOST}{target}", clock=self.store.now, ids=env.ids
         )
-        self.review = Review(self.store, PLATFORM, policy, respondent, env.entropy)
+        self.looking = Looking(
+            self.store,
+            PLATFORM,
+            world.content,
+            lambda: world.can_look,
+            spawn=_at_once,
+            monotonic=env.monotonic,
+            entropy=env.entropy,
+        )
+        self.review = Review(self.store, PLATFORM, policy, respondent, env.entropy, self.looking)
         self.care = Care(self.store, PLATFORM, policy, Recipient(), env.entropy)
         self.letters = Letters(self.store, PLATFORM, env.entropy)
         self.delivery = Delivery(
@@ -236,6 +249,7 @@ class Host:
                 can_enforce=lambda: True,
                 notifier=world.pager,
                 link=lambda reference: f"https://desk.example/{reference}",
+                look=self.looking.at_last,
             ),
             clock=self.store.now,
             random=env.random,
@@ -255,6 +269,8 @@ class Host:
         """Claim the most urgent case and decide it, with a second person where policy asks for one."""
         lease = self.review.claim(actor).result()
         assert lease is not None
+        if self.world.can_look:
+            proposal = naming(proposal, self.looking.look(actor, lease.case.id, lease.token))
         decided = self.review.propose(actor, lease.case.id, lease.token, proposal).result()
         if decided.decision.needs_approval:
             decided = self.review.approve(approver, lease.case.id, decided.digest).result()

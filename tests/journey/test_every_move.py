@@ -17,7 +17,7 @@ import pytest
 
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.decision import Action, ItemDecision
+from kz_compliance_sdk.domain.decision import Action, ItemDecision, Proposal
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import kz_policy
@@ -26,10 +26,14 @@ from kz_compliance_sdk.domain.transitions import ENDED, TRANSITIONS, UNDECIDED
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, Pending, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.letters import Proof
+from kz_compliance_sdk.services.review import Decided
 from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.testing.content import naming
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
+from tests.journey.content_detours import CONTENT_DETOURS
 from tests.journey.demands import TOLD, demand, goes_to_a_lawyer, pressed_while_it_is_lifted
+from tests.journey.falling_orders import falls_in_line, falls_while_asked, falls_while_claimed
 from tests.journey.scene import HEAD, LEAD, LEGAL, M1, M2, PLATFORM, PROFILE, Host, World
 from tests.unit.case_makers import YES, a_notice, measure, proposal, refusal
 
@@ -46,8 +50,8 @@ class Walk:
     def __init__(self, folder: Path, seed: int) -> None:
         self.chance, self.simple = random.Random(seed), seed % 2 == 0
         undo = self.chance.choice((0, 60))
-        policy = kz_policy().model_copy(update={"undo_window_s": undo, "lease_s": 300})
-        self.world = World(folder / f"{seed}.sqlite3", seed=seed, policy=policy)
+        policy = kz_policy().model_copy(update={"undo_window_s": undo, "lease_s": 300, "preservation_s": 9000})
+        self.world = World(folder / f"{seed}.sqlite3", seed=seed, policy=policy, can_look=seed % 3 == 0)
         self.host = Host(self.world)
         self.sent = 0
         self.revision: dict[int, int] = {}
@@ -161,7 +165,12 @@ class Walk:
     def propose(self, case: Case, actor: Actor, token: int) -> None:
         doubt = YES.model_copy(update={"proportionate": "unclear"}) if self.chance.random() < 0.2 else YES
         chosen = proposal(*(self._choose(item_id) for item_id in sorted(case.open_items)), legal_check=doubt)
-        self.host.review.propose(actor, case.id, token, chosen).result()
+        self._propose(case.id, actor, token, chosen)
+
+    def _propose(self, case_id: str, actor: Actor, token: int, chosen: Proposal) -> Decided:
+        if self.world.can_look:
+            chosen = naming(chosen, self.host.looking.look(actor, case_id, token))
+        return self.host.review.propose(actor, case_id, token, chosen).result()
 
     def _choose(self, item_id: str) -> ItemDecision:
         actions: tuple[Action, ...] = ("remove", "restrict_access", "suspend_account", "label")
@@ -185,6 +194,8 @@ class Walk:
             lambda: review.undo(M1, case.id).result(),
             lambda: review.reopen(LEAD, case.id, "an appeal succeeded").result(),
             lambda: review.recall(M1, case.id).result(),
+            lambda: self.host.looking.look(M2, case.id),
+            lambda: review.record_legal_check(LEAD, case.id, YES).result(),
             lambda: review.report_interim(LEAD, case.id).result(),
             lambda: review.acknowledge(HEAD, case.id).result(),
             lambda: review.authenticate(LEAD, case.id, "called back").result(),
@@ -230,6 +241,17 @@ class Walk:
     def wait(self) -> None:
         self.world.clock.advance(self.chance.choice((1, 61, 130, 400, 3600, 20_000)))
 
+    def rewrite(self) -> None:
+        """An author changes what a notice speaks of, or takes it away and brings it back."""
+        content, name = self.world.content, f"post:{self.chance.randrange(3)}"
+        what = self.chance.random()
+        if what < 0.1:
+            content.remove(name)
+        elif what < 0.3:
+            content.fail_next(RuntimeError("the storage is down"))
+        else:
+            content.write(name, str(self.chance.random()))
+
     def weather(self) -> None:
         """The next call of the platform or of the regulator goes wrong, in one of the ways it can."""
         if self.chance.random() < 0.1:
@@ -261,7 +283,16 @@ class Walk:
         if not self.simple:
             authorities += [self.cancel, self.confirm, self.confirm, self.come_late, self.come_again]
         people = (self.review, self.review, self.review, self.second_look, self.other_steps, self.other_steps)
-        machinery = (self.deliver, self.deliver, self.deliver, self.watch, self.wait, self.wait, self.weather)
+        machinery = (
+            self.deliver,
+            self.deliver,
+            self.deliver,
+            self.watch,
+            self.wait,
+            self.wait,
+            self.weather,
+            self.rewrite,
+        )
         for _ in range(STEPS):
             step = self.chance.choice(self.chance.choice((tuple(authorities), people, people, machinery, machinery)))
             self.trail.append(step.__name__)
@@ -299,7 +330,7 @@ class Walk:
                 review.send_back(LEAD, case.id, digest, "start over").result()
         while (lease := review.claim(M1).result()) is not None:
             items = tuple(refusal(item_id) for item_id in sorted(lease.case.open_items))
-            decided = review.propose(M1, lease.case.id, lease.token, proposal(*items)).result()
+            decided = self._propose(lease.case.id, M1, lease.token, proposal(*items))
             if decided.decision.needs_approval:
                 review.approve(LEGAL, lease.case.id, decided.digest).result()
         self.host.drain(200)
@@ -380,9 +411,9 @@ def detours(folder: Path) -> Taken:
     """Ways that a walk takes too rarely to wait for: an order falls while another effect is still on its way."""
     rows: Taken = set()
     ways = {
-        "claimed": _falls_while_claimed,
-        "asked": _falls_while_asked,
-        "lifting": _falls_in_line,
+        "claimed": falls_while_claimed,
+        "asked": falls_while_asked,
+        "lifting": falls_in_line,
         "demand": goes_to_a_lawyer,
         "pressed": pressed_while_it_is_lifted,
     }
@@ -391,51 +422,12 @@ def detours(folder: Path) -> Taken:
         way(host)
         rows |= taken_by(host)
         host.store.close()
+    for name, changes in CONTENT_DETOURS.items():
+        host = Host(World(folder / f"content_{name}.sqlite3", can_look=True))
+        changes(host)
+        rows |= taken_by(host)
+        host.store.close()
     return rows
-
-
-def _half_done(host: Host) -> Notice:
-    """The first of two measures can never be carried out, and the second takes a while."""
-    notice = _about("A", "B")
-    host.push(notice, "m-1")
-    host.decide(proposal(measure("1"), measure("2")))
-    host.world.platform.faults += [lambda e: _fails_for_good(e) if e.item_id == "1" else _fails(e)] * 4
-    host.drain()
-    return notice
-
-
-def _falls_while_claimed(host: Host) -> None:
-    notice = _half_done(host)
-    assert host.review.claim(M1).result() is not None
-    host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
-
-
-def _falls_while_asked(host: Host) -> None:
-    notice = _half_done(host)
-    lease = host.review.claim(M1).result()
-    assert lease is not None
-    question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-    host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
-    host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
-
-
-def _falls_in_line(host: Host) -> None:
-    """The second measure waits behind that of another case on the same object, and falls when the first is lifted."""
-    host.push(_about("B", seed=2), "m-0")
-    host.decide(proposal(measure("1")))
-    host.world.platform.faults += [lambda e: _fails(e) if e.object_key.endswith("B") else None] * 8
-    notice = _about("A", "B")
-    host.push(notice, "m-1")
-    host.decide(proposal(measure("1"), measure("2")))
-    host.drain()
-    for name, item in (("m-2", "1"), ("m-3", "2")):
-        host.push(builders.cancellation(notice, "withdrawn", (item,)), name)
-        host.drain()
-
-
-def _about(*objects: str, seed: int = 1) -> Notice:
-    items = tuple(Item(item_id=str(n), object_id=f"post:{name}") for n, name in enumerate(objects, 1))
-    return a_notice(seed=seed).model_copy(update={"items": items})
 
 
 def walk(folder: Path, seed: int) -> Taken:

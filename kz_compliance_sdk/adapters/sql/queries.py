@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, Table, exists, func, select, text, tuple_, union
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql import rows, rows_review
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
+from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted
+from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, SanctionNoted
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, StoredDecision, messages_behind
@@ -124,7 +125,7 @@ class SqlQueries:
         left = union(
             *(
                 select(table.c.case_id).where(table.c.platform_id == self._platform, table.c.case_id != "")
-                for table in (t.audit, t.inbox, t.decisions, t.outbox)
+                for table in (t.audit, t.inbox, t.decisions, t.outbox, legal_checks, content_seen)
             )
         ).subquery()
         gone = ~exists().where(t.cases.c.platform_id == self._platform, t.cases.c.id == left.c.case_id)
@@ -159,8 +160,9 @@ class SqlQueries:
                     of_key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256) == (self._platform, *key)
                     for row in connection.execute(select(t.inbox).where(of_key)).fetchall():
                         inbox[tuple(row[:4])] = row
-            decisions, messages, attempts = (
-                connection.execute(self._of(table, case_id)).fetchall() for table in (t.decisions, t.outbox, t.attempts)
+            of_review = (t.decisions, t.outbox, t.attempts, legal_checks, content_seen)
+            decisions, messages, attempts, checks, seen = (
+                connection.execute(self._of(table, case_id)).fetchall() for table in of_review
             )
         return Records(
             rows.case_from(found[0]),
@@ -169,6 +171,8 @@ class SqlQueries:
             [rows.inbox_from(row) for row in inbox.values()],
             [rows.message_from(row) for row in messages],
             [rows.attempt_from(row) for row in attempts],
+            [rows_review.legal_check_from(row) for row in checks],
+            [rows_review.content_seen_from(row) for row in seen],
         )
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
@@ -178,6 +182,14 @@ class SqlQueries:
             .order_by(t.decisions.c.version)
         )
         return {row[2]: rows.decision_from(row) for row in found}
+
+    def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
+        found = self._all(self._of(legal_checks, case_id).order_by(legal_checks.c.version))
+        return [rows_review.legal_check_from(row) for row in found]
+
+    def content_seen(self, case_id: str) -> list[ContentSeen]:
+        found = self._all(self._of(content_seen, case_id).order_by(content_seen.c.n, content_seen.c.item_id))
+        return [rows_review.content_seen_from(row) for row in found]
 
     def inbox(self, case_id: str) -> list[InboxRow]:
         of_case = select(t.inbox).where(t.inbox.c.platform_id == self._platform, t.inbox.c.case_id == case_id)

@@ -26,6 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.domain.change import (
     CursorMoved,
     EndpointState,
@@ -187,6 +188,15 @@ class Statements:
         self.decisions = compiled(
             select(t.decisions).where(_key(t.decisions, "platform_id", "case_id")).order_by(t.decisions.c.version)
         )
+        self.legal_checks = compiled(
+            select(legal_checks).where(_key(legal_checks, "platform_id", "case_id")).order_by(legal_checks.c.version)
+        )
+        self.content_seen = compiled(
+            select(content_seen).where(_key(content_seen, "platform_id", "case_id")).order_by(content_seen.c.n)
+        )
+        preserved = _key(t.holds, "platform_id"), text("preserve_until IS NOT NULL AND preservation_ended_at IS NULL")
+        over = select(t.holds).where(*preserved, t.holds.c.preserve_until <= bindparam("now"))
+        self.preservation_over = compiled(over.order_by(t.holds.c.preserve_until).limit(bindparam("n")))
         self.object_version = compiled(select(t.objects.c.version).where(_key(t.objects, "platform_id", "object_key")))
         self.holds = compiled(select(t.holds).where(_key(t.holds, "platform_id", "object_key")))
         held = text("state IN ('waiting', 'parked')")
@@ -218,13 +228,14 @@ class Statements:
         self.waits_behind = compiled(behind.limit(1))
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
+        preserved_for = ("preserve_until", "preservation_ended_at")
         of_hold = ("platform_id", "object_key", "case_id", "item_id")
         ring = ("fired_at", "level", "audience", "acknowledged_by", "acknowledged_at")
         outcome = ("failures", "open_until", "last_success_at", "last_failure")
         counted = t.refusals.c.count + literal_column("excluded.count")
         self.upserts: dict[type, Compiled] = {
             ObjectVersion: upsert(t.objects, ("platform_id", "object_key"), "version"),
-            Hold: upsert(t.holds, of_hold, "action", "ground", "version"),
+            Hold: upsert(t.holds, of_hold, "action", "ground", "version", *preserved_for),
             CursorMoved: upsert(t.cursors, ("platform_id", "feed"), "cursor", "at"),
             EndpointState: upsert(t.endpoints, ("platform_id", "endpoint"), *outcome),
             Heartbeat: upsert(t.heartbeats, ("platform_id", "part"), "at", "detail"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql import rows
@@ -13,6 +14,7 @@ from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
+    ContentSeen,
     CursorMoved,
     DecisionApproved,
     DecisionRow,
@@ -25,6 +27,7 @@ from kz_compliance_sdk.domain.change import (
     InboxAdmitted,
     InboxApplied,
     InboxRow,
+    LegalCheckRow,
     MessageVoided,
     MessageWrite,
     ObjectVersion,
@@ -96,6 +99,10 @@ class Writer:
                     inserts.setdefault("decisions", []).append(rows.decision_row(write))
                 elif kind is Attempt:
                     inserts.setdefault("attempts", []).append(rows.attempt_row(write))
+                elif kind is LegalCheckRow:
+                    inserts.setdefault("legal_checks", []).append(astuple(write))
+                elif kind is ContentSeen:
+                    inserts.setdefault("content_seen", []).append(astuple(write))
                 else:
                     updates.append(write)
         for table, values in inserts.items():
@@ -171,6 +178,8 @@ def _fact_row(write: Any) -> tuple[Any, ...]:
             write.action,
             write.ground,
             write.version,
+            write.preserve_until,
+            write.preservation_ended_at,
         )
     if kind is EscalationFired:
         audience = ",".join(write.audience)

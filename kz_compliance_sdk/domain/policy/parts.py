@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 _DAY_S = 86_400
@@ -31,3 +32,28 @@ class Value(BaseModel):
     """A value out of a policy file: frozen, and an unknown key in it is a mistake."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Source(Value):
+    """Where a rule comes from, and whether anybody has read it there.
+
+    A verified source says who read it, when and where; an unverified one is never shown to a user as fact.
+    """
+
+    act: Text
+    article: str = ""
+    url: Url | None = None
+    verified: Yes = False
+    verified_by: Text | None = None
+    verified_on: date | None = None
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _says_who_when_and_where(self) -> Self:
+        if self.verified:
+            for key in ("article", "url", "verified_by", "verified_on", "note"):
+                if not getattr(self, key):
+                    raise refused("A verified source needs this key.", "Add it, or say verified = false.", key)
+        elif self.verified_by is not None or self.verified_on is not None:
+            raise refused("An unverified source says who verified it.", "Remove verified_by and verified_on.")
+        return self

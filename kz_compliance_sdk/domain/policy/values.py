@@ -27,9 +27,9 @@ from kz_compliance_sdk.domain.policy.parts import (
     Name,
     PositiveSeconds,
     Seconds,
+    Source,
     Text,
     UndoWindow,
-    Url,
     Value,
     WorkingDays,
     Yes,
@@ -75,31 +75,6 @@ def _frozen(rows: Mapping[str, T]) -> Mapping[str, T]:
 
 # pydantic's serialiser for a Mapping insists on a dict and warns about a mappingproxy.
 _Rows = Annotated[Mapping[Name, T], AfterValidator(_frozen), PlainSerializer(dict)]
-
-
-class Source(Value):
-    """Where a rule comes from, and whether anybody has read it there.
-
-    A verified source says who read it, when and where; an unverified one is never shown to a user as fact.
-    """
-
-    act: Text
-    article: str = ""
-    url: Url | None = None
-    verified: Yes = False
-    verified_by: Text | None = None
-    verified_on: date | None = None
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _says_who_when_and_where(self) -> Self:
-        if self.verified:
-            for key in ("article", "url", "verified_by", "verified_on", "note"):
-                if not getattr(self, key):
-                    raise refused("A verified source needs this key.", "Add it, or say verified = false.", key)
-        elif self.verified_by is not None or self.verified_on is not None:
-            raise refused("An unverified source says who verified it.", "Remove verified_by and verified_on.")
-        return self
 
 
 def one_unit(hours: int | None, working_days: int | None) -> None:
@@ -261,6 +236,9 @@ class Policy(Value):
     lift_term_s: PositiveSeconds
     """How soon a measure is lifted after its order was withdrawn or annulled."""
     lift_source: Source
+    preservation_s: Seconds
+    """How long a sealed copy of what a measure hides is kept, so that the measure can be lifted."""
+    preservation_source: Source
     interim_before_s: Seconds = 7200
     """How long before a case is due an interim report is offered."""
     four_eyes_always: Yes = False
@@ -339,6 +317,7 @@ class Policy(Value):
             yield f"terms_by_kind.{kind}", term.source
         yield "default_term", self.default_term.source
         yield "lift_term_s", self.lift_source
+        yield "preservation_s", self.preservation_source
         for name, row in self.categories.items():
             yield f"categories.{name}", row.source
             if row.term is not None:

@@ -25,6 +25,7 @@ from kz_compliance_sdk.faces.cli import (
     conformance,
     foreign,
     letters,
+    looking,
     machinery,
     notices,
     office,
@@ -201,6 +202,7 @@ notices.register(app)
 _cases = typer.Typer(help="The cases: look, decide, answer.", no_args_is_help=True)
 cases.register(_cases)
 review.register(_cases)
+looking.register(_cases)
 office.register(_cases)
 care.register(_cases)
 letters.register(_cases)

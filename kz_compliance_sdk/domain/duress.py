@@ -7,7 +7,7 @@ outside the country. What was said can be recorded by anybody, and the alarm rai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from kz_compliance_sdk.domain.answerable import check_answerable
@@ -136,9 +136,16 @@ def record_instruction(case: Case, instruction: Instruction, *, stamp: Stamp) ->
 # --------------------------------------------------------------------------------- demands for user data
 
 
-def hand_over(case: Case, reasons: str, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tuple[Change, Case]:
+def hand_over(
+    case: Case,
+    reasons: str,
+    messages: Sequence[OutboxMessage],
+    holds: Collection[tuple[str, str]],
+    *,
+    stamp: Stamp,
+) -> tuple[Change, Case]:
     """A lawyer takes a demand for user data out of here: the case ends, and nothing is reported. `messages` are the
-    case's unsettled ones.
+    case's unsettled ones, `holds` its measures in force (the object and the item of each).
 
     Raises NotAllowed, and IllegalMove for any other case or while an effect of an earlier decision is under way.
     """
@@ -148,7 +155,7 @@ def hand_over(case: Case, reasons: str, messages: Sequence[OutboxMessage], *, st
     # What an amendment took back can still be in flight, and would land in a case that has ended.
     if case.pending or any(message.kind in ("enforce", "restore") for message in messages):
         raise IllegalMove("an effect of an earlier decision is still under way: wait until it ends.", reference=case.id)
-    items = tuple(_left(item) for item in case.items)
+    items = tuple(_left(item, holds) for item in case.items)
     ended, event = move(
         case,
         "hand_over",
@@ -165,11 +172,11 @@ def hand_over(case: Case, reasons: str, messages: Sequence[OutboxMessage], *, st
     return (CaseWrite(ended, case.version), event), ended
 
 
-def _left(item: ItemState) -> ItemState:
+def _left(item: ItemState, holds: Collection[tuple[str, str]]) -> ItemState:
     """An item about which nothing is decided any more: what an earlier decision put in force stays."""
     if item.status not in OPEN_ITEM:
         return item
-    return replace(item, status="in_force" if item.measure else "stopped")
+    return replace(item, status="in_force" if (item.object_key, item.item_id) in holds else "stopped")
 
 
 def rule_out_demand(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:

@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.notice import languages_of
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services.loading import notice_of
+from kz_compliance_sdk.services.loading import notice_of, own_holds
 
 __all__ = ["Care"]
 
@@ -87,7 +87,7 @@ class Care:
 
         def work(tx: Tx) -> tuple[Change, Case]:
             case, stamp = tx.case(case_id), self._stamp(tx, actor)
-            return duress.hand_over(case, reasons, tx.open_messages(case_id), stamp=stamp)
+            return duress.hand_over(case, reasons, tx.open_messages(case_id), own_holds(tx, case), stamp=stamp)
 
         return self._do(work)
 

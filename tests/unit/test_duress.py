@@ -235,7 +235,7 @@ def test_not_even_a_lawyer_answers_it_here() -> None:
 
 
 def test_handing_it_over_ends_the_case_and_tells_nobody_outside() -> None:
-    change, case = duress.hand_over(demand(), "filed under 12", (), stamp=stamp(T0, LEGAL))
+    change, case = duress.hand_over(demand(), "filed under 12", (), (), stamp=stamp(T0, LEGAL))
     assert (case.state, case.closed_at, case.watch_at) == (CaseState.CLOSED, T0, None)
     assert messages(change) == []
     assert [item.status for item in case.items] == ["stopped"]
@@ -243,11 +243,12 @@ def test_handing_it_over_ends_the_case_and_tells_nobody_outside() -> None:
 
 def test_handing_it_over_leaves_what_an_earlier_decision_put_in_force() -> None:
     standing = ItemState("1", status="open", measure="remove", object_key="url:x")
-    _, case = duress.hand_over(demand(items=(standing,)), "filed", (), stamp=stamp(T0, LEGAL))
-    assert [item.status for item in case.items] == ["in_force"]
+    for holds, status in (((("url:x", "1"),), "in_force"), ((), "stopped")):
+        _, case = duress.hand_over(demand(items=(standing,)), "filed", (), holds, stamp=stamp(T0, LEGAL))
+        assert [item.status for item in case.items] == [status]
     pending = ItemState("1", status="lifting", measure="remove", object_key="url:x")
     with pytest.raises(IllegalMove, match="under way"):
-        duress.hand_over(demand(items=(pending,)), "filed", (), stamp=stamp(T0, LEGAL))
+        duress.hand_over(demand(items=(pending,)), "filed", (), (), stamp=stamp(T0, LEGAL))
 
 
 def test_a_lawyer_can_say_that_it_is_none_and_then_two_decide() -> None:
@@ -261,11 +262,11 @@ def test_an_effect_in_flight_holds_the_hand_over_up() -> None:
     given = context(notice)
     change, _, _ = deciding.propose(claimed(opened(notice)), 1, proposal(measure("1")), given, stamp=stamp(T0, M1))
     with pytest.raises(IllegalMove, match="under way"):
-        duress.hand_over(demand(), "filed", messages(change, "enforce"), stamp=stamp(T0, LEGAL))
+        duress.hand_over(demand(), "filed", messages(change, "enforce"), (), stamp=stamp(T0, LEGAL))
 
 
 def _hand_over(case: Case, reasons: str, *, stamp: Stamp) -> object:
-    return duress.hand_over(case, reasons, (), stamp=stamp)
+    return duress.hand_over(case, reasons, (), (), stamp=stamp)
 
 
 @pytest.mark.parametrize("step", [_hand_over, duress.rule_out_demand])

@@ -6,8 +6,12 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.completeness import Recipient
 from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.ports import (
@@ -24,11 +28,13 @@ from kz_compliance_sdk.ports import (
     Resolved,
     Store,
 )
+from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.by_hand import LetterHead
+    from kz_compliance_sdk.services.evidence import Evidence
 
 
 class RegisteredEnforcer:
@@ -90,6 +96,25 @@ class Alerting:
         self._notifier.notify(alert)
         for call in self._calls:
             call(alert)
+
+
+def store(settings: Settings, env: Env, *, create: bool) -> Store:
+    """The configured store. Raises StoreUnusable."""
+    configured = settings.store
+    return SqliteStore(
+        configured.path,
+        env,
+        most_waiting=configured.max_waiting,
+        cache_mib=configured.cache_mib,
+        upgrade=configured.upgrade_on_start,
+        create=create,
+    )
+
+
+def care(store: Store, settings: Settings, policy: Policy, env: Env) -> Care:
+    """The careful steps, and to whom a notice must be addressed."""
+    recipient = Recipient(settings.addressee.name, settings.addressee.bin)
+    return Care(store, settings.platform_id, policy, recipient, env.entropy)
 
 
 def seal(key: SigningKey | None) -> Callable[[bytes], ReportSignature] | None:
@@ -167,6 +192,18 @@ def letter(settings: Settings, body: bytes, lang: str, items: Mapping[str, Item]
     from kz_compliance_sdk.adapters.by_hand import render_letter
 
     return render_letter(body, lang, _letterhead(settings), items)
+
+
+def evidence(
+    settings: Settings, taken_by: Evidence, actor: Actor, case_id: str, lang: str, *, full: bool, reason: str
+) -> bytes:
+    """The evidence pack of a case. Raises InvalidInput for another language before anything is recorded."""
+    from kz_compliance_sdk.adapters.evidence.pack import check_lang, packed
+
+    check_lang(lang)
+    contents = taken_by.take(actor, case_id, "full" if full else "redacted", lang, reason)
+    key = settings.signing()
+    return packed(contents, lang, key if key is not None and key.algorithm == "ed25519" else None)
 
 
 def _letterhead(settings: Settings) -> LetterHead:

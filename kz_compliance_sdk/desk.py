@@ -11,15 +11,14 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kz_compliance_sdk import assembly
-from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.case_clock import clock_of
 from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, SanctionNoted
-from kz_compliance_sdk.domain.clock import ClockView, clock_view
-from kz_compliance_sdk.domain.completeness import Recipient
+from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
@@ -48,6 +47,7 @@ from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
+from kz_compliance_sdk.services.evidence import Evidence
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
@@ -105,14 +105,7 @@ class ComplianceDesk:
         self.respondent = Respondent(
             settings.respondent.role, settings.respondent.name, assembly.seal(settings.signing())
         )
-        self.store: Store = store or SqliteStore(
-            settings.store.path,
-            self.env,
-            most_waiting=settings.store.max_waiting,
-            cache_mib=settings.store.cache_mib,
-            upgrade=settings.store.upgrade_on_start,
-            create=create,
-        )
+        self.store: Store = store or assembly.store(settings, self.env, create=create)
         self._given_regulator = regulator
         self._given_notifier = notifier
         self._enforcer = RegisteredEnforcer(enforcer)
@@ -165,8 +158,7 @@ class ComplianceDesk:
     @cached_property
     def care(self) -> Care:
         """What guards a case against haste and pressure: gaps, alarms, instructions, demands for user data."""
-        recipient = Recipient(self.settings.addressee.name, self.settings.addressee.bin)
-        return Care(self.store, self.platform_id, self.policy, recipient, self.env.entropy)
+        return assembly.care(self.store, self.settings, self.policy, self.env)
 
     # ---------------------------------------------------------------------------------- the platform's own calls
 
@@ -313,8 +305,8 @@ class ComplianceDesk:
     def request_clarification(
         self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False
     ) -> Case:
-        """Ask the authority what is missing; the clock runs on. `text_checked` says that this person has read the
-        questions and found no identity of a user or reporter. Raises LeaseLost, InvalidInput, NotAllowed."""
+        """Ask the authority what is missing; the clock runs on. `text_checked`: this person read the questions and
+        found no identity of a user or reporter. Raises LeaseLost, InvalidInput, NotAllowed."""
         return self._review.request_clarification(actor, case_id, token, questions, text_checked=text_checked).result()
 
     def recall(self, actor: Actor, case_id: str) -> Case:
@@ -416,17 +408,9 @@ class ComplianceDesk:
         queries = self.store.queries(self.platform_id)
         case = queries.case(case_id)
         messages, attempts = tuple(queries.messages(case_id)), queries.attempts(case_id)
-        final = [m.settled_at for m in messages if m.kind == "report" and m.state == "done"]
         return CaseFile(
             case=case,
-            clock=clock_view(
-                received_at=case.received_at,
-                due_at=case.due_at,
-                now=self.store.now(),
-                requested_due_at=case.requested_due_at,
-                decided_at=case.decided_at,
-                receipt_at=final[-1] if final and case.closed_at is not None else None,
-            ),
+            clock=clock_of(case, messages, self.store.now()),
             inbox=tuple(queries.inbox(case_id)),
             legal_checks=tuple(queries.legal_checks(case_id)),
             content=tuple(queries.content_seen(case_id)),
@@ -436,6 +420,19 @@ class ComplianceDesk:
             escalations=tuple(queries.escalations(case_id)),
             audit=tuple(queries.audit(case_id)),
         )
+
+    def record_view(self, actor: Actor, case_id: str) -> bool:
+        """Record that a person looked at a case: call it when you show one. It refuses nobody, and one view stands for
+        all of that person's for 15 minutes: False if it did. Raises NotFound."""
+        return self._evidence.record_view(actor, case_id)
+
+    def evidence(self, actor: Actor, case_id: str, *, lang: str = "ru", full: bool = False, reason: str = "") -> bytes:
+        """The evidence pack of a case, a zip: signed, readable in `kk`, `ru` or `en`, and without the names of people.
+
+        A `full` one holds them and every byte; it takes a lead, legal or head, and a `reason`, which is sealed. That a
+        pack was made is an event of the case. Raises NotFound, NotAllowed, InvalidInput.
+        """
+        return assembly.evidence(self.settings, self._evidence, actor, case_id, lang, full=full, reason=reason)
 
     def sanctions(self) -> list[SanctionNoted]:
         """Every sanction that was announced, oldest first."""
@@ -475,6 +472,11 @@ class ComplianceDesk:
 
     def _read(self, read: Callable[[Any], T]) -> T:
         return self.store.submit(self.platform_id, lambda tx: ((), read(tx))).result()
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        ring, target_uri = self.settings.key_ring(), self.settings.intake_target
+        return Evidence(self.store, self.platform_id, ring, target_uri=target_uri, entropy=self.env.entropy)
 
     def _link(self, reference: str) -> str:
         base = self.settings.dashboard_url

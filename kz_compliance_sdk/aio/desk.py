@@ -274,6 +274,16 @@ class AsyncComplianceDesk:
         """See ComplianceDesk."""
         return await self._hop(partial(self.blocking.case_file, case_id))
 
+    async def record_view(self, actor: Actor, case_id: str) -> bool:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.record_view, actor, case_id))
+
+    async def evidence(
+        self, actor: Actor, case_id: str, *, lang: str = "ru", full: bool = False, reason: str = ""
+    ) -> bytes:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.evidence, actor, case_id, lang=lang, full=full, reason=reason))
+
     async def sanctions(self) -> list[SanctionNoted]:
         """See ComplianceDesk."""
         return await self._hop(self.blocking.sanctions)

@@ -48,6 +48,8 @@ REVIEW_POLICY = ReviewPolicy(
             "record_instruction": _OFFICE,
             "hand_over": frozenset({"legal"}),
             "rule_out_demand": frozenset({"legal"}),
+            "evidence": _OFFICE,
+            "disclose": frozenset({"lead", "legal", "head"}),
         }
     )
 )

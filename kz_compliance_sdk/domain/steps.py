@@ -97,7 +97,7 @@ def request_clarification(
         "request_clarification",
         CaseState.AWAITING_ANSWER,
         stamp,
-        {"message": message.id, "questions": len(questions), "text_checked_by": stamp.actor.id},
+        {"message": message.id, "questions": len(questions), "text_checked": text_checked},
         **NO_LEASE,
     )
     return (CaseWrite(asked, case.version, token), event, message), asked

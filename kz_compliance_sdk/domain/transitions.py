@@ -165,6 +165,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_each(UNDECIDED, "authenticate", None, "a second person recorded how authenticity was checked"),
     *_each(UNDECIDED, "correct_receipt", None, "a second person corrected the receipt of a typed-in notice"),
     *_each((*_DELIVERED, *UNDECIDED, _S.CLOSED), "deliver_by_hand", None, "a person answers by letter"),
+    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "view", None, "a person looked at the case"),
+    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "disclose", None, "a person took an evidence pack of the case out"),
 )
 
 _MOVES = frozenset((row.source, row.verb, row.target) for row in TRANSITIONS)

@@ -77,7 +77,7 @@ class Review:
         without = "" if "legal" in actor.roles else USER_DATA_DEMAND
 
         def take(tx: Tx) -> tuple[Change, Lease | None]:
-            writes, freed = _expired(tx)
+            writes, freed = _expired(Stamp(tx.now, SYSTEM, self._entropy(32)), tx)
             case = tx.claimable(category=category, case_id=case_id, without_flag=without)
             if case_id is None:
                 free = [case] if case is not None else []
@@ -218,11 +218,10 @@ class Review:
         return self._submit(lambda tx: office_steps.acknowledge(tx.case(case_id), stamp=self._stamp(tx, actor)))
 
 
-def _expired(tx: Tx) -> tuple[Change, list[Case]]:
+def _expired(stamp: Stamp, tx: Tx) -> tuple[Change, list[Case]]:
     """The leases that ran out, freed: what that writes, and the cases as they then are."""
     writes: list[Write] = []
     freed: list[Case] = []
-    stamp = Stamp(tx.now, SYSTEM)
     for case in tx.expired_leases(256):
         change = steps.expire(case, stamp=stamp)
         writes += change

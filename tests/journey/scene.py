@@ -41,6 +41,7 @@ from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.delivery import Delivery, Ways
+from kz_compliance_sdk.services.evidence import Evidence
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters
 from kz_compliance_sdk.services.looking import Looking
@@ -218,6 +219,7 @@ class Host:
 
     def __init__(self, world: World, store: Store | None = None) -> None:
         self.world, env = world, world.env()
+        self.entropy = env.entropy
         self.store: Store = store or world.open_store()
         policy, respondent = world.policy, Respondent("head_of_office", "Үлгі Б. С.")
         self.policy, self.respondent = policy, respondent
@@ -255,6 +257,13 @@ class Host:
             random=env.random,
             entropy=env.entropy,
             spawn=_at_once,
+        )
+
+    @property
+    def evidence(self) -> Evidence:
+        ring = KeyRing([regulator_key(PROFILE)], allow_test_keys=True)
+        return Evidence(
+            self.store, PLATFORM, ring, target_uri=lambda target: f"{builders.HOST}{target}", entropy=self.entropy
         )
 
     def push(self, data: MessageData, message_id: str, **envelope: Any) -> Response:

@@ -58,6 +58,7 @@ class Walk:
         self.letters: list[Notice] = []
         self.late: list[tuple[str, bytes]] = []
         self.trail: list[str] = []
+        self.looked: set[CaseState] = set()
 
     # ------------------------------------------------------------------------------- what the authority does
 
@@ -232,11 +233,22 @@ class Walk:
 
     # ------------------------------------------------------------------------------------ machinery, weather
 
+    def look(self) -> None:
+        """Somebody looks at a case of each state, and takes a pack of it out. It draws no chance: the walk is as it was
+        without it."""
+        for state, case_id in {case.state: case.id for case in self.host.cases()}.items():
+            if state in self.looked:
+                continue
+            self.looked.add(state)
+            self.host.evidence.record_view(HEAD, case_id)
+            self.host.evidence.take(HEAD, case_id, "redacted", "ru", "")
+
     def deliver(self) -> None:
         self.host.delivery.drain_once()
 
     def watch(self) -> None:
         self.host.watch()
+        self.look()
 
     def wait(self) -> None:
         self.world.clock.advance(self.chance.choice((1, 61, 130, 400, 3600, 20_000)))

@@ -23,6 +23,7 @@ from kz_compliance_sdk.faces.cli import (
     cases,
     checks,
     conformance,
+    evidence,
     foreign,
     letters,
     looking,
@@ -206,8 +207,10 @@ looking.register(_cases)
 office.register(_cases)
 care.register(_cases)
 letters.register(_cases)
+evidence.register_case(_cases)
 app.add_typer(_cases, name="cases")
 conformance.register(app)
+evidence.register(app)
 if find_spec(_DEMO) is not None:
     app.command("demo")(import_module(_DEMO).demo)
 

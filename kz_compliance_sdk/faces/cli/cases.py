@@ -11,6 +11,7 @@ from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.cli import documents, screen
 from kz_compliance_sdk.faces.cli.case_review import show_review
+from kz_compliance_sdk.faces.cli.evidence import record_view
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, account_of, case_id_of
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ def show(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
     """Tell the whole story of one case: clocks, notice, items, decisions, messages, receipts, audit trail."""
     session = Session.of(ctx)
     with session.desk() as desk:
-        file = desk.case_file(case_id_of(desk, case))
+        case_id = case_id_of(desk, case)
+        record_view(session, desk, case_id)
+        file = desk.case_file(case_id)
         try:
             notice: Notice | None = desk.notice(file.case.id)
         except NotFound:

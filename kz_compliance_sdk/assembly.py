@@ -13,6 +13,7 @@ from kz_compliance_sdk.domain.completeness import Recipient
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import ReportSignature
+from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.ports import (
     Alert,
@@ -22,11 +23,14 @@ from kz_compliance_sdk.ports import (
     Enforcer,
     Env,
     Failed,
+    Messenger,
     Notifier,
     Reference,
     Regulator,
     Resolved,
     Store,
+    TellResult,
+    UserNotice,
 )
 from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.looking import Looking
@@ -56,6 +60,27 @@ class RegisteredEnforcer:
         if self.restore_call is None:
             return Failed("this process has no enforcer: register one with on_restore")
         return self.restore_call(effect)
+
+
+class RegisteredMessenger:
+    """The platform's way to its users, whole or as one function."""
+
+    def __init__(self, messenger: Messenger | None) -> None:
+        self.call: Callable[[UserNotice], TellResult] | None = messenger.tell if messenger else None
+
+    def is_ready(self) -> bool:
+        return self.call is not None
+
+    def tell(self, notice: UserNotice) -> TellResult:
+        if self.call is None:
+            return Failed("this process has no messenger: register one with on_tell_user")
+        return self.call(notice)
+
+
+def telling(settings: Settings) -> Telling:
+    """How users are told. Raises ConfigError for words that cannot be used."""
+    own = settings.user_notice
+    return Telling(settings.policy().users, own.templates(), own.off_because.strip(), own.appeal_url or "")
 
 
 class RegisteredContent:

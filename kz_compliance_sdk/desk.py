@@ -5,27 +5,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kz_compliance_sdk import assembly
-from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer
+from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, RegisteredMessenger
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.domain import proofs
-from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault
+from kz_compliance_sdk.domain.audit import Actor, Fault
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.case_clock import clock_of
-from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, SanctionNoted
-from kz_compliance_sdk.domain.clock import ClockView
-from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.change import (
+    LegalCheckRow,
+    SanctionNoted,
+)
+from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question
-from kz_compliance_sdk.errors import ConfigError, Conflict, StoreDamaged, StoreError
+from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError
 from kz_compliance_sdk.ports import (
     Alert,
     Content,
@@ -34,17 +34,23 @@ from kz_compliance_sdk.ports import (
     Enforcer,
     Env,
     Health,
+    Messenger,
     Notifier,
     Page,
     Reference,
     Regulator,
     Resolved,
     Store,
+    TellResult,
     Tx,
+    UserNotice,
 )
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.care import Care
+from kz_compliance_sdk.services.case_files import CaseFile as CaseFile
+from kz_compliance_sdk.services.case_files import case_file_of, verify
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.evidence import Evidence
@@ -56,32 +62,18 @@ from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
+from kz_compliance_sdk.services.user_notices import UserNotices
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class CaseFile:
-    """Everything that is held of one case, as it is stored."""
-
-    case: Case
-    clock: ClockView
-    inbox: tuple[InboxRow, ...]
-    legal_checks: tuple[LegalCheckRow, ...]
-    content: tuple[ContentSeen, ...]
-    decisions: Mapping[int, Decision]
-    messages: tuple[OutboxMessage, ...]
-    attempts: Mapping[str, tuple[Attempt, ...]]
-    escalations: tuple[EscalationFired, ...]
-    audit: tuple[AuditEvent, ...]
 
 
 class ComplianceDesk:
     """Answers the notices that one platform receives. Blocking; safe to share between threads.
 
     Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`), its `content` (or
-    `on_resolve`) if people are to decide about what was seen and nothing else and, if people are to be paged otherwise
-    than by the log, a `notifier`. Without `create` the configured store must be there.
+    `on_resolve`) if people are to decide about what was seen and nothing else, its `messenger` to the affected users
+    (or `on_tell_user`) and, if people are to be paged otherwise than by the log, a `notifier`. Without `create` the
+    configured store must be there.
 
     Raises ConfigError and StoreUnusable.
     """
@@ -92,6 +84,7 @@ class ComplianceDesk:
         *,
         enforcer: Enforcer | None = None,
         content: Content | None = None,
+        messenger: Messenger | None = None,
         notifier: Notifier | None = None,
         regulator: Regulator | None = None,
         store: Store | None = None,
@@ -109,6 +102,8 @@ class ComplianceDesk:
         self._given_regulator = regulator
         self._given_notifier = notifier
         self._enforcer = RegisteredEnforcer(enforcer)
+        self._messenger = RegisteredMessenger(messenger)
+        self._telling = assembly.telling(settings)
         self._alert_calls: list[Callable[[Alert], None]] = []
         self.intake = Intake(
             Admission.under(self.platform_id, self.policy, self.respondent, frozenset(settings.hosts)),
@@ -147,18 +142,32 @@ class ComplianceDesk:
             self.platform_id,
             self.policy,
             self.respondent,
-            Ways(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link, self._looking.at_last),
+            Ways(
+                *(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link, self._looking.at_last),
+                *(self._messenger, self._messenger.is_ready),
+            ),
             clock=self.store.now,
             random=self.env.random,
             entropy=self.env.entropy,
             spawn=self.env.spawn,
             in_flight=self.settings.regulator.in_flight,
+            telling=self._telling,
         )
 
     @cached_property
     def care(self) -> Care:
         """What guards a case against haste and pressure: gaps, alarms, instructions, demands for user data."""
         return assembly.care(self.store, self.settings, self.policy, self.env)
+
+    @cached_property
+    def appeals(self) -> Appeals:
+        """The appeals of affected users."""
+        return Appeals(self.store, self.platform_id, self.policy, self.respondent, self._telling, self.env.entropy)
+
+    @cached_property
+    def user_notices(self) -> UserNotices:
+        """What affected users were told, and putting it off."""
+        return UserNotices(self.store, self.platform_id, self.policy.users, self.env.entropy)
 
     # ---------------------------------------------------------------------------------- the platform's own calls
 
@@ -175,6 +184,11 @@ class ComplianceDesk:
     def on_resolve(self, call: Callable[[Reference], Resolved]) -> Callable[[Reference], Resolved]:
         """Register the function that says what a piece of content is now. Usable as a decorator."""
         self._content.resolve_call = call
+        return call
+
+    def on_tell_user(self, call: Callable[[UserNotice], TellResult]) -> Callable[[UserNotice], TellResult]:
+        """Register the function that tells an affected user. Usable as a decorator."""
+        self._messenger.call = call
         return call
 
     def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
@@ -405,21 +419,7 @@ class ComplianceDesk:
 
     def case_file(self, case_id: str) -> CaseFile:
         """Everything that is held of a case. Raises NotFound."""
-        queries = self.store.queries(self.platform_id)
-        case = queries.case(case_id)
-        messages, attempts = tuple(queries.messages(case_id)), queries.attempts(case_id)
-        return CaseFile(
-            case=case,
-            clock=clock_of(case, messages, self.store.now()),
-            inbox=tuple(queries.inbox(case_id)),
-            legal_checks=tuple(queries.legal_checks(case_id)),
-            content=tuple(queries.content_seen(case_id)),
-            decisions=queries.decisions(case_id),
-            messages=messages,
-            attempts={message.id: tuple(a for a in attempts if a.message_id == message.id) for message in messages},
-            escalations=tuple(queries.escalations(case_id)),
-            audit=tuple(queries.audit(case_id)),
-        )
+        return case_file_of(self.store.queries(self.platform_id), case_id, self.store.now())
 
     def record_view(self, actor: Actor, case_id: str) -> bool:
         """Record that a person looked at a case: call it when you show one. It refuses nobody, and one view stands for
@@ -453,22 +453,7 @@ class ComplianceDesk:
         """Check the audit trail of one case or of all: its chain, and the rows that it speaks of. Gives how many cases
         were checked, and every fault found. A row that cannot be read is a fault of its case, and the next is checked.
         """
-        queries = self.store.queries(self.platform_id)
-        faults: list[Fault] = []
-        checked = 0
-        for one in [case_id] if case_id is not None else queries.case_ids():
-            try:
-                faults += proofs.check(queries.records(one))
-            except StoreDamaged as error:
-                faults.append(Fault(one, 0, error.message))
-            checked += 1
-            if progress is not None:
-                progress(checked)
-        if case_id is None:
-            faults += [
-                Fault(one, 0, "the case is gone, and something of it is still there") for one in queries.orphans()
-            ]
-        return checked, tuple(faults)
+        return verify(self.store.queries(self.platform_id), case_id, progress)
 
     def _read(self, read: Callable[[Any], T]) -> T:
         return self.store.submit(self.platform_id, lambda tx: ((), read(tx))).result()

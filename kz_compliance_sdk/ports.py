@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
+    Appeal,
     Change,
     ContentSeen,
     EndpointState,
@@ -26,6 +27,7 @@ from kz_compliance_sdk.domain.change import (
     LegalCheckRow,
     RefusalsCounted,
     SanctionNoted,
+    UserNoticeState,
 )
 from kz_compliance_sdk.domain.content import Reference as Reference
 from kz_compliance_sdk.domain.decision import Decision
@@ -99,6 +101,11 @@ class Tx(Protocol):
     def is_waited_for(self, lane: str, lane_seq: int, now: int) -> bool:
         """Whether a later message of this lane is due, and waits until the one of this number is settled."""
 
+    def user_notices(self, case_id: str) -> list[UserNoticeState]: ...
+
+    def appeal(self, appeal_id: str) -> Appeal:
+        """Raises NotFound."""
+
     def endpoint(self, name: str) -> EndpointState: ...
 
     def cursor(self, feed: str) -> str: ...
@@ -131,9 +138,18 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class AppealPage:
+    """One page of appeals; `next_cursor` is None on the last."""
+
+    appeals: tuple[Appeal, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
-    """What an operator must know at a glance. Times are UTC seconds. `fault` is a code for what is wrong with the store
-    itself, empty if nothing is."""
+    """What an operator must know at a glance. Times are UTC seconds. `untold` counts the users who should have been
+    told by now; `undelivered` is everything else. `fault` is a code for what is wrong with the store itself, empty if
+    nothing is."""
 
     by_state: Mapping[str, int]
     overdue: int
@@ -144,6 +160,7 @@ class Health:
     endpoints: tuple[EndpointState, ...]
     refusals: tuple[RefusalsCounted, ...]
     fault: str = ""
+    untold: int = 0
 
 
 class Queries(Protocol):
@@ -193,6 +210,14 @@ class Queries(Protocol):
     def escalations(self, case_id: str) -> list[EscalationFired]: ...
 
     def sanctions(self) -> list[SanctionNoted]: ...
+
+    def user_notices(self, case_id: str) -> list[UserNoticeState]: ...
+
+    def appeal(self, appeal_id: str) -> Appeal:
+        """Raises NotFound."""
+
+    def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
+        """The appeals in a state, those first that are due first. Raises InvalidInput."""
 
     def health(self, now: int) -> Health: ...
 
@@ -356,6 +381,60 @@ class Enforcer(Protocol):
     def enforce(self, effect: Effect) -> EffectResult: ...
 
     def restore(self, effect: Effect) -> EffectResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class UserNotice:
+    """What an affected user is to be told about one item. Telling the same `id` twice must tell the user once.
+
+    `kind` is `measure`, `restored` or `appeal_decided`; `url`, `object_id` and `account_ref` are the item as the notice
+    named it, and whose it is the platform knows. `outcome` is the report's word for the measure, or `restored`,
+    `upheld`, `reversed`. `authority` holds the name of whoever demanded it by language, `texts` the whole statement as
+    plain text in `kk`, `ru` and `en`: escape it where it goes into markup. Times are UTC seconds; `effective_at` is 0
+    where there is none. Nothing in it comes from a reporter, and it names no moderator.
+    """
+
+    id: str
+    kind: str
+    case_id: str
+    item_id: str
+    object_key: str
+    url: str
+    object_id: str
+    account_ref: str
+    outcome: str
+    action: str
+    scope: tuple[str, ...]
+    ground: str
+    legal_provision: str
+    legal_basis: tuple[str, ...]
+    authority: Mapping[str, str]
+    authority_type: str
+    reference_number: str
+    effective_at: int
+    made_at: int
+    appeal_url: str
+    appeal_answer_s: int
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The platform has told the user, or holds the message for them, since `told_at` (UTC seconds)."""
+
+    told_at: int
+
+
+TellResult = Told | RetryAt | Failed
+
+
+class Messenger(Protocol):
+    """The platform's own way to its users. Blocking; called from worker threads; idempotent by the notice's `id`.
+
+    A user who is gone is `Failed(..., permanent=True)`: it is recorded, and holds up nothing else.
+    """
+
+    def tell(self, notice: UserNotice) -> TellResult: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 import kz_compliance_sdk
+from kz_compliance_sdk.aio.appeals import AsyncAppeals
 from kz_compliance_sdk.aio.care import AsyncCare
+from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
+from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.care import Care
+from kz_compliance_sdk.services.user_notices import UserNotices
 
 HEAVY = (
     "alembic",
@@ -111,8 +115,11 @@ def test_the_awaited_desk_has_every_step_of_the_blocking_one() -> None:
     assert found == ["only in ComplianceDesk: receive_soon"]
 
 
-def test_the_careful_steps_are_the_same_awaited() -> None:
-    assert differences(Care, AsyncCare) == []
+@pytest.mark.parametrize(
+    ("blocking", "awaited"), [(Appeals, AsyncAppeals), (Care, AsyncCare), (UserNotices, AsyncUserNotices)]
+)
+def test_each_group_of_the_awaited_desk_has_the_same_methods(blocking: type, awaited: type) -> None:
+    assert differences(blocking, awaited) == []
 
 
 def test_public_names_are_sorted_typed_and_there() -> None:

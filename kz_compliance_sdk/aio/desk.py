@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import anyio
 import anyio.to_thread
 
+from kz_compliance_sdk.aio.appeals import AsyncAppeals
 from kz_compliance_sdk.aio.bridge import CommitBridge
 from kz_compliance_sdk.aio.care import AsyncCare
+from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor, Fault
@@ -35,12 +37,15 @@ from kz_compliance_sdk.ports import (
     Enforcer,
     Env,
     Health,
+    Messenger,
     Notifier,
     Page,
     Reference,
     Regulator,
     Resolved,
     Store,
+    TellResult,
+    UserNotice,
 )
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Drained
@@ -64,6 +69,7 @@ class AsyncComplianceDesk:
         *,
         enforcer: Enforcer | None = None,
         content: Content | None = None,
+        messenger: Messenger | None = None,
         notifier: Notifier | None = None,
         regulator: Regulator | None = None,
         store: Store | None = None,
@@ -74,6 +80,7 @@ class AsyncComplianceDesk:
             settings,
             enforcer=enforcer,
             content=content,
+            messenger=messenger,
             notifier=notifier,
             regulator=regulator,
             store=store,
@@ -104,6 +111,20 @@ class AsyncComplianceDesk:
     def on_resolve(self, call: Callable[[Reference], Resolved]) -> Callable[[Reference], Resolved]:
         """See ComplianceDesk. The function is blocking and called on a worker's thread."""
         return self.blocking.on_resolve(call)
+
+    def on_tell_user(self, call: Callable[[UserNotice], TellResult]) -> Callable[[UserNotice], TellResult]:
+        """See ComplianceDesk. The function is blocking and called on a worker's thread."""
+        return self.blocking.on_tell_user(call)
+
+    @cached_property
+    def appeals(self) -> AsyncAppeals:
+        """See ComplianceDesk."""
+        return AsyncAppeals(self.blocking.appeals, self._hop)
+
+    @cached_property
+    def user_notices(self) -> AsyncUserNotices:
+        """See ComplianceDesk."""
+        return AsyncUserNotices(self.blocking.user_notices, self._hop)
 
     def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
         """See ComplianceDesk."""

@@ -46,9 +46,10 @@ from kz_compliance_sdk.config.sections import (
     TrustedKeySettings,
     WorkerSettings,
 )
+from kz_compliance_sdk.config.user_notice import UserNoticeSettings
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, parse_calendar, tighten
-from kz_compliance_sdk.domain.policy.parts import UndoWindow
+from kz_compliance_sdk.domain.policy.basis import UndoWindow
 from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import Key, KeyRing, SigningKey
@@ -101,6 +102,9 @@ class Settings(BaseSettings):
     respondent: RespondentSettings = Field(default=RespondentSettings(), description="Who answers for the reports.")
     addressee: AddresseeSettings = Field(default=AddresseeSettings(), description="To whom notices must be addressed.")
     letterhead: LetterheadSettings = Field(default=LetterheadSettings(), description="The head of an answer letter.")
+    user_notice: UserNoticeSettings = Field(
+        default=UserNoticeSettings(), description="How the users are told whose content a measure meets."
+    )
     notifier: NotifierSettings = Field(default=NotifierSettings(), description="Who is told when a clock runs out.")
     dashboard_url: BaseUrl | None = Field(default=None, description="What the links in alerts begin with.")
     actors: Annotated[Mapping[str, ActorSettings], AfterValidator(by_name), PlainSerializer(dict)] = Field(

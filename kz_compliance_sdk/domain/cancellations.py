@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
@@ -16,6 +16,7 @@ from kz_compliance_sdk.domain.messages import Respondent, effect, lane_of, page,
 from kz_compliance_sdk.domain.notice import Cancellation
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import hold_of
 from kz_compliance_sdk.domain.transitions import UNDECIDED
 
@@ -44,8 +45,8 @@ class Arrival:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What is known around a case when a message changes it: its unsettled outbox messages, the objects that something
-    else still holds, its own holds (the object and the item of each), the versions of its objects, its decisions, and
-    who answers for its reports."""
+    else still holds, its own holds (the object and the item of each), the versions of its objects, its decisions, who
+    answers for its reports, and what is known of the telling of each item's user."""
 
     messages: Sequence[OutboxMessage]
     held_by_others: Collection[str]
@@ -53,6 +54,7 @@ class Standing:
     versions: Mapping[str, int]
     decisions: Mapping[int, Decision]
     respondent: Respondent
+    notified: Mapping[str, UserNotified] = field(default_factory=dict)
 
 
 def evidence(arrival: Arrival) -> dict[str, Json]:
@@ -132,6 +134,7 @@ def cancel(
             stamp,
             not_before=stamp.at,
             final=not cancelled.open_items,
+            notified=standing.notified,
         )
         writes.extend(reported)
     if settles or target in (CaseState.LIFTING, CaseState.CANCELLED):
@@ -150,7 +153,7 @@ def _after_cancelling(
             **NO_LEASE,
             "closed_at": None,
             "lift_due_at": case.lift_due_at or stamp.at + policy.lift_term_s,
-            "watch_at": _lift_watch(case, policy, stamp),
+            "watch_at": lift_watch(case, policy, stamp),
         }
     if statuses & OPEN_ITEM:
         return CaseState.QUEUED, NO_LEASE
@@ -160,7 +163,7 @@ def _after_cancelling(
         return CaseState.CANCELLED, {**NO_LEASE, **_ended(stamp)}
     touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
     if touched and case.decision_version and statuses & {"kept", "lifted"}:
-        return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": _lift_watch(case, policy, stamp)}
+        return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": lift_watch(case, policy, stamp)}
     if touched and (case.state is CaseState.DECIDED or case.state in UNDECIDED):
         return CaseState.ENFORCED, NO_LEASE
     return case.state, {}
@@ -170,7 +173,8 @@ def _ended(stamp: Stamp) -> dict[str, Any]:
     return {"closed_at": stamp.at, "watch_at": None}
 
 
-def _lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
+def lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
+    """When the clock of a lift first looks, UTC seconds."""
     due = case.lift_due_at or stamp.at + policy.lift_term_s
     return clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=stamp.at)
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.change_users import Appeal as Appeal
+from kz_compliance_sdk.domain.change_users import AppealWrite as AppealWrite
+from kz_compliance_sdk.domain.change_users import UserNoticeKind as UserNoticeKind
+from kz_compliance_sdk.domain.change_users import UserNoticeState as UserNoticeState
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 
 if TYPE_CHECKING:
@@ -292,6 +296,8 @@ Write = (
     | Heartbeat
     | RefusalsCounted
     | SanctionNoted
+    | UserNoticeState
+    | AppealWrite
 )
 
 Change = tuple[Write, ...]

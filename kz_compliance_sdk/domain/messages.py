@@ -23,6 +23,7 @@ from kz_compliance_sdk.domain.report import (
     ReportItem,
     ReportSignature,
     Statement,
+    UserNotified,
     outbound_bytes,
     unsigned_bytes,
 )
@@ -33,6 +34,8 @@ ENFORCER = "enforcer"
 NOTIFIER = "notifier"
 REGULATOR = "regulator"
 BY_HAND = "by_hand"
+
+_NOBODY: Mapping[str, UserNotified] = MappingProxyType({})
 
 # The statements that no person words: they tell what an authority's own message led to, and nothing about content.
 _LIFTED: Mapping[str, str] = MappingProxyType(
@@ -193,9 +196,11 @@ def with_report(
     *,
     not_before: int,
     final: bool = True,
+    notified: Mapping[str, UserNotified] = _NOBODY,
 ) -> tuple[Case, tuple[Write, ...]]:
-    """The case with its next report queued. The report carries the audit head before its own event."""
-    message = report(case, decisions, respondent, stamp, final=final, not_before=not_before)
+    """The case with its next report queued. The report carries the audit head before its own event. `notified` is what
+    it says of the affected user of each item."""
+    message = report(case, decisions, respondent, stamp, final=final, not_before=not_before, notified=notified)
     data: dict[str, Json] = {
         "message": message.id,
         "sha256": hashlib.sha256(message.body).hexdigest(),
@@ -214,6 +219,7 @@ def report(
     *,
     final: bool,
     not_before: int,
+    notified: Mapping[str, UserNotified] = _NOBODY,
 ) -> OutboxMessage:
     """The confirmation, or an interim report while some items are pending."""
     sequence = case.sequence + 1
@@ -227,7 +233,7 @@ def report(
         final=final,
         received_at=case.received_at,
         reported_at=stamp.at,
-        items=tuple(_item(item, decisions, case) for item in _reported(case)),
+        items=tuple(_notified(_item(item, decisions, case), notified) for item in _reported(case)),
         authorised_person=AuthorisedPerson(role=respondent.role, name=respondent.name or None),
         audit_head=case.audit_head,
     )
@@ -237,6 +243,11 @@ def report(
         case, "report", key, outbound_bytes(document), stamp, endpoint=case.channel, not_before=not_before
     )
     return replace(message, lane=f"report:{case.id}", lane_seq=sequence)
+
+
+def _notified(item: ReportItem, notified: Mapping[str, UserNotified]) -> ReportItem:
+    said = notified.get(item.item_id)
+    return item if said is None else item.model_copy(update={"user_notified": said})
 
 
 def _reported(case: Case) -> list[ItemState]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing, amend
@@ -15,6 +16,7 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.messages import Respondent, with_report
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import can_report_interim
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
@@ -128,7 +130,12 @@ def _check_voucher(case: Case, typist: str, how: str, stamp: Stamp) -> None:
 
 
 def report_interim(
-    case: Case, decisions: Mapping[int, Decision], respondent: Respondent, *, stamp: Stamp
+    case: Case,
+    decisions: Mapping[int, Decision],
+    respondent: Respondent,
+    *,
+    stamp: Stamp,
+    notified: Mapping[str, UserNotified] = MappingProxyType({}),
 ) -> tuple[Change, Case]:
     """Have the settled items reported while others are under way; these are said to be pending."""
     REVIEW_POLICY.check(stamp.actor, "report_interim")
@@ -136,7 +143,7 @@ def report_interim(
         raise IllegalMove("there is nothing to report before the rest: the whole report follows.", reference=case.id)
     told = case.settled_items
     moved, event = move(case, "report_interim", case.state, stamp, {"settled": told}, interim_items=told)
-    moved, more = with_report(moved, decisions, respondent, stamp, not_before=stamp.at, final=False)
+    moved, more = with_report(moved, decisions, respondent, stamp, not_before=stamp.at, final=False, notified=notified)
     return (CaseWrite(moved, case.version), event, *more), moved
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kz_compliance_sdk.domain import proofs_review
+from kz_compliance_sdk.domain import proofs_review, proofs_users
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault, verify_chain
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import ContentSeen, InboxRow, LegalCheckRow
+from kz_compliance_sdk.domain.change import Appeal, ContentSeen, InboxRow, LegalCheckRow, UserNoticeState
 from kz_compliance_sdk.domain.decision import decision_digest
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.transitions import ENDED
@@ -51,6 +51,8 @@ class Records:
     attempts: Sequence[Attempt]
     checks: Sequence[LegalCheckRow] = ()
     seen: Sequence[ContentSeen] = ()
+    appeals: Sequence[Appeal] = ()
+    user_notices: Sequence[UserNoticeState] = ()
 
 
 def told(events: Sequence[AuditEvent]) -> Iterator[tuple[AuditEvent, Mapping[str, Any]]]:
@@ -81,6 +83,8 @@ def check(records: Records) -> tuple[Fault, ...]:
         *_of_attempts(records),
         *proofs_review.of_checks(case.id, records.checks, events),
         *proofs_review.of_content(case.id, records.seen, events),
+        *proofs_users.of_appeals(case.id, records.appeals, events),
+        *proofs_users.of_user_notices(case.id, records.user_notices, records.messages, events),
     )
 
 
@@ -140,14 +144,15 @@ def _of_decisions(records: Records, events: _Told) -> Iterator[Fault]:
     case_id, held = records.case.id, {row.version: row for row in records.decisions}
     proposed, approved = set(), set()
     for event, data in events:
-        if event.kind not in ("propose", "approve"):
+        # An appeal that succeeds brings a decision with it, if something was left to decide.
+        if event.kind not in ("propose", "approve") and not (event.kind == "reverse" and "decision" in data):
             continue
         version = data.get("decision")
         row = held.get(version) if isinstance(version, int) else None
         if row is None:
             yield Fault(case_id, event.seq, f"the decision {version} is gone")
             continue
-        if event.kind == "propose":
+        if event.kind != "approve":
             proposed.add(row.version)
             by = row.proposed_by, row.proposed_at, bool(row.needs_approval)
             if by != (event.actor, event.at, data.get("four_eyes")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
@@ -16,6 +16,7 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.messages import Respondent, item_of, page, with_report
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 _AFTER_LAST = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseState.LIFTED}
@@ -23,10 +24,12 @@ _AFTER_LAST = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseSta
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """What a report is made from: the decisions of the case, and who answers for it."""
+    """What a report is made from: the decisions of the case, who answers for it, and what is known of the telling of
+    each item's user."""
 
     decisions: Mapping[int, Decision]
     respondent: Respondent
+    notified: Mapping[str, UserNotified] = field(default_factory=dict)
 
 
 def _with_item(case: Case, changed: ItemState) -> tuple[ItemState, ...]:
@@ -49,6 +52,7 @@ def _settle(
             stamp,
             not_before=stamp.at,
             final=not moved.open_items,
+            notified=answering.notified,
         )
         writes.extend(more)
     return [CaseWrite(moved, case.version), *writes], moved

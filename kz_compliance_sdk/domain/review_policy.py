@@ -50,6 +50,10 @@ REVIEW_POLICY = ReviewPolicy(
             "rule_out_demand": frozenset({"legal"}),
             "evidence": _OFFICE,
             "disclose": frozenset({"lead", "legal", "head"}),
+            "delay_user_notice": frozenset({"legal"}),
+            "receive_appeal": _OFFICE,
+            "decide_appeal": frozenset({"lead", "legal"}),
+            "withdraw_appeal": _OFFICE,
         }
     )
 )

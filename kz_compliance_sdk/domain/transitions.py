@@ -167,6 +167,22 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_each((*_DELIVERED, *UNDECIDED, _S.CLOSED), "deliver_by_hand", None, "a person answers by letter"),
     *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "view", None, "a person looked at the case"),
     *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "disclose", None, "a person took an evidence pack of the case out"),
+    *_each(
+        (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "tell_user", None, "the affected user was told, or never can be"
+    ),
+    *_each((*UNDECIDED, *_AFTER_DECISION), "delay_user_notice", None, "a person put off telling the user, until a day"),
+    *_each((*UNDECIDED, *_AFTER_DECISION), "appeal", None, "the affected user appeals against a measure in force"),
+    *_each((*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "withdraw_appeal", None, "the user takes the appeal back"),
+    *_each(_AFTER_DECISION, "uphold", None, "somebody else than the first decider leaves the measure in force"),
+    *_each(_AFTER_DECISION, "reverse", _S.LIFTING, "an appeal succeeded: the measure is lifted at once"),
+    *_each((_S.ENFORCED, _S.CLOSED), "reverse", _S.LIFTED, "an appeal succeeded; another order holds the object"),
+    *_each(
+        (_S.DECIDED, _S.ENFORCED, _S.LIFTED, _S.CLOSED, _S.CANCELLED),
+        "reverse",
+        None,
+        "an appeal succeeded: nothing is left to lift, or other measures are under way, or no reversal is reported",
+    ),
+    Transition(_S.CLOSED, "measure_failed", _S.CLOSED, "a measure could not be lifted yet; a person is paged"),
 )
 
 _MOVES = frozenset((row.source, row.verb, row.target) for row in TRANSITIONS)

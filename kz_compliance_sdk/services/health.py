@@ -50,6 +50,7 @@ def health_document(health: Health, now: int) -> dict[str, Any]:
         "overdue": health.overdue,
         "oldest_due_at": instant_text(health.oldest_due_at) if health.oldest_due_at is not None else None,
         "undelivered": health.undelivered,
+        "users_not_told": health.untold,
         "parked": health.parked,
         "hung_calls": hung,
         "endpoints": {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.messages import Respondent, object_key
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.errors import NotFound, Unreadable
 from kz_compliance_sdk.ports import Tx
@@ -66,7 +68,14 @@ def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent) -> Co
         holds,
         tx.legal_checks(case.id),
         tx.content_seen(case.id),
+        notified=notified_of(tx, case),
     )
+
+
+def notified_of(tx: Tx, case: Case) -> dict[str, UserNotified]:
+    """What is known of the telling of each item's user. Nothing is read of a case that never had a measure."""
+    touched = any(item.effective_at for item in case.items)
+    return user_notices.notified(tx.user_notices(case.id), tx.now) if touched else {}
 
 
 def own_holds(tx: Tx, case: Case) -> frozenset[tuple[str, str]]:
@@ -85,6 +94,7 @@ def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
         versions=tx.object_versions(keys),
         decisions=tx.decisions(case.id),
         respondent=respondent,
+        notified=notified_of(tx, case),
     )
 
 
@@ -104,4 +114,4 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival] | None:
 
 def answering_of(tx: Tx, case: Case, respondent: Respondent) -> Answering:
     """What a report needs."""
-    return Answering(tx.decisions(case.id), respondent)
+    return Answering(tx.decisions(case.id), respondent, notified_of(tx, case))

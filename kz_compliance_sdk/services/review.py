@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
-from kz_compliance_sdk.services.loading import context_of, notice_of, standing_of, typed_amendment
+from kz_compliance_sdk.services.loading import context_of, notice_of, notified_of, standing_of, typed_amendment
 from kz_compliance_sdk.services.looking import Looking
 
 T = TypeVar("T")
@@ -210,7 +210,10 @@ class Review:
     def report_interim(self, actor: Actor, case_id: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
             case, stamp = tx.case(case_id), self._stamp(tx, actor)
-            return office_steps.report_interim(case, tx.decisions(case_id), self._respondent, stamp=stamp)
+            notified = notified_of(tx, case)
+            return office_steps.report_interim(
+                case, tx.decisions(case_id), self._respondent, stamp=stamp, notified=notified
+            )
 
         return self._submit(work)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from kz_compliance_sdk.domain.appeals import Reversal
+from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.ports import Failed
 from kz_compliance_sdk.testing import builders
-from tests.journey.scene import M1, Host
-from tests.unit.case_makers import a_notice, measure, proposal
+from tests.journey.scene import LEAD, LEGAL, M1, Host
+from tests.unit.case_makers import a_notice, measure, proposal, refusal
+
+REVERSAL = Reversal("not_illegal", "protected_speech", (Statement(lang="ru", text="Это сатира."),), text_checked=True)
 
 
 def _half_done(host: Host) -> Notice:
@@ -51,6 +55,24 @@ def falls_in_line(host: Host) -> None:
     for name, item in (("m-2", "1"), ("m-3", "2")):
         host.push(builders.cancellation(notice, "withdrawn", (item,)), name)
         host.drain()
+
+
+def falls_while_appealed(host: Host) -> None:
+    """The measure is lifted by a later decision, then an amendment and a withdrawal leave nothing to decide; the appeal
+    is still there, and its user gets an answer."""
+    host.push(_about("A"), "m-1")
+    host.decide(proposal(measure("1")))
+    host.drain()
+    case = host.cases()[0]
+    one = host.appeals.receive(None, case.id, "1", "It is satire.", host.world.clock(), "appeal-1")
+    host.review.reopen(LEAD, case.id, "look again").result()
+    host.decide(proposal(refusal("1")))
+    host.push(_about("A").model_copy(update={"revision": 2}), "m-2")
+    host.drain()
+    host.push(builders.cancellation(_about("A"), "withdrawn", revision=2), "m-3")
+    assert host.cases()[0].state is CaseState.CANCELLED
+    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it fell", REVERSAL)
+    host.drain()
 
 
 def _about(*objects: str, seed: int = 1) -> Notice:

@@ -22,6 +22,7 @@ from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
+from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.ports import (
     Alert,
     ByPerson,
@@ -39,6 +40,7 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.delivery import Delivery, Ways
 from kz_compliance_sdk.services.evidence import Evidence
@@ -47,12 +49,14 @@ from kz_compliance_sdk.services.letters import Letters
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.services.review import Decided, Review
+from kz_compliance_sdk.services.user_notices import UserNotices
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent, naming
 from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.conftest import FrozenClock
+from tests.journey.fake_messenger import FakeMessenger
 
 PLATFORM = builders.PLATFORM_ID
 PROFILE: Profile = "standard-webhooks"
@@ -185,6 +189,7 @@ class World:
         self.platform = FakePlatform(self.clock)
         self.pager = FakePager()
         self.content = FakeContent(self.clock)
+        self.messenger = FakeMessenger(self.clock)
         self._hosts = 0
 
     def env(self) -> Env:
@@ -240,6 +245,9 @@ class Host:
         self.review = Review(self.store, PLATFORM, policy, respondent, env.entropy, self.looking)
         self.care = Care(self.store, PLATFORM, policy, Recipient(), env.entropy)
         self.letters = Letters(self.store, PLATFORM, env.entropy)
+        self.telling = Telling(policy.users, appeal_url="https://social.example/appeals")
+        self.appeals = Appeals(self.store, PLATFORM, policy, respondent, self.telling, env.entropy)
+        self.user_notices = UserNotices(self.store, PLATFORM, policy.users, env.entropy)
         self.delivery = Delivery(
             self.store,
             PLATFORM,
@@ -252,11 +260,13 @@ class Host:
                 notifier=world.pager,
                 link=lambda reference: f"https://desk.example/{reference}",
                 look=self.looking.at_last,
+                messenger=world.messenger,
             ),
             clock=self.store.now,
             random=env.random,
             entropy=env.entropy,
             spawn=_at_once,
+            telling=self.telling,
         )
 
     @property

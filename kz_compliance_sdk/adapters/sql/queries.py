@@ -12,18 +12,28 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, Table, exists, func, select, text, tuple_, union
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import rows, rows_review
+from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, SanctionNoted
+from kz_compliance_sdk.domain.change import (
+    Appeal,
+    ContentSeen,
+    EscalationFired,
+    InboxRow,
+    LegalCheckRow,
+    SanctionNoted,
+    UserNoticeState,
+)
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, StoredDecision, messages_behind
+from kz_compliance_sdk.domain.user_notices import MESSENGER
 from kz_compliance_sdk.errors import InvalidInput, NotFound
-from kz_compliance_sdk.ports import Health, Page
+from kz_compliance_sdk.ports import AppealPage, Health, Page
 
 _MOST = 500
 _ENDED = ("closed", "cancelled")
@@ -125,7 +135,10 @@ class SqlQueries:
         left = union(
             *(
                 select(table.c.case_id).where(table.c.platform_id == self._platform, table.c.case_id != "")
-                for table in (t.audit, t.inbox, t.decisions, t.outbox, legal_checks, content_seen)
+                for table in (
+                    *(t.audit, t.inbox, t.decisions, t.outbox),
+                    *(legal_checks, content_seen, u.user_notices, u.appeals),
+                )
             )
         ).subquery()
         gone = ~exists().where(t.cases.c.platform_id == self._platform, t.cases.c.id == left.c.case_id)
@@ -160,9 +173,9 @@ class SqlQueries:
                     of_key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256) == (self._platform, *key)
                     for row in connection.execute(select(t.inbox).where(of_key)).fetchall():
                         inbox[tuple(row[:4])] = row
-            of_review = (t.decisions, t.outbox, t.attempts, legal_checks, content_seen)
-            decisions, messages, attempts, checks, seen = (
-                connection.execute(self._of(table, case_id)).fetchall() for table in of_review
+            tables = (t.decisions, t.outbox, t.attempts, legal_checks, content_seen, u.appeals, u.user_notices)
+            decisions, messages, attempts, checks, seen, appeals, told = (
+                connection.execute(self._of(table, case_id)).fetchall() for table in tables
             )
         return Records(
             rows.case_from(found[0]),
@@ -173,6 +186,8 @@ class SqlQueries:
             [rows.attempt_from(row) for row in attempts],
             [rows_review.legal_check_from(row) for row in checks],
             [rows_review.content_seen_from(row) for row in seen],
+            [rows_users.appeal_from(row) for row in appeals],
+            [rows_users.user_notice_from(row) for row in told],
         )
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
@@ -233,6 +248,32 @@ class SqlQueries:
         )
         return [rows.sanction_from(row) for row in found]
 
+    def user_notices(self, case_id: str) -> list[UserNoticeState]:
+        c = u.user_notices.c
+        found = self._all(self._of(u.user_notices, case_id).order_by(c.decision_version, c.due_at, c.message_id))
+        return [rows_users.user_notice_from(row) for row in found]
+
+    def appeal(self, appeal_id: str) -> Appeal:
+        c = u.appeals.c
+        found = self._all(select(u.appeals).where(c.platform_id == self._platform, c.appeal_id == appeal_id))
+        if not found:
+            raise NotFound("there is no such appeal on this platform.", reference=appeal_id)
+        return rows_users.appeal_from(found[0])
+
+    def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
+        if not 1 <= limit <= _MOST:
+            raise InvalidInput(f"{limit} is no page size.", field="limit", remedy=f"Use 1 to {_MOST}.")
+        c = u.appeals.c
+        wanted = select(u.appeals).where(c.platform_id == self._platform, c.state == state)
+        if cursor is not None:
+            wanted = wanted.where(tuple_(c.due_at, c.appeal_id) > _read_cursor(cursor))
+        found = [
+            rows_users.appeal_from(row) for row in self._all(wanted.order_by(c.due_at, c.appeal_id).limit(limit + 1))
+        ]
+        page = tuple(found[:limit])
+        more = len(found) > limit
+        return AppealPage(page, _write_cursor(page[-1].due_at, page[-1].appeal_id) if more else None)
+
     def health(self, now: int) -> Health:
         c, o = t.cases.c, t.outbox.c
         free, in_hand = text("state = 'queued'"), text("closed_at IS NULL AND state <> 'queued'")
@@ -249,9 +290,11 @@ class SqlQueries:
                 due = connection.execute(first).scalar()
                 oldest = due if oldest is None or (due is not None and due < oldest) else oldest
             undelivered = text("state IN ('queued', 'leased')")
-            waiting = connection.execute(
-                select(func.count()).where(o.platform_id == self._platform, undelivered)
-            ).scalar_one()
+            mine = (o.platform_id == self._platform, undelivered)
+            # A platform that cannot tell its users still delivers everything else.
+            waiting = connection.execute(select(func.count()).where(*mine, o.endpoint != MESSENGER)).scalar_one()
+            late_notices = select(func.count()).where(*mine, o.endpoint == MESSENGER, o.next_attempt_at <= now)
+            untold = connection.execute(late_notices).scalar_one()
             parked = connection.execute(
                 select(func.count()).where(o.platform_id == self._platform, text("state = 'parked'"))
             ).scalar_one()
@@ -269,6 +312,7 @@ class SqlQueries:
             endpoints=tuple(rows.endpoint_from(row) for row in facts[1]),
             refusals=tuple(rows.refusals_from(row) for row in facts[2]),
             fault=self._fault(),
+            untold=untold,
         )
 
 

@@ -30,7 +30,7 @@ Row = Sequence[Any]
 T = TypeVar("T")
 
 
-def _readable(what: str, case_at: int) -> Callable[[Callable[[Row], T]], Callable[[Row], T]]:
+def readable(what: str, case_at: int) -> Callable[[Callable[[Row], T]], Callable[[Row], T]]:
     """Reading a row of `what` that is not as this library writes it raises StoreDamaged, naming its case."""
 
     def checked(read: Callable[[Row], T]) -> Callable[[Row], T]:
@@ -115,7 +115,7 @@ def case_row(case: Case) -> tuple[Any, ...]:
     )
 
 
-@_readable("cases", 1)
+@readable("cases", 1)
 def case_from(row: Row) -> Case:
     doc = from_json(row[19])
     return Case(
@@ -244,7 +244,7 @@ def decision_row(row: DecisionRow) -> tuple[Any, ...]:
     )
 
 
-@_readable("decisions", 1)
+@readable("decisions", 1)
 def decision_from(row: Row) -> Decision:
     decision = Decision.model_validate_json(row[4])
     if row[8] is not None:

@@ -26,6 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.domain.change import (
     CursorMoved,
@@ -36,6 +37,7 @@ from kz_compliance_sdk.domain.change import (
     ObjectVersion,
     RefusalsCounted,
     SanctionNoted,
+    UserNoticeState,
 )
 
 
@@ -226,6 +228,11 @@ class Statements:
             )
         )
         self.waits_behind = compiled(behind.limit(1))
+        of_case = select(u.user_notices).where(_key(u.user_notices, "platform_id", "case_id"))
+        self.user_notices = compiled(of_case.order_by(u.user_notices.c.decision_version, u.user_notices.c.due_at))
+        self.appeal = compiled(select(u.appeals).where(_key(u.appeals, "platform_id", "appeal_id")))
+        same_state = u.appeals.c.state == bindparam("was_state")
+        self.appeal_update = compiled(_update_all(u.appeals, ("platform_id", "appeal_id"), same_state))
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
         preserved_for = ("preserve_until", "preservation_ended_at")
@@ -241,6 +248,11 @@ class Statements:
             Heartbeat: upsert(t.heartbeats, ("platform_id", "part"), "at", "detail"),
             EscalationFired: upsert(t.escalations, ("platform_id", "case_id", "step"), *ring),
             SanctionNoted: upsert(t.sanctions, ("platform_id", "sanction_id"), "level", "notice_ids", "effective_at"),
+            UserNoticeState: upsert(
+                u.user_notices,
+                ("platform_id", "case_id", "message_id"),
+                *("state", "due_at", "sent_at", "delay_until", "basis"),
+            ),
             RefusalsCounted: upsert(t.refusals, ("platform_id", "key_id", "code"), "last_at", count=counted),
         }
         self.hold_ended = compiled(delete(t.holds).where(_key(t.holds, *of_hold)))

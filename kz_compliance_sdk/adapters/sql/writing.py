@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
 
-from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql import rows, rows_users
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import (
+    AppealWrite,
     CaseWrite,
     Change,
     ContentSeen,
@@ -34,6 +35,7 @@ from kz_compliance_sdk.domain.change import (
     Redelivered,
     RefusalsCounted,
     SanctionNoted,
+    UserNoticeState,
 )
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
@@ -66,6 +68,10 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return (f"e{write.endpoint}",)
     if kind is CursorMoved:
         return (f"f{write.feed}",)
+    if kind is AppealWrite:
+        return (f"a{write.appeal.appeal_id}",)
+    if kind is UserNoticeState:
+        return (f"u{write.message_id}",)
     return ()
 
 
@@ -97,6 +103,8 @@ class Writer:
                     inserts.setdefault("outbox", []).append(rows.message_row(write))
                 elif kind is DecisionRow:
                     inserts.setdefault("decisions", []).append(rows.decision_row(write))
+                elif kind is AppealWrite and write.expected is None:
+                    inserts.setdefault("appeals", []).append(rows_users.appeal_row(write.appeal))
                 elif kind is Attempt:
                     inserts.setdefault("attempts", []).append(rows.attempt_row(write))
                 elif kind is LegalCheckRow:
@@ -142,6 +150,10 @@ class Writer:
                 raise ChangeRefused(
                     Conflict("the proposal was changed or approved meanwhile.", reference=write.case_id)
                 )
+        elif kind is AppealWrite:
+            row = rows_users.appeal_row(write.appeal)
+            if execute(s.appeal_update.sql, (*row[2:], row[0], row[1], write.expected)) != 1:
+                raise ChangeRefused(Conflict("the appeal was decided meanwhile.", reference=row[1]))
         elif kind is HoldEnded:
             execute(s.hold_ended.sql, (write.platform_id, write.object_key, write.case_id, write.item_id))
         elif kind is EscalationAcknowledged:
@@ -167,6 +179,8 @@ class Writer:
 
 def _fact_row(write: Any) -> tuple[Any, ...]:
     kind = type(write)
+    if kind is UserNoticeState:
+        return rows_users.user_notice_row(write)
     if kind is ObjectVersion:
         return write.platform_id, write.object_key, write.version
     if kind is Hold:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from pydantic import TypeAdapter
 
-from kz_compliance_sdk.domain.policy.parts import Name, Text, Value
+from kz_compliance_sdk.domain.policy.basis import Name, Text, Value
 from kz_compliance_sdk.domain.policy.reading import load_toml, packaged
 
 __all__ = ["GapText", "gap_texts"]

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from kz_compliance_sdk.domain.policy.parts import Name, PositiveSeconds, Text, Value, Yes, refused
+from kz_compliance_sdk.domain.policy.basis import Name, PositiveSeconds, Text, Value, Yes, refused
 
 __all__ = ["ApproverDuty", "Safeguards"]
 

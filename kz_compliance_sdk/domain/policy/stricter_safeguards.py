@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kz_compliance_sdk.domain.policy.basis import Name, PositiveSeconds, Text, Value, Yes
 from kz_compliance_sdk.domain.policy.directions import at_least, at_most, looser, only_on, within
-from kz_compliance_sdk.domain.policy.parts import Name, PositiveSeconds, Text, Value, Yes
 from kz_compliance_sdk.domain.policy.safeguards import ApproverDuty, FieldName, Many, Safeguards
 
 __all__ = ["SafeguardsFragment", "stricter"]

@@ -11,30 +11,31 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from kz_compliance_sdk.domain.policy.directions import at_least, at_most, looser, only_on, within
-from kz_compliance_sdk.domain.policy.parts import (
+from kz_compliance_sdk.domain.policy.basis import (
     Hours,
-    LeaseTime,
     Name,
     PositiveSeconds,
     Seconds,
+    Source,
     Text,
     UndoWindow,
     Value,
     WorkingDays,
     Yes,
 )
+from kz_compliance_sdk.domain.policy.directions import at_least, at_most, looser, only_on, within
 from kz_compliance_sdk.domain.policy.reading import build, load_toml
 from kz_compliance_sdk.domain.policy.stricter_safeguards import SafeguardsFragment, stricter
+from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.domain.policy.values import (
     KINDS,
     After,
     Before,
     CategoryPolicy,
     Kind,
+    LeaseTime,
     Policy,
     Repeat,
-    Source,
     Step,
     Term,
     one_unit,
@@ -66,6 +67,16 @@ class CategoryFragment(Value):
     term: TermFragment | None = None
 
 
+class UserFragment(Value):
+    """What a platform asks of itself towards the people whose content a measure meets."""
+
+    ask_s: Seconds | None = None
+    longest_delay_s: PositiveSeconds | None = None
+    appeal_term_s: PositiveSeconds | None = None
+    appeal_near_s: Seconds | None = None
+    report_reversals: Yes | None = None
+
+
 class PolicyFragment(Value):
     """What a platform asks of itself in addition to a policy. What is left out stays as it is."""
 
@@ -83,6 +94,7 @@ class PolicyFragment(Value):
     four_eyes_always: Yes | None = None
     four_eyes_flags: frozenset[Name] = frozenset()
     """Flags in addition to those of the policy."""
+    users: UserFragment | None = None
     known_acts: frozenset[Text] | None = None
     authority_categories: Mapping[Text, frozenset[Name]] = Field(default_factory=dict)
     safeguards: SafeguardsFragment = SafeguardsFragment()
@@ -92,10 +104,9 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
     """`base` with the fragment (TOML text, or its value) on top.
 
     Tighter is: a shorter term, lease or time to lift; a longer undo window or preservation; an earlier interim report;
-    more review and four eyes; an earlier, louder or wider step; fewer known acts; a narrower mandate of an authority;
-    more safeguards.
-    The version becomes the fragment's, or the policy's with "+own". Raises `ConfigError` that names the key for
-    anything else.
+    a user who is told, or whose appeal is decided, sooner; more review and four eyes; an earlier, louder or wider step;
+    fewer known acts; a narrower mandate of an authority; more safeguards. The version becomes the fragment's, or the
+    policy's with "+own". Raises `ConfigError` that names the key for anything else.
     """
     asked = build(PolicyFragment, load_toml(fragment, "fragment")) if isinstance(fragment, str) else fragment
     changes: dict[str, Any] = {
@@ -109,6 +120,7 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
         "four_eyes_flags": base.four_eyes_flags | asked.four_eyes_flags,
         "known_acts": within("known_acts", base.known_acts, asked.known_acts),
         "ladder": _ladder(base.ladder, asked.ladder),
+        "users": base.users if asked.users is None else _users(base.users, asked.users),
         "terms_by_kind": {
             kind: _term(f"terms_by_kind.{kind}", term, asked.terms_by_kind.get(kind))
             for kind, term in base.terms_by_kind.items()
@@ -177,6 +189,16 @@ def _category(key: str, base: CategoryPolicy, asked: CategoryFragment, kinds: li
         expert_group=expert,
         expert_group_source=base.expert_group_source or (own if expert else None),
     )
+
+
+def _users(base: UserPolicy, asked: UserFragment) -> UserPolicy:
+    sooner = ("ask_s", "longest_delay_s", "appeal_term_s")
+    changes: dict[str, Any] = {
+        name: at_most(f"users.{name}", getattr(base, name), getattr(asked, name)) for name in sooner
+    }
+    changes["appeal_near_s"] = at_least("users.appeal_near_s", base.appeal_near_s, asked.appeal_near_s)
+    reported = only_on("users.report_reversals", base.report_reversals, asked.report_reversals)
+    return base.model_copy(update={**changes, "report_reversals": reported})
 
 
 def _ladder(base: tuple[Step, ...], asked: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -21,9 +21,9 @@ from pydantic import (
     model_validator,
 )
 
-from kz_compliance_sdk.domain.policy.parts import (
+from kz_compliance_sdk.domain.policy.basis import (
+    DAY_S,
     Hours,
-    LeaseTime,
     Name,
     PositiveSeconds,
     Seconds,
@@ -36,6 +36,7 @@ from kz_compliance_sdk.domain.policy.parts import (
     refused,
 )
 from kz_compliance_sdk.domain.policy.safeguards import Safeguards
+from kz_compliance_sdk.domain.policy.users import UserPolicy
 
 __all__ = [
     "AUDIENCES",
@@ -65,6 +66,8 @@ AUDIENCES: tuple[Audience, ...] = ("moderator", "lead", "head")
 OnlyIf = Literal["unclaimed", "open"]
 
 UNKNOWN_CATEGORY = "unknown"
+
+LeaseTime = Annotated[int, Field(strict=True, ge=30, le=DAY_S)]
 
 T = TypeVar("T")
 
@@ -250,6 +253,7 @@ class Policy(Value):
         Field(default_factory=dict, validate_default=True)
     )
     """The categories that an authority may speak of. An authority without a row is not limited."""
+    users: UserPolicy = UserPolicy()
     calendar: Calendar = Calendar()
     safeguards: Safeguards
 
@@ -317,6 +321,7 @@ class Policy(Value):
             yield f"terms_by_kind.{kind}", term.source
         yield "default_term", self.default_term.source
         yield "lift_term_s", self.lift_source
+        yield "users", self.users.source
         yield "preservation_s", self.preservation_source
         for name, row in self.categories.items():
             yield f"categories.{name}", row.source

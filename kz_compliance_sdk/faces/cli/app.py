@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import (
+    appeals,
     care,
     cases,
     checks,
@@ -208,7 +209,9 @@ office.register(_cases)
 care.register(_cases)
 letters.register(_cases)
 evidence.register_case(_cases)
+appeals.register_cases(_cases)
 app.add_typer(_cases, name="cases")
+appeals.register(app)
 conformance.register(app)
 evidence.register(app)
 if find_spec(_DEMO) is not None:

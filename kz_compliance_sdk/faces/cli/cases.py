@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
     from kz_compliance_sdk.domain.audit import AuditEvent
     from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.change import UserNoticeState
     from kz_compliance_sdk.domain.clock import ClockView
     from kz_compliance_sdk.domain.completeness import Gap
     from kz_compliance_sdk.domain.decision import Decision
@@ -163,6 +164,9 @@ def _story(file: CaseFile, notice: Notice | None, gaps: tuple[Gap, ...]) -> None
     for decision in file.decisions.values():
         show_decision(decision)
     _messages(file)
+    if file.user_notices:
+        told = [(f"{row.item_id} {row.kind}", f"{row.state}, {_told(row)}") for row in file.user_notices]
+        screen.show_fields("What the affected users are told", told)
     if file.escalations:
         steps = [
             (fired.step, f"{screen.both(fired.fired_at)} to {', '.join(fired.audience)}") for fired in file.escalations
@@ -184,6 +188,13 @@ def _gaps(case: Case, gaps: tuple[Gap, ...]) -> None:
     rows = [(gap.code, meaning(gap) + (f" (item {gap.item_id})" if gap.item_id else "")) for gap in gaps]
     ask = [("ask", f"kz-compliance cases clarify {case.id} --draft")] if case.state is CaseState.CLAIMED else []
     screen.show_fields("Missing in the notice", [*rows, *ask])
+
+
+def _told(row: UserNoticeState) -> str:
+    if row.sent_at is not None:
+        return screen.both(row.sent_at)
+    basis = f" on the legal basis of the {row.basis}" if row.basis else ""
+    return f"{screen.both(row.due_at)}{basis}"
 
 
 def what(item: Item) -> str:

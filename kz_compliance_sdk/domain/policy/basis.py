@@ -1,4 +1,4 @@
-"""What the values of a policy are made of: checked names, texts and times, and what a broken rule looks like."""
+"""What every value of a policy is made of: the model that refuses unknown keys, legal sources, and lengths of time."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-_DAY_S = 86_400
-_YEAR_S = 366 * _DAY_S
+DAY_S = 86_400
+YEAR_S = 366 * DAY_S
 
 Name = Annotated[str, StringConstraints(pattern=r"\A[a-z][a-z0-9_]{0,63}\z")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)]
 Url = Annotated[str, StringConstraints(pattern=r"\Ahttps?://[^\s]{1,500}\z")]
 Yes = Annotated[bool, Field(strict=True)]
-Seconds = Annotated[int, Field(strict=True, ge=0, le=_YEAR_S)]
-PositiveSeconds = Annotated[int, Field(strict=True, ge=1, le=_YEAR_S)]
-Hours = Annotated[int, Field(strict=True, ge=1, le=_YEAR_S // 3600)]
+Seconds = Annotated[int, Field(strict=True, ge=0, le=YEAR_S)]
+PositiveSeconds = Annotated[int, Field(strict=True, ge=1, le=YEAR_S)]
+Hours = Annotated[int, Field(strict=True, ge=1, le=YEAR_S // 3600)]
 WorkingDays = Annotated[int, Field(strict=True, ge=1, le=366)]
 UndoWindow = Annotated[int, Field(strict=True, ge=0, le=3600)]
-LeaseTime = Annotated[int, Field(strict=True, ge=30, le=_DAY_S)]
 
 
 def refused(message: str, remedy: str, key: str = "") -> PydanticCustomError:

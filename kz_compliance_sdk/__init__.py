@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case, CaseState
     from kz_compliance_sdk.domain.change import Appeal
     from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
+    from kz_compliance_sdk.domain.duress import Instruction
     from kz_compliance_sdk.domain.legal_check import LegalCheck
     from kz_compliance_sdk.domain.notice import Item, Notice
     from kz_compliance_sdk.domain.report import Question, Receipt, Report, Statement
@@ -65,6 +66,7 @@ __all__ = [
     "Env",
     "Failed",
     "InForce",
+    "Instruction",
     "Item",
     "ItemDecision",
     "Lease",
@@ -103,6 +105,7 @@ _HOME = {
         "domain.audit": ("Actor",),
         "domain.case": ("Case", "CaseState"),
         "domain.decision": ("Decision", "ItemDecision", "Proposal", "Wording"),
+        "domain.duress": ("Instruction",),
         "domain.legal_check": ("LegalCheck",),
         "domain.notice": ("Item", "Notice"),
         "domain.report": ("Question", "Receipt", "Report", "Statement"),

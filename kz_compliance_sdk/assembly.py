@@ -6,8 +6,10 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.completeness import Recipient
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import ReportSignature
@@ -30,6 +32,7 @@ from kz_compliance_sdk.ports import (
     TellResult,
     UserNotice,
 )
+from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
@@ -126,6 +129,25 @@ class Alerting:
         self._notifier.notify(alert)
         for call in self._calls:
             call(alert)
+
+
+def store(settings: Settings, env: Env, *, create: bool) -> Store:
+    """The configured store. Raises StoreUnusable."""
+    configured = settings.store
+    return SqliteStore(
+        configured.path,
+        env,
+        most_waiting=configured.max_waiting,
+        cache_mib=configured.cache_mib,
+        upgrade=configured.upgrade_on_start,
+        create=create,
+    )
+
+
+def care(store: Store, settings: Settings, policy: Policy, env: Env) -> Care:
+    """The careful steps, and to whom a notice must be addressed."""
+    recipient = Recipient(settings.addressee.name, settings.addressee.bin)
+    return Care(store, settings.platform_id, policy, recipient, env.entropy)
 
 
 def seal(key: SigningKey | None) -> Callable[[bytes], ReportSignature] | None:

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kz_compliance_sdk import assembly
-from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, RegisteredMessenger
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.audit import Actor, Fault
@@ -49,6 +48,7 @@ from kz_compliance_sdk.ports import (
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.appeals import Appeals
+from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.case_files import CaseFile as CaseFile
 from kz_compliance_sdk.services.case_files import case_file_of, verify
 from kz_compliance_sdk.services.deadlines import Watched
@@ -99,14 +99,7 @@ class ComplianceDesk(Groups):
         self.respondent = Respondent(
             settings.respondent.role, settings.respondent.name, assembly.seal(settings.signing())
         )
-        self.store: Store = store or SqliteStore(
-            settings.store.path,
-            self.env,
-            most_waiting=settings.store.max_waiting,
-            cache_mib=settings.store.cache_mib,
-            upgrade=settings.store.upgrade_on_start,
-            create=create,
-        )
+        self.store: Store = store or assembly.store(settings, self.env, create=create)
         self._given_regulator = regulator
         self._given_notifier = notifier
         self._enforcer = RegisteredEnforcer(enforcer)
@@ -162,6 +155,11 @@ class ComplianceDesk(Groups):
             in_flight=self.settings.regulator.in_flight,
             telling=self._telling,
         )
+
+    @cached_property
+    def care(self) -> Care:
+        """What guards a case against haste and pressure: gaps, alarms, instructions, demands for user data."""
+        return assembly.care(self.store, self.settings, self.policy, self.env)
 
     @cached_property
     def appeals(self) -> Appeals:
@@ -314,9 +312,12 @@ class ComplianceDesk(Groups):
         """Supersede the decision of an ended case. Raises NotAllowed, IllegalMove."""
         return self._review.reopen(actor, case_id, reasons).result()
 
-    def request_clarification(self, actor: Actor, case_id: str, token: int, questions: Sequence[Question]) -> Case:
-        """Ask the authority what is missing; the clock runs on. Raises LeaseLost, InvalidInput."""
-        return self._review.request_clarification(actor, case_id, token, questions).result()
+    def request_clarification(
+        self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False
+    ) -> Case:
+        """Ask the authority what is missing; the clock runs on. `text_checked`: this person read the questions and
+        found no identity of a user or reporter. Raises LeaseLost, InvalidInput, NotAllowed."""
+        return self._review.request_clarification(actor, case_id, token, questions, text_checked=text_checked).result()
 
     def recall(self, actor: Actor, case_id: str) -> Case:
         """Decide without waiting for the authority's answer any longer. Raises IllegalMove."""

@@ -194,19 +194,23 @@ _FLAGS_HEAD = """\
 # Flags
 
 What a moderator must see before deciding. A flag never refuses and never decides; those with a mark bring in a second
-person under the packaged policy. Where a flag is about one item, its id follows after a colon. `kz-compliance cases
-show` says the meaning beside each flag; `cases list` leaves out `deadline_defaulted`, which nearly every case has, and
-`--json` leaves out nothing. A case in quarantine has the code of its refusal as a flag.
+person, or a [lawyer](../concepts/due-process.md#when-a-lawyer-is-needed), under the packaged policy. Where a flag is
+about one item, its id follows after a colon. `kz-compliance cases show` says the meaning beside each flag; `cases list`
+leaves out `deadline_defaulted`, which nearly every case has, and `--json` leaves out nothing. A case in quarantine has
+the code of its refusal as a flag.
 
-| Flag | What it tells | Second person |
-|---|---|---|
+| Flag | What it tells | Second person | Lawyer |
+|---|---|---|---|
 """
 
 
 def flags_page() -> str:
     """Return the page with every flag and what it means."""
-    four_eyes = kz_policy().four_eyes_flags
-    rows = [f"| `{code}` | {told} | {'yes' if code in four_eyes else ''} |" for code, told in FLAG_MEANINGS.items()]
+    second, lawyer = kz_policy().four_eyes_flags, kz_policy().safeguards.legal_review_flags
+    rows = [
+        f"| `{code}` | {told} | {'yes' if code in second else ''} | {'yes' if code in lawyer else ''} |"
+        for code, told in FLAG_MEANINGS.items()
+    ]
     return _FLAGS_HEAD + "\n".join(rows) + "\n"
 
 

@@ -15,11 +15,13 @@ import pytest
 import kz_compliance_sdk
 from kz_compliance_sdk.aio.appeals import AsyncAppeals
 from kz_compliance_sdk.aio.by_letter import AsyncByLetter
+from kz_compliance_sdk.aio.care import AsyncCare
 from kz_compliance_sdk.aio.contests import AsyncContests
 from kz_compliance_sdk.aio.transparency import AsyncTransparency
 from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
 from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.by_letter import ByLetter
+from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.services.transparency import Transparency
 from kz_compliance_sdk.services.user_notices import UserNotices
@@ -124,6 +126,7 @@ def test_the_awaited_desk_has_every_step_of_the_blocking_one() -> None:
     [
         (Appeals, AsyncAppeals),
         (ByLetter, AsyncByLetter),
+        (Care, AsyncCare),
         (Contests, AsyncContests),
         (Transparency, AsyncTransparency),
         (UserNotices, AsyncUserNotices),

@@ -1,3 +1,4 @@
+# Over 350 lines because the whole job is on this one page, a method for each step.
 """The same desk, awaited.
 
 A pushed message holds no thread while its commit is under way. Every other call hops to a thread once, under a limiter
@@ -18,6 +19,7 @@ import anyio.to_thread
 from kz_compliance_sdk.aio.appeals import AsyncAppeals
 from kz_compliance_sdk.aio.bridge import CommitBridge
 from kz_compliance_sdk.aio.by_letter import AsyncByLetter
+from kz_compliance_sdk.aio.care import AsyncCare
 from kz_compliance_sdk.aio.contests import AsyncContests
 from kz_compliance_sdk.aio.transparency import AsyncTransparency
 from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
@@ -92,6 +94,11 @@ class AsyncComplianceDesk:
         self.transparency = AsyncTransparency(self._hop, lambda: self.blocking.transparency)
         self._limiter: anyio.CapacityLimiter | None = None
         self._bridge: tuple[asyncio.AbstractEventLoop, CommitBridge] | None = None
+
+    @property
+    def care(self) -> AsyncCare:
+        """See ComplianceDesk."""
+        return AsyncCare(self.blocking.care, self._hop)
 
     async def _hop(self, call: Callable[[], T]) -> T:
         if self._limiter is None:
@@ -212,10 +219,11 @@ class AsyncComplianceDesk:
         return await self._hop(partial(self.blocking.reopen, actor, case_id, reasons))
 
     async def request_clarification(
-        self, actor: Actor, case_id: str, token: int, questions: Sequence[Question]
+        self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False
     ) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.request_clarification, actor, case_id, token, questions))
+        call = partial(self.blocking.request_clarification, actor, case_id, token, questions, text_checked=text_checked)
+        return await self._hop(call)
 
     async def recall(self, actor: Actor, case_id: str) -> Case:
         """See ComplianceDesk."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from kz_compliance_sdk.config.fields import (
     BaseUrl,
@@ -35,6 +35,7 @@ from kz_compliance_sdk.wire.signature.keyring import Algorithm, Key, SigningKey,
 
 __all__ = [
     "ActorSettings",
+    "AddresseeSettings",
     "LetterheadSettings",
     "LimitSettings",
     "NotifierSettings",
@@ -197,6 +198,15 @@ class LetterheadSettings(Section):
     address: ProseOrNone = Field(default="", description="The postal address.")
 
 
+class AddresseeSettings(Section):
+    """To whom notices must be addressed. Empty: nobody compares it."""
+
+    name: LineOrNone = Field(default="", description="The legal representative in Kazakhstan, as it is registered.")
+    bin: Annotated[str, StringConstraints(pattern=r"^([0-9]{12})?$")] = Field(
+        default="", description="Its business identification number (BIN): twelve digits."
+    )
+
+
 class NotifierSettings(Section):
     """Who is told when a clock runs out."""
 
@@ -232,6 +242,10 @@ class ActorSettings(Section):
 
     id: Identifier = Field(description="The person's id in the audit trail.")
     roles: Names = Field(default=frozenset(), description=f"What the person may do: {', '.join(sorted(ROLES))}.")
+    country: Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")] = Field(
+        default="",
+        description="Where the person works, in two letters such as DE: policy can ask for an approver abroad.",
+    )
 
     @model_validator(mode="after")
     def _is_a_person(self) -> Self:
@@ -247,7 +261,7 @@ class ActorSettings(Section):
 
     def actor(self) -> Actor:
         """The person as the domain takes them."""
-        return Actor(self.id, self.roles)
+        return Actor(self.id, self.roles, country=self.country)
 
 
 class TransparencySettings(Section):

@@ -35,6 +35,7 @@ from kz_compliance_sdk.config.layers import (
 )
 from kz_compliance_sdk.config.sections import (
     ActorSettings,
+    AddresseeSettings,
     LetterheadSettings,
     LimitSettings,
     NotifierSettings,
@@ -49,7 +50,7 @@ from kz_compliance_sdk.config.sections import (
 from kz_compliance_sdk.config.user_notice import UserNoticeSettings
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, parse_calendar, tighten
-from kz_compliance_sdk.domain.policy.values import UndoWindow
+from kz_compliance_sdk.domain.policy.basis import UndoWindow
 from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import Key, KeyRing, SigningKey
@@ -100,6 +101,7 @@ class Settings(BaseSettings):
         default=None, description="Seconds between a decision and its measure, if longer than the policy's."
     )
     respondent: RespondentSettings = Field(default=RespondentSettings(), description="Who answers for the reports.")
+    addressee: AddresseeSettings = Field(default=AddresseeSettings(), description="To whom notices must be addressed.")
     letterhead: LetterheadSettings = Field(default=LetterheadSettings(), description="The head of an answer letter.")
     user_notice: UserNoticeSettings = Field(
         default=UserNoticeSettings(), description="How the users are told whose content a measure meets."

@@ -273,7 +273,7 @@ def answer(
     decided = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.CLOSED) and bool(asked)
     named = bool(noticed) and is_legal(case.state, "answer", CaseState.QUEUED)
     if not waits and not decided and not named:
-        return flag(case, ("clarified",), stamp, texts=texts)
+        return flag(case, ("clarified", *arrival.flags), stamp, texts=texts)
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     items = [replace(item, status="open") if item.item_id in asked and not item.was else item for item in items]
     times: dict[str, Any] = {"closed_at": None}
@@ -287,7 +287,7 @@ def answer(
         {**evidence(arrival), "in_reply_to": clarification.in_reply_to},
         texts,
         items=tuple(items),
-        flags=tuple(dict.fromkeys((*case.flags, "clarified"))),
+        flags=tuple(dict.fromkeys((*case.flags, *arrival.flags, "clarified"))),
         **times,
         **NO_LEASE,
     )

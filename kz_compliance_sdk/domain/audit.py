@@ -25,12 +25,15 @@ class Actor:
     """Who does something: an id that the host's authentication vouches for, and that person's roles.
 
     `account` is the account that the person came in by, where the host knows it. It gives no right; every event that
-    the person causes names it, so that two persons behind one account can be seen.
+    the person causes names it, so that two persons behind one account can be seen. `country` is where the host's
+    authentication says that the person is (two letters, such as `DE`; empty: it does not say); policy can ask for an
+    approver outside Kazakhstan.
     """
 
     id: str
     roles: frozenset[str] = frozenset()
     account: str = ""
+    country: str = ""
 
 
 SYSTEM = Actor("system", frozenset({"system"}))

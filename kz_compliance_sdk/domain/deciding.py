@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from kz_compliance_sdk.domain.answerable import check_answerable
 from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.bulk import check_bulk
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, move
 from kz_compliance_sdk.domain.change import (
@@ -28,7 +30,10 @@ from kz_compliance_sdk.domain.decision import (
     Proposal,
     decision_digest,
 )
+from kz_compliance_sdk.domain.duress import check_approver, needs_second
+from kz_compliance_sdk.domain.identities import check_proposal_texts
 from kz_compliance_sdk.domain.lawfulness import rests_on
+from kz_compliance_sdk.domain.legal_flags import codes
 from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, object_key, with_report
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -71,7 +76,10 @@ def propose(
     """
     REVIEW_POLICY.check(stamp.actor, "propose")
     check_lease(case, token, stamp)
+    check_answerable(case)
     check_proposal(proposal, case.open_items, case.languages or context.notice.languages)
+    check_proposal_texts(case, proposal, context.notice)
+    check_bulk(case, proposal, context.policy)
     _check_objects(case, proposal, context.notice)
     legal = rests_on(case, proposal, context.checks, stamp)
     named = references(case, context.notice)
@@ -86,9 +94,8 @@ def propose(
     needs_approval = (
         unseen
         or (legal is not None and legal.doubt)
-        or context.policy.needs_four_eyes(
-            case.category, worldwide=worldwide, flags=frozenset(flag.split(":")[0] for flag in case.flags)
-        )
+        or needs_second(case, proposal, context.policy, stamp.actor)
+        or context.policy.needs_four_eyes(case.category, worldwide=worldwide, flags=codes(case.flags))
     )
     decision = Decision(
         case_id=case.id,
@@ -100,6 +107,7 @@ def propose(
         proposed_at=stamp.at,
         needs_approval=needs_approval,
         legal_check=legal.named if legal is not None else None,
+        by_legal="legal" in stamp.actor.roles,
     )
     body = decision.body
     digest = decision_digest(body)
@@ -165,7 +173,10 @@ def approve(case: Case, digest: str, decision: Decision, context: Context, *, st
         )
     if decision.proposed_by == stamp.actor.id:
         raise NotAllowed("nobody approves their own proposal.", code="four_eyes", reference=case.id)
+    check_approver(case, decision, context.policy, stamp.actor)
     data: dict[str, Json] = {"decision": decision.version, "digest": digest}
+    if stamp.actor.country:
+        data["country"] = stamp.actor.country
     change, decided = _decide(case, decision, "approve", context, stamp, data, None, None)
     approval = DecisionApproved(case.platform_id, case.id, decision.version, digest, stamp.actor.id, stamp.at)
     return (approval, *change), decided

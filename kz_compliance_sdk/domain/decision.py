@@ -115,8 +115,8 @@ class Proposal(_Value):
 class Decision(_Value):
     """A proposal bound to what was seen: the case, the revision of the notice, and the bytes it came in.
 
-    `legal_check` is the version that it rests on. `digest` is what an approval names. `approved_by` is empty where
-    policy asks for no second person.
+    `legal_check` is the version that it rests on. `digest` is what an approval names. `by_legal` says that the proposer
+    had the role `legal`. `approved_by` is empty where policy asks for no second person.
     """
 
     case_id: str
@@ -128,6 +128,7 @@ class Decision(_Value):
     proposed_at: int
     needs_approval: bool
     legal_check: NamedCheck | None = None
+    by_legal: bool = False
     approved_by: str = ""
     approved_at: int = 0
 

@@ -21,8 +21,8 @@ __all__ = ["FLAG_MEANINGS", "SKEW_S", "SOON_S", "Flag", "FlagCode", "cancellatio
 FlagCode = Literal[
     "addressee_missing", "basis_unknown", "category_not_mandated", "category_unknown", "deadline_defaulted",
     "deadline_long", "deadline_past", "deadline_short", "effect_missing", "issued_future", "item_repeated",
-    "offset_unusual", "reporter_pii", "scope_beyond_kz", "text_markup", "url_foreign", "url_normalised",
-    "user_notice_barred",
+    "offset_unusual", "official_offended", "reporter_pii", "scope_beyond_kz", "text_markup", "url_foreign",
+    "url_normalised", "url_whole_site", "url_wildcard", "user_data_demand", "user_notice_barred",
 ]  # fmt: skip
 
 FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
@@ -38,11 +38,15 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "issued_future": "Its date lies in the future: a clock is wrong, there or here.",
         "item_repeated": "An item names the same address as one before it.",
         "offset_unusual": "Its time has an offset that is neither UTC nor Kazakhstan's.",
+        "official_offended": "An official is the offended party, as its category, its law or its sender says.",
         "reporter_pii": "It carries a field that may name a reporter or a victim: do not pass it on.",
         "scope_beyond_kz": "It asks for a measure beyond Kazakhstan.",
         "text_markup": "Its text holds markup or a link in disguise.",
         "url_foreign": "An item lies on a host that is not the platform's.",
         "url_normalised": "An item's address is not in its plain form: compare what it leads to.",
+        "url_whole_site": "An item leads to the front page of a site: ask which content is meant.",
+        "url_wildcard": "An item is a pattern that fits many things: ask which content is meant.",
+        "user_data_demand": "It asks for data of a user: no removal notice. A lawyer handles it outside this library.",
         "user_notice_barred": "The user may not be told, without a legal basis or without an end.",
         "amendment_unverified": "Somebody typed in an amendment that nobody has authenticated: it changed nothing yet.",
         "quarantined_before": "An unusable message about it was settled before: perhaps its clock runs from that one.",
@@ -60,6 +64,9 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "contested": "The order is contested before a court or an authority. That pauses nothing.",
         "suspension_unconfirmed": "Somebody recorded an order that suspends this one: a second person must confirm it.",
         "suspended": "An order suspends this one and its term. What is in force stays until a person decides.",
+        "volume_unusual": "More notices than usual came from this authority, or under its key, within a short time.",
+        "instruction_recorded": "Somebody recorded an instruction that was given about it: read it before deciding.",
+        "demand_ruled_out": "A lawyer found that it asks for no data of a user, although it looked so.",
         "content_changed": "The content of an item is not what was seen when it was decided about: look at it again.",
         "content_gone": "The content of an item is gone: perhaps 'already_unavailable' is what there is to say.",
         "report_rejected": "The regulator's system refused our report: decide and word it anew.",

@@ -28,10 +28,10 @@ _OFFICE = _REVIEWERS | {"head"}
 REVIEW_POLICY = ReviewPolicy(
     MappingProxyType(
         {
-            "claim": _REVIEWERS,
+            "claim": _OFFICE,
             "look": _OFFICE,
             "record_legal_check": _REVIEWERS,
-            "propose": _REVIEWERS,
+            "propose": _OFFICE,
             "approve": frozenset({"lead", "legal"}),
             "send_back": frozenset({"lead", "legal"}),
             "undo": _REVIEWERS,
@@ -48,6 +48,10 @@ REVIEW_POLICY = ReviewPolicy(
             "suspend": frozenset({"lead", "legal", "head"}),
             "confirm_suspension": frozenset({"lead", "legal"}),
             "record_undoable": frozenset({"lead", "legal"}),
+            "raise_alarm": _OFFICE,
+            "record_instruction": _OFFICE,
+            "hand_over": frozenset({"legal"}),
+            "rule_out_demand": frozenset({"legal"}),
             "evidence": _OFFICE,
             "disclose": frozenset({"lead", "legal", "head"}),
             "delay_user_notice": frozenset({"legal"}),

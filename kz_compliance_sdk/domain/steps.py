@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kz_compliance_sdk.domain.answerable import check_answerable, check_claimer
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, move
@@ -11,7 +12,9 @@ from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
 )
+from kz_compliance_sdk.domain.identities import check_questions
 from kz_compliance_sdk.domain.messages import clarification
+from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost
@@ -20,6 +23,7 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost
 def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
     """Give the case to the moderator for `lease_s` seconds, under a token that is higher than any before."""
     REVIEW_POLICY.check(stamp.actor, "claim")
+    check_claimer(case, stamp.actor)
     token, expires = case.lease_token + 1, stamp.at + lease_s
     claimed, event = move(
         case,
@@ -77,20 +81,23 @@ def release(case: Case, token: int, *, stamp: Stamp) -> tuple[Change, Case]:
 
 
 def request_clarification(
-    case: Case, token: int, questions: Sequence[Question], *, stamp: Stamp
+    case: Case, token: int, questions: Sequence[Question], notice: Notice, *, text_checked: bool, stamp: Stamp
 ) -> tuple[Change, Case]:
-    """Ask the authority what is missing. The clock runs on. Raises LeaseLost."""
+    """Ask the authority what is missing. The clock runs on. Raises LeaseLost, NotAllowed, and InvalidInput for text
+    that nobody has checked for identities."""
     check_lease(case, token, stamp)
     REVIEW_POLICY.check(stamp.actor, "request_clarification")
+    check_answerable(case)
     if not questions:
         raise InvalidInput("there is no question.", field="questions", remedy="Ask at least one.")
+    check_questions(case, questions, notice, text_checked=text_checked)
     message = clarification(case, tuple(questions), stamp)
     asked, event = move(
         case,
         "request_clarification",
         CaseState.AWAITING_ANSWER,
         stamp,
-        {"message": message.id, "questions": len(questions)},
+        {"message": message.id, "questions": len(questions), "text_checked": text_checked},
         **NO_LEASE,
     )
     return (CaseWrite(asked, case.version, token), event, message), asked

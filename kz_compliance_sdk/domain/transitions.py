@@ -43,6 +43,7 @@ _DELIVERED = (_S.DECIDED, _S.ENFORCED, _S.LIFTING, _S.LIFTED)
 _RUNNING = (_S.QUARANTINED, *UNDECIDED, *_DELIVERED)
 _AFTER_DECISION = (*_DELIVERED, _S.CLOSED)
 _SEEN = (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED)
+_ALL = (*_RUNNING, _S.CLOSED, _S.CANCELLED)
 
 
 def _each(sources: tuple[CaseState, ...], verb: str, target: CaseState | None, why: str) -> tuple[Transition, ...]:
@@ -158,6 +159,10 @@ TRANSITIONS: tuple[Transition, ...] = (
         None,
         "the authority's signed message confirms what was typed in",
     ),
+    *_each(_ALL, "raise_alarm", None, "a person calls a lead and a lawyer to it"),
+    *_each(_ALL, "record_instruction", None, "a person recorded what somebody told the office to do"),
+    *_each(UNDECIDED, "hand_over", _S.CLOSED, "a lawyer took a demand for user data out of here; it is not answered"),
+    *_each(UNDECIDED, "rule_out_demand", None, "a lawyer found that it is no demand for user data"),
     *_each(UNDECIDED, "authenticate", None, "a second person recorded how authenticity was checked"),
     *_each(UNDECIDED, "correct_receipt", None, "a second person corrected the receipt of a typed-in notice"),
     *_each(_SEEN, "dismiss_letter", None, "a letter that was typed in is not what it seemed"),

@@ -49,8 +49,10 @@ class Tx(Protocol):
     def cases_of_notice(self, notice_id: str) -> list[Case]:
         """Every case of that notice id: of each authority, and quarantined bodies that seem to speak of it."""
 
-    def claimable(self, *, category: str | None = None, case_id: str | None = None) -> Case | None:
-        """The most urgent free case that nobody else in this transaction has been given."""
+    def claimable(
+        self, *, category: str | None = None, case_id: str | None = None, without_flag: str = ""
+    ) -> Case | None:
+        """The most urgent free case that nobody else in this transaction has been given, and that has not this flag."""
 
     def expired_leases(self, limit: int) -> list[Case]: ...
 

@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.change import (
     SanctionNoted,
     Write,
 )
-from kz_compliance_sdk.domain.flags import flags
+from kz_compliance_sdk.domain.duty import pages_at_intake
 from kz_compliance_sdk.domain.messages import Respondent, notify
 from kz_compliance_sdk.domain.notice import (
     Cancellation,
@@ -34,8 +34,10 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.loading import notice_of, standing_of
+from kz_compliance_sdk.services.marking import marked_answer, marks
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
 from kz_compliance_sdk.services.tallying import with_tally
+from kz_compliance_sdk.services.volume import Volume
 from kz_compliance_sdk.wire.v1 import Message, read_message
 
 _Following = Clarification | Cancellation | Reminder
@@ -52,6 +54,7 @@ class Received:
     proof: bytes
     authorities: frozenset[str]
     arrival: Arrival
+    key_id: str = ""
     refused: InboxRow | None = None
     """The same bytes as they are stored, if they could not be used when they first came."""
 
@@ -65,10 +68,13 @@ class Admission:
     respondent: Respondent
     hosts: frozenset[str]
     categories: frozenset[str]
+    volume: Volume
 
     @classmethod
     def under(cls, platform_id: str, policy: Policy, respondent: Respondent, hosts: frozenset[str]) -> Admission:
-        return cls(platform_id, policy, respondent, hosts, frozenset(policy.categories))
+        usual = policy.safeguards
+        volume = Volume(usual.volume_notices, usual.volume_window_s)
+        return cls(platform_id, policy, respondent, hosts, frozenset(policy.categories), volume)
 
     def admit(self, tx: Tx, received: Received, message: Message, case_id: str) -> tuple[Change, Response]:
         """A usable message: a repeat gets its first answer, everything else its effect on a case."""
@@ -147,7 +153,9 @@ class Admission:
             first = min(quarantined, key=lambda c: c.received_at)
             change, case = arrivals.admit(first, notice, arrival, self.policy, stamp)
         else:
+            arrival = self.volume.marked(arrival, authority, received.key_id, stamp.at)
             change, case = arrivals.open_case(case_id, notice, arrival, self.policy, stamp)
+        change = (*change, *pages_at_intake(case, self.policy, stamp))
         change, case = self._apply_waiting(tx, received, case, change, stamp)
         response = accepted(202, case)
         row = _row(received, message.type, case.id, notice.notice_id, "accepted", response, tx)
@@ -220,7 +228,7 @@ class Admission:
             return (row, alert), response
         # What cancels a notice that could not be used must meet the usable one as well.
         exit_: InboxExit = "waiting" if case.state is CaseState.QUARANTINED else "accepted"
-        change, case = self._apply(tx, received.arrival, case, data, stamp)
+        change, case = self._apply(tx, marked_answer(received.arrival, message, self.policy), case, data, stamp)
         response = accepted(202, case)
         row = _row(received, message.type, case.id, data.notice_id, exit_, response, tx)
         return (*change, row), response
@@ -229,7 +237,10 @@ class Admission:
         if isinstance(data, Reminder):
             return arrivals.remind(case, data, arrival, stamp)
         if isinstance(data, Clarification):
-            return arrivals.answer(case, data, arrival, self.policy, standing_of(tx, case, self.respondent), stamp)
+            change, case = arrivals.answer(
+                case, data, arrival, self.policy, standing_of(tx, case, self.respondent), stamp
+            )
+            return (*change, *pages_at_intake(case, self.policy, stamp)) if arrival.flags else change, case
         if data.revision < case.revision:
             return arrivals.flag(case, ("cancels_older_revision",), stamp)
         standing = standing_of(tx, case, self.respondent)
@@ -243,7 +254,8 @@ class Admission:
         for row in tx.waiting_for(case.notice_id):
             if row.source == "typed" or case.authority_id not in json.loads(row.proof)["authorities"]:
                 continue
-            data = read_message(row.body).data
+            message = read_message(row.body)
+            data = message.data
             if isinstance(data, Notice | Sanction):
                 continue
             if isinstance(data, Cancellation) and data.revision > case.revision:
@@ -251,7 +263,7 @@ class Admission:
             arrival = replace(
                 received.arrival, message=(row.sender, row.message_id, row.body_sha256), received_at=row.received_at
             )
-            more, case = self._apply(tx, arrival, case, data, stamp)
+            more, case = self._apply(tx, marked_answer(arrival, message, self.policy), case, data, stamp)
             writes += more
             writes.append(InboxApplied(row.platform_id, row.sender, row.message_id, row.body_sha256, case.id))
         return tuple(writes), case
@@ -282,19 +294,8 @@ class Admission:
 
     def _arrival(self, tx: Tx, received: Received, message: Message, notice: Notice) -> Arrival:
         now = _clock(received, tx)
-        term = self.policy.term(notice.kind, notice.category)
-        found = flags(
-            notice,
-            raw=message.raw,
-            now=now,
-            hosts=self.hosts,
-            known_categories=self.categories,
-            mandated=self.policy.authority_categories.get(notice.issuing_authority.id),
-            known_acts=self.policy.known_acts or None,
-            term_s=term.least_hours * 3600,
-        )
-        codes = (f"{flag.code}:{flag.item_id}" if flag.item_id else flag.code for flag in found)
-        return replace(received.arrival, received_at=now, flags=(*received.arrival.flags, *codes))
+        found = marks(notice, message.raw, now, self.policy, hosts=self.hosts, categories=self.categories)
+        return replace(received.arrival, received_at=now, flags=(*received.arrival.flags, *found))
 
 
 def _clock(received: Received, tx: Tx) -> int:

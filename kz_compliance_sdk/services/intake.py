@@ -162,7 +162,16 @@ class Intake:
                 now,
                 published_at,
             )
-            return Received(verified.sender, message_id, sha256, body, encoded(evidence), verified.authorities, arrival)
+            return Received(
+                verified.sender,
+                message_id,
+                sha256,
+                body,
+                encoded(evidence),
+                verified.authorities,
+                arrival,
+                verified.key_id,
+            )
 
         kind = message.type if message is not None else "unreadable"
 

@@ -12,13 +12,21 @@ from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change, InboxApplied, LegalCheckRow, Write
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.legal_check import LegalCheck
+from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
-from kz_compliance_sdk.services.loading import answering_of, context_of, notified_of, standing_of, typed_amendment
+from kz_compliance_sdk.services.loading import (
+    answering_of,
+    context_of,
+    notice_of,
+    notified_of,
+    standing_of,
+    typed_amendment,
+)
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.tallying import counted
 
@@ -73,13 +81,15 @@ class Review:
     def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Future[Lease | None]:
         """The most urgent free case, or the one named; None if nothing is free. Leases that ran out come back first."""
         REVIEW_POLICY.check(actor, "claim")
+        # What only a lawyer takes must not stand in everybody else's way.
+        without = "" if "legal" in actor.roles else USER_DATA_DEMAND
 
         def take(tx: Tx) -> tuple[Change, Lease | None]:
             writes, freed = _expired(Stamp(tx.now, SYSTEM, self._entropy(32)), tx)
-            case = tx.claimable(category=category, case_id=case_id)
+            case = tx.claimable(category=category, case_id=case_id, without_flag=without)
             if case_id is None:
                 free = [case] if case is not None else []
-                free += [one for one in freed if category in (None, one.category)]
+                free += [one for one in freed if category in (None, one.category) and without not in one.flags]
                 case = min(free, key=lambda one: (one.urgent_at, one.id), default=None)
             elif case is not None:
                 case = next((one for one in freed if one.id == case_id), case)
@@ -165,10 +175,13 @@ class Review:
         return self._submit(work)
 
     def request_clarification(
-        self, actor: Actor, case_id: str, token: int, questions: Sequence[Question]
+        self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False
     ) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
-            return steps.request_clarification(tx.case(case_id), token, questions, stamp=self._stamp(tx, actor))
+            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            steps.check_lease(case, token, stamp)
+            notice = notice_of(tx, case)
+            return steps.request_clarification(case, token, questions, notice, text_checked=text_checked, stamp=stamp)
 
         return self._submit(work)
 

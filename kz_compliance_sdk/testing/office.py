@@ -70,7 +70,7 @@ class Office:
         *,
         case_id: str | None = None,
         by: Actor = moderator,
-        approved_by: Actor = lead,
+        approved_by: Actor = legal,
     ) -> Decided:
         """As `propose`; and where policy asks for a second person, `approved_by` approves. Raises as `claim`."""
         decided = self.propose(action, case_id=case_id, by=by)
@@ -81,16 +81,20 @@ class Office:
 
 def _item(item: Item, notice: Notice, action: Action) -> ItemDecision:
     lang = next(iter(languages_of(notice)), "ru")
-    reasons = (Statement(lang=lang, text="Қаралды. Рассмотрено."),)
+    reasons, internal = (Statement(lang=lang, text="Қаралды. Рассмотрено."),), f"By the script, of item {item.item_id}."
     if action == "none":
         refused = Wording(outcome="refused", refusal_code="not_illegal", statement_of_reasons=reasons)
         return ItemDecision(
-            item_id=item.item_id, finding="not_illegal", reasons="By the script.", action=action, wording=refused
+            item_id=item.item_id,
+            finding="not_illegal",
+            reasons=internal,
+            action=action,
+            wording=refused,
         )
     return ItemDecision(
         item_id=item.item_id,
         finding="illegal",
-        reasons="By the script.",
+        reasons=internal,
         action=action,
         ground="local_law",
         wording=Wording(outcome=OUTCOME_OF_ACTION[action], statement_of_reasons=reasons),

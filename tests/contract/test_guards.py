@@ -20,7 +20,7 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.engine import open_engine
 from kz_compliance_sdk.adapters.sql.migrations.versions import v0009_guards as v0009
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
-from tests.journey.scene import LEAD, Host, World
+from tests.journey.scene import LEGAL, Host, World
 from tests.unguarded import unguard
 from tests.unit.case_makers import a_notice, measure, proposal
 
@@ -122,7 +122,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     host = Host(World(path))
     notice = a_notice(category="election_rules")
     host.push(notice, "m-1")
-    assert host.decide(proposal(measure("1"))).decision.approved_by == LEAD.id
+    assert host.decide(proposal(measure("1"))).decision.approved_by == LEGAL.id
     host.drain()
     host.store.close()
     return path

@@ -140,7 +140,7 @@ def _try_four_eyes(reader: Reader) -> None:
     assert json.loads(reader.answers[".venv/bin/python approve.py"])["approved_by"] == ""
     show = ".venv/bin/kz-compliance cases show KZ-2026-0000013 --json"
     reader.types(show)
-    assert json.loads(reader.answers[show])["decisions"][0]["approved_by"] == "a-lead"
+    assert json.loads(reader.answers[show])["decisions"][0]["approved_by"] == "a-lawyer"
 
 
 def test_a_key_of_ones_own_is_one_that_the_settings_take(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from kz_compliance_sdk.wire.signature import SigningKey
 FORMS = ("redacted", "full")
 URL = "https://platform.test/kz/notices"
 MODERATOR = Actor("aigerim.moderator", frozenset({"moderator"}), account="aigerim.account")
-LEAD = Actor("daniyar.lead", frozenset({"lead"}), account="daniyar.account")
+LEAD = Actor("daniyar.lead", frozenset({"lead", "legal"}), account="daniyar.account")
 HEAD = Actor("saule.head", frozenset({"head"}))
 OFFICE_PEOPLE = ("aigerim.moderator", "aigerim.account", "daniyar.lead", "daniyar.account", "saule.head")
 VICTIM = "Planted Reporter"

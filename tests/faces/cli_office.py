@@ -101,7 +101,7 @@ roles = ["moderator"]
 
 [actors.daniyar]
 id = "daniyar"
-roles = ["lead"]
+roles = ["lead", "legal"]
 """,
             encoding="utf-8",
         )

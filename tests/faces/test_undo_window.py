@@ -26,7 +26,7 @@ from tests.faces.bad_inputs.office import Feed, settings
 from tests.faces.bad_inputs.requests import NOW, envelope, signed
 from tests.unit.case_makers import measure, proposal
 
-LEAD, MODERATOR = Actor("lead", frozenset({"lead"})), Actor("m", frozenset({"moderator"}))
+LEAD, MODERATOR = Actor("lead", frozenset({"lead", "legal"})), Actor("m", frozenset({"moderator"}))
 _NOBODY: Mapping[str, int] = {}
 
 

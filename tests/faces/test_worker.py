@@ -26,7 +26,7 @@ from tests.faces.bad_inputs.requests import NOW, envelope, signed
 from tests.unit.case_makers import measure, proposal
 
 IN_FLIGHT = 2
-LEAD, MODERATOR = Actor("lead", frozenset({"lead"})), Actor("m", frozenset({"moderator"}))
+LEGAL, MODERATOR = Actor("lawyer", frozenset({"legal"})), Actor("m", frozenset({"moderator"}))
 
 
 class Hanging:
@@ -85,7 +85,7 @@ class Scene:
         items = [measure(item_id, wording=said) for item_id in sorted(lease.case.open_items)]
         decided = self.desk.propose(MODERATOR, lease.case.id, lease.token, proposal(*items))
         if decided.decision.needs_approval:
-            self.desk.approve(LEAD, lease.case.id, decided.digest)
+            self.desk.approve(LEGAL, lease.case.id, decided.digest)
 
     def closed(self) -> int:
         """How many cases are closed, after a few more seconds."""

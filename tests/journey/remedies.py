@@ -142,7 +142,7 @@ def _asked(host: Host) -> None:
     lease = host.review.claim(M1).result()
     assert lease is not None
     question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-    host.review.request_clarification(M1, lease.case.id, lease.token, (question,)).result()
+    host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
 
 
 def _in_approval(host: Host) -> None:

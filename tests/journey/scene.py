@@ -17,6 +17,7 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.completeness import Recipient
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -40,6 +41,7 @@ from kz_compliance_sdk.ports import (
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.appeals import Appeals
+from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.delivery import Delivery, Ways
 from kz_compliance_sdk.services.evidence import Evidence
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
@@ -62,6 +64,7 @@ PROFILE: Profile = "standard-webhooks"
 M1 = Actor("m1", frozenset({"moderator"}))
 M2 = Actor("m2", frozenset({"moderator"}))
 LEAD = Actor("lead", frozenset({"lead"}))
+LEGAL = Actor("legal", frozenset({"legal"}))
 HEAD = Actor("head", frozenset({"head"}))
 
 
@@ -241,6 +244,7 @@ class Host:
             entropy=env.entropy,
         )
         self.review = Review(self.store, PLATFORM, policy, respondent, env.entropy, self.looking)
+        self.care = Care(self.store, PLATFORM, policy, Recipient(), env.entropy)
         self.letters = Letters(self.store, PLATFORM, env.entropy)
         self.telling = Telling(policy.users, appeal_url="https://social.example/appeals")
         self.appeals = Appeals(self.store, PLATFORM, policy, respondent, self.telling, env.entropy)
@@ -281,7 +285,7 @@ class Host:
         answer = self.intake.receive("POST", "/notices", headers, body)
         return self.store.submit(PLATFORM, answer.work).result() if isinstance(answer, Pending) else answer
 
-    def decide(self, proposal: Proposal, actor: Actor = M1, approver: Actor = LEAD) -> Decided:
+    def decide(self, proposal: Proposal, actor: Actor = M1, approver: Actor = LEGAL) -> Decided:
         """Claim the most urgent case and decide it, with a second person where policy asks for one."""
         lease = self.review.claim(actor).result()
         assert lease is not None

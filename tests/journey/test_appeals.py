@@ -127,10 +127,11 @@ def test_people_are_told_when_it_nears_and_when_it_is_past_and_never_of_one_that
 def test_the_first_decider_never_decides_the_appeal_and_somebody_else_does(host: Host) -> None:
     notice = a_notice(category="election_rules")
     host.push(notice, "m-1")
-    host.decide(proposal(measure("1")), M1, LEAD)
+    first_lawyer = Actor("lead", frozenset({"lead", "legal"}))
+    host.decide(proposal(measure("1")), M1, first_lawyer)
     host.drain()
     one = appealed(host, host.case(notice.notice_id).id)
-    for first in (LEAD, BOTH):
+    for first in (LEAD, first_lawyer, BOTH):
         for outcome, wording in (("uphold", None), ("reverse", SATIRE)):
             with pytest.raises(NotAllowed) as refused:
                 host.appeals.decide(first, one.appeal_id, outcome, "I was right", wording)  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.testing.content import naming
 from tests.contract.conftest import tamper
 from tests.journey.content_scene import case_of, claimed, look, pages, propose
-from tests.journey.scene import HEAD, LEAD, M1, M2, PLATFORM, Host, World
+from tests.journey.scene import HEAD, LEGAL, M1, M2, PLATFORM, Host, World
 from tests.unit.case_makers import NOBODY, RU, a_notice, measure, proposal, refusal
 
 
@@ -103,7 +103,7 @@ def test_a_port_that_raises_is_recorded_and_told_once_and_a_second_person_can_de
         host.review.propose(M1, lease.case.id, lease.token, guess).result()
     decided = host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
     assert decided.decision.needs_approval, "nobody has seen it: one person alone does not decide"
-    host.review.approve(LEAD, lease.case.id, decided.digest).result()
+    host.review.approve(LEGAL, lease.case.id, decided.digest).result()
     host.drain()
     assert host.world.platform.effects == {"object:post:A": "remove"}
 
@@ -226,11 +226,11 @@ def test_a_case_that_somebody_has_looked_at_asks_for_it_also_where_there_is_no_p
 def test_an_approval_covers_what_was_seen(host: Host) -> None:
     lease = claimed(host, category="election_rules")
     digest = propose(host, lease)
-    host.review.approve(LEAD, lease.case.id, digest).result()
+    host.review.approve(LEGAL, lease.case.id, digest).result()
     history = host.store.queries(PLATFORM).audit(lease.case.id)
     assert [event.kind for event in history][-3:] == ["propose", "look", "approve"]
     assert json.loads(history[-2].content)["data"]["for"] == "approval"
-    assert history[-2].actor == "lead"
+    assert history[-2].actor == "legal"
 
 
 @pytest.mark.parametrize(("gone", "flag"), [(False, "content_changed:2"), (True, "content_gone:2")])
@@ -242,7 +242,7 @@ def test_content_that_changed_before_the_approval_goes_back_to_review(host: Host
     else:
         host.world.content.write("post:B", "edited")
     with pytest.raises(Conflict, match="'2'") as refused:
-        host.review.approve(LEAD, lease.case.id, digest)
+        host.review.approve(LEGAL, lease.case.id, digest)
     assert refused.value.code == "content_changed"
     case = case_of(host, lease)
     assert case.state is CaseState.QUEUED
@@ -258,7 +258,7 @@ def test_a_port_that_fails_at_the_approval_does_not_hold_it_up_for_the_content_i
     lease = claimed(host, category="election_rules")
     digest = propose(host, lease)
     host.world.content.fail_next(RuntimeError("down"))
-    host.review.approve(LEAD, lease.case.id, digest).result()
+    host.review.approve(LEGAL, lease.case.id, digest).result()
     assert "content_unresolved" in pages(host)
     host.world.content.write("post:A", "edited")  # too late: it was carried out
     assert host.world.platform.effects == {"object:post:A": "remove"}
@@ -268,7 +268,7 @@ def test_it_is_compared_once_more_also_when_the_look_at_the_approval_failed(host
     lease = claimed(host, category="election_rules")
     digest = propose(host, lease)
     host.world.content.fail_next(RuntimeError("down"))
-    host.review.approve(LEAD, lease.case.id, digest).result()
+    host.review.approve(LEGAL, lease.case.id, digest).result()
     host.world.content.write("post:A", "edited")
     host.drain()
     assert host.world.platform.calls == []
@@ -283,7 +283,7 @@ def test_whoever_may_not_approve_moves_nothing(host: Host) -> None:
     with pytest.raises(NotAllowed):
         host.review.approve(M2, lease.case.id, digest)
     with pytest.raises(Conflict, match="not the one that you saw"):
-        host.review.approve(LEAD, lease.case.id, "f" * 64).result()
+        host.review.approve(LEGAL, lease.case.id, "f" * 64).result()
     assert case_of(host, lease).state is CaseState.IN_APPROVAL
     assert len(host.world.content.calls) == calls
 

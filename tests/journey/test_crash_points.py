@@ -24,7 +24,7 @@ from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders
 from tests.journey.fake_messenger import FakeMessenger
 from tests.journey.scene import (
-    LEAD,
+    LEGAL,
     M1,
     PLATFORM,
     FakePager,
@@ -203,7 +203,7 @@ class Play:
         case = self.host.case(self.notice.notice_id)
         digest = self.store.queries(PLATFORM).decisions(case.id)[1].digest
         try:
-            self.host.review.approve(LEAD, case.id, digest).result()
+            self.host.review.approve(LEGAL, case.id, digest).result()
         except IllegalMove:
             assert self.host.case(self.notice.notice_id).state is CaseState.DECIDED
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain.appeals import Reversal
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import Action, ItemDecision, Proposal
@@ -23,7 +22,7 @@ from kz_compliance_sdk.domain.notice import Item, Notice, UserNotice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Question, Statement
-from kz_compliance_sdk.domain.transitions import ENDED, TRANSITIONS
+from kz_compliance_sdk.domain.transitions import ENDED, TRANSITIONS, UNDECIDED
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, Pending, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.letters import Proof
@@ -33,12 +32,18 @@ from kz_compliance_sdk.testing.content import naming
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
 from tests.journey.content_detours import CONTENT_DETOURS
+from tests.journey.demands import TOLD, demand, goes_to_a_lawyer, pressed_while_it_is_lifted
+from tests.journey.falling_orders import (
+    REVERSAL,
+    falls_in_line,
+    falls_while_appealed,
+    falls_while_asked,
+    falls_while_claimed,
+)
 from tests.journey.remedies import Remedies, rows_of_remedies
-from tests.journey.scene import HEAD, LEAD, M1, M2, PLATFORM, PROFILE, Host, World
+from tests.journey.scene import HEAD, LEAD, LEGAL, M1, M2, PLATFORM, PROFILE, Host, World
 from tests.unit.case_makers import YES, a_notice, measure, proposal, refusal
 
-LEGAL = Actor("legal", frozenset({"legal"}))
-REVERSAL = Reversal("not_illegal", "protected_speech", (Statement(lang="ru", text="Это сатира."),), text_checked=True)
 CLERK = Actor("clerk", frozenset({"head"}))
 STEPS = 300
 Taken = set[tuple[str | None, str, str]]
@@ -77,7 +82,8 @@ class Walk:
         basis = "Act 1" if silence else None
         wish = None if silence is None else UserNotice(allowed=False, delay_until=until, legal_basis=basis)
         notice = a_notice(seed=n, items=1, category=category, revision=revision)
-        return notice.model_copy(update={"items": items, "user_notice": wish})
+        notice = notice.model_copy(update={"items": items, "user_notice": wish})
+        return demand(notice) if n == 2 and revision % 3 == 0 else notice
 
     def push(self, data: object) -> None:
         self.sent += 1
@@ -155,10 +161,11 @@ class Walk:
     # --------------------------------------------------------------------------------------- what people do
 
     def review(self) -> None:
-        lease = self.host.review.claim(self.chance.choice((M1, M2))).result()
+        actor = self.chance.choice((M1, M2, M1, M2, HEAD, LEGAL))
+        lease = self.host.review.claim(actor).result()
         if lease is None:
             return
-        case, actor = lease.case, Actor(lease.case.lease_owner, frozenset({"moderator"}))
+        case = lease.case
         review, token = self.host.review, lease.token
         what = self.chance.random()
         if what < 0.08:
@@ -167,7 +174,7 @@ class Walk:
             review.release(actor, case.id, token).result()
         elif what < 0.24:
             question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-            review.request_clarification(actor, case.id, token, (question,)).result()
+            review.request_clarification(actor, case.id, token, (question,), text_checked=True).result()
         else:
             self.propose(case, actor, token)
 
@@ -193,7 +200,7 @@ class Walk:
         case = self._some(CaseState.IN_APPROVAL)
         digest = self.host.store.queries(PLATFORM).decisions(case.id)[case.decision_version].digest
         if self.chance.random() < 0.6:
-            self.host.review.approve(LEAD, case.id, digest).result()
+            self.host.review.approve(self.chance.choice((LEAD, LEGAL)), case.id, digest).result()
         else:
             self.host.review.send_back(LEAD, case.id, digest, "too broad").result()
 
@@ -210,6 +217,10 @@ class Walk:
             lambda: review.authenticate(LEAD, case.id, "called back").result(),
             lambda: review.correct_receipt(LEAD, case.id, case.received_at, "the stamp says so").result(),
             lambda: review.settle_quarantine(LEAD, case.id, "the sender sends it again").result(),
+            lambda: self.host.care.raise_alarm(HEAD, case.id, "two officials are in the room"),
+            lambda: self.host.care.record_instruction(HEAD, case.id, TOLD),
+            lambda: self.host.care.hand_over(LEGAL, case.id, "filed elsewhere"),
+            lambda: self.host.care.rule_out_demand(LEGAL, case.id, "it names no user"),
             lambda: self.host.letters.switch(HEAD, case.id),
             lambda: self._delivered_by_hand(case),
             lambda: self._retry(case),
@@ -372,6 +383,8 @@ class Walk:
     def _one_day_of_work(self) -> None:
         review = self.host.review
         for case in self.host.cases():
+            if "user_data_demand" in case.flags and case.state in UNDECIDED:
+                self.host.care.rule_out_demand(LEGAL, case.id, "it names no user")
             if case.state is CaseState.QUARANTINED:
                 review.settle_quarantine(LEAD, case.id, "done").result()
             elif case.state is CaseState.AWAITING_ANSWER:
@@ -383,7 +396,7 @@ class Walk:
             items = tuple(refusal(item_id) for item_id in sorted(lease.case.open_items))
             decided = self._propose(lease.case.id, M1, lease.token, proposal(*items))
             if decided.decision.needs_approval:
-                review.approve(LEAD, lease.case.id, decided.digest).result()
+                review.approve(LEGAL, lease.case.id, decided.digest).result()
         self.host.drain(200)
         for case in self.host.cases():
             self._delivered_by_hand(case)
@@ -472,8 +485,15 @@ def taken_by(host: Host) -> Taken:
 def detours(folder: Path) -> Taken:
     """Ways that a walk takes too rarely to wait for: an order falls while another effect is still on its way."""
     rows: Taken = set()
-    ways = (_falls_while_claimed, _falls_while_asked, _falls_in_line, _falls_while_appealed)
-    for name, way in ((way.__name__, way) for way in ways):
+    ways = {
+        "claimed": falls_while_claimed,
+        "asked": falls_while_asked,
+        "lifting": falls_in_line,
+        "appealed": falls_while_appealed,
+        "demand": goes_to_a_lawyer,
+        "pressed": pressed_while_it_is_lifted,
+    }
+    for name, way in ways.items():
         host = Host(World(folder / f"{name}.sqlite3"))
         way(host)
         rows |= taken_by(host)
@@ -487,68 +507,6 @@ def detours(folder: Path) -> Taken:
         rows |= taken_by(host)
         host.store.close()
     return rows
-
-
-def _half_done(host: Host) -> Notice:
-    """The first of two measures can never be carried out, and the second takes a while."""
-    notice = _about("A", "B")
-    host.push(notice, "m-1")
-    host.decide(proposal(measure("1"), measure("2")))
-    host.world.platform.faults += [lambda e: _fails_for_good(e) if e.item_id == "1" else _fails(e)] * 4
-    host.drain()
-    return notice
-
-
-def _falls_while_claimed(host: Host) -> None:
-    notice = _half_done(host)
-    assert host.review.claim(M1).result() is not None
-    host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
-
-
-def _falls_while_asked(host: Host) -> None:
-    notice = _half_done(host)
-    lease = host.review.claim(M1).result()
-    assert lease is not None
-    question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-    host.review.request_clarification(M1, lease.case.id, lease.token, (question,)).result()
-    host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
-
-
-def _falls_in_line(host: Host) -> None:
-    """The second measure waits behind that of another case on the same object, and falls when the first is lifted."""
-    host.push(_about("B", seed=2), "m-0")
-    host.decide(proposal(measure("1")))
-    host.world.platform.faults += [lambda e: _fails(e) if e.object_key.endswith("B") else None] * 8
-    notice = _about("A", "B")
-    host.push(notice, "m-1")
-    host.decide(proposal(measure("1"), measure("2")))
-    host.drain()
-    for name, item in (("m-2", "1"), ("m-3", "2")):
-        host.push(builders.cancellation(notice, "withdrawn", (item,)), name)
-        host.drain()
-
-
-def _falls_while_appealed(host: Host) -> None:
-    """The measure is lifted by a later decision, then an amendment and a withdrawal leave nothing to decide; the appeal
-    is still there, and its user gets an answer."""
-    host.push(_about("A"), "m-1")
-    host.decide(proposal(measure("1")))
-    host.drain()
-    case = host.cases()[0]
-    one = host.appeals.receive(None, case.id, "1", "It is satire.", host.world.clock(), "appeal-1")
-    host.review.reopen(LEAD, case.id, "look again").result()
-    host.decide(proposal(refusal("1")))
-    host.push(_about("A").model_copy(update={"revision": 2}), "m-2")
-    host.drain()
-    host.push(builders.cancellation(_about("A"), "withdrawn", revision=2), "m-3")
-    assert host.cases()[0].state is CaseState.CANCELLED
-    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it fell", REVERSAL)
-    host.drain()
-
-
-def _about(*objects: str, seed: int = 1) -> Notice:
-    items = tuple(Item(item_id=str(n), object_id=f"post:{name}") for n, name in enumerate(objects, 1))
-    return a_notice(seed=seed).model_copy(update={"items": items})
 
 
 def walk(folder: Path, seed: int) -> Taken:

@@ -182,7 +182,7 @@ def test_an_answer_by_letter_counts_only_once_vouched_for(tmp_path: Path) -> Non
     lease = scene.host.review.claim(M1).result()
     assert lease is not None
     question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-    scene.host.review.request_clarification(M1, lease.case.id, lease.token, (question,)).result()
+    scene.host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
     scene.letters.enter_answer(
         CLERK, lease.case.id, in_reply_to="ask-1", answers=(Answer(text=(LocalText(lang="ru", text="Пост Б."),)),),
         received_at=scene.world.clock(), how="e-mail", items=(Item(item_id="1", object_id="post:B"),),

@@ -19,7 +19,7 @@ from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports import RetryAt
 from kz_compliance_sdk.testing import builders
 from tests.contract.conftest import Gate
-from tests.journey.scene import LEAD, M1, Host, World
+from tests.journey.scene import LEGAL, M1, Host, World
 from tests.unguarded import unguard
 from tests.unit.case_makers import a_notice, measure, proposal
 
@@ -103,8 +103,8 @@ MANIPULATIONS = {
     "decision's body as text": ("UPDATE decisions SET body = cast(body AS text)", "digest"),
     "decision's digest": ("UPDATE decisions SET digest = ZEROS", "digest"),
     "decision's proposer": ("UPDATE decisions SET proposed_by = 'm9'", "was proposed by m1"),
-    "decision's approver": ("UPDATE decisions SET approved_by = 'm9'", "was approved by lead"),
-    "decision's approval": ("UPDATE decisions SET approved_by = NULL, approved_at = NULL", "was approved by lead"),
+    "decision's approver": ("UPDATE decisions SET approved_by = 'm9'", "was approved by legal"),
+    "decision's approval": ("UPDATE decisions SET approved_by = NULL, approved_at = NULL", "was approved by legal"),
     "decision's second person": ("UPDATE decisions SET needs_approval = 0", "was proposed by"),
     "decision taken away": ("DELETE FROM decisions", "the decision 1 is gone"),
     "decision added": (
@@ -158,7 +158,7 @@ READS: dict[str, Callable[[ComplianceDesk, str], object]] = {
     "case": lambda desk, case_id: desk.case(case_id),
     "case file": lambda desk, case_id: desk.case_file(case_id),
     "list": lambda desk, _: desk.cases(),
-    "authenticate": lambda desk, case_id: desk.authenticate(LEAD, case_id, "called"),
+    "authenticate": lambda desk, case_id: desk.authenticate(LEGAL, case_id, "called"),
     "claim": lambda desk, case_id: desk.claim(M1, case_id=case_id),
 }
 

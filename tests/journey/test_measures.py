@@ -18,8 +18,8 @@ from kz_compliance_sdk.services import preservation
 from kz_compliance_sdk.services.review import Review
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
-from tests.journey.scene import LEAD, M1, PLATFORM, Host, World
-from tests.unit.case_makers import LEGAL, RU, YES, a_notice, measure, proposal
+from tests.journey.scene import LEGAL, M1, PLATFORM, Host, World
+from tests.unit.case_makers import RU, YES, a_notice, measure, proposal
 
 DAY = 86_400
 
@@ -61,7 +61,7 @@ def test_the_shortest_lawful_path_is_three_calls(tmp_path: Path, can_look: bool)
         decided = review.propose(M1, lease.case.id, lease.token, chosen).result()  # type: ignore[operator]
         assert review.calls + looks <= 3, "the moderator's own"
         if decided.decision.needs_approval:
-            decided = review.approve(LEAD, lease.case.id, decided.digest).result()  # type: ignore[operator]
+            decided = review.approve(LEGAL, lease.case.id, decided.digest).result()  # type: ignore[operator]
             assert review.calls == 3
         assert decided.case.state is CaseState.DECIDED
     host.store.close()
@@ -110,7 +110,7 @@ def test_beyond_kazakhstan_takes_own_terms_and_a_second_person(host: Host, scope
     assert decided.decision.needs_approval
     with pytest.raises(NotAllowed):
         host.review.approve(M1, lease.case.id, decided.digest).result()
-    host.review.approve(LEAD, lease.case.id, decided.digest).result()
+    host.review.approve(LEGAL, lease.case.id, decided.digest).result()
     host.drain()
     (report,) = host.world.regulator.reports()
     assert tuple(report["items"][0]["territorial_scope"]) == scope

@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain.decision import ItemDecision, Wording
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transparency import Period
 from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
-from tests.journey.scene import LEAD, M1, PLATFORM
+from tests.journey.scene import LEAD, LEGAL, M1, PLATFORM
 from tests.journey.transparency_office import WORDS, Figures, RandomOffice, recounted
 from tests.unguarded import unguard
 from tests.unit.case_makers import measure, proposal, refusal
@@ -62,10 +62,13 @@ def test_a_superseding_decision_is_counted_once_and_in_its_period(tmp_path: Path
     def decide(item: ItemDecision) -> None:
         lease = office.host.review.claim(M1, case_id=case_id).result()
         assert lease is not None
-        items = [item.model_copy(update={"item_id": one.item_id}) for one in notice.items]
+        items = [
+            item.model_copy(update={"item_id": one.item_id, "reasons": f"Weighed by itself: {one.item_id}."})
+            for one in notice.items
+        ]
         decided = office.host.review.propose(M1, case_id, lease.token, proposal(*items)).result()
         if decided.decision.needs_approval:
-            office.host.review.approve(LEAD, case_id, decided.digest).result()
+            office.host.review.approve(LEGAL, case_id, decided.digest).result()
         office.world.clock.advance(60)
         office.host.drain()
 

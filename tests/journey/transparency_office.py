@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.report import CannotComply, Contest, Outcome, Ques
 from kz_compliance_sdk.ports import Store
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
-from tests.journey.scene import LEAD, M1, M2, PLATFORM, Host, World
+from tests.journey.scene import LEAD, LEGAL, M1, M2, PLATFORM, Host, World
 from tests.unit.case_makers import measure, proposal, refusal
 
 ASK = (Question(text=(Statement(lang="ru", text="Что именно?"), Statement(lang="kk", text="Нақты не?"))),)
@@ -79,7 +79,7 @@ class RandomOffice:
         if fate < 0.3:
             lease = self.host.review.claim(M1, case_id=case.id).result()
             assert lease is not None
-            self.host.review.request_clarification(M1, case.id, lease.token, ASK).result()
+            self.host.review.request_clarification(M1, case.id, lease.token, ASK, text_checked=True).result()
             self.host.review.recall(M1, case.id).result()
         if self.chance.random() < 0.25:
             self.world.clock.advance(30 * 3600)
@@ -131,10 +131,13 @@ class RandomOffice:
         assert lease is not None
         measures = case.authenticity != "unverified"
         kind = self.chance.choice(("all", "none", "own", "mixed"))
-        items = [self.item(item_id, kind, measures) for item_id in sorted(case.open_items)]
+        items = [
+            self.item(item_id, kind, measures).model_copy(update={"reasons": f"Weighed by itself: {item_id}."})
+            for item_id in sorted(case.open_items)
+        ]
         decided = self.host.review.propose(M1, case_id, lease.token, proposal(*items)).result()
         if decided.decision.needs_approval:
-            self.host.review.approve(LEAD, case_id, decided.digest).result()
+            self.host.review.approve(LEGAL, case_id, decided.digest).result()
 
     def item(self, item_id: str, kind: str, measures: bool) -> ItemDecision:
         chance = self.chance

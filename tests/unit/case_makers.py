@@ -104,7 +104,7 @@ def measure(item_id: str, action: Action = "remove", **overrides: Any) -> ItemDe
     wanted: dict[str, Any] = {
         "item_id": item_id,
         "finding": "illegal",
-        "reasons": "it is what the notice says",
+        "reasons": f"{item_id} is what the notice says",
         "action": action,
         "ground": "local_law",
         "wording": Wording(outcome=_OUTCOME[action], statement_of_reasons=RU),
@@ -117,7 +117,7 @@ def refusal(item_id: str, outcome: Outcome = "refused", **overrides: Any) -> Ite
     wanted: dict[str, Any] = {
         "item_id": item_id,
         "finding": "not_illegal",
-        "reasons": "it is lawful",
+        "reasons": f"{item_id} is lawful",
         "action": "none",
         "wording": Wording(outcome=outcome, statement_of_reasons=RU, refusal_code=code),
     }

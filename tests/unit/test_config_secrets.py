@@ -143,6 +143,7 @@ def test_a_secret_in_any_wrong_place_of_the_environment_is_never_repeated(secret
 
 # Plain text that anybody may choose: whatever stands there is meant to be read.
 SHOWN = {
+    ("addressee", "name"),
     ("platform_id",),
     ("store", "path"),
     ("policy_file",),
@@ -212,5 +213,5 @@ def test_redacted_settings_are_json_that_reads_like_the_settings(tmp_path: Path)
     assert shown["keys"][0]["not_before"] == "2026-01-01T00:00:00Z"
     assert shown["store"]["path"] == str(tmp_path / "cases.db")
     assert shown["hosts"] == ["a.example", "b.example"]
-    assert shown["actors"] == {"root": {"id": "a", "roles": []}}
+    assert shown["actors"] == {"root": {"id": "a", "roles": [], "country": ""}}
     assert shown["signing_key"] is None

@@ -299,6 +299,10 @@ def test_a_step_that_no_rule_names_is_nobodys() -> None:
         REVIEW_POLICY.check(Actor("root", frozenset({"moderator", "lead", "legal", "head"})), "erase_everything")
 
 
-def test_the_head_of_the_office_decides_about_no_content() -> None:
-    """The head answers for the platform; that is no mandate to review."""
-    assert not [step for step in ("claim", "propose", "approve", "undo") if "head" in REVIEW_POLICY.may[step]]
+def test_the_head_of_the_office_may_propose_and_ends_nothing() -> None:
+    """The head can be pressed in person: what the head proposes takes a second person (test_duress.py)."""
+    final = ("approve", "send_back", "undo", "reopen", "hand_over", "rule_out_demand", "settle_quarantine")
+    assert not [step for step in final if "head" in REVIEW_POLICY.may[step]]
+    assert [
+        step for step in ("claim", "propose", "raise_alarm", "record_instruction") if "head" in REVIEW_POLICY.may[step]
+    ]

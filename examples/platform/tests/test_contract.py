@@ -78,8 +78,8 @@ def test_political_speech_takes_two_people(kz_desk, order, kz_office, kz_outbox,
     with pytest.raises(NotAllowed):
         kz_desk.approve(kz_office.moderator, case, digest)
     with pytest.raises(Conflict):
-        kz_desk.approve(kz_office.lead, case, "0" * 64)  # not what was seen
-    kz_desk.approve(kz_office.lead, case, digest)
+        kz_desk.approve(kz_office.legal, case, "0" * 64)  # not what was seen
+    kz_desk.approve(kz_office.legal, case, digest)
     kz_outbox.settle()
     assert status("42", "KZ") == 451
 

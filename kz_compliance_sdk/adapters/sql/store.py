@@ -307,25 +307,27 @@ class SqliteTransaction:
             known = self._any_waiting[platform_id] = found is not None
         return known
 
-    def next_free(self, platform_id: str, category: str | None) -> Case | None:
+    def next_free(self, platform_id: str, category: str | None, without_flag: str = "") -> Case | None:
         """The most urgent free case that no work of this batch has changed. One SELECT serves all claimers: it fetches
-        as many as may be asked for."""
-        key = (platform_id, category)
+        as many as may be asked for, and more where the claimer may take none of these."""
+        key, least = (platform_id, category), 1
         while True:
             free = self._free.get(key)
             if free is None:
                 self.flush()
-                free = self._free[key] = self._fetch_free(platform_id, category)
+                free = self._free[key] = self._fetch_free(platform_id, category, least)
             while free.cases and f"c{free.cases[-1].id}" in self._keys:
                 free.cases.pop()
-            if free.cases:
-                return free.cases[-1]
+            for case in reversed(free.cases):
+                if without_flag not in case.flags and f"c{case.id}" not in self._keys:
+                    return case
             if free.were_all:
                 return None
+            least = 2 * len(free.cases)
             del self._free[key]
 
-    def _fetch_free(self, platform_id: str, category: str | None) -> _Free:
-        n, statements = min(self._waiting, _HANDED_OUT_AT_ONCE), self.statements
+    def _fetch_free(self, platform_id: str, category: str | None, least: int) -> _Free:
+        n, statements = max(least, min(self._waiting, _HANDED_OUT_AT_ONCE)), self.statements
         found = (
             self.all(statements.claimable, k_platform_id=platform_id, n=n)
             if category is None

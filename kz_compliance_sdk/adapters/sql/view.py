@@ -36,7 +36,7 @@ class Reader(Protocol):
 
     def any_waiting(self, platform_id: str) -> bool: ...
 
-    def next_free(self, platform_id: str, category: str | None) -> Case | None: ...
+    def next_free(self, platform_id: str, category: str | None, without_flag: str) -> Case | None: ...
 
 
 class View:
@@ -61,10 +61,12 @@ class View:
         found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=notice_id)
         return [rows.case_from(row) for row in found]
 
-    def claimable(self, *, category: str | None = None, case_id: str | None = None) -> Case | None:
+    def claimable(
+        self, *, category: str | None = None, case_id: str | None = None, without_flag: str = ""
+    ) -> Case | None:
         if case_id is not None:
             return self.case(case_id)
-        return self._tx.next_free(self._platform, category)
+        return self._tx.next_free(self._platform, category, without_flag)
 
     def expired_leases(self, limit: int) -> list[Case]:
         return self._tx.expired_leases(self._platform, limit)

@@ -7,6 +7,8 @@ itself than the law does, and never less. `docs/concepts/law-and-policy.md` says
 from __future__ import annotations
 
 from kz_compliance_sdk.domain.policy.reading import kz_calendar, kz_policy, parse_calendar, parse_policy
+from kz_compliance_sdk.domain.policy.safeguards import ApproverDuty, Safeguards
+from kz_compliance_sdk.domain.policy.stricter_safeguards import SafeguardsFragment
 from kz_compliance_sdk.domain.policy.tightening import CategoryFragment, PolicyFragment, TermFragment, tighten
 from kz_compliance_sdk.domain.policy.values import (
     AUDIENCES,
@@ -30,6 +32,7 @@ __all__ = [
     "AUDIENCES",
     "KINDS",
     "After",
+    "ApproverDuty",
     "Audience",
     "Before",
     "Calendar",
@@ -41,6 +44,8 @@ __all__ = [
     "Policy",
     "PolicyFragment",
     "Repeat",
+    "Safeguards",
+    "SafeguardsFragment",
     "Source",
     "Step",
     "Term",

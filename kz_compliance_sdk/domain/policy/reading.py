@@ -16,6 +16,7 @@ from kz_compliance_sdk.errors import ConfigError
 __all__ = ["kz_calendar", "kz_policy", "parse_calendar", "parse_policy"]
 
 M = TypeVar("M", bound=BaseModel)
+_SOURCE_KEYS = frozenset({"source", "lift_source", "preservation_source", "expert_group_source"})
 
 
 def parse_policy(text: str, *, calendar: Calendar | None = None) -> Policy:
@@ -47,16 +48,17 @@ def parse_calendar(text: str) -> Calendar:
 @cache
 def kz_policy() -> Policy:
     """The policy for Kazakhstan that comes with this package, with its calendar. Read once."""
-    return parse_policy(_packaged("kz.toml"), calendar=kz_calendar())
+    return parse_policy(packaged("kz.toml"), calendar=kz_calendar())
 
 
 @cache
 def kz_calendar() -> Calendar:
     """The working days of Kazakhstan as far as this package knows them (unverified). Read once."""
-    return parse_calendar(_packaged("kz_calendar.toml"))
+    return parse_calendar(packaged("kz_calendar.toml"))
 
 
-def _packaged(name: str) -> str:
+def packaged(name: str) -> str:
+    """The text of a data file that lies beside this module."""
     return files("kz_compliance_sdk.domain.policy").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -76,7 +78,7 @@ def _with_sources(value: Any, sources: Mapping[str, Any], path: str) -> Any:
     if isinstance(value, list):
         return [_with_sources(item, sources, f"{path}[{index}]") for index, item in enumerate(value)]
     if not isinstance(value, dict):
-        if path.rpartition(".")[2] in {"source", "lift_source", "preservation_source"} and isinstance(value, str):
+        if path.rpartition(".")[2] in _SOURCE_KEYS and isinstance(value, str):
             if value not in sources:
                 remedy = f"Define [sources.{value}] or correct the name."
                 raise ConfigError(f"There is no source {value!r}.", field=path, remedy=remedy)

@@ -11,29 +11,33 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from kz_compliance_sdk.domain.policy.basis import (
+    Hours,
+    Name,
+    PositiveSeconds,
+    Seconds,
+    Source,
+    Text,
+    UndoWindow,
+    Value,
+    WorkingDays,
+    Yes,
+)
+from kz_compliance_sdk.domain.policy.directions import at_least, at_most, looser, only_on, within
 from kz_compliance_sdk.domain.policy.reading import build, load_toml
+from kz_compliance_sdk.domain.policy.stricter_safeguards import SafeguardsFragment, stricter
 from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.domain.policy.values import (
     KINDS,
     After,
     Before,
     CategoryPolicy,
-    Hours,
     Kind,
     LeaseTime,
-    Name,
     Policy,
-    PositiveSeconds,
     Repeat,
-    Seconds,
-    Source,
     Step,
     Term,
-    Text,
-    UndoWindow,
-    Value,
-    WorkingDays,
-    Yes,
     one_unit,
 )
 from kz_compliance_sdk.errors import ConfigError
@@ -59,6 +63,7 @@ class CategoryFragment(Value):
     legal_review: Yes | None = None
     four_eyes: Yes | None = None
     political_speech: Yes | None = None
+    expert_group: Yes | None = None
     term: TermFragment | None = None
 
 
@@ -92,6 +97,7 @@ class PolicyFragment(Value):
     users: UserFragment | None = None
     known_acts: frozenset[Text] | None = None
     authority_categories: Mapping[Text, frozenset[Name]] = Field(default_factory=dict)
+    safeguards: SafeguardsFragment = SafeguardsFragment()
 
 
 def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
@@ -99,20 +105,20 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
 
     Tighter is: a shorter term, lease or time to lift; a longer undo window or preservation; an earlier interim report;
     a user who is told, or whose appeal is decided, sooner; more review and four eyes; an earlier, louder or wider step;
-    fewer known acts; a narrower mandate of an authority. The version becomes the fragment's, or the policy's with
-    "+own". Raises `ConfigError` that names the key for anything else.
+    fewer known acts; a narrower mandate of an authority; more safeguards. The version becomes the fragment's, or the
+    policy's with "+own". Raises `ConfigError` that names the key for anything else.
     """
     asked = build(PolicyFragment, load_toml(fragment, "fragment")) if isinstance(fragment, str) else fragment
     changes: dict[str, Any] = {
         "version": asked.version or f"{base.version}+own",
-        "undo_window_s": _at_least("undo_window_s", base.undo_window_s, asked.undo_window_s),
-        "interim_before_s": _at_least("interim_before_s", base.interim_before_s, asked.interim_before_s),
-        "lease_s": _at_most("lease_s", base.lease_s, asked.lease_s),
-        "preservation_s": _at_least("preservation_s", base.preservation_s, asked.preservation_s),
-        "lift_term_s": _at_most("lift_term_s", base.lift_term_s, asked.lift_term_s),
-        "four_eyes_always": _only_on("four_eyes_always", base.four_eyes_always, asked.four_eyes_always),
+        "undo_window_s": at_least("undo_window_s", base.undo_window_s, asked.undo_window_s),
+        "interim_before_s": at_least("interim_before_s", base.interim_before_s, asked.interim_before_s),
+        "lease_s": at_most("lease_s", base.lease_s, asked.lease_s),
+        "preservation_s": at_least("preservation_s", base.preservation_s, asked.preservation_s),
+        "lift_term_s": at_most("lift_term_s", base.lift_term_s, asked.lift_term_s),
+        "four_eyes_always": only_on("four_eyes_always", base.four_eyes_always, asked.four_eyes_always),
         "four_eyes_flags": base.four_eyes_flags | asked.four_eyes_flags,
-        "known_acts": _within("known_acts", base.known_acts, asked.known_acts),
+        "known_acts": within("known_acts", base.known_acts, asked.known_acts),
         "ladder": _ladder(base.ladder, asked.ladder),
         "users": base.users if asked.users is None else _users(base.users, asked.users),
         "terms_by_kind": {
@@ -122,9 +128,10 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
         "default_term": _term("default_term", base.default_term, asked.default_term),
         "authority_categories": dict(base.authority_categories)
         | {
-            authority: _within(f"authority_categories.{authority}", base.authority_categories.get(authority), names)
+            authority: within(f"authority_categories.{authority}", base.authority_categories.get(authority), names)
             for authority, names in asked.authority_categories.items()
         },
+        "safeguards": stricter(base.safeguards, asked.safeguards),
     }
     unknown = sorted(asked.categories.keys() - base.categories.keys())
     if unknown:
@@ -141,49 +148,17 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
     return build(Policy, {name: getattr(base, name) for name in Policy.model_fields} | changes)
 
 
-def _looser(key: str, message: str, remedy: str) -> ConfigError:
-    return ConfigError(f"This is looser than the policy: {message}.", field=key, remedy=remedy)
-
-
-def _at_most(key: str, base: int, asked: int | None) -> int:
-    if asked is not None and asked > base:
-        raise _looser(key, f"{asked} is more than {base}", f"Give {base} or less.")
-    return base if asked is None else asked
-
-
-def _at_least(key: str, base: int, asked: int | None) -> int:
-    if asked is not None and asked < base:
-        raise _looser(key, f"{asked} is less than {base}", f"Give {base} or more.")
-    return base if asked is None else asked
-
-
-def _only_on(key: str, base: bool, asked: bool | None) -> bool:
-    if asked is False and base:
-        raise _looser(key, "it is already true", "Remove the key.")
-    return base if asked is None else asked
-
-
-def _within(key: str, base: frozenset[str] | None, asked: frozenset[str] | None) -> frozenset[str]:
-    """A choice out of what the policy has; a policy without a row (`None`) has everything."""
-    if asked is None:
-        return base or frozenset()
-    more = sorted(asked - base) if base is not None else []
-    if more:
-        raise _looser(key, f"it adds {more[0]!r}", "Remove that entry.")
-    return asked
-
-
 def _term(key: str, base: Term, asked: TermFragment | None) -> Term:
     if asked is None:
         return base
     if asked.working_days is not None and base.working_days is None:
-        raise _looser(key, "working days can last longer than the same days in hours", f"Give hours, at most {base}.")
+        raise looser(key, "working days can last longer than the same days in hours", f"Give hours, at most {base}.")
     same_unit = asked.working_days is not None
     most = base.working_days if same_unit else base.least_hours
     given = asked.working_days if same_unit else asked.hours
     if most is None or given is None or given > most:
         unit = "working_days" if same_unit else "hours"
-        raise _looser(f"{key}.{unit}", f"{given} is more than {most}", f"Give {most} or less.")
+        raise looser(f"{key}.{unit}", f"{given} is more than {most}", f"Give {most} or less.")
     law = f"{base.source.act}, {base.source.article}" if base.source.article else base.source.act
     own = Source(
         act="the platform's own rule",
@@ -193,10 +168,12 @@ def _term(key: str, base: Term, asked: TermFragment | None) -> Term:
 
 
 def _category(key: str, base: CategoryPolicy, asked: CategoryFragment, kinds: list[Term]) -> CategoryPolicy:
-    political = _only_on(f"{key}.political_speech", base.political_speech, asked.political_speech)
+    political = only_on(f"{key}.political_speech", base.political_speech, asked.political_speech)
     # Naming a category political asks for both reviews, without the platform having to repeat that.
-    review = _only_on(f"{key}.legal_review", base.legal_review, asked.legal_review) or political
-    four_eyes = _only_on(f"{key}.four_eyes", base.four_eyes, asked.four_eyes) or political
+    review = only_on(f"{key}.legal_review", base.legal_review, asked.legal_review) or political
+    four_eyes = only_on(f"{key}.four_eyes", base.four_eyes, asked.four_eyes) or political
+    expert = only_on(f"{key}.expert_group", base.expert_group, asked.expert_group)
+    own = Source(act="the platform's own rule", note="unverified: asked for by the platform, no statutory condition.")
     term = base.term
     if asked.term is not None:
         # The category's term replaces that of every kind, so it must be no longer than the shortest of them.
@@ -209,16 +186,18 @@ def _category(key: str, base: CategoryPolicy, asked: CategoryFragment, kinds: li
         political_speech=political,
         term=term,
         source=base.source,
+        expert_group=expert,
+        expert_group_source=base.expert_group_source or (own if expert else None),
     )
 
 
 def _users(base: UserPolicy, asked: UserFragment) -> UserPolicy:
-    at_most = ("ask_s", "longest_delay_s", "appeal_term_s")
+    sooner = ("ask_s", "longest_delay_s", "appeal_term_s")
     changes: dict[str, Any] = {
-        name: _at_most(f"users.{name}", getattr(base, name), getattr(asked, name)) for name in at_most
+        name: at_most(f"users.{name}", getattr(base, name), getattr(asked, name)) for name in sooner
     }
-    changes["appeal_near_s"] = _at_least("users.appeal_near_s", base.appeal_near_s, asked.appeal_near_s)
-    reported = _only_on("users.report_reversals", base.report_reversals, asked.report_reversals)
+    changes["appeal_near_s"] = at_least("users.appeal_near_s", base.appeal_near_s, asked.appeal_near_s)
+    reported = only_on("users.report_reversals", base.report_reversals, asked.report_reversals)
     return base.model_copy(update={**changes, "report_reversals": reported})
 
 
@@ -236,17 +215,17 @@ def _ladder(base: tuple[Step, ...], asked: tuple[Step, ...]) -> tuple[Step, ...]
 def _step(key: str, base: Step, asked: Step) -> Step:
     old, new = base.when, asked.when
     if isinstance(old, Before) and isinstance(new, Before):
-        _at_least(f"{key}.when", old.before_s, new.before_s)
+        at_least(f"{key}.when", old.before_s, new.before_s)
     elif isinstance(old, After) and isinstance(new, After):
-        _at_most(f"{key}.when", old.after_s, new.after_s)
+        at_most(f"{key}.when", old.after_s, new.after_s)
     elif isinstance(old, Repeat) and isinstance(new, Repeat):
-        _at_most(f"{key}.when", old.every_s, new.every_s)
+        at_most(f"{key}.when", old.every_s, new.every_s)
     else:
-        raise _looser(f"{key}.when", "it counts from another moment", "Use the policy's form, or another id.")
+        raise looser(f"{key}.when", "it counts from another moment", "Use the policy's form, or another id.")
     if base.only_if == "open" and asked.only_if != "open":
-        raise _looser(f"{key}.only_if", "it leaves out claimed cases", 'Give "open".')
+        raise looser(f"{key}.only_if", "it leaves out claimed cases", 'Give "open".')
     gone = [who for who in base.audience if who not in asked.audience]
     if gone:
-        raise _looser(f"{key}.audience", f"it leaves out {gone[0]}", "Add them back.")
-    _at_least(f"{key}.severity", base.severity, asked.severity)
+        raise looser(f"{key}.audience", f"it leaves out {gone[0]}", "Add them back.")
+    at_least(f"{key}.severity", base.severity, asked.severity)
     return asked

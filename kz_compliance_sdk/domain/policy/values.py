@@ -21,17 +21,21 @@ from pydantic import (
     model_validator,
 )
 
-from kz_compliance_sdk.domain.policy.basis import DAY_S, refused
-from kz_compliance_sdk.domain.policy.basis import Hours as Hours
-from kz_compliance_sdk.domain.policy.basis import Name as Name
-from kz_compliance_sdk.domain.policy.basis import PositiveSeconds as PositiveSeconds
-from kz_compliance_sdk.domain.policy.basis import Seconds as Seconds
-from kz_compliance_sdk.domain.policy.basis import Source as Source
-from kz_compliance_sdk.domain.policy.basis import Text as Text
-from kz_compliance_sdk.domain.policy.basis import UndoWindow as UndoWindow
-from kz_compliance_sdk.domain.policy.basis import Value as Value
-from kz_compliance_sdk.domain.policy.basis import WorkingDays as WorkingDays
-from kz_compliance_sdk.domain.policy.basis import Yes as Yes
+from kz_compliance_sdk.domain.policy.basis import (
+    DAY_S,
+    Hours,
+    Name,
+    PositiveSeconds,
+    Seconds,
+    Source,
+    Text,
+    UndoWindow,
+    Value,
+    WorkingDays,
+    Yes,
+    refused,
+)
+from kz_compliance_sdk.domain.policy.safeguards import Safeguards
 from kz_compliance_sdk.domain.policy.users import UserPolicy
 
 __all__ = [
@@ -178,6 +182,15 @@ class CategoryPolicy(Value):
     term: Term | None = None
     """The category's own term; `None` leaves the term to the kind of the notice."""
     source: Source
+    expert_group: Yes = False
+    """Whether an order of this category rests on a decision of the expert group."""
+    expert_group_source: Source | None = None
+
+    @model_validator(mode="after")
+    def _says_where_the_expert_group_comes_from(self) -> Self:
+        if self.expert_group and self.expert_group_source is None:
+            raise refused("A rule names its legal source.", "Add it.", "expert_group_source")
+        return self
 
     @model_validator(mode="after")
     def _political_speech_is_reviewed(self) -> Self:
@@ -242,6 +255,7 @@ class Policy(Value):
     """The categories that an authority may speak of. An authority without a row is not limited."""
     users: UserPolicy = UserPolicy()
     calendar: Calendar = Calendar()
+    safeguards: Safeguards
 
     @model_validator(mode="after")
     def _rows_fit(self) -> Self:
@@ -292,6 +306,10 @@ class Policy(Value):
             or not flags.isdisjoint(self.four_eyes_flags)
         )
 
+    def needs_legal_review(self, category: str, flags: frozenset[str]) -> bool:
+        """Whether a measure needs somebody with the role `legal` among those who decide: by category, or for a flag."""
+        return self.category(category).legal_review or not flags.isdisjoint(self.safeguards.legal_review_flags)
+
     def may_order(self, authority_id: str, category: str) -> bool:
         """Whether the authority's mandate, as far as this policy limits it, covers the category."""
         mandate = self.authority_categories.get(authority_id)
@@ -309,5 +327,7 @@ class Policy(Value):
             yield f"categories.{name}", row.source
             if row.term is not None:
                 yield f"categories.{name}.term", row.term.source
+            if row.expert_group_source is not None:
+                yield f"categories.{name}.expert_group", row.expert_group_source
         if self.calendar.source is not None:
             yield "calendar", self.calendar.source

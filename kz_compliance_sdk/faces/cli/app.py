@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import (
     appeals,
+    care,
     cases,
     checks,
     conformance,
@@ -208,6 +209,7 @@ review.register(_cases)
 looking.register(_cases)
 office.register(_cases)
 remedies.register(_cases)
+care.register(_cases)
 letters.register(_cases)
 evidence.register_case(_cases)
 appeals.register_cases(_cases)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.faces.cli import screen
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
+    from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.completeness import Gap
 
-__all__ = ["review_documents", "show_review"]
+__all__ = ["review_documents", "show_gaps", "show_review"]
 
 
 def review_documents(file: CaseFile) -> dict[str, Any]:
@@ -75,3 +78,14 @@ def show_review(file: CaseFile) -> None:
             whole=("item", "content when last seen"),
             lead=("item", "content when last seen"),
         )
+
+
+def show_gaps(case: Case, gaps: tuple[Gap, ...]) -> None:
+    """A gap refuses nothing: whoever decides sees it, with the command that asks about it."""
+    if not gaps:
+        return
+    from kz_compliance_sdk.domain.completeness import meaning
+
+    rows = [(gap.code, meaning(gap) + (f" (item {gap.item_id})" if gap.item_id else "")) for gap in gaps]
+    ask = [("ask", f"kz-compliance cases clarify {case.id} --draft")] if case.state is CaseState.CLAIMED else []
+    screen.show_fields("Missing in the notice", [*rows, *ask])

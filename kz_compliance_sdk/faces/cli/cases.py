@@ -10,7 +10,7 @@ from rich.text import Text
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.cli import documents, screen
-from kz_compliance_sdk.faces.cli.case_review import show_review
+from kz_compliance_sdk.faces.cli.case_review import show_gaps, show_review
 from kz_compliance_sdk.faces.cli.evidence import record_view
 from kz_compliance_sdk.faces.cli.remedy_screen import show_remedies
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, account_of, case_id_of
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.change import UserNoticeState
     from kz_compliance_sdk.domain.clock import ClockView
+    from kz_compliance_sdk.domain.completeness import Gap
     from kz_compliance_sdk.domain.decision import Decision
     from kz_compliance_sdk.domain.notice import Item, Notice
 
@@ -129,10 +130,12 @@ def show(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
             notice: Notice | None = desk.notice(file.case.id)
         except NotFound:
             notice = None
-    session.answer(documents.case_document(file, notice), lambda: _story(file, notice))
+        gaps = desk.care.gaps(file.case.id) if notice is not None else ()
+    document = {**documents.case_document(file, notice), "gaps": [documents.gap_document(gap) for gap in gaps]}
+    session.answer(document, lambda: _story(file, notice, gaps))
 
 
-def _story(file: CaseFile, notice: Notice | None) -> None:
+def _story(file: CaseFile, notice: Notice | None, gaps: tuple[Gap, ...]) -> None:
     case = file.case
     name = case.notice_id or "a message that cannot be used"
     screen.show_fields(f"{name}, revision {case.revision}: {case.state}", _head(case))
@@ -142,6 +145,7 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
         screen.say("In quarantine. " + " ".join(filter(None, reasons)))
     else:
         screen.show_fields("Notice", _notice(notice))
+        show_gaps(case, gaps)
         named = {item.item_id: what(item) for item in notice.items}
         screen.show_table(
             ("item", "what", "status", "action", "in force since", "copy kept until"),

@@ -32,6 +32,7 @@ __all__ = ["Play"]
 
 MODERATOR: Final = Actor("moderator-1", frozenset({"moderator"}))
 LEAD: Final = Actor("lead-1", frozenset({"lead"}))
+LAWYER: Final = Actor("lawyer-1", frozenset({"legal"}))
 OFFICE: Final = Actor("office-1", frozenset({"head"}))
 
 _PATIENCE_S: Final = 30.0
@@ -222,7 +223,7 @@ class Play:
         turn = story.turns[number]
         if turn.asks:
             self._step("{}: it is not clear which part is meant. The moderator asks.", story)
-            self._desk.request_clarification(MODERATOR, case.id, lease.token, [_QUESTION])
+            self._desk.request_clarification(MODERATOR, case.id, lease.token, [_QUESTION], text_checked=True)
             return
         self._decide(story, turn, lease)
 
@@ -234,8 +235,8 @@ class Play:
             self._desk.send_back(LEAD, case_id, decided.digest, "Say in the reasons which statement is meant.")
             return
         if decided.decision.needs_approval:
-            self._step("{}: this category needs a second person. The lead approves what was proposed.", story)
-            self._desk.approve(LEAD, case_id, decided.digest)
+            self._step("{}: this category needs a second person. A lawyer approves what was proposed.", story)
+            self._desk.approve(LAWYER, case_id, decided.digest)
         if turn.then == "undo":
             self._step("{}: the moderator takes the decision back inside the undo window.", story)
             self._desk.undo(MODERATOR, case_id)

@@ -111,7 +111,8 @@ def proposal(turn: Turn) -> Proposal:
         ItemDecision(
             item_id=name,
             finding=verdict.finding,
-            reasons=verdict.reasons,
+            # Where a case has legal review, reasons that are copied from item to item are refused.
+            reasons=verdict.reasons if len(turn.verdicts) == 1 else f"Item {name}: {verdict.reasons}",
             action=verdict.action,
             ground="local_law" if verdict.action != "none" else None,
             wording=Wording(

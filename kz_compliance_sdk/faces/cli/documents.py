@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.change import Appeal, UserNoticeState
     from kz_compliance_sdk.domain.clock import ClockView
+    from kz_compliance_sdk.domain.completeness import Gap
     from kz_compliance_sdk.domain.decision import Decision
     from kz_compliance_sdk.domain.notice import Notice
     from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -29,6 +30,7 @@ __all__ = [
     "case_document",
     "case_row",
     "clock_document",
+    "gap_document",
     "message_document",
     "said",
     "user_notice_row",
@@ -47,6 +49,13 @@ def clock_document(clock: ClockView) -> dict[str, Any]:
         "paused": clock.paused,
         "unpaused_due_at": at(clock.unpaused_due_at),
     }
+
+
+def gap_document(gap: Gap) -> dict[str, Any]:
+    """Something that a notice lacks, and what that means."""
+    from kz_compliance_sdk.domain.completeness import meaning
+
+    return {"code": gap.code, "item_id": gap.item_id, "meaning": meaning(gap)}
 
 
 def case_row(case: Case, clock: ClockView) -> dict[str, Any]:

@@ -49,25 +49,33 @@ def clarify(
     file: Annotated[
         str | None, typer.Option(metavar="FILE", help='Several questions: {"questions": [...]}; - for standard input.')
     ] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Take the drafted question about each gap of the notice.")
+    ] = False,
     token: Token = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Ask the authority what is missing or contradictory. The clock runs on."""
     session = Session.of(ctx)
-    questions = _questions(text, lang, item, file)
+    given = None if draft and text is None and file is None else _questions(text, lang, item, file, draft=draft)
     with session.desk() as desk:
         actor = session.actor(desk.settings)
         case_id = case_id_of(desk, case)
+        questions = desk.care.draft(case_id) if given is None else given
+        if not questions:
+            raise InvalidInput("the notice has no gap.", field="--draft", remedy="Ask with --text or --file.")
         lease = token_of(desk, actor, case_id, token)
         rows = [(one.item_id or "the notice", said.lang, said.text) for one in questions for said in one.text]
         screen.show_table(("about", "in", "question"), rows, stderr=True)
         session.confirm("Send this to the authority? It must name no user and no reporter.", yes=yes)
-        after = desk.request_clarification(actor, case_id, lease, questions)
+        after = desk.request_clarification(actor, case_id, lease, questions, text_checked=True)
         tell_case(session, desk, after, f"The authority is asked about {after.notice_id}.")
 
 
-def _questions(text: str | None, lang: str, item: str | None, file: str | None) -> tuple[Question, ...]:
+def _questions(
+    text: str | None, lang: str, item: str | None, file: str | None, *, draft: bool = False
+) -> tuple[Question, ...]:
     from pydantic import BaseModel, ConfigDict, ValidationError
 
     from kz_compliance_sdk.domain.report import Question, Statement
@@ -76,8 +84,12 @@ def _questions(text: str | None, lang: str, item: str | None, file: str | None) 
         model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
         questions: tuple[Question, ...]
 
-    if (text is None) == (file is None):
-        raise InvalidInput("either one question or a file.", field="--text", remedy="Give --text TEXT or --file FILE.")
+    if (text is None) == (file is None) or draft:
+        raise InvalidInput(
+            "either one question, or a file, or the draft.",
+            field="--text",
+            remedy="Give --text TEXT, --file FILE or --draft.",
+        )
     if file is not None:
         return read_document(Questions, file, "--file").questions
     try:

@@ -158,6 +158,9 @@ def decide(
     template: Annotated[
         bool, typer.Option("--template", help="Print a proposal to fill in, and write nothing.")
     ] = False,
+    all_alike: Annotated[
+        bool, typer.Option("--all", help="Decide every open item like the one in the file. Off with legal review.")
+    ] = False,
     content: ContentOption = None,
     token: Token = None,
     yes: Yes = False,
@@ -175,7 +178,8 @@ def decide(
     with session.desk(content=load_content(content)) as desk:
         case_id = case_id_of(desk, case)
         if template:
-            screen.write_document(proposal_skeleton(desk.case_file(case_id), languages_of(desk.notice(case_id))))
+            skeleton = proposal_skeleton(desk.case_file(case_id), languages_of(desk.notice(case_id)))
+            screen.write_document({**skeleton, "items": skeleton["items"][:1]} if all_alike else skeleton)
             if not session.json:
                 screen.show_fields("Fill in every empty field:", proposal_choices(), stderr=True)
             return
@@ -183,10 +187,20 @@ def decide(
         proposal = read_document(
             Proposal, file or "-", "--file", "decide --template prints the words that are allowed."
         )
+        if all_alike:
+            proposal = _of_one(desk, case_id, proposal)
         lease = token_of(desk, actor, case_id, token)
         _summary(desk, case_id, proposal)
         session.confirm("Send this proposal?", yes=yes)
         _tell_decided(session, desk, desk.propose(actor, case_id, lease, proposal))
+
+
+def _of_one(desk: ComplianceDesk, case_id: str, given: Proposal) -> Proposal:
+    if len(given.items) != 1:
+        raise InvalidInput(
+            f"the proposal decides {len(given.items)} items.", field="--all", remedy="Hand in one item, or no --all."
+        )
+    return desk.care.alike(case_id, given.items[0], legal_check=given.legal_check, text_checked=given.text_checked)
 
 
 def _summary(desk: ComplianceDesk, case_id: str, proposal: Proposal) -> None:

@@ -34,7 +34,7 @@ _QUIET_FOR_S = 0.5
 _AIMED_WITHIN_S = 0.012
 _ANY_TIME_S = 0.2
 _MODERATOR = frozenset({"moderator"})
-_LEAD = Actor("lead", frozenset({"lead"}))
+_LAWYER = Actor("lawyer", frozenset({"legal"}))
 _YES = LegalCheck(
     authority="yes",
     legal_basis="yes",
@@ -226,7 +226,7 @@ def _was_cut(push: Push) -> bool:
 
 
 def _decide(scene: _Scene, moderator: Actor) -> None:
-    """Claim, decide, and let the lead approve, as long as there is something."""
+    """Claim, decide, and let the lawyer approve, as long as there is something."""
     desk = scene.desk
     while not scene.end.is_set():
         lease = desk.claim(moderator)
@@ -236,7 +236,7 @@ def _decide(scene: _Scene, moderator: Actor) -> None:
         notice = desk.notice(lease.case.id)
         decided = desk.propose(moderator, lease.case.id, lease.token, _proposal(notice))
         if decided.decision.needs_approval:
-            desk.approve(_LEAD, lease.case.id, decided.digest)
+            desk.approve(_LAWYER, lease.case.id, decided.digest)
 
 
 def _proposal(notice: Notice) -> Proposal:
@@ -247,12 +247,16 @@ def _proposal(notice: Notice) -> Proposal:
     for place, item in enumerate(notice.items):
         if int(notice.notice_id[-7:]) % 7 == 0 and place == 0:
             decision = ItemDecision(
-                item_id=item.item_id, finding="not_illegal", reasons="not illegal", action="none", wording=refused
+                item_id=item.item_id,
+                finding="not_illegal",
+                reasons=f"not {item.item_id}",
+                action="none",
+                wording=refused,
             )
         else:
             decision = ItemDecision(
-                item_id=item.item_id, finding="illegal", reasons="illegal", action="remove", ground="local_law",
-                wording=removed,
+                item_id=item.item_id, finding="illegal", reasons=item.item_id, action="remove",
+                ground="local_law", wording=removed,
             )  # fmt: skip
         items.append(decision)
     return Proposal(items=tuple(items), legal_check=_YES, text_checked=True)

@@ -18,6 +18,7 @@ from kz_compliance_sdk.services.review import Lease
 
 MODERATORS: Final = tuple(Actor(f"m{number}", frozenset({"moderator"})) for number in (1, 2, 3))
 LEAD: Final = Actor("lead", frozenset({"lead"}))
+LAWYER: Final = Actor("lawyer", frozenset({"legal"}))
 
 _YES: Final = LegalCheck(
     authority="yes",
@@ -93,7 +94,7 @@ class Office:
     def _ask(self, moderator: Actor, lease: Lease) -> None:
         lang = lease.case.languages[0]
         question = Question(text=(Statement(lang=lang, text=_TEXTS.get(lang, _TEXTS["ru"])),))
-        self._desk.request_clarification(moderator, lease.case.id, lease.token, [question])
+        self._desk.request_clarification(moderator, lease.case.id, lease.token, [question], text_checked=True)
         self._asked[lease.case.id] = self._desk.store.now()
         self.did["asked"] += 1
 
@@ -126,7 +127,7 @@ class Office:
                 {
                     "item_id": item_id,
                     "finding": "illegal",
-                    "reasons": "as the notice says",
+                    "reasons": f"as the notice says of {item_id}",
                     "action": action,
                     "ground": ground,
                     "wording": Wording(outcome=_MEASURES[action], statement_of_reasons=statement),
@@ -136,7 +137,7 @@ class Office:
         return ItemDecision(
             item_id=item_id,
             finding="not_illegal",
-            reasons="looked at",
+            reasons=f"looked at {item_id}",
             action="none",
             wording=Wording(outcome=outcome, refusal_code=code, statement_of_reasons=statement),
         )
@@ -150,7 +151,7 @@ class Office:
                 self._desk.send_back(LEAD, case.id, digest, "look again")
                 self.did["sent back"] += 1
             else:
-                self._desk.approve(LEAD, case.id, digest)
+                self._desk.approve(LAWYER, case.id, digest)
                 self.did["approved"] += 1
 
     def _change_minds(self) -> None:

@@ -1,0 +1,195 @@
+"""What holds when an order is pressed on a person in a room.
+
+Nobody who can be reached by the pressure decides alone: the head of the office never approves and never decides
+without a second person, a lawyer is among those who decide where policy says so, and an approver can be required from
+outside the country. What was said can be recorded by anybody, and the alarm raised, whatever the state of the case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from kz_compliance_sdk.domain.answerable import check_answerable
+from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND, codes
+from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.steps import need
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
+
+__all__ = [
+    "Instruction",
+    "check_approver",
+    "hand_over",
+    "needs_second",
+    "raise_alarm",
+    "record_instruction",
+    "rule_out_demand",
+]
+
+HEAD = "head"
+LEGAL = "legal"
+_TOLD = ("lead", "legal")
+_LOUD = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """What somebody told the office to do: who, for which unit, on which channel, when (UTC seconds), in which words.
+
+    All but the time is sealed: it is about people.
+    """
+
+    given_by: str
+    unit: str
+    channel: str
+    given_at: int
+    said: str
+
+
+# ------------------------------------------------------------------------------------------ who may decide
+
+
+def needs_second(case: Case, proposal: Proposal, policy: Policy, actor: Actor) -> bool:
+    """Whether what this person proposes needs a second person for another reason than the policy's four eyes."""
+    if HEAD in actor.roles:
+        return True
+    if not _has_measure(proposal):
+        return False
+    marks = codes(case.flags)
+    needs_lawyer = policy.needs_legal_review(case.category, marks) and LEGAL not in actor.roles
+    return needs_lawyer or policy.safeguards.needs_outside(case.category, marks)
+
+
+def check_approver(case: Case, decision: Decision, policy: Policy, actor: Actor) -> None:
+    """Refuse an approver who may not be the second person of this decision. Raises NotAllowed with the code `head`,
+    `legal_review`, `approver_inside` or `user_data_demand`."""
+    check_answerable(case)
+    if HEAD in actor.roles:
+        raise NotAllowed(
+            "the head of the office can be pressed in person and never approves: ask a lead or a lawyer.",
+            code="head",
+            reference=case.id,
+        )
+    if not _has_measure(decision.proposal):
+        return
+    marks = codes(case.flags)
+    if policy.needs_legal_review(case.category, marks) and not decision.by_legal and LEGAL not in actor.roles:
+        raise NotAllowed(
+            "this case has legal review: a measure takes somebody with the role legal among those who decide. Ask a "
+            "lawyer to approve it, or send it back and let a lawyer propose.",
+            code="legal_review",
+            reference=case.id,
+        )
+    if policy.safeguards.needs_outside(case.category, marks) and actor.country in ("", policy.country):
+        raise NotAllowed(
+            "this measure needs an approver outside the country, and your account says no such place.",
+            code="approver_inside",
+            reference=case.id,
+        )
+
+
+def _has_measure(proposal: Proposal) -> bool:
+    return any(item.is_measure for item in proposal.items)
+
+
+# ------------------------------------------------------------------------------------- what anybody can do
+
+
+def raise_alarm(case: Case, reason: str, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Call a lead and a lawyer to a case, in whatever state. The reason is sealed; the page says only which case."""
+    REVIEW_POLICY.check(stamp.actor, "raise_alarm")
+    need(reason, "reason", "Say what is wrong, for example: two officials are in the room and want it done now.")
+    raised, event = move(case, "raise_alarm", case.state, stamp, {}, {"reason": reason})
+    return (CaseWrite(raised, case.version), event, page(raised, "alarm", _TOLD, _LOUD, stamp)), raised
+
+
+def record_instruction(case: Case, instruction: Instruction, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Record what somebody told the office to do. From then on a measure in this case takes a second person."""
+    REVIEW_POLICY.check(stamp.actor, "record_instruction")
+    texts = {
+        "given_by": instruction.given_by,
+        "unit": instruction.unit,
+        "channel": instruction.channel,
+        "said": instruction.said,
+    }
+    need(instruction.given_by, "given_by", "Say who gave it: an office and a unit do if no name was given.")
+    need(instruction.channel, "channel", "Say how it came: in person, by phone, in a chat.")
+    need(instruction.said, "said", "Write down what was said, as close to the words as you can.")
+    if instruction.given_at > stamp.at:
+        raise InvalidInput("it lies in the future.", field="given_at", remedy="Give the time at which it was said.")
+    data: dict[str, Json] = {"given_at": instruction.given_at}
+    said = {name: text for name, text in texts.items() if text.strip()}
+    flags = tuple(dict.fromkeys((*case.flags, "instruction_recorded")))
+    recorded, event = move(case, "record_instruction", case.state, stamp, data, said, flags=flags)
+    alert = page(recorded, "instruction_recorded", _TOLD, 50, stamp)
+    return (CaseWrite(recorded, case.version), event, alert), recorded
+
+
+# --------------------------------------------------------------------------------- demands for user data
+
+
+def hand_over(
+    case: Case,
+    reasons: str,
+    messages: Sequence[OutboxMessage],
+    holds: Collection[tuple[str, str]],
+    *,
+    stamp: Stamp,
+) -> tuple[Change, Case]:
+    """A lawyer takes a demand for user data out of here: the case ends, and nothing is reported. `messages` are the
+    case's unsettled ones, `holds` its measures in force (the object and the item of each).
+
+    Raises NotAllowed, and IllegalMove for any other case or while an effect of an earlier decision is under way.
+    """
+    REVIEW_POLICY.check(stamp.actor, "hand_over")
+    _check_demand(case)
+    need(reasons, "reasons", "Say who handles it now and where it is filed.")
+    # What an amendment took back can still be in flight, and would land in a case that has ended.
+    if case.pending or any(message.kind in ("enforce", "restore") for message in messages):
+        raise IllegalMove("an effect of an earlier decision is still under way: wait until it ends.", reference=case.id)
+    items = tuple(_left(item, holds) for item in case.items)
+    ended, event = move(
+        case,
+        "hand_over",
+        CaseState.CLOSED,
+        stamp,
+        {},
+        {"reasons": reasons},
+        items=items,
+        closed_at=stamp.at,
+        watch_at=None,
+        lift_due_at=None,
+        **NO_LEASE,
+    )
+    return (CaseWrite(ended, case.version), event), ended
+
+
+def _left(item: ItemState, holds: Collection[tuple[str, str]]) -> ItemState:
+    """An item about which nothing is decided any more: what an earlier decision put in force stays."""
+    if item.status not in OPEN_ITEM:
+        return item
+    return replace(item, status="in_force" if (item.object_key, item.item_id) in holds else "stopped")
+
+
+def rule_out_demand(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
+    """A lawyer records that what looked like a demand for user data is none: the case is decided like any other, by
+    two persons. Raises NotAllowed, and IllegalMove for a case without that flag."""
+    REVIEW_POLICY.check(stamp.actor, "rule_out_demand")
+    _check_demand(case)
+    need(reasons, "reasons", "Say why it is no demand for data of a user.")
+    flags = tuple(dict.fromkeys(flag for flag in (*case.flags, "demand_ruled_out") if flag != USER_DATA_DEMAND))
+    cleared, event = move(case, "rule_out_demand", case.state, stamp, {}, {"reasons": reasons}, flags=flags)
+    return (CaseWrite(cleared, case.version), event), cleared
+
+
+def _check_demand(case: Case) -> None:
+    if USER_DATA_DEMAND not in case.flags:
+        raise IllegalMove("nothing marks this case as a demand for user data.", reference=case.id)

@@ -1,0 +1,110 @@
+"""What in an outgoing text looks like the identity of a person.
+
+A person reads every text before it leaves. This only catches what a tired eye passes over: an account that the notice
+named, an e-mail address, a phone number, an individual identification number (IIN).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.decision import Proposal
+from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.report import Question
+from kz_compliance_sdk.errors import InvalidInput
+
+__all__ = ["check_proposal_texts", "check_questions", "found_in", "is_iin"]
+
+_EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_PHONE: Final = re.compile(
+    r"(?<![\w+])(?:\+\d[\d\s().-]{7,17}\d|8[\s(-]*7\d{2}[\s).-]*\d{3}[\s.-]*\d{2}[\s.-]*\d{2})(?!\w)"
+)
+_TWELVE: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
+# Weights of the checksum: law.md A5, from secondary sources. The second row counts where the first gives 10.
+_FIRST: Final = tuple(range(1, 12))
+_SECOND: Final = (*range(3, 12), 1, 2)
+_SHORTEST_ACCOUNT: Final = 3
+
+
+def is_iin(number: str) -> bool:
+    """Whether twelve digits are an IIN: a day of birth that can be, and the right check digit. A company's number
+    (BIN) has no day there."""
+    month, day = int(number[2:4]), int(number[4:6])
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return False
+    digits: list[int] = [int(digit) for digit in number]
+    for weights in (_FIRST, _SECOND):
+        rest = sum(weight * digit for weight, digit in zip(weights, digits[:11], strict=True)) % 11
+        if rest != 10:
+            return bool(rest == digits[11])
+    return False
+
+
+def found_in(text: str, accounts: Iterable[str] = ()) -> str | None:
+    """What in the text looks like somebody's identity, in words that do not repeat it; None if nothing does."""
+    if _EMAIL.search(text):
+        return "an e-mail address"
+    if any(is_iin(number) for number in _TWELVE.findall(text)):
+        return "an individual identification number"
+    if _PHONE.search(text):
+        return "a phone number"
+    said = text.casefold()
+    for account in accounts:
+        name = account.casefold().strip()
+        if len(name) >= _SHORTEST_ACCOUNT and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said):
+            return "an account that the notice names"
+    return None
+
+
+def check_proposal_texts(case: Case, proposal: Proposal, notice: Notice) -> None:
+    """Refuse outgoing text of a proposal that holds somebody's identity. Raises InvalidInput with its field."""
+    _check(_of_proposal(proposal), _accounts(case, notice))
+
+
+def check_questions(case: Case, questions: Sequence[Question], notice: Notice, *, text_checked: bool) -> None:
+    """Refuse questions that nobody has read for identities, or that hold one. Raises InvalidInput with the field."""
+    if not text_checked:
+        raise InvalidInput(
+            "nobody has confirmed that the outgoing text names no user or reporter.",
+            field="text_checked",
+            remedy="Read the questions that go to the authority, then set text_checked to true.",
+        )
+    texts = (
+        (f"questions[{number}].text[{place}].text", said.text)
+        for number, question in enumerate(questions)
+        for place, said in enumerate(question.text)
+    )
+    _check(texts, _accounts(case, notice))
+
+
+def _accounts(case: Case, notice: Notice) -> frozenset[str]:
+    named = [*(item.account_ref for item in notice.items), *(item.account_ref for item in case.items)]
+    return frozenset(filter(None, named))
+
+
+def _of_proposal(proposal: Proposal) -> Iterator[tuple[str, str]]:
+    for number, item in enumerate(proposal.items):
+        path, wording = f"items[{number}].wording", item.wording
+        for place, said in enumerate(wording.statement_of_reasons):
+            yield f"{path}.statement_of_reasons[{place}].text", said.text
+        if wording.legal_provision:
+            yield f"{path}.legal_provision", wording.legal_provision
+        for name, part in (("cannot_comply", wording.cannot_comply), ("contest", wording.contest)):
+            for key, value in part.model_dump().items() if part is not None else ():
+                if isinstance(value, str):
+                    yield f"{path}.{name}.{key}", value
+
+
+def _check(texts: Iterable[tuple[str, str]], accounts: frozenset[str]) -> None:
+    for field, text in texts:
+        what = found_in(text, accounts)
+        if what is not None:
+            raise InvalidInput(
+                f"the outgoing text holds {what}.",
+                field=field,
+                remedy="Take it out: say 'the account' or 'the item', and let the item's id name it.",
+                code="identity",
+            )

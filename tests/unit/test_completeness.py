@@ -1,0 +1,140 @@
+"""What a notice lacks is shown and asked about. Nothing is rejected by a machine."""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.domain import completeness
+from kz_compliance_sdk.domain.completeness import GAP_CODES, Gap, Recipient, draft, gaps, meaning
+from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.policy import kz_policy, tighten
+from kz_compliance_sdk.domain.policy.drafts import gap_texts
+from kz_compliance_sdk.testing import builders
+
+POLICY = kz_policy()
+NOBODY = Recipient()
+
+
+def found(policy: Any = POLICY, recipient: Recipient = NOBODY, **changes: Any) -> list[tuple[str, str | None]]:
+    notice = builders.notice(1, **{"category": "illegal_gambling", **changes})
+    return [(gap.code, gap.item_id) for gap in gaps(notice, policy, recipient)]
+
+
+def test_the_sample_notices_lack_nothing() -> None:
+    for seed in range(1, 9):
+        assert gaps(builders.notice(seed, items=3), POLICY, NOBODY) == ()
+
+
+AUTHORITY = builders.AUTHORITIES["sample-authorised-body"]
+_ONE: dict[str, tuple[dict[str, Any], tuple[str, str | None]]] = {
+    "no official agency": ({"issuing_authority": {**AUTHORITY, "type": "other"}}, ("authority_not_official", None)),
+    "an act without its article": ({"legal_basis": [{"act": "18-VIII"}]}, ("law_not_cited", None)),
+    "an act that nobody knows": ({"legal_basis": [{"act": "77-X", "article": "1"}]}, ("law_unknown", None)),
+    "reasons that say nothing": (
+        {"statement_of_reasons": [{"lang": "ru", "text": "  Нарушение. \n  "}]},
+        ("reasons_missing", None),
+    ),
+    "no decision of the expert group": (
+        {"category": "cyberbullying_of_child", "expert_group_decision": None},
+        ("expert_group_missing", None),
+    ),
+    "no addressee": ({"addressee": None}, ("addressee_missing", None)),
+    "a front page": (
+        {"items": [{"item_id": "7", "url": "https://social.example/?lang=ru"}]},
+        ("content_not_identified", "7"),
+    ),
+    "a wildcard": (
+        {"items": [{"item_id": "7", "url": "https://social.example/u/*/posts"}]},
+        ("content_not_identified", "7"),
+    ),
+    "an account, where a post is meant": (
+        {"items": [{"item_id": "7", "account_ref": "user-1", "content_type": "post"}]},
+        ("content_not_identified", "7"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _ONE)
+def test_each_gap_is_found_and_no_other(name: str) -> None:
+    changes, expected = _ONE[name]
+    assert found(**changes) == [expected]
+
+
+def test_an_authority_without_a_mandate_for_the_category() -> None:
+    narrow = tighten(POLICY, '[authority_categories]\nsample-authorised-body = ["fraud"]')
+    assert found(narrow) == [("authority_not_entitled", None)]
+    assert found(narrow, category="fraud") == []
+
+
+def test_a_whole_account_is_identified_where_an_account_is_meant() -> None:
+    account = {"item_id": "1", "account_ref": "user-1"}
+    assert found(items=[{**account, "content_type": "channel"}]) == []
+    assert found(items=[{**account, "content_type": "post"}], requested_action="suspend_account") == []
+
+
+@pytest.mark.parametrize(
+    ("recipient", "expected"),
+    [
+        (Recipient(), []),
+        (Recipient("ТОО Образец", "000000000009"), []),
+        (Recipient("тоо  «образец»"), []),
+        (Recipient("another", "000000000009"), []),
+        (Recipient("ТОО «Образец»", "000000000008"), [("addressee_other", None)]),
+        (Recipient("another"), [("addressee_other", None)]),
+    ],
+)
+def test_the_addressee_is_compared_with_what_the_platform_says(recipient: Recipient, expected: list[Any]) -> None:
+    assert found(recipient=recipient) == expected
+
+
+def test_an_expert_group_is_asked_for_by_policy_alone() -> None:
+    assert found(category="fraud") == []
+    own = tighten(POLICY, "[categories.fraud]\nexpert_group = true")
+    assert found(own, category="fraud") == [("expert_group_missing", None)]
+    row = own.category("fraud")
+    assert row.expert_group_source is not None
+    assert not row.expert_group_source.verified
+
+
+# ------------------------------------------------------------------------------------------- drafts
+
+
+def test_every_gap_has_its_meaning_and_a_question_in_three_languages() -> None:
+    assert set(gap_texts()) == set(GAP_CODES)
+    for code in GAP_CODES:
+        text = gap_texts()[code]
+        assert text.means.endswith(".")
+        for lang in ("kk", "ru", "en"):
+            names = {name for _, name, _, _ in string.Formatter().parse(text.question(lang, None)) if name}
+            assert not names, (code, lang)
+        assert re.search("[а-я]", text.ru), code
+        assert re.search("[әғқңөұүһі]", text.kk), code
+        assert text.en.isascii(), code
+
+
+def test_the_draft_speaks_the_languages_of_the_notice() -> None:
+    one = [Gap("addressee_missing")]
+    assert [said.lang for said in draft(one, ("ru",))[0].text] == ["ru"]
+    assert [said.lang for said in draft(one, ("en", "kk"))[0].text] == ["kk", "en"]
+    assert [said.lang for said in draft(one, ("de",))[0].text] == ["kk", "ru"]
+
+
+def test_a_question_about_an_item_names_it() -> None:
+    (question,) = draft([Gap("content_not_identified", "7")], ("ru", "en"))
+    assert question.item_id == "7"
+    assert all("7" in said.text for said in question.text)
+
+
+def test_a_gap_has_its_meaning_for_the_moderator() -> None:
+    assert meaning(Gap("law_not_cited")) == gap_texts()["law_not_cited"].means
+    assert completeness.gaps(builders.notice(1, addressee=None), POLICY, NOBODY) == (Gap("addressee_missing"),)
+
+
+def test_an_item_with_an_address_and_a_wildcard_object_is_not_identified() -> None:
+    item = Item(item_id="1", object_id="post:*")
+    notice = builders.notice(1).model_copy(update={"items": (item,)})
+    assert gaps(notice, POLICY, NOBODY) == (Gap("content_not_identified", "1"),)

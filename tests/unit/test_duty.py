@@ -1,0 +1,85 @@
+"""Who is paged at intake: a lawyer for user data, somebody for a notice that nobody on duty may approve."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import pytest
+from pydantic import ValidationError
+
+from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.clock import almaty
+from kz_compliance_sdk.domain.duty import approvers_on_duty, pages_at_intake
+from kz_compliance_sdk.domain.policy import ApproverDuty, kz_policy, tighten
+from tests.unit.case_makers import a_notice, messages, opened, stamp
+
+DAY = ApproverDuty(days=(1, 2, 3, 4, 5), starts="09:00", ends="18:00", approvers=2)
+NIGHT = ApproverDuty(days=(5,), starts="22:00", ends="06:00")
+POLICY = tighten(
+    kz_policy(),
+    """
+    [[safeguards.approver_duty]]
+    days = [1, 2, 3, 4, 5]
+    starts = "09:00"
+    ends = "18:00"
+    """,
+)
+
+
+def at(day: int, time: str) -> int:
+    """UTC seconds of a time in Almaty; 23 November 2026 is a Monday."""
+    hour, minute = map(int, time.split(":"))
+    return int(datetime(2026, 11, 22 + day, hour, minute, tzinfo=almaty()).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("day", "time", "on_duty"),
+    [
+        (1, "08:59", 0),
+        (1, "09:00", 2),
+        (5, "17:59", 2),
+        (5, "18:00", 0),
+        (5, "22:00", 1),
+        (6, "05:59", 1),
+        (6, "06:00", 0),
+        (6, "12:00", 0),
+        (5, "05:00", 0),
+        (7, "23:00", 0),
+    ],
+)
+def test_who_is_on_duty_by_the_clock_of_almaty(day: int, time: str, on_duty: int) -> None:
+    assert approvers_on_duty((DAY, NIGHT), at(day, time)) == on_duty
+
+
+@pytest.mark.parametrize(("starts", "ends"), [("09:00", "09:00"), ("24:30", "06:00"), ("9:00", "18:00")])
+def test_a_duty_that_cannot_be_is_refused(starts: str, ends: str) -> None:
+    with pytest.raises(ValidationError):
+        ApproverDuty(days=(1,), starts=starts, ends=ends)
+
+
+def pages(change: Change) -> list[tuple[str, list[str]]]:
+    told = [json.loads(message.body) for message in messages(change, "page")]
+    return [(page["reason"], page["audience"]) for page in told]
+
+
+@pytest.mark.parametrize(
+    ("category", "flags"), [("election_rules", ()), ("personal_data", ()), ("fraud", ("url_wildcard:1",))]
+)
+def test_a_notice_that_takes_two_at_night_calls_an_approver(category: str, flags: tuple[str, ...]) -> None:
+    case = opened(a_notice(category=category), flags=flags)
+    assert pages(pages_at_intake(case, POLICY, stamp(at(1, "02:00")))) == [
+        ("no_approver_on_duty", ["lead", "legal", "head"])
+    ]
+    assert pages_at_intake(case, POLICY, stamp(at(1, "12:00"))) == ()
+    assert pages_at_intake(case, kz_policy(), stamp(at(1, "02:00"))) == (), "nobody has said who is on duty"
+
+
+def test_what_one_person_decides_calls_nobody() -> None:
+    assert pages_at_intake(opened(), POLICY, stamp(at(1, "02:00"))) == ()
+
+
+def test_a_demand_for_user_data_calls_a_lawyer_at_any_hour() -> None:
+    case = opened(flags=("user_data_demand",))
+    for hour in ("02:00", "12:00"):
+        assert pages(pages_at_intake(case, POLICY, stamp(at(1, hour)))) == [("user_data_demand", ["legal", "lead"])]

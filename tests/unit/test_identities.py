@@ -1,0 +1,107 @@
+"""Outgoing free text is read by a person, and holds no identity that a machine can see."""
+
+from __future__ import annotations
+
+import pytest
+
+from kz_compliance_sdk.domain import deciding, steps
+from kz_compliance_sdk.domain.decision import Wording
+from kz_compliance_sdk.domain.identities import found_in, is_iin
+from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.report import CannotComply, Question, Statement
+from kz_compliance_sdk.errors import InvalidInput
+from tests.unit.case_makers import M1, T0, a_notice, claimed, context, events, measure, opened, proposal, refusal, stamp
+
+ITEMS = (Item(item_id="1", account_ref="Aigul.K_91", content_type="account"),)
+IIN = "910405450014"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("Пишите на someone@mail.example.", "e-mail"),
+        ("Владелец: +7 701 123 45 67", "phone"),
+        ("тел. 8 (701) 123-45-67", "phone"),
+        ("тел. 87011234567", "phone"),
+        (f"ИИН {IIN}.", "identification"),
+        ("Запись пользователя aigul.k_91 удалена", "account"),
+        ("@AIGUL.K_91", "account"),
+    ],
+)
+def test_an_identity_is_found(text: str, what: str) -> None:
+    found = found_in(text, ["Aigul.K_91"])
+    assert found is not None
+    assert what in found
+    assert "91" not in found, "the complaint repeats nothing"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Материал рассмотрен, решение принято.",
+        "Исх. № 12-3/45 от 24.11.2026, статья 41-1(1-1)",
+        "Law 18-VIII of 10 July 2023, 562-НҚ",
+        "2026-11-24T12:00:00+05:00",
+        "БИН 000000000009",
+        "Номер 123456789012",
+        "aigul.k_912 is another one",
+        "KZ-2026-0000001",
+    ],
+)
+def test_what_is_no_identity_passes(text: str) -> None:
+    assert found_in(text, ["Aigul.K_91"]) is None
+
+
+def test_the_checksum_and_the_day_of_an_iin_count() -> None:
+    assert is_iin(IIN)
+    assert not is_iin(IIN[:-1] + str((int(IIN[-1]) + 1) % 10)), "the check digit"
+    assert not is_iin("911305450015"), "the thirteenth month"
+    assert sum(is_iin(f"91040545{n:03}{d}") for n in range(100) for d in range(10)) in range(90, 101)
+
+
+def test_a_proposal_whose_text_names_an_account_is_refused_with_its_field() -> None:
+    notice = a_notice(category="fraud").model_copy(update={"items": ITEMS})
+    case = claimed(opened(notice))
+    wording = Wording(
+        outcome="account_restricted",
+        statement_of_reasons=(
+            Statement(lang="kk", text="Бұғатталды."),
+            Statement(lang="ru", text="aigul.k_91 закрыт."),
+        ),
+    )
+    with pytest.raises(InvalidInput) as error:
+        deciding.propose(
+            case, 1, proposal(measure("1", "suspend_account", wording=wording)), context(notice), stamp=stamp(T0, M1)
+        )
+    assert (error.value.code, error.value.field) == ("identity", "items[0].wording.statement_of_reasons[1].text")
+    assert "aigul" not in str(error.value).lower()
+
+
+def test_details_of_why_not_are_read_too() -> None:
+    notice = a_notice()
+    wording = Wording(
+        outcome="cannot_comply",
+        statement_of_reasons=(Statement(lang="ru", text="Нет возможности."),),
+        cannot_comply=CannotComply(reason="force_majeure", details="звоните +7 701 123 45 67"),
+    )
+    with pytest.raises(InvalidInput) as error:
+        deciding.propose(
+            claimed(opened(notice)), 1, proposal(refusal("1", wording=wording)), context(notice), stamp=stamp(T0, M1)
+        )
+    assert error.value.field == "items[0].wording.cannot_comply.details"
+
+
+def test_questions_need_a_person_who_read_them_and_the_event_names_that_person() -> None:
+    notice = a_notice()
+    case = claimed(opened(notice))
+    clean = (Question(text=(Statement(lang="ru", text="Что именно?"),)),)
+    with pytest.raises(InvalidInput) as error:
+        steps.request_clarification(case, 1, clean, notice, text_checked=False, stamp=stamp(T0, M1))
+    assert error.value.field == "text_checked"
+    named = (Question(text=(Statement(lang="ru", text="Это аккаунт a@b.example?"),)),)
+    with pytest.raises(InvalidInput) as error:
+        steps.request_clarification(case, 1, named, notice, text_checked=True, stamp=stamp(T0, M1))
+    assert error.value.field == "questions[0].text[0].text"
+    change, _ = steps.request_clarification(case, 1, clean, notice, text_checked=True, stamp=stamp(T0, M1))
+    (event,) = events(change)
+    assert (event.actor, b'"text_checked":true' in event.content) == (M1.id, True)

@@ -6,6 +6,8 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.notice import Item
@@ -30,6 +32,7 @@ from kz_compliance_sdk.ports import (
     UserNotice,
 )
 from kz_compliance_sdk.services.looking import Looking
+from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
 
 if TYPE_CHECKING:
@@ -117,6 +120,31 @@ class Alerting:
         self._notifier.notify(alert)
         for call in self._calls:
             call(alert)
+
+
+def master_keys(settings: Settings) -> MasterKeys:
+    """The keys that wrap the data keys of the cases."""
+    keys = settings.privacy.keys()
+    return MasterKeys(keys, next(iter(keys), ""))
+
+
+def open_store(settings: Settings, env: Env, *, create: bool) -> SqliteStore:
+    """The store that is configured. Raises StoreUnusable."""
+    return SqliteStore(
+        settings.store.path,
+        env,
+        most_waiting=settings.store.max_waiting,
+        cache_mib=settings.store.cache_mib,
+        upgrade=settings.store.upgrade_on_start,
+        create=create,
+        keys=master_keys(settings),
+    )
+
+
+def privacy(settings: Settings, store: Store, env: Env) -> Privacy:
+    """How long personal data is kept in a store, and its end."""
+    empty_log = getattr(store, "truncate_log", lambda: True)
+    return Privacy(store, settings.platform_id, settings.retention.retention(), env.entropy, empty_log)
 
 
 def seal(key: SigningKey | None) -> Callable[[bytes], ReportSignature] | None:

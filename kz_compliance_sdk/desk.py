@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kz_compliance_sdk import assembly
-from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, RegisteredMessenger
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.audit import Actor, Fault
@@ -61,6 +60,7 @@ from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import items_named, notice_of
 from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
+from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
 from kz_compliance_sdk.services.user_notices import UserNotices
@@ -99,14 +99,7 @@ class ComplianceDesk(Groups):
         self.respondent = Respondent(
             settings.respondent.role, settings.respondent.name, assembly.seal(settings.signing())
         )
-        self.store: Store = store or SqliteStore(
-            settings.store.path,
-            self.env,
-            most_waiting=settings.store.max_waiting,
-            cache_mib=settings.store.cache_mib,
-            upgrade=settings.store.upgrade_on_start,
-            create=create,
-        )
+        self.store: Store = store or assembly.open_store(settings, self.env, create=create)
         self._given_regulator = regulator
         self._given_notifier = notifier
         self._enforcer = RegisteredEnforcer(enforcer)
@@ -171,6 +164,11 @@ class ComplianceDesk(Groups):
     def user_notices(self) -> UserNotices:
         """What affected users were told, and putting it off."""
         return UserNotices(self.store, self.platform_id, self.policy.users, self.env.entropy)
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """How long personal data is kept, who takes it out, and its end."""
+        return assembly.privacy(self.settings, self.store, self.env)
 
     # ---------------------------------------------------------------------------------- the platform's own calls
 

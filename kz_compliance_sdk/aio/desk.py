@@ -19,6 +19,7 @@ from kz_compliance_sdk.aio.appeals import AsyncAppeals
 from kz_compliance_sdk.aio.bridge import CommitBridge
 from kz_compliance_sdk.aio.by_letter import AsyncByLetter
 from kz_compliance_sdk.aio.contests import AsyncContests
+from kz_compliance_sdk.aio.privacy import AsyncPrivacy
 from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
@@ -90,6 +91,11 @@ class AsyncComplianceDesk:
         )
         self._limiter: anyio.CapacityLimiter | None = None
         self._bridge: tuple[asyncio.AbstractEventLoop, CommitBridge] | None = None
+
+    @cached_property
+    def privacy(self) -> AsyncPrivacy:
+        """See ComplianceDesk."""
+        return AsyncPrivacy(self.blocking.privacy, self._hop)
 
     async def _hop(self, call: Callable[[], T]) -> T:
         if self._limiter is None:

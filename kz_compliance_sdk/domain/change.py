@@ -293,6 +293,24 @@ class SanctionNoted:
     received_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class CaseErased:
+    """The personal data of a case is destroyed: its key, the messages, texts, decisions and answers that it opens."""
+
+    platform_id: str
+    case_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageErased:
+    """A message that never belonged to a case is emptied; that it came, and what it was answered, stays."""
+
+    platform_id: str
+    sender: str
+    message_id: str
+    body_sha256: str
+
+
 Write = (
     CaseWrite
     | AuditEvent
@@ -322,6 +340,8 @@ Write = (
     | SanctionNoted
     | UserNoticeState
     | AppealWrite
+    | CaseErased
+    | MessageErased
 )
 
 Change = tuple[Write, ...]

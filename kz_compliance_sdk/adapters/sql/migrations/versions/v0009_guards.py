@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from alembic import op
 
 revision = "0009"
-down_revision = "0003"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

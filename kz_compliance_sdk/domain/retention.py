@@ -99,6 +99,8 @@ def why_kept(case: Case, holdings: Holdings, retention: Retention, sanctioned_at
         return "running"
     if is_held(case, now):
         return "legal_hold"
+    if is_contested(case):
+        return "contest"
     if case.closed_at + retention.of(case) > now:
         return "not_yet"
     if sanctioned_at is not None and sanctioned_at + retention.sanctioned_s > now:
@@ -109,6 +111,11 @@ def why_kept(case: Case, holdings: Holdings, retention: Retention, sanctioned_at
 def is_held(case: Case, now: int) -> bool:
     """Whether a legal hold keeps the case."""
     return case.held_until is not None and case.held_until > now
+
+
+def is_contested(case: Case) -> bool:
+    """Whether a contest of the order is still open."""
+    return any(not contest.result for contest in case.contests)
 
 
 def hold(case: Case, reasons: str, until: int, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -201,6 +208,8 @@ def _refuse_what_is_needed(case: Case, now: int) -> None:
         raise IllegalMove("its personal data was erased already.", reference=case.id)
     if is_held(case, now):
         raise IllegalMove("a legal hold keeps this case: end it first, with reasons.", reference=case.id)
+    if is_contested(case):
+        raise IllegalMove("a contest of the order is still open.", reference=case.id)
     if any(item.measure for item in case.items):
         raise IllegalMove(
             "a measure of this case is in force, and could not be lifted without the name of its object.",

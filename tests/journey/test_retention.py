@@ -19,6 +19,7 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.contest import FiledContest
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.retention import Holdings, Retention, why_kept
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed, StoreDamaged
@@ -459,5 +460,7 @@ def test_ended_is_ended_for_every_class(desk: Desk) -> None:
     assert why_kept(case, Holdings(), PERIODS, None, closed + 365 * DAY - 1) == "not_yet"
     assert why_kept(case, Holdings(), PERIODS, None, closed + 365 * DAY) == ""
     assert why_kept(case, Holdings(under_way=1), PERIODS, None, closed + 365 * DAY) == "under_way"
+    contested = replace(case, contests=(FiledContest(1, closed, "legal", 1),))
+    assert why_kept(contested, Holdings(), PERIODS, None, closed + 365 * DAY) == "contest"
     unusable = replace(case, revision=0)
     assert why_kept(unusable, Holdings(), PERIODS, None, closed + 180 * DAY) == ""

@@ -27,6 +27,7 @@ _PANEL = "Personal data"
 _KEPT = {
     "not_yet": "kept: their time has not come",
     "legal_hold": "kept: a legal hold",
+    "contest": "kept: a contest of the order is open",
     "sanction": "kept: a sanction names the notice",
     "under_way": "kept: a message, an appeal or a notice to a user is under way",
     "running": "kept: they run again",

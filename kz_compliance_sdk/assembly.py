@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.audit import Actor
@@ -34,6 +35,7 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.looking import Looking
+from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
 
@@ -131,17 +133,29 @@ class Alerting:
             call(alert)
 
 
-def store(settings: Settings, env: Env, *, create: bool) -> Store:
-    """The configured store. Raises StoreUnusable."""
-    configured = settings.store
+def master_keys(settings: Settings) -> MasterKeys:
+    """The keys that wrap the data keys of the cases."""
+    keys = settings.privacy.keys()
+    return MasterKeys(keys, next(iter(keys), ""))
+
+
+def open_store(settings: Settings, env: Env, *, create: bool) -> SqliteStore:
+    """The store that is configured. Raises StoreUnusable."""
     return SqliteStore(
-        configured.path,
+        settings.store.path,
         env,
-        most_waiting=configured.max_waiting,
-        cache_mib=configured.cache_mib,
-        upgrade=configured.upgrade_on_start,
+        most_waiting=settings.store.max_waiting,
+        cache_mib=settings.store.cache_mib,
+        upgrade=settings.store.upgrade_on_start,
         create=create,
+        keys=master_keys(settings),
     )
+
+
+def privacy(settings: Settings, store: Store, env: Env) -> Privacy:
+    """How long personal data is kept in a store, and its end."""
+    empty_log = getattr(store, "truncate_log", lambda: True)
+    return Privacy(store, settings.platform_id, settings.retention.retention(), env.entropy, empty_log)
 
 
 def care(store: Store, settings: Settings, policy: Policy, env: Env) -> Care:

@@ -61,6 +61,7 @@ from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import items_named, notice_of
 from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
+from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
 from kz_compliance_sdk.services.user_notices import UserNotices
@@ -99,7 +100,7 @@ class ComplianceDesk(Groups):
         self.respondent = Respondent(
             settings.respondent.role, settings.respondent.name, assembly.seal(settings.signing())
         )
-        self.store: Store = store or assembly.store(settings, self.env, create=create)
+        self.store: Store = store or assembly.open_store(settings, self.env, create=create)
         self._given_regulator = regulator
         self._given_notifier = notifier
         self._enforcer = RegisteredEnforcer(enforcer)
@@ -170,6 +171,11 @@ class ComplianceDesk(Groups):
     def user_notices(self) -> UserNotices:
         """What affected users were told, and putting it off."""
         return UserNotices(self.store, self.platform_id, self.policy.users, self.env.entropy)
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """How long personal data is kept, who takes it out, and its end."""
+        return assembly.privacy(self.settings, self.store, self.env)
 
     # ---------------------------------------------------------------------------------- the platform's own calls
 

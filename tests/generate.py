@@ -185,6 +185,9 @@ def _holds(kind: Any) -> str:
         return " or ".join(f"`{choice}`" for choice in get_args(kind))
     if get_origin(kind) is frozenset:
         return "list of text"
+    if get_origin(kind) is tuple:
+        fields = get_args(kind)[0].model_fields
+        return f"list of tables with {' and '.join(f'`{name}`' for name in fields)}"
     return _TYPES[kind.__name__]
 
 

@@ -17,12 +17,14 @@ from kz_compliance_sdk.aio.appeals import AsyncAppeals
 from kz_compliance_sdk.aio.by_letter import AsyncByLetter
 from kz_compliance_sdk.aio.care import AsyncCare
 from kz_compliance_sdk.aio.contests import AsyncContests
+from kz_compliance_sdk.aio.privacy import AsyncPrivacy
 from kz_compliance_sdk.aio.transparency import AsyncTransparency
 from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
 from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.contests import Contests
+from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.transparency import Transparency
 from kz_compliance_sdk.services.user_notices import UserNotices
 
@@ -117,6 +119,7 @@ def test_a_facade_that_drifted_from_its_desk_is_seen() -> None:
 
 def test_the_awaited_desk_has_every_step_of_the_blocking_one() -> None:
     found = differences(kz_compliance_sdk.ComplianceDesk, kz_compliance_sdk.AsyncComplianceDesk)
+    assert differences(Privacy, AsyncPrivacy) == []
     # What the awaited desk waits for in its own `receive`.
     assert found == ["only in ComplianceDesk: receive_soon"]
 

@@ -1,4 +1,4 @@
-# Over 350 lines because the whole job is on this one page, a method for each step.
+# Over 350 lines because the whole job, awaited, is on this one page, a method for each step.
 """The same desk, awaited.
 
 A pushed message holds no thread while its commit is under way. Every other call hops to a thread once, under a limiter
@@ -21,6 +21,7 @@ from kz_compliance_sdk.aio.bridge import CommitBridge
 from kz_compliance_sdk.aio.by_letter import AsyncByLetter
 from kz_compliance_sdk.aio.care import AsyncCare
 from kz_compliance_sdk.aio.contests import AsyncContests
+from kz_compliance_sdk.aio.privacy import AsyncPrivacy
 from kz_compliance_sdk.aio.transparency import AsyncTransparency
 from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
 from kz_compliance_sdk.config import Settings
@@ -99,6 +100,11 @@ class AsyncComplianceDesk:
     def care(self) -> AsyncCare:
         """See ComplianceDesk."""
         return AsyncCare(self.blocking.care, self._hop)
+
+    @cached_property
+    def privacy(self) -> AsyncPrivacy:
+        """See ComplianceDesk."""
+        return AsyncPrivacy(self.blocking.privacy, self._hop)
 
     async def _hop(self, call: Callable[[], T]) -> T:
         if self._limiter is None:

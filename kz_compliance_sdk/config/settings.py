@@ -33,6 +33,7 @@ from kz_compliance_sdk.config.layers import (
     read_text,
     toml_file,
 )
+from kz_compliance_sdk.config.privacy import PrivacySettings, RetentionSettings
 from kz_compliance_sdk.config.sections import (
     ActorSettings,
     AddresseeSettings,
@@ -116,6 +117,8 @@ class Settings(BaseSettings):
     transparency: TransparencySettings = Field(
         default=TransparencySettings(), description="What is published about the demands."
     )
+    privacy: PrivacySettings = Field(default=PrivacySettings(), description="How personal data is protected at rest.")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="How long personal data is kept.")
     worker: WorkerSettings = Field(default=WorkerSettings(), description="How often the worker looks.")
 
     _policy: tuple[object, Policy] | None = PrivateAttr(None)

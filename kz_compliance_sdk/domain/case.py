@@ -60,6 +60,8 @@ class Case:
     `due_at` is the statutory deadline and never moves by itself; `urgent_at` orders the queue; `watch_at` is when the
     next escalation step is due, None once the case has ended. `lease_token` only grows: it fences late writers off.
     `running_watch_at` is where the ladder stopped while the term is paused (`running_time.py`).
+    `erased_at` is when its personal data was destroyed, `held_until` until when a legal hold keeps it, `erasure_asked`
+    who asked for its erasure before the end of retention, and on which ground.
     """
 
     platform_id: str
@@ -103,6 +105,9 @@ class Case:
     contests: tuple[FiledContest, ...] = ()
     suspensions: tuple[Suspension, ...] = ()
     running_watch_at: int | None = None
+    erased_at: int | None = None
+    held_until: int | None = None
+    erasure_asked: tuple[str, ...] = ()
 
     @property
     def open_items(self) -> frozenset[str]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.change_afterlife import CaseErased as CaseErased
+from kz_compliance_sdk.domain.change_afterlife import MessageErased as MessageErased
+from kz_compliance_sdk.domain.change_afterlife import Tally as Tally
 from kz_compliance_sdk.domain.change_users import Appeal as Appeal
 from kz_compliance_sdk.domain.change_users import AppealWrite as AppealWrite
 from kz_compliance_sdk.domain.change_users import UserNoticeKind as UserNoticeKind
@@ -293,22 +296,6 @@ class SanctionNoted:
     received_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """One case in the figures. Times are UTC seconds; `decided_at` and `receipt_at` are None for what was cancelled or
-    settled without a decision, `issued_at` is 0 for a message that could not be used. `facts` is canonical JSON, the
-    same text for all cases that differ in nothing but their times."""
-
-    platform_id: str
-    case_id: str
-    received_at: int
-    issued_at: int
-    due_at: int
-    decided_at: int | None
-    receipt_at: int | None
-    facts: str
-
-
 Write = (
     CaseWrite
     | AuditEvent
@@ -339,6 +326,8 @@ Write = (
     | Tally
     | UserNoticeState
     | AppealWrite
+    | CaseErased
+    | MessageErased
 )
 
 Change = tuple[Write, ...]

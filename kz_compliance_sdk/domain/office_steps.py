@@ -28,6 +28,8 @@ def reopen(case: Case, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[C
     """Supersede an ended case: every item is decided anew; measures in force stay meanwhile."""
     REVIEW_POLICY.check(stamp.actor, "reopen")
     need(reasons, "reasons", "Say why the decision is superseded.")
+    if case.erased_at is not None:
+        raise IllegalMove("its personal data was erased: there is nothing left to decide about.", reference=case.id)
     if not case.items:
         raise IllegalMove("a quarantined message has no item to decide about.", reference=case.id)
     items = tuple(item if item.was else replace(item, status="open") for item in case.items)

@@ -42,7 +42,8 @@ class StoredDecision:
 @dataclass(frozen=True, slots=True)
 class Records:
     """Everything that is stored of one case at one moment, as it is stored. `inbox` holds the messages that its events
-    name, and those that name the case."""
+    name, and those that name the case; `unreadable` says which cells do not open with the key of the case,
+    `erased_elsewhere` which other cases, that a message named here went on to, were erased."""
 
     case: Case
     events: Sequence[AuditEvent]
@@ -54,6 +55,8 @@ class Records:
     seen: Sequence[ContentSeen] = ()
     appeals: Sequence[Appeal] = ()
     user_notices: Sequence[UserNoticeState] = ()
+    unreadable: Sequence[str] = ()
+    erased_elsewhere: frozenset[str] = frozenset()
 
 
 def told(events: Sequence[AuditEvent]) -> Iterator[tuple[AuditEvent, Mapping[str, Any]]]:
@@ -75,22 +78,30 @@ def messages_behind(events: Sequence[AuditEvent]) -> list[MessageKey]:
 def check(records: Records) -> tuple[Fault, ...]:
     """Every fault of one case: of its chain, then of the rows that the chain speaks of."""
     case, events = records.case, list(told(records.events))
+    erased = next(((event.seq, event.at) for event, _ in reversed(events) if event.kind == "erase"), (0, 0))
     return (
         *verify_chain(case.id, records.events, head=case.audit_head, length=case.audit_seq),
         *_of_case(case, events),
         *_of_remedies(case, events),
-        *_of_inbox(records, events),
-        *_of_decisions(records, events),
-        *_of_messages(records, events),
+        *_of_texts(case.id, events, erased),
+        *_of_inbox(records, events, erased),
+        *_of_decisions(records, events, erased),
+        *_of_messages(records, events, erased),
         *_of_attempts(records),
         *proofs_review.of_checks(case.id, records.checks, events),
         *proofs_review.of_content(case.id, records.seen, events),
         *proofs_users.of_appeals(case.id, records.appeals, events),
-        *proofs_users.of_user_notices(case.id, records.user_notices, records.messages, events),
+        *proofs_users.of_user_notices(case.id, records.user_notices, records.messages, events, erased[0]),
+        *(
+            Fault(case.id, 0, f"{what}: it was changed from outside, or belongs to another row")
+            for what in records.unreadable
+        ),
     )
 
 
 _Told = list[tuple[AuditEvent, Mapping[str, Any]]]
+_Erased = tuple[int, int]
+"""The last event that says that the case was erased: its place in the chain and its time; zeros if none does."""
 
 
 def _message_behind(data: Mapping[str, Any]) -> MessageKey | None:
@@ -118,6 +129,9 @@ def _of_case(case: Case, events: _Told) -> Iterator[Fault]:
     signed = sources & {"pushed", "polled"}
     if (case.authenticity == "signed" and not signed) or (case.authenticity == "verified" and not vouched):
         yield Fault(case.id, 0, f"the case is said to be {case.authenticity}, and no event says so")
+    last = next((event.at for event, _ in reversed(events) if event.kind == "erase"), None)
+    if case.erased_at is not None and case.erased_at != last:
+        yield Fault(case.id, 0, "the case is said to be erased, and no event says so")
     if case.entered_by not in typists:
         yield Fault(case.id, 0, f"the case's typist is {case.entered_by or 'nobody'}, and no event says so")
 
@@ -135,6 +149,17 @@ def _of_remedies(case: Case, events: _Told) -> Iterator[Fault]:
         yield Fault(case.id, 0, "the case's suspensions are not those that its events tell")
 
 
+def _of_texts(case_id: str, events: _Told, erased: _Erased) -> Iterator[Fault]:
+    for event, data in events:
+        if event.seq < erased[0]:
+            if event.sealed:
+                yield _still_there(case_id, f"the sealed text {event.sealed[0].name!r}", erased)
+            continue
+        named = data.get("sealed")
+        for name in sorted(set(named if isinstance(named, dict) else ()) - {text.name for text in event.sealed}):
+            yield Fault(case_id, event.seq, f"the sealed text {name!r} is gone, and no event says that it was erased")
+
+
 def _receipt(kind: str, data: Mapping[str, Any]) -> Any:
     """The receipt from which an event makes the clock run; None if it makes none run."""
     if kind in ("open", "quarantine") or (kind == "amend" and data.get("from") in ENDED):
@@ -142,20 +167,25 @@ def _receipt(kind: str, data: Mapping[str, Any]) -> Any:
     return data.get({"admit": "inherits", "correct_receipt": "is"}.get(kind, ""))
 
 
-def _of_inbox(records: Records, events: _Told) -> Iterator[Fault]:
+def _of_inbox(records: Records, events: _Told, erased: _Erased) -> Iterator[Fault]:
     held = {(row.sender, row.message_id, row.body_sha256): row for row in records.inbox}
     behind = {key: event.seq for event, data in events if (key := _message_behind(data)) is not None}
     for key, seq in behind.items():
         if key not in held:
             yield Fault(records.case.id, seq, f"the message {key[1]} behind it is gone")
     for key, row in held.items():
-        if _sha256(row.body) != row.body_sha256:
+        before = behind.get(key, 0) < erased[0] and row.received_at <= erased[1]
+        if row.body == b"" and (before or row.case_id in records.erased_elsewhere):
+            continue
+        if before and row.received_at < erased[1] and row.case_id == records.case.id:
+            yield _still_there(records.case.id, f"the message {row.message_id}", erased)
+        elif _sha256(row.body) != row.body_sha256:
             yield Fault(
                 records.case.id, behind.get(key, 0), f"the bytes of the message {row.message_id} are not those received"
             )
 
 
-def _of_decisions(records: Records, events: _Told) -> Iterator[Fault]:
+def _of_decisions(records: Records, events: _Told, erased: _Erased) -> Iterator[Fault]:
     case_id, held = records.case.id, {row.version: row for row in records.decisions}
     proposed, approved = set(), set()
     for event, data in events:
@@ -180,16 +210,19 @@ def _of_decisions(records: Records, events: _Told) -> Iterator[Fault]:
                 yield Fault(
                     case_id, event.seq, f"the decision {version} was approved by {event.actor}, its row differs"
                 )
-        if not row.digest == _digest(row.body) == data.get("digest"):
+        is_erased = event.seq < erased[0] and row.body == b""
+        if not row.digest == data.get("digest") == (row.digest if is_erased else _digest(row.body)):
             yield Fault(case_id, event.seq, f"the decision {version} is not the one whose digest the event holds")
     for row in records.decisions:
+        if row.body and row.proposed_at < erased[1]:
+            yield _still_there(case_id, f"the decision {row.version}", erased)
         if row.version not in proposed:
             yield Fault(case_id, 0, f"no event says that the decision {row.version} was proposed")
         if row.approved_by is not None and row.version not in approved:
             yield Fault(case_id, 0, f"no event says that the decision {row.version} was approved")
 
 
-def _of_messages(records: Records, events: _Told) -> Iterator[Fault]:
+def _of_messages(records: Records, events: _Told, erased: _Erased) -> Iterator[Fault]:
     case_id, held = records.case.id, {message.id: message for message in records.messages}
     reported = set()
     for event, data in events:
@@ -200,8 +233,12 @@ def _of_messages(records: Records, events: _Told) -> Iterator[Fault]:
             yield Fault(case_id, event.seq, f"the message {data.get('message')} is gone")
         elif event.kind == "report":
             reported.add(message.id)
+            if event.seq < erased[0] and message.body == b"":
+                continue
             if _sha256(message.body) != data.get("sha256"):
                 yield Fault(case_id, event.seq, f"the bytes of the report {message.id} are not those written")
+        elif event.seq < erased[0] and message.receipt == b"":
+            continue
         elif _sha256(message.receipt) != data.get("receipt_sha256"):
             yield Fault(case_id, event.seq, f"the receipt for {message.id} is not the one that came")
     for message in records.messages:
@@ -219,6 +256,10 @@ def _of_attempts(records: Records) -> Iterator[Fault]:
             excused = results.get((message.id, number + 1)) == "unrecorded"
             if (message.id, number) not in results and not excused:
                 yield Fault(records.case.id, 0, f"the attempt {number} of the {message.kind} {message.id} is gone")
+
+
+def _still_there(case_id: str, what: str, erased: _Erased) -> Fault:
+    return Fault(case_id, erased[0], f"{what} should have been erased, and is there")
 
 
 # The database can hold anything where bytes were written.

@@ -38,9 +38,10 @@ def of_appeals(case_id: str, rows: Sequence[Appeal], events: Told) -> Iterator[F
 
 
 def of_user_notices(
-    case_id: str, rows: Sequence[UserNoticeState], messages: Sequence[OutboxMessage], events: Told
+    case_id: str, rows: Sequence[UserNoticeState], messages: Sequence[OutboxMessage], events: Told, erased: int = 0
 ) -> Iterator[Fault]:
-    """Each notice to a user is there and says what was written; it was sent, or put off, only if an event says so."""
+    """Each notice to a user is there and says what was written; it was sent, or put off, only if an event says so.
+    What was written before the event `erased` is gone, and must be."""
     held, bodies = {row.message_id: row for row in rows}, {message.id: message.body for message in messages}
     queued: dict[str, int] = {}
     ended: dict[str, tuple[str, Any]] = {}
@@ -52,6 +53,8 @@ def of_user_notices(
             if data.get("state") == "delayed":
                 delays[name] = data.get("tell_at")
             body = bodies.get(name)
+            if event.seq < erased and body == b"":
+                continue
             if data.get("sha256") is not None and _sha256(body) != data["sha256"]:
                 yield Fault(case_id, event.seq, f"the notice to a user {name} is not the one written, or is gone")
         elif event.kind == "tell_user":

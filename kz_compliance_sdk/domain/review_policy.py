@@ -58,6 +58,10 @@ REVIEW_POLICY = ReviewPolicy(
             "receive_appeal": _OFFICE,
             "decide_appeal": frozenset({"lead", "legal"}),
             "withdraw_appeal": _OFFICE,
+            "hold": frozenset({"lead", "legal", "head"}),
+            "end_hold": frozenset({"legal", "head"}),
+            "erase": frozenset({"legal", "head"}),
+            "export": frozenset({"legal", "head"}),
         }
     )
 )

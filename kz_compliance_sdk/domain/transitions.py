@@ -193,6 +193,10 @@ TRANSITIONS: tuple[Transition, ...] = (
         "an appeal succeeded: nothing is left to lift, or other measures are under way, or no reversal is reported",
     ),
     Transition(_S.CLOSED, "measure_failed", _S.CLOSED, "a measure could not be lifted yet; a person is paged"),
+    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "hold", None, "a legal hold: its personal data is kept, with reasons"),
+    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "end_hold", None, "the legal hold ends before its time"),
+    *_each((_S.CLOSED, _S.CANCELLED), "ask_erasure", None, "a person asks to destroy its personal data early"),
+    *_each((_S.CLOSED, _S.CANCELLED), "erase", None, "its personal data is destroyed: the time came, or two agreed"),
 )
 
 _MOVES = frozenset((row.source, row.verb, row.target) for row in TRANSITIONS)

@@ -20,6 +20,7 @@ from kz_compliance_sdk.domain.change import (
     Hold,
     InboxRow,
     LegalCheckRow,
+    MessageErased,
     RefusalsCounted,
     SanctionNoted,
     UserNoticeState,
@@ -29,6 +30,7 @@ from kz_compliance_sdk.domain.counting import FigureSource
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
+from kz_compliance_sdk.domain.retention import Ended, Holdings
 from kz_compliance_sdk.domain.user_notice import UserNotice as UserNotice
 from kz_compliance_sdk.ports.env import Env as Env
 from kz_compliance_sdk.ports.env import Uuid7 as Uuid7
@@ -109,6 +111,9 @@ class Tx(Protocol):
         """Raises NotFound."""
 
     def endpoint(self, name: str) -> EndpointState: ...
+
+    def holdings(self, case_id: str) -> Holdings:
+        """How much personal data is held of a case."""
 
     def cursor(self, feed: str) -> str: ...
 
@@ -222,6 +227,16 @@ class Queries(FigureSource, Protocol):
 
     def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
         """The appeals in a state, those first that are due first. Raises InvalidInput."""
+
+    def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
+        """Cases with personal data that ended at `at` (UTC seconds) or before, the first ones first; those that follow
+        `after`, which is when a case ended, and its id."""
+
+    def unmatched_before(self, at: int, limit: int) -> list[MessageErased]:
+        """The messages of no case that came at `at` (UTC seconds) or before: each as the write that empties it."""
+
+    def count_erased(self) -> int:
+        """How many cases have no personal data any more."""
 
     def health(self, now: int) -> Health: ...
 

@@ -31,6 +31,7 @@ from kz_compliance_sdk.domain.notice import (
     UnreadableNotice,
 )
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.loading import notice_of, standing_of
@@ -146,6 +147,7 @@ class Admission:
             # Its clock may have to run from an earlier receipt: a person looks.
             arrival = replace(arrival, flags=(*arrival.flags, "quarantined_before"))
         if current is not None:
+            current = begin_anew(current)
             change, case = arrivals.amend(
                 current, notice, arrival, self.policy, standing_of(tx, current, self.respondent), stamp
             )
@@ -175,7 +177,10 @@ class Admission:
         """The notice's revision is known already: a repeat in another envelope, an older one, the signed form of what
         was typed in, or a contradiction."""
         change: Change
-        if notice.revision < case.revision:
+        if case.erased_at is not None:
+            # What was held of it is gone, so nobody can say whether this is the same.
+            change, case = arrivals.flag(case, ("erased_case",), stamp)
+        elif notice.revision < case.revision:
             change, case = arrivals.flag(case, ("late_revision",), stamp, alert=False)
         elif case.source == "typed" and arrival.authenticity == "signed":
             typed, standing = notice_of(tx, case), standing_of(tx, case, self.respondent)
@@ -234,6 +239,8 @@ class Admission:
         return (*change, row), response
 
     def _apply(self, tx: Tx, arrival: Arrival, case: Case, data: _Following, stamp: Stamp) -> tuple[Change, Case]:
+        if case.erased_at is not None:
+            return arrivals.flag(case, ("erased_case",), stamp)
         if isinstance(data, Reminder):
             return arrivals.remind(case, data, arrival, stamp)
         if isinstance(data, Clarification):

@@ -21,11 +21,14 @@ from kz_compliance_sdk.wire.v1 import read_message
 def notice_of(tx: Tx, case: Case) -> Notice:
     """The notice of a case as it stands: its latest revision, with what the authority clarified.
 
-    Read from the stored bytes, so that nobody decides on a copy. Raises NotFound for a case in quarantine.
+    Read from the stored bytes, so that nobody decides on a copy. Raises NotFound for a case in quarantine, and for
+    one that was erased.
     """
     row = tx.inbox_row(*case.message)
     if case.revision == 0:
         raise NotFound("a quarantined message holds no usable notice.", reference=case.id)
+    if not row.body:
+        raise NotFound("the notice was erased: its digest and its way through this office are left.", reference=case.id)
     data = read_message(row.body).data
     if not isinstance(data, Notice):
         raise NotFound("the stored message holds no notice.", reference=case.id)

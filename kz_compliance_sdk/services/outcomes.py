@@ -274,7 +274,9 @@ class Outcomes:
         if not refused and not isinstance(result, RetryAt | Unknown):
             after = breaker.succeeded(state, stamp.at)
             return [] if after is state else [after]
-        writes: list[Write] = [breaker.failed(state, stamp.at, told(result)[1], message.deadline_at)]
+        # What the other side says of one message may speak of people; the state of the way to it is told everywhere.
+        what = result.code if isinstance(result, Rejected) else told(result)[1]
+        writes: list[Write] = [breaker.failed(state, stamp.at, what, message.deadline_at)]
         if refused and state.failures + 1 == breaker.OPENS_AFTER:
             # It does not pass by itself: somebody must look at addresses and keys.
             about = message.endpoint

@@ -13,7 +13,7 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.tally import tally
 from kz_compliance_sdk.domain.transitions import ENDED
-from kz_compliance_sdk.errors import NotFound, Unreadable
+from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Tx, Work
 from kz_compliance_sdk.wire.v1 import read_message
 
@@ -26,7 +26,8 @@ def with_tally(tx: Tx, change: Change) -> Change:
     """The change and, for each case that it leaves ended, that case's row in the figures. Whatever ends a case, or
     changes an ended one, goes through here."""
     ended = {write.case.id: write.case for write in change if type(write) is CaseWrite}
-    return (*change, *(_tally(tx, case, change) for case in ended.values() if case.state in ENDED))
+    tallies = [_tally(tx, case, change) for case in ended.values() if case.state in ENDED]
+    return (*change, *(one for one in tallies if one is not None))
 
 
 def counted(work: Work[T]) -> Work[T]:
@@ -39,9 +40,15 @@ def counted(work: Work[T]) -> Work[T]:
     return with_tallies
 
 
-def _tally(tx: Tx, case: Case, change: Change) -> Tally:
-    events, decisions = tx.event_kinds(case.id), tx.decisions(case.id)
-    rows = {(row.sender, row.message_id, row.body_sha256): row for row in tx.inbox_of_case(case.id)}
+def _tally(tx: Tx, case: Case, change: Change) -> Tally | None:
+    events = tx.event_kinds(case.id)
+    if "erase" in events:
+        return None  # what is left of it says less than the row that it has
+    try:
+        decisions = tx.decisions(case.id)
+        rows = {(row.sender, row.message_id, row.body_sha256): row for row in tx.inbox_of_case(case.id)}
+    except StoreDamaged:
+        return None  # what cannot be read must hold up no receipt: it is counted from its records once it can be
     if case.message not in rows:
         with suppress(NotFound):  # it comes with this very change
             rows[case.message] = tx.inbox_row(*case.message)

@@ -10,6 +10,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.sql.writing import Writer
@@ -183,7 +185,8 @@ class Recording:
             found.append((sql, values))
             return 1
 
-        self._writer.write([change], execute, lambda many, values: found.append((many.sql, values)))
+        rows = PrivateRows(MasterKeys(), secrets.token_bytes, lambda _platform, _case: None)
+        self._writer.write([change], rows, execute, lambda many, values: found.append((many.sql, values)))
         return found
 
     def queries(self, platform_id: str) -> Queries:

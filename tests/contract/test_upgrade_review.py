@@ -27,6 +27,10 @@ def _back_to_the_first_schema(store: object) -> None:
         "ALTER TABLE holds DROP COLUMN preservation_ended_at",
         "DELETE FROM sqlite_stat1 WHERE tbl IN ('legal_checks', 'content_seen', 'user_notices', 'appeals', 'holds')",
         "DELETE FROM sqlite_stat1 WHERE tbl = 'tallies'",
+        "DROP TABLE platform_keys",
+        "ALTER TABLE cases DROP COLUMN data_key",
+        "ALTER TABLE cases DROP COLUMN private",
+        "ALTER TABLE inbox DROP COLUMN data_key",
         "UPDATE kz_compliance_schema SET version_num = '0001'",
         OLD_HOLD,
     ):
@@ -40,11 +44,19 @@ def test_an_older_store_is_upgraded_and_keeps_its_holds(open_store: OpenStore, p
     store.close()
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     with closing(engine.connect()) as connection:
-        assert [line.partition(":")[0] for line in migrate.upgrade(connection)] == ["0002", "0003", "0008", "0009"]
+        assert [line.partition(":")[0] for line in migrate.upgrade(connection)] == [
+            "0002",
+            "0003",
+            "0006",
+            "0008",
+            "0009",
+        ]
     upgraded = open_store()
     assert upgraded.queries(PLATFORM).case(case.id) == case
     assert upgraded.queries(PLATFORM).legal_checks(case.id) == []
     (hold,) = upgraded.submit(PLATFORM, lambda tx: ((), tx.holds(["post:1"]))).result(10)
+    assert hold.object_key == "post:1"
+    assert raw(upgraded, "SELECT count(*) FROM holds WHERE object_key = 'post:1'") == [(0,)], "its name is a digest now"
     assert (hold.preserve_until, hold.preservation_ended_at) == (None, None)
     assert upgraded.submit(PLATFORM, lambda tx: ((), tx.preservation_over(2**40, 10))).result(10) == []
     told = raw(upgraded, "SELECT idx FROM sqlite_stat1 WHERE idx = 'holds_preserved'")

@@ -248,6 +248,10 @@ def test_the_table_of_roles_is_the_policy() -> None:
         "record that a measure can never be lifted": "record_undoable",
         "make an evidence pack": "evidence",
         "make an evidence pack with names": "disclose",
+        "keep a case by a legal hold": "hold",
+        "end a legal hold": "end_hold",
+        "ask for or agree to an erasure": "erase",
+        "export personal data": "export",
     }
     page = (DOCS / "concepts" / "review.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (.+?) \| (.+?) \|$", page[page.index("| Step | Roles |") :], re.MULTILINE)[1:]

@@ -69,10 +69,10 @@ def test_the_typist_and_how_it_came_stand_in_the_chain(office: Office) -> None:
     case = office.document("cases", "show", notice.notice_id)["case"]
     with closing(sqlite3.connect(office.store)) as raw:
         (content,) = raw.execute("SELECT content FROM audit WHERE seq = 1").fetchone()
-        sealed = raw.execute("SELECT name, text FROM sealed_texts").fetchall()
+        ((name, text),) = raw.execute("SELECT name, text FROM sealed_texts").fetchall()
         assert b'"entered_by":"aigerim"' in content
         assert b"how_it_came" in content
-        assert sealed == [("how_it_came", "letter")]
+        assert (name, b"letter" in text) == ("how_it_came", False)
         unguard(raw)
         raw.execute("UPDATE cases SET doc = replace(doc, 'aigerim', 'somebody')")
         raw.commit()

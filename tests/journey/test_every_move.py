@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.config.privacy import RetentionSettings
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import Action, ItemDecision, Proposal
@@ -26,6 +27,7 @@ from kz_compliance_sdk.domain.transitions import ENDED, TRANSITIONS, UNDECIDED
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, Pending, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.letters import Proof
+from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.review import Decided
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
@@ -50,6 +52,10 @@ Taken = set[tuple[str | None, str, str]]
 ROWS: Taken = {(str(r.source) if r.source else None, r.verb, str(r.target)) for r in TRANSITIONS}
 
 
+def privacy_of(host: Host) -> Privacy:
+    return Privacy(host.store, PLATFORM, RetentionSettings().retention(), host.world.env().entropy)
+
+
 class Walk:
     """One seed's walk. Four notices speak of the same three objects, so that they get in each other's way. In every
     other walk authorities keep to what is simple, which leaves more of its steps to everybody else."""
@@ -63,6 +69,7 @@ class Walk:
         self.world = World(folder / f"{seed}.sqlite3", seed=seed, policy=policy, can_look=seed % 3 == 0)
         self.host = Host(self.world)
         self.remedies = Remedies(self.host, self.chance)
+        self.privacy = privacy_of(self.host)
         self.sent = 0
         self.revision: dict[int, int] = {}
         self.letters: list[Notice] = []
@@ -225,6 +232,7 @@ class Walk:
             lambda: self._delivered_by_hand(case),
             lambda: self._retry(case),
             *self.remedies.steps(case),
+            lambda: self.erase(case),
         ]
         self.chance.choice(steps)()
 
@@ -256,6 +264,12 @@ class Walk:
             appeals.decide(LEGAL, one.appeal_id, "uphold", "looked at anew")
         else:
             appeals.decide(LEGAL, one.appeal_id, "reverse", "satire", REVERSAL)
+
+    def erase(self, case: Case) -> None:
+        """Early, because two people agree; seldom, for little is left to do with it then."""
+        if self.chance.random() < 0.3:
+            self.privacy.ask_erasure(LEGAL, case.id, "subject_request")
+            self.privacy.erase(HEAD, case.id)
 
     def _delivered_by_hand(self, case: Case) -> None:
         now = self.world.clock()
@@ -365,6 +379,13 @@ class Walk:
                     continue  # people may be told no; nobody else may
             else:
                 step()
+
+    def hold_all(self) -> None:
+        """Every state can be held: left to chance, each would take many walks."""
+        for case in self.host.cases():
+            if case.erased_at is None:
+                self.privacy.hold(LEAD, case.id, "an appeal", self.world.clock() + 20_000)
+                self.privacy.end_hold(HEAD, case.id, "it was withdrawn")
 
     def finish(self) -> None:
         """The weather is fine, and people do their work: every case must come to its end."""
@@ -514,6 +535,7 @@ def walk(folder: Path, seed: int) -> Taken:
     one = Walk(folder, seed)
     try:
         one.run()
+        one.hold_all()
         one.finish()
         one.host.check_chains()
         one.check_objects()

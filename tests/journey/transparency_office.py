@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import ItemDecision, Wording
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Outcome, Question, RefusalCode, Statement
-from kz_compliance_sdk.ports import Store
+from kz_compliance_sdk.ports import Queries, Store
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEAD, LEGAL, M1, M2, PLATFORM, Host, World
@@ -178,12 +178,12 @@ class RandomOffice:
 Figures = dict[str, Counter[str]]
 
 
-def recounted(path: Path, now: int, categories: frozenset[str]) -> Figures:
-    """Every figure of all that the file holds, by the published definitions."""
+def recounted(path: Path, now: int, categories: frozenset[str], queries: Queries) -> Figures:
+    """Every figure of all that the file holds, by the published definitions. `queries` open what is encrypted."""
     db = sqlite3.connect(path)
     found: Figures = defaultdict(Counter)
     for (case_id,) in db.execute("SELECT id FROM cases").fetchall():
-        _recount(db, case_id, now, categories, found)
+        _recount(db, case_id, now, categories, found, queries)
     for (level,) in db.execute("SELECT level FROM sanctions").fetchall():
         found["sanctions"][level] += 1
     for kind, state, due_at in db.execute("SELECT kind, state, due_at FROM user_notices").fetchall():
@@ -193,10 +193,12 @@ def recounted(path: Path, now: int, categories: frozenset[str]) -> Figures:
     return {name: +values for name, values in found.items() if +values}
 
 
-def _recount(db: sqlite3.Connection, case_id: str, now: int, categories: frozenset[str], found: Figures) -> None:
+def _recount(
+    db: sqlite3.Connection, case_id: str, now: int, categories: frozenset[str], found: Figures, queries: Queries
+) -> None:
     rows = db.execute("SELECT kind, at, content FROM audit WHERE case_id = ? ORDER BY seq", (case_id,)).fetchall()
     events = [(kind, at, json.loads(content)["data"]) for kind, at, content in rows]
-    bodies = db.execute("SELECT type, body FROM inbox WHERE case_id = ?", (case_id,)).fetchall()
+    bodies = [(row.type, row.body) for row in queries.inbox(case_id)]
     notice = next(json.loads(body)["data"] for kind, body in bodies if kind == "notice.issued")
     due = events[0][2]["due_at"]
     ended = [number for number, event in enumerate(events) if event[2].get("to") in ("closed", "cancelled")]
@@ -213,7 +215,7 @@ def _recount(db: sqlite3.Connection, case_id: str, now: int, categories: frozens
         found["demands_by_progress"]["open_or_withheld"] += 1
         return
     found["demands_told"][""] += 1
-    items = _outcomes(db, case_id, last, notice)
+    items = _outcomes(queries, case_id, last, notice)
     _of_demand(notice, events, last, items, categories, found)
     found["demands_by_secrecy"]["barred" if silence else "not_barred"] += 1
     first_close = closed[0][0] if closed else len(events)
@@ -240,19 +242,17 @@ def _timely(at: int | None, due: int, never: str) -> str:
     return never if at is None else "late" if at > due else "in_time"
 
 
-def _outcomes(
-    db: sqlite3.Connection, case_id: str, last: list[Any], notice: Any
-) -> dict[str, tuple[str, str, str, str]]:
+def _outcomes(queries: Queries, case_id: str, last: list[Any], notice: Any) -> dict[str, tuple[str, str, str, str]]:
     """Each item of the notice with what the last final report before the case ended says of it."""
     told: dict[str, tuple[str, str, str, str]] = {
         item["item_id"]: ("stopped", "", "", "kz") for item in notice["items"]
     }
     receipted = {event[2]["message"] for event in last if event[0] == "receipt"}
-    sql = "SELECT id, body FROM outbox WHERE case_id = ? AND kind = 'report' ORDER BY lane_seq"
-    reports = [json.loads(body) for name, body in db.execute(sql, (case_id,)).fetchall() if name in receipted]
+    sent = sorted((one for one in queries.messages(case_id) if one.kind == "report"), key=lambda one: one.lane_seq)
+    reports = [json.loads(message.body) for message in sent if message.id in receipted]
     grounds: dict[str, str] = {}
-    for body in db.execute("SELECT body FROM decisions WHERE case_id = ? ORDER BY version", (case_id,)).fetchall():
-        decision = json.loads(body[0])
+    for _, made in sorted(queries.decisions(case_id).items()):
+        decision = json.loads(made.body)
         grounds |= {item["item_id"]: item["ground"] or "" for item in decision["proposal"]["items"]}
     for item in reports[-1]["items"] if reports else []:
         beyond = item.get("territorial_scope", ["KZ"]) != ["KZ"] and item["outcome"] != "refused"

@@ -1,3 +1,4 @@
+# Over 350 lines because every read for lists, pages and reports is on this one page.
 """Reads for lists, pages and reports, through SQLAlchemy, each in a short transaction of its own."""
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
@@ -26,12 +29,14 @@ from kz_compliance_sdk.domain.change import (
     EscalationFired,
     InboxRow,
     LegalCheckRow,
+    MessageErased,
     SanctionNoted,
     UserNoticeState,
 )
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.domain.proofs import Records, StoredDecision, messages_behind
+from kz_compliance_sdk.domain.proofs import Records, messages_behind
+from kz_compliance_sdk.domain.retention import Ended
 from kz_compliance_sdk.domain.user_notices import MESSENGER
 from kz_compliance_sdk.errors import InvalidInput, NotFound
 from kz_compliance_sdk.ports import AppealPage, Health, Page
@@ -43,8 +48,26 @@ _ENDED = ("closed", "cancelled")
 class SqlQueries(FigureReads):
     """Reads of one platform's rows."""
 
-    def __init__(self, engine: Engine, platform_id: str, fault: Callable[[], str] = str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        platform_id: str,
+        fault: Callable[[], str] = str,
+        keys: MasterKeys | None = None,
+    ) -> None:
         self._engine, self._platform, self._fault = engine, platform_id, fault
+        self._keys = keys or MasterKeys()
+
+    def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
+        """How rows of one moment are read: nothing of it is kept, another process may destroy a key."""
+
+        def stored_key(platform_id: str, case_id: str) -> Any:
+            of_case = t.cases.c.platform_id == platform_id, t.cases.c.id == case_id
+            statement = select(t.cases.c.data_key).where(*of_case)
+            found = self._all(statement) if connection is None else connection.execute(statement).fetchall()
+            return found[0][0] if found else NO_CASE
+
+        return PrivateRows(self._keys, _no_entropy, stored_key, unreadable=unreadable)
 
     def _all(self, statement: Select[Any]) -> list[Any]:
         with self._reading() as connection:
@@ -62,7 +85,7 @@ class SqlQueries(FigureReads):
         found = self._all(select(t.cases).where(t.cases.c.platform_id == self._platform, t.cases.c.id == case_id))
         if not found:
             raise NotFound("there is no such case on this platform.", reference=case_id)
-        return rows.case_from(found[0])
+        return self._private().case_from(found[0])
 
     def cases(
         self,
@@ -91,14 +114,15 @@ class SqlQueries(FigureReads):
         if notice_id is not None:
             wanted = [] if state is None else [c.state == state]
             found = self._all(select(t.cases).where(*filters, *wanted).order_by(c.urgent_at, c.id))
-            return Page(tuple(rows.case_from(row) for row in found), None)
+            private = self._private()
+            return Page(tuple(private.case_from(row) for row in found), None)
         if state in _ENDED:
             filters += [text("closed_at IS NOT NULL"), c.state == state]
             if after is not None:
                 filters.append(tuple_(c.closed_at, c.id) < after)
             statement = select(t.cases).where(*filters)
             found = self._all(statement.order_by(c.closed_at.desc(), c.id.desc()).limit(limit + 1))
-            return _page(found, limit, lambda case: case.closed_at or 0)
+            return self._page(found, limit, lambda case: case.closed_at or 0)
         if after is not None:
             filters.append(tuple_(c.urgent_at, c.id) > after)
         found = []
@@ -109,7 +133,13 @@ class SqlQueries(FigureReads):
             in_hand = text("closed_at IS NULL AND state <> 'queued'")
             found += self._running([*filters, in_hand, *wanted], limit)
         found.sort(key=lambda row: (row[11], row[1]))
-        return _page(found, limit, lambda case: case.urgent_at)
+        return self._page(found, limit, lambda case: case.urgent_at)
+
+    def _page(self, found: list[Any], limit: int, ordered_by: Callable[[Case], int]) -> Page:
+        private = self._private()
+        cases = tuple(private.case_from(row) for row in found[:limit])
+        more = len(found) > limit
+        return Page(cases, _write_cursor(ordered_by(cases[-1]), cases[-1].id) if more else None)
 
     def _running(self, filters: list[Any], limit: int) -> list[Any]:
         statement = select(t.cases).where(*filters)
@@ -147,12 +177,12 @@ class SqlQueries(FigureReads):
 
     def audit(self, case_id: str) -> list[AuditEvent]:
         with self._reading() as connection:
-            return self._audit(connection, case_id)
+            return self._audit(connection, self._private(connection), case_id)
 
-    def _audit(self, connection: Connection, case_id: str) -> list[AuditEvent]:
+    def _audit(self, connection: Connection, private: PrivateRows, case_id: str) -> list[AuditEvent]:
         sealed: dict[int, list[SealedText]] = {}
         for row in connection.execute(self._of(t.sealed_texts, case_id)).fetchall():
-            sealed.setdefault(row[2], []).append(SealedText(row[3], row[4], row[5]))
+            sealed.setdefault(row[2], []).append(private.sealed_from(row))
         events = connection.execute(self._of(t.audit, case_id).order_by(t.audit.c.seq)).fetchall()
         return [rows.audit_from(row, sealed.get(row[2], [])) for row in events]
 
@@ -166,7 +196,10 @@ class SqlQueries(FigureReads):
             found = connection.execute(select(t.cases).where(*of_case)).fetchall()
             if not found:
                 raise NotFound("there is no such case on this platform.", reference=case_id)
-            events = self._audit(connection, case_id)
+            unreadable: list[str] = []
+            private = self._private(connection, unreadable)
+            case = private.case_from(found[0])
+            events = self._audit(connection, private, case_id)
             inbox = {tuple(row[:4]): row for row in connection.execute(self._of(t.inbox, case_id)).fetchall()}
             i = t.inbox.c
             for key in messages_behind(events):
@@ -174,22 +207,29 @@ class SqlQueries(FigureReads):
                     of_key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256) == (self._platform, *key)
                     for row in connection.execute(select(t.inbox).where(of_key)).fetchall():
                         inbox[tuple(row[:4])] = row
+            elsewhere = {row[9] for row in inbox.values() if row[9] not in ("", case_id) and not row[6]}
+            a = t.audit.c
+            of_others = a.platform_id == self._platform, a.case_id.in_(elsewhere), a.kind == "erase"
+            erased = connection.execute(select(a.case_id).where(*of_others)).scalars() if elsewhere else ()
+            erased_elsewhere = frozenset(erased)
             tables = (t.decisions, t.outbox, t.attempts, legal_checks, content_seen, u.appeals, u.user_notices)
             decisions, messages, attempts, checks, seen, appeals, told = (
                 connection.execute(self._of(table, case_id)).fetchall() for table in tables
             )
-        return Records(
-            rows.case_from(found[0]),
-            events,
-            [StoredDecision(*row[2:]) for row in decisions],
-            [rows.inbox_from(row) for row in inbox.values()],
-            [rows.message_from(row) for row in messages],
-            [rows.attempt_from(row) for row in attempts],
-            [rows_review.legal_check_from(row) for row in checks],
-            [rows_review.content_seen_from(row) for row in seen],
-            [rows_users.appeal_from(row) for row in appeals],
-            [rows_users.user_notice_from(row) for row in told],
-        )
+            return Records(
+                case,
+                events,
+                [private.stored_decision_from(row) for row in decisions],
+                [private.inbox_from(row) for row in inbox.values()],
+                [private.message_from(row) for row in messages],
+                [private.attempt_from(row) for row in attempts],
+                [rows_review.legal_check_from(row) for row in checks],
+                [rows_review.content_seen_from(row) for row in seen],
+                [rows_users.appeal_from(row) for row in appeals],
+                [rows_users.user_notice_from(row) for row in told],
+                unreadable,
+                erased_elsewhere,
+            )
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
         found = self._all(
@@ -197,7 +237,7 @@ class SqlQueries(FigureReads):
             .where(t.decisions.c.platform_id == self._platform, t.decisions.c.case_id == case_id)
             .order_by(t.decisions.c.version)
         )
-        return {row[2]: rows.decision_from(row) for row in found}
+        return self._private().decisions_from(found)
 
     def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
         found = self._all(self._of(legal_checks, case_id).order_by(legal_checks.c.version))
@@ -211,19 +251,22 @@ class SqlQueries(FigureReads):
         of_case = select(t.inbox).where(t.inbox.c.platform_id == self._platform, t.inbox.c.case_id == case_id)
         in_order = of_case.order_by(t.inbox.c.received_at, t.inbox.c.message_id)
         found = self._all(in_order)
-        return [rows.inbox_from(row) for row in found]
+        private = self._private()
+        return [private.inbox_from(row) for row in found]
 
     def received(self, body_sha256: str) -> list[InboxRow]:
         """What came with exactly these bytes. No index serves it: it is for sandboxes."""
         same = select(t.inbox).where(t.inbox.c.platform_id == self._platform, t.inbox.c.body_sha256 == body_sha256)
         found = self._all(same.order_by(t.inbox.c.received_at, t.inbox.c.message_id))
-        return [rows.inbox_from(row) for row in found]
+        private = self._private()
+        return [private.inbox_from(row) for row in found]
 
     def messages(self, case_id: str) -> list[OutboxMessage]:
         of_case = select(t.outbox).where(t.outbox.c.platform_id == self._platform, t.outbox.c.case_id == case_id)
         in_order = (t.outbox.c.created_at, t.outbox.c.lane_seq, t.outbox.c.id)
         found = self._all(of_case.order_by(*in_order))
-        return [rows.message_from(row) for row in found]
+        private = self._private()
+        return [private.message_from(row) for row in found]
 
     def attempts(self, case_id: str) -> list[Attempt]:
         found = self._all(
@@ -231,7 +274,8 @@ class SqlQueries(FigureReads):
             .where(t.attempts.c.platform_id == self._platform, t.attempts.c.case_id == case_id)
             .order_by(t.attempts.c.message_id, t.attempts.c.number)
         )
-        return [rows.attempt_from(row) for row in found]
+        private = self._private()
+        return [private.attempt_from(row) for row in found]
 
     def escalations(self, case_id: str) -> list[EscalationFired]:
         found = self._all(
@@ -240,6 +284,24 @@ class SqlQueries(FigureReads):
             .order_by(t.escalations.c.fired_at, t.escalations.c.step)
         )
         return [rows.escalation_from(row) for row in found]
+
+    def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
+        c = t.cases.c
+        kept = c.data_key.is_(None) | (func.length(c.data_key) > 0)
+        mine = (c.platform_id == self._platform, text("closed_at IS NOT NULL"), c.closed_at <= at, kept)
+        statement = select(c.closed_at, c.id, c.notice_id).where(*mine, tuple_(c.closed_at, c.id) > after)
+        return [Ended(*row) for row in self._all(statement.order_by(c.closed_at, c.id).limit(limit))]
+
+    def unmatched_before(self, at: int, limit: int) -> list[MessageErased]:
+        i = t.inbox.c
+        mine = (i.platform_id == self._platform, i.case_id == "", i.received_at <= at, func.length(i.body) > 0)
+        key = select(i.platform_id, i.sender, i.message_id, i.body_sha256)
+        return [MessageErased(*row) for row in self._all(key.where(*mine).order_by(i.received_at).limit(limit))]
+
+    def count_erased(self) -> int:
+        c = t.cases.c
+        erased = select(func.count()).where(c.platform_id == self._platform, func.length(c.data_key) == 0)
+        return int(self._all(erased)[0][0])
 
     def sanctions(self) -> list[SanctionNoted]:
         found = self._all(
@@ -323,10 +385,8 @@ class SqlQueries(FigureReads):
         )
 
 
-def _page(found: list[Any], limit: int, ordered_by: Callable[[Case], int]) -> Page:
-    cases = tuple(rows.case_from(row) for row in found[:limit])
-    more = len(found) > limit
-    return Page(cases, _write_cursor(ordered_by(cases[-1]), cases[-1].id) if more else None)
+def _no_entropy(_size: int) -> bytes:
+    raise RuntimeError("a read writes nothing")
 
 
 def _write_cursor(urgent_at: int, case_id: str) -> str:

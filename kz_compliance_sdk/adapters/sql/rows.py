@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from functools import wraps
 from typing import Any, TypeVar
 
 from pydantic_core import from_json, to_json
 
+from kz_compliance_sdk.adapters.sql.item_rows import item_doc, items_from, objects_doc
 from kz_compliance_sdk.adapters.sql.remedy_rows import remedies_doc, remedies_from
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
-from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
+from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
     DecisionRow,
     EndpointState,
@@ -50,22 +50,10 @@ def readable(what: str, case_at: int) -> Callable[[Callable[[Row], T]], Callable
     return checked
 
 
-_ITEM_FIELDS = tuple(field.name for field in fields(ItemState))
-_SCOPE = _ITEM_FIELDS.index("scope")
+DATA_KEY, PRIVATE = 20, 21
+"""Where the key and the encrypted part of a case stand in its row."""
+
 _STATES = {str(state): state for state in CaseState}
-
-
-def _item_doc(item: ItemState) -> list[Any]:
-    if not item.decision_version and item.status == "open":
-        return [item.item_id]
-    return [getattr(item, name) for name in _ITEM_FIELDS]
-
-
-def _item(doc: list[Any]) -> ItemState:
-    if len(doc) == 1:
-        return ItemState(doc[0])
-    doc[_SCOPE] = tuple(doc[_SCOPE])
-    return ItemState(*doc)
 
 
 def case_row(case: Case) -> tuple[Any, ...]:
@@ -89,7 +77,10 @@ def case_row(case: Case) -> tuple[Any, ...]:
             case.was_claimed,
             case.interim_items,
             case.flags,
-            [_item_doc(item) for item in case.items],
+            [item_doc(item) for item in case.items],
+            case.erased_at,
+            case.held_until,
+            case.erasure_asked,
             *remedies_doc(case),
         ]
     ).decode()
@@ -114,12 +105,15 @@ def case_row(case: Case) -> tuple[Any, ...]:
         case.audit_seq,
         case.audit_head,
         doc,
+        None,
+        objects_doc(case),
     )
 
 
 @readable("cases", 1)
 def case_from(row: Row) -> Case:
     doc = from_json(row[19])
+    kept = doc[19:22] or (None, None, ())
     return Case(
         platform_id=row[0],
         id=row[1],
@@ -158,8 +152,11 @@ def case_from(row: Row) -> Case:
         was_claimed=doc[15],
         interim_items=doc[16],
         flags=tuple(doc[17]),
-        items=tuple(_item(item) for item in doc[18]),
-        **remedies_from(doc[19:]),
+        items=items_from(doc[18], row[PRIVATE]),
+        erased_at=kept[0],
+        held_until=kept[1],
+        erasure_asked=tuple(kept[2]),
+        **remedies_from(doc[22:]),
     )
 
 
@@ -180,22 +177,24 @@ def inbox_row(row: InboxRow) -> tuple[Any, ...]:
         row.status,
         row.reply,
         row.deliveries,
+        None,
     )
 
 
-def inbox_admitted(row: InboxRow) -> dict[str, Any]:
+def inbox_admitted(row: Row) -> dict[str, Any]:
+    """What is set of a message that can be used now, from its row."""
     return {
-        "k_platform_id": row.platform_id,
-        "k_sender": row.sender,
-        "k_message_id": row.message_id,
-        "k_body_sha256": row.body_sha256,
-        "v_type": row.type,
-        "v_proof": row.proof,
-        "v_case_id": row.case_id,
-        "v_notice_id": row.notice_id,
-        "v_exit": row.exit,
-        "v_status": row.status,
-        "v_reply": row.reply,
+        "k_platform_id": row[0],
+        "k_sender": row[1],
+        "k_message_id": row[2],
+        "k_body_sha256": row[3],
+        "v_type": row[4],
+        "v_proof": row[7],
+        "v_case_id": row[9],
+        "v_notice_id": row[10],
+        "v_exit": row[11],
+        "v_status": row[12],
+        "v_reply": row[13],
     }
 
 

@@ -164,6 +164,8 @@ def configure(driver: Driver, connection: Any, cache_mib: int = 16) -> None:
         ("wal_autocheckpoint", CHECKPOINT_PAGES, CHECKPOINT_PAGES),
         ("cache_size", -1024 * cache_mib, -1024 * cache_mib),
         ("trusted_schema", "OFF", 0),
+        # What is overwritten must not stay in the page: an old copy of a data key least of all.
+        ("secure_delete", "FAST", 2),
     ]
     if sys.platform == "darwin":
         wanted += [("fullfsync", "ON", 1), ("checkpoint_fullfsync", "ON", 1)]
@@ -198,7 +200,8 @@ def store_error(error: BaseException) -> StoreError:
             f"another program holds the database: {text}. Nothing was written; try again.", code="storage_busy"
         )
     if "UTF-8" in text:
-        return StoreDamaged(f"a text of a row is not as it was written: {text}. It was changed from outside.")
+        # The driver quotes the text.
+        return StoreDamaged("a text of a row is not as it was written: it is no UTF-8. It was changed from outside.")
     return StoreError(f"the database refused: {text}. Nothing was written.")
 
 

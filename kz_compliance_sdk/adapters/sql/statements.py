@@ -30,6 +30,7 @@ from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_users as u
+from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.adapters.sql.tables_tallies import ANSWERED, tallies
 from kz_compliance_sdk.domain.change import (
@@ -106,10 +107,9 @@ def _bound(*names: str) -> dict[str, Any]:
     return {name: bindparam(f"v_{name}") for name in names}
 
 
-def _update_all(table: Table, keys: tuple[str, ...], guard: Any) -> Any:
-    values = _bound(
-        *(column.name for column in table.columns if column.name not in (*keys, *FIXED.get(table.name, ())))
-    )
+def _update_all(table: Table, keys: tuple[str, ...], guard: Any, *, but: str = "") -> Any:
+    fixed = (*keys, but, *FIXED.get(table.name, ()))
+    values = _bound(*(column.name for column in table.columns if column.name not in fixed))
     return update(table).where(_key(table, *keys), guard).values(values)
 
 
@@ -131,12 +131,13 @@ class Statements:
         of_attempt = ("platform_id", "case_id", "message_id", "number")
         self.inserts["attempts"] = upsert(t.attempts, of_attempt, "ended_at", "result", "detail")
         same_version = t.cases.c.version == bindparam("was_version")
-        self.case_update = compiled(_update_all(t.cases, ("platform_id", "id"), same_version))
+        self.case_update = compiled(_update_all(t.cases, ("platform_id", "id"), same_version, but="data_key"))
         self.case_update_leased = compiled(
             _update_all(
                 t.cases,
                 ("platform_id", "id"),
                 and_(same_version, text("state = 'claimed'"), t.cases.c.lease_token == bindparam("was_token")),
+                but="data_key",
             )
         )
         self.message_update = compiled(_update_all(t.outbox, ("platform_id", "case_id", "id"), text("1 = 1")))
@@ -271,6 +272,7 @@ class Statements:
         self.appeal = compiled(select(u.appeals).where(_key(u.appeals, "platform_id", "appeal_id")))
         same_state = u.appeals.c.state == bindparam("was_state")
         self.appeal_update = compiled(_update_all(u.appeals, ("platform_id", "appeal_id"), same_state))
+        self.private = PrivateStatements(compiled)
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
         preserved_for = ("preserve_until", "preservation_ended_at")

@@ -1,3 +1,4 @@
+# Over 350 lines because the store and its transaction, which share the driver's connection, are on one page.
 """The store: one writer lane over one SQLite file, and short reads beside it.
 
 Reads of the hot path and all writes run precompiled on the driver's own connection; lists and reports go through
@@ -6,6 +7,7 @@ SQLAlchemy. What a work reads is read inside the transaction that writes, so not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain
@@ -14,10 +16,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import rows, schema
+from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.engine import create_file, open_engine
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job, WriterLane
+from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
+from kz_compliance_sdk.adapters.sql.rewrapping import check_master_keys, truncate_log
 from kz_compliance_sdk.adapters.sql.sqlite import (
     Driver,
     FileLock,
@@ -51,8 +56,8 @@ class SqliteStore:
     """The embedded store: one file, any number of processes. Times are UTC seconds of `env.clock`.
 
     `threaded=False` runs every work on the caller's thread, for simulations. Without `create` the file must be there;
-    `anew` creates it although files of an earlier one lie beside its path. Raises StoreUnusable if the file, its place,
-    its settings or its schema cannot be trusted.
+    `anew` creates it although files of an earlier one lie beside its path. `keys` wrap the data keys of the cases.
+    Raises StoreUnusable if the file, its place, its settings or its schema cannot be trusted.
     """
 
     def __init__(
@@ -67,9 +72,10 @@ class SqliteStore:
         upgrade: bool = True,
         create: bool = True,
         anew: bool = False,
+        keys: MasterKeys | None = None,
     ) -> None:
         self.path = str(Path(path).absolute())
-        self._env = env
+        self._env, self.keys = env, keys or MasterKeys()
         self.driver = driver or choose_driver()
         self._cache_mib = cache_mib
         refuse_network_file_system(Path(self.path))
@@ -107,6 +113,7 @@ class SqliteStore:
                     from kz_compliance_sdk.adapters.sql import migrate
 
                     migrate.prepare(connection, allowed=upgrade)
+                check_master_keys(connection, self.keys)
             lock.mark()
             return place
         finally:
@@ -133,7 +140,11 @@ class SqliteStore:
         return self.submit(platform_id, lambda _tx: (change, None))
 
     def queries(self, platform_id: str) -> Queries:
-        return SqlQueries(self.engine, platform_id, lambda: self.fault)
+        return SqlQueries(self.engine, platform_id, lambda: self.fault, self.keys)
+
+    def truncate_log(self) -> bool:
+        """Empty the log beside the file, which still holds pages as they were; False while somebody reads them."""
+        return truncate_log(self.engine)
 
     @property
     def waiting(self) -> int:
@@ -152,6 +163,14 @@ class SqliteTransaction:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         self.statements, self._writer = store.statements, store._writer
+        self.private = PrivateRows(
+            store.keys,
+            store._env.entropy,
+            self._stored_key,
+            renew=self._renew_key,
+            platform_key=self._platform_key,
+            keep_platform_key=self._keep_platform_key,
+        )
         self._lock = FileLock(store.path)
         self._error = store.driver.module.Error
         self._integrity = store.driver.module.IntegrityError
@@ -180,6 +199,7 @@ class SqliteTransaction:
     def begin(self, waiting: int) -> None:
         self._staged, self._written, self._keys, self._free = [], [], set(), {}
         self._waiting, self._any_waiting, self._none_expired = waiting, {}, set()
+        self.private.begin()
         self._lock.acquire()
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
@@ -208,7 +228,7 @@ class SqliteTransaction:
         self._any_waiting, self._free = {}, {}
         self._written += staged
         try:
-            self._writer.write(staged, self._execute, self._execute_many)
+            self._writer.write(staged, self.private, self._execute, self._execute_many)
         except self._integrity as error:
             raise ChangeRefused(
                 Conflict(f"the database refuses this: {error}. Nothing was written; read again.")
@@ -282,6 +302,29 @@ class SqliteTransaction:
             self._cursor.execute(statement.of_rows(size), tuple(chain.from_iterable(some)))
             left -= size
 
+    # ---------------------------------------------------------------------------------------------- keys
+
+    def _stored_key(self, platform_id: str, case_id: str) -> Any:
+        row = self.one(self.statements.private.case_key, k_platform_id=platform_id, k_id=case_id)
+        return NO_CASE if row is None else row[0]
+
+    def _renew_key(self, platform_id: str, case_id: str, stored: bytes) -> None:
+        renew = self.statements.private.renew_key
+        self._execute(renew.sql, renew.bind({"k_platform_id": platform_id, "k_id": case_id, "v_data_key": stored}))
+
+    def _platform_key(self, platform_id: str, name: str) -> bytes | None:
+        row = self.one(self.statements.private.platform_key, k_platform_id=platform_id, k_name=name)
+        return None if row is None else row[0]
+
+    def _keep_platform_key(self, platform_id: str, name: str, stored: bytes, digest: Callable[[str], str]) -> None:
+        """Keep a new key. What an earlier schema wrote under the names themselves goes under their digests."""
+        private = self.statements.private
+        self._execute(private.keep_platform_key.sql, (platform_id, name, stored))
+        for named, rename in private.names:
+            for (key,) in self.all(named, k_platform_id=platform_id):
+                given = {"k_platform_id": platform_id, "k_object_key": key, "v_object_key": digest(key)}
+                self._execute(rename.sql, rename.bind(given))
+
     # ------------------------------------------------------------------------------------------- reading
 
     def one(self, statement: Compiled, **values: Any) -> Any:
@@ -297,7 +340,7 @@ class SqliteTransaction:
         found = self.all(self.statements.expired, k_platform_id=platform_id, now=self.now, n=limit)
         if not found:
             self._none_expired.add(platform_id)
-        return [rows.case_from(row) for row in found]
+        return [self.private.case_from(row) for row in found]
 
     def any_waiting(self, platform_id: str) -> bool:
         """Whether any message waits for its notice: asked once for all works between two flushes."""
@@ -333,7 +376,7 @@ class SqliteTransaction:
             if category is None
             else self.all(statements.claimable_of, k_platform_id=platform_id, k_category=category, n=n)
         )
-        return _Free([rows.case_from(row) for row in reversed(found)], len(found) < n)
+        return _Free([self.private.case_from(row) for row in reversed(found)], len(found) < n)
 
 
 @dataclass(slots=True)

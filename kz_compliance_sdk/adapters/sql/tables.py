@@ -64,6 +64,9 @@ cases = _table(
     Column("audit_seq", Integer, nullable=False),
     Column("audit_head", String(64), nullable=False),
     Column("doc", Text, nullable=False),
+    # A case older than data keys has none (NULL), one that was erased an empty one.
+    Column("data_key", LargeBinary),
+    Column("private", LargeBinary, nullable=False, server_default=text("''")),
 )
 _queued = text("state = 'queued'")
 _leased = text("lease_expires_at IS NOT NULL")
@@ -109,6 +112,8 @@ inbox = _table(
     Column("status", Integer, nullable=False),
     Column("reply", LargeBinary, nullable=False),
     Column("deliveries", Integer, nullable=False),
+    # Its own, as long as the message belongs to no case; else that of its case is used.
+    Column("data_key", LargeBinary),
     _bytes("inbox", "body", "proof", "reply"),
 )
 Index("inbox_case", inbox.c.platform_id, inbox.c.case_id, inbox.c.received_at)
@@ -135,8 +140,8 @@ sealed_texts = _table(
     Column("case_id", String(36), primary_key=True),
     Column("seq", Integer, primary_key=True),
     Column("name", String(200), primary_key=True),
-    Column("salt", String(64), nullable=False),
-    Column("text", Text, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("text", LargeBinary, nullable=False),
 )
 
 decisions = _table(
@@ -218,7 +223,7 @@ attempts = _table(
     Column("started_at", _Time, nullable=False),
     Column("ended_at", _Time, nullable=False),
     Column("result", String(32), nullable=False),
-    Column("detail", Text, nullable=False),
+    Column("detail", LargeBinary, nullable=False),
 )
 
 objects = _table(
@@ -261,6 +266,14 @@ cursors = _table(
     Column("feed", String(64), primary_key=True),
     Column("cursor", String(512), nullable=False),
     Column("at", _Time, nullable=False),
+)
+
+# What is encrypted or compared for a whole platform, by purpose: `objects` keys the digests in objects and holds.
+platform_keys = _table(
+    "platform_keys",
+    _platform(),
+    Column("name", String(64), primary_key=True),
+    Column("key", LargeBinary, nullable=False),
 )
 
 endpoints = _table(

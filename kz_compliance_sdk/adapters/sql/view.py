@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
+from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
@@ -19,6 +20,7 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.retention import Holdings
 from kz_compliance_sdk.errors import NotFound
 
 
@@ -27,6 +29,7 @@ class Reader(Protocol):
 
     now: int
     statements: Statements
+    private: PrivateRows
 
     def one(self, statement: Compiled, **values: Any) -> Any: ...
 
@@ -55,11 +58,11 @@ class View:
         row = self._tx.one(self._s.case, k_platform_id=self._platform, k_id=case_id)
         if row is None:
             raise NotFound("there is no such case on this platform.", reference=case_id)
-        return rows.case_from(row)
+        return self._tx.private.case_from(row)
 
     def cases_of_notice(self, notice_id: str) -> list[Case]:
         found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=notice_id)
-        return [rows.case_from(row) for row in found]
+        return [self._tx.private.case_from(row) for row in found]
 
     def claimable(
         self, *, category: str | None = None, case_id: str | None = None, without_flag: str = ""
@@ -73,7 +76,7 @@ class View:
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         found = self._tx.all(self._s.watched, k_platform_id=self._platform, now=now, n=limit)
-        return [rows.case_from(row) for row in found]
+        return [self._tx.private.case_from(row) for row in found]
 
     def inbox_row(self, sender: str, message_id: str, body_sha256: str) -> InboxRow:
         row = self._tx.one(
@@ -85,25 +88,25 @@ class View:
         )
         if row is None:
             raise NotFound("there is no such message on this platform.", reference=message_id)
-        return rows.inbox_from(row)
+        return self._tx.private.inbox_from(row)
 
     def inbox_rows(self, sender: str, message_id: str) -> list[InboxRow]:
         found = self._tx.all(self._s.inbox_rows, k_platform_id=self._platform, k_sender=sender, k_message_id=message_id)
-        return [rows.inbox_from(row) for row in found]
+        return [self._tx.private.inbox_from(row) for row in found]
 
     def waiting_for(self, notice_id: str) -> list[InboxRow]:
         if not self._tx.any_waiting(self._platform):
             return []
         found = self._tx.all(self._s.waiting, k_platform_id=self._platform, k_notice_id=notice_id)
-        return [rows.inbox_from(row) for row in found]
+        return [self._tx.private.inbox_from(row) for row in found]
 
     def inbox_of_case(self, case_id: str) -> list[InboxRow]:
         found = self._tx.all(self._s.inbox_of_case, k_platform_id=self._platform, k_case_id=case_id)
-        return [rows.inbox_from(row) for row in found]
+        return [self._tx.private.inbox_from(row) for row in found]
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
         found = self._tx.all(self._s.decisions, k_platform_id=self._platform, k_case_id=case_id)
-        return {row[2]: rows.decision_from(row) for row in found}
+        return self._tx.private.decisions_from(found)
 
     def event_kinds(self, case_id: str) -> dict[str, int]:
         found = self._tx.all(self._s.event_kinds, k_platform_id=self._platform, k_case_id=case_id)
@@ -119,36 +122,46 @@ class View:
 
     def preservation_over(self, now: int, limit: int) -> list[Hold]:
         found = self._tx.all(self._s.preservation_over, k_platform_id=self._platform, now=now, n=limit)
-        return [rows.hold_from(row) for row in found]
+        return [self._tx.private.hold_from(row, self._name_of(row)) for row in found]
+
+    def _name_of(self, row: Any) -> str:
+        """The name of the object of a hold, which the case alone still knows."""
+        name = self._tx.private.object_name
+        keys = (item.object_key for item in self.case(row[2]).items if item.object_key)
+        return next((key for key in keys if name(self._platform, key) == row[1]), row[1])
 
     def object_versions(self, keys: Iterable[str]) -> dict[str, int]:
         versions = {}
         for key in set(keys):
-            row = self._tx.one(self._s.object_version, k_platform_id=self._platform, k_object_key=key)
+            name = self._tx.private.object_name(self._platform, key)
+            row = self._tx.one(self._s.object_version, k_platform_id=self._platform, k_object_key=name)
             if row is not None:
                 versions[key] = int(row[0])
         return versions
 
     def holds(self, keys: Iterable[str]) -> list[Hold]:
+        private = self._tx.private
         return [
-            rows.hold_from(row)
+            private.hold_from(row, key)
             for key in set(keys)
-            for row in self._tx.all(self._s.holds, k_platform_id=self._platform, k_object_key=key)
+            for row in self._tx.all(
+                self._s.holds, k_platform_id=self._platform, k_object_key=private.object_name(self._platform, key)
+            )
         ]
 
     def message(self, message_id: str) -> OutboxMessage:
         row = self._tx.one(self._s.held_message, k_platform_id=self._platform, k_id=message_id)
         if row is None:
             raise NotFound("no message of this id waits for a person on this platform.", reference=message_id)
-        return rows.message_from(row)
+        return self._tx.private.message_from(row)
 
     def open_messages(self, case_id: str) -> list[OutboxMessage]:
         found = self._tx.all(self._s.open_messages, k_platform_id=self._platform, k_case_id=case_id)
-        return [rows.message_from(row) for row in found]
+        return [self._tx.private.message_from(row) for row in found]
 
     def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
         found = self._tx.all(self._s.due_messages, k_platform_id=self._platform, k_endpoint=endpoint, now=now, n=limit)
-        return [rows.message_from(row) for row in found]
+        return [self._tx.private.message_from(row) for row in found]
 
     def next_deadline(self, endpoint: str, now: int) -> int | None:
         row = self._tx.one(self._s.next_deadline, k_platform_id=self._platform, k_endpoint=endpoint, now=now)
@@ -171,6 +184,13 @@ class View:
     def endpoint(self, name: str) -> EndpointState:
         row = self._tx.one(self._s.endpoint, k_platform_id=self._platform, k_endpoint=name)
         return EndpointState(self._platform, name, 0, 0, 0, "") if row is None else rows.endpoint_from(row)
+
+    def holdings(self, case_id: str) -> Holdings:
+        given = {"k_platform_id": self._platform, "k_case_id": case_id}
+        counts = {name: int(self._tx.one(one, **given)[0]) for name, one in self._s.private.holdings.items()}
+        return Holdings(
+            **counts, under_way=sum(int(self._tx.one(one, **given)[0]) for one in self._s.private.under_way)
+        )
 
     def cursor(self, feed: str) -> str:
         row = self._tx.one(self._s.cursor, k_platform_id=self._platform, k_feed=feed)

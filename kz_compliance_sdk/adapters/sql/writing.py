@@ -7,13 +7,16 @@ from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
 
-from kz_compliance_sdk.adapters.sql import rows, rows_users
+from kz_compliance_sdk.adapters.sql import rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
+from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, audit_row, inbox_admitted
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, moving
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import (
     AppealWrite,
+    CaseErased,
     CaseWrite,
     Change,
     ContentSeen,
@@ -31,6 +34,7 @@ from kz_compliance_sdk.domain.change import (
     InboxDismissed,
     InboxRow,
     LegalCheckRow,
+    MessageErased,
     MessageVoided,
     MessageWrite,
     ObjectVersion,
@@ -59,7 +63,9 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return f"i{write.sender}\x1f{write.message_id}", f"n{write.notice_id}"
     if kind is InboxAdmitted:
         return keys_of(write.row)
-    if kind in (Redelivered, InboxApplied, InboxDismissed):
+    if kind is CaseErased:
+        return (f"c{write.case_id}",)
+    if kind in (Redelivered, InboxApplied, InboxDismissed, MessageErased):
         return (f"i{write.sender}\x1f{write.message_id}",)
     if kind is OutboxMessage:
         return (f"m{write.id}",)
@@ -86,22 +92,25 @@ class Writer:
     def __init__(self, statements: Statements) -> None:
         self._s = statements
 
-    def write(self, changes: list[Change], execute: Execute, execute_many: ExecuteMany) -> None:
-        """Write staged changes: inserts of all of them table by table, then the updates one by one."""
+    def write(self, changes: list[Change], rows: PrivateRows, execute: Execute, execute_many: ExecuteMany) -> None:
+        """Write staged changes: inserts of all of them table by table, then the updates one by one. `rows` encrypts."""
         inserts: dict[str, list[tuple[Any, ...]]] = {}
         updates: list[Any] = []
         write: Any
         for change in changes:
+            # Its key comes before anything else of a case.
+            for write in change:
+                if type(write) is CaseWrite and write.expected is None:
+                    stored = rows.open_case(write.case.platform_id, write.case.id)
+                    inserts.setdefault("cases", []).append(rows.case_row(write.case, stored))
             for write in change:
                 kind = type(write)
                 if kind is AuditEvent:
-                    inserts.setdefault("audit", []).append(rows.audit_row(write))
+                    inserts.setdefault("audit", []).append(audit_row(write))
                     for s in write.sealed:
-                        inserts.setdefault("sealed_texts", []).append(
-                            (write.platform_id, write.case_id, write.seq, s.name, s.salt, s.text)
-                        )
+                        inserts.setdefault("sealed_texts", []).append(rows.sealed_row(write, s))
                 elif kind is CaseWrite and write.expected is None:
-                    inserts.setdefault("cases", []).append(rows.case_row(write.case))
+                    continue
                 elif kind is InboxRow:
                     inserts.setdefault("inbox", []).append(rows.inbox_row(write))
                 elif kind is OutboxMessage:
@@ -125,13 +134,13 @@ class Writer:
             else:
                 execute_many(statement, values)
         for write in updates:
-            self._update(write, execute)
+            self._update(write, rows, execute)
 
-    def _update(self, write: Any, execute: Execute) -> None:
+    def _update(self, write: Any, rows: PrivateRows, execute: Execute) -> None:
         s = self._s
         kind = type(write)
         if kind is CaseWrite:
-            self._update_case(write, execute)
+            self._update_case(write, rows, execute)
         elif kind is MessageWrite:
             row = rows.message_row(write.message)
             statement = s.message_update if write.lease_token is None else s.message_update_leased
@@ -153,7 +162,7 @@ class Writer:
         elif kind is Redelivered:
             execute(s.redelivered.sql, (write.platform_id, write.sender, write.message_id, write.body_sha256))
         elif kind is InboxAdmitted:
-            execute(s.inbox_admitted.sql, s.inbox_admitted.bind(rows.inbox_admitted(write.row)))
+            execute(s.inbox_admitted.sql, s.inbox_admitted.bind(inbox_admitted(rows.inbox_row(write.row))))
         elif kind is InboxApplied:
             key = (write.platform_id, write.sender, write.message_id, write.body_sha256)
             execute(s.inbox_applied.sql, (write.case_id, *key))
@@ -168,15 +177,37 @@ class Writer:
             if execute(s.appeal_update.sql, (*row[2:], row[0], row[1], write.expected)) != 1:
                 raise ChangeRefused(Conflict("the appeal was decided meanwhile.", reference=row[1]))
         elif kind is HoldEnded:
-            execute(s.hold_ended.sql, (write.platform_id, write.object_key, write.case_id, write.item_id))
+            name = rows.object_name(write.platform_id, write.object_key)
+            execute(s.hold_ended.sql, (write.platform_id, name, write.case_id, write.item_id))
+        elif kind is CaseErased:
+            self._erase(write, rows, execute)
+        elif kind is MessageErased:
+            key = (write.platform_id, write.sender, write.message_id, write.body_sha256)
+            execute(_OVERWRITE_ALL, ())
+            execute(s.private.erase_message.sql, s.private.erase_message.bind(_named(_OF_MESSAGE, key)))
+            execute(_OVERWRITE_IN_PLACE, ())
         elif kind is EscalationAcknowledged:
             execute(s.acknowledged.sql, (write.by, write.at, write.platform_id, write.case_id))
         else:
-            execute(s.upserts[kind].sql, _fact_row(write))
+            fact = _fact_row(write)
+            if kind in (ObjectVersion, Hold):
+                fact = (fact[0], rows.object_name(write.platform_id, write.object_key), *fact[2:])
+            execute(s.upserts[kind].sql, fact)
 
-    def _update_case(self, write: CaseWrite, execute: Execute) -> None:
+    def _erase(self, write: CaseErased, rows: PrivateRows, execute: Execute) -> None:
+        """Destroy the key, and overwrite what it opened: free pages must not hold it either."""
+        s = self._s.private
+        execute(_OVERWRITE_ALL, ())
+        for statement in s.erase:
+            given = {"k_platform_id": write.platform_id, "k_case_id": write.case_id}
+            execute(statement.sql, statement.bind(given))
+        execute(s.destroy_key.sql, s.destroy_key.bind({"k_platform_id": write.platform_id, "k_id": write.case_id}))
+        execute(_OVERWRITE_IN_PLACE, ())
+        rows.destroyed(write.platform_id, write.case_id)
+
+    def _update_case(self, write: CaseWrite, rows: PrivateRows, execute: Execute) -> None:
         row = rows.case_row(write.case)
-        values = (*row[2:], row[0], row[1], write.expected)
+        values = (*row[2:DATA_KEY], row[PRIVATE], row[0], row[1], write.expected)
         if write.lease_token is None:
             hit = execute(self._s.case_update.sql, values)
         else:
@@ -188,6 +219,16 @@ class Writer:
                 if lost
                 else Conflict("the case was changed meanwhile. Nothing was written; read it again.", reference=row[1])
             )
+
+
+# Pages that become free are zeroed as well while personal data is taken away; all the time it would cost too much.
+_OVERWRITE_ALL = "PRAGMA secure_delete = ON"
+_OVERWRITE_IN_PLACE = "PRAGMA secure_delete = FAST"
+_OF_MESSAGE = ("platform_id", "sender", "message_id", "body_sha256")
+
+
+def _named(names: tuple[str, ...], key: tuple[str, ...]) -> dict[str, Any]:
+    return {f"k_{name}": value for name, value in zip(names, key, strict=True)}
 
 
 def _fact_row(write: Any) -> tuple[Any, ...]:

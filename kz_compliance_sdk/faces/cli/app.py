@@ -31,6 +31,7 @@ from kz_compliance_sdk.faces.cli import (
     machinery,
     notices,
     office,
+    privacy,
     remedies,
     review,
     screen,
@@ -213,8 +214,10 @@ care.register(_cases)
 letters.register(_cases)
 evidence.register_case(_cases)
 appeals.register_cases(_cases)
+privacy.register_cases(_cases)
 app.add_typer(_cases, name="cases")
 appeals.register(app)
+privacy.register(app)
 conformance.register(app)
 transparency.register(app)
 evidence.register(app)

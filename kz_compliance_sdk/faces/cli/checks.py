@@ -44,9 +44,12 @@ def verify(
     with session.desk() as desk:
         case_id = None if case is None else case_id_of(desk, case)
         checked, faults = _watched(lambda progress: desk.verify_audit(case_id, progress))
+        erased = desk.privacy.erased() if case_id is None else 0
+        erased_at = None if case_id is None or faults else desk.case(case_id).erased_at
     document = {
         "checked": checked,
         "intact": not faults,
+        "erased": erased if case_id is None else int(erased_at is not None),
         "faults": [{"case": fault.case_id, "seq": fault.seq, "what": fault.what} for fault in faults],
     }
 
@@ -59,6 +62,10 @@ def verify(
         else:
             cases = "case" if checked == 1 else "cases"
             screen.say(f"{checked} {cases} checked: every chain is whole.")
+            if erased_at is not None:
+                screen.say(f"Its personal data was erased on {screen.both(erased_at)}; the digests stay.")
+            elif erased:
+                screen.say(f"The personal data of {erased} was erased; the digests stay.")
 
     session.answer(document, people)
     if faults:

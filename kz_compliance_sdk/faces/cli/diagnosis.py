@@ -148,6 +148,20 @@ def law(policy: Policy) -> Check:
     )
 
 
+def master_key(settings: Settings) -> Check:
+    """Whether the keys of the cases are wrapped."""
+    if settings.privacy.master_key is not None:
+        earlier = len(settings.privacy.earlier_keys)
+        more = f"; {earlier} earlier ones can still open: kz-compliance db rewrap ends that" if earlier else ""
+        return Check("master key", "ok", f"{settings.privacy.master_key_id} wraps the keys of the cases{more}.")
+    return Check(
+        "master key",
+        "warn",
+        "there is none: whoever has the store's file, or a backup of it, has the keys of the cases as well.",
+        "Set privacy.master_key (KZ_COMPLIANCE_PRIVACY__MASTER_KEY_FILE): openssl rand -base64 32",
+    )
+
+
 def calendar(policy: Policy, now: int) -> Check:
     """Whether working days can be counted this year and next."""
     year = datetime.fromtimestamp(now, UTC).year

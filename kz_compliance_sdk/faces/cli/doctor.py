@@ -42,6 +42,7 @@ def examine(session: Session) -> tuple[Check, ...]:
         _tried("settings file", lambda: settings_file(session.settings_file())),
         diagnosis.answering(settings),
         _tried("user notices", lambda: diagnosis.user_notices(settings)),
+        diagnosis.master_key(settings),
     ]
     policy = settings.policy()
     checks += [diagnosis.law(policy), diagnosis.calendar(policy, now)]
@@ -131,6 +132,8 @@ def _of_store(settings: Settings, now: int) -> Iterator[Check]:
     yield schema
     if opened.status == "fail" or schema.status == "fail":
         return
+    if (keys := _tried("master keys", lambda: master_keys_of(settings))).status == "fail":
+        yield keys
     from kz_compliance_sdk.adapters.sql.queries import SqlQueries
     from kz_compliance_sdk.faces.cli.setup import connection
 
@@ -200,6 +203,17 @@ def lane(path: Path) -> Check:
             else:
                 fcntl.flock(held, fcntl.LOCK_UN)
                 return Check("lane", "ok", "the writers' lock is free.")
+
+
+def master_keys_of(settings: Settings) -> Check:
+    """Whether the master keys of the settings open what is in the store."""
+    from kz_compliance_sdk.adapters.sql.rewrapping import check_master_keys
+    from kz_compliance_sdk.assembly import master_keys
+    from kz_compliance_sdk.faces.cli.setup import connection
+
+    with connection(settings) as opened:
+        check_master_keys(opened, master_keys(settings))
+    return Check("master keys", "ok", "they open the newest case.")
 
 
 def schema_of(settings: Settings) -> Check:

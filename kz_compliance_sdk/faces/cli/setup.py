@@ -10,6 +10,7 @@ import typer
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import screen
+from kz_compliance_sdk.faces.cli.rewrapping import rewrap
 from kz_compliance_sdk.faces.cli.session import Json, Session, refuse_directory
 
 if TYPE_CHECKING:
@@ -22,10 +23,11 @@ __all__ = ["connection", "register", "schema_status"]
 
 def register(app: typer.Typer) -> None:
     """Add `db` and `config` to the root."""
-    db = typer.Typer(help="The database's schema.", no_args_is_help=True)
+    db = typer.Typer(help="The database: its schema, and the keys in it.", no_args_is_help=True)
     db.command("upgrade")(upgrade)
     db.command("status")(status)
     db.command("sql")(sql)
+    db.command("rewrap")(rewrap)
     app.add_typer(db, name="db")
     config = typer.Typer(help="The settings.", no_args_is_help=True)
     config.callback()(_group)
@@ -97,6 +99,7 @@ def upgrade(
 ) -> None:
     """Bring the schema up to date, all of it or nothing; create the database where there is none."""
     from kz_compliance_sdk.adapters.sql.store import SqliteStore
+    from kz_compliance_sdk.assembly import master_keys
     from kz_compliance_sdk.ports import Env
 
     session = Session.of(ctx)
@@ -104,7 +107,7 @@ def upgrade(
     before = schema_status(settings)
     if before["pending"] or not before["exists"]:
         session.tell(f"Upgrading {before['path']} from {before['revision'] or 'nothing'} to {before['head']} ...")
-        SqliteStore(settings.store.path, Env.system(), upgrade=True, anew=anew).close()
+        SqliteStore(settings.store.path, Env.system(), upgrade=True, anew=anew, keys=master_keys(settings)).close()
     after = schema_status(settings)
     done = after["revision"] != before["revision"]
     word = "The schema is now" if done else "Nothing to do: the schema is"

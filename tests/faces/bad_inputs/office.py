@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from kz_compliance_sdk.adapters.sql import rows, tables
+from kz_compliance_sdk.adapters.sql import tables
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.case import Case
@@ -150,7 +150,14 @@ class Office:
     def inbox(self) -> list[InboxRow]:
         """Every message that is held, in the order of the key."""
         with self.engine.connect() as connection:
-            return [rows.inbox_from(row) for row in connection.execute(tables.inbox.select()).fetchall()]
+            keys = [tuple(row[1:4]) for row in connection.execute(tables.inbox.select()).fetchall()]
+        queries = self.desk.store.queries(self.desk.platform_id)
+        found = {
+            (row.sender, row.message_id, row.body_sha256): row
+            for sha256 in {key[2] for key in keys}
+            for row in queries.received(sha256)
+        }
+        return [found[key] for key in keys]
 
     @property
     def engine(self) -> Any:

@@ -1,0 +1,127 @@
+"""Data keys, one for each case, and the master keys that they are wrapped with.
+
+What is encrypted with a data key can be read as long as the key is there. So to destroy the key is to erase all of it,
+in every copy that does not hold the key as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kz_compliance_sdk.errors import StoreDamaged
+
+__all__ = ["DESTROYED", "KEY_SIZE", "DataKey", "MasterKeys"]
+
+KEY_SIZE = 32
+"""Bytes of a data key and of a master key: AES-256."""
+
+DESTROYED = b""
+"""What stands in the place of a data key that was destroyed."""
+
+_NONCE = 12
+_WRAPPED = b"kz-compliance/data-key/v1\n"
+_MOST_OPENED = 4096
+
+Entropy = Callable[[int], bytes]
+
+
+class DataKey:
+    """AES-256-GCM under one data key. `context` says which cell the bytes belong in: they open in no other."""
+
+    __slots__ = ("_cipher",)
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def encrypt(self, plain: bytes, context: bytes, nonce: bytes) -> bytes:
+        """`nonce` is 12 fresh random bytes: a case has far fewer cells than make two of them alike."""
+        return nonce + self._cipher.encrypt(nonce, plain, context)
+
+    def decrypt(self, data: bytes, context: bytes) -> bytes:
+        """Raises InvalidTag for bytes that were changed, or that belong in another cell."""
+        if len(data) <= _NONCE:
+            raise InvalidTag
+        return self._cipher.decrypt(data[:_NONCE], data[_NONCE:], context)
+
+
+class MasterKeys:
+    """The keys that wrap data keys, by id; the one called `current` wraps what is new. With none of them a data key is
+    stored as it is, and whoever has the file has the keys.
+
+    A wrapped key says which master key opens it, so that several can be in use while one takes another's place.
+    """
+
+    def __init__(self, keys: Mapping[str, bytes] | None = None, current: str = "") -> None:
+        given = dict(keys or {})
+        if current not in given and (current or given):
+            raise ValueError("the current master key must be one of the keys")
+        for name, key in given.items():
+            if len(key) != KEY_SIZE or not 0 < len(name.encode()) < 128:
+                raise ValueError("a master key has 32 bytes and an id")
+        self._ciphers = {name: AESGCM(key) for name, key in given.items()}
+        self.current = current
+        self._opened: dict[tuple[str, str, bytes], DataKey] = {}
+
+    def wrap(self, platform_id: str, owner: str, key: bytes, entropy: Entropy) -> bytes:
+        """The form in which the data key of `owner` (a case, a message, a purpose) is stored."""
+        if not self.current:
+            return b"\x00" + key
+        nonce, name = entropy(_NONCE), self.current.encode()
+        sealed = self._ciphers[self.current].encrypt(nonce, key, _context(platform_id, owner))
+        return bytes((len(name),)) + name + nonce + sealed
+
+    def wrapped_by(self, stored: bytes) -> str:
+        """The id of the master key that opens this, empty if none is needed."""
+        return stored[1 : 1 + stored[0]].decode("utf-8", "replace")
+
+    def unwrap(self, platform_id: str, owner: str, stored: bytes) -> bytes:
+        """The data key. Raises StoreDamaged (`data_key`), naming the master key that is missing or is another one."""
+        size = stored[0]
+        if not size:
+            if len(stored) != 1 + KEY_SIZE:
+                raise _unusable("it is not as it was written: it was changed from outside.", owner)
+            return stored[1:]
+        name, rest = self.wrapped_by(stored), stored[1 + size :]
+        cipher = self._ciphers.get(name)
+        if cipher is None:
+            raise _unusable(f"it is wrapped with the master key {name!r}, which privacy.master_keys lacks.", owner)
+        try:
+            return cipher.decrypt(rest[:_NONCE], rest[_NONCE:], _context(platform_id, owner))
+        except (InvalidTag, ValueError):
+            raise _unusable(
+                f"the master key {name!r} does not open it: that is another key than the one it was wrapped with, or "
+                "it was changed from outside.",
+                owner,
+            ) from None
+
+    def open(self, platform_id: str, owner: str, stored: bytes) -> DataKey:
+        """The data key, ready for use. Those used last are kept open. Raises StoreDamaged (`data_key`)."""
+        name = (platform_id, owner, stored)
+        known = self._opened.get(name)
+        if known is None:
+            known = DataKey(self.unwrap(platform_id, owner, stored))
+            if len(self._opened) >= _MOST_OPENED:
+                self._opened.clear()
+            self._opened[name] = known
+        return known
+
+    def new(self, platform_id: str, owner: str, entropy: Entropy) -> tuple[bytes, DataKey]:
+        """A fresh data key: as it is stored, and ready for use."""
+        key = entropy(KEY_SIZE)
+        return self.wrap(platform_id, owner, key, entropy), DataKey(key)
+
+    def forget(self, owner: str) -> None:
+        """Close what is open of an owner whose key was destroyed."""
+        for name in [name for name in list(self._opened) if name[1] == owner]:
+            self._opened.pop(name, None)
+
+
+def _context(platform_id: str, owner: str) -> bytes:
+    return _WRAPPED + f"{platform_id}\n{owner}".encode()
+
+
+def _unusable(what: str, owner: str) -> StoreDamaged:
+    return StoreDamaged(f"the data key cannot be opened: {what}", code="data_key", reference=owner)

@@ -1,0 +1,315 @@
+"""The one border where personal data is encrypted: rows as they are stored, from values as the domain knows them.
+
+Everything above sees plain values. docs/concepts/privacy.md lists every column and what protects it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from cryptography.exceptions import InvalidTag
+
+from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql.keys import DESTROYED, DataKey, MasterKeys
+from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import DecisionRow, Hold, InboxRow
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.proofs import StoredDecision
+from kz_compliance_sdk.errors import StoreDamaged
+
+__all__ = ["NO_CASE", "PLAIN_KINDS", "PrivateRows", "own_name"]
+
+PLAIN_KINDS: Final = frozenset({"acknowledgement", "page"})
+"""Messages whose bodies hold references, codes and times only: nothing of them needs a key."""
+
+NO_CASE: Final = object()
+"""There is no such case, so it can have no key."""
+
+OBJECTS: Final = "objects"
+"""The platform's key under which names of objects are compared without being stored."""
+
+_NONCE = 12
+_APART = "\x1f"
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+StoredKey = Callable[[str, str], Any]
+"""What stands as data key of (platform, case): bytes, None for a case older than keys, or NO_CASE."""
+
+
+class PrivateRows:
+    """Rows of one moment, such as a transaction: data keys are looked up once and remembered until `begin`.
+
+    A cell that does not open raises StoreDamaged. Where a list of what is `unreadable` is given, it is named there
+    instead and its bytes are left as they are, so that the rest can be checked as well.
+    """
+
+    def __init__(
+        self,
+        keys: MasterKeys,
+        entropy: Callable[[int], bytes],
+        stored_key: StoredKey,
+        *,
+        renew: Callable[[str, str, bytes], None] | None = None,
+        platform_key: Callable[[str, str], bytes | None] | None = None,
+        keep_platform_key: Callable[[str, str, bytes, Callable[[str], str]], None] | None = None,
+        unreadable: list[str] | None = None,
+    ) -> None:
+        self._keys, self._entropy, self._stored_key = keys, entropy, stored_key
+        self._renew, self._platform_key, self._keep_platform_key = renew, platform_key, keep_platform_key
+        self._stored: dict[tuple[str, str], Any] = {}
+        self._open: dict[tuple[str, str], DataKey] = {}
+        self._names: dict[str, bytes | None] = {}
+        self._unreadable = unreadable
+
+    def begin(self) -> None:
+        """Look every key up anew: another process may have destroyed one."""
+        self._stored.clear()
+        self._open.clear()
+        self._names.clear()
+
+    # -------------------------------------------------------------------------------------------------- keys
+
+    def open_case(self, platform_id: str, case_id: str) -> bytes:
+        """Make the key of a new case. Gives what is stored of it."""
+        name = platform_id, case_id
+        stored, self._open[name] = self._keys.new(platform_id, case_id, self._entropy)
+        self._stored[name] = stored
+        return stored
+
+    def destroyed(self, platform_id: str, case_id: str) -> None:
+        """The key of a case was destroyed in this transaction."""
+        name = platform_id, case_id
+        self._stored[name] = DESTROYED
+        self._open.pop(name, None)
+        self._keys.forget(case_id)
+
+    def _stored_of(self, name: tuple[str, str]) -> Any:
+        if name not in self._stored:
+            self._stored[name] = self._stored_key(*name)
+        return self._stored[name]
+
+    def _opened(self, name: tuple[str, str], stored: bytes) -> DataKey:
+        key = self._open.get(name)
+        if key is None:
+            key = self._open[name] = self._keys.open(*name, stored)
+        return key
+
+    def _seal(self, name: tuple[str, str], plain: bytes, table: str, column: str, row: object) -> bytes:
+        if not plain:
+            return plain
+        key = self._open.get(name)
+        if key is None:
+            stored = self._stored_of(name)
+            if stored is None or stored is NO_CASE:
+                return plain
+            if stored == DESTROYED:
+                # What comes to a case after its erasure is erased in its turn, with a key of its own.
+                stored = self.open_case(*name)
+                if self._renew is not None:
+                    self._renew(*name, stored)
+            key = self._opened(name, stored)
+        return key.encrypt(plain, _context(name, table, column, row), self._entropy(_NONCE))
+
+    def _plain(self, name: tuple[str, str], data: Any, table: str, column: str, row: object) -> Any:
+        if not data or type(data) is not bytes:
+            return data
+        stored = self._stored_of(name)
+        if stored is None or stored is NO_CASE:
+            return data
+        if stored == DESTROYED:
+            raise StoreDamaged(f"the key of {table}.{column} was destroyed.", code="data_key", reference=name[1])
+        try:
+            return self._opened(name, stored).decrypt(data, _context(name, table, column, row))
+        except InvalidTag:
+            pass
+        what = f"{table}.{column} is not as it was written"
+        if self._unreadable is None:
+            raise StoreDamaged(f"{what}: it was changed from outside, or belongs to another row.", reference=name[1])
+        self._unreadable.append(what)
+        return data
+
+    # -------------------------------------------------------------------------------------------------- cases
+
+    def case_row(self, case: Case, stored: bytes | None = None) -> tuple[Any, ...]:
+        """A row of cases; `stored` is the key of a new one."""
+        row = rows.case_row(case)
+        private = row[rows.PRIVATE]
+        if not private and stored is None:
+            return row
+        name = case.platform_id, case.id
+        return (*row[: rows.DATA_KEY], stored, self._seal(name, private, "cases", "private", ""))
+
+    def case_from(self, row: Sequence[Any]) -> Case:
+        private = row[rows.PRIVATE]
+        name = row[0], row[1]
+        self._stored[name] = row[rows.DATA_KEY]
+        if not private:
+            return rows.case_from(row)
+        plain = self._plain(name, private, "cases", "private", "")
+        return rows.case_from((*row[: rows.PRIVATE], plain))
+
+    # -------------------------------------------------------------------------------------------------- inbox
+
+    def inbox_row(self, row: InboxRow) -> tuple[Any, ...]:
+        """A row of inbox. One that belongs to no case yet, or may go on to another, has a key of its own.
+
+        What proves a signed message are its headers and key ids; only of a letter it says who typed it in, and how it
+        came.
+        """
+        own = None
+        if row.case_id and row.exit not in ("waiting", "quarantined"):
+            name = row.platform_id, row.case_id
+        else:
+            name = row.platform_id, own_name(row.sender, row.message_id, row.body_sha256)
+            own = self.open_case(*name)
+        key = f"{row.message_id}{_APART}{row.body_sha256}"
+        body = self._seal(name, row.body, "inbox", "body", key)
+        proof = self._seal(name, row.proof, "inbox", "proof", key) if row.source == "typed" else row.proof
+        return (
+            row.platform_id,
+            row.sender,
+            row.message_id,
+            row.body_sha256,
+            row.type,
+            row.source,
+            body,
+            proof,
+            row.received_at,
+            row.case_id,
+            row.notice_id,
+            row.exit,
+            row.status,
+            row.reply,
+            row.deliveries,
+            own,
+        )
+
+    def inbox_from(self, row: Sequence[Any]) -> InboxRow:
+        body, proof, own = row[6], row[7], row[15]
+        key = f"{row[2]}{_APART}{row[3]}"
+        name = row[0], row[9]
+        if own:
+            name = row[0], own_name(*row[1:4])
+            self._stored[name] = own
+        if own or row[9]:
+            body = self._plain(name, body, "inbox", "body", key)
+            proof = self._plain(name, proof, "inbox", "proof", key) if row[5] == "typed" else proof
+        return rows.inbox_from((*row[:6], body, proof, *row[8:15]))
+
+    # ------------------------------------------------------------------------------- what people wrote, decided
+
+    def sealed_row(self, event: AuditEvent, text: SealedText) -> tuple[Any, ...]:
+        name, key = (event.platform_id, event.case_id), (event.seq, text.name)
+        salt = self._seal(name, text.salt.encode(), "sealed_texts", "salt", key)
+        said = self._seal(name, text.text.encode(), "sealed_texts", "text", key)
+        return event.platform_id, event.case_id, event.seq, text.name, salt, said
+
+    def sealed_from(self, row: Sequence[Any]) -> SealedText:
+        name, key = (row[0], row[1]), (row[2], row[3])
+        salt = self._plain(name, row[4], "sealed_texts", "salt", key)
+        said = self._plain(name, row[5], "sealed_texts", "text", key)
+        return SealedText(row[3], _text(salt), _text(said))
+
+    def decision_row(self, row: DecisionRow) -> tuple[Any, ...]:
+        plain = rows.decision_row(row)
+        body = self._seal((row.platform_id, row.case_id), row.body, "decisions", "body", row.version)
+        return (*plain[:4], body, *plain[5:])
+
+    def stored_decision_from(self, row: Sequence[Any]) -> StoredDecision:
+        return StoredDecision(*self._decision(row)[2:])
+
+    def decisions_from(self, found: Sequence[Sequence[Any]]) -> dict[int, Decision]:
+        """By version; those that were erased are left out."""
+        return {row[2]: rows.decision_from(self._decision(row)) for row in found if row[4] != DESTROYED}
+
+    def _decision(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        body = self._plain((row[0], row[1]), row[4], "decisions", "body", row[2])
+        return (*row[:4], body, *row[5:])
+
+    # --------------------------------------------------------------------------------------------- what leaves
+
+    def message_row(self, message: OutboxMessage) -> tuple[Any, ...]:
+        plain = rows.message_row(message)
+        body, receipt, proof = message.body, message.receipt, message.receipt_proof
+        if not message.case_id:
+            return plain
+        name, key = (message.platform_id, message.case_id), message.id
+        if message.kind not in PLAIN_KINDS:
+            body = self._seal(name, body, "outbox", "body", key)
+        receipt = self._seal(name, receipt, "outbox", "receipt", key)
+        proof = self._seal(name, proof, "outbox", "receipt_proof", key)
+        return (*plain[:5], body, *plain[6:20], receipt, proof)
+
+    def message_from(self, row: Sequence[Any]) -> OutboxMessage:
+        name, key = (row[0], row[1]), row[2]
+        body, receipt, proof = row[5], row[20], row[21]
+        if name[1]:
+            if row[3] not in PLAIN_KINDS:
+                body = self._plain(name, body, "outbox", "body", key)
+            receipt = self._plain(name, receipt, "outbox", "receipt", key)
+            proof = self._plain(name, proof, "outbox", "receipt_proof", key)
+        return rows.message_from((*row[:5], body, *row[6:20], receipt, proof))
+
+    def attempt_row(self, attempt: Attempt) -> tuple[Any, ...]:
+        plain, detail = rows.attempt_row(attempt), attempt.detail.encode()
+        if attempt.case_id:
+            key = attempt.message_id, attempt.number
+            detail = self._seal((attempt.platform_id, attempt.case_id), detail, "attempts", "detail", key)
+        return (*plain[:7], detail)
+
+    def attempt_from(self, row: Sequence[Any]) -> Attempt:
+        detail = row[7]
+        if row[1]:
+            detail = self._plain((row[0], row[1]), detail, "attempts", "detail", (row[2], row[3]))
+        return rows.attempt_from((*row[:7], _text(detail)))
+
+    # ------------------------------------------------------------------------------------------ names of objects
+
+    def object_name(self, platform_id: str, object_key: str) -> str:
+        """What stands in the store for the name of an object. It is only ever compared, so a digest under the
+        platform's key does, and nobody finds an account by trying names. A store that has none yet makes one."""
+        if platform_id not in self._names:
+            self._names[platform_id] = self._names_key(platform_id)
+        key = self._names[platform_id]
+        return object_key if key is None else _digest(key, object_key)
+
+    def _names_key(self, platform_id: str) -> bytes | None:
+        stored = None if self._platform_key is None else self._platform_key(platform_id, OBJECTS)
+        if stored is None and self._keep_platform_key is not None:
+            key = self._entropy(32)
+            stored = self._keys.wrap(platform_id, OBJECTS, key, self._entropy)
+            self._keep_platform_key(platform_id, OBJECTS, stored, partial(_digest, key))
+        return None if stored is None else self._keys.unwrap(platform_id, OBJECTS, stored)
+
+    def hold_from(self, row: Sequence[Any], object_key: str) -> Hold:
+        return rows.hold_from((row[0], object_key, *row[2:]))
+
+
+def _digest(key: bytes, object_key: str) -> str:
+    return hmac.new(key, object_key.encode(), hashlib.sha256).hexdigest()
+
+
+def own_name(sender: str, message_id: str, body_sha256: str) -> str:
+    """The owner of the key of a message that belongs to no case."""
+    return f"{sender}{_APART}{message_id}{_APART}{body_sha256}"
+
+
+def _context(name: tuple[str, str], table: str, column: str, row: object) -> bytes:
+    return f"{name[0]}{_APART}{name[1]}{_APART}{table}{_APART}{column}{_APART}{row}".encode()
+
+
+def _text(data: Any) -> Any:
+    """Whatever stands where a text was written; what is no text is left for whoever checks it."""
+    if type(data) is not bytes:
+        return data
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data

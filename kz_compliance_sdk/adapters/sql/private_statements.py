@@ -1,0 +1,84 @@
+"""The statements about data keys, and those that take personal data away when its time has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Table, and_, bindparam, case, delete, func, insert, select, text, update
+
+from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql import tables_users as u
+
+
+class PrivateStatements:
+    """Parameters of each are named `k_` for keys and `v_` for values; the order is that of `names`."""
+
+    def __init__(self, compiled: Callable[[Any], Any]) -> None:
+        self.case_key = compiled(select(t.cases.c.data_key).where(_key(t.cases, "platform_id", "id")))
+        self.renew_key = compiled(
+            update(t.cases).where(_key(t.cases, "platform_id", "id")).values(data_key=bindparam("v_data_key"))
+        )
+        self.platform_key = compiled(select(t.platform_keys.c.key).where(_key(t.platform_keys, "platform_id", "name")))
+        self.keep_platform_key = compiled(insert(t.platform_keys))
+        self.names: tuple[tuple[Any, Any], ...] = tuple(
+            (
+                compiled(select(table.c.object_key).distinct().where(_key(table, "platform_id"))),
+                compiled(
+                    update(table)
+                    .where(_key(table, "platform_id", "object_key"))
+                    .values(object_key=bindparam("v_object_key"))
+                ),
+            )
+            for table in (t.objects, t.holds)
+        )
+        of_case = ("platform_id", "case_id")
+        # What the platform or the regulator would not take can never be sent again without its body.
+        not_parked = case((t.outbox.c.state == text("'parked'"), text("'void'")), else_=t.outbox.c.state)
+        self.erase: tuple[Any, ...] = (
+            compiled(update(t.inbox).where(_key(t.inbox, *of_case)).values(_emptied("body", "proof", "data_key"))),
+            compiled(delete(t.sealed_texts).where(_key(t.sealed_texts, *of_case))),
+            compiled(update(t.decisions).where(_key(t.decisions, *of_case)).values(_emptied("body"))),
+            compiled(
+                update(t.outbox)
+                .where(_key(t.outbox, *of_case))
+                .values({**_emptied("body", "receipt", "receipt_proof"), "lane": "", "state": not_parked})
+            ),
+            compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(_emptied("detail"))),
+            # Nobody could be told any more which copy need not be kept.
+            compiled(update(t.holds).where(_key(t.holds, *of_case)).values(preserve_until=None)),
+        )
+        self.destroy_key = compiled(
+            update(t.cases).where(_key(t.cases, "platform_id", "id")).values(_emptied("data_key", "private"))
+        )
+        self.erase_message = compiled(
+            update(t.inbox)
+            .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"), t.inbox.c.case_id == text("''"))
+            .values({**_emptied("body", "proof", "data_key"), "exit": "noted"})
+        )
+        self.holdings: dict[str, Any] = {
+            "messages": compiled(_count(t.inbox).where(_key(t.inbox, *of_case), func.length(t.inbox.c.body) > 0)),
+            "texts": compiled(_count(t.sealed_texts).where(_key(t.sealed_texts, *of_case))),
+            "decisions": compiled(
+                _count(t.decisions).where(_key(t.decisions, *of_case), func.length(t.decisions.c.body) > 0)
+            ),
+            "outgoing": compiled(_count(t.outbox).where(_key(t.outbox, *of_case), func.length(t.outbox.c.body) > 0)),
+        }
+        unsettled = text("state IN ('queued', 'leased', 'waiting')")
+        self.under_way: tuple[Any, ...] = (
+            compiled(_count(t.outbox).where(_key(t.outbox, *of_case), unsettled)),
+            compiled(_count(u.appeals).where(_key(u.appeals, *of_case), text("state = 'open'"))),
+            compiled(_count(u.user_notices).where(_key(u.user_notices, *of_case), text("state IN ('due', 'delayed')"))),
+        )
+
+
+def _key(table: Table, *names: str) -> Any:
+    return and_(*(table.c[name] == bindparam(f"k_{name}") for name in names))
+
+
+def _emptied(*names: str) -> dict[str, Any]:
+    return dict.fromkeys(names, b"")
+
+
+def _count(table: Table) -> Any:
+    return select(func.count()).select_from(table)

@@ -1,0 +1,105 @@
+"""Master keys: whether those at hand open the store, and one in another's place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, Table, and_, func, select, tuple_, update
+
+from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.private import own_name
+from kz_compliance_sdk.adapters.sql.sqlite import FileLock
+from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
+
+__all__ = ["check_master_keys", "rewrap", "truncate_log"]
+
+_AT_ONCE = 500
+
+
+def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
+    """Open the newest keys of the store. Raises StoreUnusable (`master_key`) if the master keys do not."""
+    newest = select(t.cases.c.platform_id, t.cases.c.id, t.cases.c.data_key)
+    newest = newest.order_by(t.cases.c.platform_id.desc(), t.cases.c.id.desc()).limit(1)
+    statements: tuple[Select[Any], ...] = (newest, select(t.platform_keys).limit(1))
+    for platform_id, owner, stored in (row for one in statements for row in connection.execute(one).fetchall()):
+        try:
+            if stored:
+                keys.unwrap(platform_id, owner, bytes(stored))
+        except StoreDamaged as error:
+            raise StoreUnusable(
+                f"{error.message} Set privacy.master_key, or privacy.earlier_keys for one that was replaced.",
+                code="master_key",
+            ) from None
+
+
+def rewrap(
+    engine: Engine,
+    path: str,
+    keys: MasterKeys,
+    entropy: Callable[[int], bytes],
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Wrap every data key with the current master key, some hundred at a time while others write. Gives how many were
+    wrapped otherwise. It can be broken off and begun again. Raises StoreDamaged for a key that no master key opens."""
+    done = 0
+    lock = FileLock(path)
+    try:
+        for table, column in ((t.platform_keys, "key"), (t.cases, "data_key"), (t.inbox, "data_key")):
+            last: tuple[Any, ...] | None = None
+            while True:
+                lock.acquire()
+                try:
+                    with engine.connect() as connection:
+                        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+                        connection.exec_driver_sql("BEGIN IMMEDIATE")
+                        seen, last, changed = _some(connection, table, column, last, keys, entropy)
+                        connection.commit()
+                        connection.exec_driver_sql("PRAGMA secure_delete = FAST")
+                finally:
+                    lock.release()
+                done += changed
+                if progress is not None and changed:
+                    progress(done)
+                if seen < _AT_ONCE:
+                    break
+    finally:
+        lock.close()
+    truncate_log(engine)
+    return done
+
+
+def _some(
+    connection: Connection,
+    table: Table,
+    column: str,
+    after: tuple[Any, ...] | None,
+    keys: MasterKeys,
+    entropy: Callable[[int], bytes],
+) -> tuple[int, tuple[Any, ...] | None, int]:
+    """The next keys of a table: how many there were, the place of the last, and how many were wrapped anew."""
+    places = list(table.primary_key.columns)
+    held = table.c[column]
+    statement = select(*places, held).where(func.length(held) > 0).order_by(*places).limit(_AT_ONCE)
+    if after is not None:
+        statement = statement.where(tuple_(*places) > after)
+    found = connection.execute(statement).fetchall()
+    changed = 0
+    for row in found:
+        place, stored = tuple(row[:-1]), bytes(row[-1])
+        if keys.wrapped_by(stored) == keys.current:
+            continue
+        owner = own_name(*place[1:]) if table is t.inbox else place[1]
+        key = keys.unwrap(place[0], owner, stored)
+        here = and_(*(name == value for name, value in zip(places, place, strict=True)))
+        connection.execute(update(table).where(here).values({column: keys.wrap(place[0], owner, key, entropy)}))
+        changed += 1
+    return len(found), tuple(found[-1][:-1]) if found else after, changed
+
+
+def truncate_log(engine: Engine) -> bool:
+    """Bring the log into the file and empty it. False if a reader or a writer is in the way: the next one does it."""
+    with engine.connect() as connection:
+        row = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return row is not None and row[0] == 0

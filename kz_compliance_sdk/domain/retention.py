@@ -1,0 +1,221 @@
+"""How long personal data is kept, what keeps it longer, and the steps that take it away.
+
+The chain of a case holds no personal data, only digests of it: it stays whole when the data is destroyed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final, Literal
+
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.case import Case, ItemState, move, note
+from kz_compliance_sdk.domain.change import CaseErased, CaseWrite, Change
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.steps import need
+from kz_compliance_sdk.domain.transitions import ENDED, CaseState
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
+
+Class = Literal["closed", "in_force", "cancelled", "quarantined"]
+
+GROUNDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "subject_request": "a person whose data it is asked for it, and the law gives them that right",
+        "court": "a court or an authority for data protection ordered it",
+        "unlawful": "it should never have been recorded here",
+    }
+)
+"""Why personal data is destroyed before its time. A code and no free text: it stays after what was erased is gone."""
+
+AT_END: Final = "retention"
+"""The ground of an erasure at the end of retention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long personal data is kept after the end of its case, in seconds, by what became of the case. `unmatched`
+    counts from the receipt of a message that belongs to no case, `sanctioned` from a sanction that names the notice."""
+
+    closed_s: int
+    in_force_s: int
+    cancelled_s: int
+    quarantined_s: int
+    unmatched_s: int
+    sanctioned_s: int
+
+    @property
+    def least_s(self) -> int:
+        """No case is due before this time after its end."""
+        return min(self.closed_s, self.in_force_s, self.cancelled_s, self.quarantined_s)
+
+    def of(self, case: Case) -> int:
+        """How long this case is kept after its end."""
+        periods = {
+            "closed": self.closed_s,
+            "in_force": self.in_force_s,
+            "cancelled": self.cancelled_s,
+            "quarantined": self.quarantined_s,
+        }
+        return periods[class_of(case)]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A case that ended at `closed_at` (UTC seconds), as far as a run of the retention must know it beforehand."""
+
+    closed_at: int
+    case_id: str
+    notice_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """How much that can be read is held of a case; `under_way` is what is not settled: messages, appeals,
+    and what a user is still to be told."""
+
+    messages: int = 0
+    texts: int = 0
+    decisions: int = 0
+    outgoing: int = 0
+    under_way: int = 0
+
+
+def class_of(case: Case) -> Class:
+    """What became of an ended case, as far as it matters for how long it is kept."""
+    if not case.revision:
+        return "quarantined"
+    if any(item.measure for item in case.items):
+        return "in_force"
+    return "cancelled" if case.state is CaseState.CANCELLED else "closed"
+
+
+def why_kept(case: Case, holdings: Holdings, retention: Retention, sanctioned_at: int | None, now: int) -> str:
+    """A code for what keeps the data of a case; empty if its time has come. `sanctioned_at` is the receipt of the last
+    sanction that names its notice. Times are UTC seconds."""
+    if case.state not in ENDED or case.closed_at is None:
+        return "running"
+    if is_held(case, now):
+        return "legal_hold"
+    if is_contested(case):
+        return "contest"
+    if case.closed_at + retention.of(case) > now:
+        return "not_yet"
+    if sanctioned_at is not None and sanctioned_at + retention.sanctioned_s > now:
+        return "sanction"
+    return "under_way" if holdings.under_way else ""
+
+
+def is_held(case: Case, now: int) -> bool:
+    """Whether a legal hold keeps the case."""
+    return case.held_until is not None and case.held_until > now
+
+
+def is_contested(case: Case) -> bool:
+    """Whether a contest of the order is still open."""
+    return any(not contest.result for contest in case.contests)
+
+
+def hold(case: Case, reasons: str, until: int, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Keep a case until `until` (UTC seconds), whatever the retention says: a contest, an appeal, a court."""
+    REVIEW_POLICY.check(stamp.actor, "hold")
+    need(reasons, "reasons", "Say what the case is kept for.")
+    if until <= stamp.at:
+        raise InvalidInput("it is past.", field="until", remedy="Give the day until which the case must be kept.")
+    if case.erased_at is not None:
+        raise IllegalMove("its personal data was erased: there is nothing left to hold.", reference=case.id)
+    data: dict[str, Json] = {"until": until}
+    held, event = move(case, "hold", case.state, stamp, data, {"reasons": reasons}, held_until=until)
+    return (CaseWrite(held, case.version), event), held
+
+
+def end_hold(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
+    """End a legal hold before its time."""
+    REVIEW_POLICY.check(stamp.actor, "end_hold")
+    need(reasons, "reasons", "Say why the case need not be kept any longer.")
+    if not is_held(case, stamp.at):
+        raise IllegalMove("no legal hold keeps this case.", reference=case.id)
+    data: dict[str, Json] = {"until": case.held_until}
+    freed, event = move(case, "end_hold", case.state, stamp, data, {"reasons": reasons}, held_until=None)
+    return (CaseWrite(freed, case.version), event), freed
+
+
+def ask_erasure(case: Case, ground: str, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Ask for the erasure of a case before the end of its retention; somebody else must agree."""
+    REVIEW_POLICY.check(stamp.actor, "erase")
+    if ground not in GROUNDS:
+        raise InvalidInput(f"{ground!r} is no ground.", field="ground", remedy=f"One of: {', '.join(GROUNDS)}.")
+    _refuse_what_is_needed(case, stamp.at)
+    asked, event = move(
+        case, "ask_erasure", case.state, stamp, {"ground": ground}, erasure_asked=(stamp.actor.id, ground)
+    )
+    return (CaseWrite(asked, case.version), event), asked
+
+
+def agree_to_erasure(case: Case, holdings: Holdings, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Destroy the personal data of a case before the end of its retention, as another person asked."""
+    REVIEW_POLICY.check(stamp.actor, "erase")
+    if not case.erasure_asked:
+        raise IllegalMove("nobody has asked for the erasure of this case.", reference=case.id)
+    by, ground = case.erasure_asked
+    if by == stamp.actor.id:
+        raise NotAllowed("who asked for an erasure cannot agree to it: it takes somebody else.", code="four_eyes")
+    _refuse_what_is_needed(case, stamp.at)
+    return erase(case, holdings, ground, stamp=stamp)
+
+
+def erase(case: Case, holdings: Holdings, ground: str, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Destroy the personal data of an ended case. What happened, when, by whom and under which digests stays."""
+    if holdings.under_way:
+        raise IllegalMove("a message, an appeal or a notice to a user is still under way.", reference=case.id)
+    data: dict[str, Json] = {
+        "ground": ground,
+        "messages": holdings.messages,
+        "texts": holdings.texts,
+        "decisions": holdings.decisions,
+        "outgoing": holdings.outgoing,
+        "objects": sum(bool(item.object_key) for item in case.items),
+    }
+    erased, event = move(
+        case,
+        "erase",
+        case.state,
+        stamp,
+        data,
+        items=tuple(_nameless(item) for item in case.items),
+        erased_at=stamp.at,
+        erasure_asked=(),
+    )
+    return (CaseWrite(erased, case.version), event, CaseErased(case.platform_id, case.id)), erased
+
+
+def exported(case: Case, *, stamp: Stamp) -> Change:
+    """That somebody took the personal data of a case out."""
+    REVIEW_POLICY.check(stamp.actor, "export")
+    noted, event = note(case, "export", stamp, {})
+    return CaseWrite(replace(noted, version=case.version + 1), case.version), event
+
+
+def begin_anew(case: Case) -> Case:
+    """An erased case whose notice comes again in a new revision: nothing of the earlier one is known any more."""
+    return case if case.erased_at is None else replace(case, items=(), erased_at=None)
+
+
+def _refuse_what_is_needed(case: Case, now: int) -> None:
+    if case.erased_at is not None:
+        raise IllegalMove("its personal data was erased already.", reference=case.id)
+    if is_held(case, now):
+        raise IllegalMove("a legal hold keeps this case: end it first, with reasons.", reference=case.id)
+    if is_contested(case):
+        raise IllegalMove("a contest of the order is still open.", reference=case.id)
+    if any(item.measure for item in case.items):
+        raise IllegalMove(
+            "a measure of this case is in force, and could not be lifted without the name of its object.",
+            reference=case.id,
+        )
+
+
+def _nameless(item: ItemState) -> ItemState:
+    return replace(item, object_key="", url="", object_id="", account_ref="")

@@ -1,0 +1,185 @@
+"""Personal data in time: how long it is kept, what keeps it longer, who takes it out, and its end."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from kz_compliance_sdk.domain import retention
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.results import after
+from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.errors import ComplianceError, IllegalMove, StoreError
+from kz_compliance_sdk.ports import Queries, Store, Tx
+from kz_compliance_sdk.services.export import export_document
+
+__all__ = ["Privacy", "RetentionRun"]
+
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRun:
+    """What a run of the retention came to: the cases whose personal data went (or would go), how much of each kind,
+    how many messages of no case went, and what keeps the others that are old enough, by code. `log_emptied` is false
+    if somebody was reading the log, which then holds old pages a while longer."""
+
+    at: int
+    dry_run: bool
+    cases: tuple[str, ...] = ()
+    went: Mapping[str, int] = field(default_factory=dict)
+    unmatched: int = 0
+    kept: Mapping[str, int] = field(default_factory=dict)
+    failed: tuple[str, ...] = ()
+    log_emptied: bool = True
+
+
+class Privacy:
+    """What a platform owes the people whose data a case holds, for one platform."""
+
+    def __init__(
+        self,
+        store: Store,
+        platform_id: str,
+        periods: Retention,
+        entropy: Callable[[int], bytes],
+        empty_log: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._store, self._platform, self._periods = store, platform_id, periods
+        self._entropy, self._empty_log = entropy, empty_log
+
+    # ------------------------------------------------------------------------------------------- retention
+
+    def retention(
+        self, now: int | None = None, *, dry_run: bool = False, progress: Callable[[int], None] | None = None
+    ) -> RetentionRun:
+        """Destroy the personal data of every case whose time has come at `now` (UTC seconds; by default the store's
+        clock), each in a commit of its own. With `dry_run` nothing is written. Safe to break off and to repeat.
+
+        Raises StoreError. A case that cannot be read holds up no other: it is named in `failed`.
+        """
+        at = self._store.now() if now is None else now
+        queries = self._store.queries(self._platform)
+        went: Counter[str] = Counter()
+        kept: Counter[str] = Counter()
+        cases: list[str] = []
+        failed: list[str] = []
+        sanctioned = _sanctioned(queries)
+        place = (0, "")
+        while found := queries.ended_before(at - self._periods.least_s, place, _AT_ONCE):
+            for ended in found:
+                place = (ended.closed_at, ended.case_id)
+                try:
+                    why, holdings = self._one(ended.case_id, sanctioned.get(ended.notice_id), at, dry_run=dry_run)
+                except ComplianceError as error:
+                    if isinstance(error, StoreError) and error.retryable:
+                        raise
+                    failed.append(ended.case_id)
+                    continue
+                if why:
+                    kept[why] += 1
+                    continue
+                cases.append(ended.case_id)
+                went.update(messages=holdings.messages, texts=holdings.texts)
+                went.update(decisions=holdings.decisions, outgoing=holdings.outgoing)
+                if progress is not None:
+                    progress(len(cases))
+        unmatched = self._unmatched(queries, at - self._periods.unmatched_s, dry_run=dry_run)
+        emptied = True if dry_run or not (cases or unmatched) else self._empty_log()
+        return RetentionRun(at, dry_run, tuple(cases), dict(went), unmatched, dict(kept), tuple(failed), emptied)
+
+    def _one(self, case_id: str, sanctioned_at: int | None, at: int, *, dry_run: bool) -> tuple[str, Holdings]:
+        def work(tx: Tx) -> tuple[Change, tuple[str, Holdings]]:
+            case, holdings = tx.case(case_id), tx.holdings(case_id)
+            why = retention.why_kept(case, holdings, self._periods, sanctioned_at, at)
+            if why or dry_run:
+                return (), (why, holdings)
+            change, _ = retention.erase(case, holdings, AT_END, stamp=Stamp(tx.now, SYSTEM))
+            return change, ("", holdings)
+
+        return self._store.submit(self._platform, work).result()
+
+    def _unmatched(self, queries: Queries, at: int, *, dry_run: bool) -> int:
+        if dry_run:
+            return len(queries.unmatched_before(at, 1_000_000))
+        gone = 0
+        while found := queries.unmatched_before(at, _AT_ONCE):
+            self._store.submit(self._platform, partial(_emptied, tuple(found))).result()
+            gone += len(found)
+        return gone
+
+    def erased(self) -> int:
+        """How many cases have no personal data any more."""
+        return self._store.queries(self._platform).count_erased()
+
+    # --------------------------------------------------------------------------------------------- by people
+
+    def hold(self, actor: Actor, case_id: str, reasons: str, until: int) -> Case:
+        """Keep a case until `until` (UTC seconds), whatever the retention says. Raises NotAllowed, InvalidInput."""
+        return self._step(case_id, lambda tx, case: retention.hold(case, reasons, until, stamp=self._stamp(tx, actor)))
+
+    def end_hold(self, actor: Actor, case_id: str, reasons: str) -> Case:
+        """End a legal hold before its time. Raises NotAllowed, IllegalMove."""
+        return self._step(case_id, lambda tx, case: retention.end_hold(case, reasons, stamp=self._stamp(tx, actor)))
+
+    def ask_erasure(self, actor: Actor, case_id: str, ground: str) -> Case:
+        """Ask to destroy the personal data of an ended case before its time; `ground` is one of
+        `domain.retention.GROUNDS`. Raises NotAllowed, InvalidInput, IllegalMove while something needs the data."""
+        return self._step(case_id, lambda tx, case: retention.ask_erasure(case, ground, stamp=self._stamp(tx, actor)))
+
+    def erase(self, actor: Actor, case_id: str) -> Case:
+        """Agree to an erasure that somebody else asked for: the key is destroyed, and what it opened is overwritten.
+        Raises NotAllowed for who asked, IllegalMove while something needs the data."""
+
+        def step(tx: Tx, case: Case) -> tuple[Change, Case]:
+            return retention.agree_to_erasure(case, tx.holdings(case_id), stamp=self._stamp(tx, actor))
+
+        erased = self._step(case_id, step)
+        self._empty_log()
+        return erased
+
+    def export(self, actor: Actor, case_id: str, *, with_staff: bool = False) -> bytes:
+        """Everything that is held of a case, as a JSON document in UTF-8, for a person who asks what is known of them.
+        That it was taken out is recorded. The people of the office stand in it as `person-1` and so on, unless
+        `with_staff`. Somebody must read it before it is handed over: it may speak of others as well.
+
+        Raises NotAllowed, NotFound, and IllegalMove for a case that was erased.
+        """
+        REVIEW_POLICY.check(actor, "export")
+
+        def step(tx: Tx, case: Case) -> tuple[Change, Case]:
+            if case.erased_at is not None:
+                raise IllegalMove("its personal data was erased: there is none to export.", reference=case.id)
+            change = retention.exported(case, stamp=self._stamp(tx, actor))
+            return change, after(case, change)
+
+        case = self._step(case_id, step)
+        records = self._store.queries(self._platform).records(case_id)
+        document: dict[str, Any] = export_document(case, records, with_staff=with_staff)
+        return json.dumps(document, ensure_ascii=False, indent=2).encode()
+
+    def _step(self, case_id: str, step: Callable[[Tx, Case], tuple[Change, Case]]) -> Case:
+        return self._store.submit(self._platform, lambda tx: step(tx, tx.case(case_id))).result()
+
+    def _stamp(self, tx: Tx, actor: Actor) -> Stamp:
+        return Stamp(tx.now, actor, self._entropy(32))
+
+
+def _sanctioned(queries: Queries) -> dict[str, int]:
+    """When the last sanction came that names a notice, by notice id."""
+    last: dict[str, int] = {}
+    for sanction in queries.sanctions():
+        for notice_id in sanction.notice_ids:
+            last[notice_id] = max(sanction.received_at, last.get(notice_id, 0))
+    return last
+
+
+def _emptied(writes: Sequence[Any], _tx: Tx) -> tuple[Change, None]:
+    return tuple(writes), None

@@ -1,0 +1,140 @@
+"""Personal data on the command line: its end, what keeps it, who takes it out, and the master keys."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faces.cli_office import Office
+from tests.unguarded import unguard
+
+ONE = base64.b64encode(b"1" * 32).decode()
+TWO = base64.b64encode(b"2" * 32).decode()
+PEOPLE = """
+[actors.legal]
+id = "legal"
+roles = ["legal"]
+
+[actors.head]
+id = "head"
+roles = ["head"]
+"""
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def case(office: Office) -> str:
+    """A typed-in notice that was settled long ago, as far as the file knows."""
+    office.configure(PEOPLE)
+    notice = office.entered()
+    with closing(sqlite3.connect(office.store)) as raw:
+        ((found,),) = raw.execute("SELECT id FROM cases WHERE notice_id = ?", (notice.notice_id,)).fetchall()
+    return str(found)
+
+
+def ended(office: Office, case: str) -> None:
+    """The state of a case that was decided, answered and closed two years ago. Its chain knows nothing of it."""
+    with closing(sqlite3.connect(office.store)) as raw:
+        unguard(raw)
+        raw.execute("UPDATE cases SET state = 'closed', watch_at = NULL, closed_at = received_at - 2 * 365 * 86400")
+        raw.execute("UPDATE outbox SET state = 'done'")
+        raw.commit()
+
+
+def test_a_run_says_what_would_go_and_then_it_goes(office: Office, case: str) -> None:
+    assert office.document("retention", "run", "--dry-run")["cases"] == []
+    ended(office, case)
+    would = office.document("retention", "run", "--dry-run")
+    assert (would["cases"], would["dry_run"], would["went"]["messages"]) == ([case], True, 1)
+    assert "would go" in office.ok("retention", "run", "--dry-run")
+    went = office.document("retention", "run")
+    assert went == {**would, "dry_run": False, "at": went["at"]}
+    assert "0 cases" in office.ok("retention", "run")
+    assert office.document("cases", "show", case)["case"] == case
+    office.ok("cases", "show", case)
+
+
+def test_a_hold_keeps_it_and_takes_a_time_and_reasons(office: Office, case: str) -> None:
+    ended(office, case)
+    until = "2099-01-01T00:00:00Z"
+    assert "moderator" not in office.refused(6, "cases", "hold", case, "--until", until, "--reasons", "an appeal")
+    assert "--until" in office.refused(
+        7, "cases", "hold", case, "--until", "2020-01-01T00:00:00Z", "--reasons", "x", user="legal"
+    )
+    assert "2099" in office.ok("cases", "hold", case, "--until", until, "--reasons", "an appeal", user="legal")
+    assert office.document("retention", "run")["kept"] == {"legal_hold": 1}
+    assert "a legal hold" in office.ok("retention", "run")
+    office.ok("cases", "end-hold", case, "--reasons", "it was withdrawn", user="head")
+    assert office.document("retention", "run")["cases"] == [case]
+
+
+def test_an_early_erasure_takes_two_accounts_and_a_yes(office: Office, case: str) -> None:
+    ended(office, case)
+    assert "--ground" in office.refused(7, "cases", "ask-erasure", case, "--ground", "Dana asked", user="legal")
+    office.ok("cases", "ask-erasure", case, "--ground", "subject_request", user="legal")
+    assert "--yes" in office.refused(7, "cases", "erase", case, user="head")
+    assert "somebody else" in office.refused(6, "cases", "erase", case, "--yes", user="legal")
+    assert "destroyed" in office.ok("cases", "erase", case, "--yes", user="head")
+    assert office.document("audit", "verify") == {"checked": 1, "intact": True, "erased": 1, "faults": []}
+    assert "was erased on" in office.ok("audit", "verify", case)
+
+
+def test_an_export_goes_to_a_new_file_that_strangers_cannot_read(office: Office, case: str) -> None:
+    out = office.folder / "export.json"
+    assert "legal" in office.refused(6, "cases", "export", case, "--out", str(out))
+    assert not out.exists()
+    office.ok("cases", "export", case, "--out", str(out), user="legal")
+    assert (out.stat().st_mode & 0o077, json.loads(out.read_text())["case_reference"]) == (0, case)
+    assert "aigerim" not in out.read_text()
+    assert "already" in office.refused(7, "cases", "export", case, "--out", str(out), user="legal")
+    assert office.document("audit", "verify", case)["intact"]
+
+
+def _with_key(office: Office, name: str, key: str, *earlier: tuple[str, str]) -> None:
+    more = "".join(f'[[privacy.earlier_keys]]\nkey_id = "{one}"\nsecret = "{secret}"\n' for one, secret in earlier)
+    office.configure(f'{PEOPLE}\n[privacy]\nmaster_key = "{key}"\nmaster_key_id = "{name}"\n{more}')
+
+
+def test_a_master_key_takes_the_place_of_another(office: Office, case: str) -> None:
+    assert "privacy.master_key" in office.refused(3, "db", "rewrap")
+    _with_key(office, "one", ONE)
+    assert office.document("db", "rewrap")["rewrapped"] == 1
+    _with_key(office, "two", TWO)
+    assert "'one'" in office.refused(3, "cases", "show", case)
+    _with_key(office, "two", TWO, ("one", ONE))
+    assert "two" in office.ok("db", "rewrap")
+    _with_key(office, "two", TWO)
+    assert office.document("audit", "verify")["intact"]
+    _with_key(office, "two", ONE)
+    assert "another key" in office.refused(3, "cases", "show", case)
+
+
+def test_the_doctor_says_whose_the_keys_are(office: Office, case: str) -> None:
+    def checks() -> dict[str, Any]:
+        result = office.run("doctor", "--json")
+        return {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+
+    assert checks()["master key"]["status"] == "warn"
+    _with_key(office, "one", ONE)
+    office.ok("db", "rewrap")
+    assert (checks()["master key"]["status"], "master keys" in checks()) == ("ok", False)
+    _with_key(office, "one", TWO)
+    assert checks()["master keys"]["status"] == "fail"
+    assert ONE not in json.dumps(checks())
+
+
+def test_a_master_key_that_is_none_is_refused_without_repeating_it(office: Office) -> None:
+    _with_key(office, "one", "c2hvcnQ=")
+    said = office.refused(3, "health")
+    assert "privacy.master_key" in said
+    assert "c2hvcnQ" not in said

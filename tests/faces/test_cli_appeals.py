@@ -110,7 +110,7 @@ def test_telling_is_put_off_by_a_lawyer_with_a_basis_and_an_end(
     notice = removed(office, monkeypatch)
     until = instant_text(int(time.time()) + 86_400)
     facts = ("--until", until, "--legal-basis", "Criminal Procedure Code, art. 201", "--reasons", "an inquiry")
-    office.refused(6, "cases", "notify-later", notice.notice_id, *facts, user="daniyar")
+    office.refused(6, "cases", "notify-later", notice.notice_id, *facts, user="aigerim")
     rows = office.document("cases", "notify-later", notice.notice_id, *facts, user="zhanna")["user_notices"]
     assert [(row["state"], row["delay_until"], row["basis"]) for row in rows] == [("delayed", until, "person")]
     office.document("worker", "--once", "--enforcer", "takedown:Carried", "--messenger", "mailer:Told_")

@@ -233,7 +233,9 @@ def is_held(item: ItemState, standing: Standing) -> bool:
 
 def with_version(standing: Standing, item: ItemState) -> Standing:
     """What is known once an effect was decided for an item: the next one on the same object gets a later version."""
-    return replace(standing, versions={**standing.versions, item.object_key: item.effect_version})
+    # An item for which nothing was decided now may know of an older effect than the object has seen.
+    latest = max(standing.versions.get(item.object_key, 0), item.effect_version)
+    return replace(standing, versions={**standing.versions, item.object_key: latest})
 
 
 def has_begun(item: ItemState, standing: Standing) -> bool:

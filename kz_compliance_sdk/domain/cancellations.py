@@ -168,7 +168,8 @@ def _after_cancelling(
         return CaseState.QUEUED, NO_LEASE
     if "decided" in statuses:
         return (CaseState.DECIDED, NO_LEASE) if case.state in UNDECIDED else (case.state, {})
-    if statuses <= {"stopped"}:
+    # One that a lawyer took out of here before anything was decided stays closed.
+    if statuses <= {"stopped"} and case.state is not CaseState.CLOSED:
         return CaseState.CANCELLED, {**NO_LEASE, **_ended(stamp)}
     touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
     if touched and case.decision_version and statuses & {"kept", "lifted", "gone"}:

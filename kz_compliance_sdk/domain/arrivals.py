@@ -168,11 +168,18 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
 
 
 def flag(
-    case: Case, flags: tuple[str, ...], stamp: Stamp, *, alert: bool = True, texts: Mapping[str, str] | None = None
+    case: Case,
+    flags: tuple[str, ...],
+    arrival: Arrival,
+    stamp: Stamp,
+    *,
+    alert: bool = True,
+    texts: Mapping[str, str] | None = None,
 ) -> tuple[Change, Case]:
-    """Something was learnt that a moderator must see before deciding."""
+    """A message told something that a moderator must see before deciding."""
     marked = tuple(dict.fromkeys((*case.flags, *flags)))
-    flagged, event = move(case, "flag", case.state, stamp, {"flags": list(flags)}, texts, flags=marked)
+    data: dict[str, Json] = {**evidence(arrival), "flags": list(flags)}
+    flagged, event = move(case, "flag", case.state, stamp, data, texts, flags=marked)
     writes: tuple[Write, ...] = (CaseWrite(flagged, case.version), event)
     if alert:
         writes = (*writes, page(flagged, f"flag.{flags[0].split(':')[0]}", ("moderator", "lead"), 30, stamp))
@@ -273,7 +280,7 @@ def answer(
     decided = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.CLOSED) and bool(asked)
     named = bool(noticed) and is_legal(case.state, "answer", CaseState.QUEUED)
     if not waits and not decided and not named:
-        return flag(case, ("clarified", *arrival.flags), stamp, texts=texts)
+        return flag(case, ("clarified", *arrival.flags), arrival, stamp, texts=texts)
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     items = [replace(item, status="open") if item.item_id in asked and not item.was else item for item in items]
     times: dict[str, Any] = {"closed_at": None}

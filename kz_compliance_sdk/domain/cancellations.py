@@ -168,7 +168,8 @@ def _after_cancelling(
         return CaseState.QUEUED, NO_LEASE
     if "decided" in statuses:
         return (CaseState.DECIDED, NO_LEASE) if case.state in UNDECIDED else (case.state, {})
-    if statuses <= {"stopped"}:
+    # One that a lawyer took out of here before anything was decided stays closed.
+    if statuses <= {"stopped"} and case.state is not CaseState.CLOSED:
         return CaseState.CANCELLED, {**NO_LEASE, **_ended(stamp)}
     touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
     if touched and case.decision_version and statuses & {"kept", "lifted", "gone"}:
@@ -233,7 +234,9 @@ def is_held(item: ItemState, standing: Standing) -> bool:
 
 def with_version(standing: Standing, item: ItemState) -> Standing:
     """What is known once an effect was decided for an item: the next one on the same object gets a later version."""
-    return replace(standing, versions={**standing.versions, item.object_key: item.effect_version})
+    # An item for which nothing was decided now may know of an older effect than the object has seen.
+    latest = max(standing.versions.get(item.object_key, 0), item.effect_version)
+    return replace(standing, versions={**standing.versions, item.object_key: latest})
 
 
 def has_begun(item: ItemState, standing: Standing) -> bool:

@@ -119,7 +119,7 @@ def _of_case(case: Case, events: _Told) -> Iterator[Fault]:
             said["due_at"] = event.seq, data["due_at"]
         if (received := _receipt(event.kind, data)) is not None:
             said["received_at"] = event.seq, received
-        if _message_behind(data) is not None:
+        if event.kind != "flag" and _message_behind(data) is not None:
             sources.add(data.get("source"))
             typists.add(data.get("entered_by", ""))
         vouched = vouched or event.kind == "authenticate" or (event.kind == "amend" and "how" in data.get("sealed", ()))

@@ -30,6 +30,7 @@ from kz_compliance_sdk.domain.notice import (
     Sanction,
     UnreadableNotice,
 )
+from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.errors import Unreadable
@@ -83,11 +84,15 @@ class Admission:
         same = next((row for row in earlier if row.body_sha256 == received.body_sha256), None)
         if same is not None and (same.exit != "quarantined" or same.status == 409):
             return _repeat(same)
+        stamp = Stamp(tx.now, SYSTEM)
+        if same is not None and not same.body:
+            # Its bytes were erased since. What was received is never written anew: it has to come as another message.
+            change, response = _repeat(same)
+            return (*change, self._page(received, received.message_id, "erased_message", 30, stamp)), response
         received = replace(received, refused=same)
         reused = any(row is not same for row in earlier) and received.arrival.source != "typed"
         if reused:
             received = _flagged(received, "message_id_reused")
-        stamp = Stamp(tx.now, SYSTEM)
         data = message.data
         if isinstance(data, Notice):
             change, response = self._notice(tx, received, message, data, case_id, stamp)
@@ -96,17 +101,12 @@ class Admission:
         else:
             change, response = self._following(tx, received, message, data, stamp)
         if reused:
-            alert = notify(
-                self.platform_id,
-                received.message_id,
-                "message_id_reused",
-                ("moderator", "lead"),
-                30,
-                stamp,
-                key=received.body_sha256,
-            )
-            change = (*change, alert)
+            change = (*change, self._page(received, received.message_id, "message_id_reused", 30, stamp))
         return with_tally(tx, change), response
+
+    def _page(self, received: Received, about: str, reason: str, severity: int, stamp: Stamp) -> OutboxMessage:
+        to = ("moderator", "lead")
+        return notify(self.platform_id, about, reason, to, severity, stamp, key=received.body_sha256)
 
     def quarantine(
         self, tx: Tx, received: Received, unreadable: UnreadableNotice, kind: str, case_id: str
@@ -179,14 +179,16 @@ class Admission:
         change: Change
         if case.erased_at is not None:
             # What was held of it is gone, so nobody can say whether this is the same.
-            change, case = arrivals.flag(case, ("erased_case",), stamp)
+            change, case = arrivals.flag(case, ("erased_case",), arrival, stamp)
         elif notice.revision < case.revision:
-            change, case = arrivals.flag(case, ("late_revision",), stamp, alert=False)
+            change, case = arrivals.flag(case, ("late_revision",), arrival, stamp, alert=False)
         elif case.source == "typed" and arrival.authenticity == "signed":
             typed, standing = notice_of(tx, case), standing_of(tx, case, self.respondent)
             change, case = arrivals.confirm(case, typed, notice, arrival, self.policy, standing, stamp)
         elif _same_notice(tx, case, notice):
-            change = NOTHING
+            # What is the case's only since it was signed anew must say so: an erasure before that was not of it.
+            late = received.refused is not None
+            change = arrivals.flag(case, (), arrival, stamp, alert=False)[0] if late else NOTHING
         else:
             conflict = UnreadableNotice(
                 code="conflict",
@@ -204,7 +206,7 @@ class Admission:
         self, tx: Tx, received: Received, message: Message, arrival: Arrival, case: Case, stamp: Stamp
     ) -> tuple[Change, Response]:
         """A typed-in amendment of a notice whose origin is proved: it waits until somebody vouches for it."""
-        change, case = arrivals.flag(case, ("amendment_unverified", *arrival.flags), stamp)
+        change, case = arrivals.flag(case, ("amendment_unverified", *arrival.flags), arrival, stamp)
         response = accepted(202, case)
         row = _row(received, message.type, case.id, case.notice_id, "waiting", response, tx)
         return (*change, row), response
@@ -221,16 +223,7 @@ class Admission:
         if case is None or early:
             response = noted(data.notice_id, _clock(received, tx))
             row = _row(received, message.type, "", data.notice_id, "waiting", response, tx)
-            alert = notify(
-                self.platform_id,
-                data.notice_id,
-                "waits_for_its_notice",
-                ("moderator", "lead"),
-                20,
-                stamp,
-                key=received.body_sha256,
-            )
-            return (row, alert), response
+            return (row, self._page(received, data.notice_id, "waits_for_its_notice", 20, stamp)), response
         # What cancels a notice that could not be used must meet the usable one as well.
         exit_: InboxExit = "waiting" if case.state is CaseState.QUARANTINED else "accepted"
         change, case = self._apply(tx, marked_answer(received.arrival, message, self.policy), case, data, stamp)
@@ -240,7 +233,7 @@ class Admission:
 
     def _apply(self, tx: Tx, arrival: Arrival, case: Case, data: _Following, stamp: Stamp) -> tuple[Change, Case]:
         if case.erased_at is not None:
-            return arrivals.flag(case, ("erased_case",), stamp)
+            return arrivals.flag(case, ("erased_case",), arrival, stamp)
         if isinstance(data, Reminder):
             return arrivals.remind(case, data, arrival, stamp)
         if isinstance(data, Clarification):
@@ -249,7 +242,7 @@ class Admission:
             )
             return (*change, *pages_at_intake(case, self.policy, stamp)) if arrival.flags else change, case
         if data.revision < case.revision:
-            return arrivals.flag(case, ("cancels_older_revision",), stamp)
+            return arrivals.flag(case, ("cancels_older_revision",), arrival, stamp)
         standing = standing_of(tx, case, self.respondent)
         return arrivals.cancel(case, data, arrival, self.policy, standing, stamp)
 

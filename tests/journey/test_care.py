@@ -52,6 +52,18 @@ def test_a_demand_for_user_data_is_acknowledged_paged_handed_over_and_never_answ
     host.check_chains()
 
 
+def test_a_demand_that_falls_after_it_was_handed_over_changes_nothing(host: Host) -> None:
+    notice = demand(a_notice(items=2))
+    host.push(notice, "m-1")
+    host.care.hand_over(LEGAL, host.case(notice.notice_id).id, "filed under 12")
+    for number, items in enumerate((("1",), None), 2):
+        assert host.push(builders.cancellation(notice, "withdrawn", items), f"m-{number}").status == 202
+        assert host.case(notice.notice_id).state is CaseState.CLOSED
+    host.drain()
+    assert host.world.regulator.reports() == []
+    host.check_chains()
+
+
 def test_demands_at_the_head_of_the_queue_are_in_nobodys_way(host: Host) -> None:
     for n in range(1, 8):
         host.push(demand(a_notice(seed=n)), f"m-{n}")

@@ -32,7 +32,7 @@ def test_100_kills_during_500_notices_lose_nothing_and_double_nothing(tmp_path: 
     # A run that hit nothing would have proved nothing.
     assert min(figures["receivers_killed"], figures["workers_killed"]) >= 50
     assert figures["replies_dropped"] >= 75
-    for hit in ("pushes_cut", "deliveries_cut", "replies_lost", "effects_called_again"):
+    for hit in ("pushes_cut", "deliveries_cut", "replies_lost", "effects_called_again", "users_told"):
         assert figures[hit] > 0, hit
 
 
@@ -111,6 +111,20 @@ def _booked_in_other_bytes(evidence: Evidence) -> Evidence:
     return evidence
 
 
+def _booked_under_another_receipt(evidence: Evidence) -> Evidence:
+    report = _report(evidence)
+    evidence.books.recorded[report.key] = replace(
+        report, receipt=report.receipt.model_copy(update={"receipt_id": "other"})
+    )
+    return evidence
+
+
+def _came_otherwise(evidence: Evidence) -> Evidence:
+    first, *rest = evidence.acknowledged
+    other = replace(first, message=replace(first.message, body=first.message.body + b" "))
+    return replace(evidence, acknowledged=(other, *rest))
+
+
 def _answered_otherwise(evidence: Evidence) -> Evidence:
     first, *rest = evidence.acknowledged
     return replace(evidence, acknowledged=(replace(first, answer=b"{}"), *rest))
@@ -133,9 +147,10 @@ TAMPERINGS = (
     Tampering(
         "no_row", "lost: ", _in_store("DELETE FROM inbox WHERE message_id = (SELECT min(message_id) FROM inbox)")
     ),
+    Tampering("came_otherwise", "changed: ", _came_otherwise),
     Tampering(
         "other_bytes",
-        "changed: ",
+        "unreadable: ",
         _in_store(
             "UPDATE inbox SET body = cast(body || ' ' AS blob) WHERE message_id = (SELECT min(message_id) FROM inbox)"
         ),
@@ -158,9 +173,10 @@ TAMPERINGS = (
             " WHERE id = (SELECT min(id) FROM cases)"
         ),
     ),
+    Tampering("booked_under_another_receipt", "the receipt kept for ", _booked_under_another_receipt),
     Tampering(
         "other_receipt",
-        "the receipt kept for ",
+        "unreadable: ",
         _in_store(
             """UPDATE outbox SET receipt = cast('{"receipt_id": "other"}' AS blob)"""
             " WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')"
@@ -213,6 +229,10 @@ TAMPERINGS = (
     Tampering("effect_undecided", "effect 99 ", _in_platform(_ONE_CALL.format("99", "'first'"))),
     Tampering("effect_late", "effect 0 ", _in_platform(_ONE_CALL.format("0", "'late'"))),
     Tampering("effect_gone", "on ", _in_platform("DELETE FROM objects WHERE key = (SELECT min(key) FROM objects)")),
+    Tampering(
+        "user_not_told", "not told: ", _in_platform("DELETE FROM told WHERE notice = (SELECT min(notice) FROM told)")
+    ),
+    Tampering("user_told_unasked", "told unasked: ", _in_platform("INSERT INTO told VALUES ('another', '', 0, 1)")),
     Tampering("traceback", "log: Traceback", _logged),
 )
 

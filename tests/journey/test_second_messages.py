@@ -87,6 +87,19 @@ def test_an_object_that_is_no_longer_named_and_not_replaced_is_reported_under_it
     assert outcomes(host) == {"1": "restored"}
 
 
+def test_what_falls_is_lifted_although_an_earlier_item_was_about_the_same_object(host: Host) -> None:
+    """Its version is later than every one that the object has seen."""
+    host.push(about("A"), "m-1")
+    host.decide(proposal(refusal("1")))
+    host.push(about("B", "A", revision=2), "m-2")
+    host.decide(proposal(measure("1"), measure("2")))
+    host.drain()
+    host.push(builders.cancellation(about("B", "A"), "annulled", revision=2), "m-3")
+    host.drain()
+    assert effects(host) == {"A": "restore", "B": "restore"}
+    assert not host.world.platform.refused_versions
+
+
 def test_two_items_about_one_object_are_decided_alike(host: Host) -> None:
     host.push(about("A", "A"), "m-1")
     with pytest.raises(InvalidInput, match="same object"):

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.config.privacy import RetentionSettings
 from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
 from kz_compliance_sdk.wire.v1 import MessageData
-from tests.journey.scene import PLATFORM, PROFILE, Host, World, signed
+from tests.journey.scene import HEAD, LEAD, LEGAL, PLATFORM, PROFILE, Host, World, signed
+from tests.unit.case_makers import proposal, refusal
 
 NOTICE = builders.notice(1)
 LATE_S = 900
@@ -86,3 +89,45 @@ def test_a_message_that_came_in_order_is_a_repeat_however_late_its_copy_is_signe
     assert [host.deliver_push(headers, body).status for _ in range(2)] == [409, 409]
     assert host.deliver_push(_signed_now(world, "msg-2", body), body).status == 409
     assert sorted(case.state for case in host.cases()) == [CaseState.QUARANTINED, CaseState.QUEUED]
+
+
+def test_what_came_late_is_no_remnant_of_an_erased_case(world: World, host: Host) -> None:
+    """It first came before the erasure, and is about the case only since."""
+    host.push(NOTICE, "msg-1")
+    host.decide(proposal(refusal("1")))
+    host.drain()
+    case = host.case(NOTICE.notice_id)
+    bodies = {}
+    for name, revision in (("msg-2", 1), ("msg-3", 2), ("msg-4", 3), ("msg-5", 3)):
+        headers, bodies[name] = signed(world, NOTICE.model_copy(update={"revision": revision}), name)
+        world.clock.advance(LATE_S)
+        assert host.deliver_push(headers, bodies[name]).status == 422
+    _erase(world, host, case.id)
+    statuses = [host.deliver_push(_signed_now(world, name, body), body).status for name, body in bodies.items()]
+    assert statuses == [200, 202, 202, 200]
+    host.drain()
+    host.check_chains()
+
+
+def test_an_unusable_message_that_was_erased_stays_so_and_people_are_told(world: World, host: Host) -> None:
+    """What was received is never written anew, and no case can be decided without its notice."""
+    headers, body = signed(world, NOTICE, "msg-1")
+    world.clock.advance(LATE_S)
+    assert host.deliver_push(headers, body).status == 422
+    (aside,) = host.cases()
+    host.review.settle_quarantine(LEAD, aside.id, "an old one").result()
+    host.drain()
+    _erase(world, host, aside.id)
+    assert host.deliver_push(_signed_now(world, "msg-1", body), body).status == 422
+    host.drain()
+    assert [case.id for case in host.cases()] == [aside.id]
+    assert "erased_message" in [alert.reason for alert in world.pager.alerts]
+    host.check_chains()
+
+
+def _erase(world: World, host: Host, case_id: str) -> None:
+    world.clock.advance(1)
+    privacy = Privacy(host.store, PLATFORM, RetentionSettings().retention(), world.env().entropy)
+    privacy.ask_erasure(LEGAL, case_id, "subject_request")
+    privacy.erase(HEAD, case_id)
+    world.clock.advance(1)

@@ -14,6 +14,7 @@ from typing import Any
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain.audit import verify_chain
+from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.testing.mock_regulator import Books, IssuedMessage
 from tests.journey.campaign.hosts import Plan
 
@@ -54,15 +55,23 @@ class Verdict:
 def check(evidence: Evidence) -> Verdict:
     """Compare what was acknowledged, what is stored, what the platform did and what the regulator holds."""
     plan, books, acknowledged = evidence.plan, evidence.books, evidence.acknowledged
+    files: list[CaseFile] = []
+    unreadable: list[str] = []
     with ComplianceDesk(plan.settings(), env=plan.env()) as desk:
-        files = [desk.case_file(case_id) for case_id in desk.store.queries(desk.platform_id).case_ids()]
+        for case_id in desk.store.queries(desk.platform_id).case_ids():
+            try:
+                files.append(desk.case_file(case_id))
+            except StoreDamaged as error:
+                unreadable.append(f"unreadable: {error}")
     faults = [
         *evidence.faults,
+        *unreadable,
         *_unanswered(evidence),
         *_lost(files, acknowledged),
         *(fault for file in files for fault in _unfinished(file)),
         *_booked(files, books),
         *_effects(files, plan),
+        *_told(files, plan),
         *_damaged(plan),
     ]
     messages = [message for file in files for message in file.messages]
@@ -82,6 +91,8 @@ def check(evidence: Evidence) -> Verdict:
         "stored_but_unanswered": sum(
             each.cut_before and each.status == 200 and not each.message.sequence for each in acknowledged
         ),
+        "users_told": sum(message.kind == "user_notice" and message.state == "done" for message in messages),
+        "users_called_again": sum(calls > 1 for (calls,) in _rows(plan, "SELECT calls FROM told")),
         "effects_called_again": sum(verdict == "again" for *_, verdict in _calls(plan)),
     }
     return Verdict(tuple(faults), figures)
@@ -191,6 +202,21 @@ def _effects(files: list[CaseFile], plan: Plan) -> Iterator[str]:
     for key, version in highest.items():
         if standing.get(key) != version:
             yield f"on {key} the effect {standing.get(key)} stands, and the last that was decided is {version}"
+
+
+def _told(files: list[CaseFile], plan: Plan) -> Iterator[str]:
+    """Each user was told exactly what our outbox says, under one id, which is what makes it once."""
+    sent = {m.id: f"{file.case.id} {m.item_id}" for file in files for m in file.messages if m.kind == "user_notice"}
+    told: dict[str, str] = dict(_rows(plan, "SELECT notice, item FROM told"))
+    for file in files:
+        measured = {item.item_id for item in file.case.items if item.measure}
+        for item in sorted(measured - {m.item_id for m in file.messages if m.kind == "user_notice"}):
+            yield f"not told: nothing tells the user of item {item} of case {file.case.id}"
+    for name, item in sent.items():
+        if told.get(name) != item:
+            yield f"not told: the outbox says {name} about {item}, and the user was told of {told.get(name)}"
+    for name in told.keys() - sent.keys():
+        yield f"told unasked: {name} about {told[name]}"
 
 
 def _calls(plan: Plan) -> list[tuple[str, int, str, str]]:

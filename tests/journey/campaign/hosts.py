@@ -38,7 +38,7 @@ from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.faces.asgi import asgi_app
 from kz_compliance_sdk.faces.worker import Worker
-from kz_compliance_sdk.ports import Effect, EffectResult, Env, Failed, InForce, Sent
+from kz_compliance_sdk.ports import Effect, EffectResult, Env, Failed, InForce, Sent, TellResult, Told, UserNotice
 from kz_compliance_sdk.services.intake import Headers, Pending
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.testing import builders, keys
@@ -248,7 +248,8 @@ def _work(plan: Plan, ready: Connection, start: int) -> None:
     _log_to(plan.log)
     # Every other life sends each report once and then asks what became of it; the others try again at once.
     settings = plan.settings(attempts=1 if start % 2 else 3)
-    desk = ComplianceDesk(settings, enforcer=Platform(plan.platform, plan.clock, random.Random(start)), env=plan.env())
+    platform = Platform(plan.platform, plan.clock, random.Random(start))
+    desk = ComplianceDesk(settings, enforcer=platform, messenger=platform, env=plan.env())
     if plan.variant == "fresh_ids":
         _make_forgetful(desk)
     worker = Worker(desk)
@@ -275,8 +276,9 @@ def _make_forgetful(desk: ComplianceDesk) -> None:
 
 
 class Platform:
-    """The platform's own side: a table of objects, and every call that was made about them. An enforcer as the port
-    asks for it: the same effect again changes nothing, one with a lower version is refused."""
+    """The platform's own side: a table of objects, of what its users were told, and every call that was made. An
+    enforcer as the port asks for it: the same effect again changes nothing, one with a lower version is refused. And a
+    messenger: the same notice again tells nobody anything."""
 
     def __init__(self, path: Path, clock: FastClock, chance: random.Random) -> None:
         self._clock, self._chance = clock, chance
@@ -287,6 +289,7 @@ class Platform:
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS calls (n INTEGER PRIMARY KEY AUTOINCREMENT, key, version, what, item, verdict)"
         )
+        self._db.execute("CREATE TABLE IF NOT EXISTS told (notice PRIMARY KEY, item, at, calls)")
 
     def enforce(self, effect: Effect) -> EffectResult:
         return self._do(effect.action, effect)
@@ -312,6 +315,17 @@ class Platform:
             self._db.execute("COMMIT")
             self._pause()
         return InForce(since) if verdict != "late" else Failed("a later effect stands already", permanent=True)
+
+    def tell(self, notice: UserNotice) -> TellResult:
+        item = f"{notice.case_id} {notice.item_id}"
+        with self._lock:
+            self._pause()
+            ((at,),) = self._db.execute(
+                "INSERT INTO told VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET calls = calls + 1 RETURNING at",
+                (notice.id, item, self._clock()),
+            ).fetchall()
+            self._pause()
+        return Told(at)
 
     def _pause(self) -> None:
         time.sleep(self._chance.uniform(0, 0.003))

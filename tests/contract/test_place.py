@@ -184,11 +184,11 @@ def test_each_file_is_marked_as_ours_and_read_by_one_account(open_store: OpenSto
 def test_a_start_that_is_broken_off_leaves_no_half_store(
     open_store: OpenStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_connection: object) -> None:
+    def broken() -> str:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("kz_compliance_sdk.adapters.sql.migrate.upgrade", broken)
+        patched.setattr("kz_compliance_sdk.adapters.sql.engine.newest_schema", broken)
         with pytest.raises(KeyboardInterrupt):
             open_store()
     assert not path.exists()

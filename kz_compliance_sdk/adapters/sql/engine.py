@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, suppress
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     configure,
     connect,
     left_behind,
+    open_connection,
+    store_error,
 )
 from kz_compliance_sdk.errors import StoreUnusable
 
-__all__ = ["create_file", "open_engine"]
+__all__ = ["create_file", "newest_schema", "open_engine"]
 
 _CACHE_MIB = 2
 
@@ -40,14 +43,17 @@ def open_engine(driver: Driver, path: str) -> Engine:
     return engine
 
 
+def newest_schema() -> str:
+    """The script that makes in one step what the migrations make one after the other."""
+    return files("kz_compliance_sdk.adapters.sql").joinpath("newest.sql").read_text(encoding="utf-8")
+
+
 def create_file(driver: Driver, path: str, *, anew: bool) -> None:
     """Create the store's file with its whole schema, readable by this account alone. Whoever calls holds its lock.
 
     It appears at its path when it is complete. Raises StoreUnusable if files of an earlier store lie beside the path:
     with `anew` these are put aside under the ending `.old`.
     """
-    from kz_compliance_sdk.adapters.sql import migrate
-
     left = left_behind(path)
     if left and not anew:
         raise StoreUnusable(
@@ -60,14 +66,13 @@ def create_file(driver: Driver, path: str, *, anew: bool) -> None:
         os.unlink(new)  # noqa: PTH108  a start that was broken off
     # SQLite gives -wal and -shm the mode of the database.
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    with closing(driver.module.connect(new, isolation_level=None)) as connection:
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    engine = open_engine(driver, new)
     try:
-        with engine.connect() as connection:
-            migrate.upgrade(connection)
-    finally:
-        engine.dispose()
+        with closing(driver.module.connect(new, isolation_level=None)) as connection:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        with closing(open_connection(driver, new)) as connection:
+            connection.executescript(f"BEGIN IMMEDIATE;\n{newest_schema()}COMMIT;")
+    except driver.module.Error as error:
+        raise store_error(error) from error
     for name in left_behind(path):
         if not name.endswith(".lane"):
             os.replace(name, f"{name}.old")  # noqa: PTH105

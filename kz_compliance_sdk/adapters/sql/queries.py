@@ -115,7 +115,7 @@ class SqlQueries(FigureReads):
             wanted = [] if state is None else [c.state == state]
             found = self._all(select(t.cases).where(*filters, *wanted).order_by(c.urgent_at, c.id))
             private = self._private()
-            return Page(tuple(private.case_from(row) for row in found), None)
+            return Page(tuple(private.shown_case(row) for row in found), None)
         if state in _ENDED:
             filters += [text("closed_at IS NOT NULL"), c.state == state]
             if after is not None:
@@ -137,7 +137,7 @@ class SqlQueries(FigureReads):
 
     def _page(self, found: list[Any], limit: int, ordered_by: Callable[[Case], int]) -> Page:
         private = self._private()
-        cases = tuple(private.case_from(row) for row in found[:limit])
+        cases = tuple(private.shown_case(row) for row in found[:limit])
         more = len(found) > limit
         return Page(cases, _write_cursor(ordered_by(cases[-1]), cases[-1].id) if more else None)
 

@@ -9,17 +9,17 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import partial
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 
-from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql import rows, rows_review
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED, DataKey, MasterKeys
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import DecisionRow, Hold, InboxRow
+from kz_compliance_sdk.domain.change import ContentSeen, DecisionRow, Hold, InboxRow
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -249,6 +249,15 @@ class PrivateRows:
         body = self._plain((row[0], row[1]), row[4], "decisions", "body", row[2])
         return (*row[:4], body, *row[5:])
 
+    def content_row(self, seen: ContentSeen) -> tuple[Any, ...]:
+        name, plain = (seen.platform_id, seen.case_id), seen.object_id.encode()
+        sealed = self._seal(name, plain, "content_seen", "object_id", seen.item_id)
+        return astuple(replace(seen, object_id=sealed))  # type: ignore[arg-type]  as it is stored
+
+    def content_seen_from(self, row: Sequence[Any]) -> ContentSeen:
+        known = self._plain((row[0], row[1]), row[6], "content_seen", "object_id", row[2])
+        return rows_review.content_seen_from(row, _text(known))
+
     # --------------------------------------------------------------------------------------------- what leaves
 
     def message_row(self, message: OutboxMessage) -> tuple[Any, ...]:
@@ -276,9 +285,8 @@ class PrivateRows:
     def due_from(self, row: Sequence[Any]) -> OutboxMessage:
         """A message that is to leave. What comes back for it is kept under the key of its case, so that must open; an
         alert brings nothing back. Raises StoreDamaged."""
-        name = row[0], row[1]
-        if row[3] == "acknowledgement" and name[1]:
-            self._key_of(name)
+        if row[3] == "acknowledgement" and row[1]:
+            self._key_of((row[0], row[1]))
         return self.message_from(row)
 
     def attempt_row(self, attempt: Attempt) -> tuple[Any, ...]:

@@ -224,7 +224,7 @@ class SqlQueries(FigureReads):
                 [private.message_from(row) for row in messages],
                 [private.attempt_from(row) for row in attempts],
                 [rows_review.legal_check_from(row) for row in checks],
-                [rows_review.content_seen_from(row) for row in seen],
+                [private.content_seen_from(row) for row in seen],
                 [rows_users.appeal_from(row) for row in appeals],
                 [rows_users.user_notice_from(row) for row in told],
                 unreadable,
@@ -245,7 +245,8 @@ class SqlQueries(FigureReads):
 
     def content_seen(self, case_id: str) -> list[ContentSeen]:
         found = self._all(self._of(content_seen, case_id).order_by(content_seen.c.n, content_seen.c.item_id))
-        return [rows_review.content_seen_from(row) for row in found]
+        private = self._private()
+        return [private.content_seen_from(row) for row in found]
 
     def inbox(self, case_id: str) -> list[InboxRow]:
         of_case = select(t.inbox).where(t.inbox.c.platform_id == self._platform, t.inbox.c.case_id == case_id)

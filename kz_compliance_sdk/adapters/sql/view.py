@@ -133,7 +133,7 @@ class View:
 
     def content_seen(self, case_id: str) -> dict[str, ContentSeen]:
         found = self._tx.all(self._s.content_seen, k_platform_id=self._platform, k_case_id=case_id)
-        return {row[2]: rows_review.content_seen_from(row) for row in found}
+        return {row[2]: self._tx.private.content_seen_from(row) for row in found}
 
     def preservation_over(self, now: int, limit: int) -> list[Hold]:
         def opened(row: Any) -> Hold:

@@ -26,6 +26,8 @@ from kz_compliance_sdk.domain.change import (
     Write,
 )
 from kz_compliance_sdk.domain.decision import Decision, Finding, ItemDecision, Proposal, Wording, decision_digest
+from kz_compliance_sdk.domain.duress import HEAD
+from kz_compliance_sdk.domain.identities import check_statement
 from kz_compliance_sdk.domain.messages import NOTIFIER, effect, page, with_report
 from kz_compliance_sdk.domain.outbox import OutboxMessage, message_id
 from kz_compliance_sdk.domain.policy import Policy
@@ -215,6 +217,7 @@ def _superseding(case: Case, lifted: list[ItemState], reasons: str, wording: Rev
     )
     proposal = Proposal(items=items, text_checked=wording.text_checked)
     check_proposal(proposal, frozenset(names), case.languages)
+    check_statement(case, wording.statement, "reversal.statement")
     return Decision(
         case_id=case.id,
         version=case.decision_version + 1,
@@ -289,6 +292,12 @@ def _check_decider(
     case: Case, appeal: Appeal, reasons: str, decisions: Mapping[int, Decision], stamp: Stamp
 ) -> ItemState:
     REVIEW_POLICY.check(stamp.actor, "decide_appeal")
+    if HEAD in stamp.actor.roles:
+        raise NotAllowed(
+            "the head of the office can be pressed in person and never decides alone: ask a lead or a lawyer.",
+            code="head",
+            reference=case.id,
+        )
     need(reasons, "reasons", "Say what you found when you looked at it anew.")
     _check_open(appeal)
     item = _item_of(case, appeal.item_id)

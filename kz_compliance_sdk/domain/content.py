@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.messages import item_of, object_key, page
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.proofs_review import look_facts
+from kz_compliance_sdk.domain.proofs_review import look_facts, objects_text
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import check_lease
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
@@ -133,7 +133,7 @@ def _record(
 ) -> tuple[Change, Case, tuple[ContentSeen, ...]]:
     rows = _rows(case, looked, named, last, stamp)
     data: dict[str, Json] = {"for": reason, "content": _facts(rows)}
-    seen, event = move(case, "look", case.state, stamp, data)
+    seen, event = move(case, "look", case.state, stamp, data, objects_text(rows))
     alert: Change = ()
     if any(row.fault and not (row.item_id in last and last[row.item_id].fault) for row in rows):
         alert = (page(seen, "content_unresolved", _MODERATORS, 40, stamp),)
@@ -216,7 +216,7 @@ def approval_looked(
     rows = _rows(case, looked, named, last, stamp)
     data: dict[str, Json] = {"items": list(changed), "decision": decision.version, "content": _facts(rows)}
     flags = _flags(case, {item_id: looked[item_id] for item_id in changed})
-    back, event = move(case, "content_changed", CaseState.QUEUED, stamp, data, flags=flags)
+    back, event = move(case, "content_changed", CaseState.QUEUED, stamp, data, objects_text(rows), flags=flags)
     alert = page(back, "content_changed", _MODERATORS, 50, stamp)
     return (CaseWrite(back, case.version), event, *rows, alert), changed
 
@@ -236,7 +236,8 @@ def content_changed(
     goes_back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
     target = CaseState.QUEUED if goes_back else case.state
     flags = _flags(case, {item.item_id: found})
-    back, event = move(case, "content_changed", target, stamp, data, items=items, flags=flags)
+    texts = objects_text(rows)
+    back, event = move(case, "content_changed", target, stamp, data, texts, items=items, flags=flags)
     alert = page(back, "content_changed", _MODERATORS, 50, stamp, key=message.id)
     return (CaseWrite(back, case.version), event, *rows, alert)
 

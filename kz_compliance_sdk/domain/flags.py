@@ -16,7 +16,7 @@ from kz_compliance_sdk.domain.notice import Cancellation, Notice, requested_due_
 from kz_compliance_sdk.domain.url import check_url, host_of
 from kz_compliance_sdk.domain.values import LocalText, utc_offset_minutes
 
-__all__ = ["FLAG_MEANINGS", "SKEW_S", "SOON_S", "Flag", "FlagCode", "cancellation_flags", "flags"]
+__all__ = ["FLAG_MEANINGS", "SKEW_S", "SOON_S", "UNREADABLE", "Flag", "FlagCode", "cancellation_flags", "flags"]
 
 FlagCode = Literal[
     "addressee_missing", "basis_unknown", "category_not_mandated", "category_unknown", "deadline_defaulted",
@@ -70,10 +70,14 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "demand_ruled_out": "A lawyer found that it asks for no data of a user, although it looked so.",
         "content_changed": "The content of an item is not what was seen when it was decided about: look at it again.",
         "content_gone": "The content of an item is gone: perhaps 'already_unavailable' is what there is to say.",
+        "case_unreadable": "Something of it cannot be opened: its key is missing or was changed. Tell a lead.",
         "report_rejected": "The regulator's system refused our report: decide and word it anew.",
     }
 )
 """What each flag tells a moderator. A case in quarantine has the code of its refusal as a flag instead."""
+
+UNREADABLE: Final = "case_unreadable"
+"""Stands in lists only, with a case whose private part does not open."""
 
 SKEW_S: Final = 300
 """How far the sender's clock may be ahead before its date counts as one in the future."""

@@ -13,10 +13,10 @@ from typing import Final
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.report import Question
+from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.errors import InvalidInput
 
-__all__ = ["check_proposal_texts", "check_questions", "found_in", "is_iin"]
+__all__ = ["check_proposal_texts", "check_questions", "check_statement", "found_in", "is_iin"]
 
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE: Final = re.compile(
@@ -80,8 +80,15 @@ def check_questions(case: Case, questions: Sequence[Question], notice: Notice, *
     _check(texts, _accounts(case, notice))
 
 
-def _accounts(case: Case, notice: Notice) -> frozenset[str]:
-    named = [*(item.account_ref for item in notice.items), *(item.account_ref for item in case.items)]
+def check_statement(case: Case, statement: Sequence[Statement], field: str) -> None:
+    """Refuse a statement for the authority that holds somebody's identity. Raises InvalidInput with its field."""
+    texts = ((f"{field}[{place}].text", said.text) for place, said in enumerate(statement))
+    _check(texts, _accounts(case))
+
+
+def _accounts(case: Case, notice: Notice | None = None) -> frozenset[str]:
+    noticed = notice.items if notice is not None else ()
+    named = [*(item.account_ref for item in noticed), *(item.account_ref for item in case.items)]
     return frozenset(filter(None, named))
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault
+from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.change import ContentSeen, LegalCheckRow
 from kz_compliance_sdk.domain.legal_check import check_digest
 
+OBJECTS = "objects"
 Told = Sequence[tuple[AuditEvent, Mapping[str, Any]]]
 
 
@@ -47,6 +50,7 @@ def of_content(case_id: str, rows: Sequence[ContentSeen], events: Told) -> Itera
         looks = data.get("content")
         if not isinstance(looks, Mapping):
             continue
+        objects = _objects_in(event)
         for item_id, said in looks.items():
             if not isinstance(said, Mapping):
                 continue
@@ -57,18 +61,34 @@ def of_content(case_id: str, rows: Sequence[ContentSeen], events: Told) -> Itera
                 continue
             named.add(key)
             is_row = {**look_facts(row), "by": row.seen_by, "at": row.seen_at}
-            if is_row != {**said, "by": event.actor, "at": event.at}:
+            of_object = row.object_id == objects.get(item_id, "")
+            if is_row != {**said, "by": event.actor, "at": event.at} or not of_object:
                 yield Fault(case_id, event.seq, f"the look {row.n} at the item {item_id} differs from its event")
     for key in held.keys() - named:
         yield Fault(case_id, 0, f"no event says that the item {key[0]} was looked at for the {key[1]}. time")
 
 
+def _objects_in(event: AuditEvent) -> Mapping[str, Any]:
+    """The platform's names of the objects that were seen; none once they were erased, or if they cannot be read."""
+    text = next((one.text for one in event.sealed if one.name == OBJECTS), "")
+    try:
+        found = json.loads(text) if isinstance(text, str) and text else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def objects_text(rows: Sequence[ContentSeen]) -> dict[str, str]:
+    """What an event seals of its looks: the platform's names of the objects, which can name people and are erased."""
+    found = {row.item_id: row.object_id for row in rows if row.object_id}
+    return {OBJECTS: encoded(found).decode()} if found else {}
+
+
 def look_facts(row: ContentSeen) -> dict[str, Any]:
-    """What an event says of one look."""
+    """What an event says of one look. The name of the object is sealed beside it."""
     return {
         "n": row.n,
         "digest": row.digest,
-        "object_id": row.object_id,
         "available": bool(row.available),
         "fault": row.fault,
     }

@@ -45,6 +45,10 @@ class Tx(Protocol):
     def now(self) -> int:
         """The store's clock, UTC seconds: one clock for all hosts."""
 
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """The cases of what this work was not given, because it cannot be read: it must hold up no other."""
+
     def case(self, case_id: str) -> Case:
         """Raises NotFound."""
 

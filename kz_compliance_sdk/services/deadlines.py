@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services import preservation
+from kz_compliance_sdk.services import preservation, unreadable
 from kz_compliance_sdk.services.faults import kind_and_place
 
 WATCHER = "watcher"
@@ -87,7 +87,7 @@ class _Watch:
         cases = tx.cases_to_watch(at, _AT_ONCE)
         for case in cases:
             writes += self._look_at(tx, case, at)
-        return tuple(writes), (len(cases), _fired(writes))
+        return (*writes, *unreadable.alerts(tx, self.platform_id)), (len(cases), _fired(writes))
 
     def _due(self, tx: Tx) -> tuple[Change, list[str]]:
         return (), [case.id for case in tx.cases_to_watch(self._at(tx), _AT_ONCE)]

@@ -22,7 +22,7 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.superseding import is_superseded
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
-from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreError
+from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreDamaged, StoreError
 from kz_compliance_sdk.ports import (
     Alert,
     Delivered,
@@ -51,6 +51,7 @@ from kz_compliance_sdk.services.outcomes import (
     told,
 )
 from kz_compliance_sdk.services.telling import is_wanted, user_notice_of
+from kz_compliance_sdk.services.unreadable import alerts
 
 LEASE_S = 120
 _PROBE_AMONG = 16
@@ -147,7 +148,7 @@ class Delivery:
             free = limit - busy.get(endpoint, 0)
             if free > 0:
                 self._lease_for(tx, endpoint, free, taken)
-        return tuple(taken.writes), taken.leased
+        return (*taken.writes, *alerts(tx, self._platform)), taken.leased
 
     def _lease_for(self, tx: Tx, endpoint: str, free: int, taken: _Lease) -> None:
         now = tx.now
@@ -250,7 +251,12 @@ class Delivery:
             return self._at_least(message, lambda _tx: ((late,), False))
         except StoreError as error:
             _log.warning("message %s: its result could not be recorded: %s", message.id, error.code)
-            return False
+            if not isinstance(error, StoreDamaged):
+                return False
+            what = f"{told(result)[0]}; then {error.code}"
+            return self._at_least(
+                message, partial(self._outcomes.unrecorded, message=message, what=what, started=started)
+            )
         except Exception as error:  # noqa: BLE001  what cannot be recorded must not be tried again in silence
             what = kind_and_place(error)
             _log.error("message %s: its result could not be recorded: %s", message.id, what)

@@ -16,7 +16,7 @@ from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Res
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage, is_refused_for_good, next_attempt_at
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
-from kz_compliance_sdk.errors import NotFound
+from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import (
     ByPerson,
     Delivered,
@@ -153,10 +153,11 @@ class Outcomes:
         writes: list[Write] = [MessageWrite(again, message.lease_token), attempt]
         tries = message.attempts
         if message.kind != "page" and not tries & (tries - 1):  # the first, the second, the fourth, the eighth, ...
-            case, key = _case(tx, message), f"{message.id}.{tries}"
+            case, key = _readable_case(tx, message), f"{message.id}.{tries}"
             audience = ("moderator", "lead")
             if case is None:
-                writes.append(notify(message.platform_id, message.id, "stuck", audience, 50, stamp, key=key))
+                about = message.case_id or message.id
+                writes.append(notify(message.platform_id, about, "stuck", audience, 50, stamp, key=key))
             else:
                 writes.append(page(case, "stuck", audience, 50, stamp, key=key))
         return tuple(writes), False
@@ -288,6 +289,18 @@ def _case(tx: Tx, message: OutboxMessage) -> Case | None:
     try:
         return tx.case(message.case_id) if message.case_id else None
     except NotFound:
+        return None
+    except StoreDamaged:
+        # An alert changes nothing about its case, and would be told again and again.
+        if message.kind == "page":
+            return None
+        raise
+
+
+def _readable_case(tx: Tx, message: OutboxMessage) -> Case | None:
+    try:
+        return _case(tx, message)
+    except StoreDamaged:
         return None
 
 

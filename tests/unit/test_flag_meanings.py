@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import kz_compliance_sdk
-from kz_compliance_sdk.domain.flags import FLAG_MEANINGS, FlagCode
+from kz_compliance_sdk.domain.flags import FLAG_MEANINGS, UNREADABLE, FlagCode
 from kz_compliance_sdk.domain.notice import Effect
 
 _SET = re.compile(
@@ -23,5 +23,5 @@ def test_every_flag_has_a_meaning() -> None:
     assert {"amended", "late_revision", "message_id_reused", "report_rejected"} <= elsewhere, "the search finds none"
     cancelled = {f"cancelled_{effect}" for effect in get_args(Effect)}
     content = {"content_changed", "content_gone"}
-    assert set(FLAG_MEANINGS) == {*get_args(FlagCode), *elsewhere, *cancelled, *content}
+    assert set(FLAG_MEANINGS) == {*get_args(FlagCode), *elsewhere, *cancelled, *content, UNREADABLE}
     assert all(told.endswith(".") for told in FLAG_MEANINGS.values())

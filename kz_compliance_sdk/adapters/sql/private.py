@@ -9,17 +9,19 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import astuple, replace
 from functools import partial
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 
-from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql import rows, rows_review
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED, DataKey, MasterKeys
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import DecisionRow, Hold, InboxRow
+from kz_compliance_sdk.domain.change import ContentSeen, DecisionRow, Hold, InboxRow
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import StoredDecision
 from kz_compliance_sdk.errors import StoreDamaged
@@ -101,6 +103,12 @@ class PrivateRows:
             key = self._open[name] = self._keys.open(*name, stored)
         return key
 
+    def _key_of(self, name: tuple[str, str]) -> None:
+        """Raises StoreDamaged if what is written of this case cannot be encrypted."""
+        stored = self._stored_of(name)
+        if stored is not None and stored is not NO_CASE and stored != DESTROYED:
+            self._opened(name, stored)
+
     def _seal(self, name: tuple[str, str], plain: bytes, table: str, column: str, row: object) -> bytes:
         if not plain:
             return plain
@@ -154,6 +162,14 @@ class PrivateRows:
             return rows.case_from(row)
         plain = self._plain(name, private, "cases", "private", "")
         return rows.case_from((*row[: rows.PRIVATE], plain))
+
+    def shown_case(self, row: Sequence[Any]) -> Case:
+        """A case as a list shows it: one whose private part does not open is there as well, and marked."""
+        try:
+            return self.case_from(row)
+        except StoreDamaged:
+            case = rows.case_from((*row[: rows.PRIVATE], b""))
+            return replace(case, flags=(*case.flags, UNREADABLE))
 
     # -------------------------------------------------------------------------------------------------- inbox
 
@@ -233,6 +249,15 @@ class PrivateRows:
         body = self._plain((row[0], row[1]), row[4], "decisions", "body", row[2])
         return (*row[:4], body, *row[5:])
 
+    def content_row(self, seen: ContentSeen) -> tuple[Any, ...]:
+        name, plain = (seen.platform_id, seen.case_id), seen.object_id.encode()
+        sealed = self._seal(name, plain, "content_seen", "object_id", seen.item_id)
+        return astuple(replace(seen, object_id=sealed))  # type: ignore[arg-type]  as it is stored
+
+    def content_seen_from(self, row: Sequence[Any]) -> ContentSeen:
+        known = self._plain((row[0], row[1]), row[6], "content_seen", "object_id", row[2])
+        return rows_review.content_seen_from(row, _text(known))
+
     # --------------------------------------------------------------------------------------------- what leaves
 
     def message_row(self, message: OutboxMessage) -> tuple[Any, ...]:
@@ -257,11 +282,21 @@ class PrivateRows:
             proof = self._plain(name, proof, "outbox", "receipt_proof", key)
         return rows.message_from((*row[:5], body, *row[6:20], receipt, proof))
 
+    def due_from(self, row: Sequence[Any]) -> OutboxMessage:
+        """A message that is to leave. What comes back for it is kept under the key of its case, so that must open; an
+        alert brings nothing back. Raises StoreDamaged."""
+        if row[3] == "acknowledgement" and row[1]:
+            self._key_of((row[0], row[1]))
+        return self.message_from(row)
+
     def attempt_row(self, attempt: Attempt) -> tuple[Any, ...]:
         plain, detail = rows.attempt_row(attempt), attempt.detail.encode()
         if attempt.case_id:
             key = attempt.message_id, attempt.number
-            detail = self._seal((attempt.platform_id, attempt.case_id), detail, "attempts", "detail", key)
+            try:
+                detail = self._seal((attempt.platform_id, attempt.case_id), detail, "attempts", "detail", key)
+            except StoreDamaged:
+                detail = b""  # that it was made must be kept, and what was said of it must not stand in the clear
         return (*plain[:7], detail)
 
     def attempt_from(self, row: Sequence[Any]) -> Attempt:

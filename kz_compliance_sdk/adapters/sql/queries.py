@@ -115,7 +115,7 @@ class SqlQueries(FigureReads):
             wanted = [] if state is None else [c.state == state]
             found = self._all(select(t.cases).where(*filters, *wanted).order_by(c.urgent_at, c.id))
             private = self._private()
-            return Page(tuple(private.case_from(row) for row in found), None)
+            return Page(tuple(private.shown_case(row) for row in found), None)
         if state in _ENDED:
             filters += [text("closed_at IS NOT NULL"), c.state == state]
             if after is not None:
@@ -137,7 +137,7 @@ class SqlQueries(FigureReads):
 
     def _page(self, found: list[Any], limit: int, ordered_by: Callable[[Case], int]) -> Page:
         private = self._private()
-        cases = tuple(private.case_from(row) for row in found[:limit])
+        cases = tuple(private.shown_case(row) for row in found[:limit])
         more = len(found) > limit
         return Page(cases, _write_cursor(ordered_by(cases[-1]), cases[-1].id) if more else None)
 
@@ -224,7 +224,7 @@ class SqlQueries(FigureReads):
                 [private.message_from(row) for row in messages],
                 [private.attempt_from(row) for row in attempts],
                 [rows_review.legal_check_from(row) for row in checks],
-                [rows_review.content_seen_from(row) for row in seen],
+                [private.content_seen_from(row) for row in seen],
                 [rows_users.appeal_from(row) for row in appeals],
                 [rows_users.user_notice_from(row) for row in told],
                 unreadable,
@@ -245,7 +245,8 @@ class SqlQueries(FigureReads):
 
     def content_seen(self, case_id: str) -> list[ContentSeen]:
         found = self._all(self._of(content_seen, case_id).order_by(content_seen.c.n, content_seen.c.item_id))
-        return [rows_review.content_seen_from(row) for row in found]
+        private = self._private()
+        return [private.content_seen_from(row) for row in found]
 
     def inbox(self, case_id: str) -> list[InboxRow]:
         of_case = select(t.inbox).where(t.inbox.c.platform_id == self._platform, t.inbox.c.case_id == case_id)

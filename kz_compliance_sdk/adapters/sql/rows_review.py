@@ -13,6 +13,7 @@ def legal_check_from(row: Sequence[Any]) -> LegalCheckRow:
     return LegalCheckRow(*row)
 
 
-def content_seen_from(row: Sequence[Any]) -> ContentSeen:
+def content_seen_from(row: Sequence[Any], object_id: str) -> ContentSeen:
+    """A look at an item; its row holds the id of the object encrypted."""
     seen = ContentSeen(*row)
-    return replace(seen, available=bool(seen.available))
+    return replace(seen, object_id=object_id, available=bool(seen.available))

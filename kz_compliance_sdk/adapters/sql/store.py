@@ -20,6 +20,7 @@ from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.engine import create_file, open_engine
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job, WriterLane
+from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
 from kz_compliance_sdk.adapters.sql.rewrapping import check_master_keys, truncate_log
@@ -333,14 +334,18 @@ class SqliteTransaction:
     def all(self, statement: Compiled, **values: Any) -> list[Any]:
         return list(self._cursor.execute(statement.sql, statement.bind(values)).fetchall())
 
-    def expired_leases(self, platform_id: str, limit: int) -> list[Case]:
+    def expired_leases(self, platform_id: str, limit: int, unreadable: list[str]) -> list[Case]:
         """Asked once for a whole batch if there are none: its clock stands still."""
         if platform_id in self._none_expired:
             return []
-        found = self.all(self.statements.expired, k_platform_id=platform_id, now=self.now, n=limit)
+
+        def fetch(n: int) -> list[Any]:
+            return self.all(self.statements.expired, k_platform_id=platform_id, now=self.now, n=n)
+
+        found, _ = first_that_open(fetch, self.private.case_from, limit, unreadable)
         if not found:
             self._none_expired.add(platform_id)
-        return [self.private.case_from(row) for row in found]
+        return found
 
     def any_waiting(self, platform_id: str) -> bool:
         """Whether any message waits for its notice: asked once for all works between two flushes."""
@@ -350,7 +355,9 @@ class SqliteTransaction:
             known = self._any_waiting[platform_id] = found is not None
         return known
 
-    def next_free(self, platform_id: str, category: str | None, without_flag: str = "") -> Case | None:
+    def next_free(
+        self, platform_id: str, category: str | None, without_flag: str, unreadable: list[str]
+    ) -> Case | None:
         """The most urgent free case that no work of this batch has changed. One SELECT serves all claimers: it fetches
         as many as may be asked for, and more where the claimer may take none of these."""
         key, least = (platform_id, category), 1
@@ -358,7 +365,7 @@ class SqliteTransaction:
             free = self._free.get(key)
             if free is None:
                 self.flush()
-                free = self._free[key] = self._fetch_free(platform_id, category, least)
+                free = self._free[key] = self._fetch_free(platform_id, category, least, unreadable)
             while free.cases and f"c{free.cases[-1].id}" in self._keys:
                 free.cases.pop()
             for case in reversed(free.cases):
@@ -369,14 +376,17 @@ class SqliteTransaction:
             least = 2 * len(free.cases)
             del self._free[key]
 
-    def _fetch_free(self, platform_id: str, category: str | None, least: int) -> _Free:
-        n, statements = max(least, min(self._waiting, _HANDED_OUT_AT_ONCE)), self.statements
-        found = (
-            self.all(statements.claimable, k_platform_id=platform_id, n=n)
-            if category is None
-            else self.all(statements.claimable_of, k_platform_id=platform_id, k_category=category, n=n)
-        )
-        return _Free([self.private.case_from(row) for row in reversed(found)], len(found) < n)
+    def _fetch_free(self, platform_id: str, category: str | None, least: int, unreadable: list[str]) -> _Free:
+        statements = self.statements
+
+        def fetch(n: int) -> list[Any]:
+            if category is None:
+                return self.all(statements.claimable, k_platform_id=platform_id, n=n)
+            return self.all(statements.claimable_of, k_platform_id=platform_id, k_category=category, n=n)
+
+        most = max(least, min(self._waiting, _HANDED_OUT_AT_ONCE))
+        found, were_all = first_that_open(fetch, self.private.case_from, most, unreadable)
+        return _Free(found[::-1], were_all)
 
 
 @dataclass(slots=True)

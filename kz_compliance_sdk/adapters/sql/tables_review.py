@@ -1,6 +1,7 @@
 """What people put on record before a decision: the answers of the legal check, and the content as it was seen.
 
-No free text lies here: notes are sealed with their events, and a preview of content is never stored.
+No free text lies here: notes are sealed with their events, and a preview of content is never stored. The platform's own
+name of an object is encrypted, and goes with the personal data of its case.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ content_seen = Table(
     Column("n", Integer, primary_key=True),
     Column("reference", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
-    Column("object_id", String(1000), nullable=False),
+    Column("object_id", LargeBinary, nullable=False),
     Column("available", Boolean, nullable=False),
     Column("fault", String(64), nullable=False),
     Column("seen_by", String(128), nullable=False),

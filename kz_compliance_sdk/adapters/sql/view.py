@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeVar
 
 from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
+from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain.case import Case
@@ -23,6 +24,8 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.retention import Holdings
 from kz_compliance_sdk.errors import NotFound
 
+T = TypeVar("T")
+
 
 class Reader(Protocol):
     """The open transaction, as far as a view needs it."""
@@ -35,20 +38,33 @@ class Reader(Protocol):
 
     def all(self, statement: Compiled, **values: Any) -> list[Any]: ...
 
-    def expired_leases(self, platform_id: str, limit: int) -> list[Case]: ...
+    def expired_leases(self, platform_id: str, limit: int, unreadable: list[str]) -> list[Case]: ...
 
     def any_waiting(self, platform_id: str) -> bool: ...
 
-    def next_free(self, platform_id: str, category: str | None, without_flag: str) -> Case | None: ...
+    def next_free(
+        self, platform_id: str, category: str | None, without_flag: str, unreadable: list[str]
+    ) -> Case | None: ...
 
 
 class View:
     """What one work may read: the transaction, bound to a platform."""
 
-    __slots__ = ("_platform", "_s", "_tx")
+    __slots__ = ("_platform", "_s", "_tx", "_unreadable")
 
     def __init__(self, transaction: Reader, platform_id: str) -> None:
         self._tx, self._platform, self._s = transaction, platform_id, transaction.statements
+        self._unreadable: list[str] = []
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        return tuple(self._unreadable)
+
+    def _first(self, statement: Compiled, opened: Callable[[Any], T], limit: int, **given: Any) -> list[T]:
+        def fetch(n: int) -> list[Any]:
+            return self._tx.all(statement, k_platform_id=self._platform, n=n, **given)
+
+        return first_that_open(fetch, opened, limit, self._unreadable)[0]
 
     @property
     def now(self) -> int:
@@ -69,14 +85,13 @@ class View:
     ) -> Case | None:
         if case_id is not None:
             return self.case(case_id)
-        return self._tx.next_free(self._platform, category, without_flag)
+        return self._tx.next_free(self._platform, category, without_flag, self._unreadable)
 
     def expired_leases(self, limit: int) -> list[Case]:
-        return self._tx.expired_leases(self._platform, limit)
+        return self._tx.expired_leases(self._platform, limit, self._unreadable)
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
-        found = self._tx.all(self._s.watched, k_platform_id=self._platform, now=now, n=limit)
-        return [self._tx.private.case_from(row) for row in found]
+        return self._first(self._s.watched, self._tx.private.case_from, limit, now=now)
 
     def inbox_row(self, sender: str, message_id: str, body_sha256: str) -> InboxRow:
         row = self._tx.one(
@@ -118,11 +133,13 @@ class View:
 
     def content_seen(self, case_id: str) -> dict[str, ContentSeen]:
         found = self._tx.all(self._s.content_seen, k_platform_id=self._platform, k_case_id=case_id)
-        return {row[2]: rows_review.content_seen_from(row) for row in found}
+        return {row[2]: self._tx.private.content_seen_from(row) for row in found}
 
     def preservation_over(self, now: int, limit: int) -> list[Hold]:
-        found = self._tx.all(self._s.preservation_over, k_platform_id=self._platform, now=now, n=limit)
-        return [self._tx.private.hold_from(row, self._name_of(row)) for row in found]
+        def opened(row: Any) -> Hold:
+            return self._tx.private.hold_from(row, self._name_of(row))
+
+        return self._first(self._s.preservation_over, opened, limit, now=now)
 
     def _name_of(self, row: Any) -> str:
         """The name of the object of a hold, which the case alone still knows."""
@@ -160,8 +177,7 @@ class View:
         return [self._tx.private.message_from(row) for row in found]
 
     def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
-        found = self._tx.all(self._s.due_messages, k_platform_id=self._platform, k_endpoint=endpoint, now=now, n=limit)
-        return [self._tx.private.message_from(row) for row in found]
+        return self._first(self._s.due_messages, self._tx.private.due_from, limit, k_endpoint=endpoint, now=now)
 
     def next_deadline(self, endpoint: str, now: int) -> int | None:
         row = self._tx.one(self._s.next_deadline, k_platform_id=self._platform, k_endpoint=endpoint, now=now)

@@ -124,7 +124,7 @@ class Writer:
                 elif kind is LegalCheckRow:
                     inserts.setdefault("legal_checks", []).append(astuple(write))
                 elif kind is ContentSeen:
-                    inserts.setdefault("content_seen", []).append(astuple(write))
+                    inserts.setdefault("content_seen", []).append(rows.content_row(write))
                 else:
                     updates.append(write)
         for table, values in inserts.items():

@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("n", sa.Integer(), nullable=False),
         sa.Column("reference", sa.String(length=64), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("object_id", sa.String(length=1000), nullable=False),
+        sa.Column("object_id", sa.LargeBinary(), nullable=False),
         sa.Column("available", sa.Boolean(), nullable=False),
         sa.Column("fault", sa.String(length=64), nullable=False),
         sa.Column("seen_by", sa.String(length=128), nullable=False),

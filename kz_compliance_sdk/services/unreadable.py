@@ -1,0 +1,25 @@
+"""Telling people of cases that cannot be read: their clocks run on, and nothing of them is decided or sent."""
+
+from __future__ import annotations
+
+from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.change import Change, CursorMoved, Write
+from kz_compliance_sdk.domain.messages import notify
+from kz_compliance_sdk.ports import Tx
+
+__all__ = ["alerts"]
+
+_AGAIN_S = 3600
+_AUDIENCE = ("lead", "head")
+
+
+def alerts(tx: Tx, platform_id: str) -> Change:
+    """An alert for each case that this work met and could not read, once an hour."""
+    writes: list[Write] = []
+    for case_id in tx.unreadable:
+        told = f"unreadable.{case_id}"
+        if tx.now < int(tx.cursor(told) or "0"):
+            continue
+        writes.append(CursorMoved(platform_id, told, str(tx.now + _AGAIN_S), tx.now))
+        writes.append(notify(platform_id, case_id, "case_unreadable", _AUDIENCE, 60, Stamp(tx.now, SYSTEM)))
+    return tuple(writes)

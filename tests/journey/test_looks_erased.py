@@ -1,0 +1,60 @@
+"""What was seen of content, and where a user's notice stood, name no object once the case was erased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.domain import proofs
+from tests.contract.conftest import raw, tamper
+from tests.journey.scene import PLATFORM
+from tests.journey.test_retention import Desk
+from tests.unit.case_makers import a_notice, measure, proposal
+
+OBJECT = "profile-of-dana-9b"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path / "desk.sqlite3")
+    made.world.can_look = True
+    yield made
+    made.store.close()
+
+
+def removed(desk: Desk) -> str:
+    """A measure on content whose object the platform names by a person, in force and reported."""
+    notice = a_notice(items=1)
+    notice = notice.model_copy(update={"items": (notice.items[0].model_copy(update={"object_id": OBJECT}),)})
+    desk.host.push(notice, "m-1")
+    desk.host.decide(proposal(measure("1")))
+    desk.host.drain()
+    case = desk.host.case(notice.notice_id)
+    (seen, *_) = desk.store.queries(PLATFORM).content_seen(case.id)
+    assert seen.object_id == OBJECT
+    return case.id
+
+
+def test_no_object_is_named_in_the_clear_and_none_at_all_after_the_end(desk: Desk) -> None:
+    case_id = removed(desk)
+    assert OBJECT.encode() not in desk.bytes
+    lanes = raw(desk.store, "SELECT lane FROM user_notices")
+    assert all(lane for (lane,) in lanes), lanes
+    desk.later(1200)
+    assert desk.privacy.retention().cases == (case_id,)
+    assert raw(desk.store, "SELECT DISTINCT lane FROM user_notices") == [("",)]
+    assert raw(desk.store, "SELECT DISTINCT reference, object_id FROM content_seen") == [("", b"")]
+    queries = desk.store.queries(PLATFORM)
+    assert all(seen.object_id == "" for seen in queries.content_seen(case_id))
+    assert not [event for event in queries.audit(case_id) if OBJECT.encode() in event.content]
+    desk.check()
+
+
+def test_another_object_put_in_its_place_is_found(desk: Desk) -> None:
+    case_id = removed(desk)
+    queries = desk.store.queries(PLATFORM)
+    assert proofs.check(queries.records(case_id)) == (), "the control: untouched"
+    tamper(desk.store, "UPDATE content_seen SET object_id = X''")
+    assert [fault for fault in proofs.check(queries.records(case_id)) if "differs from its event" in fault.what]

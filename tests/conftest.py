@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from kz_compliance_sdk.ports import Env
@@ -12,6 +17,7 @@ __all__ = ["NOON", "FrozenClock"]
 
 NOON = ISSUED_AT  # 2026-11-24T12:00:00 in Asia/Almaty
 pytest_plugins = ["pytester"]
+_ROOM = 2 * 1024**3
 
 
 @pytest.fixture
@@ -27,6 +33,24 @@ def env(clock: FrozenClock) -> Env:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skip", action="store_true", help="a skipped test fails the run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The quick part keeps its files in memory where there is room: most of its time went into waiting for the disk.
+
+    The whole suite, and a test that is run by its name, write to the disk.
+    """
+    memory, chosen = Path("/dev/shm"), "PYTEST_DEBUG_TEMPROOT"
+    if config.getoption("markexpr") != "not slow" or config.getoption("basetemp") or chosen in os.environ:
+        return
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM:
+        folder = os.environ[chosen] = tempfile.mkdtemp(prefix="quick-", dir=memory)
+
+        def forget() -> None:
+            os.environ.pop(chosen, None)
+            shutil.rmtree(folder, ignore_errors=True)
+
+        config.add_cleanup(forget)
 
 
 @pytest.hookimpl(trylast=True)

@@ -11,6 +11,7 @@ import re
 import sys
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,18 @@ def _covers(banned: frozenset[str], dotted: str) -> bool:
     return any(".".join(parts[:length]) in banned for length in range(1, len(parts) + 1))
 
 
-def names_used(source: str) -> Iterator[tuple[int, str]]:
-    """Yield (line, dotted name) for every import and every name reached through one, under its real name."""
-    tree = ast.parse(source)
+@cache
+def parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+@cache
+def names_used(source: str) -> tuple[tuple[int, str], ...]:
+    """Return (line, dotted name) for every import and every name reached through one, under its real name."""
+    return tuple(_names_used(parsed(source)))
+
+
+def _names_used(tree: ast.Module) -> Iterator[tuple[int, str]]:
     alias: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -99,7 +109,7 @@ def foreign_to_domain(source: str) -> list[str]:
 def imported(source: str) -> list[str]:
     """Return the dotted names of every import statement, wherever in the file it stands."""
     names = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Import):
             names += [name.name for name in node.names]
         elif isinstance(node, ast.ImportFrom):

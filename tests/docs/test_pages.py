@@ -131,12 +131,16 @@ def unknown_commands(text: str, known: set[tuple[str, ...]]) -> list[str]:
     return unknown
 
 
+@pytest.fixture(scope="module")
+def known() -> set[tuple[str, ...]]:
+    return _commands(get_command(app)) | {("demo",)}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_name)
-def test_every_command_that_a_page_names_exists(page: Path) -> None:
+def test_every_command_that_a_page_names_exists(page: Path, known: set[tuple[str, ...]]) -> None:
     """In code spans and in console blocks; the demonstration is registered when its files are there."""
     source = page.read_text(encoding="utf-8")
     code = "\n".join([*re.findall(r"`(kz-compliance [^`\n]+)`", source), *(block.text for block in blocks(page))])
-    known = _commands(get_command(app)) | {("demo",)}
     assert unknown_commands(code, known) == []
 
 

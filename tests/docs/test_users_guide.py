@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from kz_compliance_sdk import Actor, ComplianceDesk, Settings
+from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 from tests.docs.blocks import DOCS, write_files
 from tests.docs.site import settings_file, signed_notice
 from tests.docs.test_guides import MODERATOR, Platform, decision
@@ -46,7 +47,10 @@ def test_the_messenger_of_the_guide_tells_the_owner_once_and_an_appeal_restores(
     monkeypatch.setitem(sys.modules, "my_platform", mine)
     messenger, appealing = importlib.import_module("messenger"), importlib.import_module("appealing")
     settings = Settings.load(settings_file(place), {}, store={"path": place / "cases.sqlite3"})
-    with ComplianceDesk(settings, enforcer=platform, messenger=messenger.InboxMessenger()) as desk:
+    clock = FrozenClock(int(time.time()))
+    with ComplianceDesk(
+        settings, enforcer=platform, messenger=messenger.InboxMessenger(), env=frozen_env(clock)
+    ) as desk:
         headers, body = signed_notice()
         assert desk.receive("POST", "/kz/notices", list(headers.items()), body).status == 202
         lease = desk.claim(MODERATOR)
@@ -57,13 +61,13 @@ def test_the_messenger_of_the_guide_tells_the_owner_once_and_an_appeal_restores(
         _deliver(desk)
         assert inbox.held == {}
         inbox.is_down = False
-        _until(desk, lambda: len(inbox.held) == len(desk.notice(lease.case.id).items))
+        _until(desk, clock, lambda: len(inbox.held) == len(desk.notice(lease.case.id).items))
         assert all("мемлекеттік орган" in text for text in inbox.held.values())
 
         item = desk.case(lease.case.id).items[0].item_id
         one = appealing.appeal(desk, lease.case.id, item, "TICKET-1", "Бұл сатира.")
         assert appealing.give_back(desk, LAWYER, one, "it is satire", "Это сатира.").state == "reversed"
-        _until(desk, lambda: any(what == "restore" for what, _ in platform.done))
+        _until(desk, clock, lambda: any(what == "restore" for what, _ in platform.done))
 
 
 def _deliver(desk: ComplianceDesk) -> None:
@@ -71,10 +75,9 @@ def _deliver(desk: ComplianceDesk) -> None:
         pass
 
 
-def _until(desk: ComplianceDesk, holds: object, within_s: float = 15) -> None:
-    assert callable(holds)
-    give_up = time.monotonic() + within_s
+def _until(desk: ComplianceDesk, clock: FrozenClock, holds: Callable[[], bool], within_s: int = 15) -> None:
+    give_up = clock() + within_s
     while not holds():
-        assert time.monotonic() < give_up
+        assert clock() < give_up
         _deliver(desk)
-        time.sleep(0.1)
+        clock.advance(1)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql import engine
+from kz_compliance_sdk.adapters.sql import sqlite
 from kz_compliance_sdk.adapters.sql.sqlite import configure
 from kz_compliance_sdk.faces.cli import foreign
 from kz_compliance_sdk.faces.cli.exits import exit_code
@@ -69,7 +69,7 @@ def test_a_disk_that_is_full_at_the_start_is_called_full(office: Office, monkeyp
         configure(driver, connection, cache_mib)
         connection.execute("PRAGMA max_page_count = 4").fetchall()
 
-    monkeypatch.setattr(engine, "configure", small)
+    monkeypatch.setattr(sqlite, "configure", small)
     assert "the disk is full" in office.refused(9, "db", "upgrade")
     monkeypatch.undo()
 

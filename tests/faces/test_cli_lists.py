@@ -61,7 +61,7 @@ def at_width(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     monkeypatch.setattr(screen, "console", narrow)
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 132, 160])
+@pytest.mark.parametrize("width", [60, 100, *(pytest.param(other, marks=pytest.mark.slow) for other in (80, 132, 160))])
 def test_what_people_copy_is_never_broken_by_a_narrow_screen(
     office: Office, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:

@@ -46,7 +46,8 @@ COMMANDS = sorted(commands(ROOT))
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
+def test_every_command_explains_itself(path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.testing._get_command", lambda _app: ROOT)  # built once, not for each command
     result = CliRunner().invoke(app, [*path, "--help"])
     assert result.exit_code == 0
     assert "Usage:" in result.stdout
@@ -77,7 +78,7 @@ def test_help_loads_neither_a_database_nor_a_network_library() -> None:
     assert out.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", *(pytest.param(other, marks=pytest.mark.slow) for other in ("zsh", "fish"))])
 def test_completion_prints(shell: str) -> None:
     environment = {**os.environ, "_KZ_COMPLIANCE_COMPLETE": f"source_{shell}"}
     out = subprocess.run(

@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.change import EscalationFired, InboxRow
 from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.disclosure import Form
+from kz_compliance_sdk.domain.dossier_remedies import remedies_of
 from kz_compliance_sdk.domain.dossier_review import review_of
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, StoredDecision
@@ -35,6 +36,9 @@ from kz_compliance_sdk.domain.values import instant_text
 
 _CLEARED = ("acknowledgement", "clarification", "report")
 """The messages whose fields can carry nobody's identity, and whose free text a person has read for it."""
+
+_OF_OBJECTS = ("enforce", "restore", "user_notice")
+"""The messages whose ids are made of the name of an object: whoever guesses that name could check it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class _Pack:
             "received": [self._received(number, one) for number, one in enumerate(dossier.received, 1)],
             **review_of(records, self._name, partial(self._keep, show=False), full=self._full),
             "decisions": [self._decision(row) for row in sorted(records.decisions, key=lambda row: row.version)],
+            **remedies_of(records, self._name, full=self._full),
             "messages": self._messages(),
             "escalations": [
                 {
@@ -231,7 +236,7 @@ class _Pack:
         path = f"messages/{number:03}"
         told: dict[str, Json] = {
             "number": number,
-            "id": message.id,
+            "id": message.id if self._full or message.kind not in _OF_OBJECTS else None,
             "kind": message.kind,
             "endpoint": message.endpoint,
             "item_id": message.item_id or None,

@@ -72,8 +72,8 @@ def _objects_in(event: AuditEvent) -> Mapping[str, Any]:
     """The platform's names of the objects that were seen; none once they were erased, or if they cannot be read."""
     text = next((one.text for one in event.sealed if one.name == OBJECTS), "")
     try:
-        found = json.loads(text) if isinstance(text, str) and text else {}
-    except ValueError:
+        found = json.loads(text or "{}")
+    except (ValueError, TypeError):  # whatever somebody has put where a text was written
         return {}
     return found if isinstance(found, dict) else {}
 

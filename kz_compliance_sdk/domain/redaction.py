@@ -19,10 +19,18 @@ from kz_compliance_sdk.domain.values import instant_text
 Said = Notice | Clarification | Cancellation | Reminder
 
 _FACTS = frozenset(
-    "action at audience code decision due_at effect effective_at final flags form four_eyes from in_reply_to inherits "
-    "is item items kept kind lang level message messages not_before questions receipt receipt_sha256 received_at "
-    "revision sender sequence settled sha256 source steps supersedes to token until version was".split()
+    "action answer_by at audience basis code contest decision decisions due_at effect effective_at ended_at filed_at "
+    "final flags for form four_eyes from from_at given_at ground in_reply_to inherits is item items kept kind lang "
+    "level lifts message messages not_before notice objects outgoing questions receipt receipt_sha256 received_at "
+    "result result_at revision sender sent_at sequence settled sha256 source state steps supersedes suspension tell_at "
+    "text_checked texts to token until until_at version was".split()
 )
+# Made of the name of the object and of what is known otherwise: whoever guesses that name could check it.
+_RIDDLES: Mapping[str, tuple[str, ...]] = {
+    "user_notice": ("message", "sha256"),
+    "tell_user": ("message",),
+    "delay_user_notice": ("messages",),
+}
 _PEOPLE = ("entered_by", "holder")
 # A code, an id, a digest; whatever reads like words is none of them.
 _TOKEN = re.compile(r"[A-Za-z0-9._:~*-]{1,160}")
@@ -71,7 +79,7 @@ def facts(event: AuditEvent, people: People, shown: frozenset[str]) -> tuple[dic
     for name, value in data_of(event).items():
         if name in _PEOPLE:
             told[name] = people(value)
-        elif name == "receipt_sha256" and value not in shown:
+        elif (name == "receipt_sha256" and value not in shown) or name in _RIDDLES.get(event.kind, ()):
             withheld.append(name)
         elif name in _FACTS and _is_plain(value):
             told[name] = value

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain.change import Tally
-from kz_compliance_sdk.domain.counting import Counting
+from kz_compliance_sdk.domain.counting import Counting, Running
 from kz_compliance_sdk.domain.tally import tally
 from kz_compliance_sdk.domain.transparency import Period, TransparencyReport, published
-from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.errors import ConfigError, StoreDamaged
 from kz_compliance_sdk.ports import Queries, Store
 from kz_compliance_sdk.services.tallying import demanded
 from kz_compliance_sdk.wire import lumen
@@ -20,6 +21,7 @@ from kz_compliance_sdk.wire import lumen
 __all__ = ["Transparency", "TransparencyPolicy", "Workload", "recounted"]
 
 _TOLD_EVERY = 10_000
+_log = logging.getLogger("kz_compliance_sdk.transparency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,15 @@ class Transparency:
         for case_id in queries.untallied(period.start, period.end):
             if (name := _short(case_id)) not in seen:
                 seen.add(name)
-                yield recounted(queries, case_id)
+                try:
+                    ended = recounted(queries, case_id)
+                except StoreDamaged as error:
+                    # One case that does not open must not keep the report from being made.
+                    _log.error("case %s cannot be read and is counted as open or withheld: %s", case_id, error.code)
+                    if counting is not None:
+                        counting.run(Running(case_id, counting.now, usable=True))
+                    continue
+                yield ended
         for row in queries.tallies(period.start, period.end):
             answered = row.receipt_at
             if until is not None and answered is not None and answered > until:

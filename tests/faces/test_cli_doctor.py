@@ -110,6 +110,34 @@ def test_words_that_nobody_reviewed_and_silence_are_shown(tmp_path: Path) -> Non
     assert "State Secrets" in check.summary
 
 
+def test_people_whom_the_policy_asks_for_and_nobody_is_are_named() -> None:
+    def found(policy: Any = None, **actors: dict[str, Any]) -> Any:
+        of = {name: {"id": name, **one} for name, one in actors.items()}
+        settings = Settings.load(None, {}, platform_id="p", public_url="https://p.example", actors=of)
+        return diagnosis.deciders(settings, policy or kz_policy())
+
+    assert found().status == "warn"
+    assert len(found(m={"roles": ["moderator"]}).details) == 2
+    assert len(found(both={"roles": ["head", "legal"]}).details) == 1, "the head approves nothing"
+    lawyer = {"roles": ["legal"]}
+    assert found(z=lawyer).status == "ok"
+    usual = kz_policy()
+    strict = usual.model_copy(
+        update={"safeguards": usual.safeguards.model_copy(update={"approver_outside_always": True})}
+    )
+    assert "outside" in found(strict, z=lawyer).details[0]
+    assert found(strict, z={**lawyer, "country": "KZ"}).status == "warn"
+    assert found(strict, z={**lawyer, "country": "IE"}).status == "ok"
+
+
+def test_an_addressee_that_nobody_compares_is_said() -> None:
+    def settings(**given: Any) -> Settings:
+        return Settings.load(None, {}, platform_id="p", public_url="https://p.example", addressee=given)
+
+    assert diagnosis.addressee(settings()).status == "warn"
+    assert diagnosis.addressee(settings(bin="010140000000")).status == "ok"
+
+
 def test_the_calendar_is_asked_for_before_the_year_begins() -> None:
     policy = kz_policy()
     assert diagnosis.calendar(policy, NOW).status == "ok"

@@ -9,7 +9,9 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.domain.case import Case, CaseState
-from tests.contract.conftest import raw
+from kz_compliance_sdk.domain.transparency import Period
+from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
+from tests.contract.conftest import raw, tamper
 from tests.journey.scene import M2, PLATFORM
 from tests.journey.test_retention import Desk
 from tests.unit.case_makers import a_notice, measure, proposal
@@ -86,6 +88,23 @@ def test_an_alert_about_it_leaves_once(desk: Desk) -> None:
     told = [one for one in alerts(desk, bad) if one != "case_unreadable"]
     assert len(told) == len(set(told)) > 0
     assert desk.world.regulator.books == {}, "its receipt could not be kept, so it is not sent"
+
+
+def test_one_that_ended_keeps_no_report_from_being_made(desk: Desk) -> None:
+    start = desk.world.clock()
+    desk.host.push(a_notice(seed=1), "m-1")
+    desk.host.decide(proposal(measure("1")))
+    tamper(desk.store, "UPDATE inbox SET body = zeroblob(length(body))")
+    desk.host.drain()
+    assert desk.host.case(a_notice(seed=1).notice_id).state is CaseState.CLOSED
+    desk.host.push(a_notice(seed=2), "m-2")
+    desk.host.decide(proposal(measure("1")))
+    desk.host.drain()
+    figures = Transparency(desk.store, PLATFORM, TransparencyPolicy(3, 0), ())
+    period = Period(start - 10, desk.world.clock() + 10)
+    assert figures.report(period, draft=True).value("demands") is not None
+    counts = figures._counted(period, desk.world.clock())[0].counts
+    assert counts["demands_by_progress"] == {"answered": 1, "open_or_withheld": 1}
 
 
 def test_the_control_a_case_that_opens_is_told_to_nobody(desk: Desk) -> None:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from kz_compliance_sdk.adapters.evidence.page_remedies import LABELS, rows_of
 from kz_compliance_sdk.adapters.evidence.words import Words
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.dossier import Contents
@@ -86,6 +87,7 @@ class _Page:
             ("items", self._items),
             ("review", self._review),
             ("decisions", self._decisions),
+            ("remedies", self._remedies),
             ("messages", self._messages),
             ("attempts", self._attempts),
             ("escalations", self._escalations),
@@ -102,10 +104,10 @@ class _Page:
             return escaped(say("page", "none"))
         if isinstance(value, bool):
             return escaped(say("page", "yes" if value else "no"))
-        if isinstance(value, str) and table:
-            return escaped(say.code(table, value))
         if isinstance(value, str) and _INSTANT.fullmatch(value):
             return self._instant(value)
+        if isinstance(value, str) and table:
+            return escaped(say.code(table, value))
         if isinstance(value, str) and _HASH.fullmatch(value):
             return f'<span class="hash">{value}</span>'
         if isinstance(value, list):
@@ -282,6 +284,10 @@ class _Page:
                 row += [text(item.get("reasons")), text(wording.get("statement_of_reasons"))]
             rows.append(row)
         return self._table(labels, rows)
+
+    def _remedies(self) -> str:
+        full = self._contents.form == "full"
+        return self._table((*LABELS, *(["facts"] if full else [])), rows_of(self._doc, self._text, full=full))
 
     def _messages(self) -> str:
         rows = [

@@ -250,9 +250,8 @@ class PrivateRows:
         return (*row[:4], body, *row[5:])
 
     def content_row(self, seen: ContentSeen) -> tuple[Any, ...]:
-        name, plain = (seen.platform_id, seen.case_id), seen.object_id.encode()
-        sealed = self._seal(name, plain, "content_seen", "object_id", seen.item_id)
-        return astuple(replace(seen, object_id=sealed))  # type: ignore[arg-type]  as it is stored
+        row, name, plain = astuple(seen), (seen.platform_id, seen.case_id), seen.object_id.encode()
+        return (*row[:6], self._seal(name, plain, "content_seen", "object_id", seen.item_id), *row[7:])
 
     def content_seen_from(self, row: Sequence[Any]) -> ContentSeen:
         known = self._plain((row[0], row[1]), row[6], "content_seen", "object_id", row[2])

@@ -113,6 +113,42 @@ def answering(settings: Settings) -> Check:
     return Check("letters", "ok", f"letters go out as {settings.letterhead.name}.")
 
 
+def deciders(settings: Settings, policy: Policy) -> Check:
+    """Whether the accounts of the settings can take every decision that the policy asks several people for."""
+    actors = [settings.actor_of(name) for name in settings.actors]
+    approvers = [one for one in actors if one and one.roles & {"lead", "legal"} and "head" not in one.roles]
+    guards = policy.safeguards
+    outside = guards.approver_outside_always or guards.approver_outside_categories or guards.approver_outside_flags
+    missing = []
+    if not any("legal" in one.roles for one in actors if one):
+        missing.append("nobody has the role legal: no measure in a case with legal review, no demand for user data")
+    if not approvers:
+        missing.append("nobody can approve: no decision that takes a second person")
+    if outside and not any(one.country not in ("", policy.country) for one in approvers):
+        missing.append("no approver is outside the country, and the policy asks for one")
+    if not missing:
+        return Check("deciders", "ok", f"{len(approvers)} of {len(actors)} accounts can be a second person.")
+    return Check(
+        "deciders",
+        "warn",
+        "the accounts of the settings cannot take every decision.",
+        "Add them under [actors], with roles and country, unless your own system supplies these people.",
+        tuple(missing),
+    )
+
+
+def addressee(settings: Settings) -> Check:
+    """Whether it can be seen that a notice is addressed to somebody else."""
+    if settings.addressee.name or settings.addressee.bin:
+        return Check("addressee", "ok", "notices are compared with the registered legal representative.")
+    return Check(
+        "addressee",
+        "warn",
+        "nobody compares to whom notices are addressed.",
+        "Set addressee.name and addressee.bin as they are registered.",
+    )
+
+
 def user_notices(settings: Settings) -> Check:
     """Whether users are told, and in words that somebody has reviewed."""
     own = settings.user_notice

@@ -45,6 +45,7 @@ def examine(session: Session) -> tuple[Check, ...]:
         diagnosis.master_key(settings),
     ]
     policy = settings.policy()
+    checks += [diagnosis.addressee(settings), diagnosis.deciders(settings, policy)]
     checks += [diagnosis.law(policy), diagnosis.calendar(policy, now)]
     if settings.secret_files:
         checks += [_tried("secrets", lambda: permissions("secrets", settings.secret_files, "secrets"))]

@@ -1,0 +1,110 @@
+"""Contests, suspensions, instructions, appeals, user notices and holds in a pack: times and states in the redacted
+form, and in the full form what was said."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.evidence.verifying import verified
+from kz_compliance_sdk.adapters.evidence.words import LANGUAGES
+from kz_compliance_sdk.domain.appeals import appeal_id_of
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.contest import SuspensionOrder
+from kz_compliance_sdk.domain.duress import Instruction
+from kz_compliance_sdk.domain.report import Contest
+from kz_compliance_sdk.ports import Told
+from tests.evidence.scene import HEAD, LEAD, OFFICE_PEOPLE, USER, Scene, document, full, opened
+
+LAWYER = Actor("marat.lawyer", frozenset({"legal"}), account="marat.account")
+LISTS = ("contests", "suspensions", "instructions", "user_notices", "appeals", "holds")
+WORDS = (
+    "Planted Court",
+    "PLANTED-7",
+    "planted remedy",
+    "planted order",
+    "Planted Caller",
+    "planted plea",
+    "planted hold",
+)
+
+
+@pytest.fixture
+def pressed(at: Scene) -> tuple[Scene, str]:
+    at.desk.on_tell_user(lambda _notice: Told(at.clock()))
+    case_id = at.case()
+    desk, now = at.desk, at.clock()
+    desk.contests.record(
+        LEAD, case_id, Contest(body="Planted Court", reference="PLANTED-7", filed_at=now), "planted remedy"
+    )
+    order = SuspensionOrder("Planted Court", "planted order", now, "Planted Code, art. 1", "a" * 64, now + 3600)
+    desk.contests.suspend(LEAD, case_id, order)
+    desk.contests.confirm_suspension(LAWYER, case_id, 1, "read on the court's site")
+    desk.care.record_instruction(HEAD, case_id, Instruction("Planted Caller", "", "phone", now, "planted words"))
+    appeal = desk.appeals.receive(None, case_id, "1", "planted plea", now, "PLANTED-9")
+    desk.appeals.decide(LAWYER, appeal.appeal_id, "uphold", "planted reasons of the second")
+    desk.privacy.hold(LEAD, case_id, "planted hold", now + 86_400)
+    at.outbox.settle()
+    return at, case_id
+
+
+def told(pack: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = document(pack, "case.json")
+    return found
+
+
+def test_the_redacted_form_tells_that_and_when_and_not_what_was_said(pressed: tuple[Scene, str]) -> None:
+    at, case_id = pressed
+    pack = at.desk.evidence(HEAD, case_id)
+    found = told(pack)
+    assert {name: len(found[name]) for name in LISTS} == {**dict.fromkeys(LISTS, 1), "user_notices": 3}
+    assert found["appeals"][0]["state"] == "upheld"
+    assert {one["state"] for one in found["user_notices"]} == {"sent"}
+    assert found["suspensions"][0]["confirmed_by"].startswith("person-")
+    assert found["held_until"]
+    assert not found["erased_at"]
+    inside = json.dumps([text.decode("utf-8", "replace") for text in opened(pack).values()])
+    names = [
+        *OFFICE_PEOPLE,
+        LAWYER.id,
+        LAWYER.account,
+        USER,
+        *WORDS,
+        "PLANTED-9",
+        appeal_id_of(at.desk.platform_id, "PLANTED-9"),
+    ]
+    assert [name for name in names if name in inside] == []
+    assert verified(pack, None).problems == []
+
+
+def test_no_id_that_is_made_of_an_objects_name_is_shown(pressed: tuple[Scene, str]) -> None:
+    at, case_id = pressed
+    of_objects = [one.id for one in at.desk.case_file(case_id).messages if one.kind in ("enforce", "user_notice")]
+    assert len(of_objects) == 5
+    for pack, shown in ((at.desk.evidence(HEAD, case_id), False), (full(at, case_id), True)):
+        inside = b"".join(opened(pack).values()).decode("utf-8", "replace")
+        assert [one in inside for one in of_objects] == [shown] * 5
+
+
+def test_the_full_form_holds_the_words(pressed: tuple[Scene, str]) -> None:
+    at, case_id = pressed
+    pack = full(at, case_id)
+    found = told(pack)
+    said = json.dumps([found[name] for name in LISTS], ensure_ascii=False)
+    assert [word for word in WORDS if word not in said] == []
+    assert found["appeals"][0]["reference"] == "PLANTED-9"
+    assert verified(pack, None).problems == []
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("form", [False, True])
+def test_the_page_shows_them(pressed: tuple[Scene, str], lang: str, form: bool) -> None:
+    at, case_id = pressed
+    pack = full(at, case_id, lang) if form else at.desk.evidence(HEAD, case_id, lang=lang)
+    page = opened(pack)["report.html"].decode()
+    part = page.partition('id="remedies"')[2].partition("</section>")[0]
+    assert part.count("<tr>") == 1 + 8
+    assert ("planted plea" in part) is form
+    assert not [code for code in ("contests", "user_notices", "unconfirmed", "upheld<") if f"<td>{code}" in part]

@@ -1,0 +1,34 @@
+"""A case that was erased and is decided anew counts for what was decided then."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.contract.conftest import raw
+from tests.journey.test_retention import Desk
+from tests.unit.case_makers import a_notice, measure, proposal, refusal
+
+
+def counted(desk: Desk) -> list[list[object]]:
+    ((facts,),) = raw(desk.store, "SELECT facts FROM tallies")
+    found: list[list[object]] = json.loads(facts)["items"]
+    return [item[1:4] for item in found]
+
+
+def test_a_new_revision_after_the_erasure_is_counted_by_its_own_decision(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "desk.sqlite3")
+    notice = a_notice()
+    desk.host.push(notice, "m-1")
+    desk.host.decide(proposal(measure("1")))
+    desk.host.drain()
+    desk.later(1200)
+    assert len(desk.privacy.retention().cases) == 1
+    desk.host.drain()
+    assert counted(desk) == [["removed", "local_law", ""]], "the control: the erasure itself takes nothing away"
+    desk.host.push(notice.model_copy(update={"revision": 2}), "m-2")
+    desk.host.decide(proposal(refusal("1")))
+    desk.host.drain()
+    assert counted(desk) == [["refused", "", "not_illegal"]]
+    desk.check()
+    desk.store.close()

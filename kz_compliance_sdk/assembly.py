@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.domain.checkpoints import Check
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.errors import ConfigError
-from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Enforcer, Env, Failed, Notifier, Regulator
+from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Enforcer, Env, Failed, Notifier, Regulator, Witness
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
 
 if TYPE_CHECKING:
@@ -61,6 +62,42 @@ def seal(key: SigningKey | None) -> Callable[[bytes], ReportSignature] | None:
         return ReportSignature(key_id=key.key_id, alg="ed25519", value=value)
 
     return sealed
+
+
+def seal_check(key: SigningKey | None) -> Check | None:
+    """Whether a signature is by the platform's own key; other keys are unknown here."""
+    if key is None or key.algorithm != "ed25519":
+        return None
+    public, key_id = key.private_key().public_key(), key.key_id
+
+    def check(data: bytes, signer: str, value: bytes) -> bool | None:
+        from cryptography.exceptions import InvalidSignature
+
+        if signer != key_id:
+            return None
+        try:
+            public.verify(value, data)
+        except InvalidSignature:
+            return False
+        return True
+
+    return check
+
+
+def witnesses(settings: Settings, env: Env) -> list[Witness]:
+    """Who keeps the checkpoints: the file and the webhook that are configured, and the log."""
+    from kz_compliance_sdk.adapters.witnesses import FileWitness, LogWitness, WebhookWitness
+
+    kept: list[Witness] = [LogWitness()]
+    if settings.checkpoint.file is not None:
+        kept.append(FileWitness(settings.checkpoint.file))
+    webhook = settings.notifier.webhook() if settings.checkpoint.webhook else None
+    if webhook is not None:
+        from kz_compliance_sdk.adapters.http_regulator import HttpPoster
+
+        url, key = webhook
+        kept.append(WebhookWitness(url, key, env, HttpPoster(env)))
+    return kept
 
 
 def http_regulator(settings: Settings, env: Env) -> Regulator | None:

@@ -14,17 +14,18 @@ from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.assembly import RegisteredEnforcer
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.domain import proofs
-from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Fault
+from kz_compliance_sdk.domain.audit import Actor, AuditEvent
+from kz_compliance_sdk.domain.audit_log import AuditVerdict
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted
+from kz_compliance_sdk.domain.checkpoints import anchors
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.report import Question
-from kz_compliance_sdk.errors import ConfigError, Conflict, StoreDamaged, StoreError
+from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError
 from kz_compliance_sdk.ports import (
     Alert,
     Effect,
@@ -40,6 +41,7 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.health import health_document
@@ -49,6 +51,7 @@ from kz_compliance_sdk.services.loading import items_named, notice_of
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
+from kz_compliance_sdk.services.verifying import verify
 
 T = TypeVar("T")
 
@@ -145,6 +148,18 @@ class ComplianceDesk:
             entropy=self.env.entropy,
             spawn=self.env.spawn,
             in_flight=self.settings.regulator.in_flight,
+        )
+
+    @cached_property
+    def proof(self) -> Checkpoints:
+        """The checkpoints over all cases, and the proofs that a case is in one."""
+        return Checkpoints(
+            self.store,
+            self.platform_id,
+            seal=self.respondent.seal,
+            entropy=self.env.entropy,
+            witnesses=lambda: assembly.witnesses(self.settings, self.env),
+            every_s=self.settings.checkpoint.every_s,
         )
 
     # ---------------------------------------------------------------------------------- the platform's own calls
@@ -402,27 +417,22 @@ class ComplianceDesk:
         return health_document(self.health(), self.store.now())
 
     def verify_audit(
-        self, case_id: str | None = None, progress: Callable[[int], None] | None = None
-    ) -> tuple[int, tuple[Fault, ...]]:
-        """Check the audit trail of one case or of all: its chain, and the rows that it speaks of. Gives how many cases
-        were checked, and every fault found. A row that cannot be read is a fault of its case, and the next is checked.
+        self,
+        case_id: str | None = None,
+        progress: Callable[[int], None] | None = None,
+        *,
+        checkpoint: bytes | None = None,
+    ) -> AuditVerdict:
+        """Check the audit trail of one case or of all: its chain, the rows that it speaks of, and what the checkpoints
+        saw. `checkpoint` is what was kept of them elsewhere, one a line. Raises InvalidInput if it holds none.
+
+        Gives every fault found, and says what cannot be proved. A row that cannot be read is a fault of its case, and
+        the next is checked.
         """
+        check = assembly.seal_check(self.settings.signing())
+        outside, unchecked = anchors(checkpoint, self.platform_id, check) if checkpoint is not None else ([], [])
         queries = self.store.queries(self.platform_id)
-        faults: list[Fault] = []
-        checked = 0
-        for one in [case_id] if case_id is not None else queries.case_ids():
-            try:
-                faults += proofs.check(queries.records(one))
-            except StoreDamaged as error:
-                faults.append(Fault(one, 0, error.message))
-            checked += 1
-            if progress is not None:
-                progress(checked)
-        if case_id is None:
-            faults += [
-                Fault(one, 0, "the case is gone, and something of it is still there") for one in queries.orphans()
-            ]
-        return checked, tuple(faults)
+        return verify(queries, self.platform_id, case_id, progress, outside, unchecked, check)
 
     def _read(self, read: Callable[[Any], T]) -> T:
         return self.store.submit(self.platform_id, lambda tx: ((), read(tx))).result()

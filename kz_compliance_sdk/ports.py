@@ -7,7 +7,7 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future as Future
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +25,9 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     SanctionNoted,
 )
+from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.evidence import Row
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
 
@@ -88,6 +90,9 @@ class Tx(Protocol):
     def endpoint(self, name: str) -> EndpointState: ...
 
     def cursor(self, feed: str) -> str: ...
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint over all cases."""
 
 
 Work = Callable[[Tx], tuple[Change, T]]
@@ -158,6 +163,25 @@ class Queries(Protocol):
 
     def orphans(self) -> list[str]:
         """The ids of cases that are gone while something of them is still there."""
+
+    def due_for_checkpoint(self) -> list[tuple[str, int]]:
+        """The cases that changed since their last leaf, with their marks, and the running ones that have none."""
+
+    def checkpoints(self) -> list[tuple[Checkpoint, int | None]]:
+        """Every checkpoint by number, and when (UTC seconds) those who keep checkpoints had it."""
+
+    def last_checkpoint(self) -> tuple[Checkpoint, int | None] | None: ...
+
+    def leaves(self) -> Iterable[Leaf]:
+        """Every leaf in order, without its manifest."""
+
+    def leaf_hashes(self, size: int) -> list[str]: ...
+
+    def leaves_of(self, case_id: str) -> list[Leaf]:
+        """The leaves of one case in order, with their manifests."""
+
+    def loose_rows(self, known: Sequence[tuple[str, str, str]]) -> Mapping[str, Sequence[Row]]:
+        """The rows that belong to no case, and the messages of the keys `known`, wherever they belong now."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
@@ -329,6 +353,12 @@ class Notifier(Protocol):
     """A way to alert people. Raises if the alert was not delivered; it is then tried again."""
 
     def notify(self, alert: Alert) -> None: ...
+
+
+class Witness(Protocol):
+    """Somebody outside the store who keeps checkpoints. Raises if this one is not kept; it is then handed out again."""
+
+    def keep(self, checkpoint: Checkpoint) -> None: ...
 
 
 @dataclass(frozen=True)

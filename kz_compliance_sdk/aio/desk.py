@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -16,9 +16,11 @@ import anyio
 import anyio.to_thread
 
 from kz_compliance_sdk.aio.bridge import CommitBridge
+from kz_compliance_sdk.aio.checkpoints import AsyncCheckpoints
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
-from kz_compliance_sdk.domain.audit import Actor, Fault
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.audit_log import AuditVerdict
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import SanctionNoted
 from kz_compliance_sdk.domain.decision import Proposal
@@ -250,10 +252,19 @@ class AsyncComplianceDesk:
         return await self._hop(self.blocking.health_document)
 
     async def verify_audit(
-        self, case_id: str | None = None, progress: Callable[[int], None] | None = None
-    ) -> tuple[int, tuple[Fault, ...]]:
+        self,
+        case_id: str | None = None,
+        progress: Callable[[int], None] | None = None,
+        *,
+        checkpoint: bytes | None = None,
+    ) -> AuditVerdict:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.verify_audit, case_id, progress))
+        return await self._hop(partial(self.blocking.verify_audit, case_id, progress, checkpoint=checkpoint))
+
+    @cached_property
+    def proof(self) -> AsyncCheckpoints:
+        """See ComplianceDesk."""
+        return AsyncCheckpoints(lambda: self.blocking.proof, self._hop)
 
     async def close(self) -> None:
         """See ComplianceDesk."""

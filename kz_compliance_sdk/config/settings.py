@@ -35,6 +35,7 @@ from kz_compliance_sdk.config.layers import (
 )
 from kz_compliance_sdk.config.sections import (
     ActorSettings,
+    CheckpointSettings,
     LetterheadSettings,
     LimitSettings,
     NotifierSettings,
@@ -105,6 +106,9 @@ class Settings(BaseSettings):
         default={},
         description="Who the users of this machine are. On the command line one who is not here can only read, and "
         "only the settings file is asked.",
+    )
+    checkpoint: CheckpointSettings = Field(
+        default=CheckpointSettings(), description="Checkpoints over all cases: how often, and who keeps them."
     )
     worker: WorkerSettings = Field(default=WorkerSettings(), description="How often the worker looks.")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 
 if TYPE_CHECKING:
@@ -251,6 +252,10 @@ Write = (
     | Heartbeat
     | RefusalsCounted
     | SanctionNoted
+    | Leaf
+    | Checkpoint
+    | CheckpointTold
+    | CaseLooked
 )
 
 Change = tuple[Write, ...]

@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage, message_id
 from kz_compliance_sdk.domain.report import (
     AuthorisedPerson,
+    CheckpointHead,
     ClarificationRequest,
     Question,
     Report,
@@ -53,11 +54,13 @@ _KEPT: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Respondent:
-    """Who answers for the platform's reports, and how they are signed (None where the platform has no signing key)."""
+    """Who answers for the platform's reports, and how they are signed (None where the platform has no signing key).
+    `checkpoint` is the last one over all cases."""
 
     role: str
     name: str
     seal: Callable[[bytes], ReportSignature] | None = None
+    checkpoint: CheckpointHead | None = None
 
 
 def object_key(item: Item) -> str:
@@ -220,6 +223,7 @@ def report(
         items=tuple(_item(item, decisions, case) for item in _reported(case)),
         authorised_person=AuthorisedPerson(role=respondent.role, name=respondent.name or None),
         audit_head=case.audit_head,
+        checkpoint=respondent.checkpoint,
     )
     if respondent.seal is not None:
         document = document.model_copy(update={"signature": respondent.seal(unsigned_bytes(document))})

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault, verify_chain
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.decision import decision_digest
+from kz_compliance_sdk.domain.evidence import Row
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.transitions import ENDED
 
@@ -48,6 +49,10 @@ class Records:
     inbox: Sequence[InboxRow]
     messages: Sequence[OutboxMessage]
     attempts: Sequence[Attempt]
+    rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    """Its rows in every table of `evidence.TABLES`, column by column."""
+    objects: Mapping[str, int] = field(default_factory=dict)
+    """The highest version that was handed out for each object that an effect of the case is about."""
 
 
 def told(events: Sequence[AuditEvent]) -> Iterator[tuple[AuditEvent, Mapping[str, Any]]]:
@@ -76,10 +81,22 @@ def check(records: Records) -> tuple[Fault, ...]:
         *_of_decisions(records, events),
         *_of_messages(records, events),
         *_of_attempts(records),
+        *_of_texts(records, events),
+        *_of_holds(records),
+        *_of_objects(records),
     )
 
 
+def was_erased(events: Sequence[AuditEvent]) -> bool:
+    """Whether an event says that texts of the case were erased, as the law asks."""
+    return any(event.kind == "erase" for event in events)
+
+
 _Told = list[tuple[AuditEvent, Mapping[str, Any]]]
+
+
+_ONLY_TOLD = frozenset({"flag", "take_in"})
+"""Events that name a message on which the case does not rest."""
 
 
 def _message_behind(data: Mapping[str, Any]) -> MessageKey | None:
@@ -97,7 +114,7 @@ def _of_case(case: Case, events: _Told) -> Iterator[Fault]:
             said["due_at"] = event.seq, data["due_at"]
         if (received := _receipt(event.kind, data)) is not None:
             said["received_at"] = event.seq, received
-        if _message_behind(data) is not None:
+        if _message_behind(data) is not None and event.kind not in _ONLY_TOLD:
             sources.add(data.get("source"))
             typists.add(data.get("entered_by", ""))
         vouched = vouched or event.kind == "authenticate" or (event.kind == "amend" and "how" in data.get("sealed", ()))
@@ -187,6 +204,16 @@ def _of_messages(records: Records, events: _Told) -> Iterator[Fault]:
 def _of_attempts(records: Records) -> Iterator[Fault]:
     """Each try of a message is recorded, a lost one too, but not the one under way or that of a message then void."""
     results = {(attempt.message_id, attempt.number): attempt.result for attempt in records.attempts}
+    made = {message.id: message.attempts for message in records.messages}
+    for message_id, number in results:
+        if message_id not in made:
+            yield Fault(records.case.id, 0, f"the attempt {number} is of a message {message_id} that is not there")
+        elif not 0 < number <= made[message_id]:
+            yield Fault(
+                records.case.id,
+                0,
+                f"the attempt {number} of {message_id} was never made: it was tried {made[message_id]} times",
+            )
     for message in records.messages:
         last = message.attempts - (message.state in ("leased", "void"))
         for number in range(1, last + 1):
@@ -194,6 +221,48 @@ def _of_attempts(records: Records) -> Iterator[Fault]:
             excused = results.get((message.id, number + 1)) == "unrecorded"
             if (message.id, number) not in results and not excused:
                 yield Fault(records.case.id, 0, f"the attempt {number} of the {message.kind} {message.id} is gone")
+
+
+def _of_texts(records: Records, events: _Told) -> Iterator[Fault]:
+    if was_erased(records.events):
+        return
+    for event, data in events:
+        held, sealed = {text.name for text in event.sealed}, data.get("sealed")
+        for name in sealed if isinstance(sealed, dict) else ():
+            if name not in held:
+                yield Fault(records.case.id, event.seq, f"the sealed text {name!r} is gone, and no event says so")
+
+
+def _of_holds(records: Records) -> Iterator[Fault]:
+    """A measure that is in force for a demand has a hold, and nothing is held without a measure."""
+    case = records.case
+    held: dict[tuple[Any, Any], Row] = {
+        (row["object_key"], row["item_id"]): row for row in records.rows.get("holds", ())
+    }
+    for item in case.items:
+        key = item.object_key, item.item_id
+        row = held.pop(key) if key in held else None
+        if item.status == "in_force" and row is None:
+            yield Fault(case.id, 0, f"the hold of item {item.item_id} is gone, and its measure is in force")
+        elif item.measure and row is not None and row["action"] != item.measure:
+            yield Fault(case.id, 0, f"the hold of item {item.item_id} is not for the measure that is in force")
+        elif not item.measure and row is not None:
+            yield Fault(case.id, 0, f"the item {item.item_id} is held, and no measure of it is in force")
+    for _, name in held:
+        yield Fault(case.id, 0, f"something is held for the item {name}, and the case has no such measure")
+
+
+def _of_objects(records: Records) -> Iterator[Fault]:
+    for item in records.case.items:
+        if not item.effect_version:
+            continue
+        handed_out = records.objects.get(item.object_key)
+        if type(handed_out) is not int or handed_out < item.effect_version:
+            yield Fault(
+                records.case.id,
+                0,
+                f"the object of item {item.item_id} had version {item.effect_version}, and objects says {handed_out}",
+            )
 
 
 # The database can hold anything where bytes were written.

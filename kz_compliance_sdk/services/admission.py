@@ -167,12 +167,14 @@ class Admission:
         was typed in, or a contradiction."""
         change: Change
         if notice.revision < case.revision:
-            change, case = arrivals.flag(case, ("late_revision",), stamp, alert=False)
+            change, case = arrivals.flag(case, ("late_revision",), stamp, arrival, alert=False)
         elif case.source == "typed" and arrival.authenticity == "signed":
             typed, standing = notice_of(tx, case), standing_of(tx, case, self.respondent)
             change, case = arrivals.confirm(case, typed, notice, arrival, self.policy, standing, stamp)
         elif _same_notice(tx, case, notice):
             change = NOTHING
+            if received.refused is not None:
+                change, case = arrivals.take_in(case, arrival, stamp)
         else:
             conflict = UnreadableNotice(
                 code="conflict",
@@ -190,7 +192,7 @@ class Admission:
         self, tx: Tx, received: Received, message: Message, arrival: Arrival, case: Case, stamp: Stamp
     ) -> tuple[Change, Response]:
         """A typed-in amendment of a notice whose origin is proved: it waits until somebody vouches for it."""
-        change, case = arrivals.flag(case, ("amendment_unverified", *arrival.flags), stamp)
+        change, case = arrivals.flag(case, ("amendment_unverified", *arrival.flags), stamp, arrival)
         response = accepted(202, case)
         row = _row(received, message.type, case.id, case.notice_id, "waiting", response, tx)
         return (*change, row), response
@@ -230,7 +232,7 @@ class Admission:
         if isinstance(data, Clarification):
             return arrivals.answer(case, data, arrival, self.policy, standing_of(tx, case, self.respondent), stamp)
         if data.revision < case.revision:
-            return arrivals.flag(case, ("cancels_older_revision",), stamp)
+            return arrivals.flag(case, ("cancels_older_revision",), stamp, arrival)
         standing = standing_of(tx, case, self.respondent)
         return arrivals.cancel(case, data, arrival, self.policy, standing, stamp)
 

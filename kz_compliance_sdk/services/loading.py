@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case
@@ -57,7 +58,9 @@ def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent) -> Co
     notice = notice_of(tx, case)
     keys = {object_key(item) for item in notice.items} | {item.object_key for item in case.items if item.object_key}
     holds = own_holds(tx, case) if any(item.measure for item in case.items) else frozenset()
-    return Context(notice, policy, tx.object_versions(keys), tx.decisions(case.id), respondent, holds)
+    return Context(
+        notice, policy, tx.object_versions(keys), tx.decisions(case.id), with_checkpoint(tx, respondent), holds
+    )
 
 
 def own_holds(tx: Tx, case: Case) -> frozenset[tuple[str, str]]:
@@ -75,7 +78,7 @@ def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
         holds=own_holds(tx, case),
         versions=tx.object_versions(keys),
         decisions=tx.decisions(case.id),
-        respondent=respondent,
+        respondent=with_checkpoint(tx, respondent),
     )
 
 
@@ -95,4 +98,10 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival] | None:
 
 def answering_of(tx: Tx, case: Case, respondent: Respondent) -> Answering:
     """What a report needs."""
-    return Answering(tx.decisions(case.id), respondent)
+    return Answering(tx.decisions(case.id), with_checkpoint(tx, respondent))
+
+
+def with_checkpoint(tx: Tx, respondent: Respondent) -> Respondent:
+    """Who answers, with the last checkpoint that a report made now carries."""
+    last = tx.checkpoint()
+    return respondent if last is None else replace(respondent, checkpoint=last.head)

@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
-from kz_compliance_sdk.services.loading import context_of, standing_of, typed_amendment
+from kz_compliance_sdk.services.loading import context_of, standing_of, typed_amendment, with_checkpoint
 
 T = TypeVar("T")
 
@@ -183,7 +183,9 @@ class Review:
     def report_interim(self, actor: Actor, case_id: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
             case, stamp = tx.case(case_id), self._stamp(tx, actor)
-            return office_steps.report_interim(case, tx.decisions(case_id), self._respondent, stamp=stamp)
+            return office_steps.report_interim(
+                case, tx.decisions(case_id), with_checkpoint(tx, self._respondent), stamp=stamp
+            )
 
         return self._submit(work)
 

@@ -255,7 +255,9 @@ class Walk:
             authorities += [self.cancel, self.confirm, self.confirm, self.come_late, self.come_again]
         people = (self.review, self.review, self.review, self.second_look, self.other_steps, self.other_steps)
         machinery = (self.deliver, self.deliver, self.deliver, self.watch, self.wait, self.wait, self.weather)
-        for _ in range(STEPS):
+        for number in range(STEPS):
+            if number % 40 == 0:
+                self.host.make_checkpoint()
             step = self.chance.choice(self.chance.choice((tuple(authorities), people, people, machinery, machinery)))
             self.trail.append(step.__name__)
             if step in people:

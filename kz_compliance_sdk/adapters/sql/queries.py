@@ -5,20 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, Table, exists, func, select, text, tuple_, union
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted
+from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.evidence import Row
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, StoredDecision, messages_behind
 from kz_compliance_sdk.errors import InvalidInput, NotFound
@@ -124,7 +126,7 @@ class SqlQueries:
         left = union(
             *(
                 select(table.c.case_id).where(table.c.platform_id == self._platform, table.c.case_id != "")
-                for table in (t.audit, t.inbox, t.decisions, t.outbox)
+                for table in (t.audit, t.inbox, *dict(checkpoint_queries.CASE_TABLES).values())
             )
         ).subquery()
         gone = ~exists().where(t.cases.c.platform_id == self._platform, t.cases.c.id == left.c.case_id)
@@ -159,17 +161,70 @@ class SqlQueries:
                     of_key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256) == (self._platform, *key)
                     for row in connection.execute(select(t.inbox).where(of_key)).fetchall():
                         inbox[tuple(row[:4])] = row
-            decisions, messages, attempts = (
-                connection.execute(self._of(table, case_id)).fetchall() for table in (t.decisions, t.outbox, t.attempts)
-            )
+            held = {
+                name: checkpoint_queries.as_rows(connection.execute(self._of(table, case_id)).fetchall())
+                for name, table in checkpoint_queries.CASE_TABLES
+            }
+            case = rows.case_from(found[0])
+            objects = self._objects(connection, case)
+        held |= {
+            "cases": checkpoint_queries.as_rows(found),
+            "inbox": checkpoint_queries.as_rows(inbox.values()),
+        }
         return Records(
-            rows.case_from(found[0]),
+            case,
             events,
-            [StoredDecision(*row[2:]) for row in decisions],
+            [StoredDecision(*tuple(row.values())[2:]) for row in held["decisions"]],
             [rows.inbox_from(row) for row in inbox.values()],
-            [rows.message_from(row) for row in messages],
-            [rows.attempt_from(row) for row in attempts],
+            [rows.message_from(tuple(row.values())) for row in held["outbox"]],
+            [rows.attempt_from(tuple(row.values())) for row in held["attempts"]],
+            held,
+            objects,
         )
+
+    def _objects(self, connection: Connection, case: Case) -> dict[str, int]:
+        keys = sorted({item.object_key for item in case.items if item.effect_version})
+        o = t.objects.c
+        mine = select(o.object_key, o.version).where(o.platform_id == self._platform, o.object_key.in_(keys))
+        return {row[0]: row[1] for row in connection.execute(mine).fetchall()} if keys else {}
+
+    def due_for_checkpoint(self) -> list[tuple[str, int]]:
+        """The cases that changed since their last leaf, with their marks, and the running ones that have none."""
+        with self._reading() as connection:
+            return checkpoint_queries.due(connection, self._platform)
+
+    def checkpoints(self) -> list[tuple[Checkpoint, int | None]]:
+        """Every checkpoint by number, and when (UTC seconds) those who keep checkpoints had it."""
+        with self._reading() as connection:
+            return checkpoint_queries.checkpoints(connection, self._platform)
+
+    def last_checkpoint(self) -> tuple[Checkpoint, int | None] | None:
+        with self._reading() as connection:
+            return checkpoint_queries.last_checkpoint(connection, self._platform)
+
+    def leaves(self) -> Iterator[Leaf]:
+        """Every leaf in order, without its manifest."""
+
+        def read(after: int) -> list[Leaf]:
+            with self._reading() as connection:
+                return checkpoint_queries.leaves(connection, self._platform, after)
+
+        return checkpoint_queries.in_short_steps(read)
+
+    def leaf_hashes(self, size: int) -> list[str]:
+        with self._reading() as connection:
+            return checkpoint_queries.leaf_hashes(connection, self._platform, size)
+
+    def leaves_of(self, case_id: str) -> list[Leaf]:
+        """The leaves of one case in order, with their manifests."""
+        with self._reading() as connection:
+            return checkpoint_queries.leaves_of(connection, self._platform, case_id)
+
+    def loose_rows(self, known: Sequence[tuple[str, str, str]]) -> dict[str, Sequence[Row]]:
+        """The rows that belong to no case, and the messages of the keys `known`, wherever they belong now."""
+        with self._reading() as connection:
+            connection.exec_driver_sql("BEGIN")
+            return checkpoint_queries.loose(connection, self._platform, known)
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
         found = self._all(

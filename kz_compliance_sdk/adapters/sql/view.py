@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql.checkpoint_queries import checkpoint_from
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import EndpointState, Hold, InboxRow
+from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.errors import NotFound
@@ -139,3 +141,7 @@ class View:
     def cursor(self, feed: str) -> str:
         row = self._tx.one(self._s.cursor, k_platform_id=self._platform, k_feed=feed)
         return "" if row is None else str(row[0])
+
+    def checkpoint(self) -> Checkpoint | None:
+        row = self._tx.one(self._s.checkpoint, k_platform_id=self._platform)
+        return None if row is None else checkpoint_from(row)

@@ -32,6 +32,7 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     SanctionNoted,
 )
+from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 
@@ -63,7 +64,25 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return (f"e{write.endpoint}",)
     if kind is CursorMoved:
         return (f"f{write.feed}",)
+    if kind in (Leaf, Checkpoint):
+        return ("checkpoint",)
     return ()
+
+
+def _marked(write: Any) -> tuple[str, str] | None:
+    """The case that the next checkpoint must look at because of this write; "" for the rows of no case."""
+    kind = type(write)
+    if kind is CaseWrite:
+        return write.case.platform_id, write.case.id
+    if kind is MessageWrite:
+        return write.message.platform_id, write.message.case_id
+    if kind is InboxAdmitted:
+        return write.row.platform_id, write.row.case_id
+    if kind is SanctionNoted:
+        return write.platform_id, ""
+    if kind in (MessageVoided, InboxApplied, Hold, HoldEnded, EscalationFired):
+        return write.platform_id, write.case_id
+    return None
 
 
 class Writer:
@@ -76,6 +95,9 @@ class Writer:
         """Write staged changes: inserts of all of them table by table, then the updates one by one."""
         inserts: dict[str, list[tuple[Any, ...]]] = {}
         updates: list[Any] = []
+        # What opens a case, and what comes in with it, is left out: a running case without a leaf is looked at anyway.
+        opened: set[str] = set()
+        came: list[tuple[str, str]] = []
         write: Any
         for change in changes:
             for write in change:
@@ -88,14 +110,38 @@ class Writer:
                         )
                 elif kind is CaseWrite and write.expected is None:
                     inserts.setdefault("cases", []).append(rows.case_row(write.case))
+                    opened.add(write.case.id)
                 elif kind is InboxRow:
                     inserts.setdefault("inbox", []).append(rows.inbox_row(write))
+                    came.append((write.platform_id, write.case_id))
                 elif kind is OutboxMessage:
                     inserts.setdefault("outbox", []).append(rows.message_row(write))
+                    if not write.case_id:
+                        came.append((write.platform_id, ""))
                 elif kind is DecisionRow:
                     inserts.setdefault("decisions", []).append(rows.decision_row(write))
                 elif kind is Attempt:
                     inserts.setdefault("attempts", []).append(rows.attempt_row(write))
+                    came.append((write.platform_id, write.case_id))
+                elif kind is Leaf:
+                    inserts.setdefault("checkpoint_leaves", []).append(
+                        (write.platform_id, write.index, write.case_id, write.hash, write.content, write.manifest)
+                    )
+                    updates.append(CaseLooked(write.platform_id, write.case_id, write.taken))
+                elif kind is Checkpoint:
+                    inserts.setdefault("checkpoints", []).append(
+                        (
+                            write.platform_id,
+                            write.number,
+                            write.size,
+                            write.root,
+                            write.at,
+                            write.complete,
+                            write.peaks,
+                            write.line,
+                            None,
+                        )
+                    )
                 else:
                     updates.append(write)
         for table, values in inserts.items():
@@ -104,8 +150,13 @@ class Writer:
                 execute(sql, values[0])
             else:
                 execute_many(sql, values)
+        marked = {one for one in came if one[1] not in opened}
         for write in updates:
             self._update(write, execute)
+            if (one := _marked(write)) is not None:
+                marked.add(one)
+        if marked:
+            execute_many(self._s.mark_due.sql, [(*one, 1) for one in sorted(marked)])
 
     def _update(self, write: Any, execute: Execute) -> None:
         s = self._s
@@ -135,6 +186,11 @@ class Writer:
                 raise ChangeRefused(
                     Conflict("the proposal was changed or approved meanwhile.", reference=write.case_id)
                 )
+        elif kind is CaseLooked:
+            execute(s.looked.sql, s.looked.bind(_looked(write)))
+        elif kind is CheckpointTold:
+            told = {"v_told_at": write.at, "k_platform_id": write.platform_id, "k_number": write.number}
+            execute(s.checkpoint_told.sql, s.checkpoint_told.bind(told))
         elif kind is HoldEnded:
             execute(s.hold_ended.sql, (write.platform_id, write.object_key, write.case_id, write.item_id))
         elif kind is EscalationAcknowledged:
@@ -156,6 +212,10 @@ class Writer:
                 if lost
                 else Conflict("the case was changed meanwhile. Nothing was written; read it again.", reference=row[1])
             )
+
+
+def _looked(write: CaseLooked) -> dict[str, Any]:
+    return {"k_platform_id": write.platform_id, "k_case_id": write.case_id, "taken": write.taken}
 
 
 def _fact_row(write: Any) -> tuple[Any, ...]:

@@ -43,7 +43,8 @@ def verify(
     session = Session.of(ctx)
     with session.desk() as desk:
         case_id = None if case is None else case_id_of(desk, case)
-        checked, faults = _watched(lambda progress: desk.verify_audit(case_id, progress))
+        verdict = _watched(lambda progress: desk.verify_audit(case_id, progress))
+        checked, faults = verdict.checked, verdict.faults
     document = {
         "checked": checked,
         "intact": not faults,

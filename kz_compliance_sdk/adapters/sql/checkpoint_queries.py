@@ -1,0 +1,116 @@
+"""Reads of the checkpoints: what has to be looked at, the leaves, the roots, and the rows of no case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, exists, select, text, tuple_
+
+from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
+from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
+from kz_compliance_sdk.domain.evidence import Row
+
+_AT_ONCE = 5_000
+# In a fixed order, so that the same rows always give the same manifest.
+CASE_TABLES: tuple[tuple[str, Table], ...] = (
+    ("sealed_texts", t.sealed_texts),
+    ("decisions", t.decisions),
+    ("outbox", t.outbox),
+    ("attempts", t.attempts),
+    ("escalations", t.escalations),
+    ("holds", t.holds),
+)
+
+
+def due(connection: Connection, platform_id: str) -> list[tuple[str, int]]:
+    """The cases that changed since their last leaf, and how often they were marked; and the running ones without."""
+    marked = select(c.checkpoint_due.c.case_id, c.checkpoint_due.c.marks)
+    found = {
+        row[0]: int(row[1])
+        for row in connection.execute(marked.where(c.checkpoint_due.c.platform_id == platform_id)).fetchall()
+    }
+    for where in (text("state = 'queued'"), text("closed_at IS NULL AND state <> 'queued'")):
+        without = select(t.cases.c.id).where(
+            t.cases.c.platform_id == platform_id,
+            where,
+            ~exists().where(
+                c.checkpoint_leaves.c.platform_id == platform_id, c.checkpoint_leaves.c.case_id == t.cases.c.id
+            ),
+        )
+        for row in connection.execute(without).fetchall():
+            found.setdefault(row[0], 0)
+    return sorted(found.items())
+
+
+def checkpoint_from(row: Any) -> Checkpoint:
+    return Checkpoint(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6], row[7])
+
+
+def checkpoints(connection: Connection, platform_id: str) -> list[tuple[Checkpoint, int | None]]:
+    """All of them by number, and since when (UTC seconds) those who keep checkpoints have each."""
+    mine = select(c.checkpoints).where(c.checkpoints.c.platform_id == platform_id)
+    return [(checkpoint_from(row), row[8]) for row in connection.execute(mine.order_by(c.checkpoints.c.number))]
+
+
+def last_checkpoint(connection: Connection, platform_id: str) -> tuple[Checkpoint, int | None] | None:
+    mine = select(c.checkpoints).where(c.checkpoints.c.platform_id == platform_id)
+    row = connection.execute(mine.order_by(c.checkpoints.c.number.desc()).limit(1)).fetchone()
+    return None if row is None else (checkpoint_from(row), row[8])
+
+
+def leaves(connection: Connection, platform_id: str, after: int) -> list[Leaf]:
+    """Some leaves that follow the index `after`, without their manifests."""
+    l = c.checkpoint_leaves.c  # noqa: E741
+    statement = select(l.n, l.case_id, l.hash, l.content).where(l.platform_id == platform_id, l.n > after)
+    found = connection.execute(statement.order_by(l.n).limit(_AT_ONCE)).fetchall()
+    return [Leaf(platform_id, row[0], row[1], row[2], row[3], b"") for row in found]
+
+
+def leaf_hashes(connection: Connection, platform_id: str, size: int) -> list[str]:
+    """The hashes of the first `size` leaves, in order."""
+    l = c.checkpoint_leaves.c  # noqa: E741
+    statement = select(l.hash).where(l.platform_id == platform_id, l.n < size).order_by(l.n)
+    return [row[0] for row in connection.execute(statement)]
+
+
+def leaves_of(connection: Connection, platform_id: str, case_id: str) -> list[Leaf]:
+    """The leaves of one case in order, with their manifests."""
+    l = c.checkpoint_leaves.c  # noqa: E741
+    statement = select(c.checkpoint_leaves).where(l.platform_id == platform_id, l.case_id == case_id).order_by(l.n)
+    return [Leaf(*row) for row in connection.execute(statement).fetchall()]
+
+
+def as_rows(found: Iterable[Any]) -> tuple[Row, ...]:
+    return tuple(dict(row._mapping) for row in found)
+
+
+def loose(connection: Connection, platform_id: str, known: Sequence[tuple[str, str, str]]) -> dict[str, Sequence[Row]]:
+    """The rows that belong to no case; and the messages of these keys, which belonged to none earlier."""
+
+    def of(table: Table) -> Select[Any]:
+        return select(table).where(table.c.platform_id == platform_id, table.c.case_id == "")
+
+    inbox = {tuple(row[1:4]): row for row in connection.execute(of(t.inbox)).fetchall()}
+    i = t.inbox.c
+    for key in known:
+        if key not in inbox:
+            by_key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256) == (platform_id, *key)
+            inbox |= {tuple(row[1:4]): row for row in connection.execute(select(t.inbox).where(by_key)).fetchall()}
+    return {
+        "inbox": as_rows(inbox.values()),
+        "outbox": as_rows(connection.execute(of(t.outbox)).fetchall()),
+        "attempts": as_rows(connection.execute(of(t.attempts)).fetchall()),
+        "sanctions": as_rows(
+            connection.execute(select(t.sanctions).where(t.sanctions.c.platform_id == platform_id)).fetchall()
+        ),
+    }
+
+
+def in_short_steps(read: Any) -> Iterator[Leaf]:
+    """All leaves, read in short steps so that no reader holds the file back."""
+    after = -1
+    while found := read(after):
+        yield from found
+        after = found[-1].index

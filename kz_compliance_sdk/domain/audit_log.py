@@ -58,7 +58,9 @@ def check_tree(
     tree = Frontier()
     for one in leaves:
         if one.index != tree.size:
-            read.faults.append(Fault(one.case_id, 0, f"leaf {tree.size} of the checkpoints is missing"))
+            read.faults.append(
+                Fault(one.case_id, 0, f"leaf {tree.size} of the checkpoints is missing, and leaf {one.index} follows")
+            )
         tree.append(_checked_leaf(platform_id, one, read))
         read.cases.add(one.case_id)
         if tree.size in wanted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, exists, select, text, tuple_
+from sqlalchemy import Connection, Select, Table, bindparam, exists, select, text, tuple_
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
@@ -22,6 +22,35 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("escalations", t.escalations),
     ("holds", t.holds),
 )
+
+# Built once: to put a statement together costs more than to run it, and a verification runs these for every case.
+_OF_CASE: dict[str, Select[Any]] = {
+    table.name: select(table).where(
+        table.c.platform_id == bindparam("platform"),
+        table.c["id" if table is t.cases else "case_id"] == bindparam("case"),
+    )
+    for table in (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), c.checkpoint_leaves)
+}
+_IN_ORDER = {
+    "audit": _OF_CASE["audit"].order_by(t.audit.c.seq),
+    "checkpoint_leaves": _OF_CASE["checkpoint_leaves"].order_by(c.checkpoint_leaves.c.n),
+}
+_OBJECTS = select(t.objects.c.object_key, t.objects.c.version).where(
+    t.objects.c.platform_id == bindparam("platform"), t.objects.c.object_key.in_(bindparam("keys", expanding=True))
+)
+
+
+def of_case(connection: Connection, table: str, platform_id: str, case_id: str) -> Sequence[Any]:
+    """A case's rows in one table, its events and leaves in their order."""
+    statement = _IN_ORDER.get(table, _OF_CASE[table])
+    return connection.execute(statement, {"platform": platform_id, "case": case_id}).fetchall()
+
+
+def object_versions(connection: Connection, platform_id: str, keys: Sequence[str]) -> dict[str, int]:
+    if not keys:
+        return {}
+    found = connection.execute(_OBJECTS, {"platform": platform_id, "keys": list(keys)})
+    return {row[0]: row[1] for row in found.fetchall()}
 
 
 def due(connection: Connection, platform_id: str) -> list[tuple[str, int]]:
@@ -45,7 +74,9 @@ def due(connection: Connection, platform_id: str) -> list[tuple[str, int]]:
 
 
 def checkpoint_from(row: Any) -> Checkpoint:
-    return Checkpoint(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6], row[7])
+    # A database without a type for truth holds numbers: any but these two was put there by somebody else.
+    complete = bool(row[5]) if row[5] in (0, 1) else row[5]
+    return Checkpoint(row[0], row[1], row[2], row[3], row[4], complete, row[6], row[7])
 
 
 def checkpoints(connection: Connection, platform_id: str) -> list[tuple[Checkpoint, int | None]]:
@@ -77,9 +108,7 @@ def leaf_hashes(connection: Connection, platform_id: str, size: int) -> list[str
 
 def leaves_of(connection: Connection, platform_id: str, case_id: str) -> list[Leaf]:
     """The leaves of one case in order, with their manifests."""
-    l = c.checkpoint_leaves.c  # noqa: E741
-    statement = select(c.checkpoint_leaves).where(l.platform_id == platform_id, l.case_id == case_id).order_by(l.n)
-    return [Leaf(*row) for row in connection.execute(statement).fetchall()]
+    return [Leaf(*row) for row in of_case(connection, "checkpoint_leaves", platform_id, case_id)]
 
 
 def as_rows(found: Iterable[Any]) -> tuple[Row, ...]:
@@ -110,7 +139,7 @@ def loose(connection: Connection, platform_id: str, known: Sequence[tuple[str, s
 
 def in_short_steps(read: Any) -> Iterator[Leaf]:
     """All leaves, read in short steps so that no reader holds the file back."""
-    after = -1
+    after = -(2**63)
     while found := read(after):
         yield from found
         after = found[-1].index

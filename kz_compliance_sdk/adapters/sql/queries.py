@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, exists, func, select, text, tuple_, union
+from sqlalchemy import Connection, Engine, Select, exists, func, select, text, tuple_, union
 from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows
@@ -138,23 +138,22 @@ class SqlQueries:
 
     def _audit(self, connection: Connection, case_id: str) -> list[AuditEvent]:
         sealed: dict[int, list[SealedText]] = {}
-        for row in connection.execute(self._of(t.sealed_texts, case_id)).fetchall():
+        for row in self._rows(connection, "sealed_texts", case_id):
             sealed.setdefault(row[2], []).append(SealedText(row[3], row[4], row[5]))
-        events = connection.execute(self._of(t.audit, case_id).order_by(t.audit.c.seq)).fetchall()
+        events = self._rows(connection, "audit", case_id)
         return [rows.audit_from(row, sealed.get(row[2], [])) for row in events]
 
-    def _of(self, table: Table, case_id: str) -> Select[Any]:
-        return select(table).where(table.c.platform_id == self._platform, table.c.case_id == case_id)
+    def _rows(self, connection: Connection, table: str, case_id: str) -> Sequence[Any]:
+        return checkpoint_queries.of_case(connection, table, self._platform, case_id)
 
     def records(self, case_id: str) -> Records:
         with self._reading() as connection:
             connection.exec_driver_sql("BEGIN")  # one moment for all of it
-            of_case = t.cases.c.platform_id == self._platform, t.cases.c.id == case_id
-            found = connection.execute(select(t.cases).where(*of_case)).fetchall()
+            found = self._rows(connection, "cases", case_id)
             if not found:
                 raise NotFound("there is no such case on this platform.", reference=case_id)
             events = self._audit(connection, case_id)
-            inbox = {tuple(row[:4]): row for row in connection.execute(self._of(t.inbox, case_id)).fetchall()}
+            inbox = {tuple(row[:4]): row for row in self._rows(connection, "inbox", case_id)}
             i = t.inbox.c
             for key in messages_behind(events):
                 if (self._platform, *key) not in inbox:
@@ -162,11 +161,12 @@ class SqlQueries:
                     for row in connection.execute(select(t.inbox).where(of_key)).fetchall():
                         inbox[tuple(row[:4])] = row
             held = {
-                name: checkpoint_queries.as_rows(connection.execute(self._of(table, case_id)).fetchall())
-                for name, table in checkpoint_queries.CASE_TABLES
+                name: checkpoint_queries.as_rows(self._rows(connection, name, case_id))
+                for name, _ in checkpoint_queries.CASE_TABLES
             }
             case = rows.case_from(found[0])
-            objects = self._objects(connection, case)
+            touched = sorted({item.object_key for item in case.items if item.effect_version})
+            objects = checkpoint_queries.object_versions(connection, self._platform, touched)
         held |= {
             "cases": checkpoint_queries.as_rows(found),
             "inbox": checkpoint_queries.as_rows(inbox.values()),
@@ -181,12 +181,6 @@ class SqlQueries:
             held,
             objects,
         )
-
-    def _objects(self, connection: Connection, case: Case) -> dict[str, int]:
-        keys = sorted({item.object_key for item in case.items if item.effect_version})
-        o = t.objects.c
-        mine = select(o.object_key, o.version).where(o.platform_id == self._platform, o.object_key.in_(keys))
-        return {row[0]: row[1] for row in connection.execute(mine).fetchall()} if keys else {}
 
     def due_for_checkpoint(self) -> list[tuple[str, int]]:
         """The cases that changed since their last leaf, with their marks, and the running ones that have none."""

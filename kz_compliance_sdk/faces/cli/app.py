@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import (
+    audit,
     cases,
     checks,
     conformance,
@@ -194,6 +195,7 @@ def root(
 
 
 machinery.register(app)
+audit.register(app)
 checks.register(app)
 setup.register(app)
 notices.register(app)

@@ -182,6 +182,8 @@ def anchors(data: bytes, platform_id: str, check: Check | None = None) -> tuple[
         where = f"line {number}"
         try:
             document = json.loads(text)
+            if not isinstance(document, dict):
+                raise TypeError(where)
             found.append(_anchor(document, platform_id, where))
         except (ValueError, TypeError, LookupError) as error:
             if isinstance(error, InvalidInput):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, exists, select, text, tuple_
+from sqlalchemy import Boolean, Connection, Integer, Select, Table, bindparam, exists, select, text, tuple_, type_coerce
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
@@ -23,9 +23,21 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("holds", t.holds),
 )
 
+
+def as_it_lies(table: Table) -> Select[Any]:
+    """All of a table's rows as they lie there: a database that has no truth values holds numbers for them, and which
+    number it is must be seen."""
+    return select(
+        *(
+            type_coerce(column, Integer).label(column.name) if isinstance(column.type, Boolean) else column
+            for column in table.columns
+        )
+    )
+
+
 # Built once: to put a statement together costs more than to run it, and a verification runs these for every case.
 _OF_CASE: dict[str, Select[Any]] = {
-    table.name: select(table).where(
+    table.name: as_it_lies(table).where(
         table.c.platform_id == bindparam("platform"),
         table.c["id" if table is t.cases else "case_id"] == bindparam("case"),
     )
@@ -81,12 +93,12 @@ def checkpoint_from(row: Any) -> Checkpoint:
 
 def checkpoints(connection: Connection, platform_id: str) -> list[tuple[Checkpoint, int | None]]:
     """All of them by number, and since when (UTC seconds) those who keep checkpoints have each."""
-    mine = select(c.checkpoints).where(c.checkpoints.c.platform_id == platform_id)
+    mine = as_it_lies(c.checkpoints).where(c.checkpoints.c.platform_id == platform_id)
     return [(checkpoint_from(row), row[8]) for row in connection.execute(mine.order_by(c.checkpoints.c.number))]
 
 
 def last_checkpoint(connection: Connection, platform_id: str) -> tuple[Checkpoint, int | None] | None:
-    mine = select(c.checkpoints).where(c.checkpoints.c.platform_id == platform_id)
+    mine = as_it_lies(c.checkpoints).where(c.checkpoints.c.platform_id == platform_id)
     row = connection.execute(mine.order_by(c.checkpoints.c.number.desc()).limit(1)).fetchone()
     return None if row is None else (checkpoint_from(row), row[8])
 
@@ -119,7 +131,7 @@ def loose(connection: Connection, platform_id: str, known: Sequence[tuple[str, s
     """The rows that belong to no case; and the messages of these keys, which belonged to none earlier."""
 
     def of(table: Table) -> Select[Any]:
-        return select(table).where(table.c.platform_id == platform_id, table.c.case_id == "")
+        return as_it_lies(table).where(table.c.platform_id == platform_id, table.c.case_id == "")
 
     inbox = {tuple(row[1:4]): row for row in connection.execute(of(t.inbox)).fetchall()}
     i = t.inbox.c

@@ -52,7 +52,7 @@ def campaign(folder: Path, count: int, seed: int, *, outside: bool = True, only:
             number = sum(outcome.done.values())
             outcome.done[what] += 1
             if not verdict.faults:
-                outcome.missed.append(f"{number} {what}: {sorted(names)}")
+                outcome.missed.append(f"{number} {what}: {sorted(names)}: {tamperer.told}")
             elif not any(name in _told(fault) for fault in verdict.faults for name in names):
                 said = "; ".join(_told(fault) for fault in verdict.faults)
                 outcome.unnamed.append(f"{number} {what}: {sorted(names)}, and the report says: {said}")

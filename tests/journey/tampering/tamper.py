@@ -46,6 +46,8 @@ class Tamperer:
     backups: Sequence[bytes]
     restore: Callable[[bytes], None]
     make_checkpoint: Callable[[], None]
+    told: str = ""
+    """What was done last, in full."""
 
     def one(self, only: str = "") -> tuple[str, Names]:
         """Tamper once. Returns what was done and what the report has to name."""
@@ -62,7 +64,7 @@ class Tamperer:
         )
         while True:
             kind = self.chance.choice(kinds)
-            what = kind.__name__.strip("_")
+            what = self.told = kind.__name__.strip("_")
             if only in ("", what) and (names := kind()) is not None:
                 return what, names
 
@@ -206,6 +208,7 @@ class Tamperer:
         return tuple(row[name] for name in KEYS[table])
 
     def _set(self, table: str, row: dict[str, Any], values: dict[str, Any]) -> Names | None:
+        self.told = f"{table} {self._key(table, row)}: { ({name: row[name] for name in values}) } -> {values}"[:600]
         told = ", ".join(f"{name} = ?" for name in values)
         try:
             self.raw.execute(

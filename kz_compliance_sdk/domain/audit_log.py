@@ -10,6 +10,7 @@ from typing import Any
 
 from kz_compliance_sdk.domain import evidence
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault
+from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.checkpoints import PLATFORM, Anchor, Check, Checkpoint, Leaf, merged, whose
 from kz_compliance_sdk.domain.evidence import CLOCK_TOLERANCE_S, Row, Seen, Since, overridden
 from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
@@ -97,6 +98,8 @@ def _hold_inside(
             said = json.loads(one.line)
             said = {key: said[key] for key in ("platform", "number", "size", "root", "at", "complete")}
             signer, holds = whose(json.loads(one.line), check)
+            if canonical(json.loads(one.line)) != one.line:
+                raise ValueError(name)
         except (ValueError, TypeError, LookupError):
             read.faults.append(Fault(PLATFORM, 0, f"{name} cannot be read"))
             continue
@@ -122,6 +125,7 @@ def _hold_outside(
     checkpoints: Sequence[Checkpoint], outside: Sequence[Anchor], roots: Mapping[int, tuple[str, bytes]], read: TreeRead
 ) -> None:
     inside = {one.size for one in checkpoints}
+    lines = {one.line for one in checkpoints}
     for one in outside:
         if one.size > read.size:
             what = (
@@ -140,6 +144,9 @@ def _hold_outside(
             read.proved = max(read.proved, one.size)
             if one.size and one.size not in inside:
                 what = f"the checkpoint over {one.size} leaves, held outside ({one.where}), is gone from the store"
+                read.faults.append(Fault(PLATFORM, 0, what))
+            elif one.line and one.line not in lines:
+                what = f"the checkpoint over {one.size} leaves is not the one that is held outside ({one.where})"
                 read.faults.append(Fault(PLATFORM, 0, what))
 
 

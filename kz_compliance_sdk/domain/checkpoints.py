@@ -85,12 +85,14 @@ class CaseLooked:
 @dataclass(frozen=True, slots=True)
 class Anchor:
     """A root that is held outside the store: in a checkpoint that was kept, or in a report that was sent. `at` (UTC
-    seconds) is None where it is not said that everything before is in it."""
+    seconds) is None where it is not said that everything before is in it. `line` is the whole checkpoint, empty if
+    it stands in a report."""
 
     size: int
     root: str
     at: int | None
     where: str
+    line: bytes = b""
 
 
 def leaf(
@@ -184,7 +186,7 @@ def anchors(data: bytes, platform_id: str, check: Check | None = None) -> tuple[
             document = json.loads(text)
             if not isinstance(document, dict):
                 raise TypeError(where)
-            found.append(_anchor(document, platform_id, where))
+            found.append(_anchor(document, platform_id, where, text.strip()))
         except (ValueError, TypeError, LookupError) as error:
             if isinstance(error, InvalidInput):
                 raise
@@ -207,7 +209,7 @@ def anchors(data: bytes, platform_id: str, check: Check | None = None) -> tuple[
     return sorted(found, key=lambda one: one.size), sorted(unknown)
 
 
-def _anchor(document: Any, platform_id: str, where: str) -> Anchor:
+def _anchor(document: Any, platform_id: str, where: str, line: bytes) -> Anchor:
     if document.get("type") == _LINE:
         if document["platform"] != platform_id:
             raise InvalidInput(
@@ -215,15 +217,15 @@ def _anchor(document: Any, platform_id: str, where: str) -> Anchor:
                 field=where,
                 remedy=f"This store holds the cases of {platform_id!r}.",
             )
-        return _whole(document, document["at"] if document["complete"] is True else None, where)
+        return _whole(document, document["at"] if document["complete"] is True else None, where, line)
     return _whole(document["checkpoint"], None, where)
 
 
-def _whole(document: Mapping[str, Any], at: Any, where: str) -> Anchor:
+def _whole(document: Mapping[str, Any], at: Any, where: str, line: bytes = b"") -> Anchor:
     size, root = document["size"], document["root"]
     if type(size) is not int or size < 0 or len(bytes.fromhex(root)) != 32 or type(at) not in (int, type(None)):
         raise ValueError(where)
-    return Anchor(size, root.lower(), at, where)
+    return Anchor(size, root.lower(), at, where, line)
 
 
 def whose(document: Mapping[str, Any], check: Check | None) -> tuple[str, bool | None]:

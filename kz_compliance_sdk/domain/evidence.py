@@ -1,3 +1,4 @@
+# Over 350 lines because every table and column, with the rule for it, is on this one page.
 """Which rows of the store are evidence, and what may still happen to them.
 
 The audit chain speaks of much, but not of everything: a failed attempt, an alert or the signature of a message stand
@@ -109,13 +110,16 @@ def _moved_and_later(column: str) -> _New:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """How the rows of one table are held. `fixed` columns never change; `open` ones may until the row is `final`, and
-    then only with an `excuse`. `new` says whether a row that was not there before can be. `ends`: the case's own
-    moves delete such rows. The key's columns are fixed. `ignored` says of the others why they are no evidence."""
+    """How the rows of one table are held.
+
+    `fixed` columns, and the key's, never change; `changing` ones may, with an `excuse`, until the row is `final`. `new`
+    says whether a row that was not there before can be. `ends`: the case's own moves delete such rows. `ignored` says
+    of the other columns why they are no evidence.
+    """
 
     key: tuple[str, ...]
     fixed: tuple[str, ...] = ()
-    open: tuple[str, ...] = ()
+    changing: tuple[str, ...] = ()
     ignored: Mapping[str, str] = field(default_factory=dict)
     final: Callable[[Row], bool] = _never
     mark: Callable[[Row, str], tuple[str | int | None, ...]] = lambda _row, _salt: ()
@@ -190,7 +194,7 @@ def _came_later(row: Row, since: Since, _seen: Seen) -> bool:
 TABLES: Final[Mapping[str, Table]] = {
     "cases": Table(
         key=("id",),
-        open=(*_CASE_OPEN, "watch_at"),
+        changing=(*_CASE_OPEN, "watch_at"),
         ignored={"version": "a counter that keeps two writers apart"},
         mark=lambda row, salt: (row["version"], salt, row_digest(salt, "cases", row, _CASE_OPEN)),
         excuse=_case_moved,
@@ -199,14 +203,14 @@ TABLES: Final[Mapping[str, Table]] = {
     "decisions": Table(
         key=("version",),
         fixed=("digest", "body", "proposed_by", "proposed_at", "needs_approval"),
-        open=("approved_by", "approved_at"),
+        changing=("approved_by", "approved_at"),
         final=lambda row: row["approved_by"] is not None,
         new=_moved_and_later("proposed_at"),
     ),
     "inbox": Table(
         key=("sender", "message_id", "body_sha256"),
         fixed=("source", "body", "received_at"),
-        open=("type", "proof", "case_id", "notice_id", "exit", "status", "reply"),
+        changing=("type", "proof", "case_id", "notice_id", "exit", "status", "reply"),
         ignored={"deliveries": "how often the sender sent the same again"},
         final=lambda row: row["exit"] in ("accepted", "noted"),
         mark=lambda row, _salt: (row["case_id"],),
@@ -216,7 +220,7 @@ TABLES: Final[Mapping[str, Table]] = {
     "outbox": Table(
         key=("id",),
         fixed=("kind", "body", "created_at", "lane", "lane_seq", "item_id"),
-        open=tuple(
+        changing=tuple(
             "endpoint deadline_at state attempts refusals refused_since maybe_arrived settled_at receipt "
             "receipt_proof".split()
         ),
@@ -229,7 +233,7 @@ TABLES: Final[Mapping[str, Table]] = {
     "attempts": Table(
         key=("message_id", "number"),
         fixed=("started_at",),
-        open=("ended_at", "result", "detail"),
+        changing=("ended_at", "result", "detail"),
         # One that was given up for lost may still come back with what became of it.
         final=lambda row: row["result"] != "lost",
         mark=lambda row, _salt: (row["result"],),
@@ -238,19 +242,19 @@ TABLES: Final[Mapping[str, Table]] = {
     ),
     "escalations": Table(
         key=("step",),
-        open=("fired_at", "level", "audience", "acknowledged_by", "acknowledged_at"),
+        changing=("fired_at", "level", "audience", "acknowledged_by", "acknowledged_at"),
         new=_moved_and_later("fired_at"),
     ),
     "holds": Table(
         key=("object_key", "item_id"),
-        open=("action", "ground", "version"),
+        changing=("action", "ground", "version"),
         ends=True,
         hidden=frozenset({"object_key"}),
     ),
     "sanctions": Table(
         key=("sanction_id",),
         fixed=("received_at",),
-        open=("level", "notice_ids", "effective_at", "reference_number"),
+        changing=("level", "notice_ids", "effective_at", "reference_number"),
         # The same sanction can be announced anew, with other terms, by another message.
         excuse=lambda _row, _was, since: since.noted,
         new=lambda row, since, _seen: since.is_later(row["received_at"]),
@@ -306,7 +310,7 @@ def entry_of(salt: str, name: str, row: Row) -> Entry:
     """What a checkpoint holds of this row."""
     table = TABLES[name]
     fixed = row_digest(salt, name, row, table.fixed)
-    whole = row_digest(salt, name, row, (*table.fixed, *table.open))
+    whole = row_digest(salt, name, row, (*table.fixed, *table.changing))
     return Entry(name, _key(salt, name, table, row), fixed, whole, table.final(row), table.mark(row, salt))
 
 

@@ -17,16 +17,16 @@ def test_every_table_and_every_column_is_in_the_list() -> None:
     """If this fails, say in `evidence.py` of the new table or column whether it is evidence, and if not, why."""
     assert sqlite_statements().inserts.keys() == metadata.tables.keys() == TABLES.keys() | CHAIN | NO_EVIDENCE.keys()
     for name, table in TABLES.items():
-        listed = {"platform_id", *table.key, *table.fixed, *table.open, *table.ignored}
+        listed = {"platform_id", *table.key, *table.fixed, *table.changing, *table.ignored}
         columns = {column.name for column in metadata.tables[name].columns}
         assert columns - {"case_id"} == listed - {"case_id"}, name
-        assert not set(table.fixed) & set(table.open)
+        assert not set(table.fixed) & set(table.changing)
     assert all(why for why in NO_EVIDENCE.values())
     assert all(why for table in TABLES.values() for why in table.ignored.values())
 
 
 def _message(**changes: Any) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys((*TABLES["outbox"].open, *TABLES["outbox"].ignored))
+    row: dict[str, Any] = dict.fromkeys((*TABLES["outbox"].changing, *TABLES["outbox"].ignored))
     row |= {"id": "m-1", "kind": "report", "body": b"{}", "created_at": AT, "lane": "", "lane_seq": 0, "item_id": ""}
     return row | {"state": "queued", "attempts": 1, "lease_token": 1, "next_attempt_at": AT} | changes
 

@@ -29,7 +29,7 @@ KEYS = {
     "checkpoints": ("number",),
 }
 COLUMNS = {
-    **{name: ("platform_id", *dict.fromkeys((*KEYS[name], *t.fixed, *t.open))) for name, t in TABLES.items()},
+    **{name: ("platform_id", *dict.fromkeys((*KEYS[name], *t.fixed, *t.changing))) for name, t in TABLES.items()},
     "audit": ("platform_id", *AUDIT),
     "checkpoint_leaves": ("platform_id", *LEAVES),
     "checkpoints": ("platform_id", *CHECKPOINTS),

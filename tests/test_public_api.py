@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 import kz_compliance_sdk
+from kz_compliance_sdk.aio.checkpoints import AsyncCheckpoints
+from kz_compliance_sdk.services.checkpoints import Checkpoints
 
 HEAVY = (
     "alembic",
@@ -107,6 +109,10 @@ def test_the_awaited_desk_has_every_step_of_the_blocking_one() -> None:
     found = differences(kz_compliance_sdk.ComplianceDesk, kz_compliance_sdk.AsyncComplianceDesk)
     # What the awaited desk waits for in its own `receive`.
     assert found == ["only in ComplianceDesk: receive_soon"]
+
+
+def test_the_awaited_checkpoints_are_those_of_the_blocking_desk() -> None:
+    assert differences(Checkpoints, AsyncCheckpoints) == []
 
 
 def test_public_names_are_sorted_typed_and_there() -> None:

@@ -15,14 +15,28 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
     from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case, CaseState
-    from kz_compliance_sdk.domain.decision import Decision, ItemDecision, LegalCheck, Proposal, Wording
+    from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
+    from kz_compliance_sdk.domain.legal_check import LegalCheck
     from kz_compliance_sdk.domain.notice import Item, Notice
     from kz_compliance_sdk.domain.report import Question, Receipt, Report, Statement
     from kz_compliance_sdk.errors import ComplianceError
     from kz_compliance_sdk.faces.asgi import asgi_app
     from kz_compliance_sdk.faces.worker import Worker
     from kz_compliance_sdk.faces.wsgi import wsgi_app
-    from kz_compliance_sdk.ports import Alert, Effect, Enforcer, Env, Failed, InForce, Notifier, Pending, Regulator
+    from kz_compliance_sdk.ports import (
+        Alert,
+        Content,
+        Effect,
+        Enforcer,
+        Env,
+        Failed,
+        InForce,
+        Notifier,
+        Pending,
+        Reference,
+        Regulator,
+        Resolved,
+    )
     from kz_compliance_sdk.services.letters import Proof
     from kz_compliance_sdk.services.response import Response
     from kz_compliance_sdk.services.review import Decided, Lease
@@ -36,6 +50,7 @@ __all__ = [
     "CaseState",
     "ComplianceDesk",
     "ComplianceError",
+    "Content",
     "Decided",
     "Decision",
     "Effect",
@@ -54,8 +69,10 @@ __all__ = [
     "Proposal",
     "Question",
     "Receipt",
+    "Reference",
     "Regulator",
     "Report",
+    "Resolved",
     "Response",
     "Settings",
     "Statement",
@@ -73,7 +90,8 @@ _HOME = {
         "desk": ("CaseFile", "ComplianceDesk"),
         "domain.audit": ("Actor",),
         "domain.case": ("Case", "CaseState"),
-        "domain.decision": ("Decision", "ItemDecision", "LegalCheck", "Proposal", "Wording"),
+        "domain.decision": ("Decision", "ItemDecision", "Proposal", "Wording"),
+        "domain.legal_check": ("LegalCheck",),
         "domain.notice": ("Item", "Notice"),
         "domain.report": ("Question", "Receipt", "Report", "Statement"),
         "errors": ("ComplianceError",),
@@ -82,6 +100,7 @@ _HOME = {
         "faces.wsgi": ("wsgi_app",),
         "ports": (
             "Alert",
+            "Content",
             "Effect",
             "Enforcer",
             "Env",
@@ -89,7 +108,9 @@ _HOME = {
             "InForce",
             "Notifier",
             "Pending",
+            "Reference",
             "Regulator",
+            "Resolved",
         ),
         "services.letters": ("Proof",),
         "services.response": ("Response",),

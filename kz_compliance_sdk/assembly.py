@@ -7,15 +7,33 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.checkpoints import Check
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.errors import ConfigError
-from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Enforcer, Env, Failed, Notifier, Regulator, Witness
+from kz_compliance_sdk.ports import (
+    Alert,
+    Content,
+    Effect,
+    EffectResult,
+    Enforcer,
+    Env,
+    Failed,
+    Notifier,
+    Reference,
+    Regulator,
+    Resolved,
+    Store,
+    Witness,
+)
+from kz_compliance_sdk.services.checkpoints import Checkpoints
+from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.by_hand import LetterHead
+    from kz_compliance_sdk.services.evidence import Evidence
 
 
 class RegisteredEnforcer:
@@ -37,6 +55,34 @@ class RegisteredEnforcer:
         if self.restore_call is None:
             return Failed("this process has no enforcer: register one with on_restore")
         return self.restore_call(effect)
+
+
+class RegisteredContent:
+    """The platform's view of its content, as a port or as a function."""
+
+    def __init__(self, content: Content | None) -> None:
+        self.resolve_call: Callable[[Reference], Resolved] | None = content.resolve if content else None
+
+    def is_ready(self) -> bool:
+        return self.resolve_call is not None
+
+    def resolve(self, reference: Reference) -> Resolved:
+        if self.resolve_call is None:
+            raise LookupError("this process has no Content port: register one with on_resolve")
+        return self.resolve_call(reference)
+
+
+def looking(store: Store, platform_id: str, content: RegisteredContent, env: Env) -> Looking:
+    """What looks at content, through the port that is registered when it does."""
+    return Looking(
+        store,
+        platform_id,
+        content,
+        content.is_ready,
+        spawn=env.spawn,
+        monotonic=env.monotonic,
+        entropy=env.entropy,
+    )
 
 
 class Alerting:
@@ -82,6 +128,20 @@ def seal_check(key: SigningKey | None) -> Check | None:
         return True
 
     return check
+
+
+def checkpoints(
+    settings: Settings, store: Store, env: Env, seal: Callable[[bytes], ReportSignature] | None
+) -> Checkpoints:
+    """What makes checkpoints over all cases of the platform, as often as the settings say."""
+    return Checkpoints(
+        store,
+        settings.platform_id,
+        seal=seal,
+        entropy=env.entropy,
+        witnesses=lambda: witnesses(settings, env),
+        every_s=settings.checkpoint.every_s,
+    )
 
 
 def witnesses(settings: Settings, env: Env) -> list[Witness]:
@@ -162,6 +222,18 @@ def letter(settings: Settings, body: bytes, lang: str, items: Mapping[str, Item]
     from kz_compliance_sdk.adapters.by_hand import render_letter
 
     return render_letter(body, lang, _letterhead(settings), items)
+
+
+def evidence(
+    settings: Settings, taken_by: Evidence, actor: Actor, case_id: str, lang: str, *, full: bool, reason: str
+) -> bytes:
+    """The evidence pack of a case. Raises InvalidInput for another language before anything is recorded."""
+    from kz_compliance_sdk.adapters.evidence.pack import check_lang, packed
+
+    check_lang(lang)
+    contents = taken_by.take(actor, case_id, "full" if full else "redacted", lang, reason)
+    key = settings.signing()
+    return packed(contents, lang, key if key is not None and key.algorithm == "ed25519" else None)
 
 
 def _letterhead(settings: Settings) -> LetterHead:

@@ -5,22 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.assembly import RegisteredEnforcer
+from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent
 from kz_compliance_sdk.domain.audit_log import AuditVerdict
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted
-from kz_compliance_sdk.domain.checkpoints import anchors
-from kz_compliance_sdk.domain.clock import ClockView, clock_view
+from kz_compliance_sdk.domain.case_clock import clock_of
+from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, SanctionNoted
+from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -28,6 +29,7 @@ from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError
 from kz_compliance_sdk.ports import (
     Alert,
+    Content,
     Effect,
     EffectResult,
     Enforcer,
@@ -35,7 +37,9 @@ from kz_compliance_sdk.ports import (
     Health,
     Notifier,
     Page,
+    Reference,
     Regulator,
+    Resolved,
     Store,
     Tx,
 )
@@ -44,10 +48,12 @@ from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
+from kz_compliance_sdk.services.evidence import Evidence
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import items_named, notice_of
+from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
@@ -63,6 +69,8 @@ class CaseFile:
     case: Case
     clock: ClockView
     inbox: tuple[InboxRow, ...]
+    legal_checks: tuple[LegalCheckRow, ...]
+    content: tuple[ContentSeen, ...]
     decisions: Mapping[int, Decision]
     messages: tuple[OutboxMessage, ...]
     attempts: Mapping[str, tuple[Attempt, ...]]
@@ -73,8 +81,9 @@ class CaseFile:
 class ComplianceDesk:
     """Answers the notices that one platform receives. Blocking; safe to share between threads.
 
-    Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`) and, if people are to
-    be paged otherwise than by the log, a `notifier`. Without `create` the configured store must be there.
+    Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`), its `content` (or
+    `on_resolve`) if people are to decide about what was seen and nothing else and, if people are to be paged otherwise
+    than by the log, a `notifier`. Without `create` the configured store must be there.
 
     Raises ConfigError and StoreUnusable.
     """
@@ -84,6 +93,7 @@ class ComplianceDesk:
         settings: Settings,
         *,
         enforcer: Enforcer | None = None,
+        content: Content | None = None,
         notifier: Notifier | None = None,
         regulator: Regulator | None = None,
         store: Store | None = None,
@@ -118,7 +128,11 @@ class ComplianceDesk:
             channel=REGULATOR if regulator is not None else settings.regulator.channel,
             max_body=settings.limits.max_body,
         )
-        self._review = Review(self.store, self.platform_id, self.policy, self.respondent, self.env.entropy)
+        self._content = RegisteredContent(content)
+        self._looking = assembly.looking(self.store, self.platform_id, self._content, self.env)
+        self._review = Review(
+            self.store, self.platform_id, self.policy, self.respondent, self.env.entropy, self._looking
+        )
         self._letters = Letters(self.store, self.platform_id, self.env.entropy)
 
     # A process that only receives never sends: the ways out are made when they are first used.
@@ -142,7 +156,7 @@ class ComplianceDesk:
             self.platform_id,
             self.policy,
             self.respondent,
-            Ways(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link),
+            Ways(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link, self._looking.at_last),
             clock=self.store.now,
             random=self.env.random,
             entropy=self.env.entropy,
@@ -153,14 +167,7 @@ class ComplianceDesk:
     @cached_property
     def proof(self) -> Checkpoints:
         """The checkpoints over all cases, and the proofs that a case is in one."""
-        return Checkpoints(
-            self.store,
-            self.platform_id,
-            seal=self.respondent.seal,
-            entropy=self.env.entropy,
-            witnesses=lambda: assembly.witnesses(self.settings, self.env),
-            every_s=self.settings.checkpoint.every_s,
-        )
+        return assembly.checkpoints(self.settings, self.store, self.env, self.respondent.seal)
 
     # ---------------------------------------------------------------------------------- the platform's own calls
 
@@ -172,6 +179,11 @@ class ComplianceDesk:
     def on_restore(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
         """Register the function that lifts a measure. Usable as a decorator."""
         self._enforcer.restore_call = call
+        return call
+
+    def on_resolve(self, call: Callable[[Reference], Resolved]) -> Callable[[Reference], Resolved]:
+        """Register the function that says what a piece of content is now. Usable as a decorator."""
+        self._content.resolve_call = call
         return call
 
     def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
@@ -217,13 +229,17 @@ class ComplianceDesk:
                 return  # counters only: nothing that was sent is lost
 
     def poll(self, limit: int = 100) -> Polled:
-        """Fetch one page of the regulator's feed and store it. Raises RegulatorError and ConfigError."""
+        """Fetch one page of the regulator's feed and store it; at its end, read again what could not be believed.
+
+        Raises RegulatorError and ConfigError.
+        """
         if self.regulator is None:
             raise ConfigError(
                 "no regulator is configured.", field="regulator.url", remedy="Set the address of its system."
             )
-        path = self.settings.intake_path
-        return polling.poll(self.store, self.intake, self.regulator, self.platform_id, path, limit)
+        feed = (self.store, self.intake, self.regulator, self.platform_id, self.settings.intake_path, limit)
+        polled = polling.poll(*feed)
+        return polled if polled.has_more else replace(polled, read_again=polling.read_again(*feed))
 
     def enter(self, actor: Actor, notice: Notice, received_at: int, how: str) -> Case:
         """Type in a letter, e-mail or phone call that the office received at `received_at` (UTC seconds).
@@ -264,6 +280,20 @@ class ComplianceDesk:
         Raises LeaseLost, InvalidInput naming the field and the remedy, NotAllowed.
         """
         return self._review.propose(actor, case_id, token, proposal).result()
+
+    @property
+    def can_look(self) -> bool:
+        """Whether there is a Content port, so that a measure must name the content that was seen."""
+        return self._content.is_ready()
+
+    def look(self, actor: Actor, case_id: str, token: int | None = None) -> tuple[Seen, ...]:
+        """Look at the content of every open item, and record its digests. Raises NotAllowed, IllegalMove, LeaseLost,
+        Conflict, and ConfigError without a Content port. A call that fails or hangs is a `fault` of its item."""
+        return self._looking.look(actor, case_id, token)
+
+    def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> LegalCheckRow:
+        """Record a person's answers as the next version, before a proposal. Raises NotAllowed, IllegalMove."""
+        return self._review.record_legal_check(actor, case_id, check).result()
 
     def approve(self, actor: Actor, case_id: str, digest: str) -> Decided:
         """Approve exactly the proposal whose digest was seen. Raises Conflict, NotAllowed, IllegalMove."""
@@ -384,24 +414,31 @@ class ComplianceDesk:
         queries = self.store.queries(self.platform_id)
         case = queries.case(case_id)
         messages, attempts = tuple(queries.messages(case_id)), queries.attempts(case_id)
-        final = [m.settled_at for m in messages if m.kind == "report" and m.state == "done"]
         return CaseFile(
             case=case,
-            clock=clock_view(
-                received_at=case.received_at,
-                due_at=case.due_at,
-                now=self.store.now(),
-                requested_due_at=case.requested_due_at,
-                decided_at=case.decided_at,
-                receipt_at=final[-1] if final and case.closed_at is not None else None,
-            ),
+            clock=clock_of(case, messages, self.store.now()),
             inbox=tuple(queries.inbox(case_id)),
+            legal_checks=tuple(queries.legal_checks(case_id)),
+            content=tuple(queries.content_seen(case_id)),
             decisions=queries.decisions(case_id),
             messages=messages,
             attempts={message.id: tuple(a for a in attempts if a.message_id == message.id) for message in messages},
             escalations=tuple(queries.escalations(case_id)),
             audit=tuple(queries.audit(case_id)),
         )
+
+    def record_view(self, actor: Actor, case_id: str) -> bool:
+        """Record that a person looked at a case: call it when you show one. It refuses nobody, and one view stands for
+        all of that person's for 15 minutes: False if it did. Raises NotFound."""
+        return self._evidence.record_view(actor, case_id)
+
+    def evidence(self, actor: Actor, case_id: str, *, lang: str = "ru", full: bool = False, reason: str = "") -> bytes:
+        """The evidence pack of a case, a zip: signed, readable in `kk`, `ru` or `en`, and without the names of people.
+
+        A `full` one holds them and every byte; it takes a lead, legal or head, and a `reason`, which is sealed. That a
+        pack was made is an event of the case. Raises NotFound, NotAllowed, InvalidInput.
+        """
+        return assembly.evidence(self.settings, self._evidence, actor, case_id, lang, full=full, reason=reason)
 
     def sanctions(self) -> list[SanctionNoted]:
         """Every sanction that was announced, oldest first."""
@@ -423,19 +460,21 @@ class ComplianceDesk:
         *,
         checkpoint: bytes | None = None,
     ) -> AuditVerdict:
-        """Check the audit trail of one case or of all: its chain, the rows that it speaks of, and what the checkpoints
-        saw. `checkpoint` is what was kept of them elsewhere, one a line. Raises InvalidInput if it holds none.
-
-        Gives every fault found, and says what cannot be proved. A row that cannot be read is a fault of its case, and
-        the next is checked.
-        """
-        check = assembly.seal_check(self.settings.signing())
-        outside, unchecked = anchors(checkpoint, self.platform_id, check) if checkpoint is not None else ([], [])
-        queries = self.store.queries(self.platform_id)
-        return verify(queries, self.platform_id, case_id, progress, outside, unchecked, check)
+        """Check the audit trail of one case or of all: chains, the rows that they speak of, and what checkpoints saw.
+        `checkpoint` is what was kept of these elsewhere, one a line. Raises InvalidInput if it holds none."""
+        queries, check = self.store.queries(self.platform_id), assembly.seal_check(self.settings.signing())
+        return verify(queries, self.platform_id, case_id, progress, kept=checkpoint, check=check)
 
     def _read(self, read: Callable[[Any], T]) -> T:
         return self.store.submit(self.platform_id, lambda tx: ((), read(tx))).result()
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        ring, target_uri = self.settings.key_ring(), self.settings.intake_target
+        prove = self.proof.prove
+        return Evidence(
+            self.store, self.platform_id, ring, target_uri=target_uri, entropy=self.env.entropy, prove=prove
+        )
 
     def _link(self, reference: str) -> str:
         base = self.settings.dashboard_url

@@ -10,22 +10,25 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future as Future
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Change,
+    ContentSeen,
     EndpointState,
     EscalationFired,
     Heartbeat,
     Hold,
     InboxRow,
+    LegalCheckRow,
     RefusalsCounted,
     SanctionNoted,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
+from kz_compliance_sdk.domain.content import Reference as Reference
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.evidence import Row
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -67,6 +70,15 @@ class Tx(Protocol):
         """Messages that came before the notice they speak of."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
+
+    def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
+        """Every version of the case's legal check, oldest first."""
+
+    def content_seen(self, case_id: str) -> dict[str, ContentSeen]:
+        """What was last seen of each item of the case; an item that nobody has looked at is left out."""
+
+    def preservation_over(self, now: int, limit: int) -> list[Hold]:
+        """Measures in force whose sealed copy need not be kept any longer, and of which people were not told yet."""
 
     def object_versions(self, keys: Iterable[str]) -> dict[str, int]: ...
 
@@ -185,6 +197,11 @@ class Queries(Protocol):
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
+    def legal_checks(self, case_id: str) -> list[LegalCheckRow]: ...
+
+    def content_seen(self, case_id: str) -> list[ContentSeen]:
+        """Every look at every item of a case, in their order."""
+
     def inbox(self, case_id: str) -> list[InboxRow]: ...
 
     def received(self, body_sha256: str) -> list[InboxRow]:
@@ -284,7 +301,12 @@ class Regulator(Protocol):
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What the platform is asked to do to one object. `version` grows for each object: refuse one that is lower than
-    the highest you have seen for `object_key`. Doing the same effect twice must change nothing."""
+    the highest you have seen for `object_key`. Doing the same effect twice must change nothing.
+
+    `content_sha256` is the content that was decided about, empty if nobody looked at it: compare it once more as you
+    act, and answer `Failed(..., permanent=True)` if it is another. Keep a sealed copy until `preserve_until` (UTC
+    seconds), so that `restore` can bring it back.
+    """
 
     object_key: str
     version: int
@@ -295,6 +317,8 @@ class Effect:
     url: str
     object_id: str
     account_ref: str
+    content_sha256: str = ""
+    preserve_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +344,29 @@ class Failed:
 
 
 EffectResult = InForce | Pending | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A piece of content as it is `at` this time (UTC seconds). `digest` is its SHA-256 in lower-case hex, `preview` a
+    short text for the person who decides: it is shown and never kept. `available` is False where the content is gone;
+    then `digest` says nothing."""
+
+    object_id: str
+    digest: str
+    available: bool
+    at: int
+    preview: str | None = field(default=None, repr=False)
+
+
+class Content(Protocol):
+    """The platform's own view of its content. Blocking; called from worker threads. It may raise.
+
+    The digest is of the content itself: a measure must not change it, and content that a measure hides is still
+    available. Anything else that can be seen of it, such as counters, does not belong into the digest.
+    """
+
+    def resolve(self, reference: Reference) -> Resolved: ...
 
 
 class Enforcer(Protocol):

@@ -22,13 +22,15 @@ from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.audit_log import AuditVerdict
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import SanctionNoted
+from kz_compliance_sdk.domain.change import LegalCheckRow, SanctionNoted
 from kz_compliance_sdk.domain.decision import Proposal
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.ports import (
     Alert,
+    Content,
     Effect,
     EffectResult,
     Enforcer,
@@ -36,13 +38,16 @@ from kz_compliance_sdk.ports import (
     Health,
     Notifier,
     Page,
+    Reference,
     Regulator,
+    Resolved,
     Store,
 )
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Drained
 from kz_compliance_sdk.services.intake import Headers
 from kz_compliance_sdk.services.letters import Proof
+from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease
@@ -59,6 +64,7 @@ class AsyncComplianceDesk:
         settings: Settings,
         *,
         enforcer: Enforcer | None = None,
+        content: Content | None = None,
         notifier: Notifier | None = None,
         regulator: Regulator | None = None,
         store: Store | None = None,
@@ -66,7 +72,14 @@ class AsyncComplianceDesk:
         create: bool = True,
     ) -> None:
         self.blocking = ComplianceDesk(
-            settings, enforcer=enforcer, notifier=notifier, regulator=regulator, store=store, env=env, create=create
+            settings,
+            enforcer=enforcer,
+            content=content,
+            notifier=notifier,
+            regulator=regulator,
+            store=store,
+            env=env,
+            create=create,
         )
         self._limiter: anyio.CapacityLimiter | None = None
         self._bridge: tuple[asyncio.AbstractEventLoop, CommitBridge] | None = None
@@ -83,6 +96,10 @@ class AsyncComplianceDesk:
     def on_restore(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
         """See ComplianceDesk."""
         return self.blocking.on_restore(call)
+
+    def on_resolve(self, call: Callable[[Reference], Resolved]) -> Callable[[Reference], Resolved]:
+        """See ComplianceDesk. The function is blocking and called on a worker's thread."""
+        return self.blocking.on_resolve(call)
 
     def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
         """See ComplianceDesk."""
@@ -131,6 +148,19 @@ class AsyncComplianceDesk:
     async def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Decided:
         """See ComplianceDesk."""
         return await self._hop(partial(self.blocking.propose, actor, case_id, token, proposal))
+
+    @property
+    def can_look(self) -> bool:
+        """See ComplianceDesk."""
+        return self.blocking.can_look
+
+    async def look(self, actor: Actor, case_id: str, token: int | None = None) -> tuple[Seen, ...]:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.look, actor, case_id, token))
+
+    async def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> LegalCheckRow:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.record_legal_check, actor, case_id, check))
 
     async def approve(self, actor: Actor, case_id: str, digest: str) -> Decided:
         """See ComplianceDesk."""
@@ -238,6 +268,16 @@ class AsyncComplianceDesk:
     async def case_file(self, case_id: str) -> CaseFile:
         """See ComplianceDesk."""
         return await self._hop(partial(self.blocking.case_file, case_id))
+
+    async def record_view(self, actor: Actor, case_id: str) -> bool:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.record_view, actor, case_id))
+
+    async def evidence(
+        self, actor: Actor, case_id: str, *, lang: str = "ru", full: bool = False, reason: str = ""
+    ) -> bytes:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.evidence, actor, case_id, lang=lang, full=full, reason=reason))
 
     async def sanctions(self) -> list[SanctionNoted]:
         """See ComplianceDesk."""

@@ -16,6 +16,7 @@ from kz_compliance_sdk.domain.canonical import Json, canonical, encoded
 GENESIS = "0" * 64
 _EVENT = b"kz-compliance/audit-event/v1\n"
 _SEALED = b"kz-compliance/sealed-text/v1\n"
+_NONCE = b"kz-compliance/event-nonce/v1\n"
 _KINDS = {"seq": int, "at": int, "kind": str, "actor": str, "content": bytes, "prev": str, "hash": str}
 
 
@@ -37,7 +38,8 @@ SYSTEM = Actor("system", frozenset({"system"}))
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When (UTC seconds) and by whom; `salt` is fresh randomness for the texts that this act seals."""
+    """When (UTC seconds) and by whom; `salt` is fresh randomness for the texts that this act seals, and for the nonce
+    that keeps the name in an event from being guessed out of its hash."""
 
     at: int
     actor: Actor
@@ -100,6 +102,10 @@ def next_event(
         data = {**data, "sealed": {s.name: sealed_digest(s.salt, s.text) for s in sealed}}
     if stamp.actor.account:
         data = {**data, "account": stamp.actor.account}
+    if stamp.salt:
+        # Whoever holds an event's hash and all of it but the name could otherwise try one colleague after the other.
+        place = f"{case_id}\n{seq}".encode()
+        data = {**data, "nonce": hmac.new(stamp.salt, _NONCE + place, hashlib.sha256).hexdigest()[:32]}
     content = encoded(
         {
             "platform": platform_id,

@@ -30,7 +30,8 @@ PENDING_ITEM: frozenset[ItemStatus] = frozenset({"decided", "lifting"})
 class ItemState:
     """One item of a case. `measure` is the action that is in force for this item now, empty if none is;
     `effect_version` is the version of the last effect that was decided for it. `was` is the id under which the
-    authority knew an item whose id now names another object: what was done is undone, and only the other is decided."""
+    authority knew an item whose id now names another object: what was done is undone, and only the other is decided.
+    A sealed copy is kept until `preserve_until` (UTC seconds, 0 if none is)."""
 
     item_id: str
     status: ItemStatus = "open"
@@ -46,6 +47,7 @@ class ItemState:
     effective_at: int = 0
     decision_version: int = 0
     was: str = ""
+    preserve_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)

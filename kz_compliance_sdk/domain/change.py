@@ -90,6 +90,39 @@ class DecisionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LegalCheckRow:
+    """One version of a case's legal check. `revision` is that of the notice it speaks of."""
+
+    platform_id: str
+    case_id: str
+    version: int
+    revision: int
+    digest: str
+    body: bytes
+    answered_by: str
+    answered_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContentSeen:
+    """What an item's content was when it was looked at for the `n`-th time: the platform's object and the SHA-256 of
+    its content, empty where nothing was found or `fault` says why nobody could look. `available`: there is something to
+    act upon. `reference` tells what the notice named then: an item's id can come to name something else."""
+
+    platform_id: str
+    case_id: str
+    item_id: str
+    n: int
+    reference: str
+    digest: str
+    object_id: str
+    available: bool
+    fault: str
+    seen_by: str
+    seen_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionApproved:
     """The second person's approval of exactly `digest`."""
 
@@ -130,7 +163,11 @@ class ObjectVersion:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A measure in force on an object, and whose it is. `ground` tells an order from the platform's own terms."""
+    """A measure in force on an object, and whose it is. `ground` tells an order from the platform's own terms.
+
+    A sealed copy of what it hides is kept until `preserve_until`; `preservation_ended_at` is when people were told that
+    this time is over. UTC seconds, None where there is none.
+    """
 
     platform_id: str
     object_key: str
@@ -139,6 +176,8 @@ class Hold:
     action: str
     ground: str
     version: int
+    preserve_until: int | None = None
+    preservation_ended_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +277,8 @@ Write = (
     | InboxApplied
     | InboxAdmitted
     | DecisionRow
+    | LegalCheckRow
+    | ContentSeen
     | DecisionApproved
     | MessageWrite
     | MessageVoided

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
@@ -12,24 +12,29 @@ from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseStat
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
+    ContentSeen,
     DecisionApproved,
     DecisionRow,
     HoldEnded,
+    LegalCheckRow,
     MessageVoided,
     ObjectVersion,
     Write,
 )
+from kz_compliance_sdk.domain.content import check_content, references
 from kz_compliance_sdk.domain.decision import (
     Decision,
     ItemDecision,
     Proposal,
     decision_digest,
 )
+from kz_compliance_sdk.domain.lawfulness import rests_on
 from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, object_key, with_report
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.proposal_checks import check_proposal, is_doubtful
+from kz_compliance_sdk.domain.preservation import preserve_until
+from kz_compliance_sdk.domain.proposal_checks import check_proposal
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import check_lease, need
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
@@ -38,8 +43,9 @@ from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAll
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a decision needs beside the case: the notice as it stands, the policy, the versions that the platform's
-    objects have reached, the decisions so far, who signs reports, and the case's holds (the object and the item of
-    each)."""
+    objects have reached, the decisions so far, who signs reports, the case's holds (the object and the item of each),
+    the legal checks that were recorded, and what was last seen of each item's content. `can_look` says that there is a
+    Content port, so that a measure must name what was seen."""
 
     notice: Notice
     policy: Policy
@@ -47,6 +53,9 @@ class Context:
     decisions: Mapping[int, Decision]
     respondent: Respondent
     holds: Collection[tuple[str, str]] = ()
+    checks: Sequence[LegalCheckRow] = ()
+    seen: Mapping[str, ContentSeen] = field(default_factory=dict)
+    can_look: bool = False
 
 
 def propose(
@@ -61,6 +70,9 @@ def propose(
     check_lease(case, token, stamp)
     check_proposal(proposal, case.open_items, case.languages or context.notice.languages)
     _check_objects(case, proposal, context.notice)
+    legal = rests_on(case, proposal, context.checks, stamp)
+    named = references(case, context.notice)
+    unseen = check_content(case, proposal, named, context.seen, can_look=context.can_look)
     if any(item.is_measure for item in proposal.items) and case.authenticity == "unverified":
         raise NotAllowed(
             "no measure before somebody other than the typist has recorded how authenticity was checked.",
@@ -68,8 +80,12 @@ def propose(
             reference=case.id,
         )
     worldwide = any(item.worldwide for item in proposal.items)
-    needs_approval = is_doubtful(proposal) or context.policy.needs_four_eyes(
-        case.category, worldwide=worldwide, flags=frozenset(flag.split(":")[0] for flag in case.flags)
+    needs_approval = (
+        unseen
+        or (legal is not None and legal.doubt)
+        or context.policy.needs_four_eyes(
+            case.category, worldwide=worldwide, flags=frozenset(flag.split(":")[0] for flag in case.flags)
+        )
     )
     decision = Decision(
         case_id=case.id,
@@ -80,6 +96,7 @@ def propose(
         proposed_by=stamp.actor.id,
         proposed_at=stamp.at,
         needs_approval=needs_approval,
+        legal_check=legal.named if legal is not None else None,
     )
     body = decision.body
     digest = decision_digest(body)
@@ -95,12 +112,17 @@ def propose(
     )
     data: dict[str, Json] = {"decision": decision.version, "digest": digest, "four_eyes": needs_approval}
     texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
+    more: Change = ()
+    if legal is not None:
+        data["legal_check"] = legal.facts
+        more = (legal.row,) if legal.is_new else ()
+        texts |= {"legal_check.note": legal.note} if legal.note else {}
     if needs_approval:
         changes = {**NO_LEASE, "decision_version": decision.version}
         proposed, event = move(case, "propose", CaseState.IN_APPROVAL, stamp, data, texts, **changes)
-        return (CaseWrite(proposed, case.version, token), event, row), proposed, decision
+        return (CaseWrite(proposed, case.version, token), event, row, *more), proposed, decision
     change, decided = _decide(case, decision, "propose", context, stamp, data, texts, token)
-    return (row, *change), decided, decision
+    return (row, *more, *change), decided, decision
 
 
 def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:
@@ -181,10 +203,16 @@ def _decide(
         lifts = item.measure and not stays
         status: ItemStatus = "decided" if decided.is_measure else "lifting" if lifts else "settled"
         item = _as_decided(item, decided, decision.version, of_notice.get(item.item_id), status)
+        if decided.is_measure:
+            item = replace(item, preserve_until=preserve_until(context.policy, context.notice, start))
         if status in PENDING_ITEM:
             version = versions[item.object_key] = versions.get(item.object_key, 0) + 1
             item = replace(item, effect_version=version)
-            writes.append(effect(case, item, "enforce" if status == "decided" else "restore", start, stamp))
+            kind: Literal["enforce", "restore"] = "enforce" if status == "decided" else "restore"
+            digest = decided.content_sha256 or ""
+            row = context.seen.get(item.item_id)
+            resolved = row.object_id if row is not None and row.digest == digest else ""
+            writes.append(effect(case, item, kind, start, stamp, content_sha256=digest, resolved=resolved))
             writes.append(ObjectVersion(case.platform_id, item.object_key, version))
         elif item.measure:
             # Another item of the case holds the same object.

@@ -14,11 +14,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kz_compliance_sdk.domain.canonical import canonical, digest
+from kz_compliance_sdk.domain.legal_check import LegalCheck, NamedCheck
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Ground, Outcome, RefusalCode, ReportItem, Statement
 
 Finding = Literal["illegal", "not_illegal", "unclear", "not_assessed"]
 Action = Literal["remove", "restrict_access", "suspend_account", "age_restrict", "label", "preserve_only", "none"]
-Answer = Literal["yes", "no", "unclear"]
 _Text = Annotated[str, Field(max_length=5000)]
 
 OUTCOME_OF_ACTION: Mapping[Action, Outcome] = MappingProxyType(
@@ -37,16 +37,6 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class LegalCheck(_Value):
-    """The questions that a person answers before any measure. `note` stays inside the platform."""
-
-    authority: Answer
-    legal_basis: Answer
-    content_matches: Answer
-    proportionate: Answer
-    note: _Text = ""
-
-
 class Wording(_Value):
     """What the regulator is told about one item. A person has checked the text for identities."""
 
@@ -62,7 +52,8 @@ class Wording(_Value):
 class ItemDecision(_Value):
     """One item: finding, action, wording. `reasons` are internal and never leave the platform.
 
-    `scope` is where the measure applies; by default in Kazakhstan alone.
+    `scope` is where the measure applies; by default in Kazakhstan alone. `content_sha256` is the digest of the content
+    that the proposer saw.
     """
 
     item_id: str
@@ -72,6 +63,7 @@ class ItemDecision(_Value):
     wording: Wording
     ground: Ground | None = None
     scope: tuple[Annotated[str, Field(pattern=r"^([A-Z]{2}|\*)$")], ...] = ("KZ",)
+    content_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
     @property
     def is_measure(self) -> bool:
@@ -82,7 +74,11 @@ class ItemDecision(_Value):
         return self.is_measure and self.scope != ("KZ",)
 
     def reported(
-        self, *, effective_at: int | None = None, statement: tuple[Statement, ...] | None = None
+        self,
+        *,
+        effective_at: int | None = None,
+        ends_at: int | None = None,
+        statement: tuple[Statement, ...] | None = None,
     ) -> ReportItem:
         """What the regulator is told once it is done, with `statement` in place of the decision's own reasons if it is
         given. Raises ValidationError for what no report can carry."""
@@ -93,6 +89,7 @@ class ItemDecision(_Value):
             action=self.action,
             territorial_scope=self.scope,
             effective_at=effective_at,
+            ends_at=ends_at,
             ground=self.ground,
             legal_provision=wording.legal_provision,
             refusal_code=wording.refusal_code,
@@ -104,20 +101,22 @@ class ItemDecision(_Value):
 
 
 class Proposal(_Value):
-    """What a moderator proposes for a case: every open item, and the answered legal check.
+    """What a moderator proposes for a case: every open item, and the legal check: answered here, or the number of one
+    that was recorded before.
 
     `text_checked` says that a person has read the outgoing text and found no identity of a user or reporter in it.
     """
 
     items: Annotated[tuple[ItemDecision, ...], Field(min_length=1, max_length=500)]
-    legal_check: LegalCheck | None = None
+    legal_check: LegalCheck | Annotated[int, Field(strict=True, ge=1)] | None = None
     text_checked: bool = False
 
 
 class Decision(_Value):
     """A proposal bound to what was seen: the case, the revision of the notice, and the bytes it came in.
 
-    `digest` is what an approval names. `approved_by` is empty where policy asks for no second person.
+    `legal_check` is the version that it rests on. `digest` is what an approval names. `approved_by` is empty where
+    policy asks for no second person.
     """
 
     case_id: str
@@ -128,6 +127,7 @@ class Decision(_Value):
     proposed_by: str
     proposed_at: int
     needs_approval: bool
+    legal_check: NamedCheck | None = None
     approved_by: str = ""
     approved_at: int = 0
 

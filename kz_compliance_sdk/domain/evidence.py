@@ -247,9 +247,19 @@ TABLES: Final[Mapping[str, Table]] = {
     ),
     "holds": Table(
         key=("object_key", "item_id"),
-        changing=("action", "ground", "version"),
+        changing=("action", "ground", "version", "preserve_until", "preservation_ended_at"),
         ends=True,
         hidden=frozenset({"object_key"}),
+    ),
+    "legal_checks": Table(
+        key=("version",),
+        fixed=("revision", "digest", "body", "answered_by", "answered_at"),
+        new=_moved_and_later("answered_at"),
+    ),
+    "content_seen": Table(
+        key=("item_id", "n"),
+        fixed=("reference", "digest", "object_id", "available", "fault", "seen_by", "seen_at"),
+        new=_moved_and_later("seen_at"),
     ),
     "sanctions": Table(
         key=("sanction_id",),

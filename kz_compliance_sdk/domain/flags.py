@@ -55,6 +55,8 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "cancels_older_revision": "A cancellation speaks of an older revision: ask whether this one still stands.",
         "late_revision": "An older revision came after a later one and changed nothing.",
         "message_id_reused": "Its message id was used before for something else.",
+        "content_changed": "The content of an item is not what was seen when it was decided about: look at it again.",
+        "content_gone": "The content of an item is gone: perhaps 'already_unavailable' is what there is to say.",
         "report_rejected": "The regulator's system refused our report: decide and word it anew.",
     }
 )

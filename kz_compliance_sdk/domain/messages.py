@@ -114,9 +114,17 @@ def clarification(case: Case, questions: tuple[Question, ...], stamp: Stamp) -> 
 
 
 def effect(
-    case: Case, item: ItemState, kind: Literal["enforce", "restore"], not_before: int, stamp: Stamp
+    case: Case,
+    item: ItemState,
+    kind: Literal["enforce", "restore"],
+    not_before: int,
+    stamp: Stamp,
+    *,
+    content_sha256: str = "",
+    resolved: str = "",
 ) -> OutboxMessage:
-    """Ask the platform to carry out, or to lift, one measure on one object."""
+    """Ask the platform to carry out, or to lift, one measure on one object. `content_sha256` is the content that was
+    decided about, `resolved` the object that it was found to be."""
     body = encoded(
         {
             "object_key": item.object_key,
@@ -126,8 +134,10 @@ def effect(
             "case_id": case.id,
             "item_id": item.item_id,
             "url": item.url,
-            "object_id": item.object_id,
+            "object_id": item.object_id or resolved,
             "account_ref": item.account_ref,
+            **({"content_sha256": content_sha256} if content_sha256 and kind == "enforce" else {}),
+            **({"preserve_until": item.preserve_until} if item.preserve_until else {}),
         }
     )
     lane = lane_of(item.object_key)
@@ -260,6 +270,7 @@ def _item(item: ItemState, decisions: Mapping[int, Decision], case: Case) -> Rep
         )
     return decided.reported(
         effective_at=item.effective_at if decided.is_measure else None,
+        ends_at=item.preserve_until or None if decided.action == "preserve_only" else None,
         statement=_fixed(_KEPT, case) if item.status == "kept" else None,
     )
 

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kz_compliance_sdk.domain import proofs_review
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault, verify_chain
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.change import ContentSeen, InboxRow, LegalCheckRow
 from kz_compliance_sdk.domain.decision import decision_digest
 from kz_compliance_sdk.domain.evidence import Row
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -49,6 +50,8 @@ class Records:
     inbox: Sequence[InboxRow]
     messages: Sequence[OutboxMessage]
     attempts: Sequence[Attempt]
+    checks: Sequence[LegalCheckRow] = ()
+    seen: Sequence[ContentSeen] = ()
     rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     """Its rows in every table of `evidence.TABLES`, column by column."""
     objects: Mapping[str, int] = field(default_factory=dict)
@@ -84,6 +87,8 @@ def check(records: Records) -> tuple[Fault, ...]:
         *_of_texts(records, events),
         *_of_holds(records),
         *_of_objects(records),
+        *proofs_review.of_checks(case.id, records.checks, events),
+        *proofs_review.of_content(case.id, records.seen, events),
     )
 
 

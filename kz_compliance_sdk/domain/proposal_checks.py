@@ -39,8 +39,6 @@ def check_proposal(proposal: Proposal, open_items: frozenset[str], languages: tu
         )
     for number, item in enumerate(proposal.items):
         _check_item(item, f"items[{number}]", languages)
-    if any(item.is_measure for item in proposal.items):
-        _check_legal(proposal)
 
 
 def _check_item(item: ItemDecision, path: str, languages: tuple[str, ...]) -> None:
@@ -57,6 +55,8 @@ def _check_item(item: ItemDecision, path: str, languages: tuple[str, ...]) -> No
             raise InvalidInput(
                 "a measure needs a ground.", field=f"{path}.ground", remedy="Use 'local_law' or 'terms_of_service'."
             )
+        if not item.scope:
+            raise InvalidInput("a measure that applies nowhere.", field=f"{path}.scope", remedy="Use scope ('KZ',).")
         if item.worldwide and item.ground != "terms_of_service":
             raise InvalidInput(
                 "a measure beyond Kazakhstan cannot rest on Kazakhstan's law.",
@@ -117,31 +117,3 @@ def _check_reportable(item: ItemDecision, path: str) -> None:
             field=f"{path}.scope" if where.startswith("territorial_scope") else f"{path}.wording.{where}",
             remedy="Shorten it, fill it in, or leave it out.",
         ) from None
-
-
-def _check_legal(proposal: Proposal) -> None:
-    check = proposal.legal_check
-    if check is None:
-        raise InvalidInput(
-            "a measure needs an answered legal check.",
-            field="legal_check",
-            remedy="Answer authority, legal_basis, content_matches and proportionate with yes, no or unclear.",
-        )
-    if any(item.is_measure and item.ground == "local_law" for item in proposal.items):
-        for question in ("authority", "legal_basis", "content_matches", "proportionate"):
-            if getattr(check, question) == "no":
-                raise InvalidInput(
-                    f"the legal check answers {question} with 'no', yet a measure rests on local law.",
-                    field=f"legal_check.{question}",
-                    remedy="Refuse with reasons, ask for clarification, or act under your own terms.",
-                )
-
-
-def is_doubtful(proposal: Proposal) -> bool:
-    """Whether a measure rests on an answer of 'unclear': then a second person decides whatever the category is."""
-    check = proposal.legal_check
-    return (
-        check is not None
-        and any(item.is_measure for item in proposal.items)
-        and "unclear" in (check.authority, check.legal_basis, check.content_matches, check.proportionate)
-    )

@@ -82,7 +82,16 @@ def measure_in_force(
 def hold_of(case: Case, item: ItemState) -> Hold:
     """That an item's measure is in force on its object: while it stands, nobody else's restore may lift it."""
     measure = item.measure or item.action
-    return Hold(case.platform_id, item.object_key, case.id, item.item_id, measure, item.ground, item.effect_version)
+    return Hold(
+        case.platform_id,
+        item.object_key,
+        case.id,
+        item.item_id,
+        measure,
+        item.ground,
+        item.effect_version,
+        item.preserve_until or None,
+    )
 
 
 def measure_lifted(

@@ -29,6 +29,8 @@ REVIEW_POLICY = ReviewPolicy(
     MappingProxyType(
         {
             "claim": _REVIEWERS,
+            "look": _OFFICE,
+            "record_legal_check": _REVIEWERS,
             "propose": _REVIEWERS,
             "approve": frozenset({"lead", "legal"}),
             "send_back": frozenset({"lead", "legal"}),
@@ -42,6 +44,8 @@ REVIEW_POLICY = ReviewPolicy(
             "settle_quarantine": frozenset({"lead", "legal"}),
             "deliver_by_hand": _OFFICE,
             "acknowledge": _OFFICE,
+            "evidence": _OFFICE,
+            "disclose": frozenset({"lead", "legal", "head"}),
         }
     )
 )

@@ -57,6 +57,31 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_S.CLAIMED, "renew", _S.CLAIMED, "the moderator is still at it"),
     Transition(_S.CLAIMED, "release", _S.QUEUED, "the moderator gave it back"),
     Transition(_S.CLAIMED, "expire", _S.QUEUED, "the lease ran out"),
+    *_each(UNDECIDED, "look", None, "what the content is now was recorded"),
+    *_each(
+        (_S.IN_APPROVAL, _S.DECIDED, _S.LIFTING),
+        "content_changed",
+        _S.QUEUED,
+        "the content is not what was seen; back to review, and nothing was carried out",
+    ),
+    *_each(
+        (_S.QUEUED, _S.CLAIMED, _S.AWAITING_ANSWER),
+        "content_changed",
+        None,
+        "the content of an item whose measure was still to come is not what was seen; it is open again",
+    ),
+    *_each(
+        (*UNDECIDED, *_AFTER_DECISION),
+        "preservation_ended",
+        None,
+        "the time is over for which a copy of what a measure hides was to be kept",
+    ),
+    *_each(
+        (_S.QUEUED, _S.CLAIMED, _S.AWAITING_ANSWER),
+        "record_legal_check",
+        None,
+        "a named person answered the questions of the legal check",
+    ),
     Transition(_S.CLAIMED, "propose", _S.DECIDED, "policy asks for no second person"),
     Transition(_S.CLAIMED, "propose", _S.IN_APPROVAL, "policy asks for a second person"),
     Transition(_S.CLAIMED, "request_clarification", _S.AWAITING_ANSWER, "something is missing or contradictory"),
@@ -135,6 +160,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_each(UNDECIDED, "authenticate", None, "a second person recorded how authenticity was checked"),
     *_each(UNDECIDED, "correct_receipt", None, "a second person corrected the receipt of a typed-in notice"),
     *_each((*_DELIVERED, *UNDECIDED, _S.CLOSED), "deliver_by_hand", None, "a person answers by letter"),
+    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "view", None, "a person looked at the case"),
+    *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "disclose", None, "a person took an evidence pack of the case out"),
 )
 
 _MOVES = frozenset((row.source, row.verb, row.target) for row in TRANSITIONS)

@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.services import preservation
 from kz_compliance_sdk.services.faults import kind_and_place
 
 WATCHER = "watcher"
@@ -39,7 +40,9 @@ def watch(store: Store, platform_id: str, policy: Policy, now: int | None = None
     together. A case that cannot be looked at holds up no other: people are alerted to it. `beat` records a heartbeat as
     well, so that its absence can be seen. Raises StoreError.
     """
-    return _Watch(store, platform_id, policy, now).run(beat=beat)
+    watched = _Watch(store, platform_id, policy, now).run(beat=beat)
+    preservation.tell_ended(store, platform_id, now)
+    return watched
 
 
 @dataclass(frozen=True, slots=True)

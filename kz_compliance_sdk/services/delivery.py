@@ -16,16 +16,32 @@ from typing import Any
 from kz_compliance_sdk.domain import breaker, results
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.change import Change, MessageWrite, Write
+from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.superseding import is_superseded
 from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreError
-from kz_compliance_sdk.ports import Alert, Delivered, Effect, Enforcer, Future, Notifier, Regulator, RetryAt, Store, Tx
+from kz_compliance_sdk.ports import (
+    Alert,
+    Delivered,
+    Effect,
+    Enforcer,
+    Failed,
+    Future,
+    InForce,
+    Notifier,
+    Reference,
+    Regulator,
+    RetryAt,
+    Store,
+    Tx,
+)
 from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.loading import answering_of
 from kz_compliance_sdk.services.outcomes import (
     WITH_BREAKER,
+    ContentChanged,
     Outcomes,
     Superseded,
     attempt_of,
@@ -36,6 +52,8 @@ from kz_compliance_sdk.services.outcomes import (
 
 LEASE_S = 120
 _PROBE_AMONG = 16
+# With these answers the platform's object is as it was, or all is said of it.
+_NOT_BEGUN = (Failed, ContentChanged, InForce)
 _NONE_BUSY: Mapping[str, int] = {}
 _log = logging.getLogger("kz_compliance_sdk.delivery")
 
@@ -52,13 +70,14 @@ class Drained:
 @dataclass(frozen=True, slots=True)
 class Ways:
     """Where messages go: one regulator adapter for each channel, the platform's enforcer, the pager. A process that
-    cannot enforce leaves effects to one that can."""
+    cannot enforce leaves effects to one that can. `look` says what the content is now that an effect is about."""
 
     regulators: Mapping[str, Regulator]
     enforcer: Enforcer
     can_enforce: Callable[[], bool]
     notifier: Notifier
     link: Callable[[str], str]
+    look: Callable[[Reference], Looked] | None = None
 
     def endpoints(self) -> list[str]:
         """What this process can send to. Messages for a channel without an adapter are taken too, so that it shows."""
@@ -197,11 +216,16 @@ class Delivery:
     def deliver(self, message: OutboxMessage) -> bool:
         """Call and record. True if the message is settled. Nothing is raised: faults are results too."""
         started = self._clock()
+        begun = message.endpoint == ENFORCER
         try:
-            result = checked(message.endpoint, self._call(message))
+            answer = self._call(message)
+            begun = begun and not isinstance(answer, _NOT_BEGUN)
+            result = checked(message.endpoint, answer)
         except Exception as error:  # noqa: BLE001  an adapter or the platform's own code failed: recorded, tried again
             _log.warning("a call to the %s failed: %s", message.endpoint, kind_and_place(error))
             result = fault(message.endpoint, type(error).__name__)
+        if begun:
+            message = replace(message, maybe_arrived=True)
         record = partial(self._outcomes.record, message=message, result=result, started=started)
         try:
             return self._store.submit(self._platform, record).result()
@@ -230,7 +254,9 @@ class Delivery:
         if message.endpoint == ENFORCER:
             effect = _effect(message)
             enforcer = self._ways.enforcer
-            return enforcer.enforce(effect) if message.kind == "enforce" else enforcer.restore(effect)
+            if message.kind == "restore":
+                return enforcer.restore(effect)
+            return self._other_content(message, effect) or enforcer.enforce(effect)
         if message.endpoint == NOTIFIER:
             self._ways.notifier.notify(self._alert(message))
             return Delivered("notified", self._clock(), b"")
@@ -244,6 +270,17 @@ class Delivery:
             if self._is_superseded(message):
                 return Superseded()
         return regulator.send(message)
+
+    def _other_content(self, message: OutboxMessage, effect: Effect) -> ContentChanged | Failed | None:
+        """Why an effect must not be carried out: its content is not what was decided about, or nobody could look. Once
+        an earlier attempt may have changed the object, what is seen of it says nothing any more."""
+        if not effect.content_sha256 or message.maybe_arrived:
+            return None
+        reference = Reference(effect.url, effect.object_id, effect.account_ref)
+        looked = self._ways.look(reference) if self._ways.look is not None else Looked(fault="no_content_port")
+        if looked.fault:
+            return Failed(f"nothing was carried out, because the content could not be looked at: {looked.fault}")
+        return None if looked.is_still(effect.content_sha256) else ContentChanged(looked)
 
     def _is_superseded(self, message: OutboxMessage) -> bool:
         try:

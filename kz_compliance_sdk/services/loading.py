@@ -59,7 +59,14 @@ def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent) -> Co
     keys = {object_key(item) for item in notice.items} | {item.object_key for item in case.items if item.object_key}
     holds = own_holds(tx, case) if any(item.measure for item in case.items) else frozenset()
     return Context(
-        notice, policy, tx.object_versions(keys), tx.decisions(case.id), with_checkpoint(tx, respondent), holds
+        notice,
+        policy,
+        tx.object_versions(keys),
+        tx.decisions(case.id),
+        with_checkpoint(tx, respondent),
+        holds,
+        tx.legal_checks(case.id),
+        tx.content_seen(case.id),
     )
 
 

@@ -11,6 +11,7 @@ from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, MessageWrite, Write
+from kz_compliance_sdk.domain.content import Looked, content_changed
 from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, notify, page
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage, is_refused_for_good, next_attempt_at
 from kz_compliance_sdk.domain.policy import Policy
@@ -44,12 +45,19 @@ class Superseded:
     """The regulator does not hold this report, and what it says was overtaken: it is not sent."""
 
 
-Result = Sent | EffectResult | Superseded
+@dataclass(frozen=True, slots=True)
+class ContentChanged:
+    """The content is not what was decided about: nothing was carried out."""
+
+    looked: Looked
+
+
+Result = Sent | EffectResult | Superseded | ContentChanged
 
 
 def checked(endpoint: str, result: object) -> Result:
     """What a call gave, if the port allows it; what an adapter or the platform gave otherwise is a fault of its own."""
-    allowed = (InForce, Pending, Failed) if endpoint == ENFORCER else (*_SENT, Superseded)
+    allowed = (InForce, Pending, Failed, ContentChanged) if endpoint == ENFORCER else (*_SENT, Superseded)
     if not isinstance(result, allowed):
         return fault(endpoint, f"it returned {type(result).__name__}, which is no answer")
     at = getattr(result, _TIME_OF.get(type(result), ""), 0)
@@ -84,6 +92,8 @@ def told(result: Result) -> tuple[str, str]:
             return "pending", f"to be checked at {result.check_at}"
         case Failed():
             return "failed", result.reason
+        case ContentChanged():
+            return "content_changed", "nothing was carried out" if result.looked.available else "the content is gone"
         case Superseded():
             return "superseded", "the regulator does not hold it, and it no longer says what holds"
 
@@ -166,6 +176,13 @@ class Outcomes:
                 return [], replace(message, state="waiting")
             case Superseded():
                 return [], replace(message, state="void", maybe_arrived=False)
+            case ContentChanged():
+                change = (
+                    ()
+                    if case is None
+                    else content_changed(case, message, result.looked, tx.content_seen(case.id), stamp)
+                )
+                return list(change), replace(message, state="void")
             case Rejected():
                 return self._rejected(tx, case, message, result, stamp)
             case Failed() if result.permanent and message.kind == "enforce" and case is not None:

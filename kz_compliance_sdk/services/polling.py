@@ -10,7 +10,8 @@ from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, Write
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.errors import RegulatorError, StoreError
-from kz_compliance_sdk.ports import Future, Regulator, Store, Tx
+from kz_compliance_sdk.ports import FeedPage, Future, Regulator, Store, Tx
+from kz_compliance_sdk.services import unread
 from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.intake import Intake, Pending
 from kz_compliance_sdk.services.response import Response
@@ -23,7 +24,8 @@ SEQUENCE = "notices.sequence"
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What one page of the feed came to. `skipped` entries were not authentic; `gaps` are missing sequence numbers."""
+    """What one page of the feed came to. `skipped` entries were not authentic; `gaps` are missing sequence numbers;
+    `read_again` counts what was new in earlier pages that were read once more."""
 
     messages: int = 0
     admitted: int = 0
@@ -32,6 +34,7 @@ class Polled:
     skipped: int = 0
     gaps: int = 0
     has_more: bool = False
+    read_again: int = 0
 
 
 def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, signed_for: str, limit: int) -> Polled:
@@ -41,9 +44,8 @@ def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, s
     """
     after, last = store.submit(platform_id, _where).result()
     page = regulator.fetch(after, limit)
-    pending = [intake.fetched(entry, signed_for) for entry in page.messages]
-    futures = [(one, store.submit(platform_id, one.work)) for one in pending if one is not None]
-    statuses = [_stored(store, platform_id, one, future).status for one, future in futures]
+    statuses = _taken(store, intake, platform_id, signed_for, page)
+    skipped = len(page.messages) - len(statuses)
     if page.messages and page.next_cursor == after:
         # Only now: a cursor that is stuck must not keep out what the page brought.
         store.submit(platform_id, lambda tx: (_alert(tx, platform_id, "feed_repeats_itself"), None)).result()
@@ -60,8 +62,9 @@ def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, s
             writes.append(CursorMoved(platform_id, SEQUENCE, str(max(sequences)), tx.now))
         if gaps:
             writes += _alert(tx, platform_id, "feed_gap")
-        if len(futures) < len(page.messages):
+        if skipped:
             writes += _alert(tx, platform_id, "feed_entry_not_authentic")
+            writes += unread.remember(tx, platform_id, after)
         return tuple(writes), None
 
     store.submit(platform_id, move).result()
@@ -70,10 +73,43 @@ def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, s
         admitted=statuses.count(202),
         repeated=statuses.count(200),
         quarantined=sum(status in (409, 422) for status in statuses),
-        skipped=len(page.messages) - len(futures),
+        skipped=skipped,
         gaps=gaps,
         has_more=page.has_more,
     )
+
+
+def read_again(
+    store: Store, intake: Intake, regulator: Regulator, platform_id: str, signed_for: str, limit: int
+) -> int:
+    """Read again, if it is time, what held an entry that nobody could believe, up to where the feed was read. What is
+    known already is a repeat. Gives how many messages were new. Raises StoreError."""
+    place, until = store.submit(platform_id, _unread).result()
+    if place is None:
+        return 0
+    after, statuses, believed = place.after, list[int](), True
+    while after != until:
+        try:
+            page = regulator.fetch(after, limit)
+        except RegulatorError as error:
+            _log.warning("the feed could not be read again: %s", error.code)
+            believed = False
+            break
+        taken = _taken(store, intake, platform_id, signed_for, page)
+        statuses += taken
+        believed = believed and len(taken) == len(page.messages)
+        if not page.has_more or page.next_cursor in (None, after):
+            break
+        after = page.next_cursor or until
+    store.submit(platform_id, lambda tx: (unread.settle(tx, platform_id, place, believed=believed), None)).result()
+    return statuses.count(202)
+
+
+def _taken(store: Store, intake: Intake, platform_id: str, signed_for: str, page: FeedPage) -> list[int]:
+    """The answers to the entries of a page, all of them stored; one that is not authentic has none."""
+    pending = [intake.fetched(entry, signed_for) for entry in page.messages]
+    futures = [(one, store.submit(platform_id, one.work)) for one in pending if one is not None]
+    return [_stored(store, platform_id, one, future).status for one, future in futures]
 
 
 def _stored(store: Store, platform_id: str, pending: Pending, future: Future[Response]) -> Response:
@@ -90,6 +126,12 @@ def _stored(store: Store, platform_id: str, pending: Pending, future: Future[Res
 
 def _where(tx: Tx) -> tuple[Change, tuple[str, int]]:
     return (), (tx.cursor(FEED), int(tx.cursor(SEQUENCE) or 0))
+
+
+def _unread(tx: Tx) -> tuple[Change, tuple[unread.Unread | None, str]]:
+    place = unread.remembered(tx)
+    due = place if place is not None and place.next_at <= tx.now else None
+    return (), (due, tx.cursor(FEED))
 
 
 def _alert(tx: Tx, platform_id: str, reason: str) -> Change:

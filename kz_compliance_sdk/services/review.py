@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import deciding, office_steps, results, steps
+from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change, InboxApplied, Write
+from kz_compliance_sdk.domain.change import Change, InboxApplied, LegalCheckRow, Write
 from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
@@ -18,6 +19,7 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
 from kz_compliance_sdk.services.loading import context_of, standing_of, typed_amendment, with_checkpoint
+from kz_compliance_sdk.services.looking import Looking
 
 T = TypeVar("T")
 
@@ -53,12 +55,16 @@ class Review:
         policy: Policy,
         respondent: Respondent,
         entropy: Callable[[int], bytes],
+        looking: Looking | None = None,
     ) -> None:
         self._store, self._platform, self._policy = store, platform_id, policy
-        self._respondent, self._entropy = respondent, entropy
+        self._respondent, self._entropy, self._looking = respondent, entropy, looking
 
     def _stamp(self, tx: Tx, actor: Actor) -> Stamp:
         return Stamp(tx.now, actor, self._entropy(32))
+
+    def _can_look(self) -> bool:
+        return self._looking is not None and self._looking.is_ready()
 
     def _submit(self, work: Callable[[Tx], tuple[Change, T]]) -> Future[T]:
         return self._store.submit(self._platform, work)
@@ -68,7 +74,7 @@ class Review:
         REVIEW_POLICY.check(actor, "claim")
 
         def take(tx: Tx) -> tuple[Change, Lease | None]:
-            writes, freed = _expired(tx)
+            writes, freed = _expired(Stamp(tx.now, SYSTEM, self._entropy(32)), tx)
             case = tx.claimable(category=category, case_id=case_id)
             if case_id is None:
                 free = [case] if case is not None else []
@@ -103,13 +109,28 @@ class Review:
                 decision = tx.decisions(case_id).get(case.decision_version)
                 if decision and decision.proposed_by == actor.id and decision.proposal == proposal:
                     return (), Decided(case, decision)
-            context = context_of(tx, case, self._policy, self._respondent)
+            context = replace(context_of(tx, case, self._policy, self._respondent), can_look=self._can_look())
             change, after, decision = deciding.propose(case, token, proposal, context, stamp=self._stamp(tx, actor))
             return change, Decided(after, decision)
 
         return self._submit(work)
 
+    def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> Future[LegalCheckRow]:
+        def work(tx: Tx) -> tuple[Change, LegalCheckRow]:
+            known = tx.legal_checks(case_id)
+            change, _, row = legal_check.record_legal_check(
+                tx.case(case_id), check, known, stamp=self._stamp(tx, actor)
+            )
+            return change, row
+
+        return self._submit(work)
+
     def approve(self, actor: Actor, case_id: str, digest: str) -> Future[Decided]:
+        """The content is compared first, outside the transaction: raises Conflict if it is not what was proposed
+        about."""
+        if self._looking is not None:
+            self._looking.before_approval(actor, case_id, digest)
+
         def work(tx: Tx) -> tuple[Change, Decided]:
             case = tx.case(case_id)
             context = context_of(tx, case, self._policy, self._respondent)
@@ -193,11 +214,10 @@ class Review:
         return self._submit(lambda tx: office_steps.acknowledge(tx.case(case_id), stamp=self._stamp(tx, actor)))
 
 
-def _expired(tx: Tx) -> tuple[Change, list[Case]]:
+def _expired(stamp: Stamp, tx: Tx) -> tuple[Change, list[Case]]:
     """The leases that ran out, freed: what that writes, and the cases as they then are."""
     writes: list[Write] = []
     freed: list[Case] = []
-    stamp = Stamp(tx.now, SYSTEM)
     for case in tx.expired_leases(256):
         change = steps.expire(case, stamp=stamp)
         writes += change

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Fault
 from kz_compliance_sdk.domain.audit_log import AuditVerdict, TreeRead, check_case, check_tree, seen_by
-from kz_compliance_sdk.domain.checkpoints import PLATFORM, Anchor, Check, Leaf
+from kz_compliance_sdk.domain.checkpoints import PLATFORM, Anchor, Check, Leaf, anchors
 from kz_compliance_sdk.domain.evidence import CLOCK_TOLERANCE_S
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports import Queries
@@ -20,11 +20,13 @@ def verify(
     platform_id: str,
     case_id: str | None = None,
     progress: Callable[[int], None] | None = None,
-    outside: Sequence[Anchor] = (),
-    unchecked: Sequence[str] = (),
+    *,
+    kept: bytes | None = None,
     check: Check | None = None,
 ) -> AuditVerdict:
-    """Check one case or all. A row that cannot be read is a fault of its case, and the next is checked."""
+    """Check one case or all, against what was `kept` of the checkpoints elsewhere. A row that cannot be read is a fault
+    of its case, and the next is checked. Raises InvalidInput if what was kept holds no checkpoint."""
+    outside, unchecked = anchors(kept, platform_id, check) if kept is not None else ([], [])
     tree = check_tree(platform_id, queries.leaves(), [one for one, _ in queries.checkpoints()], outside, check)
     faults = list(tree.faults)
     found: set[str] = set()

@@ -6,15 +6,25 @@ from typing import Any, Final
 
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, Action, ItemDecision, LegalCheck, Proposal, Wording
+from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, Action, ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import Item, Notice, languages_of
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.services.review import Decided, Lease
+from kz_compliance_sdk.testing.content import naming
 
 __all__ = ["Office"]
 
-_YES: Final = LegalCheck(authority="yes", legal_basis="yes", content_matches="yes", proportionate="yes")
+_YES: Final = LegalCheck(
+    authority="yes",
+    legal_basis="yes",
+    clarity="yes",
+    content_matches="yes",
+    protected_speech="no",
+    proportionate="yes",
+    narrowest="yes",
+)
 
 
 class Office:
@@ -46,11 +56,13 @@ class Office:
         return lease
 
     def propose(self, action: Action = "remove", *, case_id: str | None = None, by: Actor = moderator) -> Decided:
-        """Claim a case and propose the same action for each of its items. Raises as `claim`."""
+        """Claim a case, look at its content if the desk can, and propose the same action for each of its items. Raises
+        as `claim`."""
         lease = self.claim(case_id, by)
-        return self._desk.propose(
-            by, lease.case.id, lease.token, self.proposal(self._desk.notice(lease.case.id), action)
-        )
+        proposal = self.proposal(self._desk.notice(lease.case.id), action)
+        if self._desk.can_look:
+            proposal = naming(proposal, self._desk.look(by, lease.case.id, lease.token))
+        return self._desk.propose(by, lease.case.id, lease.token, proposal)
 
     def decide(
         self,

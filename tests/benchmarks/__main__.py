@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import deciding, delivering, http, importing, peers, scale, storing
+from tests.benchmarks import deciding, delivering, evidence, http, importing, peers, scale, storing
 from tests.benchmarks.rows import Row, Size, table
 
 GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Size], list[Row]]]] = {
@@ -26,6 +26,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Size], list[Row]]]] = {
     "delivering": (delivering.NAMES, delivering.run),
     "peers": (peers.NAMES, peers.run),
     "importing": (importing.NAMES, importing.run),
+    "evidence": (evidence.NAMES, evidence.run),
 }
 
 

@@ -29,6 +29,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.report import Receipt
 from kz_compliance_sdk.faces.asgi import App, Receive, Scope, Send, asgi_app
+from kz_compliance_sdk.faces.cli.receiving import collect_garbage_seldom
 from kz_compliance_sdk.ports import Queries, Tx, Work
 from kz_compliance_sdk.services.response import noted
 from kz_compliance_sdk.testing import builders, keys
@@ -77,7 +78,13 @@ def settings(port: int, store: str, regulator_port: int | None = None) -> Settin
 
 
 def make() -> App:
-    """The app that the environment names."""
+    """The app that the environment names. Each, the baseline too, collects garbage as `serve` does."""
+    app = _make()
+    collect_garbage_seldom()
+    return app
+
+
+def _make() -> App:
     kind, port = os.environ["KZ_BENCH_APP"], int(os.environ["KZ_BENCH_PORT"])
     if kind == "bare":
         return cast(App, bare())

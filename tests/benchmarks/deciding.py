@@ -16,7 +16,8 @@ from kz_compliance_sdk.adapters.sql.writing import Writer
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal, Wording
+from kz_compliance_sdk.domain.decision import ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
@@ -35,7 +36,7 @@ Statements = list[tuple[str, tuple[Any, ...] | list[tuple[Any, ...]]]]
 
 def run(size: Size) -> list[Row]:
     """Both rows, from the same rounds: each measure begins on a copy of the same file of open cases."""
-    count = size.pick(320, 1_600)
+    count = size.pick(96, 1_600)
     with size.place() as folder:
         base = folder / "base.sqlite3"
         filled(base, count)
@@ -51,7 +52,7 @@ def run(size: Size) -> list[Row]:
                 "16": lambda: timed(lambda path: decide(path, count, TOGETHER)),
                 "raw 16": lambda: timed(lambda path: replay(path, steps, TOGETHER)),
             },
-            size.pick(3, 5),
+            size.pick(2, 5),
         )
     unit, note = "cases/s", "claim, then a decision with a measure on each of 3 items"
     one, many = "the same statements, a commit for each step", "the same statements, a commit for 16 steps"
@@ -115,7 +116,15 @@ def proposal(*, measure: bool) -> Proposal:
             )
             for number in (1, 2, 3)
         ),
-        legal_check=LegalCheck(authority="yes", legal_basis="yes", content_matches="yes", proportionate="yes"),
+        legal_check=LegalCheck(
+            authority="yes",
+            legal_basis="yes",
+            clarity="yes",
+            content_matches="yes",
+            protected_speech="no",
+            proportionate="yes",
+            narrowest="yes",
+        ),
         text_checked=True,
     )
 
@@ -174,7 +183,7 @@ class Recording:
             found.append((sql, values))
             return 1
 
-        self._writer.write([change], execute, lambda sql, values: found.append((sql, values)))
+        self._writer.write([change], execute, lambda many, values: found.append((many.sql, values)))
         return found
 
     def queries(self, platform_id: str) -> Queries:

@@ -27,7 +27,7 @@ IN_FLIGHT = 8
 
 def run(size: Size) -> list[Row]:
     """The row. Each measure of the worker begins on a copy of the same file of reports that are due."""
-    count = size.pick(400, 3_000)
+    count = size.pick(200, 3_000)
     with size.place() as folder, serving("regulator", folder / "unused.sqlite3", core=1) as server:
         base = folder / "base.sqlite3"
         messages = prepare(base, count)
@@ -36,7 +36,7 @@ def run(size: Size) -> list[Row]:
                 "worker": lambda: count / deliver(_copy(base), count, server.port),
                 "bare": lambda: count / bare(messages, server.port),
             },
-            size.pick(3, 5),
+            size.pick(2, 5),
         )
     return [
         compared(

@@ -25,7 +25,7 @@ def run(size: Size) -> list[Row]:
     }
     found = interleaved(
         {name: partial(_wall_ms, statement) for name, statement in statements.items()},
-        size.pick(5, 15),
+        size.pick(3, 15),
     )
 
     def above(name: str, base: str = "bare") -> float:

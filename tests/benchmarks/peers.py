@@ -132,7 +132,7 @@ def run(size: Size) -> list[Row]:
             if callers == 1 or peer.threads:
                 theirs = partial(queue_rates, peer, callers, seconds, bodies)
                 measures[f"{name}.{callers}"] = partial(both, f"{name}.{callers}", theirs)
-    rounds = size.pick(2, 3)
+    rounds = size.pick(1, 3)
     if importlib.util.find_spec("dbos") is not None:
         measures["dbos.1"] = partial(both, "dbos.1", partial(dbos_rates, seconds, bodies))
     interleaved(measures, rounds)

@@ -55,7 +55,7 @@ def run(size: Size) -> list[Row]:
         }
         for measure in measures.values():
             measure()
-        found = interleaved(measures, size.pick(3, 5))
+        found = interleaved(measures, size.pick(2, 5))
     scaled = f"{many:,} rows, {open_:,} of them open"
     return [
         compared(

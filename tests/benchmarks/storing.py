@@ -27,7 +27,7 @@ Prepared = dict[str, list[tuple[Any, ...]]]
 
 def run(size: Size) -> list[Row]:
     """Both rows, from the same rounds."""
-    count = size.pick(6_000, 30_000)
+    count = size.pick(3_072, 30_000)
     changes = [ready.change for ready in samples.ready(0, count)]
     groups = [prepared(changes[start : start + GROUP]) for start in range(0, count, GROUP)]
 
@@ -41,7 +41,7 @@ def run(size: Size) -> list[Row]:
             "64": lambda: fresh(lambda path: store(path, changes, 64)),
             "raw": lambda: fresh(lambda path: raw(path, groups)),
         },
-        size.pick(3, 5),
+        size.pick(2, 5),
     )
     against = "raw driver, same rows, 256 to a transaction"
     return [

@@ -76,6 +76,14 @@ def proposal(notice: dict[str, Any]) -> dict[str, Any]:
             }
             for item in notice["items"]
         ],
-        "legal_check": {"authority": "yes", "legal_basis": "yes", "content_matches": "yes", "proportionate": "yes"},
+        "legal_check": {
+            "authority": "yes",
+            "legal_basis": "yes",
+            "clarity": "yes",
+            "content_matches": "yes",
+            "protected_speech": "no",
+            "proportionate": "yes",
+            "narrowest": "yes",
+        },
         "text_checked": True,
     }

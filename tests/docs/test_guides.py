@@ -90,7 +90,15 @@ def decision(desk: ComplianceDesk, case_id: str) -> Proposal:
             )
             for item in notice.items
         ),
-        legal_check=LegalCheck(authority="yes", legal_basis="yes", content_matches="yes", proportionate="yes"),
+        legal_check=LegalCheck(
+            authority="yes",
+            legal_basis="yes",
+            clarity="yes",
+            content_matches="yes",
+            protected_speech="no",
+            proportionate="yes",
+            narrowest="yes",
+        ),
         text_checked=True,
     )
 

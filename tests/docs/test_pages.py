@@ -23,6 +23,7 @@ from kz_compliance_sdk.adapters.troubles import REMIND_S
 from kz_compliance_sdk.config.sections import LimitSettings
 from kz_compliance_sdk.domain import breaker
 from kz_compliance_sdk.domain.decision import Action
+from kz_compliance_sdk.domain.disclosure import VIEW_AGAIN_AFTER_S
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import PARK_AFTER_REFUSED_S, next_attempt_at
 from kz_compliance_sdk.domain.policy import kz_policy
@@ -202,6 +203,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("reliability.md", "thirty times as fast", SPEED, 30),
         ("demo.md", "undo window is 2 seconds", demo_processes.UNDO_S, 2),
         ("demo.md", "1 to 9,999", demo_stories.MAX_SEED, 9_999),
+        ("guides/evidence.md", "One view stands for all of that person's for 15 minutes", VIEW_AGAIN_AFTER_S, 15 * 60),
     ],
 )
 def test_a_number_on_a_page_is_the_number_in_the_code(page: str, says: str, value: object, is_so: object) -> None:
@@ -222,11 +224,15 @@ def test_the_table_of_roles_is_the_policy() -> None:
         "reopen": "reopen",
         "report some items before the rest": "report_interim",
         "settle a quarantined message": "settle_quarantine",
+        "answer the legal check": "record_legal_check",
+        "look at the content": "look",
         "type in a notice": "enter",
         "vouch for its authenticity": "authenticate",
         "deliver a letter": "deliver_by_hand",
         "acknowledge an escalation": "acknowledge",
         "correct the receipt of a typed-in notice": "correct_receipt",
+        "make an evidence pack": "evidence",
+        "make an evidence pack with names": "disclose",
     }
     page = (DOCS / "concepts" / "review.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (.+?) \| (.+?) \|$", page[page.index("| Step | Roles |") :], re.MULTILINE)[1:]

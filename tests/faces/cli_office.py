@@ -16,6 +16,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from kz_compliance_sdk.domain.legal_check import QUESTIONS
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.faces.cli.app import app
@@ -175,8 +176,8 @@ roles = ["lead"]
             item["wording"]["refusal_code"] = None if measure else "not_illegal"
             for text in item["wording"]["statement_of_reasons"]:
                 text["text"] = "Қаралды." if text["lang"] == "kk" else "Рассмотрено."
-        for question in ("authority", "legal_basis", "content_matches", "proportionate"):
-            skeleton["legal_check"][question] = "yes"
+        for question in QUESTIONS:
+            skeleton["legal_check"][question.name] = "no" if question.bars == "yes" else "yes"
         skeleton["text_checked"] = True
         return self.write("proposal.json", skeleton)
 

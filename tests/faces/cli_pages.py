@@ -55,6 +55,10 @@ _DOCUMENTS = """
 | `cases decide`, `cases approve` | `case` (a row), `digest`, `needs_approval`, `approved_by`, `undo_window_s` |
 | `cases decide --template` | a proposal to fill in, with or without `--json` |
 | `cases letter` | `message`, `lang`, `text`, `file` |
+| `cases evidence` | `file`, `size`, `form`, `lang`, `signed_by`: the id of the key, or null |
+| `evidence key` | `key_id`, `alg`, `public_key` |
+| `evidence verify` | `intact`, `signature` and `sender` (`good`, `bad`, `none`, `unchecked`), `platform_id`, \
+`case_id`, `form`, `made_at`, `audit_head`, `audit_length`; `problems[]`: `code`, `where`, `what` |
 | `cases retry` | `message`: as in `cases show` |
 | `notices template` | a notice to fill in, with or without `--json` |
 | `notices enter` | `case` (a row); `recorded`: false if it was there already |

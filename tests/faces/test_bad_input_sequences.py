@@ -10,6 +10,7 @@ import pytest
 
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.errors import NotFound, RegulatorError
+from kz_compliance_sdk.services.unread import FIRST_WAIT_S, GIVEN_UP_AFTER_S, LONGEST_WAIT_S
 from kz_compliance_sdk.testing.conformance.catalogue import CASES, DOCUMENT
 from tests.faces.bad_inputs.differences import DIFFERENCES
 from tests.faces.bad_inputs.office import Office, Offices
@@ -243,3 +244,52 @@ def test_one_entry_that_is_forged_holds_nothing_back(offices: Offices) -> None:
     assert (polled.skipped, polled.admitted) == (1, 1)
     assert [case.notice_id for case in office.cases()] == ["A"]
     assert "feed_entry_not_authentic" in alerts(office)
+
+
+def test_what_nobody_could_believe_is_read_again_until_it_can_be(offices: Offices) -> None:
+    """The simulated week found it: an order whose key was revoked was passed over for good, and when the regulator
+    signed it with another key nobody looked there any more."""
+    office = offices.new()
+    genuine = signed(message("msg_f", "F"))
+    office.feed.offer(replace(genuine, body=b"{}"), signed(message()), cursor="2")
+    assert office.desk.poll().skipped == 1
+    office.clock.advance(FIRST_WAIT_S - 1)
+    office.feed.offer(cursor="2")
+    assert office.desk.poll().read_again == 0
+    assert office.feed.pages == [], "the control: it is not read at every poll"
+    # Still a forgery: it is left to later, and later.
+    office.clock.advance(1)
+    office.feed.offer(cursor="2")
+    office.feed.offer(replace(genuine, body=b"{}"), signed(message()), cursor="2")
+    assert office.desk.poll().read_again == 0
+    office.clock.advance(FIRST_WAIT_S)
+    office.feed.offer(cursor="2")
+    office.feed.offer(signed(message("msg_f", "F"), at=office.clock()), signed(message()), cursor="2")
+    assert office.desk.poll().read_again == 1
+    assert [case.notice_id for case in office.cases()] == ["A", "F"]
+    office.clock.advance(LONGEST_WAIT_S)
+    office.feed.offer(cursor="2")
+    office.feed.offer(replace(genuine, body=b"{}"), cursor="2")
+    office.desk.poll()
+    assert len(office.feed.pages) == 1, "nothing is left to read again"
+
+
+def test_what_is_never_signed_in_order_is_given_up_when_its_time_is_over(offices: Offices) -> None:
+    office = offices.new()
+    forged = replace(signed(message("msg_f", "F")), body=b"{}")
+    office.feed.offer(forged, cursor="2")
+    office.desk.poll()
+    reads = 0
+    while office.clock() <= NOW + GIVEN_UP_AFTER_S + LONGEST_WAIT_S:
+        office.clock.advance(3_600)
+        office.feed.offer(cursor="2")
+        office.feed.offer(forged, cursor="2")
+        office.desk.poll()
+        reads += not office.feed.pages
+        office.feed.pages.clear()
+    assert 4 * 85 < reads < 4 * 95
+    office.clock.advance(LONGEST_WAIT_S)
+    office.feed.offer(cursor="2")
+    office.feed.offer(forged, cursor="2")
+    office.desk.poll()
+    assert len(office.feed.pages) == 1

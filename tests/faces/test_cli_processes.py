@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import json
 import os
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.faces.cli.receiving import collect_garbage_seldom
 from tests.faces.cli_office import Office, over_http
 
 pytestmark = pytest.mark.slow
@@ -176,3 +178,16 @@ def test_colour_only_where_somebody_watches(office: Office) -> None:
     assert "\x1b[3" in watched(plain)
     assert "\x1b[3" not in watched({**plain, "NO_COLOR": "1"})
     assert "\x1b" not in subprocess.run(command, env=plain, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_receiver_looks_for_garbage_seldom_and_spares_itself() -> None:
+    """The process of `serve` alone: a library leaves its host's collector as it is."""
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    try:
+        collect_garbage_seldom()
+        assert gc.isenabled()
+        assert gc.get_threshold() == (10_000, 50, 1_000)
+        assert gc.get_freeze_count() > frozen
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)

@@ -40,12 +40,15 @@ from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.delivery import Delivery, Ways
+from kz_compliance_sdk.services.evidence import Evidence
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters
+from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.services.review import Decided, Review
 from kz_compliance_sdk.services.verifying import verify
 from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.testing.content import FakeContent, naming
 from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import MessageData
@@ -184,12 +187,14 @@ class World:
     seed: int = 20261124
     clock: FrozenClock = field(default_factory=FrozenClock)
     policy: Policy = field(default_factory=lambda: kz_policy().model_copy(update={"undo_window_s": 0}))
+    can_look: bool = False
 
     def __post_init__(self) -> None:
         self.regulator = FakeRegulator(self.clock)
         self.platform = FakePlatform(self.clock)
         self.pager = FakePager()
         self.witness = FakeWitness()
+        self.content = FakeContent(self.clock)
         self._hosts = 0
 
     def env(self) -> Env:
@@ -224,6 +229,7 @@ class Host:
 
     def __init__(self, world: World, store: Store | None = None) -> None:
         self.world, env = world, world.env()
+        self.entropy = env.entropy
         self.store: Store = store or world.open_store()
         policy, respondent = world.policy, Respondent("head_of_office", "Үлгі Б. С.")
         self.policy, self.respondent = policy, respondent
@@ -232,7 +238,16 @@ class Host:
         self.intake = Intake(
             admission, ring, target_uri=lambda target: f"{builders.HOST}{target}", clock=self.store.now, ids=env.ids
         )
-        self.review = Review(self.store, PLATFORM, policy, respondent, env.entropy)
+        self.looking = Looking(
+            self.store,
+            PLATFORM,
+            world.content,
+            lambda: world.can_look,
+            spawn=_at_once,
+            monotonic=env.monotonic,
+            entropy=env.entropy,
+        )
+        self.review = Review(self.store, PLATFORM, policy, respondent, env.entropy, self.looking)
         self.letters = Letters(self.store, PLATFORM, env.entropy)
         self.proof = Checkpoints(
             self.store, PLATFORM, seal=None, entropy=env.entropy, witnesses=lambda: [world.witness], every_s=1
@@ -248,11 +263,19 @@ class Host:
                 can_enforce=lambda: True,
                 notifier=world.pager,
                 link=lambda reference: f"https://desk.example/{reference}",
+                look=self.looking.at_last,
             ),
             clock=self.store.now,
             random=env.random,
             entropy=env.entropy,
             spawn=_at_once,
+        )
+
+    @property
+    def evidence(self) -> Evidence:
+        ring = KeyRing([regulator_key(PROFILE)], allow_test_keys=True)
+        return Evidence(
+            self.store, PLATFORM, ring, target_uri=lambda target: f"{builders.HOST}{target}", entropy=self.entropy
         )
 
     def push(self, data: MessageData, message_id: str, **envelope: Any) -> Response:
@@ -267,6 +290,8 @@ class Host:
         """Claim the most urgent case and decide it, with a second person where policy asks for one."""
         lease = self.review.claim(actor).result()
         assert lease is not None
+        if self.world.can_look:
+            proposal = naming(proposal, self.looking.look(actor, lease.case.id, lease.token))
         decided = self.review.propose(actor, lease.case.id, lease.token, proposal).result()
         if decided.decision.needs_approval:
             decided = self.review.approve(approver, lease.case.id, decided.digest).result()

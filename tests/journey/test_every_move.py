@@ -17,7 +17,7 @@ import pytest
 
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.decision import Action, ItemDecision
+from kz_compliance_sdk.domain.decision import Action, ItemDecision, Proposal
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import kz_policy
@@ -26,9 +26,12 @@ from kz_compliance_sdk.domain.transitions import ENDED, TRANSITIONS
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, Pending, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.letters import Proof
+from kz_compliance_sdk.services.review import Decided
 from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.testing.content import naming
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
+from tests.journey.content_detours import CONTENT_DETOURS
 from tests.journey.scene import HEAD, LEAD, M1, M2, PLATFORM, PROFILE, Host, World
 from tests.unit.case_makers import YES, a_notice, measure, proposal, refusal
 
@@ -45,14 +48,15 @@ class Walk:
     def __init__(self, folder: Path, seed: int) -> None:
         self.chance, self.simple = random.Random(seed), seed % 2 == 0
         undo = self.chance.choice((0, 60))
-        policy = kz_policy().model_copy(update={"undo_window_s": undo, "lease_s": 300})
-        self.world = World(folder / f"{seed}.sqlite3", seed=seed, policy=policy)
+        policy = kz_policy().model_copy(update={"undo_window_s": undo, "lease_s": 300, "preservation_s": 9000})
+        self.world = World(folder / f"{seed}.sqlite3", seed=seed, policy=policy, can_look=seed % 3 == 0)
         self.host = Host(self.world)
         self.sent = 0
         self.revision: dict[int, int] = {}
         self.letters: list[Notice] = []
         self.late: list[tuple[str, bytes]] = []
         self.trail: list[str] = []
+        self.looked: set[CaseState] = set()
 
     # ------------------------------------------------------------------------------- what the authority does
 
@@ -158,7 +162,12 @@ class Walk:
     def propose(self, case: Case, actor: Actor, token: int) -> None:
         doubt = YES.model_copy(update={"proportionate": "unclear"}) if self.chance.random() < 0.2 else YES
         chosen = proposal(*(self._choose(item_id) for item_id in sorted(case.open_items)), legal_check=doubt)
-        self.host.review.propose(actor, case.id, token, chosen).result()
+        self._propose(case.id, actor, token, chosen)
+
+    def _propose(self, case_id: str, actor: Actor, token: int, chosen: Proposal) -> Decided:
+        if self.world.can_look:
+            chosen = naming(chosen, self.host.looking.look(actor, case_id, token))
+        return self.host.review.propose(actor, case_id, token, chosen).result()
 
     def _choose(self, item_id: str) -> ItemDecision:
         actions: tuple[Action, ...] = ("remove", "restrict_access", "suspend_account", "label")
@@ -182,6 +191,8 @@ class Walk:
             lambda: review.undo(M1, case.id).result(),
             lambda: review.reopen(LEAD, case.id, "an appeal succeeded").result(),
             lambda: review.recall(M1, case.id).result(),
+            lambda: self.host.looking.look(M2, case.id),
+            lambda: review.record_legal_check(LEAD, case.id, YES).result(),
             lambda: review.report_interim(LEAD, case.id).result(),
             lambda: review.acknowledge(HEAD, case.id).result(),
             lambda: review.authenticate(LEAD, case.id, "called back").result(),
@@ -214,14 +225,36 @@ class Walk:
 
     # ------------------------------------------------------------------------------------ machinery, weather
 
+    def look(self) -> None:
+        """Somebody looks at a case of each state, and takes a pack of it out. It draws no chance: the walk is as it was
+        without it."""
+        for state, case_id in {case.state: case.id for case in self.host.cases()}.items():
+            if state in self.looked:
+                continue
+            self.looked.add(state)
+            self.host.evidence.record_view(HEAD, case_id)
+            self.host.evidence.take(HEAD, case_id, "redacted", "ru", "")
+
     def deliver(self) -> None:
         self.host.delivery.drain_once()
 
     def watch(self) -> None:
         self.host.watch()
+        self.look()
 
     def wait(self) -> None:
         self.world.clock.advance(self.chance.choice((1, 61, 130, 400, 3600, 20_000)))
+
+    def rewrite(self) -> None:
+        """An author changes what a notice speaks of, or takes it away and brings it back."""
+        content, name = self.world.content, f"post:{self.chance.randrange(3)}"
+        what = self.chance.random()
+        if what < 0.1:
+            content.remove(name)
+        elif what < 0.3:
+            content.fail_next(RuntimeError("the storage is down"))
+        else:
+            content.write(name, str(self.chance.random()))
 
     def weather(self) -> None:
         """The next call of the platform or of the regulator goes wrong, in one of the ways it can."""
@@ -254,7 +287,16 @@ class Walk:
         if not self.simple:
             authorities += [self.cancel, self.confirm, self.confirm, self.come_late, self.come_again]
         people = (self.review, self.review, self.review, self.second_look, self.other_steps, self.other_steps)
-        machinery = (self.deliver, self.deliver, self.deliver, self.watch, self.wait, self.wait, self.weather)
+        machinery = (
+            self.deliver,
+            self.deliver,
+            self.deliver,
+            self.watch,
+            self.wait,
+            self.wait,
+            self.weather,
+            self.rewrite,
+        )
         for number in range(STEPS):
             if number % 40 == 0:
                 self.host.make_checkpoint()
@@ -292,7 +334,7 @@ class Walk:
                 review.send_back(LEAD, case.id, digest, "start over").result()
         while (lease := review.claim(M1).result()) is not None:
             items = tuple(refusal(item_id) for item_id in sorted(lease.case.open_items))
-            decided = review.propose(M1, lease.case.id, lease.token, proposal(*items)).result()
+            decided = self._propose(lease.case.id, M1, lease.token, proposal(*items))
             if decided.decision.needs_approval:
                 review.approve(LEAD, lease.case.id, decided.digest).result()
         self.host.drain(200)
@@ -375,6 +417,11 @@ def detours(folder: Path) -> Taken:
     for name, way in (("claimed", _falls_while_claimed), ("asked", _falls_while_asked), ("lifting", _falls_in_line)):
         host = Host(World(folder / f"{name}.sqlite3"))
         way(host)
+        rows |= taken_by(host)
+        host.store.close()
+    for name, changes in CONTENT_DETOURS.items():
+        host = Host(World(folder / f"content_{name}.sqlite3", can_look=True))
+        changes(host)
         rows |= taken_by(host)
         host.store.close()
     return rows

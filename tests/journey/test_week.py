@@ -32,6 +32,7 @@ def test_in_a_week_with_every_fault_both_sets_of_books_agree(tmp_path: Path) -> 
     assert figures["send_unknown"] > 0
     assert figures["look_ups"] > 0
     assert figures["sanctions"] > 0
+    assert figures["pushes_under_a_revoked_key"] > 0
 
 
 def test_the_same_seed_gives_the_same_week(tmp_path: Path) -> None:

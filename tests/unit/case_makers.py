@@ -12,7 +12,8 @@ from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.deciding import Context
-from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision, LegalCheck, Proposal, Wording
+from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.notice import Notice, UnreadableNotice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -33,8 +34,17 @@ LEGAL = Actor("legal", frozenset({"legal"}))
 HEAD = Actor("head", frozenset({"head"}))
 NOBODY = Actor("visitor")
 RU = (Statement(lang="ru", text="Рассмотрено."),)
-YES = LegalCheck(authority="yes", legal_basis="yes", content_matches="yes", proportionate="yes")
+YES = LegalCheck(
+    authority="yes",
+    legal_basis="yes",
+    clarity="yes",
+    content_matches="yes",
+    protected_speech="no",
+    proportionate="yes",
+    narrowest="yes",
+)
 _OUTCOME: Mapping[Action, Outcome] = {
+    "preserve_only": "preserved",
     "remove": "removed",
     "restrict_access": "restricted",
     "suspend_account": "account_restricted",

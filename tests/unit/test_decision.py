@@ -10,11 +10,12 @@ from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import (
     Decision,
     ItemDecision,
-    LegalCheck,
     Proposal,
     Wording,
 )
-from kz_compliance_sdk.domain.proposal_checks import check_proposal, is_doubtful
+from kz_compliance_sdk.domain.lawfulness import rests_on
+from kz_compliance_sdk.domain.legal_check import QUESTIONS, LegalCheck
+from kz_compliance_sdk.domain.proposal_checks import check_proposal
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Statement
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
@@ -124,24 +125,29 @@ _CASES: dict[str, tuple[Proposal, str, str]] = {
     "a measure without the legal check": (
         proposal(measure("1"), refusal("2"), legal_check=None),
         "legal_check",
-        "yes, no or unclear",
+        "no or unclear",
     ),
     **{
-        f"local law although {question} is answered no": (
-            proposal(measure("1"), refusal("2"), legal_check=YES.model_copy(update={question: "no"})),
-            f"legal_check.{question}",
+        f"local law although {question.name} bars it": (
+            proposal(measure("1"), refusal("2"), legal_check=YES.model_copy(update={question.name: question.bars})),
+            f"legal_check.{question.name}",
             "your own terms",
         )
-        for question in ("authority", "legal_basis", "content_matches", "proportionate")
+        for question in QUESTIONS
     },
 }
+
+
+def _check(chosen: Proposal) -> None:
+    check_proposal(chosen, OPEN, LANGUAGES)
+    rests_on(opened(), chosen, (), stamp())
 
 
 @pytest.mark.parametrize("name", _CASES)
 def test_a_bad_proposal_is_refused_with_its_field_and_the_remedy(name: str) -> None:
     bad, field, remedy = _CASES[name]
     with pytest.raises(InvalidInput) as refused:
-        check_proposal(bad, OPEN, LANGUAGES)
+        _check(bad)
     assert refused.value.field == field
     assert remedy in refused.value.remedy
 
@@ -181,7 +187,7 @@ _GOOD: dict[str, Proposal] = {
 
 @pytest.mark.parametrize("name", _GOOD)
 def test_a_whole_proposal_passes(name: str) -> None:
-    check_proposal(_GOOD[name], OPEN, LANGUAGES)
+    _check(_GOOD[name])
 
 
 def test_a_measure_applies_in_kazakhstan_alone_unless_somebody_says_otherwise() -> None:
@@ -235,11 +241,11 @@ def test_any_other_flag_does_not() -> None:
     assert _state(flags=("late_revision",)) is CaseState.DECIDED
 
 
-@pytest.mark.parametrize("question", ["authority", "legal_basis", "content_matches", "proportionate"])
+@pytest.mark.parametrize("question", [question.name for question in QUESTIONS])
 def test_doubt_takes_two(question: str) -> None:
     doubt = YES.model_copy(update={question: "unclear"})
     assert _state(legal_check=doubt) is CaseState.IN_APPROVAL
-    assert not is_doubtful(proposal(refusal("1"), legal_check=doubt)), "without a measure there is nothing to doubt"
+    assert _state(item=refusal("1"), legal_check=doubt) is CaseState.DECIDED, "no measure, nothing to doubt"
 
 
 # ---------------------------------------------------------------------------------- digests and roles

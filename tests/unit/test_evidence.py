@@ -89,6 +89,7 @@ def test_a_lost_attempt_may_come_back_and_no_other() -> None:
 
 def test_a_row_that_is_gone_is_named_and_a_hold_may_end_with_a_move() -> None:
     hold = {"object_key": "url:x", "item_id": "1", "action": "remove", "ground": "local_law", "version": 1}
+    hold |= {"preserve_until": None, "preservation_ended_at": None}
     seen = _seen(holds=hold)
     assert "url:x" not in str(seen.entries)
     assert _faults(seen, {"holds": []}, moved=True) == []

@@ -20,5 +20,6 @@ def test_every_flag_has_a_meaning() -> None:
     elsewhere = {name for names in found for name in names if name}
     assert {"amended", "late_revision", "message_id_reused", "report_rejected"} <= elsewhere, "the search finds none"
     cancelled = {f"cancelled_{effect}" for effect in get_args(Effect)}
-    assert set(FLAG_MEANINGS) == {*get_args(FlagCode), *elsewhere, *cancelled}
+    content = {"content_changed", "content_gone"}
+    assert set(FLAG_MEANINGS) == {*get_args(FlagCode), *elsewhere, *cancelled, *content}
     assert all(told.endswith(".") for told in FLAG_MEANINGS.values())

@@ -9,6 +9,7 @@ from sqlalchemy import Boolean, Connection, Integer, Select, Table, bindparam, e
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
+from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.evidence import Row
 
@@ -21,6 +22,8 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("attempts", t.attempts),
     ("escalations", t.escalations),
     ("holds", t.holds),
+    ("legal_checks", legal_checks),
+    ("content_seen", content_seen),
 )
 
 

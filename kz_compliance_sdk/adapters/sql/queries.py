@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, exists, func, select, text, tuple_, union
+from sqlalchemy import Connection, Engine, Select, Table, exists, func, select, text, tuple_, union
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows
+from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows, rows_review
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
+from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, SanctionNoted
+from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, SanctionNoted
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.evidence import Row
@@ -143,6 +144,9 @@ class SqlQueries:
         events = self._rows(connection, "audit", case_id)
         return [rows.audit_from(row, sealed.get(row[2], [])) for row in events]
 
+    def _of(self, table: Table, case_id: str) -> Select[Any]:
+        return select(table).where(table.c.platform_id == self._platform, table.c.case_id == case_id)
+
     def _rows(self, connection: Connection, table: str, case_id: str) -> Sequence[Any]:
         return checkpoint_queries.of_case(connection, table, self._platform, case_id)
 
@@ -178,6 +182,8 @@ class SqlQueries:
             [rows.inbox_from(row) for row in inbox.values()],
             [rows.message_from(tuple(row.values())) for row in held["outbox"]],
             [rows.attempt_from(tuple(row.values())) for row in held["attempts"]],
+            [rows_review.legal_check_from(tuple(row.values())) for row in held["legal_checks"]],
+            [rows_review.content_seen_from(tuple(row.values())) for row in held["content_seen"]],
             held,
             objects,
         )
@@ -227,6 +233,14 @@ class SqlQueries:
             .order_by(t.decisions.c.version)
         )
         return {row[2]: rows.decision_from(row) for row in found}
+
+    def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
+        found = self._all(self._of(legal_checks, case_id).order_by(legal_checks.c.version))
+        return [rows_review.legal_check_from(row) for row in found]
+
+    def content_seen(self, case_id: str) -> list[ContentSeen]:
+        found = self._all(self._of(content_seen, case_id).order_by(content_seen.c.n, content_seen.c.item_id))
+        return [rows_review.content_seen_from(row) for row in found]
 
     def inbox(self, case_id: str) -> list[InboxRow]:
         of_case = select(t.inbox).where(t.inbox.c.platform_id == self._platform, t.inbox.c.case_id == case_id)

@@ -8,6 +8,8 @@ from dataclasses import fields
 from functools import wraps
 from typing import Any, TypeVar
 
+from pydantic_core import from_json, to_json
+
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.change import (
@@ -49,7 +51,6 @@ def _readable(what: str, case_at: int) -> Callable[[Callable[[Row], T]], Callabl
 
 _ITEM_FIELDS = tuple(field.name for field in fields(ItemState))
 _SCOPE = _ITEM_FIELDS.index("scope")
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _STATES = {str(state): state for state in CaseState}
 
 
@@ -67,7 +68,7 @@ def _item(doc: list[Any]) -> ItemState:
 
 
 def case_row(case: Case) -> tuple[Any, ...]:
-    doc = _encode(
+    doc = to_json(
         [
             case.kind,
             case.source,
@@ -89,7 +90,7 @@ def case_row(case: Case) -> tuple[Any, ...]:
             case.flags,
             [_item_doc(item) for item in case.items],
         ]
-    )
+    ).decode()
     return (
         case.platform_id,
         case.id,
@@ -116,7 +117,7 @@ def case_row(case: Case) -> tuple[Any, ...]:
 
 @_readable("cases", 1)
 def case_from(row: Row) -> Case:
-    doc = json.loads(row[19])
+    doc = from_json(row[19])
     return Case(
         platform_id=row[0],
         id=row[1],

@@ -27,6 +27,7 @@ from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as tc
+from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.domain.change import (
     CursorMoved,
     EndpointState,
@@ -42,13 +43,24 @@ from kz_compliance_sdk.domain.change import (
 class Compiled:
     """SQL text in the driver's own style, and the names of its parameters in their order."""
 
-    __slots__ = ("_defaults", "names", "sql")
+    __slots__ = ("_defaults", "_rows", "names", "sql")
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self.sql = str(compiled)
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
         self._defaults: dict[str, Any] = dict(compiled.params)
+        self._rows: dict[int, str] = {}
+
+    def of_rows(self, count: int) -> str:
+        """The text of an INSERT for so many rows at once. Each run of a statement lets go of the interpreter's lock and
+        gets it back only when another thread gives it up: one run for many rows is a fraction of the waiting."""
+        text = self._rows.get(count)
+        if text is None:
+            head, values, row = self.sql.partition(" VALUES ")
+            one, conflict, rest = row.partition(" ON CONFLICT ")
+            text = self._rows[count] = f"{head}{values}{', '.join([one] * count)}{conflict}{rest}"
+        return text
 
     def bind(self, values: dict[str, Any]) -> tuple[Any, ...]:
         """The parameters in their order; what the dialect added by itself keeps its own value."""
@@ -177,6 +189,15 @@ class Statements:
         self.decisions = compiled(
             select(t.decisions).where(_key(t.decisions, "platform_id", "case_id")).order_by(t.decisions.c.version)
         )
+        self.legal_checks = compiled(
+            select(legal_checks).where(_key(legal_checks, "platform_id", "case_id")).order_by(legal_checks.c.version)
+        )
+        self.content_seen = compiled(
+            select(content_seen).where(_key(content_seen, "platform_id", "case_id")).order_by(content_seen.c.n)
+        )
+        preserved = _key(t.holds, "platform_id"), text("preserve_until IS NOT NULL AND preservation_ended_at IS NULL")
+        over = select(t.holds).where(*preserved, t.holds.c.preserve_until <= bindparam("now"))
+        self.preservation_over = compiled(over.order_by(t.holds.c.preserve_until).limit(bindparam("n")))
         self.object_version = compiled(select(t.objects.c.version).where(_key(t.objects, "platform_id", "object_key")))
         self.holds = compiled(select(t.holds).where(_key(t.holds, "platform_id", "object_key")))
         held = text("state IN ('waiting', 'parked')")
@@ -208,13 +229,14 @@ class Statements:
         self.waits_behind = compiled(behind.limit(1))
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
+        preserved_for = ("preserve_until", "preservation_ended_at")
         of_hold = ("platform_id", "object_key", "case_id", "item_id")
         ring = ("fired_at", "level", "audience", "acknowledged_by", "acknowledged_at")
         outcome = ("failures", "open_until", "last_success_at", "last_failure")
         counted = t.refusals.c.count + literal_column("excluded.count")
         self.upserts: dict[type, Compiled] = {
             ObjectVersion: upsert(t.objects, ("platform_id", "object_key"), "version"),
-            Hold: upsert(t.holds, of_hold, "action", "ground", "version"),
+            Hold: upsert(t.holds, of_hold, "action", "ground", "version", *preserved_for),
             CursorMoved: upsert(t.cursors, ("platform_id", "feed"), "cursor", "at"),
             EndpointState: upsert(t.endpoints, ("platform_id", "endpoint"), *outcome),
             Heartbeat: upsert(t.heartbeats, ("platform_id", "part"), "at", "detail"),

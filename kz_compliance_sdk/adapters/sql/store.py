@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,7 @@ T = TypeVar("T")
 MOST_WAITING = 8_192
 MOVED = "store_moved"
 _HANDED_OUT_AT_ONCE = 64
+_ROWS_AT_ONCE = 16
 _MOVED = (
     "the store's file {} was moved, replaced or deleted while this process has it open. Nothing is acknowledged any "
     "more: stop every process, put the file back, and start again."
@@ -271,8 +273,14 @@ class SqliteTransaction:
     def _execute(self, sql: str, values: tuple[Any, ...]) -> int:
         return int(self._cursor.execute(sql, values).rowcount)
 
-    def _execute_many(self, sql: str, values: list[tuple[Any, ...]]) -> None:
-        self._cursor.executemany(sql, values)
+    def _execute_many(self, statement: Compiled, values: list[tuple[Any, ...]]) -> None:
+        left, size = len(values), _ROWS_AT_ONCE
+        while left:
+            while size > left:
+                size //= 2
+            some = values[len(values) - left : len(values) - left + size]
+            self._cursor.execute(statement.of_rows(size), tuple(chain.from_iterable(some)))
+            left -= size
 
     # ------------------------------------------------------------------------------------------- reading
 

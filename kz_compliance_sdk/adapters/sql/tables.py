@@ -237,7 +237,11 @@ holds = _table(
     Column("action", String(32), nullable=False),
     Column("ground", String(32), nullable=False),
     Column("version", BigInteger, nullable=False),
+    Column("preserve_until", _Time),
+    Column("preservation_ended_at", _Time),
 )
+_kept = text("preserve_until IS NOT NULL AND preservation_ended_at IS NULL")
+Index("holds_preserved", holds.c.platform_id, holds.c.preserve_until, sqlite_where=_kept, postgresql_where=_kept)
 
 escalations = _table(
     "escalations",

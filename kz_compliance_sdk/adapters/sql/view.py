@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql import rows, rows_review
 from kz_compliance_sdk.adapters.sql.checkpoint_queries import checkpoint_from
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import EndpointState, Hold, InboxRow
+from kz_compliance_sdk.domain.change import ContentSeen, EndpointState, Hold, InboxRow, LegalCheckRow
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -96,6 +96,18 @@ class View:
     def decisions(self, case_id: str) -> dict[int, Decision]:
         found = self._tx.all(self._s.decisions, k_platform_id=self._platform, k_case_id=case_id)
         return {row[2]: rows.decision_from(row) for row in found}
+
+    def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
+        found = self._tx.all(self._s.legal_checks, k_platform_id=self._platform, k_case_id=case_id)
+        return [rows_review.legal_check_from(row) for row in found]
+
+    def content_seen(self, case_id: str) -> dict[str, ContentSeen]:
+        found = self._tx.all(self._s.content_seen, k_platform_id=self._platform, k_case_id=case_id)
+        return {row[2]: rows_review.content_seen_from(row) for row in found}
+
+    def preservation_over(self, now: int, limit: int) -> list[Hold]:
+        found = self._tx.all(self._s.preservation_over, k_platform_id=self._platform, now=now, n=limit)
+        return [rows.hold_from(row) for row in found]
 
     def object_versions(self, keys: Iterable[str]) -> dict[str, int]:
         versions = {}

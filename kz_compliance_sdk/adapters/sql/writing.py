@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
-from kz_compliance_sdk.adapters.sql.statements import Statements
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
+    ContentSeen,
     CursorMoved,
     DecisionApproved,
     DecisionRow,
@@ -25,6 +27,7 @@ from kz_compliance_sdk.domain.change import (
     InboxAdmitted,
     InboxApplied,
     InboxRow,
+    LegalCheckRow,
     MessageVoided,
     MessageWrite,
     ObjectVersion,
@@ -37,7 +40,7 @@ from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 
 Execute = Callable[[str, tuple[Any, ...]], int]
-ExecuteMany = Callable[[str, list[tuple[Any, ...]]], None]
+ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]
 
 
 def keys_of(write: Any) -> tuple[str, ...]:
@@ -142,21 +145,25 @@ class Writer:
                             None,
                         )
                     )
+                elif kind is LegalCheckRow:
+                    inserts.setdefault("legal_checks", []).append(astuple(write))
+                elif kind is ContentSeen:
+                    inserts.setdefault("content_seen", []).append(astuple(write))
                 else:
                     updates.append(write)
         for table, values in inserts.items():
-            sql = self._s.inserts[table].sql
+            statement = self._s.inserts[table]
             if len(values) == 1:
-                execute(sql, values[0])
+                execute(statement.sql, values[0])
             else:
-                execute_many(sql, values)
+                execute_many(statement, values)
         marked = {one for one in came if one[1] not in opened}
         for write in updates:
             self._update(write, execute)
             if (one := _marked(write)) is not None:
                 marked.add(one)
         if marked:
-            execute_many(self._s.mark_due.sql, [(*one, 1) for one in sorted(marked)])
+            execute_many(self._s.mark_due, [(*one, 1) for one in sorted(marked)])
 
     def _update(self, write: Any, execute: Execute) -> None:
         s = self._s
@@ -231,6 +238,8 @@ def _fact_row(write: Any) -> tuple[Any, ...]:
             write.action,
             write.ground,
             write.version,
+            write.preserve_until,
+            write.preservation_ended_at,
         )
     if kind is EscalationFired:
         audience = ",".join(write.audience)

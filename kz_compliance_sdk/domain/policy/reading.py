@@ -76,7 +76,7 @@ def _with_sources(value: Any, sources: Mapping[str, Any], path: str) -> Any:
     if isinstance(value, list):
         return [_with_sources(item, sources, f"{path}[{index}]") for index, item in enumerate(value)]
     if not isinstance(value, dict):
-        if path.rpartition(".")[2] in {"source", "lift_source"} and isinstance(value, str):
+        if path.rpartition(".")[2] in {"source", "lift_source", "preservation_source"} and isinstance(value, str):
             if value not in sources:
                 remedy = f"Define [sources.{value}] or correct the name."
                 raise ConfigError(f"There is no source {value!r}.", field=path, remedy=remedy)

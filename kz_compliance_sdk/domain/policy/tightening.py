@@ -73,6 +73,7 @@ class PolicyFragment(Value):
     undo_window_s: UndoWindow | None = None
     lease_s: LeaseTime | None = None
     lift_term_s: PositiveSeconds | None = None
+    preservation_s: Seconds | None = None
     interim_before_s: Seconds | None = None
     four_eyes_always: Yes | None = None
     four_eyes_flags: frozenset[Name] = frozenset()
@@ -84,9 +85,10 @@ class PolicyFragment(Value):
 def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
     """`base` with the fragment (TOML text, or its value) on top.
 
-    Tighter is: a shorter term, lease or time to lift; a longer undo window; an earlier interim report; more review and
-    four eyes; an earlier, louder or wider step; fewer known acts; a narrower mandate of an authority. The version
-    becomes the fragment's, or the policy's with "+own". Raises `ConfigError` that names the key for anything else.
+    Tighter is: a shorter term, lease or time to lift; a longer undo window or preservation; an earlier interim report;
+    more review and four eyes; an earlier, louder or wider step; fewer known acts; a narrower mandate of an authority.
+    The version becomes the fragment's, or the policy's with "+own". Raises `ConfigError` that names the key for
+    anything else.
     """
     asked = build(PolicyFragment, load_toml(fragment, "fragment")) if isinstance(fragment, str) else fragment
     changes: dict[str, Any] = {
@@ -94,6 +96,7 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
         "undo_window_s": _at_least("undo_window_s", base.undo_window_s, asked.undo_window_s),
         "interim_before_s": _at_least("interim_before_s", base.interim_before_s, asked.interim_before_s),
         "lease_s": _at_most("lease_s", base.lease_s, asked.lease_s),
+        "preservation_s": _at_least("preservation_s", base.preservation_s, asked.preservation_s),
         "lift_term_s": _at_most("lift_term_s", base.lift_term_s, asked.lift_term_s),
         "four_eyes_always": _only_on("four_eyes_always", base.four_eyes_always, asked.four_eyes_always),
         "four_eyes_flags": base.four_eyes_flags | asked.four_eyes_flags,

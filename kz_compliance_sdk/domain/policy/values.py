@@ -265,6 +265,9 @@ class Policy(Value):
     lift_term_s: PositiveSeconds
     """How soon a measure is lifted after its order was withdrawn or annulled."""
     lift_source: Source
+    preservation_s: Seconds
+    """How long a sealed copy of what a measure hides is kept, so that the measure can be lifted."""
+    preservation_source: Source
     interim_before_s: Seconds = 7200
     """How long before a case is due an interim report is offered."""
     four_eyes_always: Yes = False
@@ -338,6 +341,7 @@ class Policy(Value):
             yield f"terms_by_kind.{kind}", term.source
         yield "default_term", self.default_term.source
         yield "lift_term_s", self.lift_source
+        yield "preservation_s", self.preservation_source
         for name, row in self.categories.items():
             yield f"categories.{name}", row.source
             if row.term is not None:

@@ -23,8 +23,10 @@ from kz_compliance_sdk.faces.cli import (
     cases,
     checks,
     conformance,
+    evidence,
     foreign,
     letters,
+    looking,
     machinery,
     notices,
     office,
@@ -202,10 +204,13 @@ notices.register(app)
 _cases = typer.Typer(help="The cases: look, decide, answer.", no_args_is_help=True)
 cases.register(_cases)
 review.register(_cases)
+looking.register(_cases)
 office.register(_cases)
 letters.register(_cases)
+evidence.register_case(_cases)
 app.add_typer(_cases, name="cases")
 conformance.register(app)
+evidence.register(app)
 if find_spec(_DEMO) is not None:
     app.command("demo")(import_module(_DEMO).demo)
 

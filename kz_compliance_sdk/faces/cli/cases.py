@@ -10,6 +10,8 @@ from rich.text import Text
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.cli import documents, screen
+from kz_compliance_sdk.faces.cli.case_review import show_review
+from kz_compliance_sdk.faces.cli.evidence import record_view
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, account_of, case_id_of
 
 if TYPE_CHECKING:
@@ -116,7 +118,9 @@ def show(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
     """Tell the whole story of one case: clocks, notice, items, decisions, messages, receipts, audit trail."""
     session = Session.of(ctx)
     with session.desk() as desk:
-        file = desk.case_file(case_id_of(desk, case))
+        case_id = case_id_of(desk, case)
+        record_view(session, desk, case_id)
+        file = desk.case_file(case_id)
         try:
             notice: Notice | None = desk.notice(file.case.id)
         except NotFound:
@@ -136,7 +140,7 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
         screen.show_fields("Notice", _notice(notice))
         named = {item.item_id: what(item) for item in notice.items}
         screen.show_table(
-            ("item", "what", "status", "action", "in force since"),
+            ("item", "what", "status", "action", "in force since", "copy kept until"),
             [
                 (
                     item.item_id,
@@ -144,12 +148,14 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
                     item.status,
                     item.measure or item.action,
                     screen.both(item.effective_at) if item.effective_at else "not in force",
+                    screen.both(item.preserve_until or None),
                 )
                 for item in case.items
             ],
             whole=("item", "status", "action"),
             lead=("item", "status", "action"),
         )
+    show_review(file)
     for decision in file.decisions.values():
         show_decision(decision)
     _messages(file)
@@ -276,12 +282,14 @@ def show_decision(decision: Decision, *, stderr: bool = False) -> None:
 
 
 def _check(decision: Decision) -> str:
-    check = decision.proposal.legal_check
+    check, named = decision.proposal.legal_check, decision.legal_check
     if check is None:
         return "not answered: no measure is proposed"
-    answers = ("authority", "legal_basis", "content_matches", "proportionate")
-    told = ", ".join(f"{name.replace('_', ' ')} {getattr(check, name)}" for name in answers)
-    return f"{told}; {check.note}" if check.note else told
+    version = f"version {named.version}" if named is not None else ""
+    if isinstance(check, int):
+        return f"{version}, recorded before"
+    told = ", ".join(f"{name.replace('_', ' ')} {answer}" for name, answer in check.answers.items())
+    return "; ".join(filter(None, (version, told, check.note)))
 
 
 def _messages(file: CaseFile) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from kz_compliance_sdk.domain.decision import Action, Finding, ItemDecision, LegalCheck, Proposal, Wording
+from kz_compliance_sdk.domain.decision import Action, Finding, ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.domain.notice import ContentType, Item, Notice
 from kz_compliance_sdk.domain.report import Outcome, RefusalCode, Statement
@@ -121,7 +122,15 @@ def proposal(turn: Turn) -> Proposal:
         )
         for name, verdict in turn.verdicts.items()
     )
-    check = LegalCheck(authority="yes", legal_basis="yes", content_matches="yes", proportionate="yes")
+    check = LegalCheck(
+        authority="yes",
+        legal_basis="yes",
+        clarity="yes",
+        content_matches="yes",
+        protected_speech="no",
+        proportionate="yes",
+        narrowest="yes",
+    )
     return Proposal(items=items, legal_check=check, text_checked=True)
 
 

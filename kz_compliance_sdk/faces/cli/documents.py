@@ -9,6 +9,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+from kz_compliance_sdk.faces.cli.case_review import review_documents
 from kz_compliance_sdk.faces.cli.screen import at
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def case_document(file: CaseFile, notice: Notice | None) -> dict[str, Any]:
                 "scope": list(item.scope),
                 "measure": item.measure or None,
                 "effective_at": at(item.effective_at) if item.effective_at else None,
+                "preserve_until": at(item.preserve_until) if item.preserve_until else None,
             }
             for item in case.items
         ],
@@ -103,6 +105,7 @@ def case_document(file: CaseFile, notice: Notice | None) -> dict[str, Any]:
             }
             for row in file.inbox
         ],
+        **review_documents(file),
         "decisions": [_decision(decision) for _, decision in sorted(file.decisions.items())],
         "messages": [message_document(message, file.attempts.get(message.id, ())) for message in file.messages],
         "escalations": [
@@ -128,6 +131,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "needs_approval": decision.needs_approval,
         "approved_by": decision.approved_by or None,
         "approved_at": at(decision.approved_at) if decision.approved_at else None,
+        "legal_check": decision.legal_check.model_dump() if decision.legal_check is not None else None,
         "proposal": decision.proposal.model_dump(mode="json"),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,10 +14,12 @@ from pydantic import BaseModel
 from kz_compliance_sdk.errors import InvalidInput, Unreadable
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.desk import CaseFile
 
 __all__ = [
     "by_option",
+    "legal_check_choices",
+    "legal_check_skeleton",
     "notice_choices",
     "notice_skeleton",
     "proposal_choices",
@@ -52,14 +55,18 @@ def read_document(model: type[_M], file: str, option: str, hint: str = "") -> _M
     try:
         return read(model, body, max_nodes=_NODES)
     except Unreadable as wrong:
-        field = f"{option} {where}" + (f": {wrong.field}" if wrong.field else "")
+        # A check can be answered or named, and pydantic says which of the two it tried.
+        told = re.sub(r"\blegal_check\.(LegalCheck|constrained-int|int)\b", "legal_check", wrong.field)
+        field = f"{option} {where}" + (f": {told}" if told else "")
         raise InvalidInput(
             f"{wrong.message.rstrip('.')}.", field=field, remedy=f"{wrong.remedy} {hint}".rstrip(), code=wrong.code
         ) from None
 
 
-def proposal_skeleton(case: Case, languages: tuple[str, ...]) -> dict[str, Any]:
-    """A proposal for every open item in which a person has still to decide everything: as it is, it is refused."""
+def proposal_skeleton(file: CaseFile, languages: tuple[str, ...]) -> dict[str, Any]:
+    """A proposal for every open item in which a person has still to decide everything: as it is, it is refused. It
+    names the content that was last seen."""
+    case, seen = file.case, {row.item_id: row.digest or None for row in file.content}
     return {
         "items": [
             {
@@ -69,6 +76,7 @@ def proposal_skeleton(case: Case, languages: tuple[str, ...]) -> dict[str, Any]:
                 "action": "",
                 "ground": None,
                 "scope": ["KZ"],
+                **({"content_sha256": seen.get(item.item_id)} if seen else {}),
                 "wording": {
                     "outcome": "",
                     "statement_of_reasons": [{"lang": lang, "text": ""} for lang in languages],
@@ -82,20 +90,29 @@ def proposal_skeleton(case: Case, languages: tuple[str, ...]) -> dict[str, Any]:
             for item in case.items
             if item.item_id in case.open_items
         ],
-        "legal_check": {
-            "authority": "",
-            "legal_basis": "",
-            "content_matches": "",
-            "proportionate": "",
-            "note": "",
-        },
+        "legal_check": legal_check_skeleton(),
         "text_checked": False,
     }
+
+
+def legal_check_skeleton() -> dict[str, str]:
+    """The questions of the legal check, unanswered."""
+    from kz_compliance_sdk.domain.legal_check import QUESTIONS
+
+    return {**{question.name: "" for question in QUESTIONS}, "note": ""}
+
+
+def legal_check_choices(lang: str = "en") -> list[tuple[str, str]]:
+    """Each question of the legal check as it is asked, and the answer that bars a measure on local law."""
+    from kz_compliance_sdk.domain.legal_check import QUESTIONS
+
+    return [(question.name, f"{question.text[lang]} ({question.bars} bars)") for question in QUESTIONS]
 
 
 def proposal_choices() -> list[tuple[str, str]]:
     """The words that a proposal may hold, field by field."""
     from kz_compliance_sdk.domain import decision
+    from kz_compliance_sdk.domain.legal_check import Answer
     from kz_compliance_sdk.domain.report import CannotComplyReason, Ground, Outcome, RefusalCode
 
     return [
@@ -106,7 +123,11 @@ def proposal_choices() -> list[tuple[str, str]]:
         ("refusal_code", f"{', '.join(get_args(RefusalCode))}, with the outcome refused"),
         ("cannot_comply", f'{{"reason": {", ".join(get_args(CannotComplyReason))}}}, with that outcome'),
         ("contest", '{"body": ..., "reference": ...}, with the outcome contested'),
-        ("legal_check", f"{', '.join(get_args(decision.Answer))}; null where no measure is proposed"),
+        (
+            "legal_check",
+            f"{', '.join(get_args(Answer))} to each, or the number of a recorded check; null if no measure is proposed",
+        ),
+        *((f"  {name}", asked) for name, asked in legal_check_choices()),
         ("text_checked", "true once a person has found no user and no reporter named in the outgoing text"),
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import signal
@@ -15,15 +14,15 @@ import typer
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.exits import exit_code
+from kz_compliance_sdk.faces.cli.platform_parts import ContentOption, load_content, load_enforcer
 from kz_compliance_sdk.faces.cli.session import Json, Session, install, refuse_directory
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import ComplianceDesk
-    from kz_compliance_sdk.ports import Enforcer
     from kz_compliance_sdk.wire.signature import Key
 
-__all__ = ["load_enforcer", "register"]
+__all__ = ["register"]
 
 GRACE_S = 2
 LogLevel = Annotated[
@@ -61,7 +60,7 @@ def serve(
     from kz_compliance_sdk.adapters.troubles import Troubles
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.faces.asgi import asgi_app
-    from kz_compliance_sdk.faces.cli.receiving import with_inspection, with_outages_told
+    from kz_compliance_sdk.faces.cli.receiving import collect_garbage_seldom, with_inspection, with_outages_told
 
     log = _log_to_stderr(log_level)
     desk = AsyncComplianceDesk(settings)
@@ -85,6 +84,7 @@ def serve(
             session.tell(
                 f"Receiving at {_url(listener.getsockname())}{settings.intake_path}, known as {settings.intake_url}"
             )
+            collect_garbage_seldom()
             uvicorn.Server(config).run(sockets=[listener])
     session.tell("Stopped; everything that was acknowledged is stored.")
 
@@ -136,6 +136,7 @@ def worker(
         str | None,
         typer.Option(metavar="MODULE:NAME", help="The platform's Enforcer, or what makes one when it is called."),
     ] = None,
+    content: ContentOption = None,
     once: Annotated[
         bool, typer.Option("--once", help="One pass: read the feed, watch the clocks, deliver what is due.")
     ] = False,
@@ -145,7 +146,8 @@ def worker(
     """Carry out, report, watch the clocks and read the feed, until SIGINT or SIGTERM. Any number may run."""
     session = Session.of(ctx)
     _log_to_stderr(log_level)
-    with session.desk(may_create=True, enforcer=None if enforcer is None else load_enforcer(enforcer)) as desk:
+    carries_out = None if enforcer is None else load_enforcer(enforcer)
+    with session.desk(may_create=True, enforcer=carries_out, content=load_content(content)) as desk:
         if enforcer is None:
             session.tell("No --enforcer: measures wait here, until a worker that has one carries them out.")
         if once:
@@ -195,49 +197,6 @@ def _read_feed(desk: ComplianceDesk, counts: dict[str, int]) -> None:
         counts["polled"] += page.messages
         if not page.has_more:
             return
-
-
-def load_enforcer(name: str) -> Enforcer:
-    """The Enforcer that `module:attribute` names, or that it makes when it is called. Raises ConfigError."""
-    module_name, _, attribute = name.partition(":")
-
-    def wrong(message: str, remedy: str) -> ConfigError:
-        return ConfigError(message, field="--enforcer", remedy=remedy)
-
-    if not module_name or not attribute:
-        raise wrong(f"{name!r} is no MODULE:NAME.", "Write it as in myplatform.takedown:enforcer.")
-    # As with `python -m`: the platform's own code often lies in the working directory.
-    if os.getcwd() not in sys.path:  # noqa: PTH109  sys.path holds text
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ImportError as error:
-        raise wrong(f"{module_name} cannot be imported: {error}.", "Run where it can be, or install it.") from None
-    except Exception as error:
-        raise wrong(f"{module_name} fails as it is imported: {_kind(error)}.", "Mend it.") from error
-    for part in attribute.split("."):
-        found = getattr(found, part, None)
-    if found is None:
-        raise wrong(f"{module_name} has no {attribute}.", "Correct the name.")
-    if isinstance(found, type) or not _is_enforcer(found):
-        if not callable(found):
-            raise wrong(f"{name} is no Enforcer.", "It needs the methods enforce and restore.")
-        try:
-            found = found()
-        except Exception as error:
-            raise wrong(f"{name} is no Enforcer and makes none: {_kind(error)}.", "Name one that does.") from error
-    if not _is_enforcer(found):
-        raise wrong(f"what {name} makes is no Enforcer.", "It needs the methods enforce and restore.")
-    enforcer: Enforcer = found
-    return enforcer
-
-
-def _kind(error: Exception) -> str:
-    return f"{type(error).__name__}: {screen.one_line(str(error))}"
-
-
-def _is_enforcer(found: Any) -> bool:
-    return callable(getattr(found, "enforce", None)) and callable(getattr(found, "restore", None))
 
 
 def mock_regulator(

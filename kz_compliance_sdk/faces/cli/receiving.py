@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,21 @@ from kz_compliance_sdk.errors import ConfigError
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
 
-__all__ = ["with_inspection", "with_outages_told"]
+__all__ = ["collect_garbage_seldom", "with_inspection", "with_outages_told"]
 
 _PART = "storing what is sent"
 _STORED = frozenset({200, 202, 409, 422})
 
 Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+
+
+def collect_garbage_seldom() -> None:
+    """For a process that only receives: what the program itself consists of is never looked through again, and what a
+    message leaves behind is nearly all freed without the collector. It was a fifth of the receiver's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 1_000)
 
 
 def with_outages_told(app: App, troubles: Troubles) -> App:

@@ -10,6 +10,7 @@ import typer
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost
 from kz_compliance_sdk.faces.cli import cases, documents, screen
 from kz_compliance_sdk.faces.cli.handed_in import proposal_choices, proposal_skeleton, read_document
+from kz_compliance_sdk.faces.cli.platform_parts import ContentOption, load_content
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of, refuse_one_account
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def decide(
     template: Annotated[
         bool, typer.Option("--template", help="Print a proposal to fill in, and write nothing.")
     ] = False,
+    content: ContentOption = None,
     token: Token = None,
     yes: Yes = False,
     as_json: Json = False,
@@ -170,10 +172,10 @@ def decide(
         raise InvalidInput(
             "either a proposal or a template.", field="--file", remedy="Give --file FILE, or --template to get one."
         )
-    with session.desk() as desk:
+    with session.desk(content=load_content(content)) as desk:
         case_id = case_id_of(desk, case)
         if template:
-            screen.write_document(proposal_skeleton(desk.case(case_id), languages_of(desk.notice(case_id))))
+            screen.write_document(proposal_skeleton(desk.case_file(case_id), languages_of(desk.notice(case_id))))
             if not session.json:
                 screen.show_fields("Fill in every empty field:", proposal_choices(), stderr=True)
             return
@@ -248,10 +250,16 @@ def _seen(session: Session, desk: ComplianceDesk, case_id: str, digest: str | No
     return decision.digest
 
 
-def approve(ctx: typer.Context, case: CaseArgument, digest: Digest = None, as_json: Json = False) -> None:
+def approve(
+    ctx: typer.Context,
+    case: CaseArgument,
+    digest: Digest = None,
+    content: ContentOption = None,
+    as_json: Json = False,
+) -> None:
     """Approve exactly the proposal whose digest was seen. Never one's own."""
     session = Session.of(ctx)
-    with session.desk() as desk:
+    with session.desk(content=load_content(content)) as desk:
         actor = session.actor(desk.settings)
         case_id = case_id_of(desk, case)
         refuse_one_account(desk, case_id, actor, "proposer")

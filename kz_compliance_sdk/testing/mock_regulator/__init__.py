@@ -6,8 +6,8 @@
 
 With a clock that stands still it lives through a day in a second: `regulator.day(seed=1)`, `regulator.advance(86_400)`.
 
-It shares `wire` with the platform, and the values that `wire` reads and writes (notices, reports, times). Independent
-golden bytes hold these, so that the two cannot be wrong together.
+It shares `wire` with the platform and nothing else. Independent golden bytes and verifiers hold `wire`, so that the two
+cannot be wrong together.
 """
 
 from __future__ import annotations

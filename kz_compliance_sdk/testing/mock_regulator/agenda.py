@@ -11,8 +11,6 @@ from typing import Any, Final, Literal, cast, get_args
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction
-from kz_compliance_sdk.domain.values import FROM_WIRE, Identifier, Instant, ValueModel, instant_text, parse_instant
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing.mock_regulator.books import RegistrationStatus
 from kz_compliance_sdk.testing.mock_regulator.conduct import Conduct
@@ -20,6 +18,19 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import refuse
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage
 from kz_compliance_sdk.wire.reading import validated
 from kz_compliance_sdk.wire.v1 import MessageType
+from kz_compliance_sdk.wire.values import (
+    FROM_WIRE,
+    Cancellation,
+    Clarification,
+    Identifier,
+    Instant,
+    Notice,
+    Reminder,
+    Sanction,
+    ValueModel,
+    instant_text,
+    parse_instant,
+)
 
 __all__ = ["MESSAGES", "Act", "Agenda", "Chase", "Done", "Rotation", "Step", "read_step", "step_json"]
 

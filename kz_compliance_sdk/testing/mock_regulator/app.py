@@ -15,9 +15,6 @@ from urllib.parse import parse_qsl, unquote
 
 from pydantic_core import PydanticCustomError
 
-from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.report import Receipt
-from kz_compliance_sdk.domain.values import instant_text, parse_instant
 from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.testing.mock_regulator.books import AlreadyRecorded, Books, IssuedMessage, Recorded, Submission
 from kz_compliance_sdk.testing.mock_regulator.exchange import (
@@ -41,6 +38,7 @@ from kz_compliance_sdk.testing.mock_regulator.spoiling import down, failing, spo
 from kz_compliance_sdk.wire.problem import Problem
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign, sign_response, verify
 from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, encode
+from kz_compliance_sdk.wire.values import Receipt, canonical, instant_text, parse_instant
 
 __all__ = ["Interface", "Seen"]
 

@@ -11,14 +11,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Sanction, languages_of
-from kz_compliance_sdk.domain.report import Acknowledgement, ClarificationRequest, Receipt, Report
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, refuse
 from kz_compliance_sdk.wire.problem import Problem
 from kz_compliance_sdk.wire.reading import read
 from kz_compliance_sdk.wire.strict_json import loads
 from kz_compliance_sdk.wire.v1 import HeldNotice, MessageData, MessageType
+from kz_compliance_sdk.wire.values import (
+    Acknowledgement,
+    Cancellation,
+    Clarification,
+    ClarificationRequest,
+    Notice,
+    Receipt,
+    Report,
+    Sanction,
+)
 
 __all__ = [
     "AlreadyRecorded",
@@ -291,7 +299,7 @@ def _check_report(record: NoticeRecord, value: Any, key: str) -> None:
         raise _wrong("report_id", "It must be the Idempotency-Key as well.")
     if all(value.reference_number != notice.reference_number for notice in record.revisions.values()):
         raise _wrong("reference_number", "The notice has another one.")
-    spoken = {lang for notice in record.revisions.values() for lang in languages_of(notice)}
+    spoken = {lang for notice in record.revisions.values() for lang in _spoken(notice)}
     for place, item in enumerate(value.items):
         if item.item_id not in record.item_ids:
             raise _wrong(f"items[{place}].item_id", "The notice has no such item.")
@@ -330,3 +338,9 @@ def _wrong(where: str, detail: str) -> Refused:
 
 def _unreadable(wrong: Unreadable) -> Refused:
     return Refused(Problem.of(wrong.code, 422, f"{wrong.message} {wrong.remedy}".rstrip(), field=wrong.field))
+
+
+def _spoken(notice: Notice) -> set[str]:
+    """The languages of a notice, or of its reasons, without their regions."""
+    tags = notice.languages or tuple(reason.lang for reason in notice.statement_of_reasons)
+    return {tag.partition("-")[0].lower() for tag in tags}

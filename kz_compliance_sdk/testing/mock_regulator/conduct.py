@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, get_args
 
-from kz_compliance_sdk.domain.notice import Notice, SanctionLevel, requested_due_at
+from kz_compliance_sdk.wire.values import Notice, SanctionLevel
 
 __all__ = ["PASSIVE", "STRICT", "Conduct"]
 
@@ -45,8 +45,10 @@ class Conduct:
 
     def due_at(self, notice: Notice, issued_at: int) -> int:
         """When the regulator expects the final report, in UTC seconds."""
-        asked = requested_due_at(notice, issued_at)
-        return issued_at + self.term_s if asked is None else asked
+        asked = notice.deadline
+        if asked is None:
+            return issued_at + self.term_s
+        return issued_at + asked.hours * _HOUR if asked.hours is not None else asked.due_at or issued_at
 
     def steps(self) -> list[tuple[int, int | SanctionLevel]]:
         """What happens to a notice that is not answered: seconds after its deadline, and the level of the reminder or

@@ -40,7 +40,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
 
-from kz_compliance_sdk.domain.values import Instant, instant_text
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.mock_regulator.books import IssuedMessage
@@ -59,6 +58,7 @@ from kz_compliance_sdk.testing.mock_regulator.push import Forgery
 from kz_compliance_sdk.testing.mock_regulator.timetable import Body, Timetable, asked_for, record_of
 from kz_compliance_sdk.wire.problem import Problem
 from kz_compliance_sdk.wire.v1 import API_VERSION, Message, read_message
+from kz_compliance_sdk.wire.values import Instant, instant_text
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator

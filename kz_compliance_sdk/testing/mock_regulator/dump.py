@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.wire.values import instant_text
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, NoticeRecord, Recorded

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from kz_compliance_sdk.domain.notice import Notice, Sanction
-from kz_compliance_sdk.domain.report import ClarificationRequest
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.mock_regulator.agenda import MESSAGES, Agenda, Chase, Done, Step
 from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, Recorded
 from kz_compliance_sdk.testing.mock_regulator.conduct import PASSIVE, Conduct
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault
+from kz_compliance_sdk.wire.values import ClarificationRequest, Notice, Sanction
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator

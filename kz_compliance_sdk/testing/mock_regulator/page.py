@@ -7,7 +7,7 @@ import html
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.wire.values import instant_text
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.testing.mock_regulator.agenda import Done, Step

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.testing.mock_regulator.agenda import Done, Step
 from kz_compliance_sdk.testing.mock_regulator.app import Interface, Seen
@@ -29,6 +28,7 @@ from kz_compliance_sdk.testing.mock_regulator.server import Server, running
 from kz_compliance_sdk.testing.mock_regulator.signing import SigningKeys
 from kz_compliance_sdk.wire.signature import Key, KeyRing, Profile, SigningKey, sign
 from kz_compliance_sdk.wire.v1 import MessageData, MessageType, write_message
+from kz_compliance_sdk.wire.values import Cancellation, Clarification, Notice, Reminder, Sanction
 
 __all__ = ["MockRegulator", "Platform"]
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, get_args
 
-from kz_compliance_sdk.domain.notice import Effect, Notice
-from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.mock_regulator.agenda import Act, Data, Rotation, Step
 from kz_compliance_sdk.testing.mock_regulator.conduct import STRICT
@@ -21,6 +19,7 @@ from kz_compliance_sdk.testing.mock_regulator.faults import (
     RetryAfterForm,
     Route,
 )
+from kz_compliance_sdk.wire.values import Effect, LocalText, Notice
 
 __all__ = ["SCENARIOS", "Scenario", "plan_of"]
 

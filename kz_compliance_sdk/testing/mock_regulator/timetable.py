@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from kz_compliance_sdk.domain.values import ValueModel, instant_text
 from kz_compliance_sdk.testing.mock_regulator.agenda import Done, read_step, step_json
 from kz_compliance_sdk.testing.mock_regulator.books import RegistrationStatus
 from kz_compliance_sdk.testing.mock_regulator.conduct import Conduct
@@ -18,6 +17,7 @@ from kz_compliance_sdk.testing.mock_regulator.scenarios import SCENARIOS
 from kz_compliance_sdk.wire.reading import validated
 from kz_compliance_sdk.wire.signature import SigningKey
 from kz_compliance_sdk.wire.strict_json import loads
+from kz_compliance_sdk.wire.values import ValueModel, instant_text
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator

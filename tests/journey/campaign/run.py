@@ -14,7 +14,8 @@ from typing import Literal
 
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal, Wording
+from kz_compliance_sdk.domain.decision import ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.testing import builders, keys
@@ -34,7 +35,15 @@ _AIMED_WITHIN_S = 0.012
 _ANY_TIME_S = 0.2
 _MODERATOR = frozenset({"moderator"})
 _LEAD = Actor("lead", frozenset({"lead"}))
-_YES = LegalCheck(authority="yes", legal_basis="yes", content_matches="yes", proportionate="yes")
+_YES = LegalCheck(
+    authority="yes",
+    legal_basis="yes",
+    clarity="yes",
+    content_matches="yes",
+    protected_speech="no",
+    proportionate="yes",
+    narrowest="yes",
+)
 
 Target = Literal["receiver", "worker", "both"]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain.audit_log import AuditVerdict
-from kz_compliance_sdk.domain.checkpoints import anchors
 from kz_compliance_sdk.ports import Failed, Rejected, RetryAt
 from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.letters import Proof
@@ -38,9 +37,8 @@ class Scenery:
         return b"\n".join(self.world.witness.lines)
 
     def verify(self, *, outside: bool = True) -> AuditVerdict:
-        check = assembly.seal_check(KEY)
-        held, unchecked = anchors(self.outside, PLATFORM, check) if outside else ([], [])
-        return verify(self.host.store.queries(PLATFORM), PLATFORM, None, None, held, unchecked, check)
+        kept = self.outside if outside else None
+        return verify(self.host.store.queries(PLATFORM), PLATFORM, kept=kept, check=assembly.seal_check(KEY))
 
     def proof(self) -> Checkpoints:
         """Whoever holds the database may hold the key as well, and can make checkpoints; nobody is told of them."""

@@ -9,7 +9,8 @@ from typing import Final
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.decision import Action, ItemDecision, LegalCheck, Proposal, Wording
+from kz_compliance_sdk.domain.decision import Action, ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Outcome, Question, RefusalCode, Statement
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, LeaseLost
@@ -18,7 +19,15 @@ from kz_compliance_sdk.services.review import Lease
 MODERATORS: Final = tuple(Actor(f"m{number}", frozenset({"moderator"})) for number in (1, 2, 3))
 LEAD: Final = Actor("lead", frozenset({"lead"}))
 
-_YES: Final = LegalCheck(authority="yes", legal_basis="yes", content_matches="yes", proportionate="yes")
+_YES: Final = LegalCheck(
+    authority="yes",
+    legal_basis="yes",
+    clarity="yes",
+    content_matches="yes",
+    protected_speech="no",
+    proportionate="yes",
+    narrowest="yes",
+)
 _UNCLEAR: Final = _YES.model_copy(update={"proportionate": "unclear"})
 _MEASURES: Final[dict[Action, Outcome]] = {
     "remove": "removed",

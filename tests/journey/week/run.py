@@ -22,7 +22,7 @@ from kz_compliance_sdk.errors import RegulatorError
 from kz_compliance_sdk.ports import Delivered, FeedPage, RetryAt, Sent, Unknown
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
-from kz_compliance_sdk.testing.mock_regulator import PASSIVE, SCENARIOS, MockRegulator, Platform
+from kz_compliance_sdk.testing.mock_regulator import PASSIVE, SCENARIOS, MockRegulator, Platform, plan_of
 from kz_compliance_sdk.wire.signature import Key, KeyRing, Profile
 from tests.conftest import NOON
 from tests.journey.scene import FakePager, FakePlatform
@@ -32,6 +32,7 @@ from tests.journey.week.platform import FAULTS
 
 URL = "https://regulator.test"
 _QUIET_AFTER_S = 24 * 3_600
+REVOKED_BEFORE_S = 24 * 3_600
 # Two days and a half on which nobody comes: deadlines pass, and the regulator reminds and punishes.
 _AWAY_S = (4 * 86_400, 13 * 43_200)
 
@@ -145,7 +146,7 @@ def live(week: Week, folder: Path) -> Iterator[Evidence]:
             HttpRegulator(
                 URL,
                 platform_id=builders.PLATFORM_ID,
-                ring=KeyRing([key for key, _ in _trusted(week)], allow_test_keys=True),
+                ring=KeyRing(trusted(week), allow_test_keys=True),
                 signing_key=keys.platform_signing_key(week.profile),
                 profile=week.profile,
                 env=env,
@@ -266,6 +267,14 @@ class _Life:
         states = {self.desk.case(case_id).state for case_id in queries.case_ids()}
         return states <= {"closed", "cancelled"}
 
+    def _pushes_under_a_revoked_key(self) -> int:
+        """How many genuine pushes were refused because of the key: what they said came by the feed, signed anew."""
+        revoked = next((key.revoked_at for key in trusted(self.week) if key.revoked_at is not None), None)
+        if revoked is None:
+            return 0
+        refused = [push for push in self.regulator.pushes if push.status == 401 and push.message_id]
+        return sum(revoked <= push.at < revoked + REVOKED_BEFORE_S for push in refused)
+
     def _figures(self, office: Office) -> dict[str, int]:
         seen = Counter(f"{each.method} {each.status}" for each in self.regulator.seen)
         sends = Counter(type(call.result).__name__ for call in self.client.calls if call.name == "send")
@@ -276,6 +285,7 @@ class _Life:
             "requests": sum(seen.values()),
             **{f"struck_{kind}": count for kind, count in sorted(self.regulator.faults.struck.items())},
             **{f"lost_{what}": count for what, count in sorted(self.to_platform.lost.items())},
+            "pushes_under_a_revoked_key": self._pushes_under_a_revoked_key(),
             "polls_failed": self.failed_polls,
             "unreadable_pushes": self.unreadable,
             **{f"send_{result.lower()}": count for result, count in sorted(sends.items())},
@@ -286,9 +296,13 @@ class _Life:
         }
 
 
-def _trusted(week: Week) -> list[tuple[Key, str]]:
-    """The keys that the platform holds: the regulator's, and its next."""
-    return [(keys.regulator_key(week.profile, generation=number), str(number)) for number in (1, 2)]
+def trusted(week: Week) -> list[Key]:
+    """The keys that the platform holds: the regulator's, and its next. The first was stolen: it is revoked a day before
+    the regulator, which hears of it late, signs with the second."""
+    first, second = (keys.regulator_key(week.profile, generation=number) for number in (1, 2))
+    plan = plan_of(week.scenario, week.seed, NOON, [builders.PLATFORM_ID], week.notices)
+    rotated = next((step.at for step in plan if step.act == "rotate"), None)
+    return [replace(first, revoked_at=None if rotated is None else rotated - REVOKED_BEFORE_S), second]
 
 
 def _settings(week: Week, folder: Path) -> Settings:
@@ -309,8 +323,9 @@ def _settings(week: Week, folder: Path) -> Settings:
                     "authorities": sorted(key.authorities),
                     "not_before": key.not_before,
                     "not_after": key.not_after,
+                    "revoked_at": key.revoked_at,
                 }
-                for key, _ in _trusted(week)
+                for key in trusted(week)
             ],
             "signing_key": {"key_id": own.key_id, "algorithm": own.algorithm, "secret": _text(own.material)},
             "regulator": {"url": URL},

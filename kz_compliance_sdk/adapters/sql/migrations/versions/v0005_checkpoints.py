@@ -6,12 +6,11 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
 _STATISTICS = (
-    ("holds", "holds", "1000000 500000 2 1 1"),
     ("holds", "holds_case", "1000000 500000 2 1 1"),
     ("checkpoint_leaves", "checkpoint_leaves", "1000000 500000 1"),
     ("checkpoint_leaves", "checkpoint_leaves_case", "1000000 500000 3 1"),

@@ -1,0 +1,254 @@
+"""The content behind a case's items as people saw it, and what follows when it is no longer that.
+
+A digest says which content a person had before them. A measure names it, an approval covers it, and it is compared once
+more before anything is carried out. Only digests are kept: what the content says is never stored here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.case import Case, CaseState, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change, ContentSeen
+from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.messages import item_of, object_key, page
+from kz_compliance_sdk.domain.notice import Item, Notice
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.proofs_review import look_facts
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.steps import check_lease
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput
+
+__all__ = ["Looked", "Reference", "approval_looked", "check_content", "content_changed", "look", "references"]
+
+_MODERATORS = ("moderator", "lead")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """How a notice names a piece of content: an address, an object of the platform, an account; each may be empty."""
+
+    url: str
+    object_id: str
+    account_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What looking at one item came to. `fault` says why nobody could look; then the rest says nothing."""
+
+    digest: str = ""
+    object_id: str = ""
+    available: bool = False
+    fault: str = ""
+
+    def is_still(self, digest: str) -> bool:
+        """Whether it is there, and the content of this digest. A look that failed says nothing against it."""
+        return bool(self.fault) or (self.available and self.digest == digest)
+
+
+def references(case: Case, notice: Notice) -> dict[str, Reference]:
+    """How each open item of a case is named: by the notice as it stands, or as it was when it was last decided."""
+    named = {item.item_id: _reference(item) for item in notice.items}
+    for item in case.items:
+        if item.object_key:
+            named.setdefault(item.item_id, Reference(item.url, item.object_id, item.account_ref))
+    return {item_id: named[item_id] for item_id in sorted(case.open_items) if item_id in named}
+
+
+def _reference(item: Item) -> Reference:
+    return Reference(item.url or "", item.object_id or "", item.account_ref or "")
+
+
+def reference_digest(reference: Reference) -> str:
+    """What tells two references apart: an item's id can come to name something else."""
+    named = Item.model_validate(
+        {
+            "item_id": "0",
+            "url": reference.url or None,
+            "object_id": reference.object_id or None,
+            "account_ref": reference.account_ref or None,
+        }
+    )
+    return hashlib.sha256(object_key(named).encode()).hexdigest()
+
+
+def _rows(
+    case: Case,
+    looked: Mapping[str, Looked],
+    named: Mapping[str, Reference],
+    last: Mapping[str, ContentSeen],
+    stamp: Stamp,
+) -> tuple[ContentSeen, ...]:
+    return tuple(
+        ContentSeen(
+            case.platform_id,
+            case.id,
+            item_id,
+            last[item_id].n + 1 if item_id in last else 1,
+            reference_digest(named[item_id]),
+            found.digest,
+            found.object_id,
+            found.available,
+            found.fault,
+            stamp.actor.id,
+            stamp.at,
+        )
+        for item_id, found in looked.items()
+    )
+
+
+def _facts(rows: tuple[ContentSeen, ...]) -> dict[str, Json]:
+    return {row.item_id: look_facts(row) for row in rows}
+
+
+def look(
+    case: Case,
+    looked: Mapping[str, Looked],
+    named: Mapping[str, Reference],
+    last: Mapping[str, ContentSeen],
+    *,
+    token: int | None,
+    stamp: Stamp,
+) -> tuple[Change, Case, tuple[ContentSeen, ...]]:
+    """Record what a person saw of the open items. The first look at an item that fails pages people. Raises NotAllowed,
+    IllegalMove, and with a `token` LeaseLost."""
+    REVIEW_POLICY.check(stamp.actor, "look")
+    if token is not None:
+        check_lease(case, token, stamp)
+    return _record(case, looked, named, last, "person", stamp)
+
+
+def _record(
+    case: Case,
+    looked: Mapping[str, Looked],
+    named: Mapping[str, Reference],
+    last: Mapping[str, ContentSeen],
+    reason: str,
+    stamp: Stamp,
+) -> tuple[Change, Case, tuple[ContentSeen, ...]]:
+    rows = _rows(case, looked, named, last, stamp)
+    data: dict[str, Json] = {"for": reason, "content": _facts(rows)}
+    seen, event = move(case, "look", case.state, stamp, data)
+    alert: Change = ()
+    if any(row.fault and not (row.item_id in last and last[row.item_id].fault) for row in rows):
+        alert = (page(seen, "content_unresolved", _MODERATORS, 40, stamp),)
+    return (CaseWrite(seen, case.version), event, *rows, *alert), seen, rows
+
+
+def check_content(
+    case: Case, proposal: Proposal, named: Mapping[str, Reference], seen: Mapping[str, ContentSeen], *, can_look: bool
+) -> bool:
+    """Whether each measure names the content that was last seen of its item. True if a second person must decide,
+    because nobody could look.
+
+    It is asked for where the desk has a Content port, and for a case that somebody has looked at. Raises InvalidInput.
+    """
+    unseen = False
+    for number, item in enumerate(proposal.items):
+        field = f"items[{number}].content_sha256"
+        if not (can_look or seen):
+            if item.content_sha256 is not None:
+                raise InvalidInput(
+                    "this desk has no Content port, so nobody has seen the content through it.",
+                    field=field,
+                    remedy="Leave it out, or register the port.",
+                )
+            continue
+        if not item.is_measure and item.content_sha256 is None:
+            continue
+        row = seen.get(item.item_id)
+        reference = named.get(item.item_id)
+        if row is None or reference is None or row.reference != reference_digest(reference):
+            raise InvalidInput(
+                f"nobody has looked at the content of the item {item.item_id!r}.",
+                field=field,
+                remedy="Look at the case first, then give the digest that you saw.",
+            )
+        if row.fault:
+            if item.content_sha256 is not None:
+                raise InvalidInput(
+                    "the last look at it failed, so nobody knows whether this is its content.",
+                    field=field,
+                    remedy="Look again; or leave it out, and a second person decides.",
+                )
+            unseen = True
+            continue
+        if not row.available and item.is_measure:
+            raise InvalidInput(
+                f"the content of the item {item.item_id!r} is gone: there is nothing to act upon.",
+                field=f"items[{number}].wording.outcome",
+                remedy="Decide 'already_unavailable' without a measure; or look again.",
+            )
+        if item.content_sha256 != row.digest:
+            said = "is not the content that was last seen" if item.content_sha256 else "is not said"
+            raise InvalidInput(
+                f"what was seen of the item {item.item_id!r} {said}.",
+                field=field,
+                remedy="Look at the case again, and give the digest of what you saw.",
+            )
+    return unseen
+
+
+def approval_looked(
+    case: Case,
+    decision: Decision,
+    looked: Mapping[str, Looked],
+    named: Mapping[str, Reference],
+    last: Mapping[str, ContentSeen],
+    stamp: Stamp,
+) -> tuple[Change, tuple[str, ...]]:
+    """Record what was found before an approval, and the items whose content is not what was proposed about. If there
+    are any, the case goes back to review."""
+    REVIEW_POLICY.check(stamp.actor, "approve")
+    changed = tuple(
+        item.item_id
+        for item in decision.proposal.items
+        if item.item_id in looked and not looked[item.item_id].is_still(item.content_sha256 or "")
+    )
+    if not changed:
+        change, _, _ = _record(case, looked, named, last, "approval", stamp)
+        return change, ()
+    rows = _rows(case, looked, named, last, stamp)
+    data: dict[str, Json] = {"items": list(changed), "decision": decision.version, "content": _facts(rows)}
+    flags = _flags(case, {item_id: looked[item_id] for item_id in changed})
+    back, event = move(case, "content_changed", CaseState.QUEUED, stamp, data, flags=flags)
+    alert = page(back, "content_changed", _MODERATORS, 50, stamp)
+    return (CaseWrite(back, case.version), event, *rows, alert), changed
+
+
+def content_changed(
+    case: Case, message: OutboxMessage, found: Looked, last: Mapping[str, ContentSeen], stamp: Stamp
+) -> Change:
+    """The content is not what was decided about, seen at the last moment: nothing was carried out, and the item goes
+    back to review."""
+    item = item_of(case, message)
+    if item is None or item.status != "decided":
+        return ()
+    named = {item.item_id: Reference(item.url, item.object_id, item.account_ref)}
+    rows = _rows(case, {item.item_id: found}, named, last, stamp)
+    data: dict[str, Json] = {"items": [item.item_id], "version": item.effect_version, "content": _facts(rows)}
+    items = tuple(replace(one, status="failed") if one is item else one for one in case.items)
+    goes_back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
+    target = CaseState.QUEUED if goes_back else case.state
+    flags = _flags(case, {item.item_id: found})
+    back, event = move(case, "content_changed", target, stamp, data, items=items, flags=flags)
+    alert = page(back, "content_changed", _MODERATORS, 50, stamp, key=message.id)
+    return (CaseWrite(back, case.version), event, *rows, alert)
+
+
+def _flags(case: Case, changed: Mapping[str, Looked]) -> tuple[str, ...]:
+    told = (
+        f"{'content_changed' if found.available else 'content_gone'}:{item_id}" for item_id, found in changed.items()
+    )
+    return tuple(dict.fromkeys((*case.flags, *told)))
+
+
+def need_open(case: Case) -> None:
+    """Raises IllegalMove where nothing is left to decide."""
+    if not case.open_items:
+        raise IllegalMove(f"the case is {case.state}: it has no open item to look at.", reference=case.id)

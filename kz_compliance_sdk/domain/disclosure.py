@@ -1,0 +1,45 @@
+"""Who looked at a case, and what of it was taken out of the office. Both are steps of the case, on its chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Stamp
+from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.steps import need
+
+Form = Literal["redacted", "full"]
+
+VIEW_AGAIN_AFTER_S = 900
+"""For how long, in seconds, one recorded view of a person stands for all: a page that is loaded anew adds nothing."""
+
+
+def is_seen(events: Iterable[AuditEvent], actor: Actor, now: int) -> bool:
+    """Whether a view of this person was recorded within `VIEW_AGAIN_AFTER_S` before `now` (UTC seconds)."""
+    since = now - VIEW_AGAIN_AFTER_S
+    return any(event.kind == "view" and event.actor == actor.id and event.at > since for event in events)
+
+
+def view(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
+    """A person looked at the case. It is recorded and never refused: who may look is for the host to say.
+
+    Neither a lease nor an approval depends on it: both name what they hold by a token or a digest.
+    """
+    seen, event = move(case, "view", case.state, stamp, {})
+    return (CaseWrite(seen, case.version), event), seen
+
+
+def disclose(case: Case, form: Form, lang: str, reason: str, *, stamp: Stamp) -> tuple[Change, Case]:
+    """A person takes an evidence pack of the case out. A full one names people, so it takes a reason and a role that
+    answers for it: raises NotAllowed, InvalidInput."""
+    REVIEW_POLICY.check(stamp.actor, "disclose" if form == "full" else "evidence")
+    if form == "full":
+        need(reason, "reason", "Say who receives the pack with the names in it, and on what ground.")
+    data: dict[str, Json] = {"form": form, "lang": lang}
+    texts = {"reason": reason} if reason.strip() else None
+    told, event = move(case, "disclose", case.state, stamp, data, texts)
+    return (CaseWrite(told, case.version), event), told

@@ -1,0 +1,195 @@
+"""The legal check: seven questions that a named person answers before any measure, and what the answers bar.
+
+The questions are data, so that the command line, a dashboard and the documents all ask the same ones. Each answer is
+kept: a check gets a version of its own, and a decision names the version and the digest that it rests on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import Json, canonical, digest
+from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change, LegalCheckRow
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.errors import InvalidInput
+
+__all__ = [
+    "QUESTIONS",
+    "Answer",
+    "LegalCheck",
+    "LegalQuestion",
+    "NamedCheck",
+    "barring",
+    "check_digest",
+    "is_unclear",
+    "record_legal_check",
+]
+
+Answer = Literal["yes", "no", "unclear"]
+
+
+@dataclass(frozen=True, slots=True)
+class LegalQuestion:
+    """One question of the legal check. `bars` is the answer with which no measure may rest on local law; `text` asks it
+    in `kk`, `ru` and `en`."""
+
+    name: str
+    bars: Literal["yes", "no"]
+    text: Mapping[str, str]
+
+
+def _question(name: str, bars: Literal["yes", "no"], kk: str, ru: str, en: str) -> LegalQuestion:
+    return LegalQuestion(name, bars, MappingProxyType({"kk": kk, "ru": ru, "en": en}))
+
+
+# One question is barred by "yes", so that ticking the same answer seven times never lets a measure through.
+QUESTIONS: Final[tuple[LegalQuestion, ...]] = (
+    _question(
+        "authority",
+        "no",
+        "Талап осыған құзыреті бар мемлекеттік органнан ба?",
+        "Исходит ли требование от органа, который вправе его предъявить?",
+        "Does the demand come from a body that is entitled to make it?",
+    ),
+    _question(
+        "legal_basis",
+        "no",
+        "Қолданыстағы құқық нормасы көрсетілген бе және ол осы жағдайға қолданыла ма?",
+        "Названа ли действующая норма права, и применима ли она к этому случаю?",
+        "Is a rule of law in force cited, and does it apply to this case?",
+    ),
+    _question(
+        "clarity",
+        "no",
+        "Талап нақты ма: қай материал, не істеу керек, неге?",
+        "Ясно ли требование: какой материал, что сделать и почему?",
+        "Is the demand clear: which content, what is to be done, and why?",
+    ),
+    _question(
+        "content_matches",
+        "no",
+        "Материал талапта сипатталғандай ма?",
+        "Соответствует ли материал тому, что описано в требовании?",
+        "Is the content what the demand says it is?",
+    ),
+    _question(
+        "protected_speech",
+        "yes",
+        "Материал қорғалатын пікір, журналистика немесе қоғамдық мүддеге қатысты ма?",
+        "Относится ли материал к защищаемым высказываниям, журналистике или общественному интересу?",
+        "Is the content protected speech, journalism or a matter of public interest?",
+    ),
+    _question(
+        "proportionate",
+        "no",
+        "Шара бұзушылыққа мөлшерлес пе?",
+        "Соразмерна ли мера нарушению?",
+        "Is the measure proportionate to the violation?",
+    ),
+    _question(
+        "narrowest",
+        "no",
+        "Бұл мақсатқа жететін ең тар шара ма?",
+        "Это самая узкая мера из тех, что достигают цели?",
+        "Is this the narrowest measure that reaches the aim?",
+    ),
+)
+"""The seven questions, in the order in which they are asked."""
+
+
+class LegalCheck(BaseModel):
+    """The answers of one person. `note` stays inside the platform."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    authority: Answer
+    legal_basis: Answer
+    clarity: Answer
+    content_matches: Answer
+    protected_speech: Answer
+    proportionate: Answer
+    narrowest: Answer
+    note: Annotated[str, Field(max_length=5000)] = ""
+
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """Each question's answer, in the order in which they are asked."""
+        return {question.name: getattr(self, question.name) for question in QUESTIONS}
+
+
+class NamedCheck(BaseModel):
+    """A version of a case's legal check: what a decision rests on. `digest` covers the answers, who gave them and when,
+    and the revision of the notice that they speak of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int
+    digest: str
+
+
+def barring(check: LegalCheck) -> list[str]:
+    """The questions whose answers bar a measure on the ground of local law."""
+    return [question.name for question in QUESTIONS if getattr(check, question.name) == question.bars]
+
+
+def is_unclear(check: LegalCheck) -> bool:
+    """Whether any answer is "unclear": then a measure takes a second person."""
+    return "unclear" in check.answers.values()
+
+
+def check_digest(body: bytes) -> str:
+    """The digest of a recorded check, over its stored bytes."""
+    return digest("kz-compliance/legal-check/v1", body)
+
+
+def as_row(case: Case, check: LegalCheck, known: Sequence[LegalCheckRow], stamp: Stamp) -> LegalCheckRow:
+    """The check as the next version of the case's. What the person wrote beside the answers is not in it: it is sealed
+    with the event that names the version."""
+    version = max((row.version for row in known), default=0) + 1
+    by, at = stamp.actor.id, stamp.at
+    body = canonical(
+        {
+            "case_id": case.id,
+            "version": version,
+            "revision": case.revision,
+            "notice_sha256": case.message[2],
+            "answers": check.answers,
+            "answered_by": by,
+            "answered_at": at,
+        }
+    )
+    return LegalCheckRow(case.platform_id, case.id, version, case.revision, check_digest(body), body, by, at)
+
+
+def answers_of(row: LegalCheckRow) -> LegalCheck:
+    """The answers of a recorded check, without the note. Raises ValueError for a row that is not as it was written."""
+    return LegalCheck.model_validate(json.loads(row.body)["answers"])
+
+
+def facts(row: LegalCheckRow) -> dict[str, Json]:
+    """What an event says of the version that it records or rests on."""
+    return {"version": row.version, "digest": row.digest, "by": row.answered_by, "at": row.answered_at}
+
+
+def record_legal_check(
+    case: Case, check: LegalCheck, known: Sequence[LegalCheckRow], *, stamp: Stamp
+) -> tuple[Change, Case, LegalCheckRow]:
+    """Record a named person's answers before anything is proposed; the case stays where it is. Raises NotAllowed,
+    InvalidInput and IllegalMove."""
+    REVIEW_POLICY.check(stamp.actor, "record_legal_check")
+    if case.revision == 0:
+        raise InvalidInput(
+            "there is no usable notice to check.", field="case_id", remedy="Settle the quarantined message first."
+        )
+    row = as_row(case, check, known, stamp)
+    texts = {"note": check.note} if check.note else None
+    recorded, event = move(case, "record_legal_check", case.state, stamp, {"legal_check": facts(row)}, texts)
+    return (CaseWrite(recorded, case.version), event, row), recorded, row

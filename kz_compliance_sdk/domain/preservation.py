@@ -1,0 +1,37 @@
+"""Until when a sealed copy of what a measure hides is kept, and what is told when that time is over.
+
+A measure must stay reversible: an appeal can succeed, an order can be annulled. Nothing is deleted here, and no measure
+ends by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Hold
+from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.policy import Policy
+
+
+def preserve_until(policy: Policy, notice: Notice, start: int) -> int:
+    """Until when the copy is kept, in UTC seconds: the policy's time from `start`, or longer if the notice asks so."""
+    asked = notice.preservation.until if notice.preservation is not None else 0
+    return max(start + policy.preservation_s, asked)
+
+
+def preservation_ended(case: Case, holds: Sequence[Hold], stamp: Stamp) -> Change:
+    """Tell people, once, that the copies behind these measures of the case need not be kept any longer."""
+    over: dict[str, Json] = {hold.item_id: hold.preserve_until for hold in holds}
+    told, event = move(case, "preservation_ended", case.state, stamp, {"preserved_until": over})
+    alert = page(told, "preservation_ended", ("lead", "head"), 20, stamp)
+    return (
+        CaseWrite(told, case.version),
+        event,
+        *(replace(hold, preservation_ended_at=stamp.at) for hold in holds),
+        alert,
+    )

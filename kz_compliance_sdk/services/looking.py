@@ -1,0 +1,207 @@
+"""Looking at content through the platform's Content port: outside any transaction, side by side, under one deadline.
+
+What was found is then recorded in one change. A call that raises, hangs or gives no answer is a finding too: it is
+recorded and people are paged, and it keeps nobody from deciding.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from kz_compliance_sdk.domain import content
+from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.content import Looked, Reference
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.steps import check_lease
+from kz_compliance_sdk.errors import ConfigError, Conflict
+from kz_compliance_sdk.ports import Content, Future, Resolved, Store, Tx
+from kz_compliance_sdk.services.faults import kind_and_place
+from kz_compliance_sdk.services.loading import notice_of
+
+TOTAL_S = 10.0
+"""How long one look may take, for all items of a case together."""
+
+_SIDE_BY_SIDE = 8
+_MOST_HANGING = 64
+_PREVIEW = 1000
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_log = logging.getLogger("kz_compliance_sdk.content")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a person is shown of one item. `digest` is the SHA-256 that a measure on it must name. `fault` is the kind
+    of what went wrong, empty if nothing did; then the rest says nothing. `preview` is stored nowhere."""
+
+    item_id: str
+    object_id: str
+    digest: str
+    available: bool
+    at: int
+    fault: str = ""
+    preview: str | None = field(default=None, repr=False)
+
+
+class Looking:
+    """Looks at the content of one platform's cases."""
+
+    def __init__(
+        self,
+        store: Store,
+        platform_id: str,
+        port: Content,
+        is_ready: Callable[[], bool],
+        *,
+        spawn: Callable[[Callable[[], Any]], Future[Any]],
+        monotonic: Callable[[], float],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._store, self._platform, self._port, self.is_ready = store, platform_id, port, is_ready
+        self._spawn, self._monotonic, self._entropy = spawn, monotonic, entropy
+        self._hanging: list[Future[Any]] = []
+
+    def look(self, actor: Actor, case_id: str, token: int | None = None) -> tuple[Seen, ...]:
+        """Resolve every open item, record what was found, and show it. Raises ConfigError without a Content port,
+        NotAllowed, IllegalMove, LeaseLost, and Conflict if the case changed meanwhile."""
+        REVIEW_POLICY.check(actor, "look")
+        if not self.is_ready():
+            raise ConfigError(
+                "this desk has no Content port.",
+                field="content",
+                remedy="Give the desk one, or register a function with on_resolve.",
+            )
+
+        def begin(tx: Tx) -> tuple[Change, Mapping[str, Reference]]:
+            case = tx.case(case_id)
+            if token is not None:
+                check_lease(case, token, Stamp(tx.now, actor))
+            content.need_open(case)
+            return (), content.references(case, notice_of(tx, case))
+
+        asked = self._store.submit(self._platform, begin).result()
+        if not asked:
+            return ()  # a later revision has left every open item out: there is nothing to act upon
+        found = self._resolve(asked)
+
+        def record(tx: Tx) -> tuple[Change, tuple[Seen, ...]]:
+            case = tx.case(case_id)
+            named = content.references(case, notice_of(tx, case))
+            still = {item_id: found[item_id][0] for item_id in named if asked.get(item_id) == named[item_id]}
+            if not still:
+                raise Conflict("the case changed while its content was looked at. Look again.", reference=case_id)
+            stamp = Stamp(tx.now, actor, self._entropy(32))
+            change, _, rows = content.look(case, still, named, tx.content_seen(case_id), token=token, stamp=stamp)
+            return change, tuple(
+                Seen(
+                    row.item_id, row.object_id, row.digest, row.available, row.seen_at, row.fault, found[row.item_id][1]
+                )
+                for row in rows
+            )
+
+        return self._store.submit(self._platform, record).result()
+
+    def before_approval(self, actor: Actor, case_id: str, digest: str) -> None:
+        """Compare the content with what was proposed about, before anybody approves. Raises Conflict naming the item if
+        it is another; then the case is back in the queue."""
+        REVIEW_POLICY.check(actor, "approve")
+        if not self.is_ready():
+            return
+
+        def begin(tx: Tx) -> tuple[Change, Mapping[str, Reference]]:
+            case = tx.case(case_id)
+            decision = tx.decisions(case_id).get(case.decision_version)
+            own = decision is not None and decision.proposed_by == actor.id
+            if case.state is not CaseState.IN_APPROVAL or decision is None or own or decision.digest != digest:
+                return (), {}  # approving says what is wrong
+            seen = {item.item_id for item in decision.proposal.items if item.content_sha256 is not None}
+            named = content.references(case, notice_of(tx, case))
+            return (), {item_id: reference for item_id, reference in named.items() if item_id in seen}
+
+        asked = self._store.submit(self._platform, begin).result()
+        if not asked:
+            return
+        found = self._resolve(asked)
+
+        def record(tx: Tx) -> tuple[Change, tuple[str, ...]]:
+            case = tx.case(case_id)
+            decision = tx.decisions(case_id).get(case.decision_version)
+            if case.state is not CaseState.IN_APPROVAL or decision is None or decision.digest != digest:
+                return (), ()
+            looked = {item_id: looked for item_id, (looked, _) in found.items()}
+            stamp = Stamp(tx.now, actor, self._entropy(32))
+            return content.approval_looked(case, decision, looked, asked, tx.content_seen(case_id), stamp)
+
+        changed = self._store.submit(self._platform, record).result()
+        if changed:
+            items = ", ".join(repr(item_id) for item_id in changed)
+            raise Conflict(
+                f"the content of the item {items} is not what was proposed about. Nothing was approved; the case is "
+                "back in the queue.",
+                code="content_changed",
+                reference=case_id,
+            )
+
+    def at_last(self, reference: Reference) -> Looked:
+        """What one item's content is now, for whoever is about to act on it. It is called in the caller's thread."""
+        if not self.is_ready():
+            return Looked(fault="no_content_port")
+        try:
+            return _checked(self._port.resolve(reference))[0]
+        except Exception as error:  # noqa: BLE001  the platform's own code failed: it is tried again
+            _log.warning("the content could not be resolved: %s", kind_and_place(error))
+            return Looked(fault=type(error).__name__[:64])
+
+    def _resolve(self, asked: Mapping[str, Reference]) -> dict[str, tuple[Looked, str | None]]:
+        """Every item's finding and preview. What has not come back at the deadline is a timeout; its thread is left
+        alone, and while too many of them hang nothing more is asked."""
+        end = self._monotonic() + TOTAL_S
+        self._hanging = [future for future in self._hanging if not future.done()]
+        found: dict[str, tuple[Looked, str | None]] = {}
+        left = deque(asked.items())
+        running: deque[tuple[str, Future[Any]]] = deque()
+        while left or running:
+            while left and len(running) < _SIDE_BY_SIDE:
+                item_id, reference = left.popleft()
+                if self._monotonic() >= end or len(self._hanging) + len(running) >= _MOST_HANGING:
+                    found[item_id] = Looked(fault="timeout"), None
+                else:
+                    running.append((item_id, self._spawn(partial(self._port.resolve, reference))))
+            if running:
+                item_id, future = running.popleft()
+                found[item_id] = self._taken(future, end - self._monotonic())
+        return {item_id: found[item_id] for item_id in asked}
+
+    def _taken(self, future: Future[Any], left: float) -> tuple[Looked, str | None]:
+        try:
+            return _checked(future.result(max(0.0, left)))
+        except TimeoutError:
+            if not future.done():
+                self._hanging.append(future)
+            return Looked(fault="timeout"), None
+        except Exception as error:  # noqa: BLE001  the platform's own code failed: recorded, and told
+            _log.warning("the content could not be resolved: %s", kind_and_place(error))
+            return Looked(fault=type(error).__name__[:64]), None
+
+
+def _checked(answer: object) -> tuple[Looked, str | None]:
+    """What the port gave, if it is what the port allows; else a fault of the platform's own code."""
+    if not isinstance(answer, Resolved):
+        return Looked(fault="no_answer"), None
+    digest: Any = answer.digest
+    name: Any = answer.object_id
+    there: Any = answer.available
+    if not isinstance(name, str) or len(name) > 1000 or not isinstance(there, bool):
+        return Looked(fault="unusable_answer"), None
+    if there and not (isinstance(digest, str) and _SHA256.fullmatch(digest)):
+        return Looked(fault="unusable_answer"), None
+    preview: Any = answer.preview
+    shown = preview[:_PREVIEW] if isinstance(preview, str) else None
+    return Looked(digest if there else "", name, available=there), shown

@@ -1,0 +1,87 @@
+"""A checkpoint over all cases in a pack: checked by the path to its root, and giving nothing away."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.evidence.verifying import verified
+from kz_compliance_sdk.errors import NotFound
+from tests.evidence.scene import (
+    HEAD,
+    MODERATOR,
+    Scene,
+    document,
+    full,
+    opened,
+    signed_anew,
+)
+
+
+def _proved(at: Scene, case_id: str, seq: int, leaves: int = 7, index: int = 4) -> dict[str, Any]:
+    """What proves that the case is a leaf of a tree: made here from the formulas of RFC 9162."""
+    head = at.desk.case_file(case_id).audit[seq - 1].hash
+    leaf = json.dumps({"case": case_id, "seq": seq, "head": head})
+    hashes = [hashlib.sha256(b"\0" + (leaf if n == index else f"leaf {n}").encode()).digest() for n in range(leaves)]
+
+    def root(some: list[bytes]) -> bytes:
+        if len(some) == 1:
+            return some[0]
+        k = 1 << (len(some) - 1).bit_length() - 1
+        return hashlib.sha256(b"\1" + root(some[:k]) + root(some[k:])).digest()
+
+    def path(m: int, some: list[bytes]) -> list[bytes]:
+        if len(some) == 1:
+            return []
+        k = 1 << (len(some) - 1).bit_length() - 1
+        return [*path(m, some[:k]), root(some[k:])] if m < k else [*path(m - k, some[k:]), root(some[:k])]
+
+    steps = [step.hex() for step in path(index, hashes)]
+    return {
+        "leaf": leaf,
+        "index": index,
+        "path": steps,
+        "checkpoint": {"size": leaves, "root": root(hashes).hex()},
+    }
+
+
+@pytest.mark.parametrize(("leaves", "index"), [(1, 0), (2, 1), (7, 4), (7, 6), (8, 7), (13, 12), (1000, 511)])
+def test_a_checkpoint_lies_in_the_pack_where_there_is_one(at: Scene, leaves: int, index: int) -> None:
+    """And it is checked: the control is a root of another tree, and a leaf of another chain."""
+    case_id = at.case(decided=False)
+    proof = _proved(at, case_id, 1, leaves, index)
+    at.desk._evidence._prove = lambda _case_id: proof
+    pack = at.desk.evidence(HEAD, case_id)
+    assert document(pack, "checkpoint.json") == proof
+    assert verified(pack, None).problems == []
+    for change in (
+        {"checkpoint": {"size": leaves, "root": "0" * 64}},
+        {"leaf": proof["leaf"].replace('"seq": 1', '"seq": 2')},
+    ):
+        wrong = signed_anew({**opened(pack), "checkpoint.json": json.dumps({**proof, **change}).encode()})
+        assert {problem.code for problem in verified(wrong, None).problems} == {"checkpoint"}
+
+
+def test_a_case_in_no_checkpoint_has_a_pack_without_one(at: Scene) -> None:
+    def prove(case_id: str) -> dict[str, Any]:
+        raise NotFound("no checkpoint holds this case yet.", reference=case_id)
+
+    at.desk._evidence._prove = prove
+    pack = at.desk.evidence(HEAD, at.case(decided=False))
+    assert "checkpoint.json" not in opened(pack)
+
+
+def test_a_checkpoint_gives_no_hash_away_that_the_pack_withholds(at: Scene) -> None:
+    """Its leaf holds the hash of a claim that ran out."""
+    case_id = at.case(decided=False)
+    at.desk.claim(MODERATOR, case_id=case_id)
+    at.clock.advance(3600)
+    at.desk.watch()
+    history = at.desk.case_file(case_id).audit
+    proof = _proved(at, case_id, next(event.seq for event in history if event.kind == "expire"))
+    at.desk._evidence._prove = lambda _case_id: proof
+    assert "checkpoint.json" not in opened(at.desk.evidence(HEAD, case_id))
+    assert "checkpoint.json" in opened(full(at, case_id))

@@ -1,0 +1,230 @@
+"""What is in a pack: everything in the full form, no name in the redacted one, the same bytes for the same case."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.evidence.verifying import verified
+from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Actor, AuditEvent, Stamp, event_hash, next_event
+from kz_compliance_sdk.domain.canonical import encoded
+from kz_compliance_sdk.domain.redaction import People, facts, is_plain_receipt, provable
+from kz_compliance_sdk.services.letters import Proof
+from kz_compliance_sdk.testing import builders
+from tests.evidence.scene import (
+    HEAD,
+    HOSTILE,
+    LEAD,
+    MODERATOR,
+    OFFICE_PEOPLE,
+    Scene,
+    document,
+    full,
+    opened,
+    scene,
+)
+
+PLANTED = (*OFFICE_PEOPLE, "Planted", "planted", "insulted", "evil.example")
+
+
+# ------------------------------------------------------------------------------------------------ what is in it
+
+
+def test_the_full_form_holds_every_byte_of_the_case(at: Scene) -> None:
+    case_id = at.case()
+    at.desk.record_view(LEAD, case_id)
+    files = opened(full(at, case_id))
+    held = at.desk.store.queries(at.desk.platform_id).records(case_id)
+    kept = set(files.values())
+    assert {row.body for row in held.inbox} | {row.proof for row in held.inbox} <= kept
+    assert {row.body for row in held.decisions} <= kept
+    assert {message.body for message in held.messages} <= kept
+    assert {message.receipt for message in held.messages if message.receipt} <= kept
+    lines = [json.loads(line) for line in files["events.jsonl"].splitlines()]
+    assert [line["content"].encode() for line in lines] == [event.content for event in held.events]
+    assert {text["text"] for line in lines for text in line["sealed"]} == {
+        text.text for event in held.events for text in event.sealed
+    }
+    case = json.loads(files["case.json"])
+    assert sum(len(message["attempts"]) for message in case["messages"]) == len(held.attempts) > 0
+    assert case["received"][0]["verification"]["result"] == "proved"
+    assert {"view", "disclose"} <= {line["kind"] for line in lines}
+    assert case["clock"]["due_at"]["almaty"].endswith("+05:00")
+
+
+def test_the_redacted_form_names_nobody(at: Scene) -> None:
+    """Names stand in the notice, the decision, the chain, the effects and the sealed texts. The control is the full
+    form, in which each of them is found."""
+    case_id = at.case()
+    at.desk.record_view(LEAD, case_id)
+    redacted, whole = at.desk.evidence(HEAD, case_id), full(at, case_id)
+    for name in PLANTED:
+        assert name.encode() not in redacted
+        assert name.encode() in whole
+    assert document(redacted, "case.json")["received"][0]["body"]["sha256"] in redacted.decode("utf-8", "replace")
+
+
+def test_a_letter_names_neither_its_typist_nor_its_carrier_in_the_redacted_form(folder: Path) -> None:
+    """Typed in by one, checked by another, answered by a letter that a third delivered."""
+    with scene(folder, regulator={"channel": "by_hand"}, signing_key=None) as at:
+        notice = builders.notice(3, issued_at=at.clock(), category="illegal_gambling")
+        case = at.desk.enter(MODERATOR, notice, at.clock(), "brought by Planted Courier")
+        at.desk.authenticate(LEAD, case.id, "called Planted Clerk")
+        at.office.decide("remove", case_id=case.id, by=MODERATOR, approved_by=LEAD)
+        at.desk.deliver()
+        at.desk.deliver()
+        (waiting,) = [one for one in at.desk.case_file(case.id).messages if one.state == "waiting"]
+        at.desk.record_delivery(HEAD, waiting.id, Proof("courier", "12 Planted", at.clock(), "Planted Stamp"))
+        redacted, whole = at.desk.evidence(HEAD, case.id), full(at, case.id)
+        for name in (*OFFICE_PEOPLE[:1], LEAD.id, HEAD.id, "Planted"):
+            assert name.encode() not in redacted
+            assert name.encode() in whole
+        told = document(redacted, "case.json")
+        (letter,) = [one for one in told["messages"] if one["kind"] == "report"]
+        assert letter["receipt"] == {"file": None, "size": None, "sha256": None}
+        receipt = hashlib.sha256(at.desk.case_file(case.id).messages[-1].receipt).hexdigest()
+        assert receipt.encode() not in redacted
+        assert told["received"][0]["entered_by"] == "person-1"
+        assert verified(redacted, None).problems == []
+
+
+def test_a_person_has_one_number_in_a_pack(at: Scene) -> None:
+    case_id = at.case()
+    at.desk.record_view(LEAD, case_id)
+    at.desk.record_view(MODERATOR, case_id)
+    pack = at.desk.evidence(HEAD, case_id)
+    lines = [json.loads(line) for line in opened(pack)["events.jsonl"].splitlines()]
+    who = {(line["kind"], line["actor"]) for line in lines}
+    assert {("claim", "person-1"), ("propose", "person-1"), ("view", "person-1"), ("view", "person-2")} <= who
+    assert ("disclose", "person-3") in who
+    assert document(pack, "case.json")["decisions"][0]["proposed_by"] == "person-1"
+
+
+def test_a_quarantined_message_makes_a_pack(at: Scene) -> None:
+    """Authentic, and no notice: there is nothing to read, and the bytes are there."""
+    push = at.regulator.push_body(b'{"planted": "' + HOSTILE.encode().replace(b'"', b"") + b'"}')
+    assert push.answers
+    (case,) = at.desk.cases(state="quarantined").cases
+    files = opened(full(at, case.id))
+    assert b"planted" in files["received/001.body"]
+    assert json.loads(files["case.json"])["received"][0]["said"] is None
+    assert b"planted" not in at.desk.evidence(HEAD, case.id)
+
+
+def test_a_store_that_was_tampered_with_says_so_in_the_pack(at: Scene) -> None:
+    """A pack of a damaged case is evidence of the damage."""
+    case_id = at.case()
+    at.desk.store.close()
+    import sqlite3
+
+    with sqlite3.connect(at.desk.settings.store.path) as connection:
+        connection.execute("UPDATE audit SET kind = 'undo' WHERE seq = 3")
+    connection.close()
+    with scene(at.desk.settings.store.path.parent) as again:
+        pack = full(again, case_id, "en")
+        faults = document(pack, "case.json")["audit"]["faults"]
+        assert any(fault["seq"] == 3 for fault in faults)
+        assert "its columns disagree" in opened(pack)["report.html"].decode()
+        assert [problem.code for problem in verified(pack, None).problems] == ["facts"]
+        assert {
+            fault["what"] for fault in document(again.desk.evidence(HEAD, case_id), "case.json")["audit"]["faults"]
+        } == {""}
+
+
+# --------------------------------------------------------------------------------- what a hash could give away
+
+
+def _event(actor: Actor, salt: bytes = b"", **data: Any) -> AuditEvent:
+    return next_event("social", "case-1", 2, GENESIS, Stamp(1_795_503_600, actor, salt), "claim", data)
+
+
+def test_the_name_in_an_event_cannot_be_found_by_trying_all_colleagues() -> None:
+    """The redacted form gives everything of an event but its people. With a nonce no colleague's name fits; the control
+    is an event without one, where the right name is found at once, and whose hash is therefore withheld."""
+
+    def guess(event: AuditEvent) -> str | None:
+        told, _ = facts(event, People([event]), frozenset())
+        for name in ("m1", "m2", "m3"):
+            said: dict[str, Any] = {
+                "platform": "social",
+                "case": "case-1",
+                "seq": 2,
+                "at": event.at,
+                "kind": "claim",
+                "actor": name,
+            }
+            if event_hash(event.prev, encoded({**said, "data": told})) == event.hash:
+                return name
+        return None
+
+    bare, salted = _event(Actor("m2"), token=1), _event(Actor("m2"), b"32 bytes that nobody else has ..", token=1)
+    assert guess(bare) == "m2"
+    assert guess(salted) is None
+    assert provable([bare]) == [False]
+    assert provable([salted]) == [True]
+
+
+def test_a_withheld_hash_takes_those_after_it_along_up_to_the_next_nonce() -> None:
+    """Each hash covers the one before: a later one would confirm a guess as well."""
+    machine, person = _event(SYSTEM, items=1), _event(Actor("m1"), b"s" * 32)
+    named = _event(SYSTEM, holder="m1")
+    assert provable([machine, person, named, machine, person, machine]) == [True, True, False, False, True, True]
+    assert provable([_event(Actor("m1", account="boss"))]) == [False]
+
+
+def test_a_claim_that_ran_out_is_shown_without_a_hash_and_the_pack_verifies(at: Scene) -> None:
+    """The watch frees it, with no chance at hand to make a nonce from."""
+    case_id = at.case(decided=False)
+    at.desk.claim(MODERATOR, case_id=case_id)
+    at.clock.advance(3600)
+    at.desk.watch()
+    pack = at.desk.evidence(HEAD, case_id)
+    lines = [json.loads(line) for line in opened(pack)["events.jsonl"].splitlines()]
+    number = next(line["seq"] for line in lines if line["kind"] == "expire")
+    assert lines[number - 1]["hash"] is lines[number]["prev"] is None
+    assert lines[number - 1]["facts"]["holder"] == "person-1"
+    assert lines[-1]["hash"] == document(pack, "manifest.json")["audit_head"]
+    hidden = at.desk.case_file(case_id).audit[number - 1].hash
+    assert hidden.encode() not in pack
+    assert verified(pack, None).problems == []
+
+
+def test_facts_are_shown_by_list() -> None:
+    """A fact that nobody has listed, and a listed one that reads like words, are withheld by their names."""
+    event = _event(
+        Actor("m1"), b"s" * 32, token=1, novelty="x", receipt="courier 12", flags=["a", "two words"], item="1"
+    )
+    told, withheld = facts(event, People([event]), frozenset())
+    assert told == {"token": 1, "item": "1"}
+    assert withheld == ["flags", "nonce", "novelty", "receipt"]
+
+
+@pytest.mark.parametrize(
+    ("receipt", "plain"),
+    [
+        (b'{"receipt_id":"r-1","subject_id":"m-1","body_sha256":"00","recorded_at":"2026-11-24T07:00:00Z"}', True),
+        (b'{"receipt_id":"r-1","subject_id":"m-1","officer":"A. B."}', False),
+        (b'{"receipt_id":"by A. B."}', False),
+        (b'{"receipt_id":["A"]}', False),
+        (b"[]", False),
+        (b"no json", False),
+    ],
+)
+def test_a_receipt_is_shown_only_if_it_holds_nothing_else(receipt: bytes, plain: bool) -> None:
+    assert is_plain_receipt(receipt) is plain
+
+
+def test_a_pack_of_fifty_items_and_two_hundred_events_holds_everything(at: Scene) -> None:
+    case_id = at.case(items=50)
+    at.looked_at(case_id, until=199)
+    pack = full(at, case_id)
+    case = document(pack, "case.json")
+    assert len(case["items"]) == len(case["decisions"][0]["items"]) == 50
+    assert len([one for one in case["messages"] if one["kind"] == "enforce"]) == 50
+    assert case["audit"]["length"] >= 200
+    assert opened(pack)["report.html"].count(b"<tr>") > 350
+    assert verified(pack, None).problems == []

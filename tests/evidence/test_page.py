@@ -1,0 +1,116 @@
+"""The readable page and the file: it stands alone, in three languages, the same bytes for the same case."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tomllib
+import zipfile
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.adapters.evidence.pack import packed
+from kz_compliance_sdk.adapters.evidence.words import LANGUAGES, words
+from kz_compliance_sdk.domain.transitions import TRANSITIONS
+from tests.evidence.scene import (
+    HEAD,
+    Scene,
+    full,
+    key,
+    opened,
+    scene,
+)
+
+
+class _Outline(HTMLParser):
+    """What a browser would load or run, and how the page is built."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_page_stands_alone_and_is_readable(at: Scene, lang: str) -> None:
+    """No script, nothing from outside, whatever a notice says; a language, one h1, heads for every table."""
+    case_id = at.case()
+    for pack in (at.desk.evidence(HEAD, case_id, lang=lang), full(at, case_id, lang)):
+        page = opened(pack)["report.html"].decode()
+        outline = _Outline()
+        outline.feed(page)
+        names = [tag for tag, _ in outline.tags]
+        assert {"script", "link", "img", "iframe", "object", "form", "a", "base"}.isdisjoint(names)
+        assert not any(name in attrs for _, attrs in outline.tags for name in ("src", "href", "onerror", "style"))
+        assert "url(" not in page
+        assert "@import" not in page
+        assert ("html", {"lang": lang}) in outline.tags
+        assert (names.count("h1"), names.count("h2"), names.count("section")) == (1, 10, 10)
+        assert all(attrs.get("scope") in ("col", "row") for tag, attrs in outline.tags if tag == "th")
+        assert "@page{size:A4" in page
+        assert "thead{display:table-header-group}" in page
+        assert "\u200b" not in page
+        assert case_id in page
+
+
+def test_the_three_languages_hold_the_same_words_and_every_verb() -> None:
+    """What is missing in one of them would be shown as a code."""
+    shapes = []
+    for lang in LANGUAGES:
+        tables = {name: set(table) for name, table in words(lang).tables.items()}
+        shapes.append({name: tables[name] for name in words("en").tables})
+        assert {row.verb for row in TRANSITIONS} <= tables["verb"]
+    assert shapes[0] == shapes[1] == shapes[2]
+
+
+def test_the_readme_says_what_the_form_proves(at: Scene) -> None:
+    case_id = at.case()
+    redacted, whole = (
+        opened(pack)["README.txt"].decode() for pack in (at.desk.evidence(HEAD, case_id), full(at, case_id))
+    )
+    assert words("ru")("readme", "redacted").strip() in redacted
+    assert words("ru")("readme", "full").strip() in whole
+    assert "manifest.json" in redacted
+    assert key().key_id in redacted
+
+
+def test_the_same_contents_give_the_same_bytes(at: Scene) -> None:
+    """In order, with one time, nothing compressed: no machine and no library version shows."""
+    case_id = at.case()
+    contents = at.desk._evidence.take(HEAD, case_id, "full", "ru", "the court asked")
+    pack = packed(contents, "ru", key())
+    at.clock.advance(3600)
+    assert packed(contents, "ru", key()) == pack
+    assert packed(contents, "kk", key()) != pack
+    with zipfile.ZipFile(io.BytesIO(pack)) as archive:
+        entries = archive.infolist()
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
+    names = [entry.filename for entry in entries]
+    assert names[:2] == ["manifest.json", "manifest.sig.json"]
+    assert names[2:] == sorted(names[2:])
+
+
+def test_a_platform_without_a_key_says_that_the_pack_is_not_signed(folder: Path) -> None:
+    with scene(folder, regulator={"channel": "by_hand"}, signing_key=None) as at:
+        case_id = at.case(decided=False)
+        files = opened(at.desk.evidence(HEAD, case_id, lang="en"))
+        assert "manifest.sig.json" not in files
+        assert json.loads(files["manifest.json"])["signed_by"] is None
+        assert "NOT SIGNED" in files["README.txt"].decode()
+
+
+def test_the_words_are_marked_as_unreviewed() -> None:
+    """In the files that a lawyer would open, and on what leaves."""
+    folder = Path(__file__).resolve().parents[2] / "kz_compliance_sdk" / "adapters" / "evidence"
+    for lang in ("kk", "ru"):
+        text = (folder / f"text_{lang}.toml").read_text(encoding="utf-8")
+        page = tomllib.loads(text)["page"]["unreviewed"]
+        assert page
+        assert re.search("юрист|заңгер", text.splitlines()[0])
+        assert page in tomllib.loads(text)["readme"]["text"]

@@ -1,0 +1,236 @@
+"""A pack that was tampered with is found out twice: by the library, and by the program of the documentation alone.
+
+Whoever has no key is stopped by the signature and the digests. Whoever signs with the platform's own key can make these
+fit, and is stopped by what the documents say of each other.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from kz_compliance_sdk.adapters.evidence.pack import MANIFEST, SIGNATURE, zipped
+from kz_compliance_sdk.adapters.evidence.verifying import read_key, verified
+from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.testing import keys
+from kz_compliance_sdk.wire.signature import SigningKey
+from tests.docs.blocks import DOCS, blocks
+from tests.evidence.scene import (
+    FORMS,
+    HEAD,
+    codes,
+    document,
+    edited,
+    key,
+    opened,
+    public_text,
+    scene,
+    signed_anew,
+)
+
+OTHER = SigningKey("somebody-else", "ed25519", b"another key of thirty-two bytes!")
+
+
+def test_the_program_on_the_page_is_short_and_stands_alone() -> None:
+    (program,) = (block for block in blocks(DOCS / "guides" / "evidence.md") if block.title)
+    assert program.text.count("\n") <= 100
+    assert max(map(len, program.text.splitlines())) <= 120
+    assert "kz_compliance_sdk" not in program.text
+
+
+def test_an_untouched_pack_verifies_with_both(packs: Mapping[str, bytes], independent: Any) -> None:
+    assert [codes(packs[form]) for form in FORMS] == [[], []]
+    assert independent(*(packs[form] for form in FORMS)) == [(0, "OK\n"), (0, "OK\n")]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_file_that_is_changed_or_taken_away_is_named_by_both(
+    packs: Mapping[str, bytes], independent: Any, form: str
+) -> None:
+    """One byte of each file in turn, and each file in turn."""
+    files = opened(packs[form])
+    tampered, wanted = [], []
+    for path, data in files.items():
+        where = len(data) // 2
+        changed = data[:where] + bytes([data[where] ^ 1]) + data[where + 1 :]
+        tampered.append(zipped({**files, path: changed}))
+        signs = path in (MANIFEST, SIGNATURE)
+        wanted.append("signature" if signs else f"digest: {path}")
+        tampered.append(zipped({name: kept for name, kept in files.items() if name != path}))
+        wanted.append("" if path == MANIFEST else "signature" if path == SIGNATURE else f"missing: {path}")
+    assert len(tampered) > 20
+    for found, pack, what in zip(independent(*tampered), tampered, wanted, strict=True):
+        assert (found[0], what in found[1]) == (1, True), (what, found)
+        mine = verified(pack, read_key(public_text().encode())).problems
+        code, _, path = what.partition(": ")
+        assert any(p.code.startswith(code) and path in (p.where, "") for p in mine), (what, mine)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_added_file_and_a_foreign_signature_are_found_by_both(
+    packs: Mapping[str, bytes], independent: Any, form: str
+) -> None:
+    pack = packs[form]
+    added = zipped({**opened(pack), "messages/999.body": b"{}"})
+    foreign = signed_anew(opened(pack), OTHER)
+    found = independent(added, foreign)
+    assert [code for code, _ in found] == [1, 1]
+    assert "added: messages/999.body" in found[0][1]
+    assert "signature" in found[1][1]
+    assert (codes(added), codes(foreign)) == (["added"], ["signature"])
+    assert codes(foreign, public_text(OTHER)) == []
+    assert independent(pack, public=public_text(OTHER))[0][0] == 1
+
+
+def _lines(change: Callable[[list[Any]], object]) -> Callable[[bytes], bytes]:
+    def changed(data: bytes) -> bytes:
+        lines = [json.loads(line) for line in data.splitlines()]
+        change(lines)
+        return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines)
+
+    return changed
+
+
+def _swap(lines: list[Any]) -> None:
+    lines[2], lines[3] = lines[3], lines[2]
+
+
+def _set(number: int, **values: Any) -> Callable[[list[Any]], object]:
+    return lambda lines: lines[number].update(values)
+
+
+def _kind(lines: list[Any], kind: str) -> Any:
+    return next(line for line in lines if line["kind"] == kind)
+
+
+_INSIDER: dict[str, tuple[Callable[[list[Any]], object], tuple[str, ...], str, str]] = {
+    "two events are swapped": (_swap, FORMS, "order", "chain"),
+    "an event is left out": (lambda lines: lines.pop(4), FORMS, "order", "chain"),
+    "the last event is left out": (lambda lines: lines.pop(), FORMS, "head", "head"),
+    "the first event is left out": (lambda lines: lines.pop(0), FORMS, "order", "chain"),
+    "a hash is another": (_set(1, hash="0" * 64), FORMS, "chain", "chain"),
+    "the report's digest is another": (
+        lambda lines: _kind(lines, "report")["facts"].update(sha256="0" * 64),
+        FORMS,
+        "report",
+        "report",
+    ),
+    "what came in is another": (lambda lines: lines[0]["facts"].update(sha256="0" * 64), FORMS, "received", "received"),
+    "an actor is another": (_set(1, actor="boss"), ("full",), "facts", "facts"),
+    "the content is another": (
+        lambda lines: lines[1].update(content=lines[1]["content"].replace('"token":1', '"token":2')),
+        ("full",),
+        "hash",
+        "hash",
+    ),
+    "a sealed text is another": (
+        lambda lines: _kind(lines, "disclose")["sealed"][0].update(text="no reason"),
+        ("full",),
+        "sealed",
+        "sealed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _INSIDER)
+def test_who_signs_with_the_right_key_still_cannot_rewrite_the_chain(
+    packs: Mapping[str, bytes], independent: Any, name: str
+) -> None:
+    """Manifest and signature fit; the events do not."""
+    change, forms, mine, theirs = _INSIDER[name]
+    made = [signed_anew(edited(packs[form], "events.jsonl", _lines(change))) for form in forms]
+    for pack, (code, said) in zip(made, independent(*made), strict=True):
+        assert mine in codes(pack)
+        assert code == 1
+        assert f"{theirs}:" in said, said
+
+
+def test_exact_bytes_are_held_against_digests_receipts_and_the_chain(
+    packs: Mapping[str, bytes], independent: Any
+) -> None:
+    """Signed by the right key, with the digests of `case.json` made to fit as well."""
+    files = opened(packs["full"])
+    case = json.loads(files["case.json"])
+
+    def other(kept: dict[str, Any], data: bytes) -> dict[str, bytes]:
+        kept["sha256"] = hashlib.sha256(data).hexdigest()
+        return {kept["file"]: data}
+
+    (report,) = [one for one in case["messages"] if one["kind"] == "report"]
+    rewritten = files[report["body"]["file"]].replace(b'"removed"', b'"refused"')
+    changed = {**files, **other(report["body"], rewritten), "case.json": json.dumps(case).encode()}
+    case = json.loads(files["case.json"])
+    body = files[case["decisions"][0]["body"]["file"]].replace(b'"illegal"', b'"unclear"')
+    decided = {**files, **other(case["decisions"][0]["body"], body), "case.json": json.dumps(case).encode()}
+    digest_only = {**files, case["received"][0]["body"]["file"]: b"{}"}
+    made = [signed_anew(one) for one in (changed, decided, digest_only)]
+    assert [set(codes(pack)) for pack in made] == [{"receipt", "report"}, {"decision"}, {"bytes"}]
+    said = independent(*made)
+    assert [code for code, _ in said] == [1, 1, 1]
+    for (_, text), words in zip(said, (("report:", "receipt:"), ("decision:",), ("bytes:",)), strict=True):
+        assert all(word in text for word in words), text
+
+
+def test_a_report_of_another_place_in_the_chain_is_found(packs: Mapping[str, bytes]) -> None:
+    files = opened(packs["redacted"])
+    case = json.loads(files["case.json"])
+    (report,) = [one for one in case["messages"] if one["kind"] == "report"]
+    head = json.loads(files[report["body"]["file"]])["audit_head"]
+    lines = files["events.jsonl"].replace(head.encode(), b"f" * 64)
+    assert codes(signed_anew({**files, "events.jsonl": lines})) == ["report_head"]
+
+
+def test_the_authority_s_own_signature_is_checked_with_its_key(packs: Mapping[str, bytes]) -> None:
+    """In the full form, where its bytes are. The controls: another key, and other bytes under a good manifest."""
+    own = read_key(public_text().encode())
+    theirs = read_key(base64.b64encode(keys.regulator_key("rfc9421").material))
+    assert verified(packs["full"], own, theirs).sender == "good"
+    assert verified(packs["redacted"], own, theirs).sender == "none"
+    wrong = verified(packs["full"], own, own)
+    assert (wrong.sender, [problem.code for problem in wrong.problems]) == ("bad", ["sender_signature"])
+    files = opened(packs["full"])
+    case = json.loads(files["case.json"])
+    case["received"][0]["verification"]["target"] = "https://elsewhere.test/kz/notices"
+    moved = verified(signed_anew({**files, "case.json": json.dumps(case).encode()}), own, theirs)
+    assert [problem.code for problem in moved.problems] == ["sender_signature"]
+
+
+# ------------------------------------------------------------------------------------------------------ keys
+
+
+def test_a_key_comes_in_base64_or_as_pem() -> None:
+    pem = Ed25519PrivateKey.from_private_bytes(key().material).public_key()
+    text = pem.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    assert read_key(text).public_bytes_raw() == read_key(f"{public_text()}\n".encode()).public_bytes_raw()
+    for wrong in (
+        b"",
+        b"!!",
+        base64.b64encode(b"short"),
+        b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+    ):
+        with pytest.raises(InvalidInput, match="no Ed25519 public key"):
+            read_key(wrong)
+
+
+def test_without_a_key_it_is_said_that_nobody_vouches_for_it(packs: Mapping[str, bytes]) -> None:
+    verdict = verified(packs["redacted"], None)
+    assert (verdict.signature, verdict.problems) == ("unchecked", [])
+    forged = verified(signed_anew(opened(packs["redacted"]), OTHER), None)
+    assert (forged.signature, forged.problems) == ("unchecked", [])
+
+
+def test_a_pack_that_nobody_signed_does_not_pass_for_a_signed_one(tmp_path: Path, independent: Any) -> None:
+    with scene(tmp_path, regulator={"channel": "by_hand"}, signing_key=None) as at:
+        pack = at.desk.evidence(HEAD, at.case(decided=False))
+    assert codes(pack) == ["unsigned"]
+    assert verified(pack, None).signature == "none"
+    assert document(pack, MANIFEST)["signed_by"] is None
+    assert independent(pack)[0][0] == 1

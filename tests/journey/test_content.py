@@ -1,0 +1,327 @@
+"""What was seen is what is decided about and approved; content that changed goes back to people."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.domain import proofs
+from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.decision import Proposal, Wording
+from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.errors import ConfigError, Conflict, IllegalMove, InvalidInput, LeaseLost, NotAllowed
+from kz_compliance_sdk.ports import Reference, Resolved
+from kz_compliance_sdk.services import looking
+from kz_compliance_sdk.services.looking import Looking
+from kz_compliance_sdk.testing.content import naming
+from tests.contract.conftest import raw
+from tests.journey.content_scene import case_of, claimed, look, pages, propose
+from tests.journey.scene import HEAD, LEAD, M1, M2, PLATFORM, Host, World
+from tests.unit.case_makers import NOBODY, RU, a_notice, measure, proposal, refusal
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    made = Host(World(tmp_path / "desk.sqlite3", can_look=True))
+    yield made
+    made.check_chains()
+    made.store.close()
+
+
+# -------------------------------------------------------------------------------------------------- looking
+
+
+def test_a_look_shows_what_is_there_and_records_its_digest_but_never_its_text(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    host.world.content.write("post:A", "a very particular sentence")
+    lease = claimed(host, "A", "B")
+    host.world.content.remove("post:B")
+    first, second = look(host, lease)
+    assert (first.preview, first.available, first.object_id) == ("a very particular sentence", True, "post:A")
+    assert (second.preview, second.available, second.digest) == (None, False, "")
+    assert "particular" not in repr(first)
+    event = host.store.queries(PLATFORM).audit(lease.case.id)[-1]
+    data = json.loads(event.content)["data"]
+    assert (event.kind, event.actor) == ("look", "m1")
+    assert data["content"]["1"]["digest"] == first.digest
+    rows = host.store.queries(PLATFORM).content_seen(lease.case.id)
+    assert [(row.item_id, row.n, row.digest, row.seen_by) for row in rows] == [
+        ("1", 1, first.digest, "m1"),
+        ("2", 1, "", "m1"),
+    ]
+    host.drain()
+    everything = host.world.path.read_bytes() + Path(f"{host.world.path}-wal").read_bytes()
+    assert b"particular" not in everything, "a preview is shown, and kept nowhere"
+    assert first.digest.encode() in everything, "the search would find it"
+    assert "particular" not in caplog.text
+
+
+def test_who_may_look_and_when(host: Host) -> None:
+    lease = claimed(host)
+    host.looking.look(HEAD, lease.case.id)
+    with pytest.raises(NotAllowed):
+        host.looking.look(NOBODY, lease.case.id)
+    with pytest.raises(LeaseLost):
+        host.looking.look(M2, lease.case.id, lease.token)
+    propose(host, lease)
+    with pytest.raises(IllegalMove, match="no open item to look at"):
+        host.looking.look(M1, lease.case.id)
+
+
+def test_without_a_port_there_is_nothing_to_look_with_and_nothing_pretends_that_there_is(tmp_path: Path) -> None:
+    host = Host(World(tmp_path / "desk.sqlite3"))
+    lease = claimed(host)
+    with pytest.raises(ConfigError):
+        look(host, lease)
+    claims = proposal(measure("1", content_sha256="a" * 64))
+    with pytest.raises(InvalidInput, match="no Content port") as refused:
+        host.review.propose(M1, lease.case.id, lease.token, claims).result()
+    assert refused.value.field == "items[0].content_sha256"
+    host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
+    assert host.drain()
+    assert host.world.content.calls == []
+    host.store.close()
+
+
+def test_a_port_that_raises_is_recorded_and_told_once_and_a_second_person_can_decide(host: Host) -> None:
+    lease = claimed(host)
+    host.world.content.fail_next(RuntimeError("down"), RuntimeError("down"), RuntimeError("down"))
+    assert [seen.fault for seen in (*look(host, lease), *look(host, lease))] == ["RuntimeError"] * 2
+    assert pages(host).count("content_unresolved") == 1
+    guess = proposal(measure("1", content_sha256="a" * 64))
+    with pytest.raises(InvalidInput, match="the last look at it failed"):
+        host.review.propose(M1, lease.case.id, lease.token, guess).result()
+    decided = host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
+    assert decided.decision.needs_approval, "nobody has seen it: one person alone does not decide"
+    host.review.approve(LEAD, lease.case.id, decided.digest).result()
+    host.drain()
+    assert host.world.platform.effects == {"object:post:A": "remove"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (None, "no_answer"),
+        (Resolved("post:A", "abc", available=True, at=1), "unusable_answer"),
+        (Resolved("x" * 1001, "a" * 64, available=True, at=1), "unusable_answer"),
+        (Resolved("post:A", "A" * 64, available=True, at=1), "unusable_answer"),
+    ],
+)
+def test_an_answer_that_the_port_does_not_allow_is_a_fault(host: Host, answer: Any, fault: str) -> None:
+    lease = claimed(host)
+    host.world.content.resolve = lambda _reference: answer  # type: ignore[method-assign,assignment]
+    assert [seen.fault for seen in look(host, lease)] == [fault]
+
+
+def test_a_port_that_hangs_costs_one_deadline_and_its_threads_are_bounded(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "TOTAL_S", 0.05)
+    monkeypatch.setattr(looking, "_MOST_HANGING", 10)
+    gate, begun = threading.Event(), []
+
+    def hang(reference: Reference) -> Resolved:
+        begun.append(reference)
+        gate.wait(30)
+        raise AssertionError
+
+    def spawn(call: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001  the future is how the caller learns of it
+                future.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        return future
+
+    lease = claimed(host, *map(str, range(30)))
+    port = type("Port", (), {"resolve": staticmethod(hang)})()
+    slow = Looking(
+        host.store, PLATFORM, port, lambda: True, spawn=spawn, monotonic=time.monotonic, entropy=lambda n: bytes(n)
+    )
+    for _ in range(3):
+        assert {seen.fault for seen in slow.look(M1, lease.case.id)} == {"timeout"}
+    assert len(begun) <= 10
+    gate.set()
+
+
+# ------------------------------------------------------------------------------------------------- proposing
+
+
+def test_a_measure_names_the_content_that_was_last_seen(host: Host) -> None:
+    lease = claimed(host)
+
+    def refused(chosen: Proposal) -> InvalidInput:
+        with pytest.raises(InvalidInput) as error:
+            host.review.propose(M1, lease.case.id, lease.token, chosen).result()
+        return error.value
+
+    unseen = refused(proposal(measure("1", content_sha256="a" * 64)))
+    assert (unseen.field, "Look at the case first" in unseen.remedy) == ("items[0].content_sha256", True)
+    (old,) = look(host, lease)
+    assert "not said" in refused(proposal(measure("1"))).message
+    host.world.content.write("post:A", "edited")
+    (new,) = look(host, lease)
+    assert old.digest != new.digest
+    assert "not the content" in refused(naming(proposal(measure("1")), (old,))).message
+    host.review.propose(M1, lease.case.id, lease.token, naming(proposal(measure("1")), (new,))).result()
+    assert case_of(host, lease).state is CaseState.DECIDED
+
+
+def test_a_refusal_needs_nolook(host: Host) -> None:
+    lease = claimed(host)
+    host.review.propose(M1, lease.case.id, lease.token, proposal(refusal("1"))).result()
+    assert case_of(host, lease).state is CaseState.DECIDED
+
+
+def test_nothing_is_done_to_what_is_gone(host: Host) -> None:
+    lease = claimed(host)
+    host.world.content.remove("post:A")
+    seen = look(host, lease)
+    with pytest.raises(InvalidInput, match="gone") as refused:
+        host.review.propose(M1, lease.case.id, lease.token, naming(proposal(measure("1")), seen)).result()
+    assert "already_unavailable" in refused.value.remedy
+    gone = refusal("1", "already_unavailable", finding="not_assessed")
+    host.review.propose(M1, lease.case.id, lease.token, proposal(gone, legal_check=None)).result()
+    host.drain()
+    assert [item["outcome"] for item in host.world.regulator.reports()[0]["items"]] == ["already_unavailable"]
+
+
+def test_what_was_seen_of_another_object_under_the_same_id_does_not_count(host: Host) -> None:
+    lease = claimed(host, "A")
+    seen = look(host, lease)
+    items = (Item(item_id="1", object_id="post:B"),)
+    host.push(a_notice(revision=2).model_copy(update={"items": items}), "msg-2")
+    again = host.review.claim(M1).result()
+    assert again is not None
+    with pytest.raises(InvalidInput, match="nobody has looked"):
+        host.review.propose(M1, again.case.id, again.token, naming(proposal(measure("1")), seen)).result()
+
+
+def test_a_case_that_somebody_has_looked_at_asks_for_it_also_where_there_is_no_port(host: Host) -> None:
+    lease = claimed(host)
+    seen = look(host, lease)
+    host.world.can_look = False
+    with pytest.raises(InvalidInput, match="not said"):
+        host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
+    host.review.propose(M1, lease.case.id, lease.token, naming(proposal(measure("1")), seen)).result()
+
+
+# ------------------------------------------------------------------------------------------------- approving
+
+
+def test_an_approval_covers_what_was_seen(host: Host) -> None:
+    lease = claimed(host, category="election_rules")
+    digest = propose(host, lease)
+    host.review.approve(LEAD, lease.case.id, digest).result()
+    history = host.store.queries(PLATFORM).audit(lease.case.id)
+    assert [event.kind for event in history][-3:] == ["propose", "look", "approve"]
+    assert json.loads(history[-2].content)["data"]["for"] == "approval"
+    assert history[-2].actor == "lead"
+
+
+@pytest.mark.parametrize(("gone", "flag"), [(False, "content_changed:2"), (True, "content_gone:2")])
+def test_content_that_changed_before_the_approval_goes_back_to_review(host: Host, gone: bool, flag: str) -> None:
+    lease = claimed(host, "A", "B", category="election_rules")
+    digest = propose(host, lease, proposal(measure("1"), measure("2")))
+    if gone:
+        host.world.content.remove("post:B")
+    else:
+        host.world.content.write("post:B", "edited")
+    with pytest.raises(Conflict, match="'2'") as refused:
+        host.review.approve(LEAD, lease.case.id, digest)
+    assert refused.value.code == "content_changed"
+    case = case_of(host, lease)
+    assert case.state is CaseState.QUEUED
+    assert case.open_items == {"1", "2"}
+    assert flag in case.flags
+    assert "content_changed" in pages(host)
+    assert host.world.platform.calls == []
+
+
+def test_a_port_that_fails_at_the_approval_does_not_hold_it_up_for_the_content_is_compared_once_more(
+    host: Host,
+) -> None:
+    lease = claimed(host, category="election_rules")
+    digest = propose(host, lease)
+    host.world.content.fail_next(RuntimeError("down"))
+    host.review.approve(LEAD, lease.case.id, digest).result()
+    assert "content_unresolved" in pages(host)
+    host.world.content.write("post:A", "edited")  # too late: it was carried out
+    assert host.world.platform.effects == {"object:post:A": "remove"}
+
+
+def test_it_is_compared_once_more_also_when_the_look_at_the_approval_failed(host: Host) -> None:
+    lease = claimed(host, category="election_rules")
+    digest = propose(host, lease)
+    host.world.content.fail_next(RuntimeError("down"))
+    host.review.approve(LEAD, lease.case.id, digest).result()
+    host.world.content.write("post:A", "edited")
+    host.drain()
+    assert host.world.platform.calls == []
+    assert case_of(host, lease).state is CaseState.QUEUED
+
+
+def test_whoever_may_not_approve_moves_nothing(host: Host) -> None:
+    lease = claimed(host, category="election_rules")
+    digest = propose(host, lease)
+    host.world.content.write("post:A", "edited")
+    calls = len(host.world.content.calls)
+    with pytest.raises(NotAllowed):
+        host.review.approve(M2, lease.case.id, digest)
+    with pytest.raises(Conflict, match="not the one that you saw"):
+        host.review.approve(LEAD, lease.case.id, "f" * 64).result()
+    assert case_of(host, lease).state is CaseState.IN_APPROVAL
+    assert len(host.world.content.calls) == calls
+
+
+# -------------------------------------------------------------------------------------------------- the proof
+
+_TAMPERED = {
+    "another digest": "UPDATE content_seen SET digest = 'f' || substr(digest, 2)",
+    "another person": "UPDATE content_seen SET seen_by = 'somebody'",
+    "another time": "UPDATE content_seen SET seen_at = seen_at + 1",
+    "said to be gone": "UPDATE content_seen SET available = 0",
+    "a look taken away": "DELETE FROM content_seen WHERE item_id = '1'",
+    "a look put in": "INSERT INTO content_seen SELECT platform_id, case_id, item_id, n + 1, reference, digest, "
+    "object_id, available, fault, seen_by, seen_at FROM content_seen",
+    "another answer": 'UPDATE legal_checks SET body = CAST(replace(CAST(body AS TEXT), \'"authority":"yes"\', '
+    '\'"authority":"no"\') AS BLOB)',
+    "answered by another": "UPDATE legal_checks SET answered_by = 'somebody'",
+    "a check taken away": "DELETE FROM legal_checks",
+    "a check put in": "INSERT INTO legal_checks SELECT platform_id, case_id, version + 1, revision, digest, body, "
+    "answered_by, answered_at FROM legal_checks",
+}
+
+
+@pytest.mark.parametrize("how", _TAMPERED)
+def test_rows_of_looks_and_legal_checks_are_held_against_the_chain(tmp_path: Path, how: str) -> None:
+    host = Host(World(tmp_path / "desk.sqlite3", can_look=True))
+    lease = claimed(host)
+    propose(host, lease)
+    queries = host.store.queries(PLATFORM)
+    assert proofs.check(queries.records(lease.case.id)) == (), "the control: untouched"
+    raw(host.store, _TAMPERED[how])  # type: ignore[arg-type]
+    faults = proofs.check(queries.records(lease.case.id))
+    assert len(faults) == 1, faults
+    host.store.close()
+
+
+def test_wording_in_part_is_a_measure_and_is_looked_at_as_one(host: Host) -> None:
+    lease = claimed(host)
+    part = measure("1", wording=Wording(outcome="partially_complied", statement_of_reasons=RU))
+    with pytest.raises(InvalidInput, match="nobody has looked"):
+        host.review.propose(M1, lease.case.id, lease.token, proposal(part)).result()

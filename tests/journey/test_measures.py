@@ -1,0 +1,216 @@
+"""Measures: where they apply, how long they rest, how many calls they take, and how long a copy is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.decision import Wording
+from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.notice_parts import Preservation
+from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.errors import InvalidInput, NotAllowed
+from kz_compliance_sdk.services import preservation
+from kz_compliance_sdk.services.review import Review
+from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.testing.content import naming
+from tests.journey.scene import LEAD, M1, PLATFORM, Host, World
+from tests.unit.case_makers import LEGAL, RU, YES, a_notice, measure, proposal
+
+DAY = 86_400
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    made = Host(World(tmp_path / "desk.sqlite3"))
+    yield made
+    made.check_chains()
+    made.store.close()
+
+
+# ------------------------------------------------------------------------------------------ the shortest path
+
+
+class Counted:
+    """Counts the calls that people make."""
+
+    def __init__(self, review: Review) -> None:
+        self.review, self.calls = review, 0
+
+    def __getattr__(self, name: str) -> object:
+        self.calls += 1
+        return getattr(self.review, name)
+
+
+@pytest.mark.parametrize("can_look", [False, True])
+def test_the_shortest_lawful_path_is_three_calls(tmp_path: Path, can_look: bool) -> None:
+    """Claim, propose with the answered check, approve. With a Content port the moderator looks as well, and has three
+    calls of their own: where no second person is asked for, these are all."""
+    host = Host(World(tmp_path / "desk.sqlite3", can_look=can_look))
+    for seed, category in ((1, "illegal_gambling"), (2, "election_rules")):
+        host.push(a_notice(seed=seed, category=category), f"msg-{seed}")
+        review, looks = Counted(host.review), 0
+        lease = review.claim(M1).result()  # type: ignore[operator]
+        chosen = proposal(measure("1"))
+        if can_look:
+            chosen, looks = naming(chosen, host.looking.look(M1, lease.case.id, lease.token)), 1
+        decided = review.propose(M1, lease.case.id, lease.token, chosen).result()  # type: ignore[operator]
+        assert review.calls + looks <= 3, "the moderator's own"
+        if decided.decision.needs_approval:
+            decided = review.approve(LEAD, lease.case.id, decided.digest).result()  # type: ignore[operator]
+            assert review.calls == 3
+        assert decided.case.state is CaseState.DECIDED
+    host.store.close()
+
+
+def test_a_lawyers_check_is_named_by_its_number(host: Host) -> None:
+    host.push(a_notice(), "msg-1")
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    row = host.review.record_legal_check(LEGAL, lease.case.id, YES).result()
+    chosen = proposal(measure("1"), legal_check=row.version)
+    decided = host.review.propose(M1, lease.case.id, lease.token, chosen).result()
+    assert decided.decision.legal_check is not None
+    assert decided.decision.legal_check.digest == row.digest
+    assert host.review.propose(M1, lease.case.id, lease.token, chosen).result().digest == decided.digest, "said twice"
+    checks = host.store.queries(PLATFORM).legal_checks(lease.case.id)
+    assert [(one.version, one.answered_by) for one in checks] == [(1, "legal")]
+
+
+def test_answers_about_an_earlier_revision_are_not_answers_about_this_one(host: Host) -> None:
+    host.push(a_notice(), "msg-1")
+    (case,) = host.cases()
+    host.review.record_legal_check(LEGAL, case.id, YES).result()
+    host.push(a_notice(revision=2), "msg-2")
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    with pytest.raises(InvalidInput, match="revision 1"):
+        host.review.propose(M1, case.id, lease.token, proposal(measure("1"), legal_check=1)).result()
+    decided = host.review.propose(M1, case.id, lease.token, proposal(measure("1"))).result()
+    assert decided.decision.legal_check is not None
+    assert decided.decision.legal_check.version == 2
+
+
+# ------------------------------------------------------------------------------------------------------ where
+
+
+@pytest.mark.parametrize("scope", [("*",), ("KZ", "RU"), ("RU",), ("KZ", "KG", "UZ")])
+def test_beyond_kazakhstan_takes_own_terms_and_a_second_person(host: Host, scope: tuple[str, ...]) -> None:
+    host.push(a_notice(), "msg-1")
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    with pytest.raises(InvalidInput, match="cannot rest on Kazakhstan's law"):
+        host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1", scope=scope))).result()
+    own = proposal(measure("1", scope=scope, ground="terms_of_service", finding="not_illegal"))
+    decided = host.review.propose(M1, lease.case.id, lease.token, own).result()
+    assert decided.decision.needs_approval
+    with pytest.raises(NotAllowed):
+        host.review.approve(M1, lease.case.id, decided.digest).result()
+    host.review.approve(LEAD, lease.case.id, decided.digest).result()
+    host.drain()
+    (report,) = host.world.regulator.reports()
+    assert tuple(report["items"][0]["territorial_scope"]) == scope
+
+
+def test_a_measure_that_applies_nowhere_is_refused(host: Host) -> None:
+    host.push(a_notice(), "msg-1")
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    nowhere = measure("1", scope=(), ground="terms_of_service")
+    with pytest.raises(InvalidInput) as refused:
+        host.review.propose(M1, lease.case.id, lease.token, proposal(nowhere)).result()
+    assert refused.value.field == "items[0].scope"
+
+
+# ------------------------------------------------------------------------------------------ a copy, with an end
+
+
+def _preserving(tmp_path: Path, seconds: int = 10 * DAY) -> Host:
+    policy = kz_policy().model_copy(update={"undo_window_s": 0, "preservation_s": seconds})
+    return Host(World(tmp_path / "desk.sqlite3", policy=policy))
+
+
+def test_the_packaged_time_is_half_a_year_and_says_that_nobody_verified_it() -> None:
+    policy = kz_policy()
+    assert policy.preservation_s == 180 * DAY
+    assert not policy.preservation_source.verified
+
+
+@pytest.mark.parametrize(("asked_days", "kept_days"), [(None, 10), (5, 10), (30, 30)])
+def test_a_notice_can_ask_for_a_longer_time_and_never_for_a_shorter(
+    tmp_path: Path, asked_days: int | None, kept_days: int
+) -> None:
+    host = _preserving(tmp_path)
+    now = host.world.clock()
+    asked = Preservation(until=now + asked_days * DAY) if asked_days else None
+    host.push(a_notice().model_copy(update={"preservation": asked}), "msg-1")
+    host.decide(proposal(measure("1")))
+    host.drain()
+    (case,) = host.cases()
+    assert case.items[0].preserve_until == now + kept_days * DAY
+    (hold,) = host.store.submit(PLATFORM, lambda tx: ((), tx.holds([case.items[0].object_key]))).result()
+    assert hold.preserve_until == now + kept_days * DAY
+    host.store.close()
+
+
+def test_at_its_end_people_are_told_once_and_nothing_is_lifted(tmp_path: Path) -> None:
+    host = _preserving(tmp_path)
+    for seed in (1, 2):
+        host.push(a_notice(seed=seed, items=2), f"msg-{seed}")
+        host.decide(proposal(measure("1"), measure("2")))
+    host.drain()
+    host.push(builders.cancellation(a_notice(seed=2, items=2), "withdrawn"), "msg-3")
+    host.drain()
+    host.world.clock.advance(10 * DAY - 1)
+    host.watch()
+    host.drain()
+    assert "preservation_ended" not in [alert.reason for alert in host.world.pager.alerts]
+    host.world.clock.advance(1)
+    calls = list(host.world.platform.calls)
+    for _ in range(3):
+        host.watch()
+        host.drain()
+        host.world.clock.advance(3600)
+    assert [alert.reason for alert in host.world.pager.alerts].count("preservation_ended") == 1
+    assert host.world.platform.calls == calls
+    first, second = sorted(host.cases(), key=lambda case: case.notice_id)
+    assert host.history(first.id).count("preservation_ended") == 1
+    assert host.history(second.id).count("preservation_ended") == 0, "it was lifted before: nothing is kept for it"
+    assert first.state is CaseState.CLOSED
+    assert {item.status for item in first.items} == {"in_force"}
+    host.check_chains()
+    host.store.close()
+
+
+def test_two_watches_at_once_tell_it_once(tmp_path: Path) -> None:
+    host = _preserving(tmp_path)
+    host.push(a_notice(), "msg-1")
+    host.decide(proposal(measure("1")))
+    host.drain()
+    host.world.clock.advance(11 * DAY)
+    now = host.world.clock()
+    (case,) = host.cases()
+    holds = host.store.submit(PLATFORM, lambda tx: ((), tx.preservation_over(now, 10))).result()
+    for _ in range(2):
+        host.store.submit(PLATFORM, lambda tx: preservation._tell(tx, case.id, holds)).result()
+    assert host.history(case.id).count("preservation_ended") == 1
+    host.store.close()
+
+
+def test_a_measure_that_only_preserves_is_reported_with_its_end(tmp_path: Path) -> None:
+    host = _preserving(tmp_path)
+    now = host.world.clock()
+    items = (Item(item_id="1", object_id="post:A"), Item(item_id="2", object_id="post:B"))
+    host.push(a_notice().model_copy(update={"items": items}), "msg-1")
+    kept = measure("1", "preserve_only", wording=Wording(outcome="preserved", statement_of_reasons=RU))
+    host.decide(proposal(kept, measure("2")))
+    host.drain()
+    (report,) = host.world.regulator.reports()
+    ends = [item.get("ends_at") for item in report["items"]]
+    assert ends[1] is None, "a removal has no end of its own"
+    assert ends[0] == instant_text(now + 10 * DAY)
+    host.store.close()

@@ -140,7 +140,7 @@ def checkpoints(
         seal=seal,
         entropy=env.entropy,
         witnesses=lambda: witnesses(settings, env),
-        every_s=settings.checkpoint.every_s,
+        every_s=settings.checkpoints.every_s,
     )
 
 
@@ -149,9 +149,9 @@ def witnesses(settings: Settings, env: Env) -> list[Witness]:
     from kz_compliance_sdk.adapters.witnesses import FileWitness, LogWitness, WebhookWitness
 
     kept: list[Witness] = [LogWitness()]
-    if settings.checkpoint.file is not None:
-        kept.append(FileWitness(settings.checkpoint.file))
-    webhook = settings.notifier.webhook() if settings.checkpoint.webhook else None
+    if settings.checkpoints.file is not None:
+        kept.append(FileWitness(settings.checkpoints.file))
+    webhook = settings.notifier.webhook() if settings.checkpoints.webhook else None
     if webhook is not None:
         from kz_compliance_sdk.adapters.http_regulator import HttpPoster
 

@@ -107,7 +107,7 @@ class Settings(BaseSettings):
         description="Who the users of this machine are. On the command line one who is not here can only read, and "
         "only the settings file is asked.",
     )
-    checkpoint: CheckpointSettings = Field(
+    checkpoints: CheckpointSettings = Field(
         default=CheckpointSettings(), description="Checkpoints over all cases: how often, and who keeps them."
     )
     worker: WorkerSettings = Field(default=WorkerSettings(), description="How often the worker looks.")

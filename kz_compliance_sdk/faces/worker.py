@@ -64,7 +64,7 @@ class Worker:
             self._every("watch", settings.worker.watch_interval_s, self._desk.watch)
             self._every("heartbeat", settings.worker.heartbeat_s, self._beat)
             self._every("the look at the ways out", settings.worker.heartbeat_s, self._look_at_ways)
-            if settings.checkpoint.every_s:
+            if settings.checkpoints.every_s:
                 self._every("the checkpoint", CHECKPOINT_LOOK_S, self._desk.proof.run)
             if self._poll:
                 self._every("poll", settings.regulator.poll_interval_s, self._poll_all)

@@ -19,7 +19,7 @@ from tests.faces.bad_inputs.requests import NOW, envelope, signed
 
 def test_a_worker_writes_checkpoints_to_the_file_and_tries_again_where_it_could_not(tmp_path: Path) -> None:
     clock, file = FrozenClock(NOW), tmp_path / "not-mounted" / "checkpoints.jsonl"
-    given = settings(tmp_path / "desk.sqlite3", checkpoint={"file": file}, worker={"idle_s": 0.05})
+    given = settings(tmp_path / "desk.sqlite3", checkpoints={"file": file}, worker={"idle_s": 0.05})
     env = replace(Env.system(), clock=clock, monotonic=clock.monotonic)
     with ComplianceDesk(given, regulator=Feed(), env=env) as desk:
         request = signed(envelope(), at=clock())

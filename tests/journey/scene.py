@@ -16,7 +16,6 @@ from typing import Any
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -53,6 +52,7 @@ from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.conftest import FrozenClock
+from tests.journey.witness import FakeWitness
 
 PLATFORM = builders.PLATFORM_ID
 PROFILE: Profile = "standard-webhooks"
@@ -152,16 +152,6 @@ class FakePager:
         if self.faults:
             raise self.faults.pop(0)
         self.alerts.append(alert)
-
-
-class FakeWitness:
-    """Keeps checkpoints where nobody who can write to the store can write."""
-
-    def __init__(self) -> None:
-        self.lines: list[bytes] = []
-
-    def keep(self, checkpoint: Checkpoint) -> None:
-        self.lines.append(checkpoint.line)
 
 
 class ByHandStandIn:

@@ -115,7 +115,7 @@ def _hold_inside(
             read.faults.append(Fault(PLATFORM, 0, f"{name} has another root than its {one.size} leaves"))
     last = checkpoints[-1].size if checkpoints else 0
     if _is(last, int) and read.size > last:
-        what = f"{read.size - last} leaves are there, and the checkpoint over them is gone"
+        what = f"leaf {last} and what follows it is there, and the checkpoint over it is gone, or never was made"
         read.faults.append(Fault(PLATFORM, 0, what))
     if unknown:
         read.not_provable.append("who signed some of the checkpoints inside the store: their key is not known here")

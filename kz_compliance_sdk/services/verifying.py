@@ -57,6 +57,12 @@ def _of_platform(queries: Queries, tree: TreeRead) -> list[Fault]:
     seen = seen_by(PLATFORM, leaves, erased=False)
     rows, since = loose_since(queries, seen[0], _last(leaves), tree.complete_at)
     faults = check_case(PLATFORM, leaves, (), rows, since, tree.complete_at, seen)
+    made = {row["id"]: row["attempts"] for row in rows["outbox"]}
+    faults += [
+        Fault(PLATFORM, 0, f"the attempt {row['number']} of the message {row['message_id']} was never made")
+        for row in rows["attempts"]
+        if row["message_id"] not in made or not 0 < row["number"] <= made[row["message_id"]]
+    ]
     if seen[0] is None and tree.complete_at:
         oldest = tree.complete_at - CLOCK_TOLERANCE_S
         faults += [

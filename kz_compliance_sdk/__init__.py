@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
+    from kz_compliance_sdk.domain.appeals import Reversal
     from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case, CaseState
+    from kz_compliance_sdk.domain.change import Appeal
     from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
     from kz_compliance_sdk.domain.legal_check import LegalCheck
     from kz_compliance_sdk.domain.notice import Item, Notice
@@ -31,11 +33,15 @@ if TYPE_CHECKING:
         Env,
         Failed,
         InForce,
+        Messenger,
         Notifier,
         Pending,
         Reference,
         Regulator,
         Resolved,
+        RetryAt,
+        Told,
+        UserNotice,
     )
     from kz_compliance_sdk.services.letters import Proof
     from kz_compliance_sdk.services.response import Response
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Actor",
     "Alert",
+    "Appeal",
     "AsyncComplianceDesk",
     "Case",
     "CaseFile",
@@ -62,6 +69,7 @@ __all__ = [
     "ItemDecision",
     "Lease",
     "LegalCheck",
+    "Messenger",
     "Notice",
     "Notifier",
     "Pending",
@@ -74,8 +82,12 @@ __all__ = [
     "Report",
     "Resolved",
     "Response",
+    "RetryAt",
+    "Reversal",
     "Settings",
     "Statement",
+    "Told",
+    "UserNotice",
     "Wording",
     "Worker",
     "asgi_app",
@@ -106,12 +118,18 @@ _HOME = {
             "Env",
             "Failed",
             "InForce",
+            "Messenger",
             "Notifier",
             "Pending",
             "Reference",
             "Regulator",
             "Resolved",
+            "RetryAt",
+            "Told",
+            "UserNotice",
         ),
+        "domain.appeals": ("Reversal",),
+        "domain.change": ("Appeal",),
         "services.letters": ("Proof",),
         "services.response": ("Response",),
         "services.review": ("Decided", "Lease"),

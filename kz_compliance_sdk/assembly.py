@@ -10,7 +10,9 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.checkpoints import Check
 from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import ReportSignature
+from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.ports import (
     Alert,
@@ -20,15 +22,19 @@ from kz_compliance_sdk.ports import (
     Enforcer,
     Env,
     Failed,
+    Messenger,
     Notifier,
     Reference,
     Regulator,
     Resolved,
     Store,
+    TellResult,
+    UserNotice,
     Witness,
 )
 from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.looking import Looking
+from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
 
 if TYPE_CHECKING:
@@ -57,6 +63,27 @@ class RegisteredEnforcer:
         return self.restore_call(effect)
 
 
+class RegisteredMessenger:
+    """The platform's way to its users, whole or as one function."""
+
+    def __init__(self, messenger: Messenger | None) -> None:
+        self.call: Callable[[UserNotice], TellResult] | None = messenger.tell if messenger else None
+
+    def is_ready(self) -> bool:
+        return self.call is not None
+
+    def tell(self, notice: UserNotice) -> TellResult:
+        if self.call is None:
+            return Failed("this process has no messenger: register one with on_tell_user")
+        return self.call(notice)
+
+
+def telling(settings: Settings) -> Telling:
+    """How users are told. Raises ConfigError for words that cannot be used."""
+    own = settings.user_notice
+    return Telling(settings.policy().users, own.templates(), own.off_because.strip(), own.appeal_url or "")
+
+
 class RegisteredContent:
     """The platform's view of its content, as a port or as a function."""
 
@@ -70,6 +97,13 @@ class RegisteredContent:
         if self.resolve_call is None:
             raise LookupError("this process has no Content port: register one with on_resolve")
         return self.resolve_call(reference)
+
+
+def transparency(settings: Settings, store: Store, policy: Policy) -> Transparency:
+    """What makes transparency reports."""
+    given = settings.transparency
+    publishing = TransparencyPolicy(given.threshold, given.embargo_days, given.key())
+    return Transparency(store, settings.platform_id, publishing, policy.categories)
 
 
 def looking(store: Store, platform_id: str, content: RegisteredContent, env: Env) -> Looking:

@@ -5,26 +5,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer
+from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, RegisteredMessenger
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.domain.audit import Actor, AuditEvent
+from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.audit_log import AuditVerdict
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.case_clock import clock_of
-from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, SanctionNoted
-from kz_compliance_sdk.domain.clock import ClockView
-from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.change import (
+    LegalCheckRow,
+    SanctionNoted,
+)
+from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError
 from kz_compliance_sdk.ports import (
@@ -35,20 +36,26 @@ from kz_compliance_sdk.ports import (
     Enforcer,
     Env,
     Health,
+    Messenger,
     Notifier,
     Page,
     Reference,
     Regulator,
     Resolved,
     Store,
+    TellResult,
     Tx,
+    UserNotice,
 )
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.case_files import CaseFile as CaseFile
+from kz_compliance_sdk.services.case_files import case_file_of
 from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.evidence import Evidence
+from kz_compliance_sdk.services.groups import Groups
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
@@ -62,28 +69,13 @@ from kz_compliance_sdk.services.verifying import verify
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class CaseFile:
-    """Everything that is held of one case, as it is stored."""
-
-    case: Case
-    clock: ClockView
-    inbox: tuple[InboxRow, ...]
-    legal_checks: tuple[LegalCheckRow, ...]
-    content: tuple[ContentSeen, ...]
-    decisions: Mapping[int, Decision]
-    messages: tuple[OutboxMessage, ...]
-    attempts: Mapping[str, tuple[Attempt, ...]]
-    escalations: tuple[EscalationFired, ...]
-    audit: tuple[AuditEvent, ...]
-
-
-class ComplianceDesk:
+class ComplianceDesk(Groups):
     """Answers the notices that one platform receives. Blocking; safe to share between threads.
 
     Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`), its `content` (or
-    `on_resolve`) if people are to decide about what was seen and nothing else and, if people are to be paged otherwise
-    than by the log, a `notifier`. Without `create` the configured store must be there.
+    `on_resolve`) if people are to decide about what was seen and nothing else, its `messenger` to the affected users
+    (or `on_tell_user`) and, if people are to be paged otherwise than by the log, a `notifier`. Without `create` the
+    configured store must be there.
 
     Raises ConfigError and StoreUnusable.
     """
@@ -94,6 +86,7 @@ class ComplianceDesk:
         *,
         enforcer: Enforcer | None = None,
         content: Content | None = None,
+        messenger: Messenger | None = None,
         notifier: Notifier | None = None,
         regulator: Regulator | None = None,
         store: Store | None = None,
@@ -118,6 +111,8 @@ class ComplianceDesk:
         self._given_regulator = regulator
         self._given_notifier = notifier
         self._enforcer = RegisteredEnforcer(enforcer)
+        self._messenger = RegisteredMessenger(messenger)
+        self._telling = assembly.telling(settings)
         self._alert_calls: list[Callable[[Alert], None]] = []
         self.intake = Intake(
             Admission.under(self.platform_id, self.policy, self.respondent, frozenset(settings.hosts)),
@@ -133,6 +128,7 @@ class ComplianceDesk:
         self._review = Review(
             self.store, self.platform_id, self.policy, self.respondent, self.env.entropy, self._looking
         )
+        self.transparency = assembly.transparency(settings, self.store, self.policy)
         self._letters = Letters(self.store, self.platform_id, self.env.entropy)
 
     # A process that only receives never sends: the ways out are made when they are first used.
@@ -156,12 +152,16 @@ class ComplianceDesk:
             self.platform_id,
             self.policy,
             self.respondent,
-            Ways(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link, self._looking.at_last),
+            Ways(
+                *(regulators, self._enforcer, self._enforcer.is_ready, notifier, self._link, self._looking.at_last),
+                *(self._messenger, self._messenger.is_ready),
+            ),
             clock=self.store.now,
             random=self.env.random,
             entropy=self.env.entropy,
             spawn=self.env.spawn,
             in_flight=self.settings.regulator.in_flight,
+            telling=self._telling,
         )
 
     @cached_property
@@ -184,6 +184,11 @@ class ComplianceDesk:
     def on_resolve(self, call: Callable[[Reference], Resolved]) -> Callable[[Reference], Resolved]:
         """Register the function that says what a piece of content is now. Usable as a decorator."""
         self._content.resolve_call = call
+        return call
+
+    def on_tell_user(self, call: Callable[[UserNotice], TellResult]) -> Callable[[UserNotice], TellResult]:
+        """Register the function that tells an affected user. Usable as a decorator."""
+        self._messenger.call = call
         return call
 
     def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
@@ -230,9 +235,7 @@ class ComplianceDesk:
 
     def poll(self, limit: int = 100) -> Polled:
         """Fetch one page of the regulator's feed and store it; at its end, read again what could not be believed.
-
-        Raises RegulatorError and ConfigError.
-        """
+        Raises RegulatorError and ConfigError."""
         if self.regulator is None:
             raise ConfigError(
                 "no regulator is configured.", field="regulator.url", remedy="Set the address of its system."
@@ -261,9 +264,7 @@ class ComplianceDesk:
 
     def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Lease | None:
         """Take the most urgent free case, or the one named, for the policy's lease time; None if nothing is free.
-
-        Raises NotAllowed, and NotFound or IllegalMove for a named case.
-        """
+        Raises NotAllowed, and NotFound or IllegalMove for a named case."""
         return self._review.claim(actor, category=category, case_id=case_id).result()
 
     def renew(self, actor: Actor, case_id: str, token: int) -> Lease:
@@ -276,9 +277,7 @@ class ComplianceDesk:
 
     def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Decided:
         """Propose a decision for every open item; it is final at once where policy asks for no second person.
-
-        Raises LeaseLost, InvalidInput naming the field and the remedy, NotAllowed.
-        """
+        Raises LeaseLost, InvalidInput naming the field and the remedy, NotAllowed."""
         return self._review.propose(actor, case_id, token, proposal).result()
 
     @property
@@ -334,6 +333,10 @@ class ComplianceDesk:
     def report_interim(self, actor: Actor, case_id: str) -> Case:
         """Have the settled items of a case reported while others are under way. Raises IllegalMove if none is."""
         return self._review.report_interim(actor, case_id).result()
+
+    def record_undoable(self, actor: Actor, case_id: str, item_id: str, reasons: str) -> Case:
+        """Record that an item's measure can never be lifted, after a try failed. Raises NotAllowed, IllegalMove."""
+        return self._review.record_undoable(actor, case_id, item_id, reasons).result()
 
     def acknowledge(self, actor: Actor, case_id: str) -> Case:
         """Record that a person has seen the escalations of a case."""
@@ -411,21 +414,7 @@ class ComplianceDesk:
 
     def case_file(self, case_id: str) -> CaseFile:
         """Everything that is held of a case. Raises NotFound."""
-        queries = self.store.queries(self.platform_id)
-        case = queries.case(case_id)
-        messages, attempts = tuple(queries.messages(case_id)), queries.attempts(case_id)
-        return CaseFile(
-            case=case,
-            clock=clock_of(case, messages, self.store.now()),
-            inbox=tuple(queries.inbox(case_id)),
-            legal_checks=tuple(queries.legal_checks(case_id)),
-            content=tuple(queries.content_seen(case_id)),
-            decisions=queries.decisions(case_id),
-            messages=messages,
-            attempts={message.id: tuple(a for a in attempts if a.message_id == message.id) for message in messages},
-            escalations=tuple(queries.escalations(case_id)),
-            audit=tuple(queries.audit(case_id)),
-        )
+        return case_file_of(self.store.queries(self.platform_id), case_id, self.store.now())
 
     def record_view(self, actor: Actor, case_id: str) -> bool:
         """Record that a person looked at a case: call it when you show one. It refuses nobody, and one view stands for

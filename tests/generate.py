@@ -6,6 +6,7 @@ A generated file is never edited by hand. To add one, add a line to GENERATED.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -18,10 +19,12 @@ from pydantic.fields import FieldInfo
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
 from kz_compliance_sdk.domain.evidence import NO_EVIDENCE, TABLES
+from kz_compliance_sdk.domain.figures import FIGURES
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
 from kz_compliance_sdk.testing.contract import files as contract_files
+from kz_compliance_sdk.wire.transparency import document_schema
 from tests.conformance.pages import checks_page, inspection_page
 from tests.faces.cli_pages import cli_page, exit_codes_page
 
@@ -241,13 +244,43 @@ def evidence_page() -> str:
     return f"{_EVIDENCE_HEAD}{held}\n\n| Table that is no evidence | Why |\n|---|---|\n" + "\n".join(others) + "\n"
 
 
+_FIGURES_HEAD = """\
+<!-- Made from the figures by `python -m tests.generate`. Do not edit. -->
+
+# The public figures
+
+What each figure of a [transparency report](../guides/transparency.md) counts. The same definitions stand in
+`report.json` and on the page. A value that a figure does not have counted nothing.
+
+| Figure | Unit | Adds up to | What it counts |
+|---|---|---|---|
+"""
+
+
+def figures_page() -> str:
+    """Return the page with the definition of every figure."""
+    rows = []
+    for one in FIGURES:
+        total = f"`{one.of}`" if one.of else ""
+        several = f"{total}, or more" if one.many and one.of else total
+        rows.append(f"| `{one.id}` | {one.unit} | {several} | {one.definition} |")
+    return _FIGURES_HEAD + "\n".join(rows) + "\n"
+
+
+def transparency_schema() -> str:
+    """Return the JSON Schema of `report.json`."""
+    return json.dumps(document_schema(), ensure_ascii=False, indent=2) + "\n"
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
     **{f"docs/contract/{name}": partial(contract_files().__getitem__, name) for name in contract_files()},
     "docs/concepts/evidence.md": evidence_page,
     "docs/concepts/states.md": states_page,
     "docs/contract/conformance-checks.md": checks_page,
     "docs/contract/inspection.schema.json": inspection_page,
+    "docs/contract/transparency-report.schema.json": transparency_schema,
     "docs/reference/cli.md": cli_page,
+    "docs/reference/figures.md": figures_page,
     "docs/reference/exit-codes.md": exit_codes_page,
     "docs/reference/flags.md": flags_page,
     "docs/reference/settings.md": settings_page,

@@ -13,8 +13,18 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 import kz_compliance_sdk
+from kz_compliance_sdk.aio.appeals import AsyncAppeals
+from kz_compliance_sdk.aio.by_letter import AsyncByLetter
 from kz_compliance_sdk.aio.checkpoints import AsyncCheckpoints
+from kz_compliance_sdk.aio.contests import AsyncContests
+from kz_compliance_sdk.aio.transparency import AsyncTransparency
+from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
+from kz_compliance_sdk.services.appeals import Appeals
+from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.checkpoints import Checkpoints
+from kz_compliance_sdk.services.contests import Contests
+from kz_compliance_sdk.services.transparency import Transparency
+from kz_compliance_sdk.services.user_notices import UserNotices
 
 HEAVY = (
     "alembic",
@@ -111,8 +121,19 @@ def test_the_awaited_desk_has_every_step_of_the_blocking_one() -> None:
     assert found == ["only in ComplianceDesk: receive_soon"]
 
 
-def test_the_awaited_checkpoints_are_those_of_the_blocking_desk() -> None:
-    assert differences(Checkpoints, AsyncCheckpoints) == []
+@pytest.mark.parametrize(
+    ("blocking", "awaited"),
+    [
+        (Appeals, AsyncAppeals),
+        (ByLetter, AsyncByLetter),
+        (Checkpoints, AsyncCheckpoints),
+        (Contests, AsyncContests),
+        (Transparency, AsyncTransparency),
+        (UserNotices, AsyncUserNotices),
+    ],
+)
+def test_each_group_of_the_awaited_desk_has_the_same_methods(blocking: type, awaited: type) -> None:
+    assert differences(blocking, awaited) == []
 
 
 def test_public_names_are_sorted_typed_and_there() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -16,7 +16,8 @@ import anyio
 import anyio.to_thread
 
 from kz_compliance_sdk.aio.bridge import CommitBridge
-from kz_compliance_sdk.aio.checkpoints import AsyncCheckpoints
+from kz_compliance_sdk.aio.groups import AsyncGroups
+from kz_compliance_sdk.aio.transparency import AsyncTransparency
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor
@@ -36,12 +37,15 @@ from kz_compliance_sdk.ports import (
     Enforcer,
     Env,
     Health,
+    Messenger,
     Notifier,
     Page,
     Reference,
     Regulator,
     Resolved,
     Store,
+    TellResult,
+    UserNotice,
 )
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Drained
@@ -56,7 +60,7 @@ T = TypeVar("T")
 _THREADS = 8
 
 
-class AsyncComplianceDesk:
+class AsyncComplianceDesk(AsyncGroups):
     """ComplianceDesk for event loops: the same names and arguments, awaited."""
 
     def __init__(
@@ -65,6 +69,7 @@ class AsyncComplianceDesk:
         *,
         enforcer: Enforcer | None = None,
         content: Content | None = None,
+        messenger: Messenger | None = None,
         notifier: Notifier | None = None,
         regulator: Regulator | None = None,
         store: Store | None = None,
@@ -75,12 +80,14 @@ class AsyncComplianceDesk:
             settings,
             enforcer=enforcer,
             content=content,
+            messenger=messenger,
             notifier=notifier,
             regulator=regulator,
             store=store,
             env=env,
             create=create,
         )
+        self.transparency = AsyncTransparency(self._hop, lambda: self.blocking.transparency)
         self._limiter: anyio.CapacityLimiter | None = None
         self._bridge: tuple[asyncio.AbstractEventLoop, CommitBridge] | None = None
 
@@ -100,6 +107,10 @@ class AsyncComplianceDesk:
     def on_resolve(self, call: Callable[[Reference], Resolved]) -> Callable[[Reference], Resolved]:
         """See ComplianceDesk. The function is blocking and called on a worker's thread."""
         return self.blocking.on_resolve(call)
+
+    def on_tell_user(self, call: Callable[[UserNotice], TellResult]) -> Callable[[UserNotice], TellResult]:
+        """See ComplianceDesk. The function is blocking and called on a worker's thread."""
+        return self.blocking.on_tell_user(call)
 
     def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
         """See ComplianceDesk."""
@@ -204,6 +215,10 @@ class AsyncComplianceDesk:
         """See ComplianceDesk."""
         return await self._hop(partial(self.blocking.report_interim, actor, case_id))
 
+    async def record_undoable(self, actor: Actor, case_id: str, item_id: str, reasons: str) -> Case:
+        """See ComplianceDesk."""
+        return await self._hop(partial(self.blocking.record_undoable, actor, case_id, item_id, reasons))
+
     async def acknowledge(self, actor: Actor, case_id: str) -> Case:
         """See ComplianceDesk."""
         return await self._hop(partial(self.blocking.acknowledge, actor, case_id))
@@ -300,11 +315,6 @@ class AsyncComplianceDesk:
     ) -> AuditVerdict:
         """See ComplianceDesk."""
         return await self._hop(partial(self.blocking.verify_audit, case_id, progress, checkpoint=checkpoint))
-
-    @cached_property
-    def proof(self) -> AsyncCheckpoints:
-        """See ComplianceDesk."""
-        return AsyncCheckpoints(lambda: self.blocking.proof, self._hop)
 
     async def close(self) -> None:
         """See ComplianceDesk."""

@@ -43,6 +43,7 @@ __all__ = [
     "RespondentSettings",
     "SigningKeySettings",
     "StoreSettings",
+    "TransparencySettings",
     "TrustedKeySettings",
     "WorkerSettings",
 ]
@@ -262,6 +263,33 @@ class ActorSettings(Section):
     def actor(self) -> Actor:
         """The person as the domain takes them."""
         return Actor(self.id, self.roles)
+
+
+class TransparencySettings(Section):
+    """What is published about the demands."""
+
+    threshold: Annotated[Whole, Field(ge=3, le=100)] = Field(
+        default=5, description="The smallest count that a transparency report shows."
+    )
+    embargo_days: Annotated[int, Field(strict=True, ge=0, le=3660)] = Field(
+        default=30, description="Days that must pass after the end of a period before its report may be made."
+    )
+    staff_key: Secret | None = Field(
+        default=None, description="Random bytes (24 or more, in base64) that turn the ids of staff into pseudonyms."
+    )
+
+    @model_validator(mode="after")
+    def _is_a_key(self) -> Self:
+        _refuse_at(self.key, "staff_key")
+        return self
+
+    def key(self) -> bytes:
+        """The key of the pseudonyms, empty if there is none."""
+        if self.staff_key is None:
+            return b""
+        text = self.staff_key.get_secret_value()
+        setting = "transparency.staff_key"
+        return SigningKey("staff", "hmac-sha256", material_from_text(text, setting=setting)).material
 
 
 class WorkerSettings(Section):

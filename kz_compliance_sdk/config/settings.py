@@ -43,9 +43,11 @@ from kz_compliance_sdk.config.sections import (
     RespondentSettings,
     SigningKeySettings,
     StoreSettings,
+    TransparencySettings,
     TrustedKeySettings,
     WorkerSettings,
 )
+from kz_compliance_sdk.config.user_notice import UserNoticeSettings
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, parse_calendar, tighten
 from kz_compliance_sdk.domain.policy.values import UndoWindow
@@ -100,6 +102,9 @@ class Settings(BaseSettings):
     )
     respondent: RespondentSettings = Field(default=RespondentSettings(), description="Who answers for the reports.")
     letterhead: LetterheadSettings = Field(default=LetterheadSettings(), description="The head of an answer letter.")
+    user_notice: UserNoticeSettings = Field(
+        default=UserNoticeSettings(), description="How the users are told whose content a measure meets."
+    )
     notifier: NotifierSettings = Field(default=NotifierSettings(), description="Who is told when a clock runs out.")
     dashboard_url: BaseUrl | None = Field(default=None, description="What the links in alerts begin with.")
     actors: Annotated[Mapping[str, ActorSettings], AfterValidator(by_name), PlainSerializer(dict)] = Field(
@@ -109,6 +114,9 @@ class Settings(BaseSettings):
     )
     checkpoints: CheckpointSettings = Field(
         default=CheckpointSettings(), description="Checkpoints over all cases: how often, and who keeps them."
+    )
+    transparency: TransparencySettings = Field(
+        default=TransparencySettings(), description="What is published about the demands."
     )
     worker: WorkerSettings = Field(default=WorkerSettings(), description="How often the worker looks.")
 

@@ -36,6 +36,7 @@ from kz_compliance_sdk.domain.notice import (
 )
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import requested_steps_past
+from kz_compliance_sdk.domain.running_time import replanned
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 __all__ = [
@@ -168,12 +169,18 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
 
 
 def flag(
-    case: Case, flags: tuple[str, ...], stamp: Stamp, arrival: Arrival | None = None, *, alert: bool = True
+    case: Case,
+    flags: tuple[str, ...],
+    stamp: Stamp,
+    arrival: Arrival | None = None,
+    *,
+    alert: bool = True,
+    texts: Mapping[str, str] | None = None,
 ) -> tuple[Change, Case]:
     """Something was learnt that a moderator must see before deciding; from a message, if it came with one."""
     marked = tuple(dict.fromkeys((*case.flags, *flags)))
     data: dict[str, Json] = {**(evidence(arrival) if arrival is not None else {}), "flags": list(flags)}
-    flagged, event = move(case, "flag", case.state, stamp, data, flags=marked)
+    flagged, event = move(case, "flag", case.state, stamp, data, texts, flags=marked)
     writes: tuple[Write, ...] = (CaseWrite(flagged, case.version), event)
     if alert:
         writes = (*writes, page(flagged, f"flag.{flags[0].split(':')[0]}", ("moderator", "lead"), 30, stamp))
@@ -255,6 +262,7 @@ def amend(
         **times,
         **NO_LEASE,
     )
+    amended = replanned(amended, policy, stamp.at)
     writes += void(standing.messages, stamp, kinds=("report",))
     if amended.requested_due_at != case.requested_due_at:
         writes += requested_steps_past(amended, policy, stamp)
@@ -264,7 +272,13 @@ def amend(
 
 
 def answer(
-    case: Case, clarification: Clarification, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
+    case: Case,
+    clarification: Clarification,
+    arrival: Arrival,
+    policy: Policy,
+    standing: Standing,
+    stamp: Stamp,
+    texts: Mapping[str, str] | None = None,
 ) -> tuple[Change, Case]:
     """The authority answered. What it names, and what was answered with `clarification_needed`, is decided anew; so is
     what waits for approval, which covers only what was seen. Any other case is flagged, and its holder sees it."""
@@ -274,7 +288,7 @@ def answer(
     decided = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.CLOSED) and bool(asked)
     named = bool(noticed) and is_legal(case.state, "answer", CaseState.QUEUED)
     if not waits and not decided and not named:
-        return flag(case, ("clarified",), stamp, arrival)
+        return flag(case, ("clarified",), stamp, arrival, texts=texts)
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     items = [replace(item, status="open") if item.item_id in asked and not item.was else item for item in items]
     times: dict[str, Any] = {"closed_at": None}
@@ -286,6 +300,7 @@ def answer(
         CaseState.QUEUED,
         stamp,
         {**evidence(arrival), "in_reply_to": clarification.in_reply_to},
+        texts,
         items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, "clarified"))),
         **times,

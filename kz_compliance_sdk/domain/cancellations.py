@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
@@ -16,6 +16,7 @@ from kz_compliance_sdk.domain.messages import Respondent, effect, lane_of, page,
 from kz_compliance_sdk.domain.notice import Cancellation
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import hold_of
 from kz_compliance_sdk.domain.transitions import UNDECIDED
 
@@ -44,8 +45,8 @@ class Arrival:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What is known around a case when a message changes it: its unsettled outbox messages, the objects that something
-    else still holds, its own holds (the object and the item of each), the versions of its objects, its decisions, and
-    who answers for its reports."""
+    else still holds, its own holds (the object and the item of each), the versions of its objects, its decisions, who
+    answers for its reports, and what is known of the telling of each item's user."""
 
     messages: Sequence[OutboxMessage]
     held_by_others: Collection[str]
@@ -53,6 +54,7 @@ class Standing:
     versions: Mapping[str, int]
     decisions: Mapping[int, Decision]
     respondent: Respondent
+    notified: Mapping[str, UserNotified] = field(default_factory=dict)
 
 
 def evidence(arrival: Arrival) -> dict[str, Json]:
@@ -86,7 +88,13 @@ def own_words(arrival: Arrival, stamp: Stamp) -> tuple[Stamp, dict[str, str] | N
 
 
 def cancel(
-    case: Case, cancellation: Cancellation, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
+    case: Case,
+    cancellation: Cancellation,
+    arrival: Arrival,
+    policy: Policy,
+    standing: Standing,
+    stamp: Stamp,
+    texts: Mapping[str, str] | None = None,
 ) -> tuple[Change, Case]:
     """The order no longer stands, in whole or in part, and its effect says what that lifts (`contract.md` section 1).
 
@@ -95,17 +103,19 @@ def cancel(
     named = cancellation.item_ids
     if named is not None:
         standing = holding(standing, (item for item in case.items if item.item_id not in named))
+    # What is lifted is lifted at once: that time runs from the receipt, also of what a second person had to vouch for.
+    on_lift_clock = replace(case, lift_due_at=case.lift_due_at or arrival.received_at + policy.lift_term_s)
     items: list[ItemState] = []
     writes: list[Write] = []
     for item in case.items:
         if named is not None and item.item_id not in named:
             items.append(item)
             continue
-        changed, more = stop(case, item, cancellation.effect, standing, policy, stamp)
+        changed, more = stop(on_lift_clock, item, cancellation.effect, standing, policy, stamp)
         standing = with_version(standing, changed)
         items.append(changed)
         writes.extend(more)
-    target, changes = _after_cancelling(case, items, policy, stamp)
+    target, changes = _after_cancelling(on_lift_clock, items, policy, stamp)
     flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
     cancelled, event = move(
         case,
@@ -118,6 +128,7 @@ def cancel(
             "items": None if named is None else list(named),
             "revision": cancellation.revision,
         },
+        texts,
         items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, *flags))),
         **changes,
@@ -132,6 +143,7 @@ def cancel(
             stamp,
             not_before=stamp.at,
             final=not cancelled.open_items,
+            notified=standing.notified,
         )
         writes.extend(reported)
     if settles or target in (CaseState.LIFTING, CaseState.CANCELLED):
@@ -150,7 +162,7 @@ def _after_cancelling(
             **NO_LEASE,
             "closed_at": None,
             "lift_due_at": case.lift_due_at or stamp.at + policy.lift_term_s,
-            "watch_at": _lift_watch(case, policy, stamp),
+            "watch_at": lift_watch(case, policy, stamp),
         }
     if statuses & OPEN_ITEM:
         return CaseState.QUEUED, NO_LEASE
@@ -159,8 +171,8 @@ def _after_cancelling(
     if statuses <= {"stopped"}:
         return CaseState.CANCELLED, {**NO_LEASE, **_ended(stamp)}
     touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
-    if touched and case.decision_version and statuses & {"kept", "lifted"}:
-        return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": _lift_watch(case, policy, stamp)}
+    if touched and case.decision_version and statuses & {"kept", "lifted", "gone"}:
+        return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": lift_watch(case, policy, stamp)}
     if touched and (case.state is CaseState.DECIDED or case.state in UNDECIDED):
         return CaseState.ENFORCED, NO_LEASE
     return case.state, {}
@@ -170,7 +182,8 @@ def _ended(stamp: Stamp) -> dict[str, Any]:
     return {"closed_at": stamp.at, "watch_at": None}
 
 
-def _lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
+def lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
+    """When the clock of a lift first looks, UTC seconds."""
     due = case.lift_due_at or stamp.at + policy.lift_term_s
     return clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=stamp.at)
 
@@ -180,7 +193,7 @@ def stop(
 ) -> tuple[ItemState, list[Write]]:
     """One item whose order no longer stands: what becomes of it, and the writes that go with it."""
     own_terms = item.ground == "terms_of_service"
-    if item.status in ("stopped", "lifted", "kept", "lifting") or (item.status == "decided" and own_terms):
+    if item.status in ("stopped", "lifted", "gone", "kept", "lifting") or (item.status == "decided" and own_terms):
         return item, []
     begun = has_begun(item, standing)
     writes: list[Write] = [] if begun else void(enforcing(item, standing), stamp, kinds=("enforce",))

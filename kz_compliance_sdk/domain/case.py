@@ -14,16 +14,18 @@ from typing import Any, Literal
 
 from kz_compliance_sdk.domain.audit import GENESIS, AuditEvent, Stamp, next_event
 from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.contest import FiledContest, Suspension
 from kz_compliance_sdk.domain.transitions import SOURCES, TRANSITIONS, CaseState, is_legal
 from kz_compliance_sdk.errors import IllegalMove
 
 __all__ = ["NO_LEASE", "TRANSITIONS", "Case", "CaseState", "ItemState", "move", "note", "opened"]
 
-ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "kept", "stopped"]
+ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
 Source = Literal["pushed", "polled", "typed"]
 Authenticity = Literal["signed", "unverified", "verified"]
 OPEN_ITEM: frozenset[ItemStatus] = frozenset({"open", "failed"})
 PENDING_ITEM: frozenset[ItemStatus] = frozenset({"decided", "lifting"})
+FINAL_ITEM: frozenset[ItemStatus] = frozenset({"in_force", "settled", "lifted", "gone", "kept"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class ItemState:
     """One item of a case. `measure` is the action that is in force for this item now, empty if none is;
     `effect_version` is the version of the last effect that was decided for it. `was` is the id under which the
     authority knew an item whose id now names another object: what was done is undone, and only the other is decided.
+    An item that is `gone` had a measure that can never be lifted: the platform holds its object no more.
     A sealed copy is kept until `preserve_until` (UTC seconds, 0 if none is)."""
 
     item_id: str
@@ -56,6 +59,7 @@ class Case:
 
     `due_at` is the statutory deadline and never moves by itself; `urgent_at` orders the queue; `watch_at` is when the
     next escalation step is due, None once the case has ended. `lease_token` only grows: it fences late writers off.
+    `running_watch_at` is where the ladder stopped while the term is paused (`running_time.py`).
     """
 
     platform_id: str
@@ -96,6 +100,9 @@ class Case:
     interim_items: int = 0
     flags: tuple[str, ...] = ()
     items: tuple[ItemState, ...] = ()
+    contests: tuple[FiledContest, ...] = ()
+    suspensions: tuple[Suspension, ...] = ()
+    running_watch_at: int | None = None
 
     @property
     def open_items(self) -> frozenset[str]:
@@ -108,7 +115,7 @@ class Case:
     @property
     def settled_items(self) -> int:
         """How many items there is something final to tell about."""
-        return sum(item.status in ("in_force", "settled", "lifted", "kept") for item in self.items)
+        return sum(item.status in FINAL_ITEM for item in self.items)
 
     def item(self, item_id: str) -> ItemState | None:
         return next((item for item in self.items if item.item_id == item_id), None)

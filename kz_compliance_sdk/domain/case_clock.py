@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.running_time import pauses_of
 
 
 def clock_of(case: Case, messages: Iterable[OutboxMessage], now: int) -> ClockView:
@@ -20,4 +21,5 @@ def clock_of(case: Case, messages: Iterable[OutboxMessage], now: int) -> ClockVi
         requested_due_at=case.requested_due_at,
         decided_at=case.decided_at,
         receipt_at=final[-1] if final and case.closed_at is not None else None,
+        pauses=pauses_of(case),
     )

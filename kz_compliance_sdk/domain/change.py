@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.change_users import Appeal as Appeal
+from kz_compliance_sdk.domain.change_users import AppealWrite as AppealWrite
+from kz_compliance_sdk.domain.change_users import UserNoticeKind as UserNoticeKind
+from kz_compliance_sdk.domain.change_users import UserNoticeState as UserNoticeState
 from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 
@@ -144,12 +148,34 @@ class MessageWrite:
 
 @dataclass(frozen=True, slots=True)
 class MessageVoided:
-    """A queued message that must not leave any more. One that is in flight is left to end by itself."""
+    """A queued message that must not leave any more. One that is in flight is left to end by itself, unless it `must`
+    be stopped: then nothing is written at all."""
 
     platform_id: str
     case_id: str
     message_id: str
     at: int
+    must: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsOvertaken:
+    """The regulator holds the case's report `sequence`: the parked ones before it need nobody any more."""
+
+    platform_id: str
+    case_id: str
+    sequence: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class InboxDismissed:
+    """A person says that a message that was typed in is not what it seemed: it will never take effect."""
+
+    platform_id: str
+    sender: str
+    message_id: str
+    body_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +294,22 @@ class SanctionNoted:
     received_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One case in the figures. Times are UTC seconds; `decided_at` and `receipt_at` are None for what was cancelled or
+    settled without a decision, `issued_at` is 0 for a message that could not be used. `facts` is canonical JSON, the
+    same text for all cases that differ in nothing but their times."""
+
+    platform_id: str
+    case_id: str
+    received_at: int
+    issued_at: int
+    due_at: int
+    decided_at: int | None
+    receipt_at: int | None
+    facts: str
+
+
 Write = (
     CaseWrite
     | AuditEvent
@@ -282,6 +324,8 @@ Write = (
     | DecisionApproved
     | MessageWrite
     | MessageVoided
+    | ReportsOvertaken
+    | InboxDismissed
     | Attempt
     | ObjectVersion
     | Hold
@@ -293,6 +337,9 @@ Write = (
     | Heartbeat
     | RefusalsCounted
     | SanctionNoted
+    | Tally
+    | UserNoticeState
+    | AppealWrite
     | Leaf
     | Checkpoint
     | CheckpointTold

@@ -219,24 +219,15 @@ def _firsts(
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A suspension of the term: recorded by a person, on a legal basis. `ended_at` is `None` while it lasts."""
+    """A time in which the term stands still. `ended_at` is `None` while it lasts. Who recorded it, and on which legal
+    basis, is kept with the suspension that it comes from."""
 
     started_at: int
     ended_at: int | None
-    legal_basis: str
-    recorded_by: str
 
     def __post_init__(self) -> None:
         if self.ended_at is not None and self.ended_at < self.started_at:
             raise InvalidInput("A pause ends before it starts.", field="ended_at", remedy="Give a later time.")
-        if not self.legal_basis.strip():
-            raise InvalidInput(
-                "A pause needs its legal basis.",
-                field="legal_basis",
-                remedy="Name the order that suspends the term; that an appeal was filed is none.",
-            )
-        if not self.recorded_by.strip():
-            raise InvalidInput("A pause needs a name.", field="recorded_by", remedy="Say who recorded it.")
 
 
 @dataclass(frozen=True, slots=True)

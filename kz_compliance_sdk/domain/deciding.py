@@ -35,6 +35,7 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.preservation import preserve_until
 from kz_compliance_sdk.domain.proposal_checks import check_proposal
+from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import check_lease, need
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
@@ -45,7 +46,8 @@ class Context:
     """What a decision needs beside the case: the notice as it stands, the policy, the versions that the platform's
     objects have reached, the decisions so far, who signs reports, the case's holds (the object and the item of each),
     the legal checks that were recorded, and what was last seen of each item's content. `can_look` says that there is a
-    Content port, so that a measure must name what was seen."""
+    Content port, so that a measure must name what was seen. `notified` is what is known of the telling of each item's
+    user."""
 
     notice: Notice
     policy: Policy
@@ -56,6 +58,7 @@ class Context:
     checks: Sequence[LegalCheckRow] = ()
     seen: Mapping[str, ContentSeen] = field(default_factory=dict)
     can_look: bool = False
+    notified: Mapping[str, UserNotified] = field(default_factory=dict)
 
 
 def propose(
@@ -224,7 +227,8 @@ def _decide(
     writes.append(event)
     if not moved.pending:
         known = {**context.decisions, decision.version: decision}
-        moved, more = with_report(moved, known, context.respondent, stamp, not_before=start)
+        notified = context.notified
+        moved, more = with_report(moved, known, context.respondent, stamp, not_before=start, notified=notified)
         writes.extend(more)
     return (CaseWrite(moved, case.version, token), *writes), moved
 
@@ -272,5 +276,5 @@ def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tupl
         items=items,
         decided_at=None,
     )
-    voids = tuple(MessageVoided(case.platform_id, case.id, message.id, stamp.at) for message in messages)
+    voids = tuple(MessageVoided(case.platform_id, case.id, message.id, stamp.at, must=True) for message in messages)
     return (CaseWrite(back, case.version), event, *voids), back

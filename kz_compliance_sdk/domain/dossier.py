@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault
@@ -17,6 +18,7 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.change import EscalationFired, InboxRow
 from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.disclosure import Form
+from kz_compliance_sdk.domain.dossier_review import review_of
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, StoredDecision
 from kz_compliance_sdk.domain.redaction import (
@@ -93,6 +95,7 @@ class _Pack:
             "clock": _clock(dossier.clock),
             "items": self._items(),
             "received": [self._received(number, one) for number, one in enumerate(dossier.received, 1)],
+            **review_of(records, self._name, partial(self._keep, show=False), full=self._full),
             "decisions": [self._decision(row) for row in sorted(records.decisions, key=lambda row: row.version)],
             "messages": self._messages(),
             "escalations": [

@@ -261,6 +261,18 @@ TABLES: Final[Mapping[str, Table]] = {
         fixed=("reference", "digest", "object_id", "available", "fault", "seen_by", "seen_at"),
         new=_moved_and_later("seen_at"),
     ),
+    "appeals": Table(
+        key=("appeal_id",),
+        fixed=tuple("item_id reference received_at due_at decision_version proposed_by approved_by".split()),
+        changing=("state", "decided_by", "decided_at"),
+        final=lambda row: row["state"] != "open",
+    ),
+    "user_notices": Table(
+        key=("message_id",),
+        fixed=("item_id", "lane", "decision_version", "kind"),
+        changing=("state", "due_at", "sent_at", "delay_until", "basis"),
+        final=lambda row: row["state"] in ("sent", "failed"),
+    ),
     "sanctions": Table(
         key=("sanction_id",),
         fixed=("received_at",),
@@ -278,6 +290,7 @@ CHAIN: Final = frozenset({"audit"})
 NO_EVIDENCE: Final[Mapping[str, str]] = {
     "objects": "the highest version that was handed out for an object: it follows from the effects in `outbox`, and "
     "the verification says when it is lower",
+    "tallies": "the public figures of an ended case: they follow from its decisions, events and messages",
     "cursors": "how far a feed was read: the regulator's feed is the other copy",
     "endpoints": "whether a way out is left alone for a while; the attempts show what happened",
     "heartbeats": "when a part of the machinery last ran",

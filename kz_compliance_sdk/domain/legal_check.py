@@ -83,7 +83,7 @@ QUESTIONS: Final[tuple[LegalQuestion, ...]] = (
     _question(
         "protected_speech",
         "yes",
-        "Материал қорғалатын пікір, журналистика немесе қоғамдық мүддеге қатысты ма?",
+        "Материал қорғалатын пікірге, журналистикаға немесе қоғамдық мүддеге қатысты ма?",
         "Относится ли материал к защищаемым высказываниям, журналистике или общественному интересу?",
         "Is the content protected speech, journalism or a matter of public interest?",
     ),

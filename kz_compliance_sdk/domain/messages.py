@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage, message_id
 from kz_compliance_sdk.domain.report import (
     AuthorisedPerson,
+    CannotComply,
     CheckpointHead,
     ClarificationRequest,
     Question,
@@ -24,6 +25,7 @@ from kz_compliance_sdk.domain.report import (
     ReportItem,
     ReportSignature,
     Statement,
+    UserNotified,
     outbound_bytes,
     unsigned_bytes,
 )
@@ -34,6 +36,8 @@ ENFORCER = "enforcer"
 NOTIFIER = "notifier"
 REGULATOR = "regulator"
 BY_HAND = "by_hand"
+
+_NOBODY: Mapping[str, UserNotified] = MappingProxyType({})
 
 # The statements that no person words: they tell what an authority's own message led to, and nothing about content.
 _LIFTED: Mapping[str, str] = MappingProxyType(
@@ -48,6 +52,13 @@ _KEPT: Mapping[str, str] = MappingProxyType(
         "kk": "Шара сақталады: оның басқа да негізі бар.",
         "ru": "Мера сохраняется: она имеет и другое основание.",
         "en": "The measure stays: it has another ground as well.",
+    }
+)
+_GONE: Mapping[str, str] = MappingProxyType(
+    {
+        "kk": "Шараны алып тастау мүмкін емес: нысан платформада енді жоқ.",
+        "ru": "Меру невозможно снять: объекта на платформе больше нет.",
+        "en": "The measure cannot be lifted: the platform holds the object no more.",
     }
 )
 
@@ -196,9 +207,11 @@ def with_report(
     *,
     not_before: int,
     final: bool = True,
+    notified: Mapping[str, UserNotified] = _NOBODY,
 ) -> tuple[Case, tuple[Write, ...]]:
-    """The case with its next report queued. The report carries the audit head before its own event."""
-    message = report(case, decisions, respondent, stamp, final=final, not_before=not_before)
+    """The case with its next report queued. The report carries the audit head before its own event. `notified` is what
+    it says of the affected user of each item."""
+    message = report(case, decisions, respondent, stamp, final=final, not_before=not_before, notified=notified)
     data: dict[str, Json] = {
         "message": message.id,
         "sha256": hashlib.sha256(message.body).hexdigest(),
@@ -217,6 +230,7 @@ def report(
     *,
     final: bool,
     not_before: int,
+    notified: Mapping[str, UserNotified] = _NOBODY,
 ) -> OutboxMessage:
     """The confirmation, or an interim report while some items are pending."""
     sequence = case.sequence + 1
@@ -230,7 +244,7 @@ def report(
         final=final,
         received_at=case.received_at,
         reported_at=stamp.at,
-        items=tuple(_item(item, decisions, case) for item in _reported(case)),
+        items=tuple(_notified(_item(item, decisions, case), notified) for item in _reported(case)),
         authorised_person=AuthorisedPerson(role=respondent.role, name=respondent.name or None),
         audit_head=case.audit_head,
         checkpoint=respondent.checkpoint,
@@ -241,6 +255,11 @@ def report(
         case, "report", key, outbound_bytes(document), stamp, endpoint=case.channel, not_before=not_before
     )
     return replace(message, lane=f"report:{case.id}", lane_seq=sequence)
+
+
+def _notified(item: ReportItem, notified: Mapping[str, UserNotified]) -> ReportItem:
+    said = notified.get(item.item_id)
+    return item if said is None else item.model_copy(update={"user_notified": said})
 
 
 def _reported(case: Case) -> list[ItemState]:
@@ -257,6 +276,8 @@ def _item(item: ItemState, decisions: Mapping[int, Decision], case: Case) -> Rep
     if decided is None or item.status in ("open", "failed", "decided", "lifting"):
         return ReportItem(item_id=name, outcome="pending", action=decided.action if decided else "none")
     wording = decided.wording
+    if item.status == "gone":
+        return _gone(name, item, case)
     if item.status == "lifted":
         superseded = not decided.is_measure
         return ReportItem(
@@ -272,6 +293,18 @@ def _item(item: ItemState, decisions: Mapping[int, Decision], case: Case) -> Rep
         effective_at=item.effective_at if decided.is_measure else None,
         ends_at=item.preserve_until or None if decided.action == "preserve_only" else None,
         statement=_fixed(_KEPT, case) if item.status == "kept" else None,
+    )
+
+
+def _gone(name: str, item: ItemState, case: Case) -> ReportItem:
+    """A measure that can never be lifted: what the platform would do, and cannot."""
+    return ReportItem(
+        item_id=name,
+        outcome="cannot_comply",
+        action="none",
+        territorial_scope=item.scope,
+        statement_of_reasons=_fixed(_GONE, case),
+        cannot_comply=CannotComply(reason="technical_or_operational"),
     )
 
 

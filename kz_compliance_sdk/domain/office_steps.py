@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing, amend
@@ -15,8 +16,10 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.messages import Respondent, with_report
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import can_report_interim
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.running_time import replanned
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 
@@ -42,6 +45,7 @@ def reopen(case: Case, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[C
         lift_due_at=None,
         watch_at=watch,
     )
+    back = replanned(back, policy, stamp.at)
     return (CaseWrite(back, case.version), event), back
 
 
@@ -79,6 +83,7 @@ def correct_receipt(case: Case, received_at: int, reasons: str, policy: Policy, 
         urgent_at=clock.urgent_at(due, case.requested_due_at),
         watch_at=watch,
     )
+    corrected = replanned(corrected, policy, stamp.at)
     return (CaseWrite(corrected, case.version), event), corrected
 
 
@@ -128,7 +133,12 @@ def _check_voucher(case: Case, typist: str, how: str, stamp: Stamp) -> None:
 
 
 def report_interim(
-    case: Case, decisions: Mapping[int, Decision], respondent: Respondent, *, stamp: Stamp
+    case: Case,
+    decisions: Mapping[int, Decision],
+    respondent: Respondent,
+    *,
+    stamp: Stamp,
+    notified: Mapping[str, UserNotified] = MappingProxyType({}),
 ) -> tuple[Change, Case]:
     """Have the settled items reported while others are under way; these are said to be pending."""
     REVIEW_POLICY.check(stamp.actor, "report_interim")
@@ -136,7 +146,7 @@ def report_interim(
         raise IllegalMove("there is nothing to report before the rest: the whole report follows.", reference=case.id)
     told = case.settled_items
     moved, event = move(case, "report_interim", case.state, stamp, {"settled": told}, interim_items=told)
-    moved, more = with_report(moved, decisions, respondent, stamp, not_before=stamp.at, final=False)
+    moved, more = with_report(moved, decisions, respondent, stamp, not_before=stamp.at, final=False, notified=notified)
     return (CaseWrite(moved, case.version), event, *more), moved
 
 

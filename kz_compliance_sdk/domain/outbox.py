@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page"]
+Kind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
 MessageState = Literal["queued", "leased", "waiting", "parked", "void", "done"]
 
 # RFC 4122 version 5 ids of this library's messages; drawn once, never changed.

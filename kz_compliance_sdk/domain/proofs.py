@@ -12,13 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kz_compliance_sdk.domain import proofs_review
+from kz_compliance_sdk.domain import proofs_review, proofs_users
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault, verify_chain
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import ContentSeen, InboxRow, LegalCheckRow
+from kz_compliance_sdk.domain.change import Appeal, ContentSeen, InboxRow, LegalCheckRow, UserNoticeState
 from kz_compliance_sdk.domain.decision import decision_digest
 from kz_compliance_sdk.domain.evidence import Row
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.suspensions import remedies_told
 from kz_compliance_sdk.domain.transitions import ENDED
 
 MessageKey = tuple[str, str, str]
@@ -52,6 +53,8 @@ class Records:
     attempts: Sequence[Attempt]
     checks: Sequence[LegalCheckRow] = ()
     seen: Sequence[ContentSeen] = ()
+    appeals: Sequence[Appeal] = ()
+    user_notices: Sequence[UserNoticeState] = ()
     rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     """Its rows in every table of `evidence.TABLES`, column by column."""
     objects: Mapping[str, int] = field(default_factory=dict)
@@ -80,6 +83,7 @@ def check(records: Records) -> tuple[Fault, ...]:
     return (
         *verify_chain(case.id, records.events, head=case.audit_head, length=case.audit_seq),
         *_of_case(case, events),
+        *_of_remedies(case, events),
         *_of_inbox(records, events),
         *_of_decisions(records, events),
         *_of_messages(records, events),
@@ -89,6 +93,8 @@ def check(records: Records) -> tuple[Fault, ...]:
         *_of_objects(records),
         *proofs_review.of_checks(case.id, records.checks, events),
         *proofs_review.of_content(case.id, records.seen, events),
+        *proofs_users.of_appeals(case.id, records.appeals, events),
+        *proofs_users.of_user_notices(case.id, records.user_notices, records.messages, events),
     )
 
 
@@ -133,6 +139,19 @@ def _of_case(case: Case, events: _Told) -> Iterator[Fault]:
         yield Fault(case.id, 0, f"the case's typist is {case.entered_by or 'nobody'}, and no event says so")
 
 
+def _of_remedies(case: Case, events: _Told) -> Iterator[Fault]:
+    """What pauses a term must be what people recorded and confirmed."""
+    try:
+        contests, suspensions = remedies_told(events)
+    except (LookupError, TypeError):
+        yield Fault(case.id, 0, "its contests or suspensions are told in another shape than was written")
+        return
+    if contests != list(case.contests):
+        yield Fault(case.id, 0, "the case's contests are not those that its events tell")
+    if suspensions != list(case.suspensions):
+        yield Fault(case.id, 0, "the case's suspensions are not those that its events tell")
+
+
 def _receipt(kind: str, data: Mapping[str, Any]) -> Any:
     """The receipt from which an event makes the clock run; None if it makes none run."""
     if kind in ("open", "quarantine") or (kind == "amend" and data.get("from") in ENDED):
@@ -157,14 +176,15 @@ def _of_decisions(records: Records, events: _Told) -> Iterator[Fault]:
     case_id, held = records.case.id, {row.version: row for row in records.decisions}
     proposed, approved = set(), set()
     for event, data in events:
-        if event.kind not in ("propose", "approve"):
+        # An appeal that succeeds brings a decision with it, if something was left to decide.
+        if event.kind not in ("propose", "approve") and not (event.kind == "reverse" and "decision" in data):
             continue
         version = data.get("decision")
         row = held.get(version) if isinstance(version, int) else None
         if row is None:
             yield Fault(case_id, event.seq, f"the decision {version} is gone")
             continue
-        if event.kind == "propose":
+        if event.kind != "approve":
             proposed.add(row.version)
             by = row.proposed_by, row.proposed_at, bool(row.needs_approval)
             if by != (event.actor, event.at, data.get("four_eyes")):

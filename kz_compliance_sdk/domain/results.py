@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain import clock, running_time
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move, note
-from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Hold, HoldEnded, Write
+from kz_compliance_sdk.domain.case import FINAL_ITEM, NO_LEASE, Case, CaseState, ItemState, move, note
+from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Hold, HoldEnded, ReportsOvertaken, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.messages import Respondent, item_of, page, with_report
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.report import UserNotified
+from kz_compliance_sdk.domain.suspensions import TOLD, flags_of
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 _AFTER_LAST = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseState.LIFTED}
@@ -23,23 +25,31 @@ _AFTER_LAST = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseSta
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """What a report is made from: the decisions of the case, and who answers for it."""
+    """What a report is made from: the decisions of the case, who answers for it, and what is known of the telling of
+    each item's user."""
 
     decisions: Mapping[int, Decision]
     respondent: Respondent
+    notified: Mapping[str, UserNotified] = field(default_factory=dict)
 
 
-def _with_item(case: Case, changed: ItemState) -> tuple[ItemState, ...]:
+def with_item(case: Case, changed: ItemState) -> tuple[ItemState, ...]:
     return tuple(changed if item.item_id == changed.item_id else item for item in case.items)
 
 
-def _settle(
-    case: Case, verb: str, items: tuple[ItemState, ...], data: dict[str, Json], answering: Answering, stamp: Stamp
+def settle(
+    case: Case,
+    verb: str,
+    items: tuple[ItemState, ...],
+    data: dict[str, Json],
+    answering: Answering,
+    stamp: Stamp,
+    texts: Mapping[str, str] | None = None,
 ) -> tuple[list[Write], Case]:
     """Take the move that an item's result leads to; with the last pending item, the report is queued."""
     last = not any(item.status in ("decided", "lifting") for item in items)
     target = _AFTER_LAST.get(case.state, case.state) if last else case.state
-    moved, event = move(case, verb, target, stamp, data, items=items)
+    moved, event = move(case, verb, target, stamp, data, texts, items=items)
     writes: list[Write] = [event]
     if target is not case.state:
         moved, more = with_report(
@@ -49,6 +59,7 @@ def _settle(
             stamp,
             not_before=stamp.at,
             final=not moved.open_items,
+            notified=answering.notified,
         )
         writes.extend(more)
     return [CaseWrite(moved, case.version), *writes], moved
@@ -75,7 +86,7 @@ def measure_in_force(
         "version": item.effect_version,
         "effective_at": effective_at,
     }
-    writes, _ = _settle(case, "measure_in_force", _with_item(case, changed), data, answering, stamp)
+    writes, _ = settle(case, "measure_in_force", with_item(case, changed), data, answering, stamp)
     return (*writes, hold_of(case, changed))
 
 
@@ -108,9 +119,9 @@ def measure_lifted(
     if case.state in ENDED:
         # The item was decided otherwise while its restore waited behind another effect on the object.
         late, event = note(case, "measure_lifted", stamp, data)
-        late = replace(late, items=_with_item(case, changed), version=case.version + 1)
+        late = replace(late, items=with_item(case, changed), version=case.version + 1)
         return (CaseWrite(late, case.version), event, ended)
-    writes, _ = _settle(case, "measure_lifted", _with_item(case, changed), data, answering, stamp)
+    writes, _ = settle(case, "measure_lifted", with_item(case, changed), data, answering, stamp)
     return (*writes, ended)
 
 
@@ -123,7 +134,7 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
     data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
     items, target = case.items, case.state
     if permanent and message.kind == "enforce" and item.status == "decided":
-        items = _with_item(case, replace(item, status="failed"))
+        items = with_item(case, replace(item, status="failed"))
         back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
         target = CaseState.QUEUED if back else case.state
     failed, event = move(case, "measure_failed", target, stamp, data, {"reason": reason}, items=items)
@@ -135,7 +146,7 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
 def interim_due(case: Case, policy: Policy, now: int) -> bool:
     """Whether a report of the settled items should be offered now although others are stuck: the deadline is near, and
     there is something to tell that was not offered yet."""
-    deadline = case.lift_due_at or case.due_at
+    deadline = case.lift_due_at or running_time.shown_due_at(case, now)
     near = now >= deadline - policy.interim_before_s
     return near and can_report_interim(case) and case.settled_items > case.interim_items
 
@@ -169,7 +180,10 @@ def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256:
     if not is_legal(case.state, "receipt", target):
         return ()
     closed, event = move(case, "receipt", target, stamp, data, **changes)
-    return (CaseWrite(closed, case.version), event)
+    writes: Change = (CaseWrite(closed, case.version), event)
+    if message.kind == "report" and message.lane_seq > 1:
+        writes = (*writes, ReportsOvertaken(case.platform_id, case.id, message.lane_seq, stamp.at))
+    return writes
 
 
 def reject(case: Case, message: OutboxMessage, code: str, stamp: Stamp) -> Change:
@@ -179,9 +193,8 @@ def reject(case: Case, message: OutboxMessage, code: str, stamp: Stamp) -> Chang
     items, target = case.items, case.state
     changes: dict[str, Any] = {}
     if _is_final_report(case, message) and is_legal(case.state, "reject", CaseState.QUEUED) and not case.pending:
-        told = ("in_force", "settled", "lifted", "kept")
         again = tuple(
-            replace(item, status="open") if item.status in told and not item.was else item for item in case.items
+            replace(item, status="open") if item.status in FINAL_ITEM and not item.was else item for item in case.items
         )
         if again != items:
             items, target = again, CaseState.QUEUED
@@ -207,27 +220,39 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
     if case.watch_at is None or case.watch_at > stamp.at:
         return ()
     lifting = case.lift_due_at is not None and case.state in (CaseState.LIFTING, CaseState.LIFTED)
-    due = case.lift_due_at if lifting and case.lift_due_at is not None else case.due_at
-    requested = None if lifting else case.requested_due_at
+    over: Change = ()
+    since, times = case.watch_at, running_time.ladder_times(case, stamp.at)
+    if lifting and case.lift_due_at is not None:
+        times = {"received_at": case.escalates_from, "due_at": case.lift_due_at, "requested_due_at": None}
+    elif running_time.stands_still(case, stamp.at):
+        return _look_again(case, stamp)
+    elif case.running_watch_at is not None:
+        case = running_time.planned(case, case.running_watch_at, stamp.at)
+        case = replace(case, flags=flags_of(case, stamp))
+        since = case.watch_at or stamp.at
+        over = (page(case, "suspension_over", TOLD, 50, stamp),)
     steps = clock.steps_due(
         policy.ladder,
-        received_at=case.escalates_from,
-        due_at=due,
-        requested_due_at=requested,
-        since=case.watch_at,
+        since=since,
         now=stamp.at,
         unclaimed=not case.was_claimed and not case.decision_version,
+        **times,
     )
-    following = clock.next_step_at(
-        policy.ladder, received_at=case.escalates_from, due_at=due, requested_due_at=requested, after=stamp.at
-    )
+    following = clock.next_step_at(policy.ladder, after=stamp.at, **times)
     fired = clock.merged(steps)
     if fired is None:
-        return (CaseWrite(replace(case, watch_at=following, version=case.version + 1), case.version),)
+        return (CaseWrite(replace(case, watch_at=following, version=case.version + 1), case.version), *over)
     level = max(case.level, fired.severity)
     data: dict[str, Json] = {"steps": list(fired.merged_ids), "audience": list(fired.audience), "level": level}
     raised, event = move(case, "escalate", case.state, stamp, data, watch_at=following, level=level)
-    return (CaseWrite(raised, case.version), event, *_fired(raised, fired, stamp))
+    return (CaseWrite(raised, case.version), event, *_fired(raised, fired, stamp), *over)
+
+
+def _look_again(case: Case, stamp: Stamp) -> Change:
+    """The term stands still, and no end of that is known: people are asked whether the suspension still stands."""
+    stopped_at = running_time.ladder_stopped_at(case, stamp.at)
+    looked = replace(running_time.planned(case, stopped_at, stamp.at), version=case.version + 1)
+    return (CaseWrite(looked, case.version), page(looked, "suspension_open", ("lead", "head"), 20, stamp))
 
 
 def requested_steps_past(case: Case, policy: Policy, stamp: Stamp) -> Change:

@@ -44,8 +44,16 @@ REVIEW_POLICY = ReviewPolicy(
             "settle_quarantine": frozenset({"lead", "legal"}),
             "deliver_by_hand": _OFFICE,
             "acknowledge": _OFFICE,
+            "contest": frozenset({"lead", "legal", "head"}),
+            "suspend": frozenset({"lead", "legal", "head"}),
+            "confirm_suspension": frozenset({"lead", "legal"}),
+            "record_undoable": frozenset({"lead", "legal"}),
             "evidence": _OFFICE,
             "disclose": frozenset({"lead", "legal", "head"}),
+            "delay_user_notice": frozenset({"legal"}),
+            "receive_appeal": _OFFICE,
+            "decide_appeal": frozenset({"lead", "legal"}),
+            "withdraw_appeal": _OFFICE,
         }
     )
 )

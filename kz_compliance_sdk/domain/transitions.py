@@ -42,6 +42,7 @@ UNDECIDED = (_S.QUEUED, _S.CLAIMED, _S.IN_APPROVAL, _S.AWAITING_ANSWER)
 _DELIVERED = (_S.DECIDED, _S.ENFORCED, _S.LIFTING, _S.LIFTED)
 _RUNNING = (_S.QUARANTINED, *UNDECIDED, *_DELIVERED)
 _AFTER_DECISION = (*_DELIVERED, _S.CLOSED)
+_SEEN = (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED)
 
 
 def _each(sources: tuple[CaseState, ...], verb: str, target: CaseState | None, why: str) -> tuple[Transition, ...]:
@@ -159,9 +160,34 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     *_each(UNDECIDED, "authenticate", None, "a second person recorded how authenticity was checked"),
     *_each(UNDECIDED, "correct_receipt", None, "a second person corrected the receipt of a typed-in notice"),
+    *_each(_SEEN, "dismiss_letter", None, "a letter that was typed in is not what it seemed"),
+    *_each(_SEEN, "contest", None, "the order is contested; the clock runs on"),
+    *_each(_SEEN, "settle_contest", None, "the contest ended; what follows from that a person decides"),
+    *_each(_SEEN, "suspend", None, "a suspension order was recorded; it waits for a second person"),
+    *_each(_SEEN, "confirm_suspension", None, "a second person confirmed it: the term stands still"),
+    *_each(_SEEN, "end_suspension", None, "the suspension ended: what is left of the term runs on"),
+    *_each((*UNDECIDED, _S.DECIDED, _S.LIFTING), "record_undoable", None, "one measure can never be lifted"),
+    Transition(_S.LIFTING, "record_undoable", _S.LIFTED, "the last measure can never be lifted, which is reported"),
+    Transition(_S.DECIDED, "record_undoable", _S.ENFORCED, "the last effect can never be carried out"),
     *_each((*_DELIVERED, *UNDECIDED, _S.CLOSED), "deliver_by_hand", None, "a person answers by letter"),
     *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "view", None, "a person looked at the case"),
     *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "disclose", None, "a person took an evidence pack of the case out"),
+    *_each(
+        (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "tell_user", None, "the affected user was told, or never can be"
+    ),
+    *_each((*UNDECIDED, *_AFTER_DECISION), "delay_user_notice", None, "a person put off telling the user, until a day"),
+    *_each((*UNDECIDED, *_AFTER_DECISION), "appeal", None, "the affected user appeals against a measure in force"),
+    *_each((*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "withdraw_appeal", None, "the user takes the appeal back"),
+    *_each(_AFTER_DECISION, "uphold", None, "somebody else than the first decider leaves the measure in force"),
+    *_each(_AFTER_DECISION, "reverse", _S.LIFTING, "an appeal succeeded: the measure is lifted at once"),
+    *_each((_S.ENFORCED, _S.CLOSED), "reverse", _S.LIFTED, "an appeal succeeded; another order holds the object"),
+    *_each(
+        (_S.DECIDED, _S.ENFORCED, _S.LIFTED, _S.CLOSED, _S.CANCELLED),
+        "reverse",
+        None,
+        "an appeal succeeded: nothing is left to lift, or other measures are under way, or no reversal is reported",
+    ),
+    Transition(_S.CLOSED, "measure_failed", _S.CLOSED, "a measure could not be lifted yet; a person is paged"),
 )
 
 _MOVES = frozenset((row.source, row.verb, row.target) for row in TRANSITIONS)

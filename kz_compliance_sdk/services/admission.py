@@ -35,6 +35,7 @@ from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.loading import notice_of, standing_of
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
+from kz_compliance_sdk.services.tallying import with_tally
 from kz_compliance_sdk.wire.v1 import Message, read_message
 
 _Following = Clarification | Cancellation | Reminder
@@ -98,7 +99,7 @@ class Admission:
                 key=received.body_sha256,
             )
             change = (*change, alert)
-        return change, response
+        return with_tally(tx, change), response
 
     def quarantine(
         self, tx: Tx, received: Received, unreadable: UnreadableNotice, kind: str, case_id: str

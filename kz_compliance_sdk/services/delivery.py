@@ -21,6 +21,7 @@ from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGUL
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.superseding import is_superseded
+from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreError
 from kz_compliance_sdk.ports import (
     Alert,
@@ -29,7 +30,7 @@ from kz_compliance_sdk.ports import (
     Enforcer,
     Failed,
     Future,
-    InForce,
+    Messenger,
     Notifier,
     Reference,
     Regulator,
@@ -49,11 +50,12 @@ from kz_compliance_sdk.services.outcomes import (
     fault,
     told,
 )
+from kz_compliance_sdk.services.telling import is_wanted, user_notice_of
 
 LEASE_S = 120
 _PROBE_AMONG = 16
-# With these answers the platform's object is as it was, or all is said of it.
-_NOT_BEGUN = (Failed, ContentChanged, InForce)
+# With these answers the platform's object is as it was.
+_NOT_BEGUN = (Failed, ContentChanged)
 _NONE_BUSY: Mapping[str, int] = {}
 _log = logging.getLogger("kz_compliance_sdk.delivery")
 
@@ -69,8 +71,9 @@ class Drained:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """Where messages go: one regulator adapter for each channel, the platform's enforcer, the pager. A process that
-    cannot enforce leaves effects to one that can. `look` says what the content is now that an effect is about."""
+    """Where messages go: one regulator adapter for each channel, the platform's enforcer, the pager, the platform's way
+    to its users. A process that cannot enforce, or cannot tell users, leaves that to one that can. `look` says what the
+    content is now that an effect is about."""
 
     regulators: Mapping[str, Regulator]
     enforcer: Enforcer
@@ -78,10 +81,13 @@ class Ways:
     notifier: Notifier
     link: Callable[[str], str]
     look: Callable[[Reference], Looked] | None = None
+    messenger: Messenger | None = None
+    can_tell: Callable[[], bool] = lambda: True
 
     def endpoints(self) -> list[str]:
         """What this process can send to. Messages for a channel without an adapter are taken too, so that it shows."""
         ways = [ENFORCER] if self.can_enforce() else []
+        ways += [MESSENGER] if self.messenger is not None and self.can_tell() else []
         return list(dict.fromkeys((*ways, REGULATOR, BY_HAND, *self.regulators, NOTIFIER)))
 
 
@@ -110,10 +116,16 @@ class Delivery:
         entropy: Callable[[int], bytes],
         spawn: Callable[[Callable[[], Any]], Future[Any]],
         in_flight: int = 8,
+        telling: Telling | None = None,
     ) -> None:
         self._store, self._platform, self._respondent, self._ways = store, platform_id, respondent, ways
-        self._outcomes = Outcomes(policy, respondent, random, entropy)
+        telling = telling or Telling(policy=policy.users)
+        self._outcomes = Outcomes(policy, respondent, telling, random, entropy)
         self._clock, self._spawn, self.in_flight = clock, spawn, in_flight
+
+    def can_tell_users(self) -> bool:
+        """Whether this process has a way to the platform's users."""
+        return MESSENGER in self._ways.endpoints()
 
     # ------------------------------------------------------------------------------------------- one pass
 
@@ -191,10 +203,13 @@ class Delivery:
     def _still_wanted(self, tx: Tx, message: OutboxMessage) -> tuple[bool, list[Write]]:
         """What was superseded, or whose object something else holds, must not leave. A report that may have arrived is
         looked up first."""
+        settled = replace(message, state="void", settled_at=tx.now, lease_token=message.lease_token + 1)
+        if message.kind == "user_notice":
+            wanted, gone = is_wanted(tx, message)
+            return wanted, [MessageWrite(settled, message.lease_token), *gone]
         if message.kind not in ("enforce", "restore", "report"):
             return True, []
         case = tx.case(message.case_id)
-        settled = replace(message, state="void", settled_at=tx.now, lease_token=message.lease_token + 1)
         if message.kind == "report":
             unseen = not message.maybe_arrived and message.state != "leased"
             overtaken = unseen and is_superseded(case, message)
@@ -257,6 +272,8 @@ class Delivery:
             if message.kind == "restore":
                 return enforcer.restore(effect)
             return self._other_content(message, effect) or enforcer.enforce(effect)
+        if message.endpoint == MESSENGER and self._ways.messenger is not None:
+            return self._ways.messenger.tell(user_notice_of(message))
         if message.endpoint == NOTIFIER:
             self._ways.notifier.notify(self._alert(message))
             return Delivered("notified", self._clock(), b"")

@@ -48,8 +48,10 @@ def health_document(health: Health, now: int) -> dict[str, Any]:
         "parts": {part: instant_text(at) for part, at in sorted(last.items())},
         "open_cases": dict(sorted(health.by_state.items())),
         "overdue": health.overdue,
+        "suspended": health.suspended,
         "oldest_due_at": instant_text(health.oldest_due_at) if health.oldest_due_at is not None else None,
         "undelivered": health.undelivered,
+        "users_not_told": health.untold,
         "parked": health.parked,
         "hung_calls": hung,
         "endpoints": {

@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.services.tallying import with_tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ class Letters:
             "byhand",
             proof.outgoing_number,
         )
-        return (*change, MessageWrite(done, message.lease_token), attempt), results.after(case, change)
+        done_with = (*change, MessageWrite(done, message.lease_token), attempt)
+        return with_tally(tx, done_with), results.after(case, change)
 
     def retry(self, actor: Actor, message_id: str) -> OutboxMessage:
         """Try a parked message again, now. Raises IllegalMove for one that is not parked."""

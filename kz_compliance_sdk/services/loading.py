@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.messages import Respondent, object_key
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.errors import NotFound, Unreadable
 from kz_compliance_sdk.ports import Tx
@@ -32,7 +34,11 @@ def notice_of(tx: Tx, case: Case) -> Notice:
         return data
     items = {item.item_id: item for item in data.items}
     for clarified in tx.inbox_of_case(case.id):
-        if clarified.type == "notice.clarified" and clarified.received_at >= row.received_at:
+        if (
+            clarified.type == "notice.clarified"
+            and clarified.exit == "accepted"
+            and clarified.received_at >= row.received_at
+        ):
             said = read_message(clarified.body).data
             if isinstance(said, Clarification):
                 items |= {item.item_id: item for item in said.items or ()}
@@ -67,7 +73,14 @@ def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent) -> Co
         holds,
         tx.legal_checks(case.id),
         tx.content_seen(case.id),
+        notified=notified_of(tx, case),
     )
+
+
+def notified_of(tx: Tx, case: Case) -> dict[str, UserNotified]:
+    """What is known of the telling of each item's user. Nothing is read of a case that never had a measure."""
+    touched = any(item.effective_at for item in case.items)
+    return user_notices.notified(tx.user_notices(case.id), tx.now) if touched else {}
 
 
 def own_holds(tx: Tx, case: Case) -> frozenset[tuple[str, str]]:
@@ -86,6 +99,7 @@ def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
         versions=tx.object_versions(keys),
         decisions=tx.decisions(case.id),
         respondent=with_checkpoint(tx, respondent),
+        notified=notified_of(tx, case),
     )
 
 
@@ -105,7 +119,7 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival] | None:
 
 def answering_of(tx: Tx, case: Case, respondent: Respondent) -> Answering:
     """What a report needs."""
-    return Answering(tx.decisions(case.id), with_checkpoint(tx, respondent))
+    return Answering(tx.decisions(case.id), with_checkpoint(tx, respondent), notified_of(tx, case))
 
 
 def with_checkpoint(tx: Tx, respondent: Respondent) -> Respondent:

@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.content import Looked, content_changed
 from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, notify, page
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage, is_refused_for_good, next_attempt_at
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.ports import (
     ByPerson,
@@ -26,16 +27,24 @@ from kz_compliance_sdk.ports import (
     Rejected,
     RetryAt,
     Sent,
+    TellResult,
+    Told,
     Tx,
     Unknown,
 )
+from kz_compliance_sdk.services import telling as telling_users
 from kz_compliance_sdk.services.loading import answering_of
+from kz_compliance_sdk.services.tallying import with_tally
 
 WITH_BREAKER = (REGULATOR, NOTIFIER)
 """What fails on one object of the platform says nothing about the others."""
 
 _SENT = (Delivered, RetryAt, Rejected, Unknown, ByPerson)
-_TIME_OF = {InForce: "effective_at", Pending: "check_at", RetryAt: "at"}
+_ALLOWED: dict[str, tuple[type, ...]] = {
+    ENFORCER: (InForce, Pending, Failed),
+    MESSENGER: (Told, RetryAt, Failed),
+}
+_TIME_OF = {InForce: "effective_at", Pending: "check_at", RetryAt: "at", Told: "told_at"}
 _LONGEST_RETRY_AFTER = 3600
 PAGE_AFTER_ATTEMPTS = 5
 
@@ -52,23 +61,24 @@ class ContentChanged:
     looked: Looked
 
 
-Result = Sent | EffectResult | Superseded | ContentChanged
+Result = Sent | EffectResult | TellResult | Superseded | ContentChanged
 
 
 def checked(endpoint: str, result: object) -> Result:
     """What a call gave, if the port allows it; what an adapter or the platform gave otherwise is a fault of its own."""
-    allowed = (InForce, Pending, Failed, ContentChanged) if endpoint == ENFORCER else (*_SENT, Superseded)
+    allowed = (*_ALLOWED[endpoint], ContentChanged) if endpoint in _ALLOWED else (*_SENT, Superseded)
     if not isinstance(result, allowed):
         return fault(endpoint, f"it returned {type(result).__name__}, which is no answer")
+    answer: Result = result  # type: ignore[assignment]  # one of those that are allowed
     at = getattr(result, _TIME_OF.get(type(result), ""), 0)
     if type(at) is not int and not (at is None and isinstance(result, RetryAt)):
         return fault(endpoint, f"it returned {type(result).__name__} with a time that is no whole number")
-    return result
+    return answer
 
 
 def fault(endpoint: str, what: str) -> Result:
     """What a call that raised came to. Nobody knows how far it got."""
-    if endpoint == ENFORCER:
+    if endpoint in (ENFORCER, MESSENGER):
         return Failed(what)
     return RetryAt(what) if endpoint == NOTIFIER else Unknown(what)
 
@@ -92,6 +102,8 @@ def told(result: Result) -> tuple[str, str]:
             return "pending", f"to be checked at {result.check_at}"
         case Failed():
             return "failed", result.reason
+        case Told():
+            return "told", f"the user was told at {result.told_at}"
         case ContentChanged():
             return "content_changed", "nothing was carried out" if result.looked.available else "the content is gone"
         case Superseded():
@@ -109,9 +121,15 @@ class Outcomes:
     """Turns results into changes, for one platform."""
 
     def __init__(
-        self, policy: Policy, respondent: Respondent, random: Callable[[], float], entropy: Callable[[int], bytes]
+        self,
+        policy: Policy,
+        respondent: Respondent,
+        telling: Telling,
+        random: Callable[[], float],
+        entropy: Callable[[int], bytes],
     ) -> None:
         self._policy, self._respondent, self._random, self._entropy = policy, respondent, random, entropy
+        self._telling = telling
 
     def record(self, tx: Tx, message: OutboxMessage, result: Result, started: int) -> tuple[Change, bool]:
         """What an attempt changes, and whether it settles the message."""
@@ -123,7 +141,7 @@ class Outcomes:
         if settled:
             after = replace(after, settled_at=now)
         attempt = attempt_of(message, started, now, *told(result))
-        return (*writes, MessageWrite(after, message.lease_token), attempt), settled
+        return with_tally(tx, (*writes, MessageWrite(after, message.lease_token), attempt)), settled
 
     def unrecorded(self, tx: Tx, message: OutboxMessage, what: str, started: int) -> tuple[Change, bool]:
         """The least that can be written of an attempt with which this program fails: that it was made, when it is made
@@ -165,9 +183,15 @@ class Outcomes:
                 sha256 = hashlib.sha256(result.body).hexdigest()
                 return list(results.receipt(case, message, result.receipt_id, sha256, stamp)), done
             case InForce() if case is not None:
-                answering = answering_of(tx, case, self._respondent)
-                land = results.measure_in_force if message.kind == "enforce" else results.measure_lifted
-                return list(land(case, message, result.effective_at, answering, stamp)), replace(message, state="done")
+                at, who, telling = result.effective_at, self._respondent, self._telling
+                landed = telling_users.landed(tx, case, message, at, who, telling, stamp)
+                return list(landed), replace(message, state="done", maybe_arrived=False)
+            case Told() if case is not None:
+                return list(telling_users.told(tx, case, message, result.told_at, stamp)), replace(
+                    message, state="done"
+                )
+            case Failed() if result.permanent and message.endpoint == MESSENGER and case is not None:
+                return list(telling_users.told(tx, case, message, None, stamp)), replace(message, state="void")
             case Pending():
                 at = max(now + 1, min(result.check_at, now + _LONGEST_RETRY_AFTER))
                 waiting = replace(message, state="queued", next_attempt_at=at)
@@ -201,6 +225,8 @@ class Outcomes:
                 if case is not None and message.endpoint == ENFORCER and _page_now(message, result):
                     stuck = results.measure_failed(case, message, told(result)[1], stamp, permanent=False)
                     return list(stuck), again
+                if case is not None and message.endpoint == MESSENGER and message.attempts == PAGE_AFTER_ATTEMPTS:
+                    return [page(case, "user_notice_stuck", ("lead",), 30, stamp, key=message.id)], again
                 return self._interim(case, stamp), again
 
     def _later(self, message: OutboxMessage, now: int) -> OutboxMessage:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps
+from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps, undoable
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change, InboxApplied, LegalCheckRow, Write
@@ -18,8 +18,16 @@ from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
-from kz_compliance_sdk.services.loading import context_of, standing_of, typed_amendment, with_checkpoint
+from kz_compliance_sdk.services.loading import (
+    answering_of,
+    context_of,
+    notified_of,
+    standing_of,
+    typed_amendment,
+    with_checkpoint,
+)
 from kz_compliance_sdk.services.looking import Looking
+from kz_compliance_sdk.services.tallying import counted
 
 T = TypeVar("T")
 
@@ -67,7 +75,7 @@ class Review:
         return self._looking is not None and self._looking.is_ready()
 
     def _submit(self, work: Callable[[Tx], tuple[Change, T]]) -> Future[T]:
-        return self._store.submit(self._platform, work)
+        return self._store.submit(self._platform, counted(work))
 
     def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Future[Lease | None]:
         """The most urgent free case, or the one named; None if nothing is free. Leases that ran out come back first."""
@@ -197,16 +205,25 @@ class Review:
         return self._submit(work)
 
     def settle_quarantine(self, actor: Actor, case_id: str, reasons: str) -> Future[Case]:
-        return self._submit(
-            lambda tx: office_steps.settle_quarantine(tx.case(case_id), reasons, stamp=self._stamp(tx, actor))
-        )
+        def work(tx: Tx) -> tuple[Change, Case]:
+            return office_steps.settle_quarantine(tx.case(case_id), reasons, stamp=self._stamp(tx, actor))
+
+        return self._submit(work)
 
     def report_interim(self, actor: Actor, case_id: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
             case, stamp = tx.case(case_id), self._stamp(tx, actor)
-            return office_steps.report_interim(
-                case, tx.decisions(case_id), with_checkpoint(tx, self._respondent), stamp=stamp
-            )
+            notified, respondent = notified_of(tx, case), with_checkpoint(tx, self._respondent)
+            return office_steps.report_interim(case, tx.decisions(case_id), respondent, stamp=stamp, notified=notified)
+
+        return self._submit(work)
+
+    def record_undoable(self, actor: Actor, case_id: str, item_id: str, reasons: str) -> Future[Case]:
+        def work(tx: Tx) -> tuple[Change, Case]:
+            case, messages = tx.case(case_id), tx.open_messages(case_id)
+            answering = answering_of(tx, case, self._respondent)
+            stamp = self._stamp(tx, actor)
+            return undoable.record_undoable(case, item_id, reasons, messages, answering, stamp=stamp)
 
         return self._submit(work)
 

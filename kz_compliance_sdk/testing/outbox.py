@@ -62,17 +62,24 @@ class CapturedOutbox:
     def settle(self, within_s: int = 3_600) -> int:
         """Deliver, and let time pass to the next try, until nothing is on its way. How many messages were settled.
 
+        What users are to be told waits if the desk has no messenger, and so does what has its time later than that.
         Moves the frozen clock by at most `within_s` seconds. Raises NotSettled, naming what is left and why.
         """
         last = self._clock() + within_s
         settled = self.deliver_due()
-        while waiting := [message for message in self if message.state in _OPEN]:
+        while waiting := [message for message in self if message.state in _OPEN and not self._rests(message, last)]:
             at = self._next_at(waiting)
             if at > last:
                 raise NotSettled(f"after {within_s} s there are on their way: {', '.join(map(self._told, waiting))}")
             self._clock.advance(at - self._clock())
             settled += self.deliver_due()
         return settled
+
+    def _rests(self, message: OutboxMessage, last: int) -> bool:
+        """Whether a message is not on its way: it has its time later, or nobody here can deliver it."""
+        if message.kind == "user_notice" and not self._desk.delivery.can_tell_users():
+            return True
+        return message.kind in ("user_notice", "page") and not message.attempts and message.next_attempt_at > last
 
     def _next_at(self, waiting: list[OutboxMessage]) -> int:
         """When something can happen again: a message is due, or an endpoint is tried again after its failures."""

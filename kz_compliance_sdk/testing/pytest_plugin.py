@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import ComplianceDesk
-    from kz_compliance_sdk.ports import Alert, Enforcer, Env
+    from kz_compliance_sdk.ports import Alert, Enforcer, Env, Messenger
     from kz_compliance_sdk.testing.frozen import FrozenClock
     from kz_compliance_sdk.testing.mock_regulator import InProcessSender, MockRegulator
     from kz_compliance_sdk.testing.office import Office
@@ -260,11 +260,20 @@ def kz_enforcer(kz_clock: FrozenClock) -> Enforcer:
 
 
 @pytest.fixture
+def kz_messenger(kz_clock: FrozenClock) -> Messenger:
+    """The platform's way to its users, as a recorder: `told`, `calls`, `answer_next(Failed("..."))`."""
+    from kz_compliance_sdk.testing.messenger import RecordingMessenger
+
+    return RecordingMessenger(kz_clock)
+
+
+@pytest.fixture
 def kz_desk(
     kz_settings: Settings,
     kz_env: Env,
     kz_http_regulator: HttpRegulator,
     kz_enforcer: Enforcer,
+    kz_messenger: Messenger,
     kz_pushes: InProcessSender,
 ) -> Iterator[ComplianceDesk]:
     """A desk on a temporary store: it receives what `kz_regulator` pushes, and answers to it.
@@ -273,7 +282,9 @@ def kz_desk(
     """
     from kz_compliance_sdk.desk import ComplianceDesk
 
-    with ComplianceDesk(kz_settings, enforcer=kz_enforcer, regulator=kz_http_regulator, env=kz_env) as desk:
+    with ComplianceDesk(
+        kz_settings, enforcer=kz_enforcer, messenger=kz_messenger, regulator=kz_http_regulator, env=kz_env
+    ) as desk:
         kz_pushes.to(desk.receive)
         yield desk
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import deciding, delivering, evidence, http, importing, peers, scale, storing
+from tests.benchmarks import deciding, delivering, evidence, http, importing, peers, publishing, scale, storing
 from tests.benchmarks.rows import Row, Size, table
 
 GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Size], list[Row]]]] = {
@@ -25,6 +25,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Size], list[Row]]]] = {
     "scale": (scale.NAMES, scale.run),
     "delivering": (delivering.NAMES, delivering.run),
     "peers": (peers.NAMES, peers.run),
+    "publishing": (publishing.NAMES, publishing.run),
     "importing": (importing.NAMES, importing.run),
     "evidence": (evidence.NAMES, evidence.run),
 }

@@ -16,6 +16,7 @@ from kz_compliance_sdk.domain import arrivals
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.ports import Env, Tx
+from tests.unguarded import unguard
 from tests.unit.case_makers import PLATFORM, POLICY, a_notice, arrival, stamp
 
 OpenStore = Callable[..., SqliteStore]
@@ -75,6 +76,13 @@ def raw(store: SqliteStore, sql: str, *values: object) -> list[Any]:
     """What another connection sees or does, without the store."""
     with closing(store.driver.module.connect(store.path, isolation_level=None, timeout=5)) as connection:
         return list(connection.execute(sql, values).fetchall())
+
+
+def tamper(store: SqliteStore, sql: str, *values: object) -> None:
+    """What somebody does who can write the file, and so drops its guards first."""
+    with closing(store.driver.module.connect(store.path, isolation_level=None, timeout=5)) as connection:
+        unguard(connection)
+        connection.execute(sql, values)
 
 
 class Gate:

@@ -21,7 +21,7 @@ from kz_compliance_sdk.adapters.sql.store import MOST_WAITING
 from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.adapters.troubles import REMIND_S
 from kz_compliance_sdk.config.sections import LimitSettings
-from kz_compliance_sdk.domain import breaker
+from kz_compliance_sdk.domain import breaker, running_time
 from kz_compliance_sdk.domain.decision import Action
 from kz_compliance_sdk.domain.disclosure import VIEW_AGAIN_AFTER_S
 from kz_compliance_sdk.domain.notice import Notice
@@ -44,11 +44,12 @@ from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message, read_problem, rea
 from tests.docs.blocks import DOCS, ROOT, Block, blocks
 from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
 from tests.journey.campaign.run import SPEED, Campaign
+from tests.journey.races.pairs import PAIRS
 
 README = ROOT / "README.md"
 GENERATED = {
-    "states.md", "settings.md", "cli.md", "exit-codes.md", "flags.md", "bad-inputs.md", "conformance-checks.md",
-    "errors.md",
+    "states.md", "settings.md", "cli.md", "exit-codes.md", "figures.md", "flags.md", "bad-inputs.md",
+    "conformance-checks.md", "errors.md",
 }  # fmt: skip
 PAGES = [README, *sorted(path for path in DOCS.rglob("*.md") if path.name not in GENERATED)]
 PYTHON = [(page, block) for page in PAGES for block in blocks(page) if block.language == "python"]
@@ -197,6 +198,8 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("security.md", "| 32, of them 4 with Ed25519 |", standard_webhooks.MAX_SIGNATURES, 32),
         ("security.md", "of them 4 with Ed25519", standard_webhooks.MAX_ED25519_SIGNATURES, 4),
         ("reliability.md", "catalogue of 199", len(CASES), 199),
+        ("reliability.md", "27 pairs of steps", len(PAIRS), 27),
+        ("concepts/clock.md", "asks every seven days", running_time.LOOK_S, 7 * 86_400),
         ("reliability.md", "pushes 500 notices", Campaign().notices, 500),
         ("reliability.md", "at 100 random points", Campaign().kills, 100),
         ("reliability.md", "A fifth of the answers to reports", Campaign().lost_replies, 0.2),
@@ -230,7 +233,15 @@ def test_the_table_of_roles_is_the_policy() -> None:
         "vouch for its authenticity": "authenticate",
         "deliver a letter": "deliver_by_hand",
         "acknowledge an escalation": "acknowledge",
+        "decide an appeal": "decide_appeal",
+        "put off what a user is told": "delay_user_notice",
+        "record an appeal": "receive_appeal",
+        "take an appeal back": "withdraw_appeal",
         "correct the receipt of a typed-in notice": "correct_receipt",
+        "record a contest": "contest",
+        "record a suspension order": "suspend",
+        "confirm a suspension order": "confirm_suspension",
+        "record that a measure can never be lifted": "record_undoable",
         "make an evidence pack": "evidence",
         "make an evidence pack with names": "disclose",
     }

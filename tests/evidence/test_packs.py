@@ -27,6 +27,7 @@ from tests.evidence.scene import (
     opened,
     scene,
 )
+from tests.unguarded import unguard
 
 PLANTED = (*OFFICE_PEOPLE, "Planted", "planted", "insulted", "evil.example")
 
@@ -122,6 +123,7 @@ def test_a_store_that_was_tampered_with_says_so_in_the_pack(at: Scene) -> None:
     import sqlite3
 
     with sqlite3.connect(at.desk.settings.store.path) as connection:
+        unguard(connection)
         connection.execute("UPDATE audit SET kind = 'undo' WHERE seq = 3")
     connection.close()
     with scene(at.desk.settings.store.path.parent) as again:

@@ -50,7 +50,7 @@ def test_the_page_stands_alone_and_is_readable(at: Scene, lang: str) -> None:
         assert "url(" not in page
         assert "@import" not in page
         assert ("html", {"lang": lang}) in outline.tags
-        assert (names.count("h1"), names.count("h2"), names.count("section")) == (1, 10, 10)
+        assert (names.count("h1"), names.count("h2"), names.count("section")) == (1, 11, 11)
         assert all(attrs.get("scope") in ("col", "row") for tag, attrs in outline.tags if tag == "th")
         assert "@page{size:A4" in page
         assert "thead{display:table-header-group}" in page

@@ -51,10 +51,12 @@ _DOCUMENTS = """
 | `audit verify` | `checked`, `intact`, `faults[]`: `case`, `seq`, `what`; `not_provable[]` |
 | `cases list` | `cases[]`: rows as below; `next_cursor` for `--cursor`, null on the last page |
 | `cases show` | a row as below; `item_states`, `notice`, `received`, `decisions`, `messages`, `escalations`, `audit` |
+| `cases show`, of remedies | `contests[]`, `suspensions[]`, with the texts that are sealed with them |
 | `cases claim`, `cases renew` | `lease`: null, or `case` (a row), `token`, `expires_at` |
 | `cases decide`, `cases approve` | `case` (a row), `digest`, `needs_approval`, `approved_by`, `undo_window_s` |
 | `cases decide --template` | a proposal to fill in, with or without `--json` |
 | `cases letter` | `message`, `lang`, `text`, `file` |
+| `cases letters` | `letters[]`: `letter`, `type`, `entered_by`, `received_at`, `says` |
 | `cases evidence` | `file`, `size`, `form`, `lang`, `signed_by`: the id of the key, or null |
 | `evidence key` | `key_id`, `alg`, `public_key` |
 | `evidence verify` | `intact`, `signature` and `sender` (`good`, `bad`, `none`, `unchecked`), `platform_id`, \

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.change import EndpointState, Heartbeat
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.faces.cli import diagnosis, doctor
@@ -17,6 +18,7 @@ from kz_compliance_sdk.ports import Health
 from kz_compliance_sdk.testing import builders, keys
 from tests.faces.cli_office import SECRET, Office, moments_ago
 from tests.faces.test_cli_review import pushed, state
+from tests.unit.test_statement_templates import reviewed_words
 
 NOW = builders.ISSUED_AT
 DAY = 86_400
@@ -86,9 +88,26 @@ def test_a_clock_that_went_back_is_a_fault() -> None:
 
 
 def test_what_waits_for_a_person_is_counted() -> None:
-    assert statuses(diagnosis.work(health(), NOW)) == {"deadlines": "ok", "parked": "ok"}
-    waiting = health(overdue=2, oldest_due_at=NOW - 5, parked=1)
-    assert statuses(diagnosis.work(waiting, NOW)) == {"deadlines": "fail", "parked": "warn"}
+    assert statuses(diagnosis.work(health(), NOW)) == {"deadlines": "ok", "users": "ok", "parked": "ok"}
+    waiting = health(overdue=2, oldest_due_at=NOW - 5, parked=1, untold=3)
+    assert statuses(diagnosis.work(waiting, NOW)) == {"deadlines": "fail", "users": "warn", "parked": "warn"}
+    (users,) = (check for check in diagnosis.work(waiting, NOW) if check.name == "users")
+    assert "3 users are not told" in users.summary
+
+
+def test_words_that_nobody_reviewed_and_silence_are_shown(tmp_path: Path) -> None:
+    def settings(**given: Any) -> Settings:
+        return Settings.load(None, {}, platform_id="p", public_url="https://p.example", user_notice=given)
+
+    check = diagnosis.user_notices(settings())
+    assert check.status == "warn"
+    assert "kk, ru, en" in check.summary
+    own = reviewed_words(tmp_path)
+    assert diagnosis.user_notices(settings(**own)).status == "warn", "nobody says where to appeal"
+    assert diagnosis.user_notices(settings(**own, appeal_url="https://p.example/a")).status == "ok"
+    check = diagnosis.user_notices(settings(enabled=False, off_because="Law on State Secrets, art. 14"))
+    assert check.status == "warn"
+    assert "State Secrets" in check.summary
 
 
 def test_the_calendar_is_asked_for_before_the_year_begins() -> None:

@@ -22,6 +22,7 @@ from kz_compliance_sdk.faces.cli import doctor, exits, platform_parts, screen
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.faces.cli.session import Session
 from tests.faces.cli_office import SECRET, WEBHOOK, Office
+from tests.unguarded import unguard
 
 
 @pytest.fixture
@@ -213,6 +214,7 @@ def test_a_changed_audit_trail_is_found_and_named(office: Office) -> None:
     told = office.ok("audit", "verify", notice.notice_id)
     assert told.startswith("1 case checked: every chain is whole.\nNot provable: that the store was not rewritten")
     with sqlite3.connect(office.store) as raw:
+        unguard(raw)
         raw.execute("UPDATE audit SET at = at - 3600 WHERE seq = 1 AND case_id = (SELECT min(id) FROM cases)")
     raw.close()
     document = office.document("audit", "verify", code=exits.FOUND)

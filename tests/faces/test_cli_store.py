@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faces.cli_office import Office
+from tests.unguarded import unguard
 
 READING = [("cases", "list"), ("cases", "show", "N-1"), ("audit", "verify"), ("health",), ("sanctions",)]
 
@@ -54,6 +55,7 @@ def test_a_store_that_has_gone_is_begun_anew_only_when_that_is_said(office: Offi
 def test_a_damaged_row_is_named_and_the_next_case_is_checked(office: Office) -> None:
     first, second = office.entered(1), office.entered(2)
     with closing(sqlite3.connect(office.store)) as raw:
+        unguard(raw)
         raw.execute("UPDATE cases SET doc = '{' WHERE notice_id = ?", (first.notice_id,))
         raw.commit()
     found = office.document("audit", "verify", code=4)
@@ -71,6 +73,7 @@ def test_the_typist_and_how_it_came_stand_in_the_chain(office: Office) -> None:
         assert b'"entered_by":"aigerim"' in content
         assert b"how_it_came" in content
         assert sealed == [("how_it_came", "letter")]
+        unguard(raw)
         raw.execute("UPDATE cases SET doc = replace(doc, 'aigerim', 'somebody')")
         raw.commit()
     faults = office.document("audit", "verify", code=4)["faults"]

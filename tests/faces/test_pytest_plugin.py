@@ -86,7 +86,7 @@ def test_a_notice_goes_all_the_way_without_a_network(run: pytest.Pytester, profi
             assert [m.kind for m in kz_outbox if m.state != "done"] == []
             (report,) = kz_outbox.bodies("report")
             assert report["final"] and len(kz_outbox.attempts("report")) == 1
-            assert len(kz_outbox) == len(list(kz_outbox)) == 4
+            assert len(kz_outbox) == len(list(kz_outbox)) == 6
             assert kz_alerts == []
             assert kz_desk.settings.profile == kz_regulator.profile == kz_asked.profile
             assert {seen.status for seen in kz_regulator.seen} == {201}

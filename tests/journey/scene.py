@@ -20,8 +20,8 @@ from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
+from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.ports import (
-    Alert,
     ByPerson,
     Delivered,
     Effect,
@@ -37,6 +37,7 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.delivery import Delivery, Ways
 from kz_compliance_sdk.services.evidence import Evidence
@@ -45,6 +46,7 @@ from kz_compliance_sdk.services.letters import Letters
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.services.review import Decided, Review
+from kz_compliance_sdk.services.user_notices import UserNotices
 from kz_compliance_sdk.services.verifying import verify
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent, naming
@@ -52,6 +54,9 @@ from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.conftest import FrozenClock
+from tests.journey.fake_messenger import FakeMessenger
+from tests.journey.fake_pager import FakePager
+from tests.journey.tallies import check_tallies
 from tests.journey.witness import FakeWitness
 
 PLATFORM = builders.PLATFORM_ID
@@ -143,17 +148,6 @@ class FakePlatform:
         return {key: self.done[key, version][0] for key, version in self.versions.items()}
 
 
-class FakePager:
-    def __init__(self) -> None:
-        self.alerts: list[Alert] = []
-        self.faults: list[Exception] = []
-
-    def notify(self, alert: Alert) -> None:
-        if self.faults:
-            raise self.faults.pop(0)
-        self.alerts.append(alert)
-
-
 class ByHandStandIn:
     """The regulator that is a person: every message waits for one."""
 
@@ -185,6 +179,7 @@ class World:
         self.pager = FakePager()
         self.witness = FakeWitness()
         self.content = FakeContent(self.clock)
+        self.messenger = FakeMessenger(self.clock)
         self._hosts = 0
 
     def env(self) -> Env:
@@ -242,6 +237,9 @@ class Host:
         self.proof = Checkpoints(
             self.store, PLATFORM, seal=None, entropy=env.entropy, witnesses=lambda: [world.witness], every_s=1
         )
+        self.telling = Telling(policy.users, appeal_url="https://social.example/appeals")
+        self.appeals = Appeals(self.store, PLATFORM, policy, respondent, self.telling, env.entropy)
+        self.user_notices = UserNotices(self.store, PLATFORM, policy.users, env.entropy)
         self.delivery = Delivery(
             self.store,
             PLATFORM,
@@ -254,11 +252,13 @@ class Host:
                 notifier=world.pager,
                 link=lambda reference: f"https://desk.example/{reference}",
                 look=self.looking.at_last,
+                messenger=world.messenger,
             ),
             clock=self.store.now,
             random=env.random,
             entropy=env.entropy,
             spawn=_at_once,
+            telling=self.telling,
         )
 
     @property
@@ -316,6 +316,7 @@ class Host:
         checkpoints saw, if any were made."""
         faults = verify(self.store.queries(PLATFORM), PLATFORM).faults
         assert not faults, faults
+        check_tallies(self.store.queries(PLATFORM))
 
     def make_checkpoint(self) -> None:
         """What has happened since the last one is no tampering in its eyes."""

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.witnesses import FileWitness, LogWitness, WebhookWitness
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.wire.signature import SigningKey
+from tests.contract.conftest import tamper
 from tests.journey.scene import PLATFORM, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal
 
@@ -179,9 +181,9 @@ def test_a_case_that_was_tampered_with_gets_no_leaf_and_people_are_told(host: Ho
     _arrive(host, 2)
     host.drain()
     before = host.proof.checkpoint()
-    with host.store.engine.begin() as raw:  # type: ignore[attr-defined]
-        raw.exec_driver_sql("UPDATE attempts SET detail = 'never happened' WHERE case_id = (SELECT min(id) FROM cases)")
-        raw.exec_driver_sql("INSERT INTO checkpoint_due SELECT platform_id, id, 1 FROM cases")
+    assert isinstance(host.store, SqliteStore)
+    tamper(host.store, "UPDATE attempts SET detail = 'never happened' WHERE case_id = (SELECT min(id) FROM cases)")
+    tamper(host.store, "INSERT INTO checkpoint_due SELECT platform_id, id, 1 FROM cases")
     host.proof.checkpoint()
     held = [json.loads(one.content)["case"] for one in host.store.queries(PLATFORM).leaves()]
     assert held[before.size :] == []

@@ -22,7 +22,7 @@ from kz_compliance_sdk.ports import Reference, Resolved
 from kz_compliance_sdk.services import looking
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.testing.content import naming
-from tests.contract.conftest import raw
+from tests.contract.conftest import tamper
 from tests.journey.content_scene import case_of, claimed, look, pages, propose
 from tests.journey.scene import HEAD, LEAD, M1, M2, PLATFORM, Host, World
 from tests.unit.case_makers import NOBODY, RU, a_notice, measure, proposal, refusal
@@ -314,7 +314,7 @@ def test_rows_of_looks_and_legal_checks_are_held_against_the_chain(tmp_path: Pat
     propose(host, lease)
     queries = host.store.queries(PLATFORM)
     assert proofs.check(queries.records(lease.case.id)) == (), "the control: untouched"
-    raw(host.store, _TAMPERED[how])  # type: ignore[arg-type]
+    tamper(host.store, _TAMPERED[how])  # type: ignore[arg-type]
     faults = proofs.check(queries.records(lease.case.id))
     assert len(faults) == 1, faults
     host.store.close()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Item
-from kz_compliance_sdk.ports import Effect, EffectResult, Failed, Pending, Reference
+from kz_compliance_sdk.ports import Effect, EffectResult, Failed, InForce, Pending, Reference
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
 from tests.journey.content_scene import case_of, claimed, pages, propose
@@ -166,3 +167,26 @@ def test_a_worker_without_a_port_does_not_enforce_what_must_be_compared(host: Ho
     assert host.world.platform.calls == []
     (tried,) = [a for a in host.store.queries(PLATFORM).attempts(lease.case.id) if a.result == "failed"]
     assert "no_content_port" in tried.detail
+
+
+def test_what_was_removed_and_could_not_be_recorded_is_not_taken_for_content_that_its_author_deleted(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def removes(effect: Effect) -> EffectResult:
+        host.world.content.remove(effect.object_id)  # a port that does not keep to its rule
+        return InForce(host.world.clock())
+
+    host.world.platform.faults.append(removes)
+    lease = claimed(host)
+    propose(host, lease)
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "measure_in_force", _broken)
+        host.drain()
+    assert case_of(host, lease).state is CaseState.DECIDED
+    host.world.clock.advance(60)
+    host.drain()
+    assert case_of(host, lease).state is CaseState.CLOSED
+
+
+def _broken(*_: object, **__: object) -> None:
+    raise RuntimeError("a fault of this program")

@@ -19,10 +19,21 @@ import pytest
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.errors import IllegalMove, LeaseLost
-from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Queries, Sent, Work
+from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Queries, Sent, TellResult, UserNotice, Work
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders
-from tests.journey.scene import LEAD, M1, PLATFORM, FakePager, FakePlatform, FakeRegulator, Host, World, signed
+from tests.journey.fake_messenger import FakeMessenger
+from tests.journey.fake_pager import FakePager
+from tests.journey.scene import (
+    LEAD,
+    M1,
+    PLATFORM,
+    FakePlatform,
+    FakeRegulator,
+    Host,
+    World,
+    signed,
+)
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
 
 T = TypeVar("T")
@@ -112,6 +123,16 @@ class CrashingPager(FakePager):
         self.points("after_pager")
 
 
+class CrashingMessenger(FakeMessenger):
+    points: Points
+
+    def tell(self, notice: UserNotice) -> TellResult:
+        self.points("before_messenger")
+        result = super().tell(notice)
+        self.points("after_messenger")
+        return result
+
+
 class Play:
     """The regulator issues, the desk decides, enforces and reports; then the regulator withdraws one of two items.
 
@@ -125,7 +146,8 @@ class Play:
         self.world.platform = platform = CrashingPlatform(clock)
         self.world.regulator = regulator = CrashingRegulator(clock)
         self.world.pager = pager = CrashingPager()
-        platform.points = regulator.points = pager.points = points
+        self.world.messenger = messenger = CrashingMessenger(clock)
+        platform.points = regulator.points = pager.points = messenger.points = points
         self.acknowledged: list[str] = []
         self.crashes = 0
         self.notice = a_notice(3, category="election_rules")
@@ -219,9 +241,11 @@ class Play:
             "decisions": len(queries.decisions(case.id)),
             "inbox": sorted(row.message_id for row in queries.inbox(case.id)),
             "messages": sorted((m.kind, m.state) for m in queries.messages(case.id)),
-            # The receipt for the acknowledgement may come before a measure or after it.
-            "moves": [move for move in moves if move not in ("claim", "expire", "receipt")],
+            # A receipt, and that a user was told, may come before another measure or after it.
+            "moves": [move for move in moves if move not in ("claim", "expire", "receipt", "tell_user")],
             "receipts": moves.count("receipt"),
+            "told": sorted(world.messenger.kinds()),
+            "tellings": moves.count("tell_user"),
         }
 
 
@@ -248,8 +272,11 @@ def test_the_run_without_a_crash_ends_as_it_should(tmp_path: Path) -> None:
     assert [report["sequence"] for report in one.world.regulator.reports()] == [1, 2]
     names = set(one.points.passed)
     assert names == {
-        f"{when}_{what}" for when in ("before", "after") for what in ("commit", "enforcer", "regulator", "pager")
+        f"{when}_{what}"
+        for when in ("before", "after")
+        for what in ("commit", "enforcer", "regulator", "pager", "messenger")
     }
+    assert end["told"] == [("1", "measure"), ("1", "restored"), ("2", "measure")]
 
 
 @pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3))])

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain.appeals import Reversal
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import Action, ItemDecision, Proposal
-from kz_compliance_sdk.domain.notice import Item, Notice
+from kz_compliance_sdk.domain.notice import Item, Notice, UserNotice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Question, Statement
@@ -32,11 +33,14 @@ from kz_compliance_sdk.testing.content import naming
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
 from tests.journey.content_detours import CONTENT_DETOURS
+from tests.journey.remedies import Remedies, rows_of_remedies
 from tests.journey.scene import HEAD, LEAD, M1, M2, PLATFORM, PROFILE, Host, World
 from tests.unit.case_makers import YES, a_notice, measure, proposal, refusal
 
+LEGAL = Actor("legal", frozenset({"legal"}))
+REVERSAL = Reversal("not_illegal", "protected_speech", (Statement(lang="ru", text="Это сатира."),), text_checked=True)
 CLERK = Actor("clerk", frozenset({"head"}))
-STEPS = 250
+STEPS = 300
 Taken = set[tuple[str | None, str, str]]
 ROWS: Taken = {(str(r.source) if r.source else None, r.verb, str(r.target)) for r in TRANSITIONS}
 
@@ -48,9 +52,12 @@ class Walk:
     def __init__(self, folder: Path, seed: int) -> None:
         self.chance, self.simple = random.Random(seed), seed % 2 == 0
         undo = self.chance.choice((0, 60))
-        policy = kz_policy().model_copy(update={"undo_window_s": undo, "lease_s": 300, "preservation_s": 9000})
+        users = kz_policy().users.model_copy(update={"report_reversals": seed % 4 < 2, "ask_s": 3000})
+        times = {"undo_window_s": undo, "lease_s": 300, "preservation_s": 9000}
+        policy = kz_policy().model_copy(update={**times, "users": users})
         self.world = World(folder / f"{seed}.sqlite3", seed=seed, policy=policy, can_look=seed % 3 == 0)
         self.host = Host(self.world)
+        self.remedies = Remedies(self.host, self.chance)
         self.sent = 0
         self.revision: dict[int, int] = {}
         self.letters: list[Notice] = []
@@ -65,7 +72,12 @@ class Walk:
         shift = 0 if self.simple else self.chance.choice((0, 0, 0, 1))  # an id can change its object
         items = tuple(Item(item_id=str(k), object_id=f"post:{(n + k + shift) % 3}") for k in range(1, size + 1))
         category = "election_rules" if n in (1, 9) else "illegal_gambling"
-        return a_notice(seed=n, items=1, category=category, revision=revision).model_copy(update={"items": items})
+        silence = self.chance.choice((None, None, True, False))
+        until = self.world.clock() + 9_000
+        basis = "Act 1" if silence else None
+        wish = None if silence is None else UserNotice(allowed=False, delay_until=until, legal_basis=basis)
+        notice = a_notice(seed=n, items=1, category=category, revision=revision)
+        return notice.model_copy(update={"items": items, "user_notice": wish})
 
     def push(self, data: object) -> None:
         self.sent += 1
@@ -201,8 +213,38 @@ class Walk:
             lambda: self.host.letters.switch(HEAD, case.id),
             lambda: self._delivered_by_hand(case),
             lambda: self._retry(case),
+            *self.remedies.steps(case),
         ]
         self.chance.choice(steps)()
+
+    # ------------------------------------------------------------------------- users, and who answers them
+
+    def appeal(self) -> None:
+        self.sent += 1
+        found = [(case, item) for case in self.host.cases() for item in case.items if item.measure]
+        if found:
+            case, item = self.chance.choice(found)
+            now = self.world.clock()
+            self.host.appeals.receive(None, case.id, item.item_id, "It is satire.", now, f"appeal-{self.sent}")
+
+    def put_off(self) -> None:
+        for case in self.host.cases():
+            if any(row.state in ("due", "delayed") for row in self.host.user_notices.of_case(case.id)):
+                until = self.world.clock() + 7000
+                self.host.user_notices.delay(LEGAL, case.id, until, "Act 2", "an inquiry")
+
+    def answer_appeal(self) -> None:
+        appeals = self.host.appeals
+        one = self.chance.choice(appeals.list().appeals or (None,))
+        if one is None:
+            raise ComplianceError("there is none")
+        what = self.chance.random()
+        if what < 0.2:
+            appeals.withdraw(None, one.appeal_id)
+        elif what < 0.5:
+            appeals.decide(LEGAL, one.appeal_id, "uphold", "looked at anew")
+        else:
+            appeals.decide(LEGAL, one.appeal_id, "reverse", "satire", REVERSAL)
 
     def _delivered_by_hand(self, case: Case) -> None:
         now = self.world.clock()
@@ -260,6 +302,9 @@ class Walk:
         """The next call of the platform or of the regulator goes wrong, in one of the ways it can."""
         if self.chance.random() < 0.1:
             self.outage()
+        elif self.chance.random() < 0.1:
+            gone = Failed("no such user", permanent=self.chance.random() < 0.5)
+            self.world.messenger.faults.append(lambda _notice: gone)
         elif self.chance.random() < 0.5:
             self.world.platform.faults.append(
                 self.chance.choice((_breaks, _fails_for_good, _fails, self._pending, _in_silence))
@@ -286,6 +331,7 @@ class Walk:
         authorities = [self.issue, self.break_off, self.cancel, self.clarify, self.remind, self.enter]
         if not self.simple:
             authorities += [self.cancel, self.confirm, self.confirm, self.come_late, self.come_again]
+        users = (self.appeal, self.appeal, self.answer_appeal, self.answer_appeal, self.answer_appeal, self.put_off)
         people = (self.review, self.review, self.review, self.second_look, self.other_steps, self.other_steps)
         machinery = (
             self.deliver,
@@ -300,9 +346,10 @@ class Walk:
         for number in range(STEPS):
             if number % 40 == 0:
                 self.host.make_checkpoint()
-            step = self.chance.choice(self.chance.choice((tuple(authorities), people, people, machinery, machinery)))
+            who = (tuple(authorities), people, people, machinery, machinery, users)
+            step = self.chance.choice(self.chance.choice(who))
             self.trail.append(step.__name__)
-            if step in people:
+            if step in (*people, *users):
                 try:
                     step()
                 except ComplianceError:
@@ -314,6 +361,8 @@ class Walk:
         """The weather is fine, and people do their work: every case must come to its end."""
         self.world.platform.faults.clear()
         self.world.regulator.faults.clear()
+        self.world.messenger.faults.clear()
+        self._close_appeals()
         for _ in range(60):
             self._one_day_of_work()
             if all(case.state in ENDED for case in self.host.cases()) and not self._undelivered():
@@ -342,6 +391,10 @@ class Walk:
             self._delivered_by_hand(case)
             self._retry(case)
 
+    def _close_appeals(self) -> None:
+        for one in self.host.appeals.list(limit=500).appeals:
+            self.host.appeals.withdraw(None, one.appeal_id)
+
     def _undelivered(self) -> list[OutboxMessage]:
         queries = self.host.store.queries(PLATFORM)
         return [m for case in self.host.cases() for m in queries.messages(case.id) if m.state in ("queued", "leased")]
@@ -365,6 +418,13 @@ class Walk:
         in_force = {i.object_key for case in self.host.cases() for i in case.items if i.status == "in_force"}
         assert in_force <= held
         assert not self.world.platform.refused_versions
+
+    def check_users(self) -> None:
+        """When everything has been delivered, nobody is still to be told, and nobody was told twice."""
+        for case in self.host.cases():
+            for row in self.host.user_notices.of_case(case.id):
+                assert row.state in ("sent", "failed", "void"), row
+                assert (row.state == "sent") <= (row.message_id in self.world.messenger.told), row
 
 
 def _signed(name: str, body: bytes, at: int) -> list[tuple[str, str]]:
@@ -414,9 +474,13 @@ def taken_by(host: Host) -> Taken:
 def detours(folder: Path) -> Taken:
     """Ways that a walk takes too rarely to wait for: an order falls while another effect is still on its way."""
     rows: Taken = set()
-    for name, way in (("claimed", _falls_while_claimed), ("asked", _falls_while_asked), ("lifting", _falls_in_line)):
+    ways = (_falls_while_claimed, _falls_while_asked, _falls_in_line, _falls_while_appealed)
+    for name, way in ((way.__name__, way) for way in ways):
         host = Host(World(folder / f"{name}.sqlite3"))
         way(host)
+        rows |= taken_by(host)
+        host.store.close()
+    for host in rows_of_remedies(folder):
         rows |= taken_by(host)
         host.store.close()
     for name, changes in CONTENT_DETOURS.items():
@@ -466,6 +530,24 @@ def _falls_in_line(host: Host) -> None:
         host.drain()
 
 
+def _falls_while_appealed(host: Host) -> None:
+    """The measure is lifted by a later decision, then an amendment and a withdrawal leave nothing to decide; the appeal
+    is still there, and its user gets an answer."""
+    host.push(_about("A"), "m-1")
+    host.decide(proposal(measure("1")))
+    host.drain()
+    case = host.cases()[0]
+    one = host.appeals.receive(None, case.id, "1", "It is satire.", host.world.clock(), "appeal-1")
+    host.review.reopen(LEAD, case.id, "look again").result()
+    host.decide(proposal(refusal("1")))
+    host.push(_about("A").model_copy(update={"revision": 2}), "m-2")
+    host.drain()
+    host.push(builders.cancellation(_about("A"), "withdrawn", revision=2), "m-3")
+    assert host.cases()[0].state is CaseState.CANCELLED
+    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it fell", REVERSAL)
+    host.drain()
+
+
 def _about(*objects: str, seed: int = 1) -> Notice:
     items = tuple(Item(item_id=str(n), object_id=f"post:{name}") for n, name in enumerate(objects, 1))
     return a_notice(seed=seed).model_copy(update={"items": items})
@@ -479,6 +561,7 @@ def walk(folder: Path, seed: int) -> Taken:
         one.finish()
         one.host.check_chains()
         one.check_objects()
+        one.check_users()
         return taken_by(one.host)
     except Exception as error:
         error.add_note(f"seed {seed}; the last steps were {one.trail[-12:]}")

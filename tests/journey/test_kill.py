@@ -19,6 +19,7 @@ import pytest
 from kz_compliance_sdk.testing.mock_regulator import Recorded
 from tests.journey.campaign.checking import Evidence, check
 from tests.journey.campaign.run import Campaign, fight, run
+from tests.unguarded import unguard
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -80,6 +81,7 @@ def _in_platform(*statements: str) -> Callable[[Evidence], Evidence]:
 
 def _executed(evidence: Evidence, file: Path, statements: tuple[str, ...]) -> Evidence:
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
+        unguard(db)
         changed = [db.execute(statement).rowcount for statement in statements]
     assert changed[-1] == 1, "a tampering that changes nothing tests nothing"
     return evidence

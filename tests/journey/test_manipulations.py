@@ -20,6 +20,7 @@ from kz_compliance_sdk.ports import RetryAt
 from kz_compliance_sdk.testing import builders
 from tests.contract.conftest import Gate
 from tests.journey.scene import LEAD, M1, Host, World
+from tests.unguarded import unguard
 from tests.unit.case_makers import a_notice, measure, proposal
 
 DRIVER = choose_driver()
@@ -63,6 +64,7 @@ def manipulate(file: Path, *statements: str) -> None:
         "ZEROS": f"'{'0' * 64}'",
     }
     with closing(DRIVER.module.connect(file, isolation_level=None)) as raw:
+        unguard(raw)
         raw.execute("PRAGMA ignore_check_constraints = ON")
         for sql in statements:
             for word, meaning in words.items():
@@ -148,11 +150,10 @@ def test_what_was_changed_is_named_and_the_rest_is_checked(name: str, file: Path
 
 
 def test_the_database_itself_refuses_text_for_bytes(file: Path) -> None:
-    with (
-        closing(DRIVER.module.connect(file, isolation_level=None)) as raw,
-        pytest.raises(DRIVER.module.IntegrityError, match="bytes"),
-    ):
-        raw.execute("UPDATE audit SET content = replace(content, 'claim', 'renew')")
+    with closing(DRIVER.module.connect(file, isolation_level=None)) as raw:
+        unguard(raw)
+        with pytest.raises(DRIVER.module.IntegrityError, match="bytes"):
+            raw.execute("UPDATE audit SET content = replace(content, 'claim', 'renew')")
 
 
 READS: dict[str, Callable[[ComplianceDesk, str], object]] = {

@@ -147,11 +147,13 @@ SHOWN = {
     ("store", "path"),
     ("policy_file",),
     ("calendar_file",),
+    ("checkpoints", "file"),
     ("respondent", "role"),
     ("respondent", "name"),
     ("signing_key", "key_id"),
     ("letterhead", "name"),
     ("letterhead", "address"),
+    *(("user_notice", f"{lang}_file") for lang in ("kk", "ru", "en")),
 }
 
 

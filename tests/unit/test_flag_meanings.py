@@ -10,7 +10,9 @@ import kz_compliance_sdk
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS, FlagCode
 from kz_compliance_sdk.domain.notice import Effect
 
-_SET = re.compile(r'_flagged\(received, "(\w+)"|flag\(case, \("(\w+)"|\*(?:case|arrival)\.flags,[^)]*?"(\w+)"')
+_SET = re.compile(
+    r'_flagged\(received, "(\w+)"|flag\(case, \("(\w+)"|\*(?:case|arrival)\.flags,[^)]*?"(\w+)"|\(\*flags, "(\w+)"'
+)
 
 
 def test_every_flag_has_a_meaning() -> None:

@@ -84,6 +84,7 @@ class _Page:
             ("clock", self._clock),
             ("received", self._received),
             ("items", self._items),
+            ("review", self._review),
             ("decisions", self._decisions),
             ("messages", self._messages),
             ("attempts", self._attempts),
@@ -229,6 +230,21 @@ class _Page:
                 row.append(text(named))
             rows.append(row)
         return self._table(labels, rows)
+
+    def _review(self) -> str:
+        text, code = self._text, self._words.code
+        checks = []
+        for one in self._doc["legal_checks"]:
+            answers = {name: code("answer", word) for name, word in one["answers"].items()}
+            row = [one[name] for name in ("version", "revision", "answered_at", "answered_by")]
+            checks.append([text(value) for value in (*row, answers)])
+        looks = []
+        for one in self._doc["content"]:
+            digest = one["digest"] if "digest" in one else self._words("page", "withheld")
+            row = [one["item_id"], one["seen_at"], one["seen_by"], one["fault"] or one["available"], digest]
+            looks.append([text(value) for value in row])
+        checked = self._table(("version", "revision", "at", "actor", "legal_check"), checks)
+        return checked + (self._table(("item_id", "at", "actor", "available", "digest"), looks) if looks else "")
 
     def _decisions(self) -> str:
         text = self._text

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Integer, Select, Table, bindparam, exists, select, text, tuple_, type_coerce
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    exists,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+    union,
+)
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
+from kz_compliance_sdk.adapters.sql.tables_users import appeals, user_notices
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.evidence import Row
 
@@ -24,6 +38,8 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("holds", t.holds),
     ("legal_checks", legal_checks),
     ("content_seen", content_seen),
+    ("appeals", appeals),
+    ("user_notices", user_notices),
 )
 
 
@@ -124,6 +140,18 @@ def leaf_hashes(connection: Connection, platform_id: str, size: int) -> list[str
 def leaves_of(connection: Connection, platform_id: str, case_id: str) -> list[Leaf]:
     """The leaves of one case in order, with their manifests."""
     return [Leaf(*row) for row in of_case(connection, "checkpoint_leaves", platform_id, case_id)]
+
+
+def orphans(connection: Connection, platform_id: str) -> list[str]:
+    """The ids of cases that are gone while something of them is still there."""
+    left = union(
+        *(
+            select(table.c.case_id).where(table.c.platform_id == platform_id, table.c.case_id != "")
+            for table in (t.audit, t.inbox, *dict(CASE_TABLES).values())
+        )
+    ).subquery()
+    gone = ~exists().where(t.cases.c.platform_id == platform_id, t.cases.c.id == left.c.case_id)
+    return [row[0] for row in connection.execute(select(left.c.case_id).where(gone).order_by(left.c.case_id))]
 
 
 def as_rows(found: Iterable[Any]) -> tuple[Row, ...]:

@@ -9,29 +9,39 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, exists, func, select, text, tuple_, union
+from sqlalchemy import Connection, Engine, Select, Table, case, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows, rows_review
+from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows, rows_review, rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql import tables_users as u
+from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
+from kz_compliance_sdk.adapters.sql.figures import FigureReads
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, SanctionNoted
-from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
+from kz_compliance_sdk.domain.change import (
+    Appeal,
+    ContentSeen,
+    EscalationFired,
+    InboxRow,
+    LegalCheckRow,
+    SanctionNoted,
+    UserNoticeState,
+)
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.evidence import Row
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, StoredDecision, messages_behind
+from kz_compliance_sdk.domain.user_notices import MESSENGER
 from kz_compliance_sdk.errors import InvalidInput, NotFound
-from kz_compliance_sdk.ports import Health, Page
+from kz_compliance_sdk.ports import AppealPage, Health, Page
 
 _MOST = 500
 _ENDED = ("closed", "cancelled")
 
 
-class SqlQueries:
+class SqlQueries(FigureReads, CheckpointReads):
     """Reads of one platform's rows."""
 
     def __init__(self, engine: Engine, platform_id: str, fault: Callable[[], str] = str) -> None:
@@ -122,17 +132,6 @@ class SqlQueries:
                 return
             last = found[-1][0]
 
-    def orphans(self) -> list[str]:
-        """The ids of cases that are gone while something of them is still there."""
-        left = union(
-            *(
-                select(table.c.case_id).where(table.c.platform_id == self._platform, table.c.case_id != "")
-                for table in (t.audit, t.inbox, *dict(checkpoint_queries.CASE_TABLES).values())
-            )
-        ).subquery()
-        gone = ~exists().where(t.cases.c.platform_id == self._platform, t.cases.c.id == left.c.case_id)
-        return [row[0] for row in self._all(select(left.c.case_id).where(gone).order_by(left.c.case_id))]
-
     def audit(self, case_id: str) -> list[AuditEvent]:
         with self._reading() as connection:
             return self._audit(connection, case_id)
@@ -184,47 +183,11 @@ class SqlQueries:
             [rows.attempt_from(tuple(row.values())) for row in held["attempts"]],
             [rows_review.legal_check_from(tuple(row.values())) for row in held["legal_checks"]],
             [rows_review.content_seen_from(tuple(row.values())) for row in held["content_seen"]],
+            [rows_users.appeal_from(tuple(row.values())) for row in held["appeals"]],
+            [rows_users.user_notice_from(tuple(row.values())) for row in held["user_notices"]],
             held,
             objects,
         )
-
-    def due_for_checkpoint(self) -> list[tuple[str, int]]:
-        """The cases that changed since their last leaf, with their marks, and the running ones that have none."""
-        with self._reading() as connection:
-            return checkpoint_queries.due(connection, self._platform)
-
-    def checkpoints(self) -> list[tuple[Checkpoint, int | None]]:
-        """Every checkpoint by number, and when (UTC seconds) those who keep checkpoints had it."""
-        with self._reading() as connection:
-            return checkpoint_queries.checkpoints(connection, self._platform)
-
-    def last_checkpoint(self) -> tuple[Checkpoint, int | None] | None:
-        with self._reading() as connection:
-            return checkpoint_queries.last_checkpoint(connection, self._platform)
-
-    def leaves(self) -> Iterator[Leaf]:
-        """Every leaf in order, without its manifest."""
-
-        def read(after: int) -> list[Leaf]:
-            with self._reading() as connection:
-                return checkpoint_queries.leaves(connection, self._platform, after)
-
-        return checkpoint_queries.in_short_steps(read)
-
-    def leaf_hashes(self, size: int) -> list[str]:
-        with self._reading() as connection:
-            return checkpoint_queries.leaf_hashes(connection, self._platform, size)
-
-    def leaves_of(self, case_id: str) -> list[Leaf]:
-        """The leaves of one case in order, with their manifests."""
-        with self._reading() as connection:
-            return checkpoint_queries.leaves_of(connection, self._platform, case_id)
-
-    def loose_rows(self, known: Sequence[tuple[str, str, str]]) -> dict[str, Sequence[Row]]:
-        """The rows that belong to no case, and the messages of the keys `known`, wherever they belong now."""
-        with self._reading() as connection:
-            connection.exec_driver_sql("BEGIN")
-            return checkpoint_queries.loose(connection, self._platform, known)
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
         found = self._all(
@@ -284,25 +247,58 @@ class SqlQueries:
         )
         return [rows.sanction_from(row) for row in found]
 
+    def user_notices(self, case_id: str) -> list[UserNoticeState]:
+        c = u.user_notices.c
+        found = self._all(self._of(u.user_notices, case_id).order_by(c.decision_version, c.due_at, c.message_id))
+        return [rows_users.user_notice_from(row) for row in found]
+
+    def appeal(self, appeal_id: str) -> Appeal:
+        c = u.appeals.c
+        found = self._all(select(u.appeals).where(c.platform_id == self._platform, c.appeal_id == appeal_id))
+        if not found:
+            raise NotFound("there is no such appeal on this platform.", reference=appeal_id)
+        return rows_users.appeal_from(found[0])
+
+    def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
+        if not 1 <= limit <= _MOST:
+            raise InvalidInput(f"{limit} is no page size.", field="limit", remedy=f"Use 1 to {_MOST}.")
+        c = u.appeals.c
+        wanted = select(u.appeals).where(c.platform_id == self._platform, c.state == state)
+        if cursor is not None:
+            wanted = wanted.where(tuple_(c.due_at, c.appeal_id) > _read_cursor(cursor))
+        found = [
+            rows_users.appeal_from(row) for row in self._all(wanted.order_by(c.due_at, c.appeal_id).limit(limit + 1))
+        ]
+        page = tuple(found[:limit])
+        more = len(found) > limit
+        return AppealPage(page, _write_cursor(page[-1].due_at, page[-1].appeal_id) if more else None)
+
     def health(self, now: int) -> Health:
         c, o = t.cases.c, t.outbox.c
         free, in_hand = text("state = 'queued'"), text("closed_at IS NULL AND state <> 'queued'")
         by_state: dict[str, int] = {}
-        overdue, oldest = 0, None
+        overdue, longer_terms, oldest = 0, 0, None
         with self._reading() as connection:
             for where in (free, in_hand):
                 mine = (c.platform_id == self._platform, where)
-                counts = select(c.state, func.count()).where(*mine).group_by(c.state)
-                by_state |= {row[0]: row[1] for row in connection.execute(counts).fetchall()}
+                longer = func.sum(case((c.urgent_at > c.due_at, 1), else_=0))
+                counts = select(c.state, func.count(), longer).where(*mine).group_by(c.state)
+                for state, number, suspended in connection.execute(counts).fetchall():
+                    by_state[state] = number
+                    longer_terms += suspended
                 late = select(func.count()).where(*mine, c.urgent_at < now, c.due_at < now)
                 overdue += connection.execute(late).scalar_one()
-                first = select(c.due_at).where(*mine).order_by(c.urgent_at).limit(1)
+                # The queue's order is earlier than the due time, or as much later as the term was paused.
+                shown = case((c.urgent_at > c.due_at, c.urgent_at), else_=c.due_at)
+                first = select(shown).where(*mine).order_by(c.urgent_at).limit(1)
                 due = connection.execute(first).scalar()
                 oldest = due if oldest is None or (due is not None and due < oldest) else oldest
             undelivered = text("state IN ('queued', 'leased')")
-            waiting = connection.execute(
-                select(func.count()).where(o.platform_id == self._platform, undelivered)
-            ).scalar_one()
+            mine = (o.platform_id == self._platform, undelivered)
+            # A platform that cannot tell its users still delivers everything else.
+            waiting = connection.execute(select(func.count()).where(*mine, o.endpoint != MESSENGER)).scalar_one()
+            late_notices = select(func.count()).where(*mine, o.endpoint == MESSENGER, o.next_attempt_at <= now)
+            untold = connection.execute(late_notices).scalar_one()
             parked = connection.execute(
                 select(func.count()).where(o.platform_id == self._platform, text("state = 'parked'"))
             ).scalar_one()
@@ -320,6 +316,8 @@ class SqlQueries:
             endpoints=tuple(rows.endpoint_from(row) for row in facts[1]),
             refusals=tuple(rows.refusals_from(row) for row in facts[2]),
             fault=self._fault(),
+            suspended=longer_terms,
+            untold=untold,
         )
 
 

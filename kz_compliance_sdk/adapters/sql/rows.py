@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic_core import from_json, to_json
 
+from kz_compliance_sdk.adapters.sql.remedy_rows import remedies_doc, remedies_from
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.change import (
@@ -30,7 +31,7 @@ Row = Sequence[Any]
 T = TypeVar("T")
 
 
-def _readable(what: str, case_at: int) -> Callable[[Callable[[Row], T]], Callable[[Row], T]]:
+def readable(what: str, case_at: int) -> Callable[[Callable[[Row], T]], Callable[[Row], T]]:
     """Reading a row of `what` that is not as this library writes it raises StoreDamaged, naming its case."""
 
     def checked(read: Callable[[Row], T]) -> Callable[[Row], T]:
@@ -89,6 +90,7 @@ def case_row(case: Case) -> tuple[Any, ...]:
             case.interim_items,
             case.flags,
             [_item_doc(item) for item in case.items],
+            *remedies_doc(case),
         ]
     ).decode()
     return (
@@ -115,7 +117,7 @@ def case_row(case: Case) -> tuple[Any, ...]:
     )
 
 
-@_readable("cases", 1)
+@readable("cases", 1)
 def case_from(row: Row) -> Case:
     doc = from_json(row[19])
     return Case(
@@ -157,6 +159,7 @@ def case_from(row: Row) -> Case:
         interim_items=doc[16],
         flags=tuple(doc[17]),
         items=tuple(_item(item) for item in doc[18]),
+        **remedies_from(doc[19:]),
     )
 
 
@@ -244,7 +247,7 @@ def decision_row(row: DecisionRow) -> tuple[Any, ...]:
     )
 
 
-@_readable("decisions", 1)
+@readable("decisions", 1)
 def decision_from(row: Row) -> Decision:
     decision = Decision.model_validate_json(row[4])
     if row[8] is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, inspect, text
 
 VERSION_TABLE = "kz_compliance_schema"
-HEAD = "0005"
+HEAD = "0009"
 
 
 def read_revision(connection: Connection) -> str | None:

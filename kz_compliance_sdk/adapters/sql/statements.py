@@ -5,7 +5,9 @@ SQLAlchemy's cost is per statement: grouped it vanishes, one by one it is three 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     insert,
     literal_column,
     or_,
@@ -27,7 +30,9 @@ from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as tc
+from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
+from kz_compliance_sdk.adapters.sql.tables_tallies import ANSWERED, tallies
 from kz_compliance_sdk.domain.change import (
     CursorMoved,
     EndpointState,
@@ -37,6 +42,8 @@ from kz_compliance_sdk.domain.change import (
     ObjectVersion,
     RefusalsCounted,
     SanctionNoted,
+    Tally,
+    UserNoticeState,
 )
 
 
@@ -84,12 +91,26 @@ _LANE_IS_FREE = or_(
 )
 
 
+FIXED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"outbox": ("kind", "body", "created_at", "lane", "lane_seq", "item_id")}
+)
+"""Columns that never change once they are written: an update leaves them out."""
+
+
+def moving(table: Table, keys: tuple[str, ...]) -> tuple[int, ...]:
+    """Where in a row of the table the columns stand that an update sets."""
+    fixed = (*keys, *FIXED.get(table.name, ()))
+    return tuple(at for at, column in enumerate(table.columns) if column.name not in fixed)
+
+
 def _bound(*names: str) -> dict[str, Any]:
     return {name: bindparam(f"v_{name}") for name in names}
 
 
 def _update_all(table: Table, keys: tuple[str, ...], guard: Any) -> Any:
-    values = _bound(*(column.name for column in table.columns if column.name not in keys))
+    values = _bound(
+        *(column.name for column in table.columns if column.name not in (*keys, *FIXED.get(table.name, ())))
+    )
     return update(table).where(_key(table, *keys), guard).values(values)
 
 
@@ -121,11 +142,25 @@ class Statements:
         )
         self.message_update = compiled(_update_all(t.outbox, ("platform_id", "case_id", "id"), text("1 = 1")))
         self.message_update_leased = compiled(
-            _update_all(t.outbox, ("platform_id", "case_id", "id"), t.outbox.c.lease_token == bindparam("was_token"))
+            _update_all(
+                t.outbox,
+                ("platform_id", "case_id", "id"),
+                # What was voided or settled meanwhile must not come back to life.
+                and_(t.outbox.c.lease_token == bindparam("was_token"), text("state NOT IN ('done', 'void')")),
+            )
         )
         self.message_void = compiled(
             update(t.outbox)
             .where(_key(t.outbox, "platform_id", "case_id", "id"), text("state IN ('queued', 'waiting')"))
+            .values(state=literal_column("'void'"), settled_at=bindparam("v_settled_at"))
+        )
+        self.reports_overtaken = compiled(
+            update(t.outbox)
+            .where(
+                _key(t.outbox, "platform_id", "case_id"),
+                text("state = 'parked' AND kind = 'report'"),
+                t.outbox.c.lane_seq < bindparam("k_lane_seq"),
+            )
             .values(state=literal_column("'void'"), settled_at=bindparam("v_settled_at"))
         )
         self.redelivered = compiled(
@@ -137,6 +172,11 @@ class Statements:
             update(t.inbox)
             .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
             .values(exit=literal_column("'accepted'"), case_id=bindparam("v_case_id"))
+        )
+        self.inbox_dismissed = compiled(
+            update(t.inbox)
+            .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
+            .values(exit=literal_column("'noted'"))
         )
         self.inbox_admitted = compiled(
             update(t.inbox)
@@ -227,6 +267,11 @@ class Statements:
             )
         )
         self.waits_behind = compiled(behind.limit(1))
+        of_case = select(u.user_notices).where(_key(u.user_notices, "platform_id", "case_id"))
+        self.user_notices = compiled(of_case.order_by(u.user_notices.c.decision_version, u.user_notices.c.due_at))
+        self.appeal = compiled(select(u.appeals).where(_key(u.appeals, "platform_id", "appeal_id")))
+        same_state = u.appeals.c.state == bindparam("was_state")
+        self.appeal_update = compiled(_update_all(u.appeals, ("platform_id", "appeal_id"), same_state))
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
         preserved_for = ("preserve_until", "preservation_ended_at")
@@ -242,6 +287,11 @@ class Statements:
             Heartbeat: upsert(t.heartbeats, ("platform_id", "part"), "at", "detail"),
             EscalationFired: upsert(t.escalations, ("platform_id", "case_id", "step"), *ring),
             SanctionNoted: upsert(t.sanctions, ("platform_id", "sanction_id"), "level", "notice_ids", "effective_at"),
+            UserNoticeState: upsert(
+                u.user_notices,
+                ("platform_id", "case_id", "message_id"),
+                *("state", "due_at", "sent_at", "delay_until", "basis"),
+            ),
             RefusalsCounted: upsert(t.refusals, ("platform_id", "key_id", "code"), "last_at", count=counted),
         }
         self.checkpoint = compiled(
@@ -266,6 +316,11 @@ class Statements:
             )
             .values(told_at=bindparam("v_told_at"))
         )
+        # What is told of a case is overwritten; when it came and was first answered stays.
+        first = {name: func.coalesce(tallies.c[name], literal_column(f"excluded.{name}")) for name in ANSWERED}
+        self.upserts[Tally] = upsert(tallies, ("platform_id", "case_id"), "facts", **first)
+        kinds = select(t.audit.c.kind, func.count()).where(_key(t.audit, "platform_id", "case_id"))
+        self.event_kinds = compiled(kinds.group_by(t.audit.c.kind))
         self.hold_ended = compiled(delete(t.holds).where(_key(t.holds, *of_hold)))
         self.acknowledged = compiled(
             update(t.escalations)

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from kz_compliance_sdk.adapters.sql import rows, rows_review
+from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
 from kz_compliance_sdk.adapters.sql.checkpoint_queries import checkpoint_from
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import ContentSeen, EndpointState, Hold, InboxRow, LegalCheckRow
+from kz_compliance_sdk.domain.change import (
+    Appeal,
+    ContentSeen,
+    EndpointState,
+    Hold,
+    InboxRow,
+    LegalCheckRow,
+    UserNoticeState,
+)
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -97,6 +105,10 @@ class View:
         found = self._tx.all(self._s.decisions, k_platform_id=self._platform, k_case_id=case_id)
         return {row[2]: rows.decision_from(row) for row in found}
 
+    def event_kinds(self, case_id: str) -> dict[str, int]:
+        found = self._tx.all(self._s.event_kinds, k_platform_id=self._platform, k_case_id=case_id)
+        return {row[0]: int(row[1]) for row in found}
+
     def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
         found = self._tx.all(self._s.legal_checks, k_platform_id=self._platform, k_case_id=case_id)
         return [rows_review.legal_check_from(row) for row in found]
@@ -145,6 +157,16 @@ class View:
     def is_waited_for(self, lane: str, lane_seq: int, now: int) -> bool:
         given = {"k_platform_id": self._platform, "k_lane": lane, "lane_seq": lane_seq, "now": now}
         return self._tx.one(self._s.waits_behind, **given) is not None
+
+    def user_notices(self, case_id: str) -> list[UserNoticeState]:
+        found = self._tx.all(self._s.user_notices, k_platform_id=self._platform, k_case_id=case_id)
+        return [rows_users.user_notice_from(row) for row in found]
+
+    def appeal(self, appeal_id: str) -> Appeal:
+        row = self._tx.one(self._s.appeal, k_platform_id=self._platform, k_appeal_id=appeal_id)
+        if row is None:
+            raise NotFound("there is no such appeal on this platform.", reference=appeal_id)
+        return rows_users.appeal_from(row)
 
     def endpoint(self, name: str) -> EndpointState:
         row = self._tx.one(self._s.endpoint, k_platform_id=self._platform, k_endpoint=name)

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
 
-from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql import rows, rows_users
+from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
-from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, moving
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import (
+    AppealWrite,
     CaseWrite,
     Change,
     ContentSeen,
@@ -26,6 +28,7 @@ from kz_compliance_sdk.domain.change import (
     HoldEnded,
     InboxAdmitted,
     InboxApplied,
+    InboxDismissed,
     InboxRow,
     LegalCheckRow,
     MessageVoided,
@@ -33,12 +36,16 @@ from kz_compliance_sdk.domain.change import (
     ObjectVersion,
     Redelivered,
     RefusalsCounted,
+    ReportsOvertaken,
     SanctionNoted,
+    Tally,
+    UserNoticeState,
 )
 from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 
+_MOVING = moving(t.outbox, ("platform_id", "case_id", "id"))
 Execute = Callable[[str, tuple[Any, ...]], int]
 ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]
 
@@ -53,7 +60,7 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return f"i{write.sender}\x1f{write.message_id}", f"n{write.notice_id}"
     if kind is InboxAdmitted:
         return keys_of(write.row)
-    if kind in (Redelivered, InboxApplied):
+    if kind in (Redelivered, InboxApplied, InboxDismissed):
         return (f"i{write.sender}\x1f{write.message_id}",)
     if kind is OutboxMessage:
         return (f"m{write.id}",)
@@ -69,6 +76,10 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return (f"f{write.feed}",)
     if kind in (Leaf, Checkpoint):
         return ("checkpoint",)
+    if kind is AppealWrite:
+        return (f"a{write.appeal.appeal_id}",)
+    if kind is UserNoticeState:
+        return (f"u{write.message_id}",)
     return ()
 
 
@@ -83,7 +94,9 @@ def _marked(write: Any) -> tuple[str, str] | None:
         return write.row.platform_id, write.row.case_id
     if kind is SanctionNoted:
         return write.platform_id, ""
-    if kind in (MessageVoided, InboxApplied, Hold, HoldEnded, EscalationFired):
+    if kind is AppealWrite:
+        return write.appeal.platform_id, write.appeal.case_id
+    if kind in (MessageVoided, ReportsOvertaken, UserNoticeState, InboxApplied, Hold, HoldEnded, EscalationFired):
         return write.platform_id, write.case_id
     return None
 
@@ -123,6 +136,8 @@ class Writer:
                         came.append((write.platform_id, ""))
                 elif kind is DecisionRow:
                     inserts.setdefault("decisions", []).append(rows.decision_row(write))
+                elif kind is AppealWrite and write.expected is None:
+                    inserts.setdefault("appeals", []).append(rows_users.appeal_row(write.appeal))
                 elif kind is Attempt:
                     inserts.setdefault("attempts", []).append(rows.attempt_row(write))
                     came.append((write.platform_id, write.case_id))
@@ -174,12 +189,20 @@ class Writer:
             row = rows.message_row(write.message)
             statement = s.message_update if write.lease_token is None else s.message_update_leased
             guard = () if write.lease_token is None else (write.lease_token,)
-            if execute(statement.sql, (*row[3:], row[0], row[1], row[2], *guard)) != 1:
+            if execute(statement.sql, (*(row[at] for at in _MOVING), row[0], row[1], row[2], *guard)) != 1:
                 raise ChangeRefused(
                     LeaseLost("another worker took this message over; its result stands.", reference=row[2])
                 )
         elif kind is MessageVoided:
-            execute(s.message_void.sql, (write.at, write.platform_id, write.case_id, write.message_id))
+            hit = execute(s.message_void.sql, (write.at, write.platform_id, write.case_id, write.message_id))
+            if write.must and hit != 1:
+                raise ChangeRefused(
+                    Conflict("it is being carried out. Nothing was written; read it again.", reference=write.case_id)
+                )
+        elif kind is ReportsOvertaken:
+            execute(s.reports_overtaken.sql, (write.at, write.platform_id, write.case_id, write.sequence))
+        elif kind is InboxDismissed:
+            execute(s.inbox_dismissed.sql, (write.platform_id, write.sender, write.message_id, write.body_sha256))
         elif kind is Redelivered:
             execute(s.redelivered.sql, (write.platform_id, write.sender, write.message_id, write.body_sha256))
         elif kind is InboxAdmitted:
@@ -198,6 +221,10 @@ class Writer:
         elif kind is CheckpointTold:
             told = {"v_told_at": write.at, "k_platform_id": write.platform_id, "k_number": write.number}
             execute(s.checkpoint_told.sql, s.checkpoint_told.bind(told))
+        elif kind is AppealWrite:
+            row = rows_users.appeal_row(write.appeal)
+            if execute(s.appeal_update.sql, (*row[2:], row[0], row[1], write.expected)) != 1:
+                raise ChangeRefused(Conflict("the appeal was decided meanwhile.", reference=row[1]))
         elif kind is HoldEnded:
             execute(s.hold_ended.sql, (write.platform_id, write.object_key, write.case_id, write.item_id))
         elif kind is EscalationAcknowledged:
@@ -227,6 +254,8 @@ def _looked(write: CaseLooked) -> dict[str, Any]:
 
 def _fact_row(write: Any) -> tuple[Any, ...]:
     kind = type(write)
+    if kind is UserNoticeState:
+        return rows_users.user_notice_row(write)
     if kind is ObjectVersion:
         return write.platform_id, write.object_key, write.version
     if kind is Hold:
@@ -270,4 +299,7 @@ def _fact_row(write: Any) -> tuple[Any, ...]:
             write.reference_number,
             write.received_at,
         )
+    if kind is Tally:
+        times = write.received_at, write.issued_at, write.due_at, write.decided_at, write.receipt_at
+        return write.platform_id, write.case_id, *times, write.facts
     raise TypeError(f"{kind.__name__} is not a write")

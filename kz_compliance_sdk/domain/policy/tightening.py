@@ -12,6 +12,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from kz_compliance_sdk.domain.policy.reading import build, load_toml
+from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.domain.policy.values import (
     KINDS,
     After,
@@ -61,6 +62,16 @@ class CategoryFragment(Value):
     term: TermFragment | None = None
 
 
+class UserFragment(Value):
+    """What a platform asks of itself towards the people whose content a measure meets."""
+
+    ask_s: Seconds | None = None
+    longest_delay_s: PositiveSeconds | None = None
+    appeal_term_s: PositiveSeconds | None = None
+    appeal_near_s: Seconds | None = None
+    report_reversals: Yes | None = None
+
+
 class PolicyFragment(Value):
     """What a platform asks of itself in addition to a policy. What is left out stays as it is."""
 
@@ -78,6 +89,7 @@ class PolicyFragment(Value):
     four_eyes_always: Yes | None = None
     four_eyes_flags: frozenset[Name] = frozenset()
     """Flags in addition to those of the policy."""
+    users: UserFragment | None = None
     known_acts: frozenset[Text] | None = None
     authority_categories: Mapping[Text, frozenset[Name]] = Field(default_factory=dict)
 
@@ -86,9 +98,9 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
     """`base` with the fragment (TOML text, or its value) on top.
 
     Tighter is: a shorter term, lease or time to lift; a longer undo window or preservation; an earlier interim report;
-    more review and four eyes; an earlier, louder or wider step; fewer known acts; a narrower mandate of an authority.
-    The version becomes the fragment's, or the policy's with "+own". Raises `ConfigError` that names the key for
-    anything else.
+    a user who is told, or whose appeal is decided, sooner; more review and four eyes; an earlier, louder or wider step;
+    fewer known acts; a narrower mandate of an authority. The version becomes the fragment's, or the policy's with
+    "+own". Raises `ConfigError` that names the key for anything else.
     """
     asked = build(PolicyFragment, load_toml(fragment, "fragment")) if isinstance(fragment, str) else fragment
     changes: dict[str, Any] = {
@@ -102,6 +114,7 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
         "four_eyes_flags": base.four_eyes_flags | asked.four_eyes_flags,
         "known_acts": _within("known_acts", base.known_acts, asked.known_acts),
         "ladder": _ladder(base.ladder, asked.ladder),
+        "users": base.users if asked.users is None else _users(base.users, asked.users),
         "terms_by_kind": {
             kind: _term(f"terms_by_kind.{kind}", term, asked.terms_by_kind.get(kind))
             for kind, term in base.terms_by_kind.items()
@@ -197,6 +210,16 @@ def _category(key: str, base: CategoryPolicy, asked: CategoryFragment, kinds: li
         term=term,
         source=base.source,
     )
+
+
+def _users(base: UserPolicy, asked: UserFragment) -> UserPolicy:
+    at_most = ("ask_s", "longest_delay_s", "appeal_term_s")
+    changes: dict[str, Any] = {
+        name: _at_most(f"users.{name}", getattr(base, name), getattr(asked, name)) for name in at_most
+    }
+    changes["appeal_near_s"] = _at_least("users.appeal_near_s", base.appeal_near_s, asked.appeal_near_s)
+    reported = _only_on("users.report_reversals", base.report_reversals, asked.report_reversals)
+    return base.model_copy(update={**changes, "report_reversals": reported})
 
 
 def _ladder(base: tuple[Step, ...], asked: tuple[Step, ...]) -> tuple[Step, ...]:

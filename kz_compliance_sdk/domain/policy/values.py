@@ -13,17 +13,26 @@ from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     PlainSerializer,
-    StringConstraints,
     Tag,
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+
+from kz_compliance_sdk.domain.policy.basis import DAY_S, refused
+from kz_compliance_sdk.domain.policy.basis import Hours as Hours
+from kz_compliance_sdk.domain.policy.basis import Name as Name
+from kz_compliance_sdk.domain.policy.basis import PositiveSeconds as PositiveSeconds
+from kz_compliance_sdk.domain.policy.basis import Seconds as Seconds
+from kz_compliance_sdk.domain.policy.basis import Source as Source
+from kz_compliance_sdk.domain.policy.basis import Text as Text
+from kz_compliance_sdk.domain.policy.basis import UndoWindow as UndoWindow
+from kz_compliance_sdk.domain.policy.basis import Value as Value
+from kz_compliance_sdk.domain.policy.basis import WorkingDays as WorkingDays
+from kz_compliance_sdk.domain.policy.basis import Yes as Yes
+from kz_compliance_sdk.domain.policy.users import UserPolicy
 
 __all__ = [
     "AUDIENCES",
@@ -54,26 +63,9 @@ OnlyIf = Literal["unclaimed", "open"]
 
 UNKNOWN_CATEGORY = "unknown"
 
-_DAY_S = 86_400
-_YEAR_S = 366 * _DAY_S
-
-Name = Annotated[str, StringConstraints(pattern=r"\A[a-z][a-z0-9_]{0,63}\z")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)]
-Url = Annotated[str, StringConstraints(pattern=r"\Ahttps?://[^\s]{1,500}\z")]
-Yes = Annotated[bool, Field(strict=True)]
-Seconds = Annotated[int, Field(strict=True, ge=0, le=_YEAR_S)]
-PositiveSeconds = Annotated[int, Field(strict=True, ge=1, le=_YEAR_S)]
-Hours = Annotated[int, Field(strict=True, ge=1, le=_YEAR_S // 3600)]
-WorkingDays = Annotated[int, Field(strict=True, ge=1, le=366)]
-UndoWindow = Annotated[int, Field(strict=True, ge=0, le=3600)]
-LeaseTime = Annotated[int, Field(strict=True, ge=30, le=_DAY_S)]
+LeaseTime = Annotated[int, Field(strict=True, ge=30, le=DAY_S)]
 
 T = TypeVar("T")
-
-
-def refused(message: str, remedy: str, key: str = "") -> PydanticCustomError:
-    """A broken rule: what is wrong, what to do, and below the value it was found in the key that it is about."""
-    return PydanticCustomError("policy_rule", "{message}", {"message": message, "remedy": remedy, "key": key})
 
 
 def _frozen(rows: Mapping[str, T]) -> Mapping[str, T]:
@@ -82,37 +74,6 @@ def _frozen(rows: Mapping[str, T]) -> Mapping[str, T]:
 
 # pydantic's serialiser for a Mapping insists on a dict and warns about a mappingproxy.
 _Rows = Annotated[Mapping[Name, T], AfterValidator(_frozen), PlainSerializer(dict)]
-
-
-class Value(BaseModel):
-    """A value out of a policy file: frozen, and an unknown key in it is a mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Source(Value):
-    """Where a rule comes from, and whether anybody has read it there.
-
-    A verified source says who read it, when and where; an unverified one is never shown to a user as fact.
-    """
-
-    act: Text
-    article: str = ""
-    url: Url | None = None
-    verified: Yes = False
-    verified_by: Text | None = None
-    verified_on: date | None = None
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _says_who_when_and_where(self) -> Self:
-        if self.verified:
-            for key in ("article", "url", "verified_by", "verified_on", "note"):
-                if not getattr(self, key):
-                    raise refused("A verified source needs this key.", "Add it, or say verified = false.", key)
-        elif self.verified_by is not None or self.verified_on is not None:
-            raise refused("An unverified source says who verified it.", "Remove verified_by and verified_on.")
-        return self
 
 
 def one_unit(hours: int | None, working_days: int | None) -> None:
@@ -279,6 +240,7 @@ class Policy(Value):
         Field(default_factory=dict, validate_default=True)
     )
     """The categories that an authority may speak of. An authority without a row is not limited."""
+    users: UserPolicy = UserPolicy()
     calendar: Calendar = Calendar()
 
     @model_validator(mode="after")
@@ -341,6 +303,7 @@ class Policy(Value):
             yield f"terms_by_kind.{kind}", term.source
         yield "default_term", self.default_term.source
         yield "lift_term_s", self.lift_source
+        yield "users", self.users.source
         yield "preservation_s", self.preservation_source
         for name, row in self.categories.items():
             yield f"categories.{name}", row.source

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import (
+    appeals,
     audit,
     cases,
     checks,
@@ -30,9 +31,11 @@ from kz_compliance_sdk.faces.cli import (
     machinery,
     notices,
     office,
+    remedies,
     review,
     screen,
     setup,
+    transparency,
 )
 from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
@@ -206,10 +209,14 @@ cases.register(_cases)
 review.register(_cases)
 looking.register(_cases)
 office.register(_cases)
+remedies.register(_cases)
 letters.register(_cases)
 evidence.register_case(_cases)
+appeals.register_cases(_cases)
 app.add_typer(_cases, name="cases")
+appeals.register(app)
 conformance.register(app)
+transparency.register(app)
 evidence.register(app)
 if find_spec(_DEMO) is not None:
     app.command("demo")(import_module(_DEMO).demo)

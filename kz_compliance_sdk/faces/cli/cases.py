@@ -12,12 +12,14 @@ from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.cli import documents, screen
 from kz_compliance_sdk.faces.cli.case_review import show_review
 from kz_compliance_sdk.faces.cli.evidence import record_view
+from kz_compliance_sdk.faces.cli.remedy_screen import show_remedies
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, account_of, case_id_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
     from kz_compliance_sdk.domain.audit import AuditEvent
     from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.change import UserNoticeState
     from kz_compliance_sdk.domain.clock import ClockView
     from kz_compliance_sdk.domain.decision import Decision
     from kz_compliance_sdk.domain.notice import Item, Notice
@@ -40,6 +42,7 @@ def register(app: typer.Typer) -> None:
 def view_of(case: Case, now: int) -> ClockView:
     """The two clocks of a case in a list. An ended case stands still where it ended."""
     from kz_compliance_sdk.domain.clock import clock_view
+    from kz_compliance_sdk.domain.running_time import pauses_of
 
     return clock_view(
         received_at=case.received_at,
@@ -48,6 +51,7 @@ def view_of(case: Case, now: int) -> ClockView:
         requested_due_at=case.requested_due_at,
         decided_at=case.decided_at or case.closed_at,
         receipt_at=case.closed_at,
+        pauses=pauses_of(case),
     )
 
 
@@ -155,10 +159,14 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
             whole=("item", "status", "action"),
             lead=("item", "status", "action"),
         )
+    show_remedies(file)
     show_review(file)
     for decision in file.decisions.values():
         show_decision(decision)
     _messages(file)
+    if file.user_notices:
+        told = [(f"{row.item_id} {row.kind}", f"{row.state}, {_told(row)}") for row in file.user_notices]
+        screen.show_fields("What the affected users are told", told)
     if file.escalations:
         steps = [
             (fired.step, f"{screen.both(fired.fired_at)} to {', '.join(fired.audience)}") for fired in file.escalations
@@ -169,6 +177,13 @@ def _story(file: CaseFile, notice: Notice | None) -> None:
         f"Audit trail, the last {len(shown)} of {len(file.audit)} events",
         [(f"{event.seq} {event.kind}", f"{screen.both(event.at)} by {_who(event)}{_texts(event)}") for event in shown],
     )
+
+
+def _told(row: UserNoticeState) -> str:
+    if row.sent_at is not None:
+        return screen.both(row.sent_at)
+    basis = f" on the legal basis of the {row.basis}" if row.basis else ""
+    return f"{screen.both(row.due_at)}{basis}"
 
 
 def what(item: Item) -> str:
@@ -218,6 +233,10 @@ def _clock(case: Case, view: ClockView) -> list[tuple[str, str | Text]]:
         ("received", screen.both(view.received_at)),
         ("due", screen.both(view.due_at)),
     ]
+    if view.due_at != view.unpaused_due_at:
+        fields.append(("without the pause", screen.both(view.unpaused_due_at)))
+    if view.paused:
+        fields.append(("paused", Text("an order suspends it: the term stands still", "yellow")))
     if view.requested_due_at is not None:
         fields.append(("asked for", f"{screen.both(view.requested_due_at)}; not the statutory time"))
     to_decide = f"{screen.left(view.decide_left_s)}{' when it was decided' if decided else ''}"

@@ -43,6 +43,7 @@ def health(ctx: typer.Context, as_json: Json = False) -> None:
             ("earliest due", _both(document["oldest_due_at"]) or "none"),
             ("undelivered", str(document["undelivered"])),
             ("parked", str(document["parked"])),
+            ("users not told", str(document["users_not_told"])),
         ]
         fields += [(f"{state} cases", str(count)) for state, count in document["open_cases"].items()]
         for name, endpoint in document["endpoints"].items():

@@ -113,6 +113,25 @@ def answering(settings: Settings) -> Check:
     return Check("letters", "ok", f"letters go out as {settings.letterhead.name}.")
 
 
+def user_notices(settings: Settings) -> Check:
+    """Whether users are told, and in words that somebody has reviewed."""
+    own = settings.user_notice
+    unreviewed = own.templates().unreviewed
+    if not own.enabled:
+        return Check("user notices", "warn", f"users are told nothing: {own.off_because}", "Have counsel confirm that.")
+    if unreviewed:
+        return Check(
+            "user notices",
+            "warn",
+            f"nobody has reviewed what users are told in {', '.join(unreviewed)}.",
+            "Have them reviewed, and name your own files in user_notice.kk_file, ru_file, en_file.",
+        )
+    if own.appeal_url is None:
+        return Check("user notices", "warn", "users are not told where to appeal.", "Set user_notice.appeal_url.")
+    by = sorted({template.reviewed_by for template in own.templates().by_lang.values()})
+    return Check("user notices", "ok", f"the words were reviewed by {', '.join(by)}.")
+
+
 def law(policy: Policy) -> Check:
     """Which rules in force nobody has read in the law."""
     unread = tuple(
@@ -192,6 +211,15 @@ def work(health: Health, now: int) -> Iterator[Check]:
         yield Check("deadlines", "ok", f"the next one is in {screen.left(health.oldest_due_at - now)}.")
     else:
         yield Check("deadlines", "ok", "no case is open.")
+    if health.untold:
+        yield Check(
+            "users",
+            "warn",
+            f"{health.untold} users are not told yet of what was done with their content.",
+            "Register a messenger: kz-compliance worker --messenger MODULE:NAME, or on_tell_user.",
+        )
+    else:
+        yield Check("users", "ok", "nobody waits to be told.")
     if health.parked:
         yield Check(
             "parked",

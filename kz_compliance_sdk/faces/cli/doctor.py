@@ -41,6 +41,7 @@ def examine(session: Session) -> tuple[Check, ...]:
         diagnosis.account(settings),
         _tried("settings file", lambda: settings_file(session.settings_file())),
         diagnosis.answering(settings),
+        _tried("user notices", lambda: diagnosis.user_notices(settings)),
     ]
     policy = settings.policy()
     checks += [diagnosis.law(policy), diagnosis.calendar(policy, now)]

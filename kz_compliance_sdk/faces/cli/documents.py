@@ -18,12 +18,21 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
     from kz_compliance_sdk.domain.audit import AuditEvent
     from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.change import Appeal, UserNoticeState
     from kz_compliance_sdk.domain.clock import ClockView
     from kz_compliance_sdk.domain.decision import Decision
     from kz_compliance_sdk.domain.notice import Notice
     from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 
-__all__ = ["case_document", "case_row", "clock_document", "message_document", "said"]
+__all__ = [
+    "appeal_row",
+    "case_document",
+    "case_row",
+    "clock_document",
+    "message_document",
+    "said",
+    "user_notice_row",
+]
 
 
 def clock_document(clock: ClockView) -> dict[str, Any]:
@@ -108,6 +117,30 @@ def case_document(file: CaseFile, notice: Notice | None) -> dict[str, Any]:
         **review_documents(file),
         "decisions": [_decision(decision) for _, decision in sorted(file.decisions.items())],
         "messages": [message_document(message, file.attempts.get(message.id, ())) for message in file.messages],
+        "contests": [
+            {
+                "contest": one.number,
+                "filed_at": at(one.filed_at),
+                "recorded_by": one.recorded_by,
+                "result": one.result or None,
+                "result_at": at(one.result_at),
+                **sealed_of(file, one.seq),
+            }
+            for one in case.contests
+        ],
+        "suspensions": [
+            {
+                "suspension": one.number,
+                "from_at": at(one.from_at),
+                "until_at": at(one.until_at),
+                "ended_at": at(one.ended_at),
+                "recorded_by": one.recorded_by,
+                "confirmed_by": one.confirmed_by or None,
+                "proof_sha256": one.proof_sha256,
+                **sealed_of(file, one.seq),
+            }
+            for one in case.suspensions
+        ],
         "escalations": [
             {
                 "step": fired.step,
@@ -117,9 +150,15 @@ def case_document(file: CaseFile, notice: Notice | None) -> dict[str, Any]:
             }
             for fired in file.escalations
         ],
+        "user_notices": [user_notice_row(row) for row in file.user_notices],
         "audit": [_event(event) for event in file.audit],
         "audit_head": case.audit_head,
     }
+
+
+def sealed_of(file: CaseFile, seq: int) -> dict[str, str]:
+    """The texts that were sealed with an event; none once they are erased."""
+    return {text.name: text.text for event in file.audit if event.seq == seq for text in event.sealed if text.text}
 
 
 def _decision(decision: Decision) -> dict[str, Any]:
@@ -160,6 +199,36 @@ def message_document(message: OutboxMessage, attempts: Iterable[Attempt]) -> dic
             }
             for attempt in attempts
         ],
+    }
+
+
+def user_notice_row(row: UserNoticeState) -> dict[str, Any]:
+    """Where the telling of one item's user stands."""
+    return {
+        "message": row.message_id,
+        "item_id": row.item_id,
+        "kind": row.kind,
+        "state": row.state,
+        "due_at": at(row.due_at),
+        "sent_at": at(row.sent_at),
+        "delay_until": at(row.delay_until),
+        "basis": row.basis or None,
+    }
+
+
+def appeal_row(appeal: Appeal) -> dict[str, Any]:
+    """An appeal without what the user wrote."""
+    return {
+        "appeal": appeal.appeal_id,
+        "reference": appeal.reference,
+        "case": appeal.case_id,
+        "item_id": appeal.item_id,
+        "state": appeal.state,
+        "received_at": at(appeal.received_at),
+        "due_at": at(appeal.due_at),
+        "decision_version": appeal.decision_version,
+        "decided_by": appeal.decided_by or None,
+        "decided_at": at(appeal.decided_at),
     }
 
 

@@ -10,7 +10,6 @@ from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.faces.cli import cases, documents, screen
 from kz_compliance_sdk.faces.cli.handed_in import legal_check_choices, legal_check_skeleton, read_document
 from kz_compliance_sdk.faces.cli.platform_parts import ContentOption, load_content
-from kz_compliance_sdk.faces.cli.review import Token
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, case_id_of
 
 if TYPE_CHECKING:
@@ -28,15 +27,13 @@ def register(app: typer.Typer) -> None:
     app.command("check", rich_help_panel=_PANEL)(check)
 
 
-def look(
-    ctx: typer.Context, case: CaseArgument, content: ContentOption = None, token: Token = None, as_json: Json = False
-) -> None:
+def look(ctx: typer.Context, case: CaseArgument, content: ContentOption = None, as_json: Json = False) -> None:
     """Look at the content of every open item, and record what was seen: its digest, never its text."""
     session = Session.of(ctx)
     with session.desk(content=load_content(content)) as desk:
         actor = session.actor(desk.settings)
         case_id = case_id_of(desk, case)
-        seen = desk.look(actor, case_id, token)
+        seen = desk.look(actor, case_id)
         document = {"case": case_id, "content": [_document(one) for one in seen]}
         session.answer(document, lambda: _show(seen))
 

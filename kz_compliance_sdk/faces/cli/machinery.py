@@ -14,7 +14,7 @@ import typer
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.exits import exit_code
-from kz_compliance_sdk.faces.cli.platform_parts import ContentOption, load_content, load_enforcer
+from kz_compliance_sdk.faces.cli.platform_parts import ContentOption, load_content, load_enforcer, load_messenger
 from kz_compliance_sdk.faces.cli.session import Json, Session, install, refuse_directory
 
 if TYPE_CHECKING:
@@ -137,6 +137,10 @@ def worker(
         typer.Option(metavar="MODULE:NAME", help="The platform's Enforcer, or what makes one when it is called."),
     ] = None,
     content: ContentOption = None,
+    messenger: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:NAME", help="The platform's Messenger to its users, or what makes one."),
+    ] = None,
     once: Annotated[
         bool, typer.Option("--once", help="One pass: read the feed, watch the clocks, deliver what is due.")
     ] = False,
@@ -147,9 +151,13 @@ def worker(
     session = Session.of(ctx)
     _log_to_stderr(log_level)
     carries_out = None if enforcer is None else load_enforcer(enforcer)
-    with session.desk(may_create=True, enforcer=carries_out, content=load_content(content)) as desk:
+    tells = None if messenger is None else load_messenger(messenger)
+    parts = {"enforcer": carries_out, "content": load_content(content), "messenger": tells}
+    with session.desk(may_create=True, **parts) as desk:
         if enforcer is None:
             session.tell("No --enforcer: measures wait here, until a worker that has one carries them out.")
+        if messenger is None and desk.settings.user_notice.enabled:
+            session.tell("No --messenger: what users are told waits here, until a worker that has one tells them.")
         if once:
             _pass(session, desk)
             return

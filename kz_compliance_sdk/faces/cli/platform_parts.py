@@ -1,4 +1,4 @@
-"""The platform's own code, by the name that a command is given: its Enforcer, and its Content port."""
+"""The platform's own code, by the name that a command is given: its Enforcer, its Content port and its Messenger."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import screen
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.ports import Content, Enforcer
+    from kz_compliance_sdk.ports import Content, Enforcer, Messenger
 
-__all__ = ["ContentOption", "load_content", "load_enforcer"]
+__all__ = ["ContentOption", "load_content", "load_enforcer", "load_messenger"]
 
 ContentOption = Annotated[
     str | None,
@@ -39,6 +39,12 @@ def load_content(name: str | None) -> Content | None:
         return None
     content: Content = _load(name, "--content", "Content port", ("resolve",), "posts:content")
     return content
+
+
+def load_messenger(name: str) -> Messenger:
+    """As `load_enforcer`, for the Messenger to the platform's users."""
+    messenger: Messenger = _load(name, "--messenger", "Messenger", ("tell",), "mail:messenger")
+    return messenger
 
 
 def _load(name: str, option: str, what: str, methods: tuple[str, ...], example: str) -> Any:

@@ -189,14 +189,22 @@ def _said(body: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def refuse_one_account(desk: ComplianceDesk, case_id: str, actor: Actor, first: Literal["proposer", "typist"]) -> None:
+def refuse_one_account(
+    desk: ComplianceDesk, case_id: str, actor: Actor, first: Literal["proposer", "typist", "deciders", "suspender"]
+) -> None:
     """Refuse a second person who comes in by the account of the first: the settings of one account can be two people.
 
-    The first person proposed the decision as it stands, or typed the notice in. Raises NotAllowed.
+    The first person proposed the decision as it stands, or typed the notice in; `deciders` are all who proposed or
+    approved one, `suspender` recorded a suspension. Raises NotAllowed.
     """
     file = desk.case_file(case_id)
     if first == "proposer":
         known = [(event.actor, account_of(event)) for event in file.audit if event.kind == "propose"][-1:]
+    elif first == "suspender":
+        known = [(event.actor, account_of(event)) for event in file.audit if event.kind == "suspend"]
+    elif first == "deciders":
+        steps = ("propose", "approve")
+        known = [(event.actor, account_of(event)) for event in file.audit if event.kind in steps]
     else:
         proofs = [_said(row.proof) for row in file.inbox if row.source == "typed"]
         known = [(str(said.get("entered_by", "")), str(said.get("account", ""))) for said in proofs]

@@ -17,6 +17,7 @@ from typing import Any
 from kz_compliance_sdk.domain.audit import Fault
 from tests.journey.tampering.scenery import DRIVER, Scenery, build
 from tests.journey.tampering.tamper import Tamperer
+from tests.unguarded import unguard
 
 
 @dataclass
@@ -45,6 +46,7 @@ def campaign(folder: Path, count: int, seed: int, *, outside: bool = True, only:
     outcome, started = Outcome(), time.monotonic()
     with closing(DRIVER.module.connect(scenery.world.path, isolation_level=None)) as raw:
         raw.execute("PRAGMA ignore_check_constraints = ON")
+        unguard(raw)
         put_back, restore = _images(scenery, raw)
         tamperer = Tamperer(raw, random.Random(seed), scenery.backups, restore, lambda: _make_anew(scenery))
         while sum(outcome.done.values()) < count:
@@ -95,6 +97,7 @@ def _images(scenery: Scenery, raw: Any) -> tuple[Callable[[], None], Callable[[b
         path.write_bytes(data)
         with closing(DRIVER.module.connect(path)) as backup:
             backup.backup(raw)
+        unguard(raw)
 
     return (lambda: pristine.backup(raw)), restore
 

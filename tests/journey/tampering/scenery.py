@@ -8,7 +8,11 @@ from pathlib import Path
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.domain.appeals import Reversal
+from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.audit_log import AuditVerdict
+from kz_compliance_sdk.domain.notice import UserNotice
+from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.ports import Failed, Rejected, RetryAt
 from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.letters import Proof
@@ -59,7 +63,7 @@ def build(folder: Path) -> Scenery:
         every_s=1,
     )
     scenery = Scenery(world, host)
-    scenes = (_decided, _arrived, _on_the_way, _second_thoughts, _by_letter, _unfinished)
+    scenes = (_decided, _arrived, _on_the_way, _second_thoughts, _by_letter, _users, _unfinished)
     for scene in scenes:
         scene(host)
         world.clock.advance(60)
@@ -157,6 +161,26 @@ def _by_letter(host: Host) -> None:
     _for_a_while(host)
 
 
+def _users(host: Host) -> None:
+    """Users who were told, one who is told later and one who could not be; appeals that are open, lost and won."""
+    legal = Actor("legal", frozenset({"legal"}))
+    host.push(a_notice(seed=20, items=3), "msg-20")
+    host.world.messenger.faults.append(lambda _notice: Failed("no such account", permanent=True))
+    case_id = _remove(host, 20, "1", "2", "3")
+    first, second, _ = (
+        host.appeals.receive(None, case_id, item, "It is satire.", host.world.clock(), f"A-{item}") for item in "123"
+    )
+    host.appeals.decide(legal, first.appeal_id, "uphold", "it is not")
+    ru = (Statement(lang="ru", text="Это сатира."),)
+    won = Reversal("not_illegal", "protected_speech", ru, text_checked=True)
+    host.appeals.decide(legal, second.appeal_id, "reverse", "it is", won)
+    _for_a_while(host)
+    until = host.world.clock() + 86_400
+    kept_back = UserNotice(allowed=False, delay_until=until, legal_basis="art. 8")
+    host.push(a_notice(seed=21).model_copy(update={"user_notice": kept_back}), "msg-21")
+    _remove(host, 21, "1")
+
+
 def _unfinished(host: Host) -> None:
     """One that waits for its second person, one that is being looked at, one that is free."""
     for seed, category in ((12, "election_rules"), (13, "illegal_gambling"), (14, "illegal_gambling")):
@@ -167,6 +191,14 @@ def _unfinished(host: Host) -> None:
     assert host.review.claim(M2, case_id=host.case(a_notice(seed=13).notice_id).id).result() is not None
     host.world.pager.faults.append(RuntimeError("nobody answers"))
     host.drain()
+
+
+def _remove(host: Host, seed: int, *items: str) -> str:
+    lease = host.review.claim(M1, case_id=host.case(a_notice(seed=seed).notice_id).id).result()
+    assert lease is not None
+    host.review.propose(M1, lease.case.id, lease.token, proposal(*map(measure, items))).result()
+    _for_a_while(host)
+    return lease.case.id
 
 
 def _for_a_while(host: Host) -> None:

@@ -3,19 +3,15 @@
 
 from __future__ import annotations
 
-import random
-import secrets
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future as Future
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
+    Appeal,
     Change,
     ContentSeen,
     EndpointState,
@@ -26,13 +22,18 @@ from kz_compliance_sdk.domain.change import (
     LegalCheckRow,
     RefusalsCounted,
     SanctionNoted,
+    UserNoticeState,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.content import Reference as Reference
+from kz_compliance_sdk.domain.counting import FigureSource
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.evidence import Row
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
+from kz_compliance_sdk.domain.user_notice import UserNotice as UserNotice
+from kz_compliance_sdk.ports.env import Env as Env
+from kz_compliance_sdk.ports.env import Uuid7 as Uuid7
 
 T = TypeVar("T")
 
@@ -71,6 +72,9 @@ class Tx(Protocol):
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
+    def event_kinds(self, case_id: str) -> dict[str, int]:
+        """How many audit events of each kind a case has."""
+
     def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
         """Every version of the case's legal check, oldest first."""
 
@@ -98,6 +102,11 @@ class Tx(Protocol):
 
     def is_waited_for(self, lane: str, lane_seq: int, now: int) -> bool:
         """Whether a later message of this lane is due, and waits until the one of this number is settled."""
+
+    def user_notices(self, case_id: str) -> list[UserNoticeState]: ...
+
+    def appeal(self, appeal_id: str) -> Appeal:
+        """Raises NotFound."""
 
     def endpoint(self, name: str) -> EndpointState: ...
 
@@ -134,9 +143,19 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class AppealPage:
+    """One page of appeals; `next_cursor` is None on the last."""
+
+    appeals: tuple[Appeal, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
-    """What an operator must know at a glance. Times are UTC seconds. `fault` is a code for what is wrong with the store
-    itself, empty if nothing is."""
+    """What an operator must know at a glance. Times are UTC seconds. `untold` counts the users who should have been
+    told by now; `undelivered` is everything else. `fault` is a code for what is wrong with the store itself, empty if
+    nothing is. `suspended` counts the running cases whose term is longer by a suspension; what is overdue is counted
+    with it."""
 
     by_state: Mapping[str, int]
     overdue: int
@@ -147,9 +166,11 @@ class Health:
     endpoints: tuple[EndpointState, ...]
     refusals: tuple[RefusalsCounted, ...]
     fault: str = ""
+    suspended: int = 0
+    untold: int = 0
 
 
-class Queries(Protocol):
+class Queries(FigureSource, Protocol):
     """Reads for lists, pages and reports. Bound to one platform."""
 
     def case(self, case_id: str) -> Case: ...
@@ -215,6 +236,14 @@ class Queries(Protocol):
     def escalations(self, case_id: str) -> list[EscalationFired]: ...
 
     def sanctions(self) -> list[SanctionNoted]: ...
+
+    def user_notices(self, case_id: str) -> list[UserNoticeState]: ...
+
+    def appeal(self, appeal_id: str) -> Appeal:
+        """Raises NotFound."""
+
+    def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
+        """The appeals in a state, those first that are due first. Raises InvalidInput."""
 
     def health(self, now: int) -> Health: ...
 
@@ -381,6 +410,25 @@ class Enforcer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The platform has told the user, or holds the message for them, since `told_at` (UTC seconds)."""
+
+    told_at: int
+
+
+TellResult = Told | RetryAt | Failed
+
+
+class Messenger(Protocol):
+    """The platform's own way to its users. Blocking; called from worker threads; idempotent by the notice's `id`.
+
+    A user who is gone is `Failed(..., permanent=True)`: it is recorded, and holds up nothing else.
+    """
+
+    def tell(self, notice: UserNotice) -> TellResult: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """What a pager is told, and nothing else: no content, no names. `due_at` is UTC seconds.
 
@@ -406,66 +454,3 @@ class Witness(Protocol):
     """Somebody outside the store who keeps checkpoints. Raises if this one is not kept; it is then handed out again."""
 
     def keep(self, checkpoint: Checkpoint) -> None: ...
-
-
-@dataclass(frozen=True)
-class Env:
-    """Where time, ids, randomness and concurrency come from. Replace them to freeze, seed or simulate.
-
-    `clock` gives UTC seconds, `monotonic` seconds of elapsed time, `ids` UUIDs of version 7; `maybe` is always false
-    in production and lets a simulation take rare branches.
-    """
-
-    clock: Callable[[], int]
-    monotonic: Callable[[], float]
-    ids: Callable[[], str]
-    random: Callable[[], float]
-    entropy: Callable[[int], bytes]
-    sleep: Callable[[float], None]
-    spawn: Callable[[Callable[[], Any]], Future[Any]]
-    maybe: Callable[[str, float], bool]
-
-    @classmethod
-    def system(cls) -> Env:
-        """The real ones."""
-        return cls(
-            clock=lambda: int(time.time()),
-            monotonic=time.monotonic,
-            ids=Uuid7(lambda: time.time_ns() // 1_000_000, secrets.randbits),
-            random=random.SystemRandom().random,
-            entropy=secrets.token_bytes,
-            sleep=time.sleep,
-            spawn=_spawn,
-            maybe=lambda _name, _chance: False,
-        )
-
-
-class Uuid7:
-    """UUIDs of version 7 (RFC 9562), strictly growing within this process."""
-
-    def __init__(self, milliseconds: Callable[[], int], randbits: Callable[[int], int]) -> None:
-        self._milliseconds, self._randbits = milliseconds, randbits
-        self._last = 0
-        self._lock = threading.Lock()
-
-    def __call__(self) -> str:
-        with self._lock:
-            value = (self._milliseconds() & 0xFFFFFFFFFFFF) << 74 | self._randbits(74)
-            if value <= self._last:
-                value = self._last + 1
-            self._last = value
-        text = f"{value >> 74:012x}7{value >> 62 & 0xFFF:03x}{0x8000000000000000 | value & 0x3FFFFFFFFFFFFFFF:016x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def _spawn(call: Callable[[], T]) -> Future[T]:
-    with _pool_lock:
-        if not _pools:
-            # Threads are made when they are needed. Who calls bounds how many: here a bound would let calls that hang
-            # hold up all others.
-            _pools.append(ThreadPoolExecutor(max_workers=1024, thread_name_prefix="kz-compliance-call"))
-    return _pools[0].submit(call)
-
-
-_pools: list[ThreadPoolExecutor] = []
-_pool_lock = threading.Lock()

@@ -1,0 +1,24 @@
+"""The table of the public figures: a slim row for each case that has ended, kept when its bodies are erased."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, String, Table, Text
+
+from kz_compliance_sdk.adapters.sql.tables import metadata
+
+ANSWERED = ("decided_at", "receipt_at")
+
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("platform_id", String(64), primary_key=True),
+    Column("case_id", String(36), primary_key=True),
+    Column("received_at", BigInteger, nullable=False),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("decided_at", BigInteger),
+    Column("receipt_at", BigInteger),
+    Column("facts", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("tallies_received", tallies.c.platform_id, tallies.c.received_at, tallies.c.case_id)

@@ -1,0 +1,83 @@
+"""What an authority writes by letter about a case that runs: a cancellation, or an answer to a question of ours.
+
+Whoever can send a letter could lift a measure or change what is decided. So it is typed in, people are told, and
+nothing changes until a second person has vouched for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kz_compliance_sdk.domain.arrivals import answer
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.cancellations import Arrival, Standing, cancel, evidence
+from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change, InboxDismissed
+from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.steps import need
+from kz_compliance_sdk.errors import IllegalMove, NotAllowed
+
+UNVERIFIED = ("amendment_unverified", "cancellation_unverified", "answer_unverified")
+
+
+def enter_letter(
+    case: Case, letter: Cancellation | Clarification, arrival: Arrival, stamp: Stamp
+) -> tuple[Change, Case]:
+    """A letter about the case was typed in. It changes nothing yet; people are told that it is there."""
+    kind = "cancellation" if isinstance(letter, Cancellation) else "answer"
+    cancelled, answered = (*case.flags, "cancellation_unverified"), (*case.flags, "answer_unverified")
+    flags = tuple(dict.fromkeys(cancelled if kind == "cancellation" else answered))
+    data: dict[str, Json] = {**evidence(arrival), "flags": [f"{kind}_unverified"]}
+    said, sealing = {"how_it_came": arrival.how}, replace(stamp, salt=arrival.salt)
+    entered, event = move(case, "flag", case.state, sealing, data, said, flags=flags)
+    alert = page(entered, f"{kind}_to_vouch_for", ("moderator", "lead"), 40, stamp)
+    return (CaseWrite(entered, case.version), event, alert), entered
+
+
+def vouch_for_letter(
+    case: Case,
+    letter: Cancellation | Clarification,
+    arrival: Arrival,
+    how: str,
+    others: tuple[str, ...],
+    policy: Policy,
+    standing: Standing,
+    stamp: Stamp,
+) -> tuple[Change, Case]:
+    """A second person says `how` the letter's authenticity was checked: now it does what it says. `others` are the
+    flags of letters that still wait. Never by its typist: raises NotAllowed."""
+    REVIEW_POLICY.check(stamp.actor, "authenticate")
+    if stamp.actor.id == arrival.entered_by:
+        raise NotAllowed("the typist cannot vouch for what they typed in.", code="four_eyes", reference=case.id)
+    need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
+    known = replace(case, flags=_without(case, others))
+    if isinstance(letter, Clarification):
+        return answer(known, letter, arrival, policy, standing, stamp, {"how": how})
+    if letter.revision != case.revision:
+        raise IllegalMove(
+            f"the letter speaks of revision {letter.revision}, the case stands at {case.revision}: dismiss it, and ask "
+            "the authority which revision it means.",
+            reference=case.id,
+        )
+    return cancel(known, letter, arrival, policy, standing, stamp, {"how": how})
+
+
+def dismiss_letter(
+    case: Case, message: tuple[str, str, str], reasons: str, others: tuple[str, ...], *, stamp: Stamp
+) -> tuple[Change, Case]:
+    """The letter is not what it seemed, such as a forgery or a slip of the typist: it never takes effect."""
+    REVIEW_POLICY.check(stamp.actor, "authenticate")
+    need(reasons, "reasons", "Say what is wrong with it.")
+    sender, message_id, sha256 = message
+    data: dict[str, Json] = {"sender": sender, "message": message_id, "sha256": sha256, "source": "typed"}
+    flags = _without(case, others)
+    left, event = move(case, "dismiss_letter", case.state, stamp, data, {"reasons": reasons}, flags=flags)
+    return (CaseWrite(left, case.version), event, InboxDismissed(case.platform_id, *message)), left
+
+
+def _without(case: Case, others: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(flag for flag in case.flags if flag not in UNVERIFIED or flag in others)

@@ -1,0 +1,95 @@
+"""The clock of a case whose term was paused. The ladder runs in running time: while the order stands suspended, it
+stands still, and then goes on with what was left.
+
+The stored `due_at` is never touched. What is later by the pause is `urgent_at`, so that the queue follows, and the time
+of the next watch. While the term stands still `running_watch_at` holds where the ladder stopped, on the clock as if
+nothing had been paused, and the watch only looks whether the suspension lasts. Once a term was paused, the shorter time
+that the sender had asked for counts no more: a wish does not outlive the suspension of its order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypedDict
+
+from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.policy import Policy
+
+LOOK_S = 7 * 86_400
+"""How often people are asked whether a suspension without an end still stands, in seconds."""
+
+
+class LadderTimes(TypedDict):
+    """Where the ladder of a case begins and ends."""
+
+    received_at: int
+    due_at: int
+    requested_due_at: int | None
+
+
+def pauses_of(case: Case) -> tuple[clock.Pause, ...]:
+    """The pauses of a case's term: its confirmed suspensions."""
+    return tuple(pause for one in case.suspensions if (pause := one.pause) is not None)
+
+
+def shown_due_at(case: Case, at: int) -> int:
+    """The statutory time, later by what was paused until `at`."""
+    pauses = pauses_of(case)
+    if not pauses:
+        return case.due_at
+    return clock.paused_due_at(case.due_at, received_at=case.received_at, pauses=pauses, at=at)
+
+
+def stands_still(case: Case, at: int) -> bool:
+    """Whether the term is paused at `at`. It is not if it had run out before the suspension began."""
+    return shown_due_at(case, at + 1) > shown_due_at(case, at)
+
+
+def ladder_times(case: Case, at: int) -> LadderTimes:
+    """What the ladder of a case that is not paused counts from at `at`."""
+    paused_s = shown_due_at(case, at) - case.due_at
+    return {
+        "received_at": case.escalates_from + paused_s,
+        "due_at": case.due_at + paused_s,
+        "requested_due_at": None if pauses_of(case) else case.requested_due_at,
+    }
+
+
+def next_look(case: Case, at: int) -> int:
+    """When the watch must look at a paused case again: at the end of its suspension, or to ask whether it lasts."""
+    ends = [one.ends_at for one in case.suspensions if one.has_effect(at)]
+    known = [end for end in ends if end is not None]
+    return max(known) if len(known) == len(ends) and known else at + LOOK_S
+
+
+def ladder_stopped_at(case: Case, at: int) -> int | None:
+    """The time of the next step, on the clock as if nothing had been paused; None once the case has ended."""
+    if case.watch_at is None:
+        return None
+    if case.running_watch_at is not None:
+        return case.running_watch_at
+    return case.watch_at - (shown_due_at(case, at) - case.due_at)
+
+
+def planned(case: Case, stopped_at: int | None, at: int) -> Case:
+    """The case with its queue order and its next watch as its suspensions have them at `at`, where the ladder is at
+    `stopped_at` on the clock as if nothing had been paused."""
+    if stopped_at is None:
+        return replace(case, running_watch_at=None)
+    if stands_still(case, at):
+        look = next_look(case, at)
+        return replace(case, running_watch_at=stopped_at, watch_at=look, urgent_at=shown_due_at(case, look))
+    due_at = shown_due_at(case, at)
+    # Of a term that was never paused the time asked for still orders the queue.
+    urgent_at = due_at if pauses_of(case) else clock.urgent_at(due_at, case.requested_due_at)
+    return replace(case, running_watch_at=None, watch_at=stopped_at + due_at - case.due_at, urgent_at=urgent_at)
+
+
+def replanned(case: Case, policy: Policy, at: int) -> Case:
+    """The case after a step that set its times as if nothing had been paused: now with its pauses."""
+    if not pauses_of(case) or case.watch_at is None:
+        return case
+    ran_until = at - (shown_due_at(case, at) - case.due_at)
+    stopped_at = clock.next_step_at(policy.ladder, received_at=case.escalates_from, due_at=case.due_at, after=ran_until)
+    return planned(case, stopped_at, at)

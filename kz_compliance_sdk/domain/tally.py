@@ -1,0 +1,147 @@
+"""What is kept of a case for the public figures: one slim row, without a person, an address or a text in it.
+
+It is written with the move that ends the case, and outlives the bodies that it was made from: when these are erased,
+the figures of that year can still be told. A corrected answer overwrites what became of the items, so that a case is
+counted once; when it was received and first answered stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
+from kz_compliance_sdk.domain.change import Tally
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.notice import Item, LegalBasis, Notice
+from kz_compliance_sdk.domain.transitions import ENDED
+
+__all__ = ["STOPPED", "UNANSWERED", "basis_text", "outcome_of", "tally"]
+
+STOPPED = "stopped"
+"""The outcome of an item whose order fell before anybody had decided it. No report speaks of it."""
+
+UNANSWERED = "unanswered"
+"""The outcome of an item of a case that was closed without an answer, as a demand for user data is."""
+
+_EVENTS = ("request_clarification", "remind", "reopen")
+_EFFECTS = ("cancelled_withdrawn", "cancelled_annulled", "cancelled_remedied", "effect_missing")
+_LONGEST = 200
+
+
+def tally(case: Case, notice: Notice | None, decisions: Mapping[int, Decision], events: Mapping[str, int]) -> Tally:
+    """The row of an ended case. `events` says how often each kind of event stands in its chain. Without a `notice`,
+    for a message that nobody could use or whose bytes are erased, only what the case itself knows is kept."""
+    assert case.state in ENDED  # noqa: S101  whoever calls has looked
+    facts: dict[str, Any] = {
+        "authority": case.authority_id,
+        "category": case.category,
+        "kind": case.kind,
+        "channel": case.source,
+        "authenticity": case.authenticity,
+        "state": _state(case),
+        "languages": sorted(case.languages),
+        "items": _items(case, notice, decisions),
+        "cancelled": [flag.removeprefix("cancelled_") for flag in _EFFECTS if flag in case.flags],
+        "user_data": "user_data_demand" in {flag.split(":")[0] for flag in case.flags},
+        "events": {name: events[name] for name in _EVENTS if events.get(name)},
+    }
+    if notice is not None:
+        facts |= _of_notice(notice)
+    answered = _state(case) == "closed"
+    return Tally(
+        case.platform_id,
+        case.id,
+        case.received_at,
+        notice.issued_at if notice is not None else 0,
+        case.due_at,
+        case.decided_at if answered else None,
+        case.closed_at if answered else None,
+        canonical(facts).decode(),
+    )
+
+
+def _state(case: Case) -> str:
+    if not case.revision:
+        return "unusable"
+    if case.state is CaseState.CLOSED and not case.sequence:
+        return "set_aside"
+    return str(case.state)
+
+
+def _of_notice(notice: Notice) -> dict[str, Any]:
+    authority, silence = notice.issuing_authority, notice.user_notice
+    name = authority.name
+    return {
+        "authority_name": {lang: said for lang in ("kk", "ru", "en") if (said := getattr(name, lang))},
+        "authority_type": authority.type,
+        "originating_body": (notice.originating_body or "")[:_LONGEST],
+        "legal_basis": sorted({basis_text(basis) for basis in notice.legal_basis}),
+        "requested": notice.requested_action,
+        "barred": silence is not None and not silence.allowed,
+        "barred_until": silence.delay_until if silence is not None and not silence.allowed else None,
+    }
+
+
+def basis_text(basis: LegalBasis) -> str:
+    """A cited provision as the figures name it: the act, and the article if one is cited."""
+    text = f"{basis.act}, {basis.article}" if basis.article else basis.act
+    return " ".join(text.split())[:_LONGEST]
+
+
+def _items(case: Case, notice: Notice | None, decisions: Mapping[int, Decision]) -> list[list[Any]]:
+    """How many items were named so, and ended so: `[named by, outcome, ground, refusal code, scope, how many]`."""
+    named = {item.item_id: item for item in notice.items} if notice is not None else {}
+    found: Counter[tuple[str, str, str, str, str]] = Counter()
+    for item in _each_once(case):
+        outcome, ground, code = outcome_of(item, decisions)
+        worldwide = outcome not in (STOPPED, UNANSWERED, "refused") and item.scope != ("KZ",)
+        scope = "beyond_kz" if item.decision_version and worldwide else "kz"
+        found[_named_by(item, named.get(item.was or item.item_id)), outcome, ground, code, scope] += 1
+    return [[*key, count] for key, count in sorted(found.items())]
+
+
+def _each_once(case: Case) -> list[ItemState]:
+    """Each item that the authority named, once, as the report has it: the object that an id names now goes before one
+    that it named, and what was answered before what was stopped."""
+    told = {item.item_id for item in case.items if item.status != "stopped"}
+    found: dict[str, ItemState] = {}
+    for item in case.items:
+        name = item.was or item.item_id
+        if item.was and name in told:
+            continue
+        if item.status == "stopped":
+            found.setdefault(name, item)
+        else:
+            found[name] = item
+    return list(found.values())
+
+
+def _named_by(item: ItemState, noticed: Item | None) -> str:
+    for one in (item, noticed):
+        if one is not None:
+            if one.account_ref and not (one.url or one.object_id):
+                return "account"
+            if one.url:
+                return "url"
+            if one.object_id:
+                return "object"
+    return "unknown"
+
+
+def outcome_of(item: ItemState, decisions: Mapping[int, Decision]) -> tuple[str, str, str]:
+    """What became of an item: the outcome that the regulator was told, its ground and its refusal code (empty where
+    there is none)."""
+    decision = decisions.get(item.decision_version)
+    decided = decision.item(item.was or item.item_id) if decision is not None else None
+    if item.status == "stopped":
+        return STOPPED, "", ""
+    if decided is None:
+        return UNANSWERED, "", ""
+    ground = item.ground or decided.ground or ""
+    if item.status == "lifted":
+        return "restored", ground, ""
+    wording = decided.wording
+    return wording.outcome, ground, wording.refusal_code or ""

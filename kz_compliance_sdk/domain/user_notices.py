@@ -1,0 +1,334 @@
+"""Telling the affected user: what a measure, its end or an appeal gives rise to, and when it may leave.
+
+It leaves at once unless a legal basis and an end keep it back; nothing keeps it back for ever. What is told names who
+demanded the measure and by which law. It holds nothing of a reporter, and names no moderator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import Json, encoded
+from kz_compliance_sdk.domain.case import Case, ItemState, move, note
+from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, UserNoticeKind, UserNoticeState, Write
+from kz_compliance_sdk.domain.clock import local
+from kz_compliance_sdk.domain.decision import Decision, ItemDecision
+from kz_compliance_sdk.domain.messages import lane_of, page
+from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.outbox import OutboxMessage, message_id
+from kz_compliance_sdk.domain.policy.users import UserPolicy
+from kz_compliance_sdk.domain.report import UserNotified
+from kz_compliance_sdk.domain.statement_templates import LANGUAGES, StatementKind, Templates, packaged_templates
+from kz_compliance_sdk.domain.transitions import is_legal
+
+MESSENGER = "messenger"
+UNSENT = ("due", "delayed")
+_DAY_S = 86_400
+_NOTIFIED: Mapping[str, UserNotified] = {"sent": "yes", "delayed": "delayed", "off": "not_allowed", "failed": "no"}
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How a platform tells its users: in which words, within which times, where they appeal. `off_because` is the
+    written legal basis of a platform that tells nobody; empty where users are told."""
+
+    policy: UserPolicy = field(default_factory=UserPolicy)
+    templates: Templates = field(default_factory=packaged_templates)
+    off_because: str = ""
+    appeal_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When the user is told. `asks`: the notice wants silence without a legal basis or without an end, and a person has
+    until `due_at` to give it both."""
+
+    state: Literal["due", "delayed", "off"]
+    due_at: int
+    delay_until: int | None = None
+    basis: Literal["", "notice", "person", "platform"] = ""
+    asks: bool = False
+
+
+def plan(notice: Notice, telling: Telling, now: int) -> Plan:
+    """When the user may be told of a measure that comes into force `now` (UTC seconds)."""
+    if telling.off_because:
+        return Plan("off", now, basis="platform")
+    wish = notice.user_notice
+    until = wish.delay_until if wish is not None else None
+    if wish is None or (wish.allowed and until is None) or (until is not None and until <= now):
+        return Plan("due", now)
+    if until is not None and wish.legal_basis is not None and wish.legal_basis.strip():
+        return Plan("delayed", until, until, "notice")
+    wait = telling.policy.ask_s
+    return Plan("due", now + wait, asks=wait > 0)
+
+
+def notified(rows: Iterable[UserNoticeState], now: int) -> dict[str, UserNotified]:
+    """What a report says about the telling of each item. Of one that is about to be told it says nothing."""
+    last: dict[str, UserNoticeState] = {}
+    for row in sorted(rows, key=lambda one: (one.decision_version, one.kind == "restored")):
+        if row.kind != "appeal_decided" and row.state != "void":
+            last[row.item_id] = row
+    return {name: said for name, row in last.items() if (said := _said(row, now)) is not None}
+
+
+def _said(row: UserNoticeState, now: int) -> UserNotified | None:
+    over = row.state == "delayed" and row.delay_until is not None and row.delay_until <= now
+    return None if over else _NOTIFIED.get(row.state)
+
+
+def planned(item: ItemState, what: Plan) -> dict[str, UserNotified]:
+    """What the report that goes with a measure says of it: it is written before anybody is told."""
+    said = _NOTIFIED.get(what.state)
+    return {} if said is None else {name_of(item): said}
+
+
+def name_of(item: ItemState) -> str:
+    """The id under which the authority knew an item."""
+    return item.was or item.item_id
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What the user is to be told of: the case after it, the item, and the notice as it stands."""
+
+    case: Case
+    item: ItemState
+    notice: Notice
+    rows: Sequence[UserNoticeState]
+    decisions: Mapping[int, Decision]
+    telling: Telling
+    stamp: Stamp
+
+
+def of_measure(on: Occasion, what: Plan) -> Change:
+    """What a measure that came into force gives rise to. Nothing if the user knows of this very measure already."""
+    item = on.item
+    same = _of_measures(on)
+    known = (*UNSENT, "sent")
+    if any(row.state in known and _alike(on, row.decision_version, item.decision_version) for row in same):
+        return ()
+    return (*void(same, on.stamp), *_queued(on, "measure", what, measure=item.measure))
+
+
+def of_lifting(on: Occasion, measure: str) -> Change:
+    """What the end of `measure` gives rise to: what was still to be told of it is void, and a delay of it goes on."""
+    same = _of_measures(on)
+    return (*void(same, on.stamp), *_queued(on, "restored", _like(same, on), measure=measure))
+
+
+def of_appeal(on: Occasion, appeal_id: str, *, reversed_: bool, measure: str) -> Change:
+    """Tell the user what was decided on the appeal: at once, unless they must not know of the measure itself yet."""
+    what = _like(_of_measures(on), on)
+    return _queued(on, "appeal_decided", what, measure=measure, appeal=appeal_id, reversed_=reversed_)
+
+
+def _of_measures(on: Occasion) -> list[UserNoticeState]:
+    return [row for row in _of_item(on.rows, on.item) if row.kind == "measure"]
+
+
+def _like(unsent: Iterable[UserNoticeState], on: Occasion) -> Plan:
+    """When more may be told of a measure: at once, or together with what is still kept back of it."""
+    now = on.stamp.at
+    if on.telling.off_because:
+        return Plan("off", now, basis="platform")
+    what = Plan("due", now)
+    for row in unsent:
+        if row.state == "delayed" and row.delay_until is not None and row.delay_until > now:
+            what = Plan("delayed", row.delay_until, row.delay_until, row.basis)
+        elif row.state == "due" and row.due_at > now:
+            what = Plan("due", row.due_at)
+    return what
+
+
+def after(change: Change, on: Occasion, more: Change) -> Change:
+    """The change with what the user is told recorded at the end of the case's chain."""
+    rows = [write for write in more if isinstance(write, UserNoticeState) and write.state != "void"]
+    bodies = {write.id: write.body for write in more if isinstance(write, OutboxMessage)}
+    case, events = on.case, list[Write]()
+    for row in rows:
+        data: dict[str, Json] = {
+            "message": row.message_id,
+            "item": row.item_id,
+            "notice": row.kind,
+            "state": row.state,
+            "tell_at": row.due_at,
+            "basis": row.basis,
+        }
+        if row.message_id in bodies:
+            data["sha256"] = hashlib.sha256(bodies[row.message_id]).hexdigest()
+        case, event = note(case, "user_notice", on.stamp, data)
+        events.append(event)
+    kept = tuple(replace(write, case=case) if isinstance(write, CaseWrite) else write for write in change)
+    return (*kept, *events, *more)
+
+
+def void(rows: Iterable[UserNoticeState], stamp: Stamp) -> Change:
+    """What no longer holds is told to nobody."""
+    writes: list[Write] = []
+    for row in rows:
+        if row.state in UNSENT:
+            writes.append(MessageVoided(row.platform_id, row.case_id, row.message_id, stamp.at))
+            writes.append(replace(row, state="void"))
+    return tuple(writes)
+
+
+def is_wanted(case: Case, row: UserNoticeState | None, action: str) -> bool:
+    """Whether what a message says still holds at the moment at which it leaves."""
+    if row is None or row.state not in UNSENT:
+        return False
+    if row.kind == "appeal_decided":
+        return True
+    here = [item for item in case.items if name_of(item) == row.item_id and lane_of(item.object_key) == row.lane]
+    if row.kind == "restored":
+        return not any(item.measure for item in here)
+    return any(item.measure == action and item.status != "lifting" for item in here)
+
+
+def told(case: Case, row: UserNoticeState, at: int | None, stamp: Stamp) -> Change:
+    """The user was told `at` (UTC seconds); None: never can be, and people get to know it. Holds nothing else up."""
+    state: Literal["sent", "failed"] = "failed" if at is None else "sent"
+    after = replace(row, state=state, sent_at=at)
+    if not is_legal(case.state, "tell_user", case.state):
+        return (after,)
+    data: dict[str, Json] = {"message": row.message_id, "item": row.item_id, "notice": row.kind, "state": state}
+    if at is not None:
+        data["sent_at"] = at
+    moved, event = move(case, "tell_user", case.state, stamp, data)
+    writes: Change = (CaseWrite(moved, case.version), event, after)
+    if at is None:
+        alert = page(moved, "user_notice_failed", ("moderator", "lead"), 20, stamp, key=row.message_id)
+        writes = (*writes, alert)
+    return writes
+
+
+def _of_item(rows: Iterable[UserNoticeState], item: ItemState) -> list[UserNoticeState]:
+    return [row for row in rows if row.item_id == name_of(item) and row.lane == lane_of(item.object_key)]
+
+
+def _alike(on: Occasion, one: int, other: int) -> bool:
+    first, second = (_decided(on, version) for version in (one, other))
+    if first is None or second is None:
+        return False
+    return _told_of(first) == _told_of(second)
+
+
+def _told_of(decided: ItemDecision) -> tuple[object, ...]:
+    return decided.action, decided.scope, decided.ground, decided.wording.legal_provision
+
+
+def _decided(on: Occasion, version: int) -> ItemDecision | None:
+    decision = on.decisions.get(version)
+    return decision.item(name_of(on.item)) if decision is not None else None
+
+
+def _queued(
+    on: Occasion, kind: UserNoticeKind, what: Plan, *, measure: str, appeal: str = "", reversed_: bool = False
+) -> Change:
+    case, item, stamp = on.case, on.item, on.stamp
+    about = f"{kind} {appeal or item.object_key} {name_of(item)}"
+    key = message_id(
+        case.platform_id, case.id, "user_notice", item.decision_version, 0 if appeal else item.effect_version, about
+    )
+    row = UserNoticeState(
+        platform_id=case.platform_id,
+        case_id=case.id,
+        message_id=key,
+        item_id=name_of(item),
+        lane=lane_of(item.object_key),
+        decision_version=item.decision_version,
+        kind=kind,
+        state=what.state,
+        due_at=what.due_at,
+        delay_until=what.delay_until,
+        basis=what.basis,
+    )
+    if any(known.message_id == key for known in on.rows):
+        return ()
+    if what.state == "off":
+        return (row,)
+    words: StatementKind = kind if kind != "appeal_decided" else "appeal_reversed" if reversed_ else "appeal_upheld"
+    body = _body(on, kind, words, measure)
+    # Its time to leave is also what it is ordered by: those that wait for theirs must not stand before one that is due.
+    message = OutboxMessage(
+        key, case.platform_id, case.id, "user_notice", MESSENGER, body, stamp.at, what.due_at, what.due_at
+    )
+    message = replace(message, item_id=row.item_id)
+    if not what.asks:
+        return (message, row)
+    alert = page(case, "user_notice_barred", ("moderator", "lead", "head"), 40, stamp, key=key)
+    return (message, row, alert)
+
+
+def _body(on: Occasion, kind: UserNoticeKind, words: StatementKind, measure: str) -> bytes:
+    """What the user may know. Names of people, and whatever they wrote about each other, have no way into it."""
+    item, notice, decided = on.item, on.notice, _behind(on, measure)
+    authority, redress = notice.issuing_authority, notice.redress
+    laws = [", ".join(filter(None, (basis.act, basis.article))) for basis in notice.legal_basis]
+    outcome = {"restored": "restored", "appeal_upheld": "upheld", "appeal_reversed": "reversed"}.get(words)
+    if outcome is None:
+        outcome = decided.wording.outcome if decided is not None else ""
+    where = "" if redress is None else ", ".join(filter(None, (redress.body, redress.deadline, redress.url)))
+    ground = decided.ground or "" if decided is not None else ""
+    provision = decided.wording.legal_provision or "" if decided is not None else ""
+    scope = decided.scope if decided is not None else item.scope
+    texts: dict[str, Json] = {}
+    for lang in LANGUAGES:
+        template = on.telling.templates.by_lang[lang]
+        known = template.words
+        facts = {
+            "object": item.url or item.object_id or item.account_ref,
+            "action": known["action"].get(measure, ""),
+            "scope": ", ".join(known["scope"].get(code, code) for code in scope),
+            "effective_at": local(item.effective_at) if item.effective_at else "",
+            "ground": known["ground"].get(ground, ""),
+            "legal_provision": provision,
+            "legal_basis": "; ".join(laws),
+            "authority": ", ".join(filter(None, (authority.name.best(lang), authority.unit))),
+            "authority_kind": known["authority_kind"][authority.type],
+            "reference_number": notice.reference_number,
+            "redress": where,
+            "appeal_url": on.telling.appeal_url,
+            "appeal_days": str(-(-on.telling.policy.appeal_term_s // _DAY_S)),
+        }
+        texts[lang] = template.render(words, facts)
+    return encoded(
+        {
+            "case_id": on.case.id,
+            "item_id": name_of(item),
+            "kind": kind,
+            "object_key": item.object_key,
+            "url": item.url,
+            "object_id": item.object_id,
+            "account_ref": item.account_ref,
+            "outcome": outcome,
+            "action": measure,
+            "scope": list(scope),
+            "ground": ground,
+            "legal_provision": provision,
+            "legal_basis": laws,
+            "authority": {lang: authority.name.best(lang) for lang in LANGUAGES},
+            "authority_type": authority.type,
+            "reference_number": notice.reference_number,
+            "effective_at": item.effective_at,
+            "made_at": on.stamp.at,
+            "appeal_url": on.telling.appeal_url,
+            "appeal_answer_s": on.telling.policy.appeal_term_s,
+            "texts": texts,
+        }
+    )
+
+
+def _behind(on: Occasion, measure: str) -> ItemDecision | None:
+    """The decision that the measure rests on: that of the item, or the latest before it that decided this measure."""
+    name = name_of(on.item)
+    for version in sorted((v for v in on.decisions if v <= on.item.decision_version), reverse=True):
+        decided = on.decisions[version].item(name)
+        if decided is not None and decided.action == measure:
+            return decided
+    return None

@@ -1,0 +1,77 @@
+"""Where time, ids, randomness and concurrency come from."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Env:
+    """Where time, ids, randomness and concurrency come from. Replace them to freeze, seed or simulate.
+
+    `clock` gives UTC seconds, `monotonic` seconds of elapsed time, `ids` UUIDs of version 7; `maybe` is always false
+    in production and lets a simulation take rare branches.
+    """
+
+    clock: Callable[[], int]
+    monotonic: Callable[[], float]
+    ids: Callable[[], str]
+    random: Callable[[], float]
+    entropy: Callable[[int], bytes]
+    sleep: Callable[[float], None]
+    spawn: Callable[[Callable[[], Any]], Future[Any]]
+    maybe: Callable[[str, float], bool]
+
+    @classmethod
+    def system(cls) -> Env:
+        """The real ones."""
+        return cls(
+            clock=lambda: int(time.time()),
+            monotonic=time.monotonic,
+            ids=Uuid7(lambda: time.time_ns() // 1_000_000, secrets.randbits),
+            random=random.SystemRandom().random,
+            entropy=secrets.token_bytes,
+            sleep=time.sleep,
+            spawn=_spawn,
+            maybe=lambda _name, _chance: False,
+        )
+
+
+class Uuid7:
+    """UUIDs of version 7 (RFC 9562), strictly growing within this process."""
+
+    def __init__(self, milliseconds: Callable[[], int], randbits: Callable[[int], int]) -> None:
+        self._milliseconds, self._randbits = milliseconds, randbits
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> str:
+        with self._lock:
+            value = (self._milliseconds() & 0xFFFFFFFFFFFF) << 74 | self._randbits(74)
+            if value <= self._last:
+                value = self._last + 1
+            self._last = value
+        text = f"{value >> 74:012x}7{value >> 62 & 0xFFF:03x}{0x8000000000000000 | value & 0x3FFFFFFFFFFFFFFF:016x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _spawn(call: Callable[[], T]) -> Future[T]:
+    with _pool_lock:
+        if not _pools:
+            # Threads are made when they are needed. Who calls bounds how many: here a bound would let calls that hang
+            # hold up all others.
+            _pools.append(ThreadPoolExecutor(max_workers=1024, thread_name_prefix="kz-compliance-call"))
+    return _pools[0].submit(call)
+
+
+_pools: list[ThreadPoolExecutor] = []
+_pool_lock = threading.Lock()

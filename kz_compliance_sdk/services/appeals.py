@@ -1,0 +1,140 @@
+"""Appeals of affected users: received, listed, decided by somebody else, taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kz_compliance_sdk.domain import appeals, user_notices
+from kz_compliance_sdk.domain.appeals import AppealOutcome, Reversal, Settled
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.change import Appeal, Change
+from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.user_notices import Occasion, Telling
+from kz_compliance_sdk.errors import Conflict, InvalidInput, NotFound
+from kz_compliance_sdk.ports import AppealPage, Store, Tx
+from kz_compliance_sdk.services.loading import notice_of, standing_of
+from kz_compliance_sdk.services.tallying import with_tally
+
+
+@dataclass(frozen=True, slots=True)
+class AppealFile:
+    """An appeal and what the user wrote; `text` is empty once that was erased."""
+
+    appeal: Appeal
+    text: str
+
+
+class Appeals:
+    """The appeals against one platform's measures."""
+
+    def __init__(
+        self,
+        store: Store,
+        platform_id: str,
+        policy: Policy,
+        respondent: Respondent,
+        telling: Telling,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._store, self._platform, self._policy, self._respondent = store, platform_id, policy, respondent
+        self._telling, self._entropy = telling, entropy
+
+    def receive(
+        self, actor: Actor | None, case_id: str, item_id: str, text: str, received_at: int, reference: str
+    ) -> Appeal:
+        """Record an appeal that a user made at `received_at` (UTC seconds). `actor` is None where the platform's own
+        system hands it in. The same `reference` again returns the appeal that is there.
+
+        Raises InvalidInput, NotAllowed, NotFound, IllegalMove for an item without a measure, and Conflict for a
+        reference that belongs to something else.
+        """
+        appeals.check_reference(reference)
+
+        def work(tx: Tx) -> tuple[Change, Appeal]:
+            try:
+                held = tx.appeal(appeals.appeal_id_of(self._platform, reference))
+            except NotFound:
+                case, stamp = tx.case(case_id), self._stamp(tx, actor)
+                decisions, policy = tx.decisions(case_id), self._policy.users
+                return appeals.receive(case, item_id, text, received_at, reference, decisions, policy, stamp=stamp)
+            if (held.case_id, held.item_id) != (case_id, item_id):
+                raise Conflict("this reference is that of an appeal about something else.", reference=held.appeal_id)
+            return (), held
+
+        return self._store.submit(self._platform, work).result()
+
+    def list(self, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
+        """A page of the appeals in a state (`open`, `upheld`, `reversed`, `withdrawn`), those first that are due first.
+
+        Raises InvalidInput.
+        """
+        return self._store.queries(self._platform).appeals(state=state, cursor=cursor, limit=limit)
+
+    def show(self, appeal_id: str) -> AppealFile:
+        """An appeal with what the user wrote. Raises NotFound."""
+        queries = self._store.queries(self._platform)
+        appeal = queries.appeal(appeal_id)
+        marked = f'"appeal":"{appeal_id}"'.encode()
+        texts = (
+            sealed.text
+            for event in queries.audit(appeal.case_id)
+            if event.kind == "appeal" and marked in event.content
+            for sealed in event.sealed
+        )
+        return AppealFile(appeal, next(texts, ""))
+
+    def decide(
+        self, actor: Actor, appeal_id: str, outcome: AppealOutcome, reasons: str, reversal: Reversal | None = None
+    ) -> Appeal:
+        """Decide an appeal: `uphold` leaves the measure, `reverse` lifts it and needs a `reversal`. The user is told.
+
+        Never by whoever proposed or approved the decision in force: raises NotAllowed (`four_eyes`). Raises also
+        InvalidInput naming the field, NotFound, and IllegalMove while the item is being decided anew.
+        """
+        if outcome not in ("uphold", "reverse"):
+            raise InvalidInput("this is no outcome.", field="outcome", remedy="Use 'uphold' or 'reverse'.")
+        if (outcome == "reverse") != (reversal is not None):
+            raise InvalidInput(
+                "a reversal needs its wording, and nothing else has one.",
+                field="reversal",
+                remedy="Give the finding, the refusal code and the statement for the regulator with 'reverse' only.",
+            )
+
+        def work(tx: Tx) -> tuple[Change, Appeal]:
+            appeal = tx.appeal(appeal_id)
+            case, stamp = tx.case(appeal.case_id), self._stamp(tx, actor)
+            standing = standing_of(tx, case, self._respondent)
+            if reversal is None:
+                settled = appeals.uphold(case, appeal, reasons, standing.decisions, stamp=stamp)
+            else:
+                settled = appeals.reverse(case, appeal, reasons, reversal, self._policy, standing, stamp=stamp)
+            told = self._told(tx, settled, stamp, reversed_=reversal is not None)
+            return with_tally(tx, told), settled.appeal
+
+        return self._store.submit(self._platform, work).result()
+
+    def withdraw(self, actor: Actor | None, appeal_id: str) -> Appeal:
+        """The user takes an appeal back; `actor` is None where the platform's own system says so. Raises NotFound,
+        NotAllowed, IllegalMove for one that is not open."""
+
+        def work(tx: Tx) -> tuple[Change, Appeal]:
+            appeal = tx.appeal(appeal_id)
+            settled = appeals.withdraw(tx.case(appeal.case_id), appeal, stamp=self._stamp(tx, actor))
+            return settled.change, settled.appeal
+
+        return self._store.submit(self._platform, work).result()
+
+    def _told(self, tx: Tx, settled: Settled, stamp: Stamp, *, reversed_: bool) -> Change:
+        case, appeal = settled.case, settled.appeal
+        item = next(one for one in case.items if one.item_id == settled.item_id)
+        decisions, rows = tx.decisions(case.id), tx.user_notices(case.id)
+        behind = decisions[appeal.decision_version].item(appeal.item_id)
+        measure = item.measure or (behind.action if behind is not None else "none")
+        on = Occasion(case, item, notice_of(tx, case), rows, decisions, self._telling, stamp)
+        more = user_notices.of_appeal(on, appeal.appeal_id, reversed_=reversed_, measure=measure)
+        return user_notices.after(settled.change, on, more)
+
+    def _stamp(self, tx: Tx, actor: Actor | None) -> Stamp:
+        return Stamp(tx.now, actor or SYSTEM, self._entropy(32))

@@ -1,0 +1,272 @@
+"""Letters about a case that runs: a cancellation or an answer, typed in, then vouched for by another, or dismissed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, get_args
+
+from pydantic import ValidationError
+
+from kz_compliance_sdk.domain import letters_in
+from kz_compliance_sdk.domain.arrivals import Arrival
+from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.canonical import Json, canonical
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import Change, InboxApplied, InboxRow
+from kz_compliance_sdk.domain.messages import BY_HAND, Respondent
+from kz_compliance_sdk.domain.notice import Answer, Cancellation, Clarification, Effect, Item, Notice
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.report import Statement
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.steps import need
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
+from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.services.loading import standing_of
+from kz_compliance_sdk.services.response import accepted
+from kz_compliance_sdk.services.tallying import counted
+from kz_compliance_sdk.wire.v1 import MessageType, read_message, write_message
+
+T = TypeVar("T")
+_OFFICE = "office"
+_FLAG = {"notice.cancelled": "cancellation_unverified", "notice.clarified": "answer_unverified"}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter that was typed in and waits: the message id under which it is held, and what it says. `received_at` is
+    when the office received it, UTC seconds."""
+
+    message_id: str
+    type: str
+    entered_by: str
+    received_at: int
+    says: Cancellation | Clarification | Notice
+
+
+class ByLetter:
+    """What authorities write by letter about the cases of one platform."""
+
+    def __init__(
+        self, store: Store, platform_id: str, policy: Policy, respondent: Respondent, entropy: Callable[[int], bytes]
+    ) -> None:
+        self._store, self._platform, self._policy = store, platform_id, policy
+        self._respondent, self._entropy = respondent, entropy
+
+    def _submit(self, work: Callable[[Tx], tuple[Change, T]]) -> T:
+        return self._store.submit(self._platform, counted(work)).result()
+
+    def enter_cancellation(
+        self,
+        actor: Actor,
+        case_id: str,
+        *,
+        effect: Effect | None,
+        item_ids: Sequence[str] | None,
+        reference: str,
+        issued_at: int,
+        received_at: int,
+        how: str,
+        reasons: Sequence[Statement] = (),
+    ) -> Case:
+        """Type in a letter that cancels the case's order, or with `item_ids` a part of it. It changes nothing until
+        somebody else calls `vouch`; then its `effect` lifts what it lifts.
+
+        `received_at` is when the office received it, `issued_at` its date (UTC seconds); `how` says on which way it
+        came. Raises NotAllowed and InvalidInput.
+        """
+        if effect is not None and effect not in get_args(Effect):
+            raise InvalidInput(
+                f"{effect!r} is no effect.", field="effect", remedy=f"Use one of: {', '.join(get_args(Effect))}."
+            )
+        need(reference, "reference", "Give the letter's own number.")
+
+        def letter(case: Case) -> Cancellation:
+            known = {item.item_id for item in case.items}
+            for item_id in item_ids or ():
+                if item_id not in known:
+                    raise InvalidInput(
+                        f"the case has no item {item_id!r}.",
+                        field="item_ids",
+                        remedy="Name its items, or none for all.",
+                    )
+            return Cancellation(
+                notice_id=case.notice_id,
+                revision=max(case.revision, 1),
+                item_ids=None if item_ids is None else tuple(item_ids),
+                effect=effect,
+                reference_number=reference,
+                issued_at=issued_at,
+                reasons=tuple(reasons),
+            )
+
+        return self._enter(actor, case_id, "notice.cancelled", letter, received_at, how)
+
+    def enter_answer(
+        self,
+        actor: Actor,
+        case_id: str,
+        *,
+        in_reply_to: str,
+        answers: Sequence[Answer],
+        received_at: int,
+        how: str,
+        items: Sequence[Item] | None = None,
+    ) -> Case:
+        """Type in a letter that answers our question `in_reply_to` (the id of its message); `items` replace those of
+        the same id. It changes nothing until somebody else calls `vouch`. Raises NotAllowed and InvalidInput."""
+
+        def letter(case: Case) -> Clarification:
+            return Clarification(
+                notice_id=case.notice_id,
+                in_reply_to=in_reply_to,
+                answers=tuple(answers),
+                items=None if items is None else tuple(items),
+            )
+
+        return self._enter(actor, case_id, "notice.clarified", letter, received_at, how)
+
+    def _enter(
+        self,
+        actor: Actor,
+        case_id: str,
+        kind: MessageType,
+        letter: Callable[[Case], Cancellation | Clarification],
+        received_at: int,
+        how: str,
+    ) -> Case:
+        REVIEW_POLICY.check(actor, "enter")
+        need(how, "how", "Say on which way it came: letter, e-mail, phone call.")
+        salt = self._entropy(32)
+
+        def work(tx: Tx) -> tuple[Change, Case]:
+            case = tx.case(case_id)
+            if received_at > tx.now:
+                raise InvalidInput(
+                    "the receipt lies in the future.", field="received_at", remedy="Give the time on the stamp."
+                )
+            try:
+                said = letter(case)
+                message_id = _message_id(case, said)
+                body = write_message(kind, said, message_id=message_id, sent_at=received_at, platform_id=self._platform)
+            except ValidationError as error:
+                first = error.errors()[0]
+                field = ".".join(str(part) for part in first["loc"] if part != "data")
+                raise InvalidInput(
+                    f"{first['msg'].lower()}.", field=field, remedy="Give it as the letter has it."
+                ) from None
+            sha256 = hashlib.sha256(body).hexdigest()
+            message = (_OFFICE, message_id, sha256)
+            for row in tx.inbox_rows(_OFFICE, message_id):
+                if row.exit == "noted":
+                    raise IllegalMove("this letter was dismissed before.", reference=case_id)
+                return (), case
+            arrival = self._arrival(message, received_at, actor.id, how, salt)
+            change, after = letters_in.enter_letter(case, said, arrival, Stamp(tx.now, actor, salt))
+            proof: dict[str, Json] = {"entered_by": actor.id, "entered_at": tx.now}
+            if actor.account:
+                proof["account"] = actor.account
+            row = InboxRow(
+                self._platform,
+                *message,
+                kind,
+                "typed",
+                body,
+                canonical(proof),
+                received_at,
+                case.id,
+                case.notice_id,
+                "waiting",
+                202,
+                accepted(202, after).body,
+            )
+            return (*change, row), after
+
+        return self._submit(work)
+
+    def waiting(self, case_id: str) -> tuple[Letter, ...]:
+        """The letters of a case that were typed in and that nobody has vouched for or dismissed, oldest first."""
+        found: tuple[Letter, ...] = self._submit(
+            lambda tx: ((), tuple(_letter(row) for row in _waiting(tx, tx.case(case_id))))
+        )
+        return found
+
+    def vouch(self, actor: Actor, case_id: str, message_id: str, how: str) -> Case:
+        """Record how the authenticity of a letter was checked; it then does what it says. Never by its typist.
+
+        Raises NotAllowed, NotFound, and IllegalMove for an amendment, which `authenticate` is for.
+        """
+
+        def work(tx: Tx) -> tuple[Change, Case]:
+            case, (row, others) = tx.case(case_id), _named(tx, case_id, message_id)
+            letter = _letter(row)
+            if isinstance(letter.says, Notice):
+                raise IllegalMove("this letter is an amendment: call authenticate.", reference=case_id)
+            message = (row.sender, row.message_id, row.body_sha256)
+            arrival = self._arrival(message, row.received_at, letter.entered_by)
+            change, after = letters_in.vouch_for_letter(
+                case,
+                letter.says,
+                arrival,
+                how,
+                others,
+                self._policy,
+                standing_of(tx, case, self._respondent),
+                Stamp(tx.now, actor, self._entropy(32)),
+            )
+            return (*change, InboxApplied(self._platform, *message, case.id)), after
+
+        return self._submit(work)
+
+    def dismiss(self, actor: Actor, case_id: str, message_id: str, reasons: str) -> Case:
+        """Record that a letter is not what it seemed: it never takes effect. Raises NotAllowed and NotFound."""
+
+        def work(tx: Tx) -> tuple[Change, Case]:
+            row, others = _named(tx, case_id, message_id)
+            message = (row.sender, row.message_id, row.body_sha256)
+            stamp = Stamp(tx.now, actor, self._entropy(32))
+            return letters_in.dismiss_letter(tx.case(case_id), message, reasons, others, stamp=stamp)
+
+        return self._submit(work)
+
+    def _arrival(
+        self, message: tuple[str, str, str], received_at: int, typist: str, how: str = "", salt: bytes = b""
+    ) -> Arrival:
+        return Arrival(
+            self._platform,
+            message,
+            "typed",
+            "unverified" if how else "verified",
+            BY_HAND,
+            received_at,
+            received_at,
+            entered_by=typist,
+            how=how,
+            salt=salt,
+        )
+
+
+def _message_id(case: Case, letter: Cancellation | Clarification) -> str:
+    name = f"{case.authority_id}\x1f{case.id}\x1f{letter.model_dump_json()}"
+    return f"typed:{hashlib.sha256(name.encode()).hexdigest()[:40]}"
+
+
+def _waiting(tx: Tx, case: Case) -> list[InboxRow]:
+    return [row for row in tx.waiting_for(case.notice_id) if row.case_id == case.id and row.source == "typed"]
+
+
+def _named(tx: Tx, case_id: str, message_id: str) -> tuple[InboxRow, tuple[str, ...]]:
+    """The letter that is meant, and the flags of the others that wait."""
+    rows = _waiting(tx, tx.case(case_id))
+    row = next((one for one in rows if one.message_id == message_id), None)
+    if row is None:
+        raise NotFound("no letter of this id waits in this case.", reference=message_id)
+    return row, tuple(_FLAG.get(one.type, "amendment_unverified") for one in rows if one is not row)
+
+
+def _letter(row: InboxRow) -> Letter:
+    said = read_message(row.body).data
+    assert isinstance(said, Cancellation | Clarification | Notice)  # noqa: S101  nothing else is typed in
+    return Letter(row.message_id, row.type, json.loads(row.proof)["entered_by"], row.received_at, said)

@@ -1,0 +1,73 @@
+"""The tally of a case that ends: written with the move that ends it, in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TypeVar
+
+from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import CaseWrite, Change, DecisionRow, InboxAdmitted, InboxRow, Tally
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
+from kz_compliance_sdk.domain.tally import tally
+from kz_compliance_sdk.domain.transitions import ENDED
+from kz_compliance_sdk.errors import NotFound, Unreadable
+from kz_compliance_sdk.ports import Tx, Work
+from kz_compliance_sdk.wire.v1 import read_message
+
+__all__ = ["counted", "demanded", "with_tally"]
+
+T = TypeVar("T")
+
+
+def with_tally(tx: Tx, change: Change) -> Change:
+    """The change and, for each case that it leaves ended, that case's row in the figures. Whatever ends a case, or
+    changes an ended one, goes through here."""
+    ended = {write.case.id: write.case for write in change if type(write) is CaseWrite}
+    return (*change, *(_tally(tx, case, change) for case in ended.values() if case.state in ENDED))
+
+
+def counted(work: Work[T]) -> Work[T]:
+    """The work, and the tallies of the cases that it leaves ended."""
+
+    def with_tallies(tx: Tx) -> tuple[Change, T]:
+        change, value = work(tx)
+        return with_tally(tx, change), value
+
+    return with_tallies
+
+
+def _tally(tx: Tx, case: Case, change: Change) -> Tally:
+    events, decisions = tx.event_kinds(case.id), tx.decisions(case.id)
+    rows = {(row.sender, row.message_id, row.body_sha256): row for row in tx.inbox_of_case(case.id)}
+    if case.message not in rows:
+        with suppress(NotFound):  # it comes with this very change
+            rows[case.message] = tx.inbox_row(*case.message)
+    for write in change:
+        row = write.row if type(write) is InboxAdmitted else write
+        if type(row) is InboxRow and row.case_id == case.id:
+            rows[row.sender, row.message_id, row.body_sha256] = row
+        elif type(write) is DecisionRow and write.case_id == case.id:
+            decisions[write.version] = Decision.model_validate_json(write.body)
+        elif type(write) is AuditEvent and write.case_id == case.id:
+            events[write.kind] = events.get(write.kind, 0) + 1
+    return tally(case, demanded(case, rows.values()), decisions, events)
+
+
+def demanded(case: Case, rows: Iterable[InboxRow]) -> Notice | None:
+    """The notice as it stands, with every item that the authority ever named, as it named it last. None for a message
+    that nobody could use, or whose bytes are gone."""
+    notice: Notice | None = None
+    items: dict[str, Item] = {}
+    for row in sorted(rows, key=lambda row: (row.received_at, row.message_id)) if case.revision else ():
+        try:
+            data = read_message(row.body).data
+        except Unreadable:
+            continue
+        if isinstance(data, Notice | Clarification):
+            items |= {item.item_id: item for item in data.items or ()}
+        if isinstance(data, Notice) and (row.sender, row.message_id, row.body_sha256) == case.message:
+            notice = data
+    return None if notice is None else notice.model_copy(update={"items": tuple(items.values())})

@@ -1,0 +1,76 @@
+"""The machinery's part in telling users: what an effect gives rise to, whether it still holds, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Literal
+
+from kz_compliance_sdk.domain import results, user_notices
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import Change, UserNoticeState
+from kz_compliance_sdk.domain.messages import Respondent, item_of, page
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.user_notices import Occasion, Telling
+from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.ports import Tx, UserNotice
+from kz_compliance_sdk.services.loading import answering_of, notice_of
+
+
+def landed(
+    tx: Tx, case: Case, message: OutboxMessage, at: int, respondent: Respondent, telling: Telling, stamp: Stamp
+) -> Change:
+    """What an effect that took place `at` (UTC seconds) changes: the case, its report, and what its user is told."""
+    item = item_of(case, message)
+    if item is None:
+        return ()
+    answering, rows = answering_of(tx, case, respondent), tx.user_notices(case.id)
+    land = results.measure_in_force if message.kind == "enforce" else results.measure_lifted
+    try:
+        notice = notice_of(tx, case)
+    except ComplianceError:
+        # Who demanded it cannot be read any more. What the law asks for must not wait for that.
+        change = land(case, message, at, answering, stamp)
+        alert = page(results.after(case, change), "user_notice_stuck", ("lead",), 30, stamp, key=message.id)
+        return (*change, alert)
+    if message.kind == "enforce":
+        plan = user_notices.plan(notice, telling, stamp.at)
+        notified = {**answering.notified, **user_notices.planned(item, plan)}
+        answering = replace(answering, notified=notified)
+    change = land(case, message, at, answering, stamp)
+    after = results.after(case, change)
+    changed = after.item(item.item_id)
+    if changed is None:
+        return change
+    on = Occasion(after, changed, notice, rows, answering.decisions, telling, stamp)
+    if message.kind == "enforce":
+        return user_notices.after(change, on, user_notices.of_measure(on, plan))
+    return user_notices.after(change, on, user_notices.of_lifting(on, item.measure)) if item.measure else change
+
+
+def row_of(tx: Tx, message: OutboxMessage) -> UserNoticeState | None:
+    """Where the notice that a message carries stands."""
+    return next((row for row in tx.user_notices(message.case_id) if row.message_id == message.id), None)
+
+
+def is_wanted(tx: Tx, message: OutboxMessage) -> tuple[bool, Change]:
+    """Whether what a message tells still holds; if it does not, what that changes."""
+    row = row_of(tx, message)
+    if user_notices.is_wanted(tx.case(message.case_id), row, json.loads(message.body)["action"]):
+        return True, ()
+    unsent = row is not None and row.state in user_notices.UNSENT
+    return False, (replace(row, state="void"),) if row is not None and unsent else ()
+
+
+def told(tx: Tx, case: Case, message: OutboxMessage, at: int | None, stamp: Stamp) -> Change:
+    """The user was told `at` (UTC seconds); None: never can be."""
+    row = row_of(tx, message)
+    return () if row is None else user_notices.told(case, row, at, stamp)
+
+
+def user_notice_of(message: OutboxMessage) -> UserNotice:
+    """What the platform is handed."""
+    body = json.loads(message.body)
+    lists: tuple[Literal["scope", "legal_basis"], ...] = ("scope", "legal_basis")
+    return UserNotice(id=message.id, **{**body, **{name: tuple(body[name]) for name in lists}})

@@ -1,0 +1,99 @@
+"""What a transparency report over a million ended cases costs, by the command that people use, with all its files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from kz_compliance_sdk.adapters.sql import tables_tallies
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
+from kz_compliance_sdk.domain.clock import local
+from tests.benchmarks import samples, scale
+from tests.benchmarks.rows import Row, Size
+from tests.unit.tally_makers import random_tallies
+
+NAMES = ("figures.million", "figures.memory")
+# A child's own peak: what the system tells of it after its end begins with the memory of the process that it came from.
+_RUN = """
+import atexit, pathlib, re, sys
+
+def told():
+    status = pathlib.Path("/proc/self/status").read_text()
+    pathlib.Path(sys.argv[1]).write_text(re.search(r"VmHWM:\\s+(\\d+)", status)[1])
+
+atexit.register(told)
+from kz_compliance_sdk.faces.cli.app import run
+run(sys.argv[2:])
+"""
+_VARIANTS = 4_000
+_YEAR = 365 * 86_400
+
+
+def run(size: Size) -> list[Row]:
+    """Both rows, from one run of the command in a process of its own."""
+    cases = size.pick(50_000, 1_000_000)
+    with size.place() as folder:
+        path = folder / "cases.sqlite3"
+        running = cases // 100
+        scale.build(path, cases + running, running, 0)
+        end = int(time.time())
+        tallies(path, end)
+        wall, cpu, memory, told = _report(folder, path, end)
+        assert told == cases + running, f"{told} demands were counted"
+    note = (
+        f"{cases:,} ended cases of {_VARIANTS:,} kinds, {running:,} running; every file; CPU {cpu:.1f} s, one process"
+    )
+    return [
+        Row(NAMES[0], wall, "s", bar=60, sense="most", note=note),
+        Row(NAMES[1], memory, "MiB", bar=300, sense="most", note="peak resident memory of that process"),
+    ]
+
+
+def tallies(path: Path, end: int) -> None:
+    """A tally for each ended case of a file, received over the year before `end` (UTC seconds)."""
+    connection = open_connection(choose_driver(), str(path), cache_mib=256)
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("CREATE TEMP TABLE variants (k INTEGER PRIMARY KEY, facts TEXT)")
+    made = enumerate(one.facts for one in random_tallies(1, _VARIANTS))
+    connection.execute("BEGIN")
+    connection.executemany("INSERT INTO variants VALUES (?, ?)", made)
+    columns = ", ".join(column.name for column in tables_tallies.tallies.columns)
+    number = "row_number() OVER (ORDER BY id)"
+    # Cases come one after the other, and a few are typed in weeks after they were received.
+    received = f"{end - _YEAR} + n * 28 % {_YEAR - 1} - iif(n % 50, 0, 2000000) * (n > 100000)"
+    connection.execute(
+        f"INSERT INTO tallies ({columns}) SELECT :platform, id, {received}, {received} - 600, {received} + 86400, "
+        f"{received} + n * 31 % 100000, {received} + n * 31 % 100000 + 900, facts "
+        f"FROM (SELECT id, {number} AS n FROM cases WHERE state = 'closed') JOIN variants ON k = n * 7 % {_VARIANTS}",
+        {"platform": samples.PLATFORM},
+    )
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+
+
+def _report(folder: Path, path: Path, end: int) -> tuple[float, float, float, int]:
+    """Seconds, CPU seconds and peak MiB of one run, and how many demands it counted."""
+    settings = folder / "settings.toml"
+    settings.write_text(
+        f'platform_id = "{samples.PLATFORM}"\npublic_url = "http://127.0.0.1:8000"\nallow_test_keys = true\n\n'
+        f'[store]\npath = "{path.name}"\n',
+        encoding="utf-8",
+    )
+    first, last = local(end - _YEAR)[:10], local(end + 86_400)[:10]
+    peak = folder / "peak"
+    command = [sys.executable, "-c", _RUN, str(peak), "--config", str(settings), "transparency"]
+    command += ["--from", first, "--to", last, "--draft", "--out", str(folder / "out")]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, f"the command ended with {process.returncode}"
+    document = json.loads((folder / "out" / "report.json").read_bytes())
+    told = next(one["values"][0]["count"] for one in document["figures"] if one["figure"] == "demands")
+    return wall, usage.ru_utime + usage.ru_stime, int(peak.read_text()) / 1024, told

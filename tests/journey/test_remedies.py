@@ -1,0 +1,21 @@
+"""What can be recorded of contests, suspensions and letters, in whatever state a case is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.journey.remedies import rows_of_remedies
+from tests.journey.test_every_move import ROWS, Taken, taken_by
+
+
+@pytest.mark.slow
+def test_remedies_can_be_recorded_in_every_state(tmp_path: Path) -> None:
+    verbs = {"contest", "settle_contest", "suspend", "confirm_suspension", "end_suspension", "dismiss_letter"}
+    rows: Taken = set()
+    for host in rows_of_remedies(tmp_path):
+        host.check_chains()
+        rows |= taken_by(host)
+        host.store.close()
+    assert {row for row in ROWS if row[1] in {*verbs, "record_undoable"}} <= rows <= ROWS

@@ -1,0 +1,140 @@
+"""The public figures of a random office are what its stored bytes say; a case counts once, and outlives its bodies."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from kz_compliance_sdk.adapters.sql.queries import SqlQueries
+from kz_compliance_sdk.domain.decision import ItemDecision, Wording
+from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.domain.transparency import Period
+from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
+from tests.journey.scene import LEAD, M1, PLATFORM
+from tests.journey.transparency_office import WORDS, Figures, RandomOffice, recounted
+from tests.unguarded import unguard
+from tests.unit.case_makers import measure, proposal, refusal
+
+CATEGORIES = frozenset(kz_policy().categories)
+POLICY = TransparencyPolicy(threshold=3, embargo_days=0)
+
+
+def counted(office: RandomOffice) -> tuple[Figures, int]:
+    now = office.world.clock()
+    figures = Transparency(office.store, PLATFORM, POLICY, CATEGORIES)
+    counting, unrecorded = figures._counted(Period(office.start - 3600, now + 1), now)
+    assert unrecorded == []
+    found: Figures = {name: +values for name, values in counting.counts.items() if +values}
+    for name, place in (("~decision", 0), ("~receipt", 1)):
+        found[name] = Counter(str(seconds) for times in counting.times.values() for seconds in times[place])
+    return found, now
+
+
+@pytest.mark.parametrize(
+    ("seed", "demands"),
+    [(1, 12), pytest.param(2, 150, marks=pytest.mark.slow), pytest.param(3, 150, marks=pytest.mark.slow)],
+)
+def test_every_figure_is_what_the_stored_bytes_say(tmp_path: Path, seed: int, demands: int) -> None:
+    office = RandomOffice(tmp_path, seed)
+    office.live(demands)
+
+    found, now = counted(office)
+    wanted = recounted(office.world.path, now, CATEGORIES)
+
+    assert {name: dict(found.get(name, {})) for name in wanted} == {
+        name: dict(values) for name, values in wanted.items()
+    }
+    assert found.keys() == wanted.keys()
+
+
+def test_a_superseding_decision_is_counted_once_and_in_its_period(tmp_path: Path) -> None:
+    """The corrected answer takes the place of the first; when it came and how long it took stay."""
+    office = RandomOffice(tmp_path, 1)
+    notice = office.notice().model_copy(update={"user_notice": None})
+    office.push(notice)
+    case_id = office.case(notice).id
+
+    def decide(item: ItemDecision) -> None:
+        lease = office.host.review.claim(M1, case_id=case_id).result()
+        assert lease is not None
+        items = [item.model_copy(update={"item_id": one.item_id}) for one in notice.items]
+        decided = office.host.review.propose(M1, case_id, lease.token, proposal(*items)).result()
+        if decided.decision.needs_approval:
+            office.host.review.approve(LEAD, case_id, decided.digest).result()
+        office.world.clock.advance(60)
+        office.host.drain()
+
+    decide(measure("1", wording=Wording(outcome="removed", statement_of_reasons=WORDS)))
+    before, _ = counted(office)
+    office.world.clock.advance(40 * 86_400)
+    office.host.review.reopen(LEAD, case_id, "it was lawful").result()
+    while_reopened, _ = counted(office)
+    decide(refusal("1", wording=Wording(outcome="refused", refusal_code="not_illegal", statement_of_reasons=WORDS)))
+    after, _ = counted(office)
+
+    assert before["demands_by_result"] == while_reopened["demands_by_result"] == Counter(complied_fully=1)
+    assert after["demands_by_result"] == Counter(reversed=1)
+    assert after["demands_by_correction"] == Counter(corrected=1)
+    assert after["demands"] == after["demands_told"] == Counter({"": 1})
+    assert after["~decision"] == before["~decision"]
+    assert after["demands_by_receipt_time"] == Counter(in_time=1)
+
+
+def test_the_figures_outlive_the_bodies(tmp_path: Path) -> None:
+    """Everything that could name anybody is erased; the figures stay what they were."""
+    office = RandomOffice(tmp_path, 7)
+    office.live(8)
+    before, _ = counted(office)
+    with closing(sqlite3.connect(office.world.path)) as db, db:
+        unguard(db)
+        db.execute("UPDATE inbox SET body = x'00', proof = x'00' WHERE case_id IN (SELECT case_id FROM tallies)")
+        db.execute("UPDATE decisions SET body = x'00' WHERE case_id IN (SELECT case_id FROM tallies)")
+        db.execute("DELETE FROM sealed_texts")
+    after, _ = counted(office)
+    assert after == before
+    assert before["demands_told"][""] > 0
+
+
+def test_a_tally_names_nobody_and_no_place(tmp_path: Path) -> None:
+    office = RandomOffice(tmp_path, 8)
+    office.live(8)
+    with closing(sqlite3.connect(office.world.path)) as db:
+        facts = "".join(row[0] for row in db.execute("SELECT facts FROM tallies"))
+        items = [row[0] for row in db.execute("SELECT doc FROM cases")]
+    assert "social.example" in "".join(items)
+    for word in ("social.example", "user-", "post:", "Үлгі", "Канцелярия", "m1", "lead", "Рассмотрено"):
+        assert word not in facts
+
+
+def test_what_ended_without_a_tally_is_counted_from_its_records(tmp_path: Path) -> None:
+    office = RandomOffice(tmp_path, 9)
+    office.live(8)
+    before, _ = counted(office)
+    with closing(sqlite3.connect(office.world.path)) as db, db:
+        ended = "DELETE FROM tallies WHERE case_id IN (SELECT id FROM cases WHERE closed_at IS NOT NULL)"
+        assert db.execute(ended).rowcount > 1
+    after, _ = counted(office)
+    unlike = {name for name in before if before[name] != after.get(name, Counter())}
+    # Of a corrected case only the latest times are known then.
+    late = {"~decision", "~receipt", "demands_by_decision_time", "demands_by_receipt_time"}
+    assert unlike <= (late if before["demands_by_correction"]["corrected"] else set())
+
+
+def test_notices_to_users_and_appeals_are_read_where_there_are_any(tmp_path: Path) -> None:
+    path = tmp_path / "users.sqlite3"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE user_notices (platform_id, kind, state, due_at)")
+        db.execute("CREATE TABLE appeals (platform_id, state, received_at)")
+        notices = [("measure", "sent", 5), ("measure", "void", 5), ("restored", "sent", 5), ("measure", "delayed", 20)]
+        db.executemany("INSERT INTO user_notices VALUES ('social', ?, ?, ?)", notices)
+        appeals = [("social", "reversed", 5), ("social", "open", 9), ("social", "open", 20), ("other", "open", 5)]
+        db.executemany("INSERT INTO appeals VALUES (?, ?, ?)", appeals)
+    engine = create_engine(f"sqlite:///{path}")
+    found = SqlQueries(engine, "social").user_figures(1, 20)
+    engine.dispose()
+    assert found == {"user_notices": {"sent": 1}, "appeals": {"reversed": 1, "open": 1}}

@@ -138,6 +138,7 @@ class Writer:
                     inserts.setdefault("decisions", []).append(rows.decision_row(write))
                 elif kind is AppealWrite and write.expected is None:
                     inserts.setdefault("appeals", []).append(rows_users.appeal_row(write.appeal))
+                    came.append((write.appeal.platform_id, write.appeal.case_id))
                 elif kind is Attempt:
                     inserts.setdefault("attempts", []).append(rows.attempt_row(write))
                     came.append((write.platform_id, write.case_id))

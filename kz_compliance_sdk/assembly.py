@@ -10,6 +10,7 @@ from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.checkpoints import Check
 from kz_compliance_sdk.domain.completeness import Recipient
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.policy import Policy
@@ -32,8 +33,10 @@ from kz_compliance_sdk.ports import (
     Store,
     TellResult,
     UserNotice,
+    Witness,
 )
 from kz_compliance_sdk.services.care import Care
+from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
@@ -175,6 +178,56 @@ def seal(key: SigningKey | None) -> Callable[[bytes], ReportSignature] | None:
         return ReportSignature(key_id=key.key_id, alg="ed25519", value=value)
 
     return sealed
+
+
+def seal_check(key: SigningKey | None) -> Check | None:
+    """Whether a signature is by the platform's own key; other keys are unknown here."""
+    if key is None or key.algorithm != "ed25519":
+        return None
+    public, key_id = key.private_key().public_key(), key.key_id
+
+    def check(data: bytes, signer: str, value: bytes) -> bool | None:
+        from cryptography.exceptions import InvalidSignature
+
+        if signer != key_id:
+            return None
+        try:
+            public.verify(value, data)
+        except InvalidSignature:
+            return False
+        return True
+
+    return check
+
+
+def checkpoints(
+    settings: Settings, store: Store, env: Env, seal: Callable[[bytes], ReportSignature] | None
+) -> Checkpoints:
+    """What makes checkpoints over all cases of the platform, as often as the settings say."""
+    return Checkpoints(
+        store,
+        settings.platform_id,
+        seal=seal,
+        entropy=env.entropy,
+        witnesses=lambda: witnesses(settings, env),
+        every_s=settings.checkpoints.every_s,
+    )
+
+
+def witnesses(settings: Settings, env: Env) -> list[Witness]:
+    """Who keeps the checkpoints: the file and the webhook that are configured, and the log."""
+    from kz_compliance_sdk.adapters.witnesses import FileWitness, LogWitness, WebhookWitness
+
+    kept: list[Witness] = [LogWitness()]
+    if settings.checkpoints.file is not None:
+        kept.append(FileWitness(settings.checkpoints.file))
+    webhook = settings.notifier.webhook() if settings.checkpoints.webhook else None
+    if webhook is not None:
+        from kz_compliance_sdk.adapters.http_regulator import HttpPoster
+
+        url, key = webhook
+        kept.append(WebhookWitness(url, key, env, HttpPoster(env)))
+    return kept
 
 
 def http_regulator(settings: Settings, env: Env) -> Regulator | None:

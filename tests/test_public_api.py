@@ -16,6 +16,7 @@ import kz_compliance_sdk
 from kz_compliance_sdk.aio.appeals import AsyncAppeals
 from kz_compliance_sdk.aio.by_letter import AsyncByLetter
 from kz_compliance_sdk.aio.care import AsyncCare
+from kz_compliance_sdk.aio.checkpoints import AsyncCheckpoints
 from kz_compliance_sdk.aio.contests import AsyncContests
 from kz_compliance_sdk.aio.privacy import AsyncPrivacy
 from kz_compliance_sdk.aio.transparency import AsyncTransparency
@@ -23,6 +24,7 @@ from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
 from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.care import Care
+from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.transparency import Transparency
@@ -130,7 +132,9 @@ def test_the_awaited_desk_has_every_step_of_the_blocking_one() -> None:
         (Appeals, AsyncAppeals),
         (ByLetter, AsyncByLetter),
         (Care, AsyncCare),
+        (Checkpoints, AsyncCheckpoints),
         (Contests, AsyncContests),
+        (Privacy, AsyncPrivacy),
         (Transparency, AsyncTransparency),
         (UserNotices, AsyncUserNotices),
     ],

@@ -21,7 +21,7 @@ LOGGER_NAME: Final = "kz_compliance_sdk"
 ALLOWED_KEYS: Final = frozenset(
     "attempt attempts audience case_id case_reference channel code count cursor due_at elapsed_ms endpoint error "
     "event_id feed item_id key_id kind level link message_id next_attempt_at notice_id platform_id profile reason "
-    "reference report_id result retry_at revision sequence state status step waiting worker".split()
+    "reference report_id result retry_at revision root sequence size state status step waiting worker".split()
 )
 
 _EVENT = re.compile(r"[a-z][a-z0-9_]{0,63}")

@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import anyio
 import anyio.to_thread
 
-from kz_compliance_sdk.aio.appeals import AsyncAppeals
 from kz_compliance_sdk.aio.bridge import CommitBridge
-from kz_compliance_sdk.aio.by_letter import AsyncByLetter
-from kz_compliance_sdk.aio.care import AsyncCare
-from kz_compliance_sdk.aio.contests import AsyncContests
-from kz_compliance_sdk.aio.privacy import AsyncPrivacy
-from kz_compliance_sdk.aio.transparency import AsyncTransparency
-from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
+from kz_compliance_sdk.aio.groups import AsyncGroups
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
-from kz_compliance_sdk.domain.audit import Actor, Fault
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.audit_log import AuditVerdict
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import LegalCheckRow, SanctionNoted
 from kz_compliance_sdk.domain.decision import Proposal
@@ -65,7 +60,7 @@ T = TypeVar("T")
 _THREADS = 8
 
 
-class AsyncComplianceDesk:
+class AsyncComplianceDesk(AsyncGroups):
     """ComplianceDesk for event loops: the same names and arguments, awaited."""
 
     def __init__(
@@ -92,34 +87,13 @@ class AsyncComplianceDesk:
             env=env,
             create=create,
         )
-        self.transparency = AsyncTransparency(self._hop, lambda: self.blocking.transparency)
         self._limiter: anyio.CapacityLimiter | None = None
         self._bridge: tuple[asyncio.AbstractEventLoop, CommitBridge] | None = None
-
-    @property
-    def care(self) -> AsyncCare:
-        """See ComplianceDesk."""
-        return AsyncCare(self.blocking.care, self._hop)
-
-    @cached_property
-    def privacy(self) -> AsyncPrivacy:
-        """See ComplianceDesk."""
-        return AsyncPrivacy(self.blocking.privacy, self._hop)
 
     async def _hop(self, call: Callable[[], T]) -> T:
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(_THREADS)
         return await anyio.to_thread.run_sync(call, limiter=self._limiter)
-
-    @cached_property
-    def contests(self) -> AsyncContests:
-        """See ComplianceDesk."""
-        return AsyncContests(self._hop, self.blocking.contests)
-
-    @cached_property
-    def by_letter(self) -> AsyncByLetter:
-        """See ComplianceDesk."""
-        return AsyncByLetter(self._hop, self.blocking.by_letter)
 
     def on_enforce(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
         """See ComplianceDesk. The function is blocking and called on a worker's thread."""
@@ -136,16 +110,6 @@ class AsyncComplianceDesk:
     def on_tell_user(self, call: Callable[[UserNotice], TellResult]) -> Callable[[UserNotice], TellResult]:
         """See ComplianceDesk. The function is blocking and called on a worker's thread."""
         return self.blocking.on_tell_user(call)
-
-    @cached_property
-    def appeals(self) -> AsyncAppeals:
-        """See ComplianceDesk."""
-        return AsyncAppeals(self.blocking.appeals, self._hop)
-
-    @cached_property
-    def user_notices(self) -> AsyncUserNotices:
-        """See ComplianceDesk."""
-        return AsyncUserNotices(self.blocking.user_notices, self._hop)
 
     def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
         """See ComplianceDesk."""
@@ -343,10 +307,14 @@ class AsyncComplianceDesk:
         return await self._hop(self.blocking.health_document)
 
     async def verify_audit(
-        self, case_id: str | None = None, progress: Callable[[int], None] | None = None
-    ) -> tuple[int, tuple[Fault, ...]]:
+        self,
+        case_id: str | None = None,
+        progress: Callable[[int], None] | None = None,
+        *,
+        checkpoint: bytes | None = None,
+    ) -> AuditVerdict:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.verify_audit, case_id, progress))
+        return await self._hop(partial(self.blocking.verify_audit, case_id, progress, checkpoint=checkpoint))
 
     async def close(self) -> None:
         """See ComplianceDesk."""

@@ -36,6 +36,7 @@ from kz_compliance_sdk.wire.signature.keyring import Algorithm, Key, SigningKey,
 __all__ = [
     "ActorSettings",
     "AddresseeSettings",
+    "CheckpointSettings",
     "LetterheadSettings",
     "LimitSettings",
     "NotifierSettings",
@@ -235,6 +236,20 @@ class NotifierSettings(Section):
             return None
         text = self.webhook_secret.get_secret_value()
         return SigningKey("alerts", "hmac-sha256", material_from_text(text, setting="notifier.webhook_secret"))
+
+
+class CheckpointSettings(Section):
+    """Checkpoints over all cases: how often, and who keeps them beside the log."""
+
+    every_s: Annotated[int, Field(ge=0, le=86_400)] = Field(
+        default=3600, description="Seconds between two checkpoints, at most a day; 0 makes none by itself."
+    )
+    file: PlaceOnDisk | None = Field(
+        default=None,
+        description="A file to which each checkpoint is added as one line. It proves most where nobody who can write "
+        "to the store can write to it.",
+    )
+    webhook: Flag = Field(default=False, description="Whether each checkpoint also goes to `notifier.webhook_url`.")
 
 
 class ActorSettings(Section):

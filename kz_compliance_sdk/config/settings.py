@@ -37,6 +37,7 @@ from kz_compliance_sdk.config.privacy import PrivacySettings, RetentionSettings
 from kz_compliance_sdk.config.sections import (
     ActorSettings,
     AddresseeSettings,
+    CheckpointSettings,
     LetterheadSettings,
     LimitSettings,
     NotifierSettings,
@@ -113,6 +114,9 @@ class Settings(BaseSettings):
         default={},
         description="Who the users of this machine are. On the command line one who is not here can only read, and "
         "only the settings file is asked.",
+    )
+    checkpoints: CheckpointSettings = Field(
+        default=CheckpointSettings(), description="Checkpoints over all cases: how often, and who keeps them."
     )
     transparency: TransparencySettings = Field(
         default=TransparencySettings(), description="What is published about the demands."

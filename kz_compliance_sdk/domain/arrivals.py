@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.cancellations import (
     with_version,
 )
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move, opened
+from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move, note, opened
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.messages import acknowledgement, object_key, page
@@ -51,6 +51,7 @@ __all__ = [
     "open_case",
     "quarantine",
     "remind",
+    "take_in",
 ]
 
 
@@ -170,20 +171,27 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
 def flag(
     case: Case,
     flags: tuple[str, ...],
-    arrival: Arrival,
     stamp: Stamp,
+    arrival: Arrival | None = None,
     *,
     alert: bool = True,
     texts: Mapping[str, str] | None = None,
 ) -> tuple[Change, Case]:
-    """A message told something that a moderator must see before deciding."""
+    """Something was learnt that a moderator must see before deciding; from a message, if it came with one."""
     marked = tuple(dict.fromkeys((*case.flags, *flags)))
-    data: dict[str, Json] = {**evidence(arrival), "flags": list(flags)}
+    data: dict[str, Json] = {**(evidence(arrival) if arrival is not None else {}), "flags": list(flags)}
     flagged, event = move(case, "flag", case.state, stamp, data, texts, flags=marked)
     writes: tuple[Write, ...] = (CaseWrite(flagged, case.version), event)
     if alert:
         writes = (*writes, page(flagged, f"flag.{flags[0].split(':')[0]}", ("moderator", "lead"), 30, stamp))
     return writes, flagged
+
+
+def take_in(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
+    """A message that could not be used when it came can be used now, and says nothing new."""
+    noted, event = note(case, "take_in", stamp, evidence(arrival))
+    noted = replace(noted, version=case.version + 1)
+    return (CaseWrite(noted, case.version), event), noted
 
 
 def confirm(
@@ -280,7 +288,7 @@ def answer(
     decided = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.CLOSED) and bool(asked)
     named = bool(noticed) and is_legal(case.state, "answer", CaseState.QUEUED)
     if not waits and not decided and not named:
-        return flag(case, ("clarified", *arrival.flags), arrival, stamp, texts=texts)
+        return flag(case, ("clarified", *arrival.flags), stamp, arrival, texts=texts)
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     items = [replace(item, status="open") if item.item_id in asked and not item.was else item for item in items]
     times: dict[str, Any] = {"closed_at": None}

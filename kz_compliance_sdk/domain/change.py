@@ -13,6 +13,7 @@ from kz_compliance_sdk.domain.change_users import Appeal as Appeal
 from kz_compliance_sdk.domain.change_users import AppealWrite as AppealWrite
 from kz_compliance_sdk.domain.change_users import UserNoticeKind as UserNoticeKind
 from kz_compliance_sdk.domain.change_users import UserNoticeState as UserNoticeState
+from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 
 if TYPE_CHECKING:
@@ -328,6 +329,10 @@ Write = (
     | AppealWrite
     | CaseErased
     | MessageErased
+    | Leaf
+    | Checkpoint
+    | CheckpointTold
+    | CaseLooked
 )
 
 Change = tuple[Write, ...]

@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage, message_id
 from kz_compliance_sdk.domain.report import (
     AuthorisedPerson,
     CannotComply,
+    CheckpointHead,
     ClarificationRequest,
     Question,
     Report,
@@ -64,11 +65,13 @@ _GONE: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Respondent:
-    """Who answers for the platform's reports, and how they are signed (None where the platform has no signing key)."""
+    """Who answers for the platform's reports, and how they are signed (None where the platform has no signing key).
+    `checkpoint` is the last one over all cases."""
 
     role: str
     name: str
     seal: Callable[[bytes], ReportSignature] | None = None
+    checkpoint: CheckpointHead | None = None
 
 
 def object_key(item: Item) -> str:
@@ -244,6 +247,7 @@ def report(
         items=tuple(_notified(_item(item, decisions, case), notified) for item in _reported(case)),
         authorised_person=AuthorisedPerson(role=respondent.role, name=respondent.name or None),
         audit_head=case.audit_head,
+        checkpoint=respondent.checkpoint,
     )
     if respondent.seal is not None:
         document = document.model_copy(update={"signature": respondent.seal(unsigned_bytes(document))})

@@ -1,3 +1,4 @@
+# Over 350 lines because everything that the trail says of a row is held against it on this one page.
 """What the audit trail says, held against the rows that it speaks of.
 
 The chain proves that its events fit together. Here the digests, names, times and states in them are compared with what
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kz_compliance_sdk.domain import proofs_review, proofs_users
@@ -17,6 +18,7 @@ from kz_compliance_sdk.domain.audit import AuditEvent, Fault, verify_chain
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Appeal, ContentSeen, InboxRow, LegalCheckRow, UserNoticeState
 from kz_compliance_sdk.domain.decision import decision_digest
+from kz_compliance_sdk.domain.evidence import Row
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.suspensions import remedies_told
 from kz_compliance_sdk.domain.transitions import ENDED
@@ -57,6 +59,23 @@ class Records:
     user_notices: Sequence[UserNoticeState] = ()
     unreadable: Sequence[str] = ()
     erased_elsewhere: frozenset[str] = frozenset()
+    rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    """Its rows in every table of `evidence.TABLES`, column by column."""
+    objects: Mapping[str, int] = field(default_factory=dict)
+    """The highest version that was handed out for each object that an effect of the case is about."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Under which name each object of the case is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """What is held that belongs to no case: the rows as they are stored, the messages among them, `unreadable`, which
+    of these do not open with the key that they have, and which cases that they went on to were erased."""
+
+    rows: Mapping[str, Sequence[Row]]
+    messages: Sequence[InboxRow]
+    unreadable: Sequence[str]
+    erased_elsewhere: frozenset[str]
 
 
 def told(events: Sequence[AuditEvent]) -> Iterator[tuple[AuditEvent, Mapping[str, Any]]]:
@@ -88,6 +107,8 @@ def check(records: Records) -> tuple[Fault, ...]:
         *_of_decisions(records, events, erased),
         *_of_messages(records, events, erased),
         *_of_attempts(records),
+        *_of_holds(records),
+        *_of_objects(records),
         *proofs_review.of_checks(case.id, records.checks, events),
         *proofs_review.of_content(case.id, records.seen, events),
         *proofs_users.of_appeals(case.id, records.appeals, events),
@@ -99,9 +120,45 @@ def check(records: Records) -> tuple[Fault, ...]:
     )
 
 
+def was_erased(events: Sequence[AuditEvent]) -> int:
+    """The seq of the last event that says that the case was erased, as the law asks; 0 if none does."""
+    return max((event.seq for event in events if event.kind == "erase"), default=0)
+
+
+def entered(messages: Sequence[InboxRow]) -> dict[tuple[str, ...], int]:
+    """When (UTC seconds) each of these that was typed in was, by its own proof."""
+    found: dict[tuple[str, ...], int] = {}
+    for row in messages:
+        if row.source == "typed":
+            try:
+                found[row.sender, row.message_id, row.body_sha256] = json.loads(row.proof)["entered_at"]
+            except (ValueError, TypeError, LookupError):
+                continue
+    return found
+
+
+def of_loose(loose: Loose) -> Iterator[Fault]:
+    """Every fault of what belongs to no case: bytes that are not those received."""
+    for what in loose.unreadable:
+        yield Fault("", 0, what)
+    for row in loose.messages:
+        erased = row.body == b"" and (row.case_id in loose.erased_elsewhere or is_emptied(row))
+        if not erased and _sha256(row.body) != row.body_sha256:
+            yield Fault("", 0, f"the bytes of the message {row.message_id} are not those received")
+
+
+def is_emptied(row: InboxRow) -> bool:
+    """Whether a message of no case looks as the end of its retention leaves it."""
+    return row.case_id == "" and row.exit == "noted" and row.body == b"" and row.proof == b""
+
+
 _Told = list[tuple[AuditEvent, Mapping[str, Any]]]
 _Erased = tuple[int, int]
 """The last event that says that the case was erased: its place in the chain and its time; zeros if none does."""
+
+
+_ONLY_TOLD = frozenset({"flag", "take_in"})
+"""Events that name a message on which the case does not rest."""
 
 
 def _message_behind(data: Mapping[str, Any]) -> MessageKey | None:
@@ -119,7 +176,7 @@ def _of_case(case: Case, events: _Told) -> Iterator[Fault]:
             said["due_at"] = event.seq, data["due_at"]
         if (received := _receipt(event.kind, data)) is not None:
             said["received_at"] = event.seq, received
-        if event.kind != "flag" and _message_behind(data) is not None:
+        if _message_behind(data) is not None and event.kind not in _ONLY_TOLD:
             sources.add(data.get("source"))
             typists.add(data.get("entered_by", ""))
         vouched = vouched or event.kind == "authenticate" or (event.kind == "amend" and "how" in data.get("sealed", ()))
@@ -249,6 +306,16 @@ def _of_messages(records: Records, events: _Told, erased: _Erased) -> Iterator[F
 def _of_attempts(records: Records) -> Iterator[Fault]:
     """Each try of a message is recorded, a lost one too, but not the one under way or that of a message then void."""
     results = {(attempt.message_id, attempt.number): attempt.result for attempt in records.attempts}
+    made = {message.id: message.attempts for message in records.messages}
+    for message_id, number in results:
+        if message_id not in made:
+            yield Fault(records.case.id, 0, f"the attempt {number} is of a message {message_id} that is not there")
+        elif not 0 < number <= made[message_id]:
+            yield Fault(
+                records.case.id,
+                0,
+                f"the attempt {number} of {message_id} was never made: it was tried {made[message_id]} times",
+            )
     for message in records.messages:
         last = message.attempts - (message.state in ("leased", "void"))
         for number in range(1, last + 1):
@@ -260,6 +327,42 @@ def _of_attempts(records: Records) -> Iterator[Fault]:
 
 def _still_there(case_id: str, what: str, erased: _Erased) -> Fault:
     return Fault(case_id, erased[0], f"{what} should have been erased, and is there")
+
+
+def _of_holds(records: Records) -> Iterator[Fault]:
+    """A measure that is in force for a demand has a hold, and nothing is held without a measure, but for what was in
+    force when the case was erased."""
+    case, erased = records.case, was_erased(records.events)
+    held: dict[tuple[Any, Any], Row] = {
+        (row["object_key"], row["item_id"]): row for row in records.rows.get("holds", ())
+    }
+    for item in case.items:
+        key = records.names.get(item.object_key, item.object_key), item.item_id
+        if not item.object_key:
+            # Erased, or never found: then nothing but the item says whose hold it is.
+            key = next((one for one in held if one[1] == item.item_id), key)
+        row = held.pop(key, None)
+        if item.status == "in_force" and row is None:
+            yield Fault(case.id, 0, f"the hold of item {item.item_id} is gone, and its measure is in force")
+        elif item.measure and row is not None and row["action"] != item.measure:
+            yield Fault(case.id, 0, f"the hold of item {item.item_id} is not for the measure that is in force")
+        elif not item.measure and row is not None and not erased:
+            yield Fault(case.id, 0, f"the item {item.item_id} is held, and no measure of it is in force")
+    for _, name in () if erased else held:
+        yield Fault(case.id, 0, f"something is held for the item {name}, and the case has no such measure")
+
+
+def _of_objects(records: Records) -> Iterator[Fault]:
+    for item in records.case.items:
+        if not item.effect_version or not item.object_key:
+            continue  # where its name was erased, nothing says which object it was
+        handed_out = records.objects.get(item.object_key)
+        if type(handed_out) is not int or handed_out < item.effect_version:
+            yield Fault(
+                records.case.id,
+                0,
+                f"the object of item {item.item_id} had version {item.effect_version}, and objects says {handed_out}",
+            )
 
 
 # The database can hold anything where bytes were written.

@@ -182,11 +182,19 @@ class ReportSignature(OutboundModel):
     value: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{1,1024}={0,2}$")]
 
 
+class CheckpointHead(OutboundModel):
+    """The platform's last checkpoint over all its cases: the RFC 9162 root over its first `size` leaves."""
+
+    size: Annotated[int, Field(ge=1)]
+    root: Sha256Hex
+
+
 class Report(OutboundModel):
     """The confirmation: what was done about each item.
 
     `sequence` counts the reports of one case from 1. `audit_head` is the case's audit digest before the
     report's own event. An interim report (`final` False) may hold `pending` items; a final one may not.
+    `checkpoint` is the last one that the platform made over all its cases.
     """
 
     report_id: Identifier
@@ -200,6 +208,7 @@ class Report(OutboundModel):
     items: Annotated[tuple[ReportItem, ...], Field(strict=False, min_length=1, max_length=500)]
     authorised_person: AuthorisedPerson
     audit_head: Sha256Hex
+    checkpoint: CheckpointHead | None = None
     signature: ReportSignature | None = None
 
     @model_validator(mode="after")

@@ -21,6 +21,8 @@ from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.health import HUNG
 
 _log = logging.getLogger("kz_compliance_sdk.worker")
+CHECKPOINT_LOOK_S = 60
+"""How often the worker looks whether a checkpoint is due, or one was not kept yet, in seconds."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class Worker:
             self._every("watch", settings.worker.watch_interval_s, self._desk.watch)
             self._every("heartbeat", settings.worker.heartbeat_s, self._beat)
             self._every("the look at the ways out", settings.worker.heartbeat_s, self._look_at_ways)
+            if settings.checkpoints.every_s:
+                self._every("the checkpoint", CHECKPOINT_LOOK_S, self._desk.proof.run)
             if self._poll:
                 self._every("poll", settings.regulator.poll_interval_s, self._poll_all)
             if self._deliver:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future as Future
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -25,11 +25,12 @@ from kz_compliance_sdk.domain.change import (
     SanctionNoted,
     UserNoticeState,
 )
+from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.content import Reference as Reference
 from kz_compliance_sdk.domain.counting import FigureSource
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.domain.proofs import Records
+from kz_compliance_sdk.domain.proofs import Loose, Records
 from kz_compliance_sdk.domain.retention import Ended, Holdings
 from kz_compliance_sdk.domain.user_notice import UserNotice as UserNotice
 from kz_compliance_sdk.ports.env import Env as Env
@@ -121,6 +122,9 @@ class Tx(Protocol):
 
     def cursor(self, feed: str) -> str: ...
 
+    def checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint over all cases."""
+
 
 Work = Callable[[Tx], tuple[Change, T]]
 """Load what is known, decide, and return what to write and what to answer. It may run more than once."""
@@ -202,6 +206,25 @@ class Queries(FigureSource, Protocol):
 
     def orphans(self) -> list[str]:
         """The ids of cases that are gone while something of them is still there."""
+
+    def due_for_checkpoint(self) -> list[tuple[str, int]]:
+        """The cases that changed since their last leaf, with their marks, and the running ones that have none."""
+
+    def checkpoints(self) -> list[tuple[Checkpoint, int | None]]:
+        """Every checkpoint by number, and when (UTC seconds) those who keep checkpoints had it."""
+
+    def last_checkpoint(self) -> tuple[Checkpoint, int | None] | None: ...
+
+    def leaves(self) -> Iterable[Leaf]:
+        """Every leaf in order, without its manifest."""
+
+    def leaf_hashes(self, size: int) -> list[str]: ...
+
+    def leaves_of(self, case_id: str) -> list[Leaf]:
+        """The leaves of one case in order, with their manifests."""
+
+    def loose_rows(self, known: Sequence[tuple[str, str, str]]) -> Loose:
+        """What belongs to no case, and the messages of the keys `known`, wherever they belong now."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
@@ -445,3 +468,9 @@ class Notifier(Protocol):
     """A way to alert people. Raises if the alert was not delivered; it is then tried again."""
 
     def notify(self, alert: Alert) -> None: ...
+
+
+class Witness(Protocol):
+    """Somebody outside the store who keeps checkpoints. Raises if this one is not kept; it is then handed out again."""
+
+    def keep(self, checkpoint: Checkpoint) -> None: ...

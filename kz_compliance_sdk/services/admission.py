@@ -179,16 +179,16 @@ class Admission:
         change: Change
         if case.erased_at is not None:
             # What was held of it is gone, so nobody can say whether this is the same.
-            change, case = arrivals.flag(case, ("erased_case",), arrival, stamp)
+            change, case = arrivals.flag(case, ("erased_case",), stamp, arrival)
         elif notice.revision < case.revision:
-            change, case = arrivals.flag(case, ("late_revision",), arrival, stamp, alert=False)
+            change, case = arrivals.flag(case, ("late_revision",), stamp, arrival, alert=False)
         elif case.source == "typed" and arrival.authenticity == "signed":
             typed, standing = notice_of(tx, case), standing_of(tx, case, self.respondent)
             change, case = arrivals.confirm(case, typed, notice, arrival, self.policy, standing, stamp)
         elif _same_notice(tx, case, notice):
-            # What is the case's only since it was signed anew must say so: an erasure before that was not of it.
-            late = received.refused is not None
-            change = arrivals.flag(case, (), arrival, stamp, alert=False)[0] if late else NOTHING
+            change = NOTHING
+            if received.refused is not None:
+                change, case = arrivals.take_in(case, arrival, stamp)
         else:
             conflict = UnreadableNotice(
                 code="conflict",
@@ -206,7 +206,7 @@ class Admission:
         self, tx: Tx, received: Received, message: Message, arrival: Arrival, case: Case, stamp: Stamp
     ) -> tuple[Change, Response]:
         """A typed-in amendment of a notice whose origin is proved: it waits until somebody vouches for it."""
-        change, case = arrivals.flag(case, ("amendment_unverified", *arrival.flags), arrival, stamp)
+        change, case = arrivals.flag(case, ("amendment_unverified", *arrival.flags), stamp, arrival)
         response = accepted(202, case)
         row = _row(received, message.type, case.id, case.notice_id, "waiting", response, tx)
         return (*change, row), response
@@ -233,16 +233,15 @@ class Admission:
 
     def _apply(self, tx: Tx, arrival: Arrival, case: Case, data: _Following, stamp: Stamp) -> tuple[Change, Case]:
         if case.erased_at is not None:
-            return arrivals.flag(case, ("erased_case",), arrival, stamp)
+            return arrivals.flag(case, ("erased_case",), stamp, arrival)
         if isinstance(data, Reminder):
             return arrivals.remind(case, data, arrival, stamp)
         if isinstance(data, Clarification):
-            change, case = arrivals.answer(
-                case, data, arrival, self.policy, standing_of(tx, case, self.respondent), stamp
-            )
+            standing = standing_of(tx, case, self.respondent)
+            change, case = arrivals.answer(case, data, arrival, self.policy, standing, stamp)
             return (*change, *pages_at_intake(case, self.policy, stamp)) if arrival.flags else change, case
         if data.revision < case.revision:
-            return arrivals.flag(case, ("cancels_older_revision",), arrival, stamp)
+            return arrivals.flag(case, ("cancels_older_revision",), stamp, arrival)
         standing = standing_of(tx, case, self.respondent)
         return arrivals.cancel(case, data, arrival, self.policy, standing, stamp)
 

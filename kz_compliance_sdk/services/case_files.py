@@ -1,19 +1,17 @@
-"""Everything that is held of a case, and whether its trail is whole."""
+"""Everything that is held of a case."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kz_compliance_sdk.domain import proofs
-from kz_compliance_sdk.domain.audit import AuditEvent, Fault
+from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.case_clock import clock_of
 from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, UserNoticeState
 from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports import Queries
 
 
@@ -51,22 +49,3 @@ def case_file_of(queries: Queries, case_id: str, now: int) -> CaseFile:
         audit=tuple(queries.audit(case_id)),
         user_notices=tuple(queries.user_notices(case_id)),
     )
-
-
-def verify(
-    queries: Queries, case_id: str | None, progress: Callable[[int], None] | None
-) -> tuple[int, tuple[Fault, ...]]:
-    """How many cases were checked, of one or of all, and every fault found."""
-    faults: list[Fault] = []
-    checked = 0
-    for one in [case_id] if case_id is not None else queries.case_ids():
-        try:
-            faults += proofs.check(queries.records(one))
-        except StoreDamaged as error:
-            faults.append(Fault(one, 0, error.message))
-        checked += 1
-        if progress is not None:
-            progress(checked)
-    if case_id is None:
-        faults += [Fault(one, 0, "the case is gone, and something of it is still there") for one in queries.orphans()]
-    return checked, tuple(faults)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
@@ -71,7 +72,7 @@ def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent) -> Co
         policy,
         tx.object_versions(keys),
         tx.decisions(case.id),
-        respondent,
+        with_checkpoint(tx, respondent),
         holds,
         tx.legal_checks(case.id),
         tx.content_seen(case.id),
@@ -100,7 +101,7 @@ def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
         holds=own_holds(tx, case),
         versions=tx.object_versions(keys),
         decisions=tx.decisions(case.id),
-        respondent=respondent,
+        respondent=with_checkpoint(tx, respondent),
         notified=notified_of(tx, case),
     )
 
@@ -121,4 +122,10 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival] | None:
 
 def answering_of(tx: Tx, case: Case, respondent: Respondent) -> Answering:
     """What a report needs."""
-    return Answering(tx.decisions(case.id), respondent, notified_of(tx, case))
+    return Answering(tx.decisions(case.id), with_checkpoint(tx, respondent), notified_of(tx, case))
+
+
+def with_checkpoint(tx: Tx, respondent: Respondent) -> Respondent:
+    """Who answers, with the last checkpoint that a report made now carries."""
+    last = tx.checkpoint()
+    return respondent if last is None else replace(respondent, checkpoint=last.head)

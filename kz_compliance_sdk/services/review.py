@@ -26,6 +26,7 @@ from kz_compliance_sdk.services.loading import (
     notified_of,
     standing_of,
     typed_amendment,
+    with_checkpoint,
 )
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.tallying import counted
@@ -219,10 +220,8 @@ class Review:
     def report_interim(self, actor: Actor, case_id: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
             case, stamp = tx.case(case_id), self._stamp(tx, actor)
-            notified = notified_of(tx, case)
-            return office_steps.report_interim(
-                case, tx.decisions(case_id), self._respondent, stamp=stamp, notified=notified
-            )
+            notified, respondent = notified_of(tx, case), with_checkpoint(tx, self._respondent)
+            return office_steps.report_interim(case, tx.decisions(case_id), respondent, stamp=stamp, notified=notified)
 
         return self._submit(work)
 

@@ -60,6 +60,13 @@ REFUSED: Final = {
     "report's tries": ("UPDATE outbox SET attempts = 0 WHERE kind = 'report'", "outbox_only_moves_on"),
     "report's place": ("UPDATE outbox SET lane_seq = 7 WHERE kind = 'report'", "outbox_only_moves_on"),
     "report taken away": ("DELETE FROM outbox WHERE kind = 'report'", "outbox_stay"),
+    "leaf's content": ("UPDATE checkpoint_leaves SET content = ONE", "checkpoint_leaves_never_change"),
+    "leaf's manifest": ("UPDATE checkpoint_leaves SET manifest = ONE", "checkpoint_leaves_never_change"),
+    "leaf taken away": ("DELETE FROM checkpoint_leaves", "checkpoint_leaves_stay"),
+    "checkpoint's root": ("UPDATE checkpoints SET root = 'other'", "checkpoints_never_change"),
+    "checkpoint's line": ("UPDATE checkpoints SET line = ONE", "checkpoints_never_change"),
+    "checkpoint not handed out": ("UPDATE checkpoints SET told_at = NULL", "checkpoints_never_change"),
+    "checkpoint taken away": ("DELETE FROM checkpoints", "checkpoints_stay"),
     "sealed text": ("UPDATE sealed_texts SET text = 'other'", "sealed_texts_never_change"),
     "sealed text's place": ("UPDATE sealed_texts SET seq = seq + 1", "sealed_texts_never_change"),
 }
@@ -79,6 +86,7 @@ ERASED: Final = (
     "UPDATE inbox SET body = EMPTY, proof = EMPTY, reply = EMPTY",
     "UPDATE outbox SET body = EMPTY, receipt = EMPTY, receipt_proof = EMPTY",
     "UPDATE attempts SET detail = ''",
+    "UPDATE checkpoint_leaves SET manifest = EMPTY",
     "UPDATE sealed_texts SET text = '', salt = ''",
     "DELETE FROM sealed_texts",
 )
@@ -124,6 +132,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     host.push(notice, "m-1")
     assert host.decide(proposal(measure("1"))).decision.approved_by == LEGAL.id
     host.drain()
+    host.make_checkpoint()
     host.store.close()
     return path
 
@@ -190,7 +199,8 @@ def test_postgresql_refuses_each_by_name_and_lets_retention_erase(on_postgres: D
     for sql, guard in REFUSED.values():
         with pytest.raises(IntegrityError, match=guard):
             on_postgres.try_out(sql)
-    for table in ("decisions", "audit", "cases", "inbox", "outbox", "attempts", "sealed_texts"):
+    emptied = ("decisions", "audit", "cases", "inbox", "outbox", "attempts", "sealed_texts", "checkpoint_leaves")
+    for table in (*emptied, "checkpoints"):
         with pytest.raises(IntegrityError, match=f"{table}_not_emptied"):
             on_postgres.try_out(f"TRUNCATE {table}")
     with pytest.raises(IntegrityError, match="decisions_four_eyes"):

@@ -48,7 +48,7 @@ _DOCUMENTS = """
 
 | Command | Document |
 |---|---|
-| `audit verify` | `checked`, `intact`, `faults[]`: `case`, `seq`, `what` |
+| `audit verify` | `checked`, `intact`, `faults[]`: `case`, `seq`, `what`; `not_provable[]` |
 | `cases list` | `cases[]`: rows as below; `next_cursor` for `--cursor`, null on the last page |
 | `cases show` | a row as below; `item_states`, `notice`, `received`, `decisions`, `messages`, `escalations`, `audit` |
 | `cases show`, of remedies | `contests[]`, `suspensions[]`, with the texts that are sealed with them |

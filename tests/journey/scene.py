@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.completeness import Recipient
@@ -24,7 +23,6 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.ports import (
-    Alert,
     ByPerson,
     Delivered,
     Effect,
@@ -42,6 +40,7 @@ from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.care import Care
+from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.delivery import Delivery, Ways
 from kz_compliance_sdk.services.evidence import Evidence
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
@@ -50,6 +49,7 @@ from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.services.review import Decided, Review
 from kz_compliance_sdk.services.user_notices import UserNotices
+from kz_compliance_sdk.services.verifying import verify
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent, naming
 from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
@@ -57,7 +57,9 @@ from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.conftest import FrozenClock
 from tests.journey.fake_messenger import FakeMessenger
+from tests.journey.fake_pager import FakePager
 from tests.journey.tallies import check_tallies
+from tests.journey.witness import FakeWitness
 
 PLATFORM = builders.PLATFORM_ID
 PROFILE: Profile = "standard-webhooks"
@@ -149,17 +151,6 @@ class FakePlatform:
         return {key: self.done[key, version][0] for key, version in self.versions.items()}
 
 
-class FakePager:
-    def __init__(self) -> None:
-        self.alerts: list[Alert] = []
-        self.faults: list[Exception] = []
-
-    def notify(self, alert: Alert) -> None:
-        if self.faults:
-            raise self.faults.pop(0)
-        self.alerts.append(alert)
-
-
 class ByHandStandIn:
     """The regulator that is a person: every message waits for one."""
 
@@ -189,6 +180,7 @@ class World:
         self.regulator = FakeRegulator(self.clock)
         self.platform = FakePlatform(self.clock)
         self.pager = FakePager()
+        self.witness = FakeWitness()
         self.content = FakeContent(self.clock)
         self.messenger = FakeMessenger(self.clock)
         self._hosts = 0
@@ -246,6 +238,9 @@ class Host:
         self.review = Review(self.store, PLATFORM, policy, respondent, env.entropy, self.looking)
         self.care = Care(self.store, PLATFORM, policy, Recipient(), env.entropy)
         self.letters = Letters(self.store, PLATFORM, env.entropy)
+        self.proof = Checkpoints(
+            self.store, PLATFORM, seal=None, entropy=env.entropy, witnesses=lambda: [world.witness], every_s=1
+        )
         self.telling = Telling(policy.users, appeal_url="https://social.example/appeals")
         self.appeals = Appeals(self.store, PLATFORM, policy, respondent, self.telling, env.entropy)
         self.user_notices = UserNotices(self.store, PLATFORM, policy.users, env.entropy)
@@ -321,12 +316,20 @@ class Host:
         return [event.kind for event in self.store.queries(PLATFORM).audit(case_id)]
 
     def check_chains(self) -> None:
-        """Every case's audit chain is whole, and agrees with the case and with what is stored beside it."""
+        """Every case's audit chain is whole, and agrees with the case, with what is stored beside it, and with what the
+        checkpoints saw, if any were made."""
+        faults = verify(self.store.queries(PLATFORM), PLATFORM).faults
+        assert not faults, faults
+        check_tallies(self.store.queries(PLATFORM))
+
+    def make_checkpoint(self) -> None:
+        """What has happened since the last one is no tampering in its eyes."""
         queries = self.store.queries(PLATFORM)
-        for case_id in queries.case_ids():
-            assert proofs.check(queries.records(case_id)) == ()
-        assert queries.orphans() == []
-        check_tallies(queries)
+        self.check_chains()
+        self.proof.run()
+        last = queries.last_checkpoint()
+        assert last is None or last[0].complete
+        self.check_chains()
 
 
 def signed(world: World, data: MessageData, message_id: str, **envelope: Any) -> tuple[list[tuple[str, str]], bytes]:

@@ -23,11 +23,11 @@ from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Queries, Sent, 
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders
 from tests.journey.fake_messenger import FakeMessenger
+from tests.journey.fake_pager import FakePager
 from tests.journey.scene import (
     LEGAL,
     M1,
     PLATFORM,
-    FakePager,
     FakePlatform,
     FakeRegulator,
     Host,

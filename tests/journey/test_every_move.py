@@ -368,7 +368,9 @@ class Walk:
             self.weather,
             self.rewrite,
         )
-        for _ in range(STEPS):
+        for number in range(STEPS):
+            if number % 40 == 0:
+                self.host.make_checkpoint()
             who = (tuple(authorities), people, people, machinery, machinery, users)
             step = self.chance.choice(self.chance.choice(who))
             self.trail.append(step.__name__)

@@ -139,7 +139,8 @@ MANIPULATIONS = {
 
 
 def test_untouched_there_is_no_fault(desk: ComplianceDesk) -> None:
-    assert desk.verify_audit() == (2, ())
+    verdict = desk.verify_audit()
+    assert (verdict.checked, verdict.faults) == (2, ())
 
 
 @pytest.mark.parametrize("name", MANIPULATIONS)
@@ -147,7 +148,8 @@ def test_what_was_changed_is_named_and_the_rest_is_checked(name: str, file: Path
     sql, named = MANIPULATIONS[name]
     other = desk.cases(state="queued").cases[0].id
     manipulate(file, sql)
-    checked, faults = desk.verify_audit()
+    verdict = desk.verify_audit()
+    checked, faults = verdict.checked, verdict.faults
     mine = [fault for fault in faults if fault.case_id != other]
     assert any(named in fault.what for fault in mine), faults
     assert checked == (1 if "cases WHERE" in sql and sql.startswith("DELETE") else 2)

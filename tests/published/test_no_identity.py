@@ -48,6 +48,7 @@ TEXTS = {
     "report.authorised_person.role": _OFFICE,
     "report.authorised_person.name": _OFFICE,
     "report.audit_head": _OURS,
+    "report.checkpoint.root": _OURS,
     "report.signature.key_id": _OURS,
     "report.signature.value": _OURS,
 }

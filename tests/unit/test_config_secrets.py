@@ -148,6 +148,7 @@ SHOWN = {
     ("store", "path"),
     ("policy_file",),
     ("calendar_file",),
+    ("checkpoints", "file"),
     ("respondent", "role"),
     ("respondent", "name"),
     ("signing_key", "key_id"),

@@ -212,7 +212,7 @@ CREATE TABLE content_seen (
 	n INTEGER NOT NULL,
 	reference VARCHAR(64) NOT NULL,
 	digest VARCHAR(64) NOT NULL,
-	object_id VARCHAR(1000) NOT NULL,
+	object_id BLOB NOT NULL,
 	available BOOLEAN NOT NULL,
 	fault VARCHAR(64) NOT NULL,
 	seen_by VARCHAR(128) NOT NULL,
@@ -261,6 +261,40 @@ CREATE TABLE appeals (
  WITHOUT ROWID;
 CREATE INDEX appeals_due ON appeals (platform_id, state, due_at, appeal_id);
 CREATE INDEX appeals_case ON appeals (platform_id, case_id);
+CREATE TABLE checkpoint_due (
+	platform_id VARCHAR(64) NOT NULL,
+	case_id VARCHAR(36) NOT NULL,
+	marks BIGINT NOT NULL,
+	PRIMARY KEY (platform_id, case_id)
+)
+ WITHOUT ROWID;
+CREATE TABLE checkpoint_leaves (
+	platform_id VARCHAR(64) NOT NULL,
+	n BIGINT NOT NULL,
+	case_id VARCHAR(36) NOT NULL,
+	hash VARCHAR(64) NOT NULL,
+	content BLOB NOT NULL,
+	manifest BLOB NOT NULL,
+	PRIMARY KEY (platform_id, n),
+	CONSTRAINT checkpoint_leaves_holds_bytes CHECK (typeof(content) = 'blob' AND typeof(manifest) = 'blob')
+)
+ WITHOUT ROWID;
+CREATE UNIQUE INDEX checkpoint_leaves_case ON checkpoint_leaves (platform_id, case_id, n);
+CREATE TABLE checkpoints (
+	platform_id VARCHAR(64) NOT NULL,
+	number INTEGER NOT NULL,
+	size BIGINT NOT NULL,
+	root VARCHAR(64) NOT NULL,
+	at BIGINT NOT NULL,
+	complete BOOLEAN NOT NULL,
+	peaks BLOB NOT NULL,
+	line BLOB NOT NULL,
+	told_at BIGINT,
+	PRIMARY KEY (platform_id, number),
+	CONSTRAINT checkpoints_holds_bytes CHECK (typeof(peaks) = 'blob' AND typeof(line) = 'blob')
+)
+ WITHOUT ROWID;
+CREATE INDEX holds_case ON holds (platform_id, case_id);
 CREATE TABLE platform_keys (
 	platform_id VARCHAR(64) NOT NULL,
 	name VARCHAR(64) NOT NULL,
@@ -310,6 +344,8 @@ CREATE TRIGGER decisions_stay BEFORE DELETE ON decisions FOR EACH ROW BEGIN SELE
 CREATE TRIGGER inbox_stay BEFORE DELETE ON inbox FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'inbox_stay: nothing is deleted from here'); END;
 CREATE TRIGGER legal_checks_stay BEFORE DELETE ON legal_checks FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'legal_checks_stay: nothing is deleted from here'); END;
 CREATE TRIGGER outbox_stay BEFORE DELETE ON outbox FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'outbox_stay: nothing is deleted from here'); END;
+CREATE TRIGGER checkpoint_leaves_stay BEFORE DELETE ON checkpoint_leaves FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'checkpoint_leaves_stay: nothing is deleted from here'); END;
+CREATE TRIGGER checkpoints_stay BEFORE DELETE ON checkpoints FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'checkpoints_stay: nothing is deleted from here'); END;
 CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'audit_never_changes: an audit event never changes'); END;
 CREATE TRIGGER decisions_never_change BEFORE UPDATE ON decisions FOR EACH ROW WHEN NEW.platform_id IS NOT OLD.platform_id OR NEW.case_id IS NOT OLD.case_id OR NEW.version IS NOT OLD.version OR NEW.digest IS NOT OLD.digest OR NEW.proposed_by IS NOT OLD.proposed_by OR NEW.proposed_at IS NOT OLD.proposed_at OR NEW.needs_approval IS NOT OLD.needs_approval OR (length(NEW.body) > 0 AND NEW.body IS NOT OLD.body) BEGIN SELECT RAISE(ABORT, 'decisions_never_change: a decision never changes: propose another'); END;
 CREATE TRIGGER decisions_approved_once BEFORE UPDATE ON decisions FOR EACH ROW WHEN OLD.approved_by IS NOT NULL AND (NEW.approved_by IS NOT OLD.approved_by OR NEW.approved_at IS NOT OLD.approved_at) BEGIN SELECT RAISE(ABORT, 'decisions_approved_once: an approval never changes'); END;
@@ -320,6 +356,8 @@ CREATE TRIGGER inbox_never_changes BEFORE UPDATE ON inbox FOR EACH ROW WHEN NEW.
 CREATE TRIGGER cases_only_move_on BEFORE UPDATE ON cases FOR EACH ROW WHEN NEW.version < OLD.version OR (NEW.version = OLD.version AND (NEW.notice_id IS NOT OLD.notice_id OR NEW.authority_id IS NOT OLD.authority_id OR NEW.quarantine_no IS NOT OLD.quarantine_no OR NEW.revision IS NOT OLD.revision OR NEW.state IS NOT OLD.state OR NEW.category IS NOT OLD.category OR NEW.received_at IS NOT OLD.received_at OR NEW.due_at IS NOT OLD.due_at OR NEW.urgent_at IS NOT OLD.urgent_at OR NEW.watch_at IS NOT OLD.watch_at OR NEW.closed_at IS NOT OLD.closed_at OR NEW.lease_token IS NOT OLD.lease_token OR NEW.lease_owner IS NOT OLD.lease_owner OR NEW.lease_expires_at IS NOT OLD.lease_expires_at OR NEW.audit_seq IS NOT OLD.audit_seq OR NEW.audit_head IS NOT OLD.audit_head OR NEW.doc IS NOT OLD.doc)) OR NEW.lease_token < OLD.lease_token OR NEW.audit_seq < OLD.audit_seq OR NEW.platform_id IS NOT OLD.platform_id OR NEW.id IS NOT OLD.id BEGIN SELECT RAISE(ABORT, 'cases_only_move_on: the version of a case grows with each change; its lease token and its count of events never go back'); END;
 CREATE TRIGGER attempts_never_change BEFORE UPDATE ON attempts FOR EACH ROW WHEN NEW.platform_id IS NOT OLD.platform_id OR NEW.case_id IS NOT OLD.case_id OR NEW.message_id IS NOT OLD.message_id OR NEW.number IS NOT OLD.number OR NEW.started_at IS NOT OLD.started_at OR (OLD.result <> 'lost' AND (NEW.ended_at IS NOT OLD.ended_at OR NEW.result IS NOT OLD.result OR (length(NEW.detail) > 0 AND NEW.detail IS NOT OLD.detail))) BEGIN SELECT RAISE(ABORT, 'attempts_never_change: an attempt never changes once its result is known'); END;
 CREATE TRIGGER outbox_only_moves_on BEFORE UPDATE ON outbox FOR EACH ROW WHEN NEW.platform_id IS NOT OLD.platform_id OR NEW.case_id IS NOT OLD.case_id OR NEW.id IS NOT OLD.id OR NEW.kind IS NOT OLD.kind OR NEW.lane_seq IS NOT OLD.lane_seq OR NEW.item_id IS NOT OLD.item_id OR NEW.created_at IS NOT OLD.created_at OR (length(NEW.body) > 0 AND NEW.body IS NOT OLD.body) OR (length(NEW.lane) > 0 AND NEW.lane IS NOT OLD.lane) OR (length(OLD.receipt) > 0 AND ((length(NEW.receipt) > 0 AND NEW.receipt IS NOT OLD.receipt))) OR NEW.attempts < OLD.attempts OR NEW.lease_token < OLD.lease_token BEGIN SELECT RAISE(ABORT, 'outbox_only_moves_on: what leaves never changes, and neither does its receipt'); END;
+CREATE TRIGGER checkpoint_leaves_never_change BEFORE UPDATE ON checkpoint_leaves FOR EACH ROW WHEN NEW.platform_id IS NOT OLD.platform_id OR NEW.n IS NOT OLD.n OR NEW.case_id IS NOT OLD.case_id OR NEW.hash IS NOT OLD.hash OR NEW.content IS NOT OLD.content OR (length(NEW.manifest) > 0 AND NEW.manifest IS NOT OLD.manifest) BEGIN SELECT RAISE(ABORT, 'checkpoint_leaves_never_change: a leaf never changes: later ones follow it'); END;
+CREATE TRIGGER checkpoints_never_change BEFORE UPDATE ON checkpoints FOR EACH ROW WHEN NEW.platform_id IS NOT OLD.platform_id OR NEW.number IS NOT OLD.number OR NEW.size IS NOT OLD.size OR NEW.root IS NOT OLD.root OR NEW.at IS NOT OLD.at OR NEW.complete IS NOT OLD.complete OR NEW.peaks IS NOT OLD.peaks OR NEW.line IS NOT OLD.line OR (OLD.told_at IS NOT NULL AND (NEW.told_at IS NOT OLD.told_at)) BEGIN SELECT RAISE(ABORT, 'checkpoints_never_change: a checkpoint never changes, and neither does the time at which it was handed out'); END;
 CREATE TRIGGER sealed_texts_never_change BEFORE UPDATE ON sealed_texts FOR EACH ROW WHEN NEW.platform_id IS NOT OLD.platform_id OR NEW.case_id IS NOT OLD.case_id OR NEW.seq IS NOT OLD.seq OR NEW.name IS NOT OLD.name OR (length(NEW.text) > 0 AND NEW.text IS NOT OLD.text) OR (length(NEW.salt) > 0 AND NEW.salt IS NOT OLD.salt) BEGIN SELECT RAISE(ABORT, 'sealed_texts_never_change: a sealed text is erased, or stays as it is'); END;
 ANALYZE sqlite_schema;
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('appeals', 'appeals', '1000000 500000 1');
@@ -335,9 +373,14 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('cases', 'cases_in_hand', '100
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('cases', 'cases_leased', '100 50 2');
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('cases', 'cases_notice', '1000000 500000 1 1 1');
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('cases', 'cases_watched', '10000 5000 2');
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('checkpoint_due', 'checkpoint_due', '1000 500 1');
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('checkpoint_leaves', 'checkpoint_leaves', '1000000 500000 1');
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('checkpoint_leaves', 'checkpoint_leaves_case', '1000000 500000 3 1');
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('checkpoints', 'checkpoints', '10000 5000 1');
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('content_seen', 'content_seen', '1000000 500000 3 2 1');
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('decisions', 'decisions', '1000000 500000 1 1');
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('holds', 'holds', '1000000 500000 1 1 1');
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('holds', 'holds_case', '1000000 500000 2 1 1');
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('holds', 'holds_preserved', '1000000 500000 2');
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('inbox', 'inbox', '1000000 500000 100000 1 1');
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('inbox', 'inbox_case', '1000000 500000 1 1');

@@ -10,6 +10,7 @@ from sqlalchemy import Table, and_, bindparam, case, delete, func, insert, selec
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_review as r
 from kz_compliance_sdk.adapters.sql import tables_users as u
+from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
 
 
 class PrivateStatements:
@@ -54,6 +55,8 @@ class PrivateStatements:
             compiled(update(u.user_notices).where(_key(u.user_notices, *of_case)).values(lane="")),
             # Nobody could be told any more which copy need not be kept.
             compiled(update(t.holds).where(_key(t.holds, *of_case)).values(preserve_until=None)),
+            # The digests of what is gone, and their salts, go with it. The leaves stay: the tree is made of them.
+            compiled(update(checkpoint_leaves).where(_key(checkpoint_leaves, *of_case)).values(_emptied("manifest"))),
         )
         self.destroy_key = compiled(
             update(t.cases).where(_key(t.cases, "platform_id", "id")).values(_emptied("data_key", "private"))

@@ -6,16 +6,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, case, exists, func, select, text, tuple_, union
+from sqlalchemy import Connection, Engine, Select, Table, case, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
+from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows, rows_review, rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_users as u
+from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
@@ -45,7 +46,7 @@ _MOST = 500
 _ENDED = ("closed", "cancelled")
 
 
-class SqlQueries(FigureReads):
+class SqlQueries(FigureReads, CheckpointReads):
     """Reads of one platform's rows."""
 
     def __init__(
@@ -67,7 +68,13 @@ class SqlQueries(FigureReads):
             found = self._all(statement) if connection is None else connection.execute(statement).fetchall()
             return found[0][0] if found else NO_CASE
 
-        return PrivateRows(self._keys, _no_entropy, stored_key, unreadable=unreadable)
+        def platform_key(platform_id: str, name: str) -> bytes | None:
+            k = t.platform_keys.c
+            statement = select(k.key).where(k.platform_id == platform_id, k.name == name)
+            found = self._all(statement) if connection is None else connection.execute(statement).fetchall()
+            return found[0][0] if found else None
+
+        return PrivateRows(self._keys, _no_entropy, stored_key, platform_key=platform_key, unreadable=unreadable)
 
     def _all(self, statement: Select[Any]) -> list[Any]:
         with self._reading() as connection:
@@ -161,74 +168,68 @@ class SqlQueries(FigureReads):
                 return
             last = found[-1][0]
 
-    def orphans(self) -> list[str]:
-        """The ids of cases that are gone while something of them is still there."""
-        left = union(
-            *(
-                select(table.c.case_id).where(table.c.platform_id == self._platform, table.c.case_id != "")
-                for table in (
-                    *(t.audit, t.inbox, t.decisions, t.outbox),
-                    *(legal_checks, content_seen, u.user_notices, u.appeals),
-                )
-            )
-        ).subquery()
-        gone = ~exists().where(t.cases.c.platform_id == self._platform, t.cases.c.id == left.c.case_id)
-        return [row[0] for row in self._all(select(left.c.case_id).where(gone).order_by(left.c.case_id))]
-
     def audit(self, case_id: str) -> list[AuditEvent]:
         with self._reading() as connection:
             return self._audit(connection, self._private(connection), case_id)
 
     def _audit(self, connection: Connection, private: PrivateRows, case_id: str) -> list[AuditEvent]:
         sealed: dict[int, list[SealedText]] = {}
-        for row in connection.execute(self._of(t.sealed_texts, case_id)).fetchall():
+        for row in self._rows(connection, "sealed_texts", case_id):
             sealed.setdefault(row[2], []).append(private.sealed_from(row))
-        events = connection.execute(self._of(t.audit, case_id).order_by(t.audit.c.seq)).fetchall()
+        events = self._rows(connection, "audit", case_id)
         return [rows.audit_from(row, sealed.get(row[2], [])) for row in events]
 
     def _of(self, table: Table, case_id: str) -> Select[Any]:
         return select(table).where(table.c.platform_id == self._platform, table.c.case_id == case_id)
 
+    def _rows(self, connection: Connection, table: str, case_id: str) -> Sequence[Any]:
+        return checkpoint_queries.of_case(connection, table, self._platform, case_id)
+
     def records(self, case_id: str) -> Records:
         with self._reading() as connection:
             connection.exec_driver_sql("BEGIN")  # one moment for all of it
-            of_case = t.cases.c.platform_id == self._platform, t.cases.c.id == case_id
-            found = connection.execute(select(t.cases).where(*of_case)).fetchall()
+            found = self._rows(connection, "cases", case_id)
             if not found:
                 raise NotFound("there is no such case on this platform.", reference=case_id)
             unreadable: list[str] = []
             private = self._private(connection, unreadable)
             case = private.case_from(found[0])
             events = self._audit(connection, private, case_id)
-            inbox = {tuple(row[:4]): row for row in connection.execute(self._of(t.inbox, case_id)).fetchall()}
+            inbox = {tuple(row[:4]): row for row in self._rows(connection, "inbox", case_id)}
             i = t.inbox.c
             for key in messages_behind(events):
                 if (self._platform, *key) not in inbox:
                     of_key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256) == (self._platform, *key)
                     for row in connection.execute(select(t.inbox).where(of_key)).fetchall():
                         inbox[tuple(row[:4])] = row
-            elsewhere = {row[9] for row in inbox.values() if row[9] not in ("", case_id) and not row[6]}
-            a = t.audit.c
-            of_others = a.platform_id == self._platform, a.case_id.in_(elsewhere), a.kind == "erase"
-            erased = connection.execute(select(a.case_id).where(*of_others)).scalars() if elsewhere else ()
-            erased_elsewhere = frozenset(erased)
-            tables = (t.decisions, t.outbox, t.attempts, legal_checks, content_seen, u.appeals, u.user_notices)
-            decisions, messages, attempts, checks, seen, appeals, told = (
-                connection.execute(self._of(table, case_id)).fetchall() for table in tables
-            )
+            erased_elsewhere = checkpoint_queries.erased_of(connection, self._platform, inbox.values(), case_id)
+            lies = {name: self._rows(connection, name, case_id) for name, _ in checkpoint_queries.CASE_TABLES}
+            names = {
+                item.object_key: private.object_name(self._platform, item.object_key)
+                for item in case.items
+                if item.object_key
+            }
+            versions = checkpoint_queries.object_versions(connection, self._platform, sorted(names.values()))
             return Records(
                 case,
                 events,
-                [private.stored_decision_from(row) for row in decisions],
+                [private.stored_decision_from(row) for row in lies["decisions"]],
                 [private.inbox_from(row) for row in inbox.values()],
-                [private.message_from(row) for row in messages],
-                [private.attempt_from(row) for row in attempts],
-                [rows_review.legal_check_from(row) for row in checks],
-                [private.content_seen_from(row) for row in seen],
-                [rows_users.appeal_from(row) for row in appeals],
-                [rows_users.user_notice_from(row) for row in told],
+                [private.message_from(row) for row in lies["outbox"]],
+                [private.attempt_from(row) for row in lies["attempts"]],
+                [rows_review.legal_check_from(row) for row in lies["legal_checks"]],
+                [private.content_seen_from(row) for row in lies["content_seen"]],
+                [rows_users.appeal_from(row) for row in lies["appeals"]],
+                [rows_users.user_notice_from(row) for row in lies["user_notices"]],
                 unreadable,
                 erased_elsewhere,
+                {
+                    **{name: checkpoint_queries.as_rows(held) for name, held in lies.items()},
+                    "cases": checkpoint_queries.as_rows(found),
+                    "inbox": checkpoint_queries.as_rows(inbox.values()),
+                },
+                {key: versions[name] for key, name in names.items() if name in versions},
+                names,
             )
 
     def decisions(self, case_id: str) -> dict[int, Decision]:

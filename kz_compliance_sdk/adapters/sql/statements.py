@@ -29,6 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql import tables_checkpoints as tc
 from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
@@ -295,6 +296,28 @@ class Statements:
             ),
             RefusalsCounted: upsert(t.refusals, ("platform_id", "key_id", "code"), "last_at", count=counted),
         }
+        self.checkpoint = compiled(
+            select(tc.checkpoints)
+            .where(_key(tc.checkpoints, "platform_id"))
+            .order_by(tc.checkpoints.c.number.desc())
+            .limit(1)
+        )
+        marks = tc.checkpoint_due.c.marks + literal_column("1")
+        self.mark_due = upsert(tc.checkpoint_due, ("platform_id", "case_id"), marks=marks)
+        self.looked = compiled(
+            delete(tc.checkpoint_due).where(
+                _key(tc.checkpoint_due, "platform_id", "case_id"), tc.checkpoint_due.c.marks <= bindparam("taken")
+            )
+        )
+        self.checkpoint_told = compiled(
+            update(tc.checkpoints)
+            .where(
+                tc.checkpoints.c.platform_id == bindparam("k_platform_id"),
+                tc.checkpoints.c.number <= bindparam("k_number"),
+                tc.checkpoints.c.told_at.is_(None),
+            )
+            .values(told_at=bindparam("v_told_at"))
+        )
         # What is told of a case is overwritten; when it came and was first answered stays.
         first = {name: func.coalesce(tallies.c[name], literal_column(f"excluded.{name}")) for name in ANSWERED}
         self.upserts[Tally] = upsert(tallies, ("platform_id", "case_id"), "facts", **first)

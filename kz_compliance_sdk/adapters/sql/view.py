@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
+from kz_compliance_sdk.adapters.sql.checkpoint_queries import checkpoint_from
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
@@ -19,6 +20,7 @@ from kz_compliance_sdk.domain.change import (
     LegalCheckRow,
     UserNoticeState,
 )
+from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.retention import Holdings
@@ -211,3 +213,7 @@ class View:
     def cursor(self, feed: str) -> str:
         row = self._tx.one(self._s.cursor, k_platform_id=self._platform, k_feed=feed)
         return "" if row is None else str(row[0])
+
+    def checkpoint(self) -> Checkpoint | None:
+        row = self._tx.one(self._s.checkpoint, k_platform_id=self._platform)
+        return None if row is None else checkpoint_from(row)

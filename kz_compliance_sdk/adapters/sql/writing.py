@@ -45,6 +45,7 @@ from kz_compliance_sdk.domain.change import (
     Tally,
     UserNoticeState,
 )
+from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 
@@ -79,11 +80,31 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return (f"e{write.endpoint}",)
     if kind is CursorMoved:
         return (f"f{write.feed}",)
+    if kind in (Leaf, Checkpoint):
+        return ("checkpoint",)
     if kind is AppealWrite:
         return (f"a{write.appeal.appeal_id}",)
     if kind is UserNoticeState:
         return (f"u{write.message_id}",)
     return ()
+
+
+def _marked(write: Any) -> tuple[str, str] | None:
+    """The case that the next checkpoint must look at because of this write; "" for the rows of no case."""
+    kind = type(write)
+    if kind is CaseWrite:
+        return write.case.platform_id, write.case.id
+    if kind is MessageWrite:
+        return write.message.platform_id, write.message.case_id
+    if kind is InboxAdmitted:
+        return write.row.platform_id, write.row.case_id
+    if kind in (SanctionNoted, MessageErased):
+        return write.platform_id, ""
+    if kind is AppealWrite:
+        return write.appeal.platform_id, write.appeal.case_id
+    if kind in (MessageVoided, ReportsOvertaken, UserNoticeState, InboxApplied, Hold, HoldEnded, EscalationFired):
+        return write.platform_id, write.case_id
+    return None
 
 
 class Writer:
@@ -96,6 +117,9 @@ class Writer:
         """Write staged changes: inserts of all of them table by table, then the updates one by one. `rows` encrypts."""
         inserts: dict[str, list[tuple[Any, ...]]] = {}
         updates: list[Any] = []
+        # What opens a case, and what comes in with it, is left out: a running case without a leaf is looked at anyway.
+        opened: set[str] = set()
+        came: list[tuple[str, str]] = []
         write: Any
         for change in changes:
             # Its key comes before anything else of a case.
@@ -110,17 +134,41 @@ class Writer:
                     for s in write.sealed:
                         inserts.setdefault("sealed_texts", []).append(rows.sealed_row(write, s))
                 elif kind is CaseWrite and write.expected is None:
-                    continue
+                    opened.add(write.case.id)
                 elif kind is InboxRow:
                     inserts.setdefault("inbox", []).append(rows.inbox_row(write))
+                    came.append((write.platform_id, write.case_id))
                 elif kind is OutboxMessage:
                     inserts.setdefault("outbox", []).append(rows.message_row(write))
+                    if not write.case_id:
+                        came.append((write.platform_id, ""))
                 elif kind is DecisionRow:
                     inserts.setdefault("decisions", []).append(rows.decision_row(write))
                 elif kind is AppealWrite and write.expected is None:
                     inserts.setdefault("appeals", []).append(rows_users.appeal_row(write.appeal))
+                    came.append((write.appeal.platform_id, write.appeal.case_id))
                 elif kind is Attempt:
                     inserts.setdefault("attempts", []).append(rows.attempt_row(write))
+                    came.append((write.platform_id, write.case_id))
+                elif kind is Leaf:
+                    inserts.setdefault("checkpoint_leaves", []).append(
+                        (write.platform_id, write.index, write.case_id, write.hash, write.content, write.manifest)
+                    )
+                    updates.append(CaseLooked(write.platform_id, write.case_id, write.taken))
+                elif kind is Checkpoint:
+                    inserts.setdefault("checkpoints", []).append(
+                        (
+                            write.platform_id,
+                            write.number,
+                            write.size,
+                            write.root,
+                            write.at,
+                            write.complete,
+                            write.peaks,
+                            write.line,
+                            None,
+                        )
+                    )
                 elif kind is LegalCheckRow:
                     inserts.setdefault("legal_checks", []).append(astuple(write))
                 elif kind is ContentSeen:
@@ -133,8 +181,13 @@ class Writer:
                 execute(statement.sql, values[0])
             else:
                 execute_many(statement, values)
+        marked = {one for one in came if one[1] not in opened}
         for write in updates:
             self._update(write, rows, execute)
+            if (one := _marked(write)) is not None:
+                marked.add(one)
+        if marked:
+            execute_many(self._s.mark_due, [(*one, 1) for one in sorted(marked)])
 
     def _update(self, write: Any, rows: PrivateRows, execute: Execute) -> None:
         s = self._s
@@ -172,6 +225,11 @@ class Writer:
                 raise ChangeRefused(
                     Conflict("the proposal was changed or approved meanwhile.", reference=write.case_id)
                 )
+        elif kind is CaseLooked:
+            execute(s.looked.sql, s.looked.bind(_looked(write)))
+        elif kind is CheckpointTold:
+            told = {"v_told_at": write.at, "k_platform_id": write.platform_id, "k_number": write.number}
+            execute(s.checkpoint_told.sql, s.checkpoint_told.bind(told))
         elif kind is AppealWrite:
             row = rows_users.appeal_row(write.appeal)
             if execute(s.appeal_update.sql, (*row[2:], row[0], row[1], write.expected)) != 1:
@@ -229,6 +287,10 @@ _OF_MESSAGE = ("platform_id", "sender", "message_id", "body_sha256")
 
 def _named(names: tuple[str, ...], key: tuple[str, ...]) -> dict[str, Any]:
     return {f"k_{name}": value for name, value in zip(names, key, strict=True)}
+
+
+def _looked(write: CaseLooked) -> dict[str, Any]:
+    return {"k_platform_id": write.platform_id, "k_case_id": write.case_id, "taken": write.taken}
 
 
 def _fact_row(write: Any) -> tuple[Any, ...]:

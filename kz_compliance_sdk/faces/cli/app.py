@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import (
     appeals,
+    audit,
     care,
     cases,
     checks,
@@ -201,6 +202,7 @@ def root(
 
 
 machinery.register(app)
+audit.register(app)
 checks.register(app)
 setup.register(app)
 notices.register(app)

@@ -1,18 +1,13 @@
-"""Looking after the whole: audit trail, health, sanctions, and the doctor."""
+"""Looking after the whole: health, sanctions, and the doctor."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.exits import FOUND
-from kz_compliance_sdk.faces.cli.session import Json, Session, case_id_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from kz_compliance_sdk.faces.cli.session import Json, Session
 
 __all__ = ["register"]
 
@@ -21,64 +16,9 @@ _STYLE = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
-    audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
-    audit.callback()(_group)
-    audit.command("verify")(verify)
-    app.add_typer(audit, name="audit")
     app.command("doctor")(doctor)
     app.command("health")(health)
     app.command("sanctions")(sanctions)
-
-
-def _group() -> None:
-    """The audit trail."""
-
-
-def verify(
-    ctx: typer.Context,
-    case: Annotated[str | None, typer.Argument(metavar="[CASE]", help="One case; without it, all.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Check the hash chain of one case or of all. Exit code 4 if anything was changed, cut or rewritten."""
-    session = Session.of(ctx)
-    with session.desk() as desk:
-        case_id = None if case is None else case_id_of(desk, case)
-        checked, faults = _watched(lambda progress: desk.verify_audit(case_id, progress))
-        erased = desk.privacy.erased() if case_id is None else 0
-        erased_at = None if case_id is None or faults else desk.case(case_id).erased_at
-    document = {
-        "checked": checked,
-        "intact": not faults,
-        "erased": erased if case_id is None else int(erased_at is not None),
-        "faults": [{"case": fault.case_id, "seq": fault.seq, "what": fault.what} for fault in faults],
-    }
-
-    def people() -> None:
-        if faults:
-            rows = [(one.case_id, str(one.seq), one.what) for one in faults]
-            screen.show_table(("case", "event", "fault"), rows, whole=("case",), lead=("case", "event"))
-            faulty = len({fault.case_id for fault in faults})
-            screen.say(f"{len(faults)} fault{'s' * (len(faults) > 1)} in {faulty} of {checked} cases.")
-        else:
-            cases = "case" if checked == 1 else "cases"
-            screen.say(f"{checked} {cases} checked: every chain is whole.")
-            if erased_at is not None:
-                screen.say(f"Its personal data was erased on {screen.both(erased_at)}; the digests stay.")
-            elif erased:
-                screen.say(f"The personal data of {erased} was erased; the digests stay.")
-
-    session.answer(document, people)
-    if faults:
-        raise typer.Exit(FOUND)
-
-
-def _watched(work: Callable[[Callable[[int], None]], Any]) -> Any:
-    """Run long work, with a running count for whoever watches."""
-    out = screen.console(stderr=True)
-    if not out.is_terminal:
-        return work(lambda _count: None)
-    with out.status("checking ...") as shown:
-        return work(lambda count: shown.update(f"checking ... {count} cases") if count % 100 == 0 else None)
 
 
 def _both(text: str | None) -> str:

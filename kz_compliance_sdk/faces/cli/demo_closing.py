@@ -108,7 +108,8 @@ class Closing:
         return Check("every letter is answered, with its proof", f"{len(typed)} letters", tuple(found))
 
     def _audit(self) -> Check:
-        checked, faults = self._desk.verify_audit()
+        verdict = self._desk.verify_audit()
+        checked, faults = verdict.checked, verdict.faults
         events = sum(len(file.audit) for file in self._files.values())
         return Check(
             "the audit chain is whole", f"{events} events of {checked} cases", tuple(str(fault) for fault in faults)

@@ -185,7 +185,9 @@ def _report() -> Report:
         ReportItem.model_validate({**base, **each, "item_id": str(number)})
         for number, each in enumerate((removed, restricted, *others), start=1)
     ]
-    return _sealed(builders.report(builders.notice(2, items=6), "report-1", case_reference=_CASE, items=items))
+    checkpoint = {"size": 1_204, "root": hashlib.sha256(b"a checkpoint over all cases").hexdigest()}
+    given: dict[str, Any] = {"case_reference": _CASE, "items": items, "checkpoint": checkpoint}
+    return _sealed(builders.report(builders.notice(2, items=6), "report-1", **given))
 
 
 def _interim() -> Report:

@@ -119,7 +119,11 @@ def _notice_row(name: str, record: NoticeRecord) -> tuple[str, ...]:
         ", ".join(message.type for message in record.messages),
         str(len(record.of_kind("acknowledgement"))),
         str(len(record.of_kind("clarification_request"))),
-        ", ".join(f"{report.sequence}{' final' if report.final else ''}" for report in record.reports()),
+        ", ".join(
+            f"{report.sequence}{' final' if report.final else ''}"
+            f"{f' (checkpoint {report.checkpoint.size})' if report.checkpoint else ''}"
+            for report in record.reports()
+        ),
         ", ".join(f"{item_id}: {outcome}" for item_id, outcome in record.outcomes().items()),
     )
 

@@ -56,7 +56,7 @@ def judged(evidence: Evidence) -> Outcome:
         Check("every notice has one case, and it has ended", "", tuple(_unended(evidence, files))),
         Check("the regulator waits for nothing", "", tuple(_owed(evidence))),
         Check("an unknown outcome is looked up before it is sent again", "", tuple(_not_looked_up(evidence))),
-        Check("the audit chain is whole", "", tuple(map(str, desk.verify_audit()[1]))),
+        Check("the audit chain is whole", "", tuple(map(str, desk.verify_audit().faults))),
         Check("sanctions agree", "", tuple(_sanctions(evidence))),
         Check("no forgery was taken", "", tuple(evidence.forged)),
         Check("it grew quiet", "", () if evidence.quiet else ("after a day without faults something is still open",)),

@@ -25,7 +25,8 @@ from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 from kz_compliance_sdk.testing.mock_regulator import PASSIVE, SCENARIOS, MockRegulator, Platform, plan_of
 from kz_compliance_sdk.wire.signature import Key, KeyRing, Profile
 from tests.conftest import NOON
-from tests.journey.scene import FakePager, FakePlatform
+from tests.journey.fake_pager import FakePager
+from tests.journey.scene import FakePlatform
 from tests.journey.week.network import ToPlatform, to_regulator
 from tests.journey.week.office import Office
 from tests.journey.week.platform import FAULTS

@@ -17,7 +17,10 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-_EVIDENCE = ("attempts", "audit", "cases", "decisions", "inbox", "legal_checks", "outbox")
+_EVIDENCE = (
+    *("attempts", "audit", "cases", "decisions", "inbox", "legal_checks", "outbox"),
+    *("checkpoint_leaves", "checkpoints"),
+)
 _SAID = (
     "notice_id", "authority_id", "quarantine_no", "revision", "state", "category", "received_at", "due_at", "urgent_at",
     "watch_at", "closed_at", "lease_token", "lease_owner", "lease_expires_at", "audit_seq", "audit_head", "doc",
@@ -133,6 +136,23 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
             "NEW.lease_token < OLD.lease_token",
         ),
         "what leaves never changes, and neither does its receipt",
+    )
+    yield (
+        "checkpoint_leaves_never_change",
+        "checkpoint_leaves",
+        "UPDATE",
+        any_of(changed("platform_id", "n", "case_id", "hash", "content"), rewritten("manifest")),
+        "a leaf never changes: later ones follow it",
+    )
+    yield (
+        "checkpoints_never_change",
+        "checkpoints",
+        "UPDATE",
+        any_of(
+            changed("platform_id", "number", "size", "root", "at", "complete", "peaks", "line"),
+            f"(OLD.told_at IS NOT NULL AND ({changed('told_at')}))",
+        ),
+        "a checkpoint never changes, and neither does the time at which it was handed out",
     )
     yield (
         "sealed_texts_never_change",

@@ -13,7 +13,9 @@ from typing import Any, Self, TypeVar
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, RegisteredMessenger
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.domain.audit import Actor, Fault
+from kz_compliance_sdk.desk.groups import Groups
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.audit_log import AuditVerdict
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     LegalCheckRow,
@@ -47,24 +49,20 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
-from kz_compliance_sdk.services.appeals import Appeals
-from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.case_files import CaseFile as CaseFile
-from kz_compliance_sdk.services.case_files import case_file_of, verify
+from kz_compliance_sdk.services.case_files import case_file_of
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.evidence import Evidence
-from kz_compliance_sdk.services.groups import Groups
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import items_named, notice_of
 from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
-from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
-from kz_compliance_sdk.services.user_notices import UserNotices
+from kz_compliance_sdk.services.verifying import verify
 
 T = TypeVar("T")
 
@@ -121,7 +119,6 @@ class ComplianceDesk(Groups):
         self._review = Review(
             self.store, self.platform_id, self.policy, self.respondent, self.env.entropy, self._looking
         )
-        self.transparency = assembly.transparency(settings, self.store, self.policy)
         self._letters = Letters(self.store, self.platform_id, self.env.entropy)
 
     # A process that only receives never sends: the ways out are made when they are first used.
@@ -156,26 +153,6 @@ class ComplianceDesk(Groups):
             in_flight=self.settings.regulator.in_flight,
             telling=self._telling,
         )
-
-    @cached_property
-    def care(self) -> Care:
-        """What guards a case against haste and pressure: gaps, alarms, instructions, demands for user data."""
-        return assembly.care(self.store, self.settings, self.policy, self.env)
-
-    @cached_property
-    def appeals(self) -> Appeals:
-        """The appeals of affected users."""
-        return Appeals(self.store, self.platform_id, self.policy, self.respondent, self._telling, self.env.entropy)
-
-    @cached_property
-    def user_notices(self) -> UserNotices:
-        """What affected users were told, and putting it off."""
-        return UserNotices(self.store, self.platform_id, self.policy.users, self.env.entropy)
-
-    @cached_property
-    def privacy(self) -> Privacy:
-        """How long personal data is kept, who takes it out, and its end."""
-        return assembly.privacy(self.settings, self.store, self.env)
 
     # ---------------------------------------------------------------------------------- the platform's own calls
 
@@ -454,12 +431,16 @@ class ComplianceDesk(Groups):
         return health_document(self.health(), self.store.now())
 
     def verify_audit(
-        self, case_id: str | None = None, progress: Callable[[int], None] | None = None
-    ) -> tuple[int, tuple[Fault, ...]]:
-        """Check the audit trail of one case or of all: its chain, and the rows that it speaks of. Gives how many cases
-        were checked, and every fault found. A row that cannot be read is a fault of its case, and the next is checked.
-        """
-        return verify(self.store.queries(self.platform_id), case_id, progress)
+        self,
+        case_id: str | None = None,
+        progress: Callable[[int], None] | None = None,
+        *,
+        checkpoint: bytes | None = None,
+    ) -> AuditVerdict:
+        """Check the audit trail of one case or of all: chains, the rows that they speak of, and what checkpoints saw.
+        `checkpoint` is what was kept of these elsewhere, one a line. Raises InvalidInput if it holds none."""
+        queries, check = self.store.queries(self.platform_id), assembly.seal_check(self.settings.signing())
+        return verify(queries, self.platform_id, case_id, progress, kept=checkpoint, check=check)
 
     def _read(self, read: Callable[[Any], T]) -> T:
         return self.store.submit(self.platform_id, lambda tx: ((), read(tx))).result()
@@ -467,7 +448,10 @@ class ComplianceDesk(Groups):
     @cached_property
     def _evidence(self) -> Evidence:
         ring, target_uri = self.settings.key_ring(), self.settings.intake_target
-        return Evidence(self.store, self.platform_id, ring, target_uri=target_uri, entropy=self.env.entropy)
+        prove = self.proof.prove
+        return Evidence(
+            self.store, self.platform_id, ring, target_uri=target_uri, entropy=self.env.entropy, prove=prove
+        )
 
     def _link(self, reference: str) -> str:
         base = self.settings.dashboard_url

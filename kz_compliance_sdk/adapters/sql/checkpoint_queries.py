@@ -1,0 +1,209 @@
+"""Reads of the checkpoints: what has to be looked at, the leaves, the roots, and the rows of no case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    exists,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+    union,
+)
+
+from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
+from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
+from kz_compliance_sdk.adapters.sql.tables_users import appeals, user_notices
+from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
+from kz_compliance_sdk.domain.evidence import Row
+from kz_compliance_sdk.domain.proofs import Loose
+from kz_compliance_sdk.errors import StoreDamaged
+
+_AT_ONCE = 5_000
+# In a fixed order, so that the same rows always give the same manifest.
+CASE_TABLES: tuple[tuple[str, Table], ...] = (
+    ("sealed_texts", t.sealed_texts),
+    ("decisions", t.decisions),
+    ("outbox", t.outbox),
+    ("attempts", t.attempts),
+    ("escalations", t.escalations),
+    ("holds", t.holds),
+    ("legal_checks", legal_checks),
+    ("content_seen", content_seen),
+    ("appeals", appeals),
+    ("user_notices", user_notices),
+)
+
+
+def as_it_lies(table: Table) -> Select[Any]:
+    """All of a table's rows as they lie there: a database that has no truth values holds numbers for them, and which
+    number it is must be seen."""
+    return select(
+        *(
+            type_coerce(column, Integer).label(column.name) if isinstance(column.type, Boolean) else column
+            for column in table.columns
+        )
+    )
+
+
+# Built once: to put a statement together costs more than to run it, and a verification runs these for every case.
+_OF_CASE: dict[str, Select[Any]] = {
+    table.name: as_it_lies(table).where(
+        table.c.platform_id == bindparam("platform"),
+        table.c["id" if table is t.cases else "case_id"] == bindparam("case"),
+    )
+    for table in (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), c.checkpoint_leaves)
+}
+_IN_ORDER = {
+    "audit": _OF_CASE["audit"].order_by(t.audit.c.seq),
+    "checkpoint_leaves": _OF_CASE["checkpoint_leaves"].order_by(c.checkpoint_leaves.c.n),
+}
+_OBJECTS = select(t.objects.c.object_key, t.objects.c.version).where(
+    t.objects.c.platform_id == bindparam("platform"), t.objects.c.object_key.in_(bindparam("keys", expanding=True))
+)
+
+
+def of_case(connection: Connection, table: str, platform_id: str, case_id: str) -> Sequence[Any]:
+    """A case's rows in one table, its events and leaves in their order."""
+    statement = _IN_ORDER.get(table, _OF_CASE[table])
+    return connection.execute(statement, {"platform": platform_id, "case": case_id}).fetchall()
+
+
+def object_versions(connection: Connection, platform_id: str, keys: Sequence[str]) -> dict[str, int]:
+    if not keys:
+        return {}
+    found = connection.execute(_OBJECTS, {"platform": platform_id, "keys": list(keys)})
+    return {row[0]: row[1] for row in found.fetchall()}
+
+
+def due(connection: Connection, platform_id: str) -> list[tuple[str, int]]:
+    """The cases that changed since their last leaf, and how often they were marked; and the running ones without."""
+    marked = select(c.checkpoint_due.c.case_id, c.checkpoint_due.c.marks)
+    found = {
+        row[0]: int(row[1])
+        for row in connection.execute(marked.where(c.checkpoint_due.c.platform_id == platform_id)).fetchall()
+    }
+    for where in (text("state = 'queued'"), text("closed_at IS NULL AND state <> 'queued'")):
+        without = select(t.cases.c.id).where(
+            t.cases.c.platform_id == platform_id,
+            where,
+            ~exists().where(
+                c.checkpoint_leaves.c.platform_id == platform_id, c.checkpoint_leaves.c.case_id == t.cases.c.id
+            ),
+        )
+        for row in connection.execute(without).fetchall():
+            found.setdefault(row[0], 0)
+    return sorted(found.items())
+
+
+def checkpoint_from(row: Any) -> Checkpoint:
+    # A database without a type for truth holds numbers: any but these two was put there by somebody else.
+    complete = bool(row[5]) if row[5] in (0, 1) else row[5]
+    return Checkpoint(row[0], row[1], row[2], row[3], row[4], complete, row[6], row[7])
+
+
+def checkpoints(connection: Connection, platform_id: str) -> list[tuple[Checkpoint, int | None]]:
+    """All of them by number, and since when (UTC seconds) those who keep checkpoints have each."""
+    mine = as_it_lies(c.checkpoints).where(c.checkpoints.c.platform_id == platform_id)
+    return [(checkpoint_from(row), row[8]) for row in connection.execute(mine.order_by(c.checkpoints.c.number))]
+
+
+def last_checkpoint(connection: Connection, platform_id: str) -> tuple[Checkpoint, int | None] | None:
+    mine = as_it_lies(c.checkpoints).where(c.checkpoints.c.platform_id == platform_id)
+    row = connection.execute(mine.order_by(c.checkpoints.c.number.desc()).limit(1)).fetchone()
+    return None if row is None else (checkpoint_from(row), row[8])
+
+
+def leaves(connection: Connection, platform_id: str, after: int) -> list[Leaf]:
+    """Some leaves that follow the index `after`, without their manifests."""
+    l = c.checkpoint_leaves.c  # noqa: E741
+    statement = select(l.n, l.case_id, l.hash, l.content).where(l.platform_id == platform_id, l.n > after)
+    found = connection.execute(statement.order_by(l.n).limit(_AT_ONCE)).fetchall()
+    return [Leaf(platform_id, row[0], row[1], row[2], row[3], b"") for row in found]
+
+
+def leaf_hashes(connection: Connection, platform_id: str, size: int) -> list[str]:
+    """The hashes of the first `size` leaves, in order."""
+    l = c.checkpoint_leaves.c  # noqa: E741
+    statement = select(l.hash).where(l.platform_id == platform_id, l.n < size).order_by(l.n)
+    return [row[0] for row in connection.execute(statement)]
+
+
+def leaves_of(connection: Connection, platform_id: str, case_id: str) -> list[Leaf]:
+    """The leaves of one case in order, with their manifests."""
+    return [Leaf(*row) for row in of_case(connection, "checkpoint_leaves", platform_id, case_id)]
+
+
+def orphans(connection: Connection, platform_id: str) -> list[str]:
+    """The ids of cases that are gone while something of them is still there."""
+    left = union(
+        *(
+            select(table.c.case_id).where(table.c.platform_id == platform_id, table.c.case_id != "")
+            for table in (t.audit, t.inbox, *dict(CASE_TABLES).values())
+        )
+    ).subquery()
+    gone = ~exists().where(t.cases.c.platform_id == platform_id, t.cases.c.id == left.c.case_id)
+    return [row[0] for row in connection.execute(select(left.c.case_id).where(gone).order_by(left.c.case_id))]
+
+
+def as_rows(found: Iterable[Any]) -> tuple[Row, ...]:
+    return tuple(dict(row._mapping) for row in found)
+
+
+def erased_of(connection: Connection, platform_id: str, inbox: Iterable[Any], case_id: str = "") -> frozenset[str]:
+    """Which of the cases, other than this one, that messages without a body went on to were erased."""
+    elsewhere = {row[9] for row in inbox if row[9] not in ("", case_id) and not row[6]}
+    if not elsewhere:
+        return frozenset()
+    a = t.audit.c
+    erased = select(a.case_id).where(a.platform_id == platform_id, a.case_id.in_(elsewhere), a.kind == "erase")
+    return frozenset(connection.execute(erased).scalars())
+
+
+def loose(
+    connection: Connection, platform_id: str, known: Sequence[tuple[str, str, str]], private: PrivateRows
+) -> Loose:
+    """What belongs to no case; and the messages of these keys, which belonged to none earlier."""
+
+    def of(table: Table) -> Select[Any]:
+        return as_it_lies(table).where(table.c.platform_id == platform_id, table.c.case_id == "")
+
+    inbox = {tuple(row[1:4]): row for row in connection.execute(of(t.inbox)).fetchall()}
+    i = t.inbox.c
+    for key in known:
+        if key not in inbox:
+            by_key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256) == (platform_id, *key)
+            inbox |= {tuple(row[1:4]): row for row in connection.execute(select(t.inbox).where(by_key)).fetchall()}
+    sanctions = select(t.sanctions).where(t.sanctions.c.platform_id == platform_id)
+    rows = {
+        "inbox": as_rows(inbox.values()),
+        "outbox": as_rows(connection.execute(of(t.outbox)).fetchall()),
+        "attempts": as_rows(connection.execute(of(t.attempts)).fetchall()),
+        "sanctions": as_rows(connection.execute(sanctions).fetchall()),
+    }
+    messages, unreadable = [], []
+    for row in inbox.values():
+        try:
+            messages.append(private.inbox_from(row))
+        except StoreDamaged as error:
+            unreadable.append(f"the message {row[2]}: {error.message}")
+    return Loose(rows, messages, unreadable, erased_of(connection, platform_id, inbox.values()))
+
+
+def in_short_steps(read: Any) -> Iterator[Leaf]:
+    """All leaves, read in short steps so that no reader holds the file back."""
+    after = -(2**63)
+    while found := read(after):
+        yield from found
+        after = found[-1].index

@@ -1,0 +1,228 @@
+"""The store held against its checkpoints: the growing tree first, then each case against what its leaves saw."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kz_compliance_sdk.domain import evidence
+from kz_compliance_sdk.domain.audit import AuditEvent, Fault
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.checkpoints import PLATFORM, Anchor, Check, Checkpoint, Leaf, merged, whose
+from kz_compliance_sdk.domain.evidence import CLOCK_TOLERANCE_S, Row, Seen, Since, overridden
+from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
+
+__all__ = ["AuditVerdict", "TreeRead", "check_case", "check_tree", "seen_by"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerdict:
+    """What a verification came to: how many cases were checked, every fault found, and, in words, what nothing that was
+    given can prove. No faults means only that there are none in what can be proved."""
+
+    checked: int
+    faults: tuple[Fault, ...]
+    not_provable: tuple[str, ...] = ()
+
+    @property
+    def intact(self) -> bool:
+        return not self.faults
+
+
+@dataclass(slots=True)
+class TreeRead:
+    """What the walk over the tree came to. `complete_at` (UTC seconds) is when the last checkpoint was made that holds
+    everything before it, `cases` has a leaf, `proved` is how many leaves an outside root covers."""
+
+    faults: list[Fault] = field(default_factory=list)
+    not_provable: list[str] = field(default_factory=list)
+    cases: set[str] = field(default_factory=set)
+    size: int = 0
+    proved: int = 0
+    complete_at: int = 0
+
+
+def check_tree(
+    platform_id: str,
+    leaves: Iterable[Leaf],
+    checkpoints: Sequence[Checkpoint],
+    outside: Sequence[Anchor],
+    check: Check | None = None,
+) -> TreeRead:
+    """Grow the tree again from its leaves, and hold every root against it that was given inside or `outside`."""
+    read = TreeRead()
+    roots: dict[int, tuple[str, bytes]] = {}
+    wanted = {one.size for one in checkpoints} | {one.size for one in outside}
+    tree = Frontier()
+    for one in leaves:
+        if one.index != tree.size:
+            read.faults.append(
+                Fault(one.case_id, 0, f"leaf {tree.size} of the checkpoints is missing, and leaf {one.index} follows")
+            )
+        tree.append(_checked_leaf(platform_id, one, read))
+        read.cases.add(one.case_id)
+        if tree.size in wanted:
+            roots[tree.size] = tree.root.hex(), b"".join(tree.peaks)
+    read.size = tree.size
+    _hold_inside(checkpoints, roots, read, check)
+    _hold_outside(checkpoints, outside, roots, read)
+    complete = [one.at for one in checkpoints if one.complete is True and _is(one.at, int)]
+    complete += [one.at for one in outside if one.at is not None and one.size <= read.size]
+    read.complete_at = max(complete, default=0)
+    return read
+
+
+def _checked_leaf(platform_id: str, one: Leaf, read: TreeRead) -> bytes:
+    if not _is(one.content, bytes):
+        read.faults.append(Fault(one.case_id, 0, f"leaf {one.index} of the checkpoints cannot be read"))
+        return b"\0" * 32
+    hashed = leaf_hash(one.content)
+    named = _content(one)
+    if hashed.hex() != one.hash or (named.get("platform"), named.get("case")) != (platform_id, one.case_id):
+        read.faults.append(Fault(one.case_id, 0, f"leaf {one.index} of the checkpoints was changed"))
+    return hashed
+
+
+def _hold_inside(
+    checkpoints: Sequence[Checkpoint], roots: Mapping[int, tuple[str, bytes]], read: TreeRead, check: Check | None
+) -> None:
+    unknown = False
+    for number, one in enumerate(checkpoints, start=1):
+        name = f"the checkpoint {one.number}"
+        if one.number != number:
+            read.faults.append(Fault(PLATFORM, 0, f"the checkpoint {number} is gone"))
+        try:
+            said = json.loads(one.line)
+            said = {key: said[key] for key in ("platform", "number", "size", "root", "at", "complete")}
+            signer, holds = whose(json.loads(one.line), check)
+            if canonical(json.loads(one.line)) != one.line:
+                raise ValueError(name)
+        except (ValueError, TypeError, LookupError):
+            read.faults.append(Fault(PLATFORM, 0, f"{name} cannot be read"))
+            continue
+        held = {"platform": one.platform_id, "number": one.number, "size": one.size, "root": one.root}
+        if said != held | {"at": one.at, "complete": one.complete}:
+            read.faults.append(Fault(PLATFORM, 0, f"{name} is not what its line says"))
+        if holds is False:
+            read.faults.append(Fault(PLATFORM, 0, f"{name} is not signed by the key {signer}, as it says"))
+        unknown = unknown or (holds is None and bool(signer))
+        if one.size not in roots:
+            read.faults.append(Fault(PLATFORM, 0, f"{name} counts {one.size} leaves, and {read.size} are there: cut"))
+        elif (one.root, one.peaks) != roots[one.size]:
+            read.faults.append(Fault(PLATFORM, 0, f"{name} has another root than its {one.size} leaves"))
+    last = checkpoints[-1].size if checkpoints else 0
+    if _is(last, int) and read.size > last:
+        what = f"leaf {last} and what follows it is there, and the checkpoint over it is gone, or never was made"
+        read.faults.append(Fault(PLATFORM, 0, what))
+    if unknown:
+        read.not_provable.append("who signed some of the checkpoints inside the store: their key is not known here")
+
+
+def _hold_outside(
+    checkpoints: Sequence[Checkpoint], outside: Sequence[Anchor], roots: Mapping[int, tuple[str, bytes]], read: TreeRead
+) -> None:
+    inside = {one.size for one in checkpoints}
+    lines = {one.line for one in checkpoints}
+    for one in outside:
+        if one.size > read.size:
+            what = (
+                f"the store is older than the checkpoint held outside ({one.where}): that one counts {one.size} "
+                f"leaves, the store {read.size}. It is an old backup, or its end was cut off"
+            )
+            read.faults.append(Fault(PLATFORM, 0, what))
+        elif one.size and roots[one.size][0] != one.root.lower():
+            what = (
+                f"the store is not the one that the checkpoint held outside ({one.where}) saw: something in its first "
+                f"{one.size} leaves after leaf {read.proved} was rewritten"
+            )
+            read.faults.append(Fault(PLATFORM, 0, what))
+            return
+        else:
+            read.proved = max(read.proved, one.size)
+            if one.size and one.size not in inside:
+                what = f"the checkpoint over {one.size} leaves, held outside ({one.where}), is gone from the store"
+                read.faults.append(Fault(PLATFORM, 0, what))
+            elif one.line and one.line not in lines:
+                what = f"the checkpoint over {one.size} leaves is not the one that is held outside ({one.where})"
+                read.faults.append(Fault(PLATFORM, 0, what))
+
+
+def seen_by(case_id: str, leaves: Sequence[Leaf], *, erased: int) -> tuple[Seen | None, list[Fault]]:
+    """What the leaves of one case saw of its rows, and where these contradict each other. `erased` is the seq of the
+    event that says that the case was erased last: the manifests before it went with it."""
+    seen: Seen | None = None
+    faults: list[Fault] = []
+    for one in leaves:
+        what = f"the manifest of leaf {one.index} was changed"
+        seq = _content(one).get("seq")
+        if type(seq) is int and seq < erased:
+            if one.manifest != b"":
+                faults.append(Fault(case_id, erased, f"the manifest of leaf {one.index} should have been erased"))
+            continue
+        if not _is(one.manifest, bytes) or hashlib.sha256(one.manifest).hexdigest() != _content(one).get("rows"):
+            faults.append(Fault(case_id, 0, what))
+            continue
+        try:
+            seen, again = merged(seen, one.manifest)
+        except (ValueError, TypeError, LookupError):
+            faults.append(Fault(case_id, 0, what))
+            continue
+        faults += [
+            Fault(case_id, 0, f"leaf {one.index} contradicts an earlier one about {evidence.named(now)}")
+            for was, now in again
+            if overridden(was, now)
+        ]
+    return seen, faults
+
+
+def check_case(
+    case_id: str,
+    leaves: Sequence[Leaf],
+    events: Sequence[AuditEvent],
+    rows: Mapping[str, Sequence[Row]],
+    since: Since,
+    complete_at: int,
+    seen: tuple[Seen | None, list[Fault]],
+) -> list[Fault]:
+    """One case against its leaves: each head that they saw must still be in the chain, each row must be as it was or
+    have gone on as it may, and nothing older than the last complete checkpoint may be missing in it."""
+    known, faults = seen[0], list(seen[1])
+    hashes = {event.seq: event.hash for event in events}
+    last = 0
+    for one in leaves:
+        content = _content(one)
+        seq, head = content.get("seq"), content.get("head")
+        if not isinstance(seq, int):
+            continue
+        last = max(last, seq)
+        if seq and seq not in hashes:
+            faults.append(Fault(case_id, seq, f"the chain was cut: a checkpoint (leaf {one.index}) saw event {seq}"))
+        elif seq and hashes[seq] != head:
+            faults.append(
+                Fault(case_id, seq, f"the chain was rewritten: a checkpoint (leaf {one.index}) saw another event {seq}")
+            )
+    for event in events:
+        older = _is(event.at, int) and event.at < complete_at - CLOCK_TOLERANCE_S
+        if older and event.seq > last:
+            faults.append(
+                Fault(case_id, event.seq, "it is older than the last checkpoint, and no checkpoint ever saw it")
+            )
+    if known is not None:
+        faults += [Fault(case_id, 0, what) for what in evidence.grown(known, rows, since)[2]]
+    return faults
+
+
+def _is(value: object, kind: type) -> bool:
+    """The database can hold anything where something else was written."""
+    return type(value) is kind
+
+
+def _content(one: Leaf) -> dict[str, Any]:
+    try:
+        content = json.loads(one.content)
+    except (ValueError, TypeError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,188 @@
+"""Personal data ends, and the checkpoints that saw it still hold: with the event that says so, and only with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.rewrapping import rewrap
+from kz_compliance_sdk.domain.audit_log import AuditVerdict
+from kz_compliance_sdk.domain.checkpoints import Leaf
+from kz_compliance_sdk.services.checkpoints import Checkpoints
+from kz_compliance_sdk.services.verifying import verify
+from kz_compliance_sdk.testing import builders
+from tests.journey.scene import PLATFORM
+from tests.journey.test_retention import Desk, fill, notice, sql
+from tests.unit.case_makers import proposal, refusal
+
+EMPTY = (
+    "UPDATE inbox SET body = x'', proof = x'', data_key = x'' WHERE case_id <> ''",
+    "DELETE FROM sealed_texts",
+    "UPDATE decisions SET body = x''",
+    "UPDATE outbox SET body = x'', receipt = x'', receipt_proof = x'', lane = '' WHERE case_id <> ''",
+    "UPDATE checkpoint_leaves SET manifest = x'' WHERE case_id <> ''",
+)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path / "desk.sqlite3")
+    yield desk
+    desk.store.close()
+
+
+def _verify(desk: Desk) -> AuditVerdict:
+    return verify(desk.store.queries(PLATFORM), PLATFORM, kept=b"\n".join(desk.world.witness.lines))
+
+
+def _told(desk: Desk) -> str:
+    return "; ".join(f"{fault.case_id} {fault.what}" for fault in _verify(desk).faults)
+
+
+def _leaves(desk: Desk, case_id: str) -> list[Leaf]:
+    return desk.store.queries(PLATFORM).leaves_of(case_id)
+
+
+def _refused(desk: Desk, seed: int = 1) -> str:
+    desk.host.push(notice(seed), f"msg-{seed}")
+    desk.host.decide(proposal(refusal("1")))
+    desk.host.drain()
+    return desk.host.case(notice(seed).notice_id).id
+
+
+def test_what_is_erased_takes_its_manifests_along_and_its_leaves_stay(desk: Desk) -> None:
+    cases = fill(desk)
+    first = desk.host.proof.checkpoint()
+    assert _verify(desk).intact
+    desk.later(400)
+    before = {case.id: _leaves(desk, case.id) for case in cases}
+    assert all(leaf.manifest for leaves in before.values() for leaf in leaves)
+    assert len(desk.privacy.retention().cases) == len(cases)
+    for case in cases:
+        assert [(leaf.hash, leaf.content, leaf.manifest) for leaf in _leaves(desk, case.id)] == [
+            (leaf.hash, leaf.content, b"") for leaf in before[case.id]
+        ]
+    verdict = _verify(desk)
+    assert (verdict.intact, verdict.checked, desk.privacy.erased()) == (True, len(cases), len(cases))
+    assert any("1 messages of no case" in what for what in verdict.not_provable)
+    desk.later(1)
+    second = desk.host.proof.checkpoint()
+    assert second.size > first.size
+    assert _verify(desk).intact
+    assert desk.host.proof.prove_growth(first.size)["checkpoint"]["size"] == second.size
+    # What is left is held again: the row of an outgoing message, which no event names, in one case only.
+    sql(desk.world.path, f"UPDATE attempts SET ended_at = ended_at + 1 WHERE case_id = '{cases[0].id}'")  # noqa: S608
+    assert {fault.case_id for fault in _verify(desk).faults} == {cases[0].id}
+
+
+def test_the_same_emptying_without_its_event_is_a_fault_of_each_case(desk: Desk) -> None:
+    """The control of the test above."""
+    cases = fill(desk)
+    desk.host.proof.checkpoint()
+    sql(desk.world.path, *EMPTY)
+    told = _told(desk)
+    for case in cases:
+        assert f"{case.id} the manifest of leaf" in told
+        assert f"{case.id} the sealed text" in told
+
+
+def test_what_was_emptied_before_an_event_of_another_case_is_still_a_fault(desk: Desk) -> None:
+    """An erasure excuses its own case alone."""
+    one = _refused(desk, 1)
+    desk.later(400)
+    other = _refused(desk, 2)
+    desk.host.proof.checkpoint()
+    assert desk.privacy.retention().cases == (one,)
+    assert _verify(desk).intact
+    sql(desk.world.path, "UPDATE inbox SET body = x'', proof = x''")
+    assert {fault.case_id for fault in _verify(desk).faults} == {other}
+
+
+def test_a_manifest_that_outlives_its_case_is_a_fault(desk: Desk) -> None:
+    case_id = _refused(desk)
+    desk.host.proof.checkpoint()
+    (kept,) = _leaves(desk, case_id)
+    desk.later(400)
+    desk.privacy.retention()
+    sql(desk.world.path, f"UPDATE checkpoint_leaves SET manifest = x'{kept.manifest.hex()}'")  # noqa: S608
+    assert "the manifest of leaf 0 should have been erased" in _told(desk)
+
+
+def test_a_look_before_the_erasure_adds_no_manifest_after_it(desk: Desk) -> None:
+    case_id = _refused(desk)
+    desk.later(400)
+
+    class Slow(Checkpoints):
+        def _append(self, *looks: Any, **how: Any) -> Any:
+            assert desk.privacy.retention().cases in ((case_id,), ())
+            return super()._append(*looks, **how)
+
+    env = desk.world.env()
+    Slow(desk.store, PLATFORM, seal=None, entropy=env.entropy, witnesses=list, every_s=1).run()
+    assert [leaf for leaf in _leaves(desk, case_id) if leaf.manifest] == []
+    desk.host.proof.checkpoint()
+    assert len(_leaves(desk, case_id)) == 1
+    assert _verify(desk).intact
+
+
+def test_what_comes_late_is_held_until_it_is_erased_in_its_turn(desk: Desk) -> None:
+    case_id = _refused(desk)
+    desk.host.proof.checkpoint()
+    desk.later(400)
+    desk.privacy.retention()
+    desk.host.proof.checkpoint()
+    desk.host.push(builders.cancellation(notice(1), "withdrawn"), "msg-late")
+    desk.host.drain()
+    desk.later(1)
+    desk.host.proof.checkpoint()
+    assert _verify(desk).intact
+    assert [bool(leaf.manifest) for leaf in _leaves(desk, case_id)] == [False, True, True]
+    assert desk.privacy.retention().cases == (case_id,)
+    assert not any(leaf.manifest for leaf in _leaves(desk, case_id))
+    assert _verify(desk).intact
+    desk.host.proof.checkpoint()
+    assert _verify(desk).intact
+
+
+def test_a_message_of_no_case_that_was_emptied_otherwise_is_a_fault(desk: Desk) -> None:
+    fill(desk)
+    desk.host.proof.checkpoint()
+    sql(desk.world.path, "UPDATE inbox SET body = x'' WHERE case_id = ''")
+    assert "are not those received" in _told(desk)
+
+
+LOOSE_KEYS = {
+    "another": ("CAST(x'00' || randomblob(32) AS BLOB)", "msg-stray"),
+    "none": ("NULL", "msg-stray"),
+    "destroyed": ("x''", "msg-stray"),
+    "cut": ("x'0001'", "msg-stray"),
+    "no bytes": ("CAST(x'00ff' AS TEXT)", "rows of no case cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", LOOSE_KEYS)
+def test_the_key_of_a_message_of_no_case_is_missed(name: str, desk: Desk) -> None:
+    fill(desk)
+    desk.host.proof.checkpoint()
+    assert _verify(desk).intact
+    key, told = LOOSE_KEYS[name]
+    sql(desk.world.path, f"UPDATE inbox SET data_key = {key} WHERE case_id = ''")  # noqa: S608
+    assert told in _told(desk)
+
+
+def test_another_master_key_changes_nothing_that_a_checkpoint_saw(tmp_path: Path) -> None:
+    one, both = {"a": b"a" * 32}, {"a": b"a" * 32, "b": b"b" * 32}
+    desk = Desk(tmp_path / "desk.sqlite3", keys=MasterKeys(one, "a"))
+    fill(desk)
+    first = desk.host.proof.checkpoint()
+    keys = MasterKeys(both, "b")
+    assert rewrap(desk.store.engine, str(desk.world.path), keys, desk.world.env().entropy) > 0
+    desk.store.close()
+    desk.open(keys)
+    assert _verify(desk).intact
+    assert desk.host.proof.checkpoint() == first
+    desk.store.close()

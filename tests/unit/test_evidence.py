@@ -1,0 +1,107 @@
+"""What is evidence: every table and column is in the list, and a row may only go on as it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
+from kz_compliance_sdk.adapters.sql.tables import metadata
+from kz_compliance_sdk.domain.evidence import CHAIN, NO_EVIDENCE, TABLES, Seen, Since, entry_of, grown
+
+AT = 1_795_500_000
+
+
+def test_every_table_and_every_column_is_in_the_list() -> None:
+    """If this fails, say in `evidence.py` of the new table or column whether it is evidence, and if not, why."""
+    assert sqlite_statements().inserts.keys() == metadata.tables.keys() == TABLES.keys() | CHAIN | NO_EVIDENCE.keys()
+    for name, table in TABLES.items():
+        listed = {"platform_id", *table.key, *table.fixed, *table.changing, *table.ignored}
+        columns = {column.name for column in metadata.tables[name].columns}
+        assert columns - {"case_id"} == listed - {"case_id"}, name
+        assert not set(table.fixed) & set(table.changing)
+    assert all(why for why in NO_EVIDENCE.values())
+    assert all(why for table in TABLES.values() for why in table.ignored.values())
+
+
+def _message(**changes: Any) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys((*TABLES["outbox"].changing, *TABLES["outbox"].ignored))
+    row |= {"id": "m-1", "kind": "report", "body": b"{}", "created_at": AT, "lane": "", "lane_seq": 0, "item_id": ""}
+    return row | {"state": "queued", "attempts": 1, "lease_token": 1, "next_attempt_at": AT} | changes
+
+
+def _attempt(**changes: Any) -> dict[str, Any]:
+    row = {"message_id": "m-1", "number": 1, "started_at": AT, "ended_at": AT + 1, "result": "retry", "detail": "503"}
+    return row | changes
+
+
+def _seen(**rows: dict[str, Any]) -> Seen:
+    entries = [entry_of("salt", name, row) for name, row in rows.items()]
+    return Seen("salt", {entry.name: entry for entry in entries})
+
+
+def _faults(seen: Seen, rows: dict[str, list[dict[str, Any]]], *, moved: bool = False) -> list[str]:
+    return grown(seen, rows, Since(moved=moved, at=AT + 100))[2]
+
+
+LATER: dict[str, tuple[dict[str, Any], bool]] = {
+    "the same": ({}, True),
+    "was leased": ({"state": "leased", "lease_token": 2, "attempts": 2}, True),
+    "was voided since": ({"state": "void", "settled_at": AT + 101}, True),
+    "was voided before": ({"state": "void", "settled_at": AT + 9}, False),
+    "was never tried again": ({"state": "done"}, False),
+    "another receipt": ({"receipt": b"r"}, False),
+    "another body": ({"body": b"[]", "lease_token": 2, "attempts": 2}, False),
+    "only its schedule": ({"next_attempt_at": AT + 900}, True),
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_message_goes_on_only_by_being_tried_or_voided(name: str) -> None:
+    changes, fine = LATER[name]
+    found = _faults(_seen(outbox=_message()), {"outbox": [_message(**changes)]})
+    assert (found == []) is fine, found
+    if not fine:
+        assert "the row m-1 of outbox" in found[0]
+
+
+def test_what_is_settled_never_changes_again() -> None:
+    done = _message(state="done", settled_at=AT, receipt=b"r")
+    again = _message(state="done", settled_at=AT, receipt=b"r", attempts=9, lease_token=9)
+    assert _faults(_seen(outbox=done), {"outbox": [again]}, moved=True)
+
+
+def test_an_attempt_is_added_only_by_the_message_being_tried() -> None:
+    seen = _seen(outbox=_message(attempts=1), attempts=_attempt())
+    assert _faults(seen, {"outbox": [_message()], "attempts": [_attempt(), _attempt(number=2)]}) == []
+    seen = _seen(outbox=_message(attempts=2), attempts=_attempt())
+    assert _faults(seen, {"outbox": [_message(attempts=2)], "attempts": [_attempt(), _attempt(number=2)]})
+
+
+def test_a_lost_attempt_may_come_back_and_no_other() -> None:
+    message = {"outbox": [_message()]}
+    lost = _seen(outbox=_message(), attempts=_attempt(result="lost"))
+    assert _faults(lost, {**message, "attempts": [_attempt(result="delivered")]}) == []
+    kept = _seen(outbox=_message(), attempts=_attempt())
+    assert _faults(kept, {**message, "attempts": [_attempt(result="delivered")]})
+
+
+def test_a_row_that_is_gone_is_named_and_a_hold_may_end_with_a_move() -> None:
+    hold = {"object_key": "url:x", "item_id": "1", "action": "remove", "ground": "local_law", "version": 1}
+    hold |= {"preserve_until": None, "preservation_ended_at": None}
+    seen = _seen(holds=hold)
+    assert "url:x" not in str(seen.entries)
+    assert _faults(seen, {"holds": []}, moved=True) == []
+    assert "of holds is gone" in _faults(seen, {"holds": []})[0]
+
+
+def test_nothing_older_than_the_last_look_comes_in_by_itself() -> None:
+    page = _message(id="m-2", kind="page", created_at=AT)
+    assert _faults(_seen(outbox=_message()), {"outbox": [_message(), page]})
+    assert _faults(_seen(outbox=_message()), {"outbox": [_message(), {**page, "created_at": AT + 100}]}) == []
+
+
+def test_text_that_is_no_text_breaks_nothing() -> None:
+    odd = _message(body="not bytes", lane="\udcff", state=7.5)
+    assert _faults(_seen(outbox=_message()), {"outbox": [odd]})

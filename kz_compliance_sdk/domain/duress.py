@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from kz_compliance_sdk.domain.answerable import check_answerable
 from kz_compliance_sdk.domain.audit import Actor, Stamp
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.cancellations import void
+from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision, Proposal

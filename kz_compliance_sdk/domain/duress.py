@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from kz_compliance_sdk.domain.answerable import check_answerable
 from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.cancellations import void
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
@@ -169,7 +170,9 @@ def hand_over(
         lift_due_at=None,
         **NO_LEASE,
     )
-    return (CaseWrite(ended, case.version), event), ended
+    # A question that was asked before anybody saw what this is would be an answer too.
+    unsaid = void(messages, stamp, kinds=("clarification", "report"))
+    return (CaseWrite(ended, case.version), event, *unsaid), ended
 
 
 def _left(item: ItemState, holds: Collection[tuple[str, str]]) -> ItemState:

@@ -20,7 +20,7 @@ __all__ = ["check_proposal_texts", "check_questions", "check_statement", "found_
 
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE: Final = re.compile(
-    r"(?<![\w+])(?:\+\d[\d\s().-]{7,17}\d|8[\s(-]*7\d{2}[\s).-]*\d{3}[\s.-]*\d{2}[\s.-]*\d{2})(?!\w)"
+    r"(?<![\w+])(?:\+\d[\d\s().-]{7,17}\d|[78][\s(-]*7\d{2}[\s).-]*\d{3}[\s.-]*\d{2}[\s.-]*\d{2})(?!\w)"
 )
 _TWELVE: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
 # Weights of the checksum: law.md A5, from secondary sources. The second row counts where the first gives 10.

@@ -292,7 +292,8 @@ def _item(item: ItemState, decisions: Mapping[int, Decision], case: Case) -> Rep
     return decided.reported(
         effective_at=item.effective_at if decided.is_measure else None,
         ends_at=item.preserve_until or None if decided.action == "preserve_only" else None,
-        statement=_fixed(_KEPT, case) if item.status == "kept" else None,
+        # Who came to another end has said why; that something else holds the object is not their reason.
+        statement=_fixed(_KEPT, case) if item.status == "kept" and decided.is_measure else None,
     )
 
 

@@ -48,3 +48,19 @@ def test_the_head_of_the_office_decides_no_appeal_alone_whatever_else_they_are(h
             host.appeals.decide(head, one.appeal_id, outcome, "I was asked to", wording)  # type: ignore[arg-type]
         assert refused.value.code == "head"
     assert host.appeals.decide(LEGAL, one.appeal_id, "uphold", "looked at anew").state == "upheld"
+
+
+def test_a_reversal_is_told_in_its_own_words_also_where_another_order_holds_the_object(host: Host) -> None:
+    item = Item(item_id="1", url="https://social.example/p/1", object_id="post:1")
+    first, second = (a_notice(seed=seed).model_copy(update={"items": (item,)}) for seed in (1, 2))
+    for notice, name in ((first, "m-1"), (second, "m-2")):
+        host.push(notice, name)
+        host.decide(proposal(measure("1")))
+        host.drain()
+    one = appealed(host, host.case(first.notice_id).id)
+    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
+    host.drain()
+    assert set(host.world.platform.effects.values()) == {"remove"}, "the control: the other order holds it"
+    (told,) = host.world.regulator.reports(first.notice_id)[-1]["items"]
+    assert (told["outcome"], told["refusal_code"]) == ("refused", "protected_speech")
+    assert told["statement_of_reasons"] == [{"lang": "ru", "text": "Это сатира."}]

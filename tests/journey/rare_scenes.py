@@ -19,6 +19,10 @@ from tests.unit.case_makers import measure, proposal
 SLOW: Policy = kz_policy().model_copy(update={"undo_window_s": 0, "lease_s": 100_000, "preservation_s": 5_000})
 CLERK = Actor("clerk", frozenset({"head"}))
 SECOND_LAWYER = Actor("legal2", frozenset({"legal"}))
+BUSY = Failed("busy")
+GONE = Failed("no such object", permanent=True)
+DOWN = RetryAt("503")
+REFUSED = Rejected("schema", "a field is wrong")
 
 
 def platform(host: Host, **answers: EffectResult | None) -> None:
@@ -35,18 +39,6 @@ def regulator(host: Host, **answers: Sent | None) -> None:
     answer: Callable[[OutboxMessage], Sent | None] = lambda message: answers.get(message.kind)  # noqa: E731
     host.world.regulator.faults = [answer] * 100 if answers else []
     host.drain()
-
-
-BUSY = Failed("busy")
-GONE = Failed("no such object", permanent=True)
-DOWN = RetryAt("503")
-REFUSED = Rejected("schema", "a field is wrong")
-
-
-BUSY = Failed("busy")
-GONE = Failed("no such object", permanent=True)
-DOWN = RetryAt("503")
-REFUSED = Rejected("schema", "a field is wrong")
 
 
 def notice_about(*objects: str, seed: int = 1) -> Notice:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -520,7 +521,7 @@ def detours(folder: Path) -> Taken:
         way(host)
         rows |= taken_by(host)
         host.store.close()
-    for host in (*rows_of_remedies(folder), *rare_rows(folder)):
+    for host in chain(rows_of_remedies(folder), rare_rows(folder)):
         rows |= taken_by(host)
         host.store.close()
     for name, changes in CONTENT_DETOURS.items():

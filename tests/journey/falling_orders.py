@@ -16,7 +16,7 @@ REVERSAL = Reversal("not_illegal", "protected_speech", (Statement(lang="ru", tex
 
 def _half_done(host: Host) -> Notice:
     """The first of two measures can never be carried out, and the second takes a while."""
-    notice = _about("A", "B")
+    notice = about("A", "B")
     host.push(notice, "m-1")
     host.decide(proposal(measure("1"), measure("2")))
     host.world.platform.faults += [
@@ -45,10 +45,10 @@ def falls_while_asked(host: Host) -> None:
 
 def falls_in_line(host: Host) -> None:
     """The second measure waits behind that of another case on the same object, and falls when the first is lifted."""
-    host.push(_about("B", seed=2), "m-0")
+    host.push(about("B", seed=2), "m-0")
     host.decide(proposal(measure("1")))
     host.world.platform.faults += [lambda e: Failed("busy") if e.object_key.endswith("B") else None] * 8
-    notice = _about("A", "B")
+    notice = about("A", "B")
     host.push(notice, "m-1")
     host.decide(proposal(measure("1"), measure("2")))
     host.drain()
@@ -60,21 +60,22 @@ def falls_in_line(host: Host) -> None:
 def falls_while_appealed(host: Host) -> None:
     """The measure is lifted by a later decision, then an amendment and a withdrawal leave nothing to decide; the appeal
     is still there, and its user gets an answer."""
-    host.push(_about("A"), "m-1")
+    host.push(about("A"), "m-1")
     host.decide(proposal(measure("1")))
     host.drain()
     case = host.cases()[0]
     one = host.appeals.receive(None, case.id, "1", "It is satire.", host.world.clock(), "appeal-1")
     host.review.reopen(LEAD, case.id, "look again").result()
     host.decide(proposal(refusal("1")))
-    host.push(_about("A").model_copy(update={"revision": 2}), "m-2")
+    host.push(about("A").model_copy(update={"revision": 2}), "m-2")
     host.drain()
-    host.push(builders.cancellation(_about("A"), "withdrawn", revision=2), "m-3")
+    host.push(builders.cancellation(about("A"), "withdrawn", revision=2), "m-3")
     assert host.cases()[0].state is CaseState.CANCELLED
     host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it fell", REVERSAL)
     host.drain()
 
 
-def _about(*objects: str, seed: int = 1) -> Notice:
+def about(*objects: str, seed: int = 1) -> Notice:
+    """A notice whose items 1, 2, ... are about these objects."""
     items = tuple(Item(item_id=str(n), object_id=f"post:{name}") for n, name in enumerate(objects, 1))
     return a_notice(seed=seed).model_copy(update={"items": items})

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.contest import CONTEST_RESULTS, SuspensionOrder
 from kz_compliance_sdk.domain.notice import Answer, Item, Notice
 from kz_compliance_sdk.domain.report import Contest, Question, Statement
@@ -16,6 +16,7 @@ from kz_compliance_sdk.ports import Failed, RetryAt
 from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.testing import builders
+from tests.journey.demands import TOLD
 from tests.journey.scene import HEAD, LEAD, M1, PLATFORM, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
 
@@ -121,6 +122,12 @@ def _record_all(host: Host) -> None:
     letters.enter_cancellation(
         CLERK, case.id, effect=None, item_ids=None, reference="3", issued_at=now, received_at=now, how="letter"
     )
+    host.care.raise_alarm(HEAD, case.id, "they are in the room")
+    host.care.record_instruction(HEAD, case.id, TOLD)
+    host.review.acknowledge(HEAD, case.id).result()
+    host.push(builders.reminder(_notice()), "m-reminder")
+    if case.state is not CaseState.CANCELLED:
+        host.letters.switch(HEAD, case.id)
     after = letters.dismiss(LEAD, case.id, letters.waiting(case.id)[0].message_id, "unknown to the authority")
     assert after.state == case.state
 
@@ -221,3 +228,7 @@ def _undoable_when_lifting(host: Host) -> None:
     _fails_for_good(host)
     for item_id in ("1", "2"):
         host.review.record_undoable(LEAD, host.case(_notice().notice_id).id, item_id, "it is gone").result()
+
+
+IN_HAND: tuple[Callable[[Host], None], ...] = (_queued, _claimed, _asked, _in_approval)
+"""How the most urgent case comes into each state in which nothing is decided."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ from tests.journey.falling_orders import (
     falls_while_asked,
     falls_while_claimed,
 )
+from tests.journey.rare_rows import rare_rows
 from tests.journey.remedies import Remedies, rows_of_remedies
 from tests.journey.scene import HEAD, LEAD, LEGAL, M1, M2, PLATFORM, PROFILE, Host, World
 from tests.unit.case_makers import YES, a_notice, measure, proposal, refusal
@@ -521,7 +523,7 @@ def detours(folder: Path) -> Taken:
         way(host)
         rows |= taken_by(host)
         host.store.close()
-    for host in rows_of_remedies(folder):
+    for host in chain(rows_of_remedies(folder), rare_rows(folder)):
         rows |= taken_by(host)
         host.store.close()
     for name, changes in CONTENT_DETOURS.items():

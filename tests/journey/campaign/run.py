@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.decision import ItemDecision, Proposal, Wording
@@ -308,11 +309,19 @@ def _wait_quiet(scene: _Scene) -> None:
     quiet_since: float | None = None
     while quiet_since is None or time.monotonic() < quiet_since + _QUIET_FOR_S:
         health = scene.desk.health()
-        if sum(health.by_state.values()) or health.undelivered:
+        if sum(health.by_state.values()) or health.undelivered or _untold(scene):
             quiet_since = None
         elif quiet_since is None:
             quiet_since = time.monotonic()
         if time.monotonic() > deadline:
-            scene.faults.append(f"not quiet: {dict(health.by_state)}, {health.undelivered} messages undelivered")
+            waiting = f"{health.undelivered} messages undelivered, {_untold(scene)} users untold"
+            scene.faults.append(f"not quiet: {dict(health.by_state)}, {waiting}")
             return
         time.sleep(0.05)
+
+
+def _untold(scene: _Scene) -> int:
+    """How many users are still to be told. The desk's health counts only those for whom it is late."""
+    waiting = "SELECT count(*) FROM outbox WHERE kind = 'user_notice' AND state IN ('queued', 'leased')"
+    with contextlib.closing(choose_driver().module.connect(str(scene.plan.store))) as db:
+        return int(db.execute(waiting).fetchone()[0])

@@ -76,6 +76,7 @@ def _is_kept_while_another_falls(host: Host) -> None:
     """The second of an order that fell in part is lifted because its user was right."""
     one_is_kept(host)
     appeal = appealed(host, "2")
+    host.appeals.decide(SECOND_LAWYER, appealed(host, "1"), "uphold", "looked at anew")
     reverse(host, appeal)
     assert case_of(host).state is CaseState.LIFTING
 

@@ -19,6 +19,7 @@ from tests.journey.rare_scenes import (
     REFUSED,
     cancel,
     case_of,
+    closed,
     decided,
     enforced,
     notice_about,
@@ -176,6 +177,30 @@ def _are_erased(host: Host) -> None:
         privacy.erase(HEAD, case.id)
 
 
+def _is_kept_for_nothing_while_another_is_lifted(host: Host) -> None:
+    notice = closed(host, "A", "B")
+    host.world.platform.faults = [lambda _effect: BUSY] * 100
+    cancel(host, notice, "1")
+    host.world.clock.advance(10_000)
+    host.watch()
+    assert host.history(case_of(host).id)[-1] == "preservation_ended"
+
+
+def _is_typed_and_decided(host: Host) -> None:
+    case = typed(host)
+    host.review.authenticate(LEAD, case.id, "called back").result()
+    decided(host, notice_about("A"))
+    host.push(notice_about("A"), "signed")
+    assert (case_of(host).state, host.history(case.id)[-1]) == (CaseState.DECIDED, "confirm")
+
+
+def _is_refused_for_its_refusals(host: Host) -> None:
+    host.push(notice_about("A"), "first-1")
+    host.decide(proposal(refusal("1")))
+    regulator(host, report=REFUSED)
+    assert case_of(host).state is CaseState.QUEUED
+
+
 FALLS: tuple[Callable[[Host], None], ...] = (
     _is_lifted_by_parts,
     _fails_beside_a_lift,
@@ -190,4 +215,7 @@ FALLS: tuple[Callable[[Host], None], ...] = (
     _is_typed_and_ends,
     _is_typed_and_answered,
     _are_erased,
+    _is_kept_for_nothing_while_another_is_lifted,
+    _is_typed_and_decided,
+    _is_refused_for_its_refusals,
 )

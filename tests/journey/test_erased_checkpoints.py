@@ -155,6 +155,72 @@ def test_a_message_of_no_case_that_was_emptied_otherwise_is_a_fault(desk: Desk) 
     assert "are not those received" in _told(desk)
 
 
+def _sanctioned(desk: Desk) -> None:
+    """A noted message of no case that a checkpoint saw, and that its retention emptied."""
+    desk.host.push(builders.sanction(1), "msg-s")
+    desk.host.drain()
+    desk.host.proof.checkpoint()
+    desk.later(400)
+    assert desk.privacy.retention().unmatched == 1
+    assert _verify(desk).intact
+
+
+def test_the_checkpoint_after_a_message_of_no_case_was_emptied_contradicts_none(desk: Desk) -> None:
+    _sanctioned(desk)
+    desk.later(1)
+    desk.host.proof.checkpoint()
+    assert (_told(desk), len(_leaves(desk, ""))) == ("", 2)
+    desk.host.push(builders.sanction(2), "msg-t")
+    desk.host.drain()
+    desk.host.proof.checkpoint()
+    assert (_told(desk), len(_leaves(desk, ""))) == ("", 3)
+
+
+def test_the_checkpoint_after_the_case_of_a_message_that_waited_was_erased_contradicts_none(desk: Desk) -> None:
+    """Those of no case saw the message wait, and go on to the case."""
+    desk.host.push(builders.cancellation(notice(1), "withdrawn"), "msg-early")
+    desk.host.drain()
+    desk.host.proof.checkpoint()
+    desk.host.push(notice(1), "msg-1")
+    desk.host.push(builders.sanction(1), "msg-s")
+    desk.host.drain()
+    (case,) = desk.host.cases()
+    desk.host.proof.checkpoint()
+    desk.later(400)
+    assert desk.privacy.retention().cases == (case.id,)
+    assert _verify(desk).intact
+    desk.host.proof.checkpoint()
+    assert (_told(desk), len(_leaves(desk, ""))) == ("", 3)
+
+
+EDITS = {
+    "reply": "reply = CAST('{}' AS BLOB)",
+    "received_at": "received_at = received_at + 1",
+    "source": "source = 'polled'",
+    "status": "status = 200",
+    "notice_id": "notice_id = 'another'",
+    "exit": "exit = 'accepted'",
+}
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["before the next checkpoint", "after it"])
+@pytest.mark.parametrize("name", EDITS)
+def test_what_stays_of_an_emptied_message_of_no_case_is_still_held(name: str, held: bool, desk: Desk) -> None:
+    """The control: only its words may go."""
+    _sanctioned(desk)
+    if held:
+        desk.host.proof.checkpoint()
+        assert _verify(desk).intact
+    sql(desk.world.path, f"UPDATE inbox SET {EDITS[name]} WHERE message_id = 'msg-s'")  # noqa: S608
+    assert "msg-s" in _told(desk)
+    before = len(_leaves(desk, ""))
+    desk.host.push(builders.sanction(2), "msg-t")
+    desk.host.drain()
+    desk.host.proof.checkpoint()
+    assert len(_leaves(desk, "")) == before, "no checkpoint takes it for what was"
+    assert "msg-s" in _told(desk)
+
+
 LOOSE_KEYS = {
     "another": ("CAST(x'00' || randomblob(32) AS BLOB)", "msg-stray"),
     "none": ("NULL", "msg-stray"),

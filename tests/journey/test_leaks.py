@@ -77,7 +77,7 @@ PLANTED = {
     "answered": "planted words of the regulator's answer",
 }
 MODERATOR = Actor("moderator", frozenset({"moderator"}))
-LEAD = Actor("lead", frozenset({"lead"}))
+LEAD = Actor("lead", frozenset({"lead", "legal"}))
 HEAD = Actor("head", frozenset({"head"}), account="head-account")
 
 
@@ -337,7 +337,7 @@ class Run:
             case = desk.cases(notice_id=notice(seed).notice_id).cases[0].id
             lease = desk.claim(MODERATOR, case_id=case)
             assert lease is not None
-            items = (measure("1", reasons=PLANTED["reasons"]), refusal("2", reasons=PLANTED["reasons"]))
+            items = (measure("1", reasons=PLANTED["reasons"]), refusal("2", reasons=f"{PLANTED['reasons']}, again"))
             given = Proposal(items=items, legal_check=YES, text_checked=True)
             decided = desk.propose(MODERATOR, case, lease.token, given)
             if seed == 1:
@@ -359,7 +359,7 @@ class Run:
         desk.authenticate(LEAD, typed.id, PLANTED["letter"])
         lease = desk.claim(MODERATOR, case_id=typed.id)
         assert lease is not None
-        items = (refusal("1", reasons=PLANTED["reasons"]), refusal("2", reasons=PLANTED["reasons"]))
+        items = (refusal("1", reasons=PLANTED["reasons"]), refusal("2", reasons=f"{PLANTED['reasons']}, again"))
         decided = desk.propose(
             MODERATOR, typed.id, lease.token, Proposal(items=items, legal_check=YES, text_checked=True)
         )

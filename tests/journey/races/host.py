@@ -26,7 +26,7 @@ ROLES = {
     "m2": ("moderator",),
     "lead": ("lead",),
     "legal": ("legal",),
-    "duo": ("moderator", "lead"),
+    "duo": ("moderator", "lead", "legal"),
     "": ("moderator",),
 }
 

@@ -156,6 +156,7 @@ def test_a_worker_that_is_stopped_waits_for_no_call_beyond_its_lease(scene: Scen
     comes(lambda: scene.enforcer.begun == 1)
     # Or a last round could take the message anew, under a lease of its own.
     scene.worker._deliver = False
+    time.sleep(0.5)  # the round under way ends on the clock on which it began
     scene.clock.advance(LEASE_S + 1)
     scene.stop()
     assert not scene.enforcer.gate.is_set()

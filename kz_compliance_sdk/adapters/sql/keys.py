@@ -79,6 +79,8 @@ class MasterKeys:
 
     def unwrap(self, platform_id: str, owner: str, stored: bytes) -> bytes:
         """The data key. Raises StoreDamaged (`data_key`), naming the master key that is missing or is another one."""
+        if not stored:
+            raise _unusable("it was destroyed, or emptied from outside.", owner)
         size = stored[0]
         if not size:
             if len(stored) != 1 + KEY_SIZE:

@@ -9,21 +9,25 @@ from pathlib import Path
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain.appeals import Reversal
-from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.audit_log import AuditVerdict
 from kz_compliance_sdk.domain.notice import UserNotice
 from kz_compliance_sdk.domain.report import Statement
+from kz_compliance_sdk.domain.retention import Retention
 from kz_compliance_sdk.ports import Failed, Rejected, RetryAt
 from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.letters import Proof
+from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.verifying import verify
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import SigningKey, sign
-from tests.journey.scene import HEAD, LEAD, M1, M2, PLATFORM, PROFILE, Host, World
+from tests.journey.scene import HEAD, LEAD, LEGAL, M1, M2, PLATFORM, PROFILE, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
 
 DRIVER = choose_driver()
+_YEAR = 365 * 86_400
+# Messages of no case go at once, cases only where somebody asks for it.
+_NO_TIME = Retention(_YEAR, _YEAR, _YEAR, _YEAR, 0, _YEAR)
 KEY = SigningKey("platform-key", "ed25519", bytes(range(32)))
 
 
@@ -63,7 +67,7 @@ def build(folder: Path) -> Scenery:
         every_s=1,
     )
     scenery = Scenery(world, host)
-    scenes = (_decided, _arrived, _on_the_way, _second_thoughts, _by_letter, _users, _unfinished)
+    scenes = (_decided, _arrived, _on_the_way, _second_thoughts, _by_letter, _users, _erased, _unfinished)
     for scene in scenes:
         scene(host)
         world.clock.advance(60)
@@ -163,22 +167,39 @@ def _by_letter(host: Host) -> None:
 
 def _users(host: Host) -> None:
     """Users who were told, one who is told later and one who could not be; appeals that are open, lost and won."""
-    legal = Actor("legal", frozenset({"legal"}))
     host.push(a_notice(seed=20, items=3), "msg-20")
     host.world.messenger.faults.append(lambda _notice: Failed("no such account", permanent=True))
     case_id = _remove(host, 20, "1", "2", "3")
     first, second, _ = (
         host.appeals.receive(None, case_id, item, "It is satire.", host.world.clock(), f"A-{item}") for item in "123"
     )
-    host.appeals.decide(legal, first.appeal_id, "uphold", "it is not")
+    host.appeals.decide(LEGAL, first.appeal_id, "uphold", "it is not")
     ru = (Statement(lang="ru", text="Это сатира."),)
     won = Reversal("not_illegal", "protected_speech", ru, text_checked=True)
-    host.appeals.decide(legal, second.appeal_id, "reverse", "it is", won)
+    host.appeals.decide(LEGAL, second.appeal_id, "reverse", "it is", won)
     _for_a_while(host)
     until = host.world.clock() + 86_400
     kept_back = UserNotice(allowed=False, delay_until=until, legal_basis="art. 8")
     host.push(a_notice(seed=21).model_copy(update={"user_notice": kept_back}), "msg-21")
     _remove(host, 21, "1")
+
+
+def _erased(host: Host) -> None:
+    """A case and a message of no case whose time has come, and what comes to the case afterwards."""
+    host.push(a_notice(seed=30), "msg-30")
+    _refuse(host, 30)
+    host.push(builders.cancellation(a_notice(seed=41), "withdrawn"), "msg-41")
+    host.drain()
+    host.make_checkpoint()
+    privacy = Privacy(host.store, PLATFORM, _NO_TIME, host.world.env().entropy)
+    case_id = host.case(a_notice(seed=30).notice_id).id
+    privacy.ask_erasure(LEGAL, case_id, "subject_request")
+    privacy.erase(HEAD, case_id)
+    host.world.clock.advance(60)
+    assert privacy.retention().unmatched
+    host.make_checkpoint()
+    host.push(a_notice(seed=30), "msg-30-again")
+    _for_a_while(host)
 
 
 def _unfinished(host: Host) -> None:
@@ -191,6 +212,13 @@ def _unfinished(host: Host) -> None:
     assert host.review.claim(M2, case_id=host.case(a_notice(seed=13).notice_id).id).result() is not None
     host.world.pager.faults.append(RuntimeError("nobody answers"))
     host.drain()
+
+
+def _refuse(host: Host, seed: int) -> None:
+    lease = host.review.claim(M1, case_id=host.case(a_notice(seed=seed).notice_id).id).result()
+    assert lease is not None
+    host.review.propose(M1, lease.case.id, lease.token, proposal(refusal("1"))).result()
+    _for_a_while(host)
 
 
 def _remove(host: Host, seed: int, *items: str) -> str:

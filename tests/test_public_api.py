@@ -9,26 +9,14 @@ import pkgutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cached_property
+from typing import get_type_hints
 
 import pytest
 
 import kz_compliance_sdk
-from kz_compliance_sdk.aio.appeals import AsyncAppeals
-from kz_compliance_sdk.aio.by_letter import AsyncByLetter
-from kz_compliance_sdk.aio.care import AsyncCare
-from kz_compliance_sdk.aio.checkpoints import AsyncCheckpoints
-from kz_compliance_sdk.aio.contests import AsyncContests
-from kz_compliance_sdk.aio.privacy import AsyncPrivacy
-from kz_compliance_sdk.aio.transparency import AsyncTransparency
-from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
-from kz_compliance_sdk.services.appeals import Appeals
-from kz_compliance_sdk.services.by_letter import ByLetter
-from kz_compliance_sdk.services.care import Care
-from kz_compliance_sdk.services.checkpoints import Checkpoints
-from kz_compliance_sdk.services.contests import Contests
-from kz_compliance_sdk.services.privacy import Privacy
-from kz_compliance_sdk.services.transparency import Transparency
-from kz_compliance_sdk.services.user_notices import UserNotices
+from kz_compliance_sdk.aio.groups import AsyncGroups
+from kz_compliance_sdk.desk.groups import Groups
 
 HEAVY = (
     "alembic",
@@ -121,26 +109,24 @@ def test_a_facade_that_drifted_from_its_desk_is_seen() -> None:
 
 def test_the_awaited_desk_has_every_step_of_the_blocking_one() -> None:
     found = differences(kz_compliance_sdk.ComplianceDesk, kz_compliance_sdk.AsyncComplianceDesk)
-    assert differences(Privacy, AsyncPrivacy) == []
     # What the awaited desk waits for in its own `receive`.
     assert found == ["only in ComplianceDesk: receive_soon"]
 
 
-@pytest.mark.parametrize(
-    ("blocking", "awaited"),
-    [
-        (Appeals, AsyncAppeals),
-        (ByLetter, AsyncByLetter),
-        (Care, AsyncCare),
-        (Checkpoints, AsyncCheckpoints),
-        (Contests, AsyncContests),
-        (Privacy, AsyncPrivacy),
-        (Transparency, AsyncTransparency),
-        (UserNotices, AsyncUserNotices),
-    ],
-)
-def test_each_group_of_the_awaited_desk_has_the_same_methods(blocking: type, awaited: type) -> None:
-    assert differences(blocking, awaited) == []
+def groups_of(desk: type) -> dict[str, type]:
+    """Return the groups of steps that are declared in a class, by name."""
+    return {
+        name: get_type_hints(member.func)["return"]
+        for name, member in vars(desk).items()
+        if isinstance(member, cached_property)
+    }
+
+
+def test_the_awaited_desk_has_every_group_with_every_step() -> None:
+    ours, theirs = groups_of(Groups), groups_of(AsyncGroups)
+    assert len(ours) > 5
+    assert ours.keys() == theirs.keys()
+    assert {name: found for name in ours if (found := differences(ours[name], theirs[name]))} == {}
 
 
 def test_public_names_are_sorted_typed_and_there() -> None:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from kz_compliance_sdk.errors import StoreError
 
 T = TypeVar("T")
-_THREADS = 8
 
 
 class CommitBridge:

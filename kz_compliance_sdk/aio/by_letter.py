@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
-from kz_compliance_sdk.aio.hop import Hop
+from kz_compliance_sdk.aio.hop import Awaited
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.notice import Answer, Effect, Item
@@ -13,11 +12,8 @@ from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.services.by_letter import ByLetter, Letter
 
 
-class AsyncByLetter:
+class AsyncByLetter(Awaited[ByLetter]):
     """ByLetter for event loops: the same names and arguments, awaited."""
-
-    def __init__(self, hop: Hop, blocking: ByLetter) -> None:
-        self._hop, self._blocking = hop, blocking
 
     async def enter_cancellation(
         self,
@@ -34,18 +30,16 @@ class AsyncByLetter:
     ) -> Case:
         """See ByLetter."""
         return await self._hop(
-            partial(
-                self._blocking.enter_cancellation,
-                actor,
-                case_id,
-                effect=effect,
-                item_ids=item_ids,
-                reference=reference,
-                issued_at=issued_at,
-                received_at=received_at,
-                how=how,
-                reasons=reasons,
-            )
+            self.blocking.enter_cancellation,
+            actor,
+            case_id,
+            effect=effect,
+            item_ids=item_ids,
+            reference=reference,
+            issued_at=issued_at,
+            received_at=received_at,
+            how=how,
+            reasons=reasons,
         )
 
     async def enter_answer(
@@ -61,26 +55,24 @@ class AsyncByLetter:
     ) -> Case:
         """See ByLetter."""
         return await self._hop(
-            partial(
-                self._blocking.enter_answer,
-                actor,
-                case_id,
-                in_reply_to=in_reply_to,
-                answers=answers,
-                received_at=received_at,
-                how=how,
-                items=items,
-            )
+            self.blocking.enter_answer,
+            actor,
+            case_id,
+            in_reply_to=in_reply_to,
+            answers=answers,
+            received_at=received_at,
+            how=how,
+            items=items,
         )
 
     async def waiting(self, case_id: str) -> tuple[Letter, ...]:
         """See ByLetter."""
-        return await self._hop(partial(self._blocking.waiting, case_id))
+        return await self._hop(self.blocking.waiting, case_id)
 
     async def vouch(self, actor: Actor, case_id: str, message_id: str, how: str) -> Case:
         """See ByLetter."""
-        return await self._hop(partial(self._blocking.vouch, actor, case_id, message_id, how))
+        return await self._hop(self.blocking.vouch, actor, case_id, message_id, how)
 
     async def dismiss(self, actor: Actor, case_id: str, message_id: str, reasons: str) -> Case:
         """See ByLetter."""
-        return await self._hop(partial(self._blocking.dismiss, actor, case_id, message_id, reasons))
+        return await self._hop(self.blocking.dismiss, actor, case_id, message_id, reasons)

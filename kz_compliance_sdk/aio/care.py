@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Any
-
+from kz_compliance_sdk.aio.hop import Awaited
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.completeness import Gap
@@ -18,46 +15,37 @@ from kz_compliance_sdk.services.care import Care
 __all__ = ["AsyncCare"]
 
 
-class AsyncCare:
-    """Care for event loops: the same names and arguments, awaited. `hop` runs a blocking call on a thread."""
-
-    def __init__(self, blocking: Care, hop: Callable[[Callable[[], Any]], Awaitable[Any]]) -> None:
-        self.blocking, self._hop = blocking, hop
+class AsyncCare(Awaited[Care]):
+    """Care for event loops: the same names and arguments, awaited."""
 
     async def gaps(self, case_id: str) -> tuple[Gap, ...]:
         """See Care."""
-        found: tuple[Gap, ...] = await self._hop(partial(self.blocking.gaps, case_id))
-        return found
+        return await self._hop(self.blocking.gaps, case_id)
 
     async def draft(self, case_id: str) -> tuple[Question, ...]:
         """See Care."""
-        drafted: tuple[Question, ...] = await self._hop(partial(self.blocking.draft, case_id))
-        return drafted
+        return await self._hop(self.blocking.draft, case_id)
 
     async def alike(
         self, case_id: str, decided: ItemDecision, *, legal_check: LegalCheck | int | None, text_checked: bool
     ) -> Proposal:
         """See Care."""
-        call = partial(self.blocking.alike, case_id, decided, legal_check=legal_check, text_checked=text_checked)
-        proposal: Proposal = await self._hop(call)
-        return proposal
+        return await self._hop(
+            self.blocking.alike, case_id, decided, legal_check=legal_check, text_checked=text_checked
+        )
 
     async def raise_alarm(self, actor: Actor, case_id: str, reason: str) -> Case:
         """See Care."""
-        return await self._case(partial(self.blocking.raise_alarm, actor, case_id, reason))
+        return await self._hop(self.blocking.raise_alarm, actor, case_id, reason)
 
     async def record_instruction(self, actor: Actor, case_id: str, instruction: Instruction) -> Case:
         """See Care."""
-        return await self._case(partial(self.blocking.record_instruction, actor, case_id, instruction))
+        return await self._hop(self.blocking.record_instruction, actor, case_id, instruction)
 
     async def hand_over(self, actor: Actor, case_id: str, reasons: str) -> Case:
         """See Care."""
-        return await self._case(partial(self.blocking.hand_over, actor, case_id, reasons))
+        return await self._hop(self.blocking.hand_over, actor, case_id, reasons)
 
     async def rule_out_demand(self, actor: Actor, case_id: str, reasons: str) -> Case:
         """See Care."""
-        return await self._case(partial(self.blocking.rule_out_demand, actor, case_id, reasons))
-
-    async def _case(self, call: Callable[[], Case]) -> Case:
-        case: Case = await self._hop(call)
-        return case
+        return await self._hop(self.blocking.rule_out_demand, actor, case_id, reasons)

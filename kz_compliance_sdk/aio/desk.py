@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import anyio
-import anyio.to_thread
-
 from kz_compliance_sdk.aio.bridge import CommitBridge
 from kz_compliance_sdk.aio.groups import AsyncGroups
+from kz_compliance_sdk.aio.hop import Threads
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor
@@ -57,7 +54,6 @@ from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease
 
 T = TypeVar("T")
-_THREADS = 8
 
 
 class AsyncComplianceDesk(AsyncGroups):
@@ -76,7 +72,7 @@ class AsyncComplianceDesk(AsyncGroups):
         env: Env | None = None,
         create: bool = True,
     ) -> None:
-        self.blocking = ComplianceDesk(
+        blocking = ComplianceDesk(
             settings,
             enforcer=enforcer,
             content=content,
@@ -87,13 +83,8 @@ class AsyncComplianceDesk(AsyncGroups):
             env=env,
             create=create,
         )
-        self._limiter: anyio.CapacityLimiter | None = None
+        super().__init__(blocking, Threads())
         self._bridge: tuple[asyncio.AbstractEventLoop, CommitBridge] | None = None
-
-    async def _hop(self, call: Callable[[], T]) -> T:
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(_THREADS)
-        return await anyio.to_thread.run_sync(call, limiter=self._limiter)
 
     def on_enforce(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
         """See ComplianceDesk. The function is blocking and called on a worker's thread."""
@@ -120,11 +111,11 @@ class AsyncComplianceDesk(AsyncGroups):
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return await self._hop(partial(self.blocking.receive, method, target, headers, body))
+            return await self._hop(self.blocking.receive, method, target, headers, body)
         try:
             if any(name == "signature-input" for name, _ in headers):
                 # A curve operation takes longer than a hop, and lets go of the interpreter meanwhile.
-                answer = await self._hop(partial(self.blocking.receive_soon, method, target, headers, body))
+                answer = await self._hop(self.blocking.receive_soon, method, target, headers, body)
             else:
                 answer = self.blocking.receive_soon(method, target, headers, body)
             if isinstance(answer, Response):
@@ -137,27 +128,27 @@ class AsyncComplianceDesk(AsyncGroups):
 
     async def poll(self, limit: int = 100) -> Polled:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.poll, limit))
+        return await self._hop(self.blocking.poll, limit)
 
     async def enter(self, actor: Actor, notice: Notice, received_at: int, how: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.enter, actor, notice, received_at, how))
+        return await self._hop(self.blocking.enter, actor, notice, received_at, how)
 
     async def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Lease | None:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.claim, actor, category=category, case_id=case_id))
+        return await self._hop(self.blocking.claim, actor, category=category, case_id=case_id)
 
     async def renew(self, actor: Actor, case_id: str, token: int) -> Lease:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.renew, actor, case_id, token))
+        return await self._hop(self.blocking.renew, actor, case_id, token)
 
     async def release(self, actor: Actor, case_id: str, token: int) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.release, actor, case_id, token))
+        return await self._hop(self.blocking.release, actor, case_id, token)
 
     async def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Decided:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.propose, actor, case_id, token, proposal))
+        return await self._hop(self.blocking.propose, actor, case_id, token, proposal)
 
     @property
     def can_look(self) -> bool:
@@ -166,78 +157,79 @@ class AsyncComplianceDesk(AsyncGroups):
 
     async def look(self, actor: Actor, case_id: str, token: int | None = None) -> tuple[Seen, ...]:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.look, actor, case_id, token))
+        return await self._hop(self.blocking.look, actor, case_id, token)
 
     async def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> LegalCheckRow:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.record_legal_check, actor, case_id, check))
+        return await self._hop(self.blocking.record_legal_check, actor, case_id, check)
 
     async def approve(self, actor: Actor, case_id: str, digest: str) -> Decided:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.approve, actor, case_id, digest))
+        return await self._hop(self.blocking.approve, actor, case_id, digest)
 
     async def send_back(self, actor: Actor, case_id: str, digest: str, reasons: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.send_back, actor, case_id, digest, reasons))
+        return await self._hop(self.blocking.send_back, actor, case_id, digest, reasons)
 
     async def undo(self, actor: Actor, case_id: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.undo, actor, case_id))
+        return await self._hop(self.blocking.undo, actor, case_id)
 
     async def reopen(self, actor: Actor, case_id: str, reasons: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.reopen, actor, case_id, reasons))
+        return await self._hop(self.blocking.reopen, actor, case_id, reasons)
 
     async def request_clarification(
         self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False
     ) -> Case:
         """See ComplianceDesk."""
-        call = partial(self.blocking.request_clarification, actor, case_id, token, questions, text_checked=text_checked)
-        return await self._hop(call)
+        return await self._hop(
+            self.blocking.request_clarification, actor, case_id, token, questions, text_checked=text_checked
+        )
 
     async def recall(self, actor: Actor, case_id: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.recall, actor, case_id))
+        return await self._hop(self.blocking.recall, actor, case_id)
 
     async def authenticate(self, actor: Actor, case_id: str, how: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.authenticate, actor, case_id, how))
+        return await self._hop(self.blocking.authenticate, actor, case_id, how)
 
     async def correct_receipt(self, actor: Actor, case_id: str, received_at: int, reasons: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.correct_receipt, actor, case_id, received_at, reasons))
+        return await self._hop(self.blocking.correct_receipt, actor, case_id, received_at, reasons)
 
     async def settle_quarantine(self, actor: Actor, case_id: str, reasons: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.settle_quarantine, actor, case_id, reasons))
+        return await self._hop(self.blocking.settle_quarantine, actor, case_id, reasons)
 
     async def report_interim(self, actor: Actor, case_id: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.report_interim, actor, case_id))
+        return await self._hop(self.blocking.report_interim, actor, case_id)
 
     async def record_undoable(self, actor: Actor, case_id: str, item_id: str, reasons: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.record_undoable, actor, case_id, item_id, reasons))
+        return await self._hop(self.blocking.record_undoable, actor, case_id, item_id, reasons)
 
     async def acknowledge(self, actor: Actor, case_id: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.acknowledge, actor, case_id))
+        return await self._hop(self.blocking.acknowledge, actor, case_id)
 
     async def answer_by_hand(self, actor: Actor, case_id: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.answer_by_hand, actor, case_id))
+        return await self._hop(self.blocking.answer_by_hand, actor, case_id)
 
     async def letter(self, message_id: str, lang: str, *, case_id: str | None = None) -> str:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.letter, message_id, lang, case_id=case_id))
+        return await self._hop(self.blocking.letter, message_id, lang, case_id=case_id)
 
     async def record_delivery(self, actor: Actor, message_id: str, proof: Proof) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.record_delivery, actor, message_id, proof))
+        return await self._hop(self.blocking.record_delivery, actor, message_id, proof)
 
     async def retry(self, actor: Actor, message_id: str) -> OutboxMessage:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.retry, actor, message_id))
+        return await self._hop(self.blocking.retry, actor, message_id)
 
     async def deliver(self) -> Drained:
         """See ComplianceDesk."""
@@ -245,7 +237,7 @@ class AsyncComplianceDesk(AsyncGroups):
 
     async def watch(self, now: int | None = None) -> Watched:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.watch, now))
+        return await self._hop(self.blocking.watch, now)
 
     async def cases(
         self,
@@ -260,39 +252,37 @@ class AsyncComplianceDesk(AsyncGroups):
     ) -> Page:
         """See ComplianceDesk."""
         return await self._hop(
-            partial(
-                self.blocking.cases,
-                state=state,
-                category=category,
-                authority_id=authority_id,
-                notice_id=notice_id,
-                overdue=overdue,
-                cursor=cursor,
-                limit=limit,
-            )
+            self.blocking.cases,
+            state=state,
+            category=category,
+            authority_id=authority_id,
+            notice_id=notice_id,
+            overdue=overdue,
+            cursor=cursor,
+            limit=limit,
         )
 
     async def case(self, case_id: str) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.case, case_id))
+        return await self._hop(self.blocking.case, case_id)
 
     async def notice(self, case_id: str) -> Notice:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.notice, case_id))
+        return await self._hop(self.blocking.notice, case_id)
 
     async def case_file(self, case_id: str) -> CaseFile:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.case_file, case_id))
+        return await self._hop(self.blocking.case_file, case_id)
 
     async def record_view(self, actor: Actor, case_id: str) -> bool:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.record_view, actor, case_id))
+        return await self._hop(self.blocking.record_view, actor, case_id)
 
     async def evidence(
         self, actor: Actor, case_id: str, *, lang: str = "ru", full: bool = False, reason: str = ""
     ) -> bytes:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.evidence, actor, case_id, lang=lang, full=full, reason=reason))
+        return await self._hop(self.blocking.evidence, actor, case_id, lang=lang, full=full, reason=reason)
 
     async def sanctions(self) -> list[SanctionNoted]:
         """See ComplianceDesk."""
@@ -314,7 +304,7 @@ class AsyncComplianceDesk(AsyncGroups):
         checkpoint: bytes | None = None,
     ) -> AuditVerdict:
         """See ComplianceDesk."""
-        return await self._hop(partial(self.blocking.verify_audit, case_id, progress, checkpoint=checkpoint))
+        return await self._hop(self.blocking.verify_audit, case_id, progress, checkpoint=checkpoint)
 
     async def close(self) -> None:
         """See ComplianceDesk."""

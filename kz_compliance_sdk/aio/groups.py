@@ -2,67 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import TypeVar
 
 from kz_compliance_sdk.aio.appeals import AsyncAppeals
 from kz_compliance_sdk.aio.by_letter import AsyncByLetter
 from kz_compliance_sdk.aio.care import AsyncCare
 from kz_compliance_sdk.aio.checkpoints import AsyncCheckpoints
 from kz_compliance_sdk.aio.contests import AsyncContests
+from kz_compliance_sdk.aio.hop import Awaited
 from kz_compliance_sdk.aio.privacy import AsyncPrivacy
 from kz_compliance_sdk.aio.transparency import AsyncTransparency
 from kz_compliance_sdk.aio.user_notices import AsyncUserNotices
 from kz_compliance_sdk.desk import ComplianceDesk
 
-T = TypeVar("T")
 
-
-class AsyncGroups:
+class AsyncGroups(Awaited[ComplianceDesk]):
     """What one platform's desk does beside the cases on it, group by group, awaited."""
-
-    blocking: ComplianceDesk
-
-    async def _hop(self, call: Callable[[], T]) -> T:
-        raise NotImplementedError
 
     @cached_property
     def appeals(self) -> AsyncAppeals:
         """See ComplianceDesk."""
-        return AsyncAppeals(self.blocking.appeals, self._hop)
+        return AsyncAppeals(self.blocking.appeals, self._threads)
 
     @cached_property
     def by_letter(self) -> AsyncByLetter:
         """See ComplianceDesk."""
-        return AsyncByLetter(self._hop, self.blocking.by_letter)
+        return AsyncByLetter(self.blocking.by_letter, self._threads)
 
     @cached_property
     def care(self) -> AsyncCare:
         """See ComplianceDesk."""
-        return AsyncCare(self.blocking.care, self._hop)
+        return AsyncCare(self.blocking.care, self._threads)
 
     @cached_property
     def contests(self) -> AsyncContests:
         """See ComplianceDesk."""
-        return AsyncContests(self._hop, self.blocking.contests)
+        return AsyncContests(self.blocking.contests, self._threads)
 
     @cached_property
     def privacy(self) -> AsyncPrivacy:
         """See ComplianceDesk."""
-        return AsyncPrivacy(self.blocking.privacy, self._hop)
+        return AsyncPrivacy(self.blocking.privacy, self._threads)
 
     @cached_property
     def proof(self) -> AsyncCheckpoints:
         """See ComplianceDesk."""
-        return AsyncCheckpoints(lambda: self.blocking.proof, self._hop)
+        return AsyncCheckpoints(self.blocking.proof, self._threads)
 
     @cached_property
     def transparency(self) -> AsyncTransparency:
         """See ComplianceDesk."""
-        return AsyncTransparency(self._hop, lambda: self.blocking.transparency)
+        return AsyncTransparency(self.blocking.transparency, self._threads)
 
     @cached_property
     def user_notices(self) -> AsyncUserNotices:
         """See ComplianceDesk."""
-        return AsyncUserNotices(self.blocking.user_notices, self._hop)
+        return AsyncUserNotices(self.blocking.user_notices, self._threads)

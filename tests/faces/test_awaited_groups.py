@@ -1,0 +1,168 @@
+"""The groups of the awaited desk: a step of each over a real store, and every step goes where its name says."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from threading import current_thread, main_thread
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.aio import AsyncComplianceDesk
+from kz_compliance_sdk.aio.groups import AsyncGroups
+from kz_compliance_sdk.aio.hop import Awaited, Threads
+from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.desk.groups import Groups
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.report import Contest
+from kz_compliance_sdk.domain.transparency import Period
+from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.testing.conformance import published_keys
+from kz_compliance_sdk.testing.conformance.sandbox import settings_values
+from tests.conftest import NOON
+from tests.test_public_api import groups_of
+from tests.unit.case_makers import a_notice
+
+LEAD = Actor("lead", frozenset({"lead"}))
+HEAD = Actor("head", frozenset({"head"}))
+Step = Callable[[AsyncComplianceDesk, Case], Awaitable[None]]
+
+
+async def _appeals(desk: AsyncComplianceDesk, case: Case) -> None:
+    assert (await desk.appeals.list()).appeals == ()
+
+
+async def _by_letter(desk: AsyncComplianceDesk, case: Case) -> None:
+    await desk.by_letter.enter_cancellation(
+        LEAD,
+        case.id,
+        effect="withdrawn",
+        item_ids=None,
+        reference="7",
+        issued_at=NOON,
+        received_at=NOON,
+        how="a letter",
+    )
+    assert len(await desk.by_letter.waiting(case.id)) == 1
+
+
+async def _care(desk: AsyncComplianceDesk, case: Case) -> None:
+    assert await desk.care.gaps(case.id) == desk.blocking.care.gaps(case.id)
+
+
+async def _contests(desk: AsyncComplianceDesk, case: Case) -> None:
+    contest = Contest(body="a court", reference="1", filed_at=NOON)
+    assert len((await desk.contests.record(HEAD, case.id, contest, "annul it")).contests) == 1
+
+
+async def _privacy(desk: AsyncComplianceDesk, case: Case) -> None:
+    await desk.privacy.hold(HEAD, case.id, "a court asks for it", NOON + 86_400)
+    assert await desk.privacy.erased() == 0
+
+
+async def _proof(desk: AsyncComplianceDesk, case: Case) -> None:
+    assert await desk.proof.run() is not None
+    assert await desk.proof.prove(case.id) == desk.blocking.proof.prove(case.id)
+
+
+async def _transparency(desk: AsyncComplianceDesk, case: Case) -> None:
+    report = await desk.transparency.report(Period(NOON - 86_400, NOON + 86_400), draft=True)
+    assert [line async for line in desk.transparency.lumen(report)] == list(desk.blocking.transparency.lumen(report))
+
+
+async def _user_notices(desk: AsyncComplianceDesk, case: Case) -> None:
+    assert await desk.user_notices.of_case(case.id) == ()
+
+
+STEPS: dict[str, Step] = {
+    "appeals": _appeals,
+    "by_letter": _by_letter,
+    "care": _care,
+    "contests": _contests,
+    "privacy": _privacy,
+    "proof": _proof,
+    "transparency": _transparency,
+    "user_notices": _user_notices,
+}
+
+
+def test_every_group_has_a_step_here() -> None:
+    assert STEPS.keys() == groups_of(Groups).keys()
+
+
+@pytest.mark.parametrize("group", STEPS)
+def test_a_step_of_each_group_is_awaited(group: str, tmp_path: Path, env: Env) -> None:
+    values = settings_values(published_keys("rfc9421"), store={"path": tmp_path / "x.sqlite3"})
+
+    async def awaited() -> None:
+        async with AsyncComplianceDesk(Settings.model_validate(values), env=env) as desk:
+            await STEPS[group](desk, await desk.enter(LEAD, a_notice(), NOON, "a letter"))
+
+    asyncio.run(awaited())
+
+
+class _Recorder:
+    """A blocking desk or group that remembers what it was asked, and on which thread."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self.answer = [object()]
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return partial(self._asked, name)
+
+    def _asked(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        self.calls.append((name, args, kwargs))
+        return iter(self.answer) if name == "lumen" else self.answer
+
+
+PAIRS = [(ComplianceDesk, AsyncComplianceDesk)] + [
+    (blocking, groups_of(AsyncGroups)[name]) for name, blocking in groups_of(Groups).items()
+]
+
+
+@pytest.mark.parametrize(("blocking", "awaited"), PAIRS)
+def test_every_awaited_step_asks_the_step_of_its_name(blocking: type, awaited: type[Awaited[Any]]) -> None:
+    """With every argument under its own name, and hands back what it was answered."""
+    asked = 0
+    for name, step in inspect.getmembers(awaited, inspect.isfunction):
+        if name.startswith("_") or not (inspect.iscoroutinefunction(step) or inspect.isasyncgenfunction(step)):
+            continue
+        if step is AsyncComplianceDesk.receive:  # it waits for a commit instead, and has tests of its own
+            continue
+        recorder, signature = _Recorder(), inspect.signature(getattr(blocking, name))
+        group = awaited.__new__(awaited)
+        Awaited.__init__(group, recorder, Threads())
+        parameters = list(signature.parameters.values())[1:]
+        given = {one.name: object() for one in parameters}
+        by_place = [given[one.name] for one in parameters if one.kind is not inspect.Parameter.KEYWORD_ONLY]
+        by_name = {one.name: given[one.name] for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY}
+        answer = asyncio.run(_answer(step(group, *by_place, **by_name)))
+        ((called, args, kwargs),) = recorder.calls
+        assert called == name
+        assert dict(list(signature.bind(None, *args, **kwargs).arguments.items())[1:]) == given
+        assert answer == (None if name == "close" else recorder.answer)
+        asked += 1
+    assert asked
+
+
+async def _answer(step: Any) -> object:
+    return [line async for line in step] if inspect.isasyncgen(step) else await step
+
+
+def test_a_step_runs_on_another_thread() -> None:
+    class Blocking:
+        def where(self) -> object:
+            return current_thread()
+
+    class AsyncBlocking(Awaited[Blocking]):
+        async def where(self) -> object:
+            return await self._hop(self.blocking.where)
+
+    assert asyncio.run(AsyncBlocking(Blocking(), Threads()).where()) is not main_thread()

@@ -110,6 +110,8 @@ class Evidence:
         """What the signature comes to with the keys of today. Intake has judged it once, with those of its day."""
         if row.source == "typed":
             return {"result": "typed"}
+        if not row.proof:
+            return {"result": "erased"}
         try:
             proof = json.loads(row.proof)
             headers = [(str(name), str(value)) for name, value in proof["headers"]]

@@ -175,7 +175,8 @@ class _Page:
             "entered_by received_at due_at requested_due_at decided_at closed_at lift_due_at"
         )
         codes = {"state": "state", "source": "source", "authenticity": "authenticity"}
-        return self._fields((name, case[name], codes.get(name, "")) for name in names.split())
+        rows = [(name, case[name], codes.get(name, "")) for name in names.split()]
+        return self._fields([*rows, ("erased_at", self._doc["erased_at"], "")])
 
     def _clock(self) -> str:
         clock = self._doc["clock"]

@@ -178,6 +178,8 @@ class _Inside:
         self._files, self._manifest = files, manifest
         self._case: Any = json.loads(files["case.json"])
         self._events: list[Any] = [json.loads(line) for line in files["events.jsonl"].splitlines()]
+        erasures = (event["seq"] for event in self._events if event["kind"] == "erase")
+        self._erased: int = max(erasures, default=0)
 
     def problems(self) -> Iterator[Problem]:
         yield from self._chain()
@@ -246,14 +248,16 @@ class _Inside:
         facts, kind = event["facts"], event["kind"]
         message = next((one for one in self._case["messages"] if one["id"] == facts.get("message")), None)
         if kind == "report":
-            if message is None or message["body"]["sha256"] != facts.get("sha256"):
+            held = message and message["body"]["sha256"]
+            if message is None or (held != facts.get("sha256") and not self._emptied(event, held)):
                 yield Problem("report", where, "the report that it speaks of is not in the pack")
             elif (body := message["body"]["file"]) and event["prev"] is not None:
                 said = _json(self._files[body])
                 if isinstance(said, dict) and said.get("audit_head") != event["prev"]:
                     yield Problem("report_head", where, "the report names another head of the chain")
         elif kind == "receipt" and facts.get("receipt_sha256") is not None:
-            if message is None or (message["receipt"] or {}).get("sha256") != facts["receipt_sha256"]:
+            held = message and (message["receipt"] or {}).get("sha256")
+            if message is None or (held != facts["receipt_sha256"] and not self._emptied(event, held)):
                 yield Problem("receipt", where, "the receipt that it speaks of is not in the pack")
         elif kind in ("propose", "approve") and "digest" in facts:
             row = next((one for one in self._case["decisions"] if one["version"] == facts["decision"]), None)
@@ -264,6 +268,10 @@ class _Inside:
             held = {(one["sender"], one["message_id"], one["body"]["sha256"]) for one in self._case["received"]}
             if (facts["sender"], facts["message"], facts["sha256"]) not in held:
                 yield Problem("received", where, "the message behind it is not in the pack")
+
+    def _emptied(self, event: Mapping[str, Any], sha256: str | None) -> bool:
+        """Whether what the event speaks of is gone because the case was erased after it."""
+        return sha256 is None and event["seq"] < self._erased
 
     def senders(self, key: Ed25519PublicKey) -> tuple[list[Problem], int]:
         """Whether this key signed each message that came signed and lies here as it came, and how many these are."""

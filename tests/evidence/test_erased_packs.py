@@ -1,0 +1,58 @@
+"""A case whose personal data was destroyed still has a pack, and what is left of it verifies."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.evidence.scene import FORMS, HEAD, LEAD, Scene, codes, document, edited, full, opened, signed_anew
+
+
+def _erased(at: Scene) -> str:
+    """A case that was refused, reported, confirmed and then erased."""
+    case_id = at.case(decided=False)
+    at.office.decide("none", case_id=case_id)
+    at.outbox.settle()
+    at.desk.privacy.ask_erasure(LEAD, case_id, "subject_request")
+    at.desk.privacy.erase(HEAD, case_id)
+    return case_id
+
+
+def _packs(at: Scene, case_id: str, lang: str = "ru") -> list[bytes]:
+    return [at.desk.evidence(HEAD, case_id, lang=lang), full(at, case_id, lang)]
+
+
+def test_the_pack_of_an_erased_case_verifies_with_both_and_says_that_it_was_erased(at: Scene, independent: Any) -> None:
+    packs = _packs(at, _erased(at), "en")
+    assert [codes(pack) for pack in packs] == [[], []]
+    assert independent(*packs) == [(0, "OK\n")] * len(FORMS)
+    for pack in packs:
+        (received,) = document(pack, "case.json")["received"]
+        assert received["verification"] == {"result": "erased"}
+        page = opened(pack)["report.html"].decode()
+        assert "Personal data erased" in page
+        assert "not proved with today" not in page
+
+
+def test_what_is_missing_without_an_erasure_or_after_one_is_found_by_both(at: Scene, independent: Any) -> None:
+    """The control: an insider with the right key takes the report and its receipt out and says that they are gone."""
+    case_id = at.case()
+    whole = _packs(at, case_id)
+
+    def emptied(data: bytes) -> bytes:
+        case = json.loads(data)
+        for message in case["messages"]:
+            message["body"], message["receipt"] = {"file": None, "size": None, "sha256": None}, None
+        return json.dumps(case).encode()
+
+    def erased_before(data: bytes) -> bytes:
+        lines = [json.loads(line) for line in data.splitlines()]
+        lines[0]["kind"] = "erase"
+        return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+    gone = [signed_anew(edited(pack, "case.json", emptied)) for pack in whole]
+    early = [signed_anew(edited(pack, "events.jsonl", erased_before)) for pack in gone]
+    for pack, (code, said) in zip([*gone, *early], independent(*gone, *early), strict=True):
+        assert {"report", "receipt"} <= set(codes(pack))
+        assert code == 1
+        assert "report: event" in said

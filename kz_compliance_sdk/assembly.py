@@ -105,10 +105,12 @@ class RegisteredContent:
 
 
 def transparency(settings: Settings, store: Store, policy: Policy) -> Transparency:
-    """What makes transparency reports."""
+    """What makes transparency reports, and writes the lines of demands as Lumen takes them."""
+    from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
+
     given = settings.transparency
     publishing = TransparencyPolicy(given.threshold, given.embargo_days, given.key())
-    return Transparency(store, settings.platform_id, publishing, policy.categories)
+    return Transparency(store, settings.platform_id, publishing, policy.categories, LumenLines)
 
 
 def looking(store: Store, platform_id: str, content: RegisteredContent, env: Env) -> Looking:

@@ -35,6 +35,7 @@ from kz_compliance_sdk.domain.retention import Ended, Holdings
 from kz_compliance_sdk.domain.user_notice import UserNotice as UserNotice
 from kz_compliance_sdk.ports.env import Env as Env
 from kz_compliance_sdk.ports.env import Uuid7 as Uuid7
+from kz_compliance_sdk.ports.transparency import DemandLines as DemandLines
 
 T = TypeVar("T")
 

@@ -14,9 +14,8 @@ from kz_compliance_sdk.domain.counting import Counting, Running
 from kz_compliance_sdk.domain.tally import tally
 from kz_compliance_sdk.domain.transparency import Period, TransparencyReport, published
 from kz_compliance_sdk.errors import ConfigError, StoreDamaged
-from kz_compliance_sdk.ports import Queries, Store
+from kz_compliance_sdk.ports import DemandLines, Queries, Store
 from kz_compliance_sdk.services.tallying import demanded
-from kz_compliance_sdk.wire import lumen
 
 __all__ = ["Transparency", "TransparencyPolicy", "Workload", "recounted"]
 
@@ -46,8 +45,15 @@ class Workload:
 class Transparency:
     """The public figures of one platform. Reads only."""
 
-    def __init__(self, store: Store, platform_id: str, policy: TransparencyPolicy, categories: Collection[str]) -> None:
-        self._store, self._platform, self._policy = store, platform_id, policy
+    def __init__(
+        self,
+        store: Store,
+        platform_id: str,
+        policy: TransparencyPolicy,
+        categories: Collection[str],
+        lines: Callable[[TransparencyReport, Collection[str]], DemandLines],
+    ) -> None:
+        self._store, self._platform, self._policy, self._lines = store, platform_id, policy, lines
         self._categories = frozenset(categories)
 
     def report(
@@ -125,10 +131,10 @@ class Transparency:
         if report.value("demands_told").count is None:
             return
         queries = self._store.queries(self._platform)
-        writer = lumen.Writer(report, self._categories)
+        lines = self._lines(report, self._categories)
         for row in self._ended(queries, report.period, until=report.as_of):
-            if writer.may_tell(row):
-                yield writer.line(row, _urls(queries, row.case_id) if with_urls else ())
+            if lines.may_tell(row):
+                yield lines.line(row, _urls(queries, row.case_id) if with_urls else ())
 
     def workloads(self, period: Period) -> list[Workload]:
         """What each person of the staff did, under pseudonyms, busiest first. Never part of a report.

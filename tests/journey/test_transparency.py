@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
+from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
 from kz_compliance_sdk.domain.decision import ItemDecision, Wording
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transparency import Period
@@ -26,7 +27,7 @@ POLICY = TransparencyPolicy(threshold=3, embargo_days=0)
 
 def counted(office: RandomOffice) -> tuple[Figures, int]:
     now = office.world.clock()
-    figures = Transparency(office.store, PLATFORM, POLICY, CATEGORIES)
+    figures = Transparency(office.store, PLATFORM, POLICY, CATEGORIES, LumenLines)
     counting, unrecorded = figures._counted(Period(office.start - 3600, now + 1), now)
     assert unrecorded == []
     found: Figures = {name: +values for name, values in counting.counts.items() if +values}

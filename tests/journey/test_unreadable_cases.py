@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.transparency import Period
 from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
@@ -100,7 +101,7 @@ def test_one_that_ended_keeps_no_report_from_being_made(desk: Desk) -> None:
     desk.host.push(a_notice(seed=2), "m-2")
     desk.host.decide(proposal(measure("1")))
     desk.host.drain()
-    figures = Transparency(desk.store, PLATFORM, TransparencyPolicy(3, 0), ())
+    figures = Transparency(desk.store, PLATFORM, TransparencyPolicy(3, 0), (), LumenLines)
     period = Period(start - 10, desk.world.clock() + 10)
     assert figures.report(period, draft=True).value("demands") is not None
     counts = figures._counted(period, desk.world.clock())[0].counts

@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from kz_compliance_sdk.adapters.transparency.document import document_schema, report_json
+from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
+from kz_compliance_sdk.adapters.transparency.page import LANGUAGES, page, texts
+from kz_compliance_sdk.adapters.transparency.table import figures_csv
 from kz_compliance_sdk.domain.figures import FIGURES
 from kz_compliance_sdk.domain.transparency import Period, TransparencyReport
 from kz_compliance_sdk.errors import InvalidInput
-from kz_compliance_sdk.wire import lumen, transparency, transparency_page
 from tests.unit.tally_makers import CATEGORIES, END, NOW, START, TYPES, a_report, a_tally, random_tallies
 
 Cell = tuple[str, str]
@@ -55,7 +58,7 @@ class Tables(HTMLParser):
 
 
 def read_csv(report: TransparencyReport) -> dict[Cell, str]:
-    rows = list(csv.DictReader(io.StringIO(transparency.figures_csv(report).decode(), newline="")))
+    rows = list(csv.DictReader(io.StringIO(figures_csv(report).decode(), newline="")))
     found = {}
     for row in rows:
         name = f"{row['figure']}_by_{row['dimension']}" if row["dimension"] else row["figure"]
@@ -65,7 +68,7 @@ def read_csv(report: TransparencyReport) -> dict[Cell, str]:
 
 
 def read_json(report: TransparencyReport) -> dict[Cell, str]:
-    document = json.loads(transparency.report_json(report))
+    document = json.loads(report_json(report))
     return {(one["figure"], value["value"]): value["shown"] for one in document["figures"] for value in one["values"]}
 
 
@@ -73,12 +76,12 @@ def read_json(report: TransparencyReport) -> dict[Cell, str]:
 def test_every_form_holds_the_same_numbers(seed: int) -> None:
     report = a_report(random_tallies(seed, 120))
     told = read_json(report)
-    page = Tables()
-    page.feed(transparency_page.page(report, "en").decode())
+    tables = Tables()
+    tables.feed(page(report, "en").decode())
 
     assert read_csv(report) == told
     of_page = Counter(
-        (section, rows[-1]) for section, table in page.rows.items() if section != "times" for rows in table if rows
+        (section, rows[-1]) for section, table in tables.rows.items() if section != "times" for rows in table if rows
     )
     of_page = Counter({key: count for key, count in of_page.items() if key[1] != "Count"})
     assert of_page == Counter((figure, shown) for (figure, _), shown in told.items())
@@ -180,7 +183,7 @@ def test_the_lines_for_lumen_give_nothing_away(seed: int) -> None:
     tallies = random_tallies(seed, 150)
     report = a_report(tallies)
     told = read_json(report)
-    writer = lumen.Writer(report, CATEGORIES)
+    writer = LumenLines(report, CATEGORIES)
     lines = [json.loads(writer.line(one, ()))["notice"] for one in tallies if writer.may_tell(one)]
 
     assert len(lines) == int(told["demands_told", ""])
@@ -201,19 +204,19 @@ def test_the_lines_for_lumen_give_nothing_away(seed: int) -> None:
 
 
 def test_the_document_is_what_its_schema_says() -> None:
-    Draft202012Validator.check_schema(transparency.document_schema())
-    checker = Draft202012Validator(transparency.document_schema())
+    Draft202012Validator.check_schema(document_schema())
+    checker = Draft202012Validator(document_schema())
     for report in (a_report(random_tallies(1, 90)), a_report([]), a_report([a_tally()], draft=True)):
-        checker.validate(json.loads(transparency.report_json(report)))
+        checker.validate(json.loads(report_json(report)))
 
 
 def test_the_same_records_give_the_same_bytes_in_any_order() -> None:
     tallies = random_tallies(2, 80)
     one, other = a_report(tallies), a_report(tallies[::-1])
-    assert transparency.report_json(one) == transparency.report_json(other)
-    assert transparency.figures_csv(one) == transparency.figures_csv(other)
-    for lang in transparency_page.LANGUAGES:
-        assert transparency_page.page(one, lang) == transparency_page.page(other, lang)
+    assert report_json(one) == report_json(other)
+    assert figures_csv(one) == figures_csv(other)
+    for lang in LANGUAGES:
+        assert page(one, lang) == page(other, lang)
 
 
 def test_what_runs_or_is_barred_is_counted_in_one_place_only() -> None:
@@ -234,32 +237,32 @@ def test_a_rare_word_from_outside_is_not_published() -> None:
     tallies += [a_tally(100 + n, legal_basis=["the case of Somebody Rare"]) for n in range(2)]
     tallies += [a_tally(200 + n, legal_basis=["=cmd()"]) for n in range(9)]
     report = a_report(tallies)
-    everything = transparency.report_json(report) + transparency.figures_csv(report)
-    everything += b"".join(transparency_page.page(report, lang) for lang in transparency_page.LANGUAGES)
-    writer = lumen.Writer(report, CATEGORIES)
+    everything = report_json(report) + figures_csv(report)
+    everything += b"".join(page(report, lang) for lang in LANGUAGES)
+    writer = LumenLines(report, CATEGORIES)
     everything += b"".join(writer.line(one, ()) for one in tallies)
     assert b"Rare" not in everything
     assert report.value("demands_by_legal_basis", "other").shown == "<5"
-    assert b",'=cmd()," in transparency.figures_csv(report)
+    assert b",'=cmd()," in figures_csv(report)
 
 
 def test_the_page_needs_nothing_and_says_everything_in_words() -> None:
     report = a_report(random_tallies(4, 150), draft=True)
-    for lang in transparency_page.LANGUAGES:
-        text = transparency_page.page(report, lang).decode()
-        page = Tables()
-        page.feed(text)
-        assert not {"script", "link", "img", "iframe", "object"} & page.tags.keys()
+    for lang in LANGUAGES:
+        text = page(report, lang).decode()
+        tables = Tables()
+        tables.feed(text)
+        assert not {"script", "link", "img", "iframe", "object"} & tables.tags.keys()
         assert "http" not in text.replace("http-equiv", "")
         assert f'<html lang="{lang}">' in text
-        assert page.tags["svg"] == page.tags["desc"] == text.count('role="img"') > 5
-        assert page.tags["caption"] == page.tags["table"]
-        assert transparency_page.texts()["page"][lang]["draft"] in text
+        assert tables.tags["svg"] == tables.tags["desc"] == text.count('role="img"') > 5
+        assert tables.tags["caption"] == tables.tags["table"]
+        assert texts()["page"][lang]["draft"] in text
         assert "@media print" in text
 
 
 def test_every_word_of_the_page_is_there_in_three_languages() -> None:
-    said = transparency_page.texts()
+    said = texts()
     assert said["figures"].keys() == {one.id for one in FIGURES}
     for table in (said["figures"], said["values"]):
         assert [name for name, words in table.items() if words.keys() != {"kk", "ru", "en"}] == []
@@ -319,5 +322,5 @@ def test_a_period_is_not_published_before_its_embargo_is_over() -> None:
 def test_an_empty_period_says_so() -> None:
     report = a_report([])
     assert report.value("demands").shown == "0"
-    assert "No demand was received" in transparency_page.page(report, "en").decode()
-    assert transparency.figures_csv(report).startswith(b"status,figure,dimension,value,count\r\nfinal,demands,,,0\r\n")
+    assert "No demand was received" in page(report, "en").decode()
+    assert figures_csv(report).startswith(b"status,figure,dimension,value,count\r\nfinal,demands,,,0\r\n")

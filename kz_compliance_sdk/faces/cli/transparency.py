@@ -87,7 +87,7 @@ def transparency(
             written = _write(out, report, lang, lines)
             if staff:
                 written.append(_write_file(out / _STAFF, [_workloads_csv(workloads)]))
-    from kz_compliance_sdk.wire.transparency import document
+    from kz_compliance_sdk.adapters.transparency.document import document
 
     session.answer(document(report), lambda: _show(report, written))
 
@@ -95,8 +95,9 @@ def transparency(
 def _write(
     out: Path, report: TransparencyReport, lang: Literal["kk", "ru", "en"], lines: Iterator[bytes]
 ) -> list[Path]:
-    from kz_compliance_sdk.wire.transparency import figures_csv, report_json
-    from kz_compliance_sdk.wire.transparency_page import page
+    from kz_compliance_sdk.adapters.transparency.document import report_json
+    from kz_compliance_sdk.adapters.transparency.page import page
+    from kz_compliance_sdk.adapters.transparency.table import figures_csv
 
     contents: tuple[Iterable[bytes], ...] = ([figures_csv(report)], [report_json(report)], [page(report, lang)], lines)
     try:

@@ -41,7 +41,7 @@ a { color: #0b4f8a; }
 def texts() -> Mapping[str, Any]:
     """The words of the page: `page` by language, the titles of `figures`, the names of `values`."""
     return tomllib.loads(
-        files("kz_compliance_sdk.wire").joinpath("transparency_texts.toml").read_text(encoding="utf-8")
+        files("kz_compliance_sdk.adapters.transparency").joinpath("texts.toml").read_text(encoding="utf-8")
     )
 
 

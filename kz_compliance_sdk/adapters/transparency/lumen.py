@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.counting import Demand, demand_of
 from kz_compliance_sdk.domain.transparency import TransparencyReport
 from kz_compliance_sdk.domain.values import instant_text
 
-__all__ = ["ACTIONS", "Writer"]
+__all__ = ["ACTIONS", "LumenLines"]
 
 ACTIONS: Final[Mapping[str, str]] = {
     "complied_fully": "Yes",
@@ -36,8 +36,8 @@ _MOST = 8_000
 _CASE, _RECEIVED, _SENT = "\x00case\x00", "\x00received\x00", "\x00sent\x00"
 
 
-class Writer:
-    """Writes the lines that go with one report."""
+class LumenLines:
+    """The lines that go with one report (the port DemandLines)."""
 
     def __init__(self, report: TransparencyReport, categories: Collection[str]) -> None:
         self._report, self._categories = report, categories
@@ -69,11 +69,11 @@ class Writer:
         return canonical({"notice": notice, **({"draft": True} if self._report.draft else {})}) + b"\n"
 
     def may_tell(self, tally: Tally) -> bool:
-        """Whether the demand is one of those that the report breaks down."""
+        """See DemandLines."""
         return self._of(tally.facts)[0]
 
     def line(self, tally: Tally, urls: Sequence[str]) -> bytes:
-        """One notice as a line of JSON. `urls` are told only if the platform has decided so."""
+        """See DemandLines. One notice as a line of JSON."""
         _, around = self._of(tally.facts)
         if not urls and tally.issued_at:
             dates = f'{around[1]}"{self._instant(tally.received_at)}"{around[2]}"{self._instant(tally.issued_at)}"'

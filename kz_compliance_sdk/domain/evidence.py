@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kz_compliance_sdk.domain.canonical import Json, canonical
+from kz_compliance_sdk.domain.canonical import Json, encoded
 
 __all__ = [
     "CHAIN",
@@ -334,7 +334,7 @@ NO_EVIDENCE: Final[Mapping[str, str]] = {
 def row_digest(salt: str, table: str, row: Row, columns: Sequence[str]) -> str:
     """The digest of these columns of a row, whatever the database holds in them."""
     values = [_told(row[column]) for column in columns]
-    return hashlib.sha256(canonical([salt, table, values])).hexdigest()[:32]
+    return hashlib.sha256(encoded([salt, table, values])).hexdigest()[:32]
 
 
 def _told(value: object) -> Json:

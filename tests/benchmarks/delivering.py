@@ -53,7 +53,9 @@ def run(size: Size) -> list[Row]:
 
 
 def prepare(path: Path, count: int) -> list[OutboxMessage]:
-    """A file of decided cases whose reports are due and where nothing else is to be sent; and those reports."""
+    """A file of decided cases whose reports are due and where nothing else is to be sent; and those reports.
+
+    A checkpoint holds all of them already: the worker makes one an hour, and its share has a row of its own."""
     deciding.filled(path, count, acknowledged=False)
     with ComplianceDesk(apps.settings(9, str(path), 9)) as desk:
         review = deciding.review_of(desk.store, desk.respondent.seal)
@@ -62,6 +64,7 @@ def prepare(path: Path, count: int) -> list[OutboxMessage]:
         assert isinstance(store, SqliteStore)
         waiting = store.submit(samples.PLATFORM, lambda tx: ((), tx.due_messages("regulator", tx.now + 1, count)))
         messages = waiting.result()
+        desk.proof.checkpoint()
     assert len(messages) == count, f"{len(messages)} reports are due, not {count}"
     assert {message.kind for message in messages} == {"report"}
     return messages

@@ -5,86 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Connection,
-    Integer,
-    Select,
-    Table,
-    bindparam,
-    exists,
-    select,
-    text,
-    tuple_,
-    type_coerce,
-    union,
-)
+from sqlalchemy import Connection, Select, Table, exists, select, text, tuple_, union
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
+from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, as_it_lies, of_case
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
-from kz_compliance_sdk.adapters.sql.tables_users import appeals, user_notices
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.evidence import Row
 from kz_compliance_sdk.domain.proofs import Loose
 from kz_compliance_sdk.errors import StoreDamaged
 
 _AT_ONCE = 5_000
-# In a fixed order, so that the same rows always give the same manifest.
-CASE_TABLES: tuple[tuple[str, Table], ...] = (
-    ("sealed_texts", t.sealed_texts),
-    ("decisions", t.decisions),
-    ("outbox", t.outbox),
-    ("attempts", t.attempts),
-    ("escalations", t.escalations),
-    ("holds", t.holds),
-    ("legal_checks", legal_checks),
-    ("content_seen", content_seen),
-    ("appeals", appeals),
-    ("user_notices", user_notices),
-)
-
-
-def as_it_lies(table: Table) -> Select[Any]:
-    """All of a table's rows as they lie there: a database that has no truth values holds numbers for them, and which
-    number it is must be seen."""
-    return select(
-        *(
-            type_coerce(column, Integer).label(column.name) if isinstance(column.type, Boolean) else column
-            for column in table.columns
-        )
-    )
-
-
-# Built once: to put a statement together costs more than to run it, and a verification runs these for every case.
-_OF_CASE: dict[str, Select[Any]] = {
-    table.name: as_it_lies(table).where(
-        table.c.platform_id == bindparam("platform"),
-        table.c["id" if table is t.cases else "case_id"] == bindparam("case"),
-    )
-    for table in (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), c.checkpoint_leaves)
-}
-_IN_ORDER = {
-    "audit": _OF_CASE["audit"].order_by(t.audit.c.seq),
-    "checkpoint_leaves": _OF_CASE["checkpoint_leaves"].order_by(c.checkpoint_leaves.c.n),
-}
-_OBJECTS = select(t.objects.c.object_key, t.objects.c.version).where(
-    t.objects.c.platform_id == bindparam("platform"), t.objects.c.object_key.in_(bindparam("keys", expanding=True))
-)
-
-
-def of_case(connection: Connection, table: str, platform_id: str, case_id: str) -> Sequence[Any]:
-    """A case's rows in one table, its events and leaves in their order."""
-    statement = _IN_ORDER.get(table, _OF_CASE[table])
-    return connection.execute(statement, {"platform": platform_id, "case": case_id}).fetchall()
-
-
-def object_versions(connection: Connection, platform_id: str, keys: Sequence[str]) -> dict[str, int]:
-    if not keys:
-        return {}
-    found = connection.execute(_OBJECTS, {"platform": platform_id, "keys": list(keys)})
-    return {row[0]: row[1] for row in found.fetchall()}
 
 
 def due(connection: Connection, platform_id: str) -> list[tuple[str, int]]:
@@ -142,7 +74,8 @@ def leaf_hashes(connection: Connection, platform_id: str, size: int) -> list[str
 
 def leaves_of(connection: Connection, platform_id: str, case_id: str) -> list[Leaf]:
     """The leaves of one case in order, with their manifests."""
-    return [Leaf(*row) for row in of_case(connection, "checkpoint_leaves", platform_id, case_id)]
+    found = of_case(connection.dialect.name).rows(connection, "checkpoint_leaves", platform_id, case_id)
+    return [Leaf(*row) for row in found]
 
 
 def orphans(connection: Connection, platform_id: str) -> list[str]:
@@ -157,8 +90,9 @@ def orphans(connection: Connection, platform_id: str) -> list[str]:
     return [row[0] for row in connection.execute(select(left.c.case_id).where(gone).order_by(left.c.case_id))]
 
 
-def as_rows(found: Iterable[Any]) -> tuple[Row, ...]:
-    return tuple(dict(row._mapping) for row in found)
+def as_rows(table: Table, found: Iterable[Any]) -> tuple[Row, ...]:
+    names = table.columns.keys()
+    return tuple(dict(zip(names, row, strict=True)) for row in found)
 
 
 def erased_of(connection: Connection, platform_id: str, inbox: Iterable[Any], case_id: str = "") -> frozenset[str]:
@@ -187,10 +121,10 @@ def loose(
             inbox |= {tuple(row[1:4]): row for row in connection.execute(select(t.inbox).where(by_key)).fetchall()}
     sanctions = select(t.sanctions).where(t.sanctions.c.platform_id == platform_id)
     rows = {
-        "inbox": as_rows(inbox.values()),
-        "outbox": as_rows(connection.execute(of(t.outbox)).fetchall()),
-        "attempts": as_rows(connection.execute(of(t.attempts)).fetchall()),
-        "sanctions": as_rows(connection.execute(sanctions).fetchall()),
+        "inbox": as_rows(t.inbox, inbox.values()),
+        "outbox": as_rows(t.outbox, connection.execute(of(t.outbox)).fetchall()),
+        "attempts": as_rows(t.attempts, connection.execute(of(t.attempts)).fetchall()),
+        "sanctions": as_rows(t.sanctions, connection.execute(sanctions).fetchall()),
     }
     messages, unreadable = [], []
     for row in inbox.values():

@@ -19,6 +19,7 @@ from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
@@ -58,6 +59,7 @@ class SqlQueries(FigureReads, CheckpointReads):
     ) -> None:
         self._engine, self._platform, self._fault = engine, platform_id, fault
         self._keys = keys or MasterKeys()
+        self._of_case = of_case(engine.dialect.name)
 
     def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
         """How rows of one moment are read: nothing of it is kept, another process may destroy a key."""
@@ -69,10 +71,10 @@ class SqlQueries(FigureReads, CheckpointReads):
             return found[0][0] if found else NO_CASE
 
         def platform_key(platform_id: str, name: str) -> bytes | None:
-            k = t.platform_keys.c
-            statement = select(k.key).where(k.platform_id == platform_id, k.name == name)
-            found = self._all(statement) if connection is None else connection.execute(statement).fetchall()
-            return found[0][0] if found else None
+            if connection is not None:
+                return self._of_case.platform_key(connection, platform_id, name)
+            with self._reading() as reading:
+                return self._of_case.platform_key(reading, platform_id, name)
 
         return PrivateRows(self._keys, _no_entropy, stored_key, platform_key=platform_key, unreadable=unreadable)
 
@@ -183,7 +185,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         return select(table).where(table.c.platform_id == self._platform, table.c.case_id == case_id)
 
     def _rows(self, connection: Connection, table: str, case_id: str) -> Sequence[Any]:
-        return checkpoint_queries.of_case(connection, table, self._platform, case_id)
+        return self._of_case.rows(connection, table, self._platform, case_id)
 
     def records(self, case_id: str) -> Records:
         with self._reading() as connection:
@@ -203,13 +205,15 @@ class SqlQueries(FigureReads, CheckpointReads):
                     for row in connection.execute(select(t.inbox).where(of_key)).fetchall():
                         inbox[tuple(row[:4])] = row
             erased_elsewhere = checkpoint_queries.erased_of(connection, self._platform, inbox.values(), case_id)
-            lies = {name: self._rows(connection, name, case_id) for name, _ in checkpoint_queries.CASE_TABLES}
+            lies = {name: self._rows(connection, name, case_id) for name, _ in CASE_TABLES}
             names = {
                 item.object_key: private.object_name(self._platform, item.object_key)
                 for item in case.items
                 if item.object_key
             }
-            versions = checkpoint_queries.object_versions(connection, self._platform, sorted(names.values()))
+            found_versions = {
+                key: self._of_case.object_version(connection, self._platform, name) for key, name in names.items()
+            }
             return Records(
                 case,
                 events,
@@ -224,11 +228,11 @@ class SqlQueries(FigureReads, CheckpointReads):
                 unreadable,
                 erased_elsewhere,
                 {
-                    **{name: checkpoint_queries.as_rows(held) for name, held in lies.items()},
-                    "cases": checkpoint_queries.as_rows(found),
-                    "inbox": checkpoint_queries.as_rows(inbox.values()),
+                    **{name: checkpoint_queries.as_rows(table, lies[name]) for name, table in CASE_TABLES},
+                    "cases": checkpoint_queries.as_rows(t.cases, found),
+                    "inbox": checkpoint_queries.as_rows(t.inbox, inbox.values()),
                 },
-                {key: versions[name] for key, name in names.items() if name in versions},
+                {key: version for key, version in found_versions.items() if version is not None},
                 names,
             )
 

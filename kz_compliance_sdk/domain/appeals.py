@@ -8,31 +8,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
-from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_watch, void
 from kz_compliance_sdk.domain.canonical import Json, encoded
-from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
+from kz_compliance_sdk.domain.case import Case, ItemState, move
 from kz_compliance_sdk.domain.change import (
     Appeal,
     AppealWrite,
     CaseWrite,
     Change,
-    DecisionRow,
-    HoldEnded,
     MessageVoided,
-    ObjectVersion,
     Write,
 )
-from kz_compliance_sdk.domain.decision import Decision, Finding, ItemDecision, Proposal, Wording, decision_digest
+from kz_compliance_sdk.domain.decision import Decision, Finding
 from kz_compliance_sdk.domain.duress import HEAD
-from kz_compliance_sdk.domain.identities import check_statement
-from kz_compliance_sdk.domain.messages import NOTIFIER, effect, page, with_report
+from kz_compliance_sdk.domain.messages import NOTIFIER, lane_of, page
 from kz_compliance_sdk.domain.outbox import OutboxMessage, message_id
-from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.policy.users import UserPolicy
-from kz_compliance_sdk.domain.proposal_checks import check_proposal
 from kz_compliance_sdk.domain.report import RefusalCode, Statement
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
@@ -42,7 +35,6 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 AppealOutcome = Literal["uphold", "reverse"]
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _LONGEST_TEXT = 20_000
-_STANDS = ("in_force", "kept")
 _AUDIENCE = ("moderator", "lead", "head")
 
 
@@ -99,6 +91,7 @@ def receive(
         appeal_id=appeal_id_of(case.platform_id, reference),
         case_id=case.id,
         item_id=name_of(item),
+        lane=lane_of(item.object_key),
         reference=reference,
         received_at=received_at,
         due_at=received_at + policy.appeal_term_s,
@@ -106,7 +99,7 @@ def receive(
         proposed_by=decision.proposed_by,
         approved_by=decision.approved_by,
     )
-    data: dict[str, Json] = {**_facts(appeal), "answer_by": appeal.due_at, "decision": appeal.decision_version}
+    data: dict[str, Json] = {**facts(appeal), "answer_by": appeal.due_at, "decision": appeal.decision_version}
     moved, event = move(case, "appeal", case.state, stamp, data, {"text": text})
     news = page(moved, "appeal_received", ("moderator", "lead"), 30, stamp, key=appeal.appeal_id)
     pages = tuple(_reminder(appeal, *row, stamp) for row in _reminders(appeal, policy))
@@ -125,14 +118,14 @@ def check_reference(reference: str) -> None:
 
 def uphold(case: Case, appeal: Appeal, reasons: str, decisions: Mapping[int, Decision], *, stamp: Stamp) -> Settled:
     """The measure stays. Raises NotAllowed for whoever decided first, IllegalMove if it was lifted meanwhile."""
-    item = _check_decider(case, appeal, reasons, decisions, stamp)
+    item = check_decider(case, appeal, reasons, decisions, stamp)
     if not item.measure or item.status == "lifting":
         raise IllegalMove(
             "the measure was lifted meanwhile: nothing is left that could be upheld. Reverse it.", reference=case.id
         )
-    moved, event = move(case, "uphold", case.state, stamp, _facts(appeal), {"reasons": reasons})
+    moved, event = move(case, "uphold", case.state, stamp, facts(appeal), {"reasons": reasons})
     decided = replace(appeal, state="upheld", decided_by=stamp.actor.id, decided_at=stamp.at)
-    change = (CaseWrite(moved, case.version), event, AppealWrite(decided, "open"), *_silenced(appeal, stamp))
+    change = (CaseWrite(moved, case.version), event, AppealWrite(decided, "open"), *silenced(appeal, stamp))
     return Settled(change, moved, decided, item.item_id)
 
 
@@ -141,9 +134,9 @@ def withdraw(case: Case, appeal: Appeal, *, stamp: Stamp) -> Settled:
     if stamp.actor != SYSTEM:
         REVIEW_POLICY.check(stamp.actor, "withdraw_appeal")
     _check_open(appeal)
-    moved, event = move(case, "withdraw_appeal", case.state, stamp, _facts(appeal))
+    moved, event = move(case, "withdraw_appeal", case.state, stamp, facts(appeal))
     gone = replace(appeal, state="withdrawn", decided_at=stamp.at)
-    change = (CaseWrite(moved, case.version), event, AppealWrite(gone, "open"), *_silenced(appeal, stamp))
+    change = (CaseWrite(moved, case.version), event, AppealWrite(gone, "open"), *silenced(appeal, stamp))
     return Settled(change, moved, gone, appeal.item_id)
 
 
@@ -157,128 +150,26 @@ class Settled:
     item_id: str
 
 
-def reverse(
-    case: Case, appeal: Appeal, reasons: str, wording: Reversal, policy: Policy, standing: Standing, *, stamp: Stamp
-) -> Settled:
-    """The user was right: a superseding decision lifts the measure, and the regulator gets a corrected report.
+def is_about(appeal: Appeal, case: Case, item_id: str) -> bool:
+    """Whether this appeal is about what an item of the case is called, or was when the appeal came."""
+    exact = case.item(item_id)
+    return appeal.item_id == item_id or (exact is not None and exact in _of_object(case, appeal))
 
-    What another order holds as well stays. Raises NotAllowed for whoever decided first, InvalidInput naming the field,
-    and IllegalMove while the item is being decided anew.
-    """
-    item = _check_decider(case, appeal, reasons, standing.decisions, stamp)
-    texts = {"reasons": reasons}
-    decided = replace(appeal, state="reversed", decided_by=stamp.actor.id, decided_at=stamp.at)
-    settled: list[Write] = [AppealWrite(decided, "open"), *_silenced(appeal, stamp)]
-    if not item.measure or item.status == "lifting":
-        moved, event = move(case, "reverse", case.state, stamp, {**_facts(appeal), "lifts": []}, texts)
-        return Settled((CaseWrite(moved, case.version), event, *settled), moved, decided, item.item_id)
-    lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in _STANDS]
-    if item not in lifted:
+
+def about(case: Case, appeal: Appeal) -> ItemState:
+    """The item of the object that an appeal is about, whatever its id names now. Raises IllegalMove if the case holds
+    nothing of it."""
+    items = _of_object(case, appeal)
+    if not items:
         raise IllegalMove(
-            "a later decision about this item is under way: decide the appeal when it has come to its end.",
+            "the case holds nothing of the object that this appeal is about: run `kz-compliance audit verify`.",
             reference=case.id,
         )
-    decision = _superseding(case, lifted, reasons, wording, stamp)
-    standing = holding(standing, [one for one in case.items if one not in lifted])
-    items, writes = _lift(case, lifted, decision.version, policy, standing, stamp)
-    target, changes = _after(case, items, policy, stamp)
-    data: dict[str, Json] = {
-        **_facts(appeal),
-        "lifts": [one.item_id for one in lifted],
-        "decision": decision.version,
-        "digest": decision.digest,
-        "four_eyes": False,
-    }
-    fields: dict[str, Any] = {"items": items, "decision_version": decision.version, "decided_at": stamp.at, **changes}
-    moved, event = move(case, "reverse", target, stamp, data, texts, **fields)
-    writes = [_row(decision, case), event, *writes, *settled]
-    if target is not case.state or (case.state is not CaseState.CLOSED and not moved.pending):
-        writes += void(standing.messages, stamp, kinds=("report",))
-        if not moved.pending:
-            moved, more = with_report(
-                moved,
-                {**standing.decisions, decision.version: decision},
-                standing.respondent,
-                stamp,
-                not_before=stamp.at,
-                notified=standing.notified,
-            )
-            writes += more
-    return Settled((CaseWrite(moved, case.version), *writes), moved, decided, item.item_id)
+    return next((item for item in items if item.measure), items[0])
 
 
-def _superseding(case: Case, lifted: list[ItemState], reasons: str, wording: Reversal, stamp: Stamp) -> Decision:
-    """The decision in which somebody else comes to another end: no measure, and a refusal with its reasons."""
-    told = Wording(outcome="refused", statement_of_reasons=wording.statement, refusal_code=wording.refusal_code)
-    names = list(dict.fromkeys(name_of(one) for one in lifted))
-    items = tuple(
-        ItemDecision(item_id=name, finding=wording.finding, reasons=reasons[:5000], action="none", wording=told)
-        for name in names
-    )
-    proposal = Proposal(items=items, text_checked=wording.text_checked)
-    check_proposal(proposal, frozenset(names), case.languages)
-    check_statement(case, wording.statement, "reversal.statement")
-    return Decision(
-        case_id=case.id,
-        version=case.decision_version + 1,
-        revision=case.revision,
-        notice_sha256=case.message[2],
-        proposal=proposal,
-        proposed_by=stamp.actor.id,
-        proposed_at=stamp.at,
-        needs_approval=False,
-    )
-
-
-def _row(decision: Decision, case: Case) -> DecisionRow:
-    body = decision.body
-    return DecisionRow(
-        case.platform_id,
-        case.id,
-        decision.version,
-        decision_digest(body),
-        body,
-        decision.proposed_by,
-        decision.proposed_at,
-        needs_approval=False,
-    )
-
-
-def _lift(
-    case: Case, lifted: list[ItemState], version: int, policy: Policy, standing: Standing, stamp: Stamp
-) -> tuple[tuple[ItemState, ...], list[Write]]:
-    versions, items, writes = dict(standing.versions), list[ItemState](), list[Write]()
-    on_lift_clock = replace(case, lift_due_at=stamp.at + policy.lift_term_s)
-    for item in case.items:
-        if item not in lifted:
-            items.append(item)
-            continue
-        writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
-        decided = replace(item, decision_version=version, action="none", ground="")
-        if item.object_key in standing.held_by_others:
-            items.append(replace(decided, status="kept", measure=""))
-            continue
-        number = versions[item.object_key] = versions.get(item.object_key, 0) + 1
-        decided = replace(decided, status="lifting", effect_version=number)
-        writes.append(effect(on_lift_clock, decided, "restore", stamp.at, stamp))
-        writes.append(ObjectVersion(case.platform_id, item.object_key, number))
-        items.append(decided)
-    return tuple(items), writes
-
-
-def _after(case: Case, items: tuple[ItemState, ...], policy: Policy, stamp: Stamp) -> tuple[CaseState, dict[str, Any]]:
-    if case.state is CaseState.CLOSED and not policy.users.report_reversals:
-        return case.state, {}
-    if any(item.status == "lifting" for item in items):
-        return CaseState.LIFTING, {
-            **NO_LEASE,
-            "closed_at": None,
-            "lift_due_at": case.lift_due_at or stamp.at + policy.lift_term_s,
-            "watch_at": lift_watch(case, policy, stamp),
-        }
-    if case.state in (CaseState.ENFORCED, CaseState.CLOSED):
-        return CaseState.LIFTED, {"closed_at": None, "watch_at": lift_watch(case, policy, stamp)}
-    return case.state, {}
+def _of_object(case: Case, appeal: Appeal) -> list[ItemState]:
+    return [one for one in case.items if name_of(one) == appeal.item_id and lane_of(one.object_key) == appeal.lane]
 
 
 def _item_of(case: Case, item_id: str) -> ItemState:
@@ -288,7 +179,7 @@ def _item_of(case: Case, item_id: str) -> ItemState:
     return next((item for item in named if item.measure), named[0])
 
 
-def _check_decider(
+def check_decider(
     case: Case, appeal: Appeal, reasons: str, decisions: Mapping[int, Decision], stamp: Stamp
 ) -> ItemState:
     REVIEW_POLICY.check(stamp.actor, "decide_appeal")
@@ -300,7 +191,7 @@ def _check_decider(
         )
     need(reasons, "reasons", "Say what you found when you looked at it anew.")
     _check_open(appeal)
-    item = _item_of(case, appeal.item_id)
+    item = about(case, appeal)
     decision = decisions.get(item.decision_version)
     first = {appeal.proposed_by, appeal.approved_by}
     if decision is not None:
@@ -315,7 +206,7 @@ def _check_open(appeal: Appeal) -> None:
         raise IllegalMove(f"this appeal is {appeal.state}.", reference=appeal.appeal_id)
 
 
-def _facts(appeal: Appeal) -> dict[str, Json]:
+def facts(appeal: Appeal) -> dict[str, Json]:
     return {"appeal": appeal.appeal_id, "item": appeal.item_id, "reference": appeal.reference}
 
 
@@ -342,7 +233,7 @@ def _reminder_id(appeal: Appeal, reason: str) -> str:
     return message_id(appeal.platform_id, appeal.case_id, "page", 0, 0, f"{reason} {appeal.appeal_id}")
 
 
-def _silenced(appeal: Appeal, stamp: Stamp) -> tuple[Write, ...]:
+def silenced(appeal: Appeal, stamp: Stamp) -> tuple[Write, ...]:
     return tuple(
         MessageVoided(appeal.platform_id, appeal.case_id, _reminder_id(appeal, reason), stamp.at)
         for reason in ("appeal_near", "appeal_overdue")

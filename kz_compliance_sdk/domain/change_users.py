@@ -37,14 +37,16 @@ class UserNoticeState:
 class Appeal:
     """A user's appeal against the measure on one item. Times are UTC seconds; `due_at` is when it should be decided.
 
-    `reference` is the platform's own number for it. `decision_version` names the decision that it speaks of, and the
-    database refuses a `decided_by` who proposed or approved that one.
+    `reference` is the platform's own number for it. `lane` names the object that the measure is on: an amendment can
+    give the item's id to another one. `decision_version` names the decision that it speaks of, and the database refuses
+    a `decided_by` who proposed or approved that one.
     """
 
     platform_id: str
     appeal_id: str
     case_id: str
     item_id: str
+    lane: str
     reference: str
     received_at: int
     due_at: int

@@ -50,8 +50,9 @@ def named_anew(
         standing = with_version(standing, stopped)
         writes += more
         items.append(ItemState(item.item_id))
-        if stopped.status == "stopped":
+        if stopped.status == "stopped" and not item.effective_at:
             continue
+        # One whose measure was lifted before stays as well: its user's appeal can still be open.
         renamed = replace(stopped, item_id=f"{item.item_id}~{case.version}", was=item.item_id, ground=item.ground)
         items.append(renamed)
         if held and not any(isinstance(write, HoldEnded) for write in more):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import appeals, user_notices
+from kz_compliance_sdk.domain import reversal as reversals
 from kz_compliance_sdk.domain.appeals import AppealOutcome, Reversal, Settled
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.change import Appeal, Change
@@ -59,7 +60,7 @@ class Appeals:
                 case, stamp = tx.case(case_id), self._stamp(tx, actor)
                 decisions, policy = tx.decisions(case_id), self._policy.users
                 return appeals.receive(case, item_id, text, received_at, reference, decisions, policy, stamp=stamp)
-            if (held.case_id, held.item_id) != (case_id, item_id):
+            if held.case_id != case_id or not appeals.is_about(held, tx.case(case_id), item_id):
                 raise Conflict("this reference is that of an appeal about something else.", reference=held.appeal_id)
             return (), held
 
@@ -109,7 +110,7 @@ class Appeals:
             if reversal is None:
                 settled = appeals.uphold(case, appeal, reasons, standing.decisions, stamp=stamp)
             else:
-                settled = appeals.reverse(case, appeal, reasons, reversal, self._policy, standing, stamp=stamp)
+                settled = reversals.reverse(case, appeal, reasons, reversal, self._policy, standing, stamp=stamp)
             told = self._told(tx, settled, stamp, reversed_=reversal is not None)
             return with_tally(tx, told), settled.appeal
 

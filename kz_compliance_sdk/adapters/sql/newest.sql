@@ -244,6 +244,7 @@ CREATE TABLE appeals (
 	appeal_id VARCHAR(36) NOT NULL,
 	case_id VARCHAR(36) NOT NULL,
 	item_id VARCHAR(128) NOT NULL,
+	lane VARCHAR(80) NOT NULL,
 	reference VARCHAR(128) NOT NULL,
 	received_at BIGINT NOT NULL,
 	due_at BIGINT NOT NULL,

@@ -53,6 +53,7 @@ class PrivateStatements:
                 .values(**_emptied("object_id"), reference="")
             ),
             compiled(update(u.user_notices).where(_key(u.user_notices, *of_case)).values(lane="")),
+            compiled(update(u.appeals).where(_key(u.appeals, *of_case)).values(lane="")),
             # Nobody could be told any more which copy need not be kept.
             compiled(update(t.holds).where(_key(t.holds, *of_case)).values(preserve_until=None)),
             # The digests of what is gone, and their salts, go with it. The leaves stay: the tree is made of them.

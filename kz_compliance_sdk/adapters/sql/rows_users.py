@@ -36,6 +36,7 @@ def appeal_row(appeal: Appeal) -> tuple[Any, ...]:
         appeal.appeal_id,
         appeal.case_id,
         appeal.item_id,
+        appeal.lane,
         appeal.reference,
         appeal.received_at,
         appeal.due_at,

@@ -38,6 +38,7 @@ appeals = Table(
     Column("appeal_id", String(36), primary_key=True),
     Column("case_id", String(36), nullable=False),
     Column("item_id", String(128), nullable=False),
+    Column("lane", String(80), nullable=False),
     Column("reference", String(128), nullable=False),
     Column("received_at", _Time, nullable=False),
     Column("due_at", _Time, nullable=False),

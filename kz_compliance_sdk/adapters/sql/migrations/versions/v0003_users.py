@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("appeal_id", sa.String(length=36), nullable=False),
         sa.Column("case_id", sa.String(length=36), nullable=False),
         sa.Column("item_id", sa.String(length=128), nullable=False),
+        sa.Column("lane", sa.String(length=80), nullable=False),
         sa.Column("reference", sa.String(length=128), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),

@@ -1,0 +1,146 @@
+"""A measure is taken back because its user was right: what is lifted, and what the regulator is told of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kz_compliance_sdk.domain.appeals import Reversal, Settled, check_decider, facts, silenced
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_watch, void
+from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
+from kz_compliance_sdk.domain.change import Appeal, AppealWrite, CaseWrite, DecisionRow, HoldEnded, ObjectVersion, Write
+from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording, decision_digest
+from kz_compliance_sdk.domain.identities import check_statement
+from kz_compliance_sdk.domain.messages import effect, with_report
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.proposal_checks import check_proposal
+from kz_compliance_sdk.domain.user_notices import name_of
+from kz_compliance_sdk.errors import IllegalMove
+
+_STANDS = ("in_force", "kept")
+
+
+def reverse(
+    case: Case, appeal: Appeal, reasons: str, wording: Reversal, policy: Policy, standing: Standing, *, stamp: Stamp
+) -> Settled:
+    """The user was right: a superseding decision lifts the measure, and the regulator gets a corrected report.
+
+    What another order holds as well stays. Raises NotAllowed for whoever decided first, InvalidInput naming the field,
+    and IllegalMove while the item is being decided anew.
+    """
+    item = check_decider(case, appeal, reasons, standing.decisions, stamp)
+    texts = {"reasons": reasons}
+    decided = replace(appeal, state="reversed", decided_by=stamp.actor.id, decided_at=stamp.at)
+    settled: list[Write] = [AppealWrite(decided, "open"), *silenced(appeal, stamp)]
+    if not item.measure or item.status == "lifting":
+        moved, event = move(case, "reverse", case.state, stamp, {**facts(appeal), "lifts": []}, texts)
+        return Settled((CaseWrite(moved, case.version), event, *settled), moved, decided, item.item_id)
+    lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in _STANDS]
+    if item not in lifted:
+        raise IllegalMove(
+            "a later decision about this item is under way: decide the appeal when it has come to its end.",
+            reference=case.id,
+        )
+    decision = _superseding(case, lifted, reasons, wording, stamp)
+    standing = holding(standing, [one for one in case.items if one not in lifted])
+    items, writes = _lift(case, lifted, decision.version, policy, standing, stamp)
+    target, changes = _after(case, items, policy, stamp)
+    data: dict[str, Json] = {
+        **facts(appeal),
+        "lifts": [one.item_id for one in lifted],
+        "decision": decision.version,
+        "digest": decision.digest,
+        "four_eyes": False,
+    }
+    fields: dict[str, Any] = {"items": items, "decision_version": decision.version, "decided_at": stamp.at, **changes}
+    moved, event = move(case, "reverse", target, stamp, data, texts, **fields)
+    writes = [_row(decision, case), event, *writes, *settled]
+    if target is not case.state or (case.state is not CaseState.CLOSED and not moved.pending):
+        writes += void(standing.messages, stamp, kinds=("report",))
+        if not moved.pending:
+            moved, more = with_report(
+                moved,
+                {**standing.decisions, decision.version: decision},
+                standing.respondent,
+                stamp,
+                not_before=stamp.at,
+                notified=standing.notified,
+            )
+            writes += more
+    return Settled((CaseWrite(moved, case.version), *writes), moved, decided, item.item_id)
+
+
+def _superseding(case: Case, lifted: list[ItemState], reasons: str, wording: Reversal, stamp: Stamp) -> Decision:
+    """The decision in which somebody else comes to another end: no measure, and a refusal with its reasons."""
+    told = Wording(outcome="refused", statement_of_reasons=wording.statement, refusal_code=wording.refusal_code)
+    names = list(dict.fromkeys(name_of(one) for one in lifted))
+    items = tuple(
+        ItemDecision(item_id=name, finding=wording.finding, reasons=reasons[:5000], action="none", wording=told)
+        for name in names
+    )
+    proposal = Proposal(items=items, text_checked=wording.text_checked)
+    check_proposal(proposal, frozenset(names), case.languages)
+    check_statement(case, wording.statement, "reversal.statement")
+    return Decision(
+        case_id=case.id,
+        version=case.decision_version + 1,
+        revision=case.revision,
+        notice_sha256=case.message[2],
+        proposal=proposal,
+        proposed_by=stamp.actor.id,
+        proposed_at=stamp.at,
+        needs_approval=False,
+    )
+
+
+def _row(decision: Decision, case: Case) -> DecisionRow:
+    body = decision.body
+    return DecisionRow(
+        case.platform_id,
+        case.id,
+        decision.version,
+        decision_digest(body),
+        body,
+        decision.proposed_by,
+        decision.proposed_at,
+        needs_approval=False,
+    )
+
+
+def _lift(
+    case: Case, lifted: list[ItemState], version: int, policy: Policy, standing: Standing, stamp: Stamp
+) -> tuple[tuple[ItemState, ...], list[Write]]:
+    versions, items, writes = dict(standing.versions), list[ItemState](), list[Write]()
+    on_lift_clock = replace(case, lift_due_at=stamp.at + policy.lift_term_s)
+    for item in case.items:
+        if item not in lifted:
+            items.append(item)
+            continue
+        writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
+        decided = replace(item, decision_version=version, action="none", ground="")
+        if item.object_key in standing.held_by_others:
+            items.append(replace(decided, status="kept", measure=""))
+            continue
+        number = versions[item.object_key] = versions.get(item.object_key, 0) + 1
+        decided = replace(decided, status="lifting", effect_version=number)
+        writes.append(effect(on_lift_clock, decided, "restore", stamp.at, stamp))
+        writes.append(ObjectVersion(case.platform_id, item.object_key, number))
+        items.append(decided)
+    return tuple(items), writes
+
+
+def _after(case: Case, items: tuple[ItemState, ...], policy: Policy, stamp: Stamp) -> tuple[CaseState, dict[str, Any]]:
+    if case.state is CaseState.CLOSED and not policy.users.report_reversals:
+        return case.state, {}
+    if any(item.status == "lifting" for item in items):
+        return CaseState.LIFTING, {
+            **NO_LEASE,
+            "closed_at": None,
+            "lift_due_at": case.lift_due_at or stamp.at + policy.lift_term_s,
+            "watch_at": lift_watch(case, policy, stamp),
+        }
+    if case.state in (CaseState.ENFORCED, CaseState.CLOSED):
+        return CaseState.LIFTED, {"closed_at": None, "watch_at": lift_watch(case, policy, stamp)}
+    return case.state, {}

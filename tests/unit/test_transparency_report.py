@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter, defaultdict
 from fractions import Fraction
+from html import escape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -15,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from kz_compliance_sdk.adapters.transparency.document import document_schema, report_json
 from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
-from kz_compliance_sdk.adapters.transparency.page import LANGUAGES, page, texts
+from kz_compliance_sdk.adapters.transparency.page import LANGUAGES, Language, definition, page, texts
 from kz_compliance_sdk.adapters.transparency.table import figures_csv
 from kz_compliance_sdk.domain.figures import FIGURES
 from kz_compliance_sdk.domain.transparency import Period, TransparencyReport
@@ -257,18 +259,37 @@ def test_the_page_needs_nothing_and_says_everything_in_words() -> None:
         assert f'<html lang="{lang}">' in text
         assert tables.tags["svg"] == tables.tags["desc"] == text.count('role="img"') > 5
         assert tables.tags["caption"] == tables.tags["table"]
-        assert texts()["page"][lang]["draft"] in text
+        assert texts(lang)["page"]["draft"] in text
         assert "@media print" in text
 
 
 def test_every_word_of_the_page_is_there_in_three_languages() -> None:
-    said = texts()
-    assert said["figures"].keys() == {one.id for one in FIGURES}
-    for table in (said["figures"], said["values"]):
-        assert [name for name, words in table.items() if words.keys() != {"kk", "ru", "en"}] == []
-    assert said["page"]["kk"].keys() == said["page"]["ru"].keys() == said["page"]["en"].keys()
+    kk, ru, en = (texts(lang) for lang in LANGUAGES)
+    assert kk.keys() == ru.keys() == en.keys() | {"definition"}
+    for said in (kk, ru, en):
+        assert said["page"].keys() == en["page"].keys()
+        assert said["value"].keys() == en["value"].keys()
+        assert said["figure"].keys() == {one.id for one in FIGURES}
     named = {word for one in FIGURES if not one.free for word in _closed_values(one.definition)}
-    assert named - said["values"].keys() == set()
+    assert named - en["value"].keys() == set()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_figure_is_defined_in_the_language_of_the_page(lang: Language) -> None:
+    """In words of its own, and by the names that its values have on that page."""
+    report = a_report(random_tallies(4, 150))
+    text = page(report, lang).decode()
+    said = texts(lang)
+    for one in FIGURES:
+        told = definition(one, lang)
+        assert f"<p>{escape(told)}</p>" in text
+        if lang != "en":
+            assert said["definition"].keys() == {figure.id for figure in FIGURES}
+            assert [name for name in _closed_values(one.definition) if f"«{said['value'][name]}»" not in told] == []
+            assert escape(one.definition) not in text
+            assert not re.search("[A-Za-z]{2}", told), told
+    assert (said["page"]["unreviewed"] != "") is (lang != "en")
+    assert said["page"]["unreviewed"] in text
 
 
 def _closed_values(definition: str) -> set[str]:

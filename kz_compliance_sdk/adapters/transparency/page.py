@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from kz_compliance_sdk.domain.clock import local
+from kz_compliance_sdk.domain.figures import Figure
 from kz_compliance_sdk.domain.transparency import PublishedFigure, TransparencyReport, Value
 
-__all__ = ["LANGUAGES", "Language", "page", "texts"]
+__all__ = ["LANGUAGES", "Language", "definition", "page", "texts"]
 
 Language = Literal["kk", "ru", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("kk", "ru", "en")
@@ -38,16 +39,21 @@ a { color: #0b4f8a; }
 
 
 @cache
-def texts() -> Mapping[str, Any]:
-    """The words of the page: `page` by language, the titles of `figures`, the names of `values`."""
-    return tomllib.loads(
-        files("kz_compliance_sdk.adapters.transparency").joinpath("texts.toml").read_text(encoding="utf-8")
-    )
+def texts(lang: Language) -> Mapping[str, Mapping[str, str]]:
+    """The words of the page in one language: those of the `page`, the titles of each `figure` and, but in English, its
+    `definition`, and the name of each `value`."""
+    folder = files("kz_compliance_sdk.adapters.transparency")
+    return tomllib.loads(folder.joinpath(f"text_{lang}.toml").read_text(encoding="utf-8"))
+
+
+def definition(figure: Figure, lang: Language) -> str:
+    """What a figure counts, in one language. The English words stand with the figures."""
+    return figure.definition if lang == "en" else texts(lang)["definition"][figure.id]
 
 
 def page(report: TransparencyReport, lang: Language) -> bytes:
     """The page in one language, as UTF-8: the same for the same report."""
-    said = texts()["page"][lang]
+    said = texts(lang)["page"]
     sections = [_figure(report, one, lang) for one in report.figures]
     period = f"{local(report.period.start)[:10]} – {local(report.period.end - 1)[:10]} ({said['timezone']})"
     empty = report.value("demands").shown == "0"
@@ -66,26 +72,26 @@ def page(report: TransparencyReport, lang: Language) -> bytes:
         _contents(report, lang),
         *sections,
         _times(report, lang),
-        "</main>\n</body>\n</html>\n",
+        "</main>",
+        f"<footer><p>{escape(said['unreviewed'])}</p></footer>" if said["unreviewed"] else "",
+        "</body>\n</html>\n",
     ]
     return "\n".join(part for part in parts if part).encode()
 
 
 def _contents(report: TransparencyReport, lang: Language) -> str:
-    said = texts()
+    said = texts(lang)
     links = "".join(
-        f'<li><a href="#{one.figure.id}">{escape(said["figures"][one.figure.id][lang])}</a></li>'
-        for one in report.figures
+        f'<li><a href="#{one.figure.id}">{escape(said["figure"][one.figure.id])}</a></li>' for one in report.figures
     )
-    heading = escape(said["page"][lang]["contents"])
+    heading = escape(said["page"]["contents"])
     return f'<nav aria-label="{heading}"><h2>{heading}</h2><ul>{links}</ul></nav>'
 
 
 def _figure(report: TransparencyReport, one: PublishedFigure, lang: Language) -> str:
-    said = texts()
-    name, words = one.figure.id, said["page"][lang]
-    title = escape(said["figures"][name][lang])
-    definition = f'<p lang="en">{escape(one.figure.definition)}</p>'
+    said = texts(lang)
+    name, words = one.figure.id, said["page"]
+    title = escape(said["figure"][name])
     if name in report.unrecorded:
         body = f"<p>{escape(words['unrecorded'])}</p>"
     elif name in report.left_out:
@@ -97,19 +103,18 @@ def _figure(report: TransparencyReport, one: PublishedFigure, lang: Language) ->
     else:
         rows = [(_name(value, report, lang), value) for value in one.values]
         body = _chart(name, title, rows, words) + _table(title, rows, words)
-    return f'<section id="{name}">\n<h2>{title}</h2>\n{definition}\n{body}\n</section>'
+    return f'<section id="{name}">\n<h2>{title}</h2>\n<p>{escape(definition(one.figure, lang))}</p>\n{body}\n</section>'
 
 
 def _name(value: Value, report: TransparencyReport, lang: Language) -> str:
     parts = value.value.split(" / ")
     label = value.label or report.names.get(parts[0], {})
     found = [label.get(lang) or label.get("ru") or label.get("en") or _word(parts[0], lang)]
-    return " / ".join([*found, *(_word(part, lang) for part in parts[1:])]) or texts()["page"][lang]["total"]
+    return " / ".join([*found, *(_word(part, lang) for part in parts[1:])]) or texts(lang)["page"]["total"]
 
 
 def _word(value: str, lang: Language) -> str:
-    known = texts()["values"].get(value)
-    return str(known[lang]) if known else value
+    return texts(lang)["value"].get(value, value)
 
 
 def _table(title: str, rows: list[tuple[str, Value]], words: Mapping[str, str]) -> str:
@@ -147,8 +152,7 @@ def _chart(name: str, title: str, rows: list[tuple[str, Value]], words: Mapping[
 
 
 def _times(report: TransparencyReport, lang: Language) -> str:
-    said = texts()
-    words = said["page"][lang]
+    words = texts(lang)["page"]
     if not report.times:
         return ""
     body = "".join(

@@ -6,6 +6,7 @@ nothing changes until a second person has vouched for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from kz_compliance_sdk.domain.arrivals import answer
@@ -21,7 +22,14 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, NotAllowed
 
-UNVERIFIED = ("amendment_unverified", "cancellation_unverified", "answer_unverified")
+_FLAG = {"notice.cancelled": "cancellation_unverified", "notice.clarified": "answer_unverified"}
+_AMENDMENT = "amendment_unverified"
+_UNVERIFIED = (_AMENDMENT, *_FLAG.values())
+
+
+def flags_of_letters(types: Iterable[str]) -> tuple[str, ...]:
+    """The flags of letters of these message types that nobody has vouched for."""
+    return tuple(_FLAG.get(one, _AMENDMENT) for one in types)
 
 
 def enter_letter(
@@ -54,7 +62,7 @@ def vouch_for_letter(
     if stamp.actor.id == arrival.entered_by:
         raise NotAllowed("the typist cannot vouch for what they typed in.", code="four_eyes", reference=case.id)
     need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
-    known = replace(case, flags=_without(case, others))
+    known = replace(case, flags=without(case, others))
     if isinstance(letter, Clarification):
         return answer(known, letter, arrival, policy, standing, stamp, {"how": how})
     if letter.revision != case.revision:
@@ -74,10 +82,11 @@ def dismiss_letter(
     need(reasons, "reasons", "Say what is wrong with it.")
     sender, message_id, sha256 = message
     data: dict[str, Json] = {"sender": sender, "message": message_id, "sha256": sha256, "source": "typed"}
-    flags = _without(case, others)
+    flags = without(case, others)
     left, event = move(case, "dismiss_letter", case.state, stamp, data, {"reasons": reasons}, flags=flags)
     return (CaseWrite(left, case.version), event, InboxDismissed(case.platform_id, *message)), left
 
 
-def _without(case: Case, others: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(flag for flag in case.flags if flag not in UNVERIFIED or flag in others)
+def without(case: Case, others: tuple[str, ...]) -> tuple[str, ...]:
+    """The flags of the case once a letter waits no more; `others` are those of the letters that still do."""
+    return tuple(flag for flag in case.flags if flag not in _UNVERIFIED or flag in others)

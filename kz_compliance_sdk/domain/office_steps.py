@@ -13,6 +13,7 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationAcknowledged
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.letters_in import without
 from kz_compliance_sdk.domain.messages import Respondent, with_report
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
@@ -118,13 +119,19 @@ def authenticate(case: Case, how: str, *, stamp: Stamp) -> tuple[Change, Case]:
 
 
 def vouch_for_amendment(
-    case: Case, notice: Notice, arrival: Arrival, how: str, policy: Policy, standing: Standing, stamp: Stamp
+    case: Case,
+    notice: Notice,
+    arrival: Arrival,
+    how: str,
+    others: tuple[str, ...],
+    policy: Policy,
+    standing: Standing,
+    stamp: Stamp,
 ) -> tuple[Change, Case]:
     """Record how the authenticity of a typed-in amendment was checked; only then does it amend a notice whose own
-    origin is proved. Never by its typist: raises NotAllowed."""
+    origin is proved. `others` are the flags of letters that still wait. Never by its typist: raises NotAllowed."""
     _check_voucher(case, arrival.entered_by, how, stamp)
-    known = replace(case, flags=tuple(flag for flag in case.flags if flag != "amendment_unverified"))
-    return amend(known, notice, arrival, policy, standing, stamp, {"how": how})
+    return amend(replace(case, flags=without(case, others)), notice, arrival, policy, standing, stamp, {"how": how})
 
 
 def _check_voucher(case: Case, typist: str, how: str, stamp: Stamp) -> None:

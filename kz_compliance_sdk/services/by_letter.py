@@ -24,14 +24,13 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services.loading import standing_of
+from kz_compliance_sdk.services.loading import letters_waiting, standing_of
 from kz_compliance_sdk.services.response import accepted
 from kz_compliance_sdk.services.tallying import counted
 from kz_compliance_sdk.wire.v1 import MessageType, read_message, write_message
 
 T = TypeVar("T")
 _OFFICE = "office"
-_FLAG = {"notice.cancelled": "cancellation_unverified", "notice.clarified": "answer_unverified"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +188,7 @@ class ByLetter:
     def waiting(self, case_id: str) -> tuple[Letter, ...]:
         """The letters of a case that were typed in and that nobody has vouched for or dismissed, oldest first."""
         found: tuple[Letter, ...] = self._submit(
-            lambda tx: ((), tuple(_letter(row) for row in _waiting(tx, tx.case(case_id))))
+            lambda tx: ((), tuple(_letter(row) for row in letters_waiting(tx, tx.case(case_id))))
         )
         return found
 
@@ -253,17 +252,13 @@ def _message_id(case: Case, letter: Cancellation | Clarification) -> str:
     return f"typed:{hashlib.sha256(name.encode()).hexdigest()[:40]}"
 
 
-def _waiting(tx: Tx, case: Case) -> list[InboxRow]:
-    return [row for row in tx.waiting_for(case.notice_id) if row.case_id == case.id and row.source == "typed"]
-
-
 def _named(tx: Tx, case_id: str, message_id: str) -> tuple[InboxRow, tuple[str, ...]]:
     """The letter that is meant, and the flags of the others that wait."""
-    rows = _waiting(tx, tx.case(case_id))
+    rows = letters_waiting(tx, tx.case(case_id))
     row = next((one for one in rows if one.message_id == message_id), None)
     if row is None:
         raise NotFound("no letter of this id waits in this case.", reference=message_id)
-    return row, tuple(_FLAG.get(one.type, "amendment_unverified") for one in rows if one is not row)
+    return row, letters_in.flags_of_letters(one.type for one in rows if one is not row)
 
 
 def _letter(row: InboxRow) -> Letter:

@@ -8,7 +8,9 @@ from dataclasses import replace
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.deciding import Context
+from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import Respondent, object_key
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.policy import Policy
@@ -106,18 +108,24 @@ def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
     )
 
 
-def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival] | None:
-    """An amendment of the case that was typed in and that nobody has vouched for yet."""
-    for row in tx.waiting_for(case.notice_id):
-        if row.case_id != case.id or row.source != "typed":
-            continue
-        data = read_message(row.body).data
-        if isinstance(data, Notice) and data.revision > case.revision:
-            message = (row.sender, row.message_id, row.body_sha256)
-            typist = json.loads(row.proof)["entered_by"]
-            at = row.received_at
-            return data, Arrival(row.platform_id, message, "typed", "verified", case.channel, at, at, entered_by=typist)
-    return None
+def letters_waiting(tx: Tx, case: Case) -> list[InboxRow]:
+    """The letters of a case that were typed in and that nobody has vouched for or dismissed, oldest first."""
+    return [row for row in tx.waiting_for(case.notice_id) if row.case_id == case.id and row.source == "typed"]
+
+
+def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...]] | None:
+    """The amendment that was typed in, is vouched for by nobody and comes first by its revision: a later one that was
+    taken before it would shut it out. And the flags of the other letters that wait."""
+    rows = letters_waiting(tx, case)
+    found = [(data, row) for row in rows if isinstance(data := read_message(row.body).data, Notice)]
+    later = [(data, row) for data, row in found if data.revision > case.revision]
+    if not later:
+        return None
+    data, row = min(later, key=lambda one: one[0].revision)
+    message, at = (row.sender, row.message_id, row.body_sha256), row.received_at
+    typist = json.loads(row.proof)["entered_by"]
+    arrival = Arrival(row.platform_id, message, "typed", "verified", case.channel, at, at, entered_by=typist)
+    return data, arrival, flags_of_letters(other.type for other in rows if other is not row)
 
 
 def answering_of(tx: Tx, case: Case, respondent: Respondent) -> Answering:

@@ -197,9 +197,11 @@ class Review:
             amendment = typed_amendment(tx, case)
             if amendment is None:
                 return office_steps.authenticate(case, how, stamp=stamp)
-            notice, arrival = amendment
+            notice, arrival, others = amendment
             standing = standing_of(tx, case, self._respondent)
-            change, case = office_steps.vouch_for_amendment(case, notice, arrival, how, self._policy, standing, stamp)
+            change, case = office_steps.vouch_for_amendment(
+                case, notice, arrival, how, others, self._policy, standing, stamp
+            )
             return (*change, InboxApplied(self._platform, *arrival.message, case.id)), case
 
         return self._submit(work)

@@ -220,6 +220,17 @@ def test_a_letter_changes_a_proved_notice_only_once_somebody_vouches_for_it(host
     assert effects(host) == {"A": "remove", "B": "restore"}
 
 
+def test_a_letter_that_waits_keeps_its_flag_while_another_takes_effect(host: Host) -> None:
+    notice = about("A", "B")
+    host.push(notice, "m-1")
+    for revision in (2, 3):
+        typed(host, about("A", revision=revision))
+    case = host.case(notice.notice_id)
+    for revision, flagged in ((2, True), (3, False)):
+        case = host.review.authenticate(LEAD, case.id, "called back").result()
+        assert (case.revision, "amendment_unverified" in case.flags) == (revision, flagged)
+
+
 def test_a_signed_form_of_a_letter_proves_it_and_is_acknowledged(host: Host) -> None:
     notice = a_notice()
     typed(host, notice)

@@ -228,11 +228,13 @@ Every column of every table is here. The keys `platform_id` and `case_id` are pa
 
 - **The chain**: `audit`, whole. Each [checkpoint](checkpoints.md) holds the head of each case's chain.
 - **A checkpoint**: the rows below. A *fixed* column never changes once it is written. A *changing* one may, by the
-  steps of the case, until the row is final; then it never does again.
+  steps of the case, until the row is final; then it never does again. A *data key* is held by a print of what is
+  inside its wrap, since a master key that takes another's place wraps it anew; it goes only where what it opens was
+  erased.
 - **No evidence**: what is named so, and why.
 
-| Table | Key | Fixed | Changing | No evidence |
-|---|---|---|---|---|
+| Table | Key | Fixed | Changing | Data key | No evidence |
+|---|---|---|---|---|---|
 """
 
 
@@ -244,6 +246,7 @@ def evidence_page() -> str:
 
     rows = [
         f"| `{name}` | {columns(table.key)} | {columns(table.fixed)} | {columns(table.changing)} | "
+        f"{columns([table.lock] if table.lock else [])} | "
         f"{'; '.join(f'`{column}`: {why}' for column, why in table.ignored.items())} |"
         for name, table in TABLES.items()
     ]

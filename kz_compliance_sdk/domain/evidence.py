@@ -32,7 +32,8 @@ __all__ = [
 ]
 
 Row = Mapping[str, Any]
-"""One row as it is stored: column names and values."""
+"""One row as it is stored: column names and values. Only a data key stands there as the print of what is inside its
+wrap, which is made anew when a master key takes another's place."""
 Rows = Mapping[str, Sequence[Row]]
 
 CLOCK_TOLERANCE_S: Final = 5
@@ -42,7 +43,7 @@ CLOCK_TOLERANCE_S: Final = 5
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What was seen of one row: the digest of what never changes, the digest of all that is evidence, whether the row
-    was final, and what tells later how far it had come."""
+    was final, what tells later how far it had come, and what stood in the place of its data key."""
 
     table: str
     key: tuple[str | int, ...]
@@ -50,15 +51,16 @@ class Entry:
     whole: str
     final: bool
     mark: tuple[str | int | None, ...] = ()
+    lock: str = ""
 
     def document(self) -> list[Json]:
-        return [self.table, list(self.key), self.fixed, self.whole, self.final, list(self.mark)]
+        return [self.table, list(self.key), self.fixed, self.whole, self.final, list(self.mark), self.lock]
 
     @classmethod
     def read(cls, document: Any) -> Entry:
         """Raises ValueError and TypeError for what is none."""
-        table, key, fixed, whole, final, mark = document
-        return cls(str(table), tuple(key), str(fixed), str(whole), bool(final), tuple(mark))
+        table, key, fixed, whole, final, mark, lock = document
+        return cls(str(table), tuple(key), str(fixed), str(whole), bool(final), tuple(mark), str(lock))
 
     @property
     def name(self) -> tuple[str, tuple[str | int, ...]]:
@@ -118,7 +120,8 @@ class Table:
     `fixed` columns, and the key's, never change; `changing` ones may, with an `excuse`, until the row is `final`. `new`
     says whether a row that was not there before can be. `ends`: the case's own moves delete such rows. `emptied` says
     whether the bytes of a row went for good reason though its case was not erased. `ignored` says of the other columns
-    why they are no evidence.
+    why they are no evidence. `lock` is the column that holds the data key of the row's cells: it is another only where
+    these were erased, and `opens_again` where something came afterwards.
     """
 
     key: tuple[str, ...]
@@ -131,6 +134,8 @@ class Table:
     new: _New = lambda _row, since, _seen: since.moved
     emptied: _Emptied = lambda _row, _since: False
     ends: bool = False
+    lock: str = ""
+    opens_again: bool = False
     hidden: frozenset[str] = frozenset()
     """Columns of the key that may name a person's page: they stand in an entry as a digest."""
 
@@ -138,10 +143,11 @@ class Table:
 _SCHEDULE: Final = "when the next try is, which its attempts show"
 _LEASE: Final = "who may write just now, which ends by itself"
 
-_WRAPPED: Final = (
-    "the key of what is encrypted, which is wrapped anew when a master key takes another's place; the rows are held as "
-    "they are stored, and one whose key was destroyed or changed is named because it does not open"
-)
+NO_LOCK: Final = "none"
+"""There never was a data key: the row is older than those."""
+
+DESTROYED: Final = "destroyed"
+"""The data key was destroyed, and what it opened with it."""
 
 _CASE_OPEN: Final = tuple(
     "notice_id authority_id quarantine_no revision state category received_at due_at urgent_at closed_at lease_token "
@@ -220,7 +226,9 @@ TABLES: Final[Mapping[str, Table]] = {
         key=("id",),
         # Which objects it is about is encrypted anew with each change of the case.
         changing=(*_CASE_OPEN, "watch_at", "private"),
-        ignored={"version": "a counter that keeps two writers apart", "data_key": _WRAPPED},
+        ignored={"version": "a counter that keeps two writers apart"},
+        lock="data_key",
+        opens_again=True,
         mark=lambda row, salt: (row["version"], salt, row_digest(salt, "cases", row, _CASE_OPEN)),
         excuse=_case_moved,
     ),
@@ -237,7 +245,8 @@ TABLES: Final[Mapping[str, Table]] = {
         fixed=("source", "received_at"),
         # The bytes are held by their digest, which is in the key; they go when their time is over.
         changing=("body", "type", "proof", "case_id", "notice_id", "exit", "status", "reply"),
-        ignored={"deliveries": "how often the sender sent the same again", "data_key": _WRAPPED},
+        ignored={"deliveries": "how often the sender sent the same again"},
+        lock="data_key",
         final=lambda row: row["exit"] in ("accepted", "noted"),
         mark=_message_mark,
         excuse=_message_was_applied,
@@ -358,12 +367,19 @@ def _key(salt: str, name: str, table: Table, row: Row) -> tuple[str | int, ...]:
     return tuple(part(column) for column in table.key)
 
 
+def _lock(salt: str, name: str, table: Table, row: Row) -> str:
+    if not table.lock or row[table.lock] is None:
+        return NO_LOCK if table.lock else ""
+    return DESTROYED if row[table.lock] == b"" else row_digest(salt, name, row, (table.lock,))
+
+
 def entry_of(salt: str, name: str, row: Row) -> Entry:
     """What a checkpoint holds of this row."""
     table = TABLES[name]
     fixed = row_digest(salt, name, row, table.fixed)
     whole = row_digest(salt, name, row, (*table.fixed, *table.changing))
-    return Entry(name, _key(salt, name, table, row), fixed, whole, table.final(row), table.mark(row, salt))
+    key, lock = _key(salt, name, table, row), _lock(salt, name, table, row)
+    return Entry(name, key, fixed, whole, table.final(row), table.mark(row, salt), lock)
 
 
 def grown(seen: Seen, rows: Rows, since: Since) -> tuple[list[Entry], list[tuple[str, ...]], list[str]]:
@@ -384,6 +400,9 @@ def grown(seen: Seen, rows: Rows, since: Since) -> tuple[list[Entry], list[tuple
                 changed.append(now)
             elif was.fixed != now.fixed and not since.erased:
                 faults.append(f"{named(now)} was changed: a checkpoint saw it otherwise")
+            elif was.lock != now.lock and not (since.erased or _relocked(was, now, row, since)):
+                became = {NO_LOCK: "is gone", DESTROYED: "was destroyed"}.get(now.lock, "is another")
+                faults.append(f"the data key of {named(now)} {became}: a checkpoint saw it otherwise")
             elif was.whole != now.whole:
                 explained = since.erased or (emptied(was, now) and table.emptied(row, since))
                 if not explained and (was.final or not table.excuse(row, was, since)):
@@ -401,6 +420,14 @@ def grown(seen: Seen, rows: Rows, since: Since) -> tuple[list[Entry], list[tuple
     return changed, gone, faults
 
 
+def _relocked(was: Entry, now: Entry, row: Row, since: Since) -> bool:
+    """Whether the data key of a row is another for good reason, though its case was not erased since."""
+    table = TABLES[was.table]
+    if was.lock == DESTROYED:
+        return table.opens_again and now.lock != NO_LOCK
+    return now.lock == DESTROYED and table.emptied(row, since)
+
+
 def named(entry: Entry) -> str:
     return f"the row {' '.join(map(str, entry.key))} of {entry.table}"
 
@@ -414,7 +441,8 @@ def emptied(was: Entry, now: Entry) -> bool:
 
 def overridden(was: Entry, now: Entry) -> bool:
     """Whether a later checkpoint says of a row what cannot be true beside what an earlier one says."""
-    return was.fixed != now.fixed or (was.final and was.whole != now.whole and not emptied(was, now))
+    relocked = was.lock != now.lock and DESTROYED not in (was.lock, now.lock)
+    return was.fixed != now.fixed or relocked or (was.final and was.whole != now.whole and not emptied(was, now))
 
 
 def iterate(documents: Any) -> Iterator[Entry]:

@@ -102,6 +102,7 @@ def check(records: Records) -> tuple[Fault, ...]:
         *verify_chain(case.id, records.events, head=case.audit_head, length=case.audit_seq),
         *_of_case(case, events),
         *_of_remedies(case, events),
+        *_of_key(records, erased),
         *_of_texts(case.id, events, erased),
         *_of_inbox(records, events, erased),
         *_of_decisions(records, events, erased),
@@ -191,6 +192,13 @@ def _of_case(case: Case, events: _Told) -> Iterator[Fault]:
         yield Fault(case.id, 0, "the case is said to be erased, and no event says so")
     if case.entered_by not in typists:
         yield Fault(case.id, 0, f"the case's typist is {case.entered_by or 'nobody'}, and no event says so")
+
+
+def _of_key(records: Records, erased: _Erased) -> Iterator[Fault]:
+    """The key of a case goes with its erasure; only what comes afterwards brings another."""
+    last = erased[0] == records.case.audit_seq and not any(one.ended_at >= erased[1] for one in records.attempts)
+    if erased[0] and last and any(row["data_key"] != b"" for row in records.rows.get("cases", ())):
+        yield _still_there(records.case.id, "its data key", erased)
 
 
 def _of_remedies(case: Case, events: _Told) -> Iterator[Fault]:

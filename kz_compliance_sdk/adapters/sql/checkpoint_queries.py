@@ -9,8 +9,10 @@ from sqlalchemy import Connection, Select, Table, exists, select, text, tuple_, 
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
+from kz_compliance_sdk.adapters.sql.keys import DESTROYED, MasterKeys
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, as_it_lies, of_case
-from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.private import PrivateRows, own_name
+from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.evidence import Row
 from kz_compliance_sdk.domain.proofs import Loose
@@ -95,6 +97,28 @@ def as_rows(table: Table, found: Iterable[Any]) -> tuple[Row, ...]:
     return tuple(dict(zip(names, row, strict=True)) for row in found)
 
 
+def printed(
+    keys: MasterKeys, table: Table, found: Iterable[Any], unreadable: list[str] | None = None
+) -> tuple[Row, ...]:
+    """Rows of cases or inbox, with the prints of their data keys. Raises StoreDamaged for a key that does not open,
+    unless a list of what is `unreadable` is given."""
+    return tuple({**row, "data_key": _print(keys, row, unreadable)} for row in as_rows(table, found))
+
+
+def _print(keys: MasterKeys, row: Row, unreadable: list[str] | None) -> bytes | str | None:
+    stored = row["data_key"]
+    if stored is None or stored == DESTROYED:
+        return stored  # type: ignore[no-any-return]  # one of the two
+    own = own_name(row["sender"], row["message_id"], row["body_sha256"]) if "message_id" in row else row["id"]
+    try:
+        return keys.print_of(row["platform_id"], own, stored)
+    except StoreDamaged as error:
+        if unreadable is None:
+            raise
+        unreadable.append(f"the message {row['message_id']}: {error.message}")
+        return "it does not open"
+
+
 def erased_of(connection: Connection, platform_id: str, inbox: Iterable[Any], case_id: str = "") -> frozenset[str]:
     """Which of the cases, other than this one, that messages without a body went on to were erased."""
     elsewhere = {row[9] for row in inbox if row[9] not in ("", case_id) and not row[6]}
@@ -106,7 +130,11 @@ def erased_of(connection: Connection, platform_id: str, inbox: Iterable[Any], ca
 
 
 def loose(
-    connection: Connection, platform_id: str, known: Sequence[tuple[str, str, str]], private: PrivateRows
+    connection: Connection,
+    platform_id: str,
+    known: Sequence[tuple[str, str, str]],
+    keys: MasterKeys,
+    private: PrivateRows,
 ) -> Loose:
     """What belongs to no case; and the messages of these keys, which belonged to none earlier."""
 
@@ -120,19 +148,20 @@ def loose(
             by_key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256) == (platform_id, *key)
             inbox |= {tuple(row[1:4]): row for row in connection.execute(select(t.inbox).where(by_key)).fetchall()}
     sanctions = select(t.sanctions).where(t.sanctions.c.platform_id == platform_id)
+    messages: list[InboxRow] = []
+    unreadable: list[str] = []
     rows = {
-        "inbox": as_rows(t.inbox, inbox.values()),
+        "inbox": printed(keys, t.inbox, inbox.values(), unreadable),
         "outbox": as_rows(t.outbox, connection.execute(of(t.outbox)).fetchall()),
         "attempts": as_rows(t.attempts, connection.execute(of(t.attempts)).fetchall()),
         "sanctions": as_rows(t.sanctions, connection.execute(sanctions).fetchall()),
     }
-    messages, unreadable = [], []
     for row in inbox.values():
         try:
             messages.append(private.inbox_from(row))
         except StoreDamaged as error:
             unreadable.append(f"the message {row[2]}: {error.message}")
-    return Loose(rows, messages, unreadable, erased_of(connection, platform_id, inbox.values()))
+    return Loose(rows, messages, list(dict.fromkeys(unreadable)), erased_of(connection, platform_id, inbox.values()))
 
 
 def in_short_steps(read: Any) -> Iterator[Leaf]:

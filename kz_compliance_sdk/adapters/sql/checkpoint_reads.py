@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy import Connection
 
 from kz_compliance_sdk.adapters.sql import checkpoint_queries
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.proofs import Loose
@@ -19,6 +20,7 @@ class CheckpointReads:
     """The part of the queries that checkpoints and their verification need."""
 
     _platform: str
+    _keys: MasterKeys
 
     def _reading(self) -> AbstractContextManager[Connection]:
         raise NotImplementedError
@@ -67,4 +69,4 @@ class CheckpointReads:
         """What belongs to no case, and the messages of the keys `known`, wherever they belong now."""
         with self._reading() as connection:
             connection.exec_driver_sql("BEGIN")
-            return checkpoint_queries.loose(connection, self._platform, known, self._private(connection))
+            return checkpoint_queries.loose(connection, self._platform, known, self._keys, self._private(connection))

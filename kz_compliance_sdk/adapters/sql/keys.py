@@ -6,6 +6,7 @@ in every copy that does not hold the key as well.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 
 from cryptography.exceptions import InvalidTag
@@ -23,6 +24,7 @@ DESTROYED = b""
 
 _NONCE = 12
 _WRAPPED = b"kz-compliance/data-key/v1\n"
+_PRINT = b"kz-compliance/data-key-print/v1\n"
 _MOST_OPENED = 4096
 
 Entropy = Callable[[int], bytes]
@@ -79,6 +81,8 @@ class MasterKeys:
 
     def unwrap(self, platform_id: str, owner: str, stored: bytes) -> bytes:
         """The data key. Raises StoreDamaged (`data_key`), naming the master key that is missing or is another one."""
+        if not isinstance(stored, bytes):
+            raise _unusable("it is not as it was written: it was changed from outside.", owner)
         if not stored:
             raise _unusable("it was destroyed, or emptied from outside.", owner)
         size = stored[0]
@@ -114,6 +118,11 @@ class MasterKeys:
         """A fresh data key: as it is stored, and ready for use."""
         key = entropy(KEY_SIZE)
         return self.wrap(platform_id, owner, key, entropy), DataKey(key)
+
+    def print_of(self, platform_id: str, owner: str, stored: bytes) -> bytes:
+        """What stands for the data key where keys are compared: the same under each master key, and no help to open
+        anything. Raises StoreDamaged (`data_key`)."""
+        return hashlib.sha256(_PRINT + self.unwrap(platform_id, owner, stored)).digest()
 
     def forget(self, owner: str) -> None:
         """Close what is open of an owner whose key was destroyed."""

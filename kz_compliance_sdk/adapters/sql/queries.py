@@ -229,8 +229,8 @@ class SqlQueries(FigureReads, CheckpointReads):
                 erased_elsewhere,
                 {
                     **{name: checkpoint_queries.as_rows(table, lies[name]) for name, table in CASE_TABLES},
-                    "cases": checkpoint_queries.as_rows(t.cases, found),
-                    "inbox": checkpoint_queries.as_rows(t.inbox, inbox.values()),
+                    "cases": checkpoint_queries.printed(self._keys, t.cases, found),
+                    "inbox": checkpoint_queries.printed(self._keys, t.inbox, inbox.values()),
                 },
                 {key: version for key, version in found_versions.items() if version is not None},
                 names,

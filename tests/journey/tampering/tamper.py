@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +61,8 @@ class Tamperer:
             *[self._swap] * 4,
             *[self._delete] * 4,
             *[self._insert] * 4,
-            *[self._lower_a_version, self._change_a_key],
+            *[self._lower_a_version, self._change_a_key, self._take_a_key],
+            *[self._exchange_keys, self._bring_a_key_back],
             *[self._cut_chain, self._cut_leaves, self._cut_both],
             *[self._rewrite_chain] * 3,
             *[self._rewrite_store] * 2,
@@ -134,6 +137,40 @@ class Tamperer:
             return None
         names = self._set(table, row, {column: value})
         return self.cases_of("") if table == "platform_keys" else names
+
+    def _take_a_key(self) -> Names | None:
+        """A data key as if there never had been one, as if it were erased, or as something that is no key."""
+        table, row = self._with_a_key()
+        values = (None, b"", "", 0, b"\0", "\0" + "k" * 32, memoryview(row["data_key"] or b"k").hex())
+        value = self.chance.choice([one for one in values if one != row["data_key"]])
+        return self._set(table, row, {"data_key": value})
+
+    def _exchange_keys(self) -> Names | None:
+        """Two rows have the data keys of each other."""
+        (table, row), (one, other) = self._with_a_key(), self._with_a_key()
+        if row["data_key"] == other["data_key"]:
+            return None
+        first = self._set(table, row, {"data_key": other["data_key"]})
+        second = self._set(one, other, {"data_key": row["data_key"]})
+        return first | second if first is not None and second is not None else None
+
+    def _bring_a_key_back(self) -> Names | None:
+        """A data key as an old backup holds it: another one only where it was erased since."""
+        table, row = self._with_a_key()
+        with closing(sqlite3.connect(":memory:")) as backup:
+            image = self.chance.choice(self.backups)
+            backup.deserialize(image[:18] + b"\1\1" + image[20:])  # a database in memory can have no write-ahead log
+            was = backup.execute(
+                f"SELECT data_key FROM {table} WHERE {self._where(table)}",  # noqa: S608
+                self._key(table, row),
+            ).fetchone()
+        if was is None or was[0] == row["data_key"]:
+            return None
+        return self._set(table, row, {"data_key": was[0]})
+
+    def _with_a_key(self) -> tuple[str, dict[str, Any]]:
+        table = self.chance.choice(("cases", "inbox"))
+        return table, self.chance.choice(self._rows(table))
 
     # ---------------------------------------------------------------------------------------------- cut tails
 

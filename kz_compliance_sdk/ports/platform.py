@@ -1,0 +1,111 @@
+"""The platform's own calls: its content, what carries a measure out, and the way to its users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kz_compliance_sdk.domain.content import Reference
+from kz_compliance_sdk.domain.user_notice import UserNotice
+from kz_compliance_sdk.ports.regulator import RetryAt
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What the platform is asked to do to one object. `version` grows for each object: refuse one that is lower than
+    the highest you have seen for `object_key`. Doing the same effect twice must change nothing.
+
+    `content_sha256` is the content that was decided about, empty if nobody looked at it: compare it once more as you
+    act, and answer `Failed(..., permanent=True)` if it is another. Keep a sealed copy until `preserve_until` (UTC
+    seconds), so that `restore` can bring it back.
+    """
+
+    object_key: str
+    version: int
+    action: str
+    scope: tuple[str, ...]
+    case_id: str
+    item_id: str
+    url: str
+    object_id: str
+    account_ref: str
+    content_sha256: str = ""
+    preserve_until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """Done. `effective_at` is UTC seconds."""
+
+    effective_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Begun; ask again at `check_at` (UTC seconds)."""
+
+    check_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Not done. `permanent` means that trying the same again cannot help: the item goes back to review."""
+
+    reason: str
+    permanent: bool = False
+
+
+EffectResult = InForce | Pending | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A piece of content as it is `at` this time (UTC seconds). `digest` is its SHA-256 in lower-case hex, `preview` a
+    short text for the person who decides: it is shown and never kept. `available` is False where the content is gone;
+    then `digest` says nothing."""
+
+    object_id: str
+    digest: str
+    available: bool
+    at: int
+    preview: str | None = field(default=None, repr=False)
+
+
+class Content(Protocol):
+    """The platform's own view of its content. Blocking; called from worker threads. It may raise.
+
+    The digest is of the content itself: a measure must not change it, and content that a measure hides is still
+    available. Anything else that can be seen of it, such as counters, does not belong into the digest.
+    """
+
+    def resolve(self, reference: Reference) -> Resolved: ...
+
+
+class Enforcer(Protocol):
+    """The platform's own calls. Blocking; called from worker threads; must be idempotent.
+
+    To lift what is gone is nothing to do: answer InForce.
+    """
+
+    def enforce(self, effect: Effect) -> EffectResult: ...
+
+    def restore(self, effect: Effect) -> EffectResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The platform has told the user, or holds the message for them, since `told_at` (UTC seconds)."""
+
+    told_at: int
+
+
+TellResult = Told | RetryAt | Failed
+
+
+class Messenger(Protocol):
+    """The platform's own way to its users. Blocking; called from worker threads; idempotent by the notice's `id`.
+
+    A user who is gone is `Failed(..., permanent=True)`: it is recorded, and holds up nothing else.
+    """
+
+    def tell(self, notice: UserNotice) -> TellResult: ...

@@ -1,0 +1,87 @@
+"""The way to an authority's system: what can come of a message, and the feed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The regulator's receipt, checked against what was sent: `body` is the receipt as it came, `signature` the headers
+    that prove it to a third party (empty where it was found among others)."""
+
+    receipt_id: str
+    recorded_at: int
+    body: bytes
+    signature: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    """A passing fault. `at` (UTC seconds) is when the other side asked to be tried again, None if it did not say."""
+
+    reason: str
+    at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The regulator refuses this message. `final`: for good, sending the same bytes again cannot help."""
+
+    code: str
+    reason: str
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The request may have arrived and no receipt is in hand: look it up before sending again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByPerson:
+    """A person has to deliver this and to record how."""
+
+    what: str
+
+
+Sent = Delivered | RetryAt | Rejected | Unknown | ByPerson
+
+
+@dataclass(frozen=True, slots=True)
+class FeedMessage:
+    """One entry of the regulator's feed: the exact bytes and the signature that was made for pushing them."""
+
+    sequence: int
+    method: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """A page of the feed, oldest first. `next_cursor` is None where the feed ends and names no place to go on from: its
+    last page is then read again."""
+
+    messages: tuple[FeedMessage, ...]
+    next_cursor: str | None
+    has_more: bool
+
+
+class Regulator(Protocol):
+    """The way to one authority's system. Methods return what happened; they raise only for faults of this program."""
+
+    name: str
+
+    def send(self, message: OutboxMessage) -> Sent: ...
+
+    def look_up(self, message: OutboxMessage) -> Delivered | RetryAt | None:
+        """The receipt of a message whose fate is unknown; None if the regulator does not hold it."""
+
+    def fetch(self, after: str, limit: int) -> FeedPage:
+        """Raises RegulatorError."""

@@ -1,0 +1,263 @@
+"""The case store: what is known inside a transaction that writes, and the reads for lists, pages and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import (
+    Appeal,
+    Change,
+    ContentSeen,
+    EndpointState,
+    EscalationFired,
+    Heartbeat,
+    Hold,
+    InboxRow,
+    LegalCheckRow,
+    MessageErased,
+    RefusalsCounted,
+    SanctionNoted,
+    UserNoticeState,
+)
+from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
+from kz_compliance_sdk.domain.counting import FigureSource
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.proofs import Loose, Records
+from kz_compliance_sdk.domain.retention import Ended, Holdings
+
+T = TypeVar("T")
+
+
+class Tx(Protocol):
+    """What is known, read inside the transaction that will write. Bound to one platform."""
+
+    @property
+    def now(self) -> int:
+        """The store's clock, UTC seconds: one clock for all hosts."""
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """The cases of what this work was not given, because it cannot be read: it must hold up no other."""
+
+    def case(self, case_id: str) -> Case:
+        """Raises NotFound."""
+
+    def cases_of_notice(self, notice_id: str) -> list[Case]:
+        """Every case of that notice id: of each authority, and quarantined bodies that seem to speak of it."""
+
+    def claimable(
+        self, *, category: str | None = None, case_id: str | None = None, without_flag: str = ""
+    ) -> Case | None:
+        """The most urgent free case that nobody else in this transaction has been given, and that has not this flag."""
+
+    def expired_leases(self, limit: int) -> list[Case]: ...
+
+    def cases_to_watch(self, now: int, limit: int) -> list[Case]:
+        """Cases whose next escalation step is due."""
+
+    def inbox_row(self, sender: str, message_id: str, body_sha256: str) -> InboxRow:
+        """Raises NotFound."""
+
+    def inbox_rows(self, sender: str, message_id: str) -> list[InboxRow]:
+        """Every body that came under this message id."""
+
+    def inbox_of_case(self, case_id: str) -> list[InboxRow]: ...
+
+    def waiting_for(self, notice_id: str) -> list[InboxRow]:
+        """Messages that came before the notice they speak of."""
+
+    def decisions(self, case_id: str) -> dict[int, Decision]: ...
+
+    def event_kinds(self, case_id: str) -> dict[str, int]:
+        """How many audit events of each kind a case has."""
+
+    def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
+        """Every version of the case's legal check, oldest first."""
+
+    def content_seen(self, case_id: str) -> dict[str, ContentSeen]:
+        """What was last seen of each item of the case; an item that nobody has looked at is left out."""
+
+    def preservation_over(self, now: int, limit: int) -> list[Hold]:
+        """Measures in force whose sealed copy need not be kept any longer, and of which people were not told yet."""
+
+    def object_versions(self, keys: Iterable[str]) -> dict[str, int]: ...
+
+    def holds(self, keys: Iterable[str]) -> list[Hold]: ...
+
+    def message(self, message_id: str) -> OutboxMessage:
+        """A message that is parked or waits for a person. Raises NotFound, also for any other."""
+
+    def open_messages(self, case_id: str) -> list[OutboxMessage]:
+        """The case's messages that are queued, leased or waiting for a person."""
+
+    def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
+        """Messages to one endpoint whose time has come and whose lane is free, most urgent first."""
+
+    def next_deadline(self, endpoint: str, now: int) -> int | None:
+        """The first deadline after `now` of what is still to leave for an endpoint."""
+
+    def is_waited_for(self, lane: str, lane_seq: int, now: int) -> bool:
+        """Whether a later message of this lane is due, and waits until the one of this number is settled."""
+
+    def user_notices(self, case_id: str) -> list[UserNoticeState]: ...
+
+    def appeal(self, appeal_id: str) -> Appeal:
+        """Raises NotFound."""
+
+    def endpoint(self, name: str) -> EndpointState: ...
+
+    def holdings(self, case_id: str) -> Holdings:
+        """How much personal data is held of a case."""
+
+    def cursor(self, feed: str) -> str: ...
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint over all cases."""
+
+
+Work = Callable[[Tx], tuple[Change, T]]
+"""Load what is known, decide, and return what to write and what to answer. It may run more than once."""
+
+
+class Store(Protocol):
+    """The case store. A future that `submit` returns resolves only after its change is durable."""
+
+    def now(self) -> int:
+        """The store's clock, UTC seconds."""
+
+    def submit(self, platform_id: str, work: Work[T]) -> Future[T]:
+        """Queue a piece of work for the writer. Raises StoreFull; the future raises what the work raises."""
+
+    def queries(self, platform_id: str) -> Queries: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of cases; `next_cursor` is None on the last."""
+
+    cases: tuple[Case, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AppealPage:
+    """One page of appeals; `next_cursor` is None on the last."""
+
+    appeals: tuple[Appeal, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What an operator must know at a glance. Times are UTC seconds. `untold` counts the users who should have been
+    told by now; `undelivered` is everything else. `fault` is a code for what is wrong with the store itself, empty if
+    nothing is. `suspended` counts the running cases whose term is longer by a suspension; what is overdue is counted
+    with it."""
+
+    by_state: Mapping[str, int]
+    overdue: int
+    oldest_due_at: int | None
+    undelivered: int
+    parked: int
+    heartbeats: tuple[Heartbeat, ...]
+    endpoints: tuple[EndpointState, ...]
+    refusals: tuple[RefusalsCounted, ...]
+    fault: str = ""
+    suspended: int = 0
+    untold: int = 0
+
+
+class Queries(FigureSource, Protocol):
+    """Reads for lists, pages and reports. Bound to one platform."""
+
+    def case(self, case_id: str) -> Case: ...
+
+    def cases(
+        self,
+        *,
+        state: str | None = None,
+        category: str | None = None,
+        authority_id: str | None = None,
+        notice_id: str | None = None,
+        overdue_at: int | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page: ...
+
+    def audit(self, case_id: str) -> list[AuditEvent]: ...
+
+    def case_ids(self) -> Iterable[str]: ...
+
+    def records(self, case_id: str) -> Records:
+        """All of a case at one moment. Raises NotFound, and StoreDamaged for a row that cannot be read."""
+
+    def orphans(self) -> list[str]:
+        """The ids of cases that are gone while something of them is still there."""
+
+    def due_for_checkpoint(self) -> list[tuple[str, int]]:
+        """The cases that changed since their last leaf, with their marks, and the running ones that have none."""
+
+    def checkpoints(self) -> list[tuple[Checkpoint, int | None]]:
+        """Every checkpoint by number, and when (UTC seconds) those who keep checkpoints had it."""
+
+    def last_checkpoint(self) -> tuple[Checkpoint, int | None] | None: ...
+
+    def leaves(self) -> Iterable[Leaf]:
+        """Every leaf in order, without its manifest."""
+
+    def leaf_hashes(self, size: int) -> list[str]: ...
+
+    def leaves_of(self, case_id: str) -> list[Leaf]:
+        """The leaves of one case in order, with their manifests."""
+
+    def loose_rows(self, known: Sequence[tuple[str, str, str]]) -> Loose:
+        """What belongs to no case, and the messages of the keys `known`, wherever they belong now."""
+
+    def decisions(self, case_id: str) -> dict[int, Decision]: ...
+
+    def legal_checks(self, case_id: str) -> list[LegalCheckRow]: ...
+
+    def content_seen(self, case_id: str) -> list[ContentSeen]:
+        """Every look at every item of a case, in their order."""
+
+    def inbox(self, case_id: str) -> list[InboxRow]: ...
+
+    def received(self, body_sha256: str) -> list[InboxRow]:
+        """What came with exactly these bytes. No index serves it: it is for sandboxes."""
+
+    def messages(self, case_id: str) -> list[OutboxMessage]: ...
+
+    def attempts(self, case_id: str) -> list[Attempt]:
+        """Every try of every message of a case."""
+
+    def escalations(self, case_id: str) -> list[EscalationFired]: ...
+
+    def sanctions(self) -> list[SanctionNoted]: ...
+
+    def user_notices(self, case_id: str) -> list[UserNoticeState]: ...
+
+    def appeal(self, appeal_id: str) -> Appeal:
+        """Raises NotFound."""
+
+    def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
+        """The appeals in a state, those first that are due first. Raises InvalidInput."""
+
+    def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
+        """Cases with personal data that ended at `at` (UTC seconds) or before, the first ones first; those that follow
+        `after`, which is when a case ended, and its id."""
+
+    def unmatched_before(self, at: int, limit: int) -> list[MessageErased]:
+        """The messages of no case that came at `at` (UTC seconds) or before: each as the write that empties it."""
+
+    def count_erased(self) -> int:
+        """How many cases have no personal data any more."""
+
+    def health(self, now: int) -> Health: ...

@@ -35,6 +35,7 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 AppealOutcome = Literal["uphold", "reverse"]
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _LONGEST_TEXT = 20_000
+STANDS = ("in_force", "kept")
 _AUDIENCE = ("moderator", "lead", "head")
 
 
@@ -117,12 +118,14 @@ def check_reference(reference: str) -> None:
 
 
 def uphold(case: Case, appeal: Appeal, reasons: str, decisions: Mapping[int, Decision], *, stamp: Stamp) -> Settled:
-    """The measure stays. Raises NotAllowed for whoever decided first, IllegalMove if it was lifted meanwhile."""
+    """The measure stays. Raises NotAllowed for whoever decided first, and IllegalMove if it was lifted meanwhile or the
+    item is being decided anew."""
     item = check_decider(case, appeal, reasons, decisions, stamp)
     if not item.measure or item.status == "lifting":
         raise IllegalMove(
             "the measure was lifted meanwhile: nothing is left that could be upheld. Reverse it.", reference=case.id
         )
+    check_settled(case, item)
     moved, event = move(case, "uphold", case.state, stamp, facts(appeal), {"reasons": reasons})
     decided = replace(appeal, state="upheld", decided_by=stamp.actor.id, decided_at=stamp.at)
     change = (CaseWrite(moved, case.version), event, AppealWrite(decided, "open"), *silenced(appeal, stamp))
@@ -148,6 +151,15 @@ class Settled:
     case: Case
     appeal: Appeal
     item_id: str
+
+
+def check_settled(case: Case, item: ItemState) -> None:
+    """Raises IllegalMove unless what was decided about the item last is in force: an appeal waits for it."""
+    if item.status not in STANDS:
+        raise IllegalMove(
+            "a later decision about this item is under way: decide the appeal when it has come to its end.",
+            reference=case.id,
+        )
 
 
 def is_about(appeal: Appeal, case: Case, item_id: str) -> bool:

@@ -266,12 +266,18 @@ def _as_decided(
 
 def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tuple[Change, Case]:
     """Take a decision back before anything of it has been carried out. `messages` are the case's unsettled effects and
-    reports. Raises IllegalMove once the first attempt has begun."""
+    reports. Raises IllegalMove once the first attempt has begun, and for what was decided on an appeal."""
     REVIEW_POLICY.check(stamp.actor, "undo")
     # What an earlier decision or a cancellation set going is not this decision's to take back.
     own = [item for item in case.items if item.decision_version == case.decision_version]
     messages = [message for message in messages if message.kind == "report" or item_of(case, message) in own]
     carried_out = any(item.status not in (*PENDING_ITEM, "settled") for item in own)
+    if carried_out and case.pending and not any(item.status in PENDING_ITEM for item in own):
+        raise IllegalMove(
+            "the latest decision, such as one on an appeal, is carried out, and what was decided before it goes on: "
+            "once the case is closed, reopen it to supersede both.",
+            reference=case.id,
+        )
     if carried_out or any(message.state != "queued" or message.attempts for message in messages):
         raise IllegalMove(
             "the undo window is over: the decision is being carried out. Reopen the case to supersede it.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from kz_compliance_sdk.domain.appeals import Reversal, Settled, check_decider, facts, silenced
+from kz_compliance_sdk.domain.appeals import STANDS, Reversal, Settled, check_decider, check_settled, facts, silenced
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_watch, void
 from kz_compliance_sdk.domain.canonical import Json
@@ -17,9 +17,6 @@ from kz_compliance_sdk.domain.messages import effect, with_report
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proposal_checks import check_proposal
 from kz_compliance_sdk.domain.user_notices import name_of
-from kz_compliance_sdk.errors import IllegalMove
-
-_STANDS = ("in_force", "kept")
 
 
 def reverse(
@@ -37,12 +34,8 @@ def reverse(
     if not item.measure or item.status == "lifting":
         moved, event = move(case, "reverse", case.state, stamp, {**facts(appeal), "lifts": []}, texts)
         return Settled((CaseWrite(moved, case.version), event, *settled), moved, decided, item.item_id)
-    lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in _STANDS]
-    if item not in lifted:
-        raise IllegalMove(
-            "a later decision about this item is under way: decide the appeal when it has come to its end.",
-            reference=case.id,
-        )
+    check_settled(case, item)
+    lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in STANDS]
     decision = _superseding(case, lifted, reasons, wording, stamp)
     standing = holding(standing, [one for one in case.items if one not in lifted])
     items, writes = _lift(case, lifted, decision.version, policy, standing, stamp)

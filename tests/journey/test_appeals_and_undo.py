@@ -1,0 +1,58 @@
+"""An appeal beside a decision whose undo window runs: which waits for which, and what nobody takes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.errors import IllegalMove
+from kz_compliance_sdk.testing import builders
+from tests.journey.scene import LEAD, LEGAL, M2, PLATFORM, Host, World
+from tests.journey.test_appeals import SATIRE, appealed
+from tests.journey.test_second_messages import about
+from tests.unit.case_makers import measure, proposal
+
+
+def _decided_anew(tmp_path: Path, *, also_held: bool = False) -> tuple[Host, str]:
+    """A case with two measures in force, of which the second is being decided anew: its undo window runs."""
+    host = Host(World(tmp_path / "desk.sqlite3", policy=kz_policy()))
+    notice = about("A", "B")
+    for one in (about("A", seed=2), notice) if also_held else (notice,):
+        host.push(one, f"m-{one.notice_id}")
+        host.decide(proposal(*(measure(item.item_id) for item in one.items)))
+        host.world.clock.advance(host.policy.undo_window_s)
+        host.drain()
+    answer = builders.clarification(notice, "ask").model_copy(update={"items": notice.items[1:]})
+    host.push(answer, "m-answer")
+    host.decide(proposal(measure("2", "label")), M2)
+    return host, host.case(notice.notice_id).id
+
+
+def test_an_appeal_waits_for_a_later_decision_whose_undo_window_runs(tmp_path: Path) -> None:
+    host, case_id = _decided_anew(tmp_path)
+    one = appealed(host, case_id, "2")
+    for outcome, wording in (("uphold", None), ("reverse", SATIRE)):
+        with pytest.raises(IllegalMove, match="under way"):
+            host.appeals.decide(LEGAL, one.appeal_id, outcome, "now", wording)  # type: ignore[arg-type]
+    host.review.undo(M2, case_id).result()
+    host.decide(proposal(measure("2", "label")), M2)
+    host.world.clock.advance(host.policy.undo_window_s)
+    host.drain()
+    assert host.appeals.decide(LEGAL, one.appeal_id, "uphold", "it stays").state == "upheld"
+
+
+def test_what_an_appeal_decided_is_not_undone_and_the_refusal_says_what_can_be_done(tmp_path: Path) -> None:
+    host, case_id = _decided_anew(tmp_path, also_held=True)
+    one = appealed(host, case_id, "1")
+    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
+    case = host.store.queries(PLATFORM).case(case_id)
+    assert (case.state, case.items[0].status, case.items[1].status) == (CaseState.DECIDED, "kept", "decided")
+    with pytest.raises(IllegalMove, match=r"an appeal.*once the case is closed, reopen it"):
+        host.review.undo(M2, case_id).result()
+    host.world.clock.advance(host.policy.undo_window_s)
+    host.drain()
+    assert host.review.reopen(LEAD, case_id, "the label was wrong").result().state is CaseState.QUEUED
+    host.check_chains()

@@ -1,53 +1,47 @@
-# Over 350 lines because every read for lists, pages and reports is on this one page.
 """Reads for lists, pages and reports, through SQLAlchemy, each in a short transaction of its own."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, case, func, select, text, tuple_
+from sqlalchemy import Connection, Engine, Select, Table, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows, rows_review, rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
+from kz_compliance_sdk.adapters.sql.health_reads import HealthReads
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
+from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
+from kz_compliance_sdk.adapters.sql.user_reads import UserReads
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
-    Appeal,
     ContentSeen,
     EscalationFired,
     InboxRow,
     LegalCheckRow,
     MessageErased,
     SanctionNoted,
-    UserNoticeState,
 )
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, messages_behind
 from kz_compliance_sdk.domain.retention import Ended
-from kz_compliance_sdk.domain.user_notices import MESSENGER
-from kz_compliance_sdk.errors import InvalidInput, NotFound
-from kz_compliance_sdk.ports import AppealPage, Health, Page
+from kz_compliance_sdk.errors import NotFound
+from kz_compliance_sdk.ports import Page
 
-_MOST = 500
 _ENDED = ("closed", "cancelled")
 
 
-class SqlQueries(FigureReads, CheckpointReads):
+class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
     """Reads of one platform's rows."""
 
     def __init__(
@@ -108,8 +102,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         limit: int = 50,
     ) -> Page:
         """Running cases, most urgent first; or, for the state of an ended one, those that ended last first."""
-        if not 1 <= limit <= _MOST:
-            raise InvalidInput(f"{limit} is no page size.", field="limit", remedy=f"Use 1 to {_MOST}.")
+        check_limit(limit)
         c = t.cases.c
         filters: list[Any] = [c.platform_id == self._platform]
         filters += [
@@ -119,7 +112,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         ]
         if overdue_at is not None:
             filters += [c.due_at < overdue_at, c.urgent_at < overdue_at]
-        after = _read_cursor(cursor) if cursor is not None else None
+        after = read_cursor(cursor) if cursor is not None else None
         if notice_id is not None:
             wanted = [] if state is None else [c.state == state]
             found = self._all(select(t.cases).where(*filters, *wanted).order_by(c.urgent_at, c.id))
@@ -148,7 +141,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         private = self._private()
         cases = tuple(private.shown_case(row) for row in found[:limit])
         more = len(found) > limit
-        return Page(cases, _write_cursor(ordered_by(cases[-1]), cases[-1].id) if more else None)
+        return Page(cases, write_cursor(ordered_by(cases[-1]), cases[-1].id) if more else None)
 
     def _running(self, filters: list[Any], limit: int) -> list[Any]:
         statement = select(t.cases).where(*filters)
@@ -317,95 +310,6 @@ class SqlQueries(FigureReads, CheckpointReads):
         )
         return [rows.sanction_from(row) for row in found]
 
-    def user_notices(self, case_id: str) -> list[UserNoticeState]:
-        c = u.user_notices.c
-        found = self._all(self._of(u.user_notices, case_id).order_by(c.decision_version, c.due_at, c.message_id))
-        return [rows_users.user_notice_from(row) for row in found]
-
-    def appeal(self, appeal_id: str) -> Appeal:
-        c = u.appeals.c
-        found = self._all(select(u.appeals).where(c.platform_id == self._platform, c.appeal_id == appeal_id))
-        if not found:
-            raise NotFound("there is no such appeal on this platform.", reference=appeal_id)
-        return rows_users.appeal_from(found[0])
-
-    def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
-        if not 1 <= limit <= _MOST:
-            raise InvalidInput(f"{limit} is no page size.", field="limit", remedy=f"Use 1 to {_MOST}.")
-        c = u.appeals.c
-        wanted = select(u.appeals).where(c.platform_id == self._platform, c.state == state)
-        if cursor is not None:
-            wanted = wanted.where(tuple_(c.due_at, c.appeal_id) > _read_cursor(cursor))
-        found = [
-            rows_users.appeal_from(row) for row in self._all(wanted.order_by(c.due_at, c.appeal_id).limit(limit + 1))
-        ]
-        page = tuple(found[:limit])
-        more = len(found) > limit
-        return AppealPage(page, _write_cursor(page[-1].due_at, page[-1].appeal_id) if more else None)
-
-    def health(self, now: int) -> Health:
-        c, o = t.cases.c, t.outbox.c
-        free, in_hand = text("state = 'queued'"), text("closed_at IS NULL AND state <> 'queued'")
-        by_state: dict[str, int] = {}
-        overdue, longer_terms, oldest = 0, 0, None
-        with self._reading() as connection:
-            for where in (free, in_hand):
-                mine = (c.platform_id == self._platform, where)
-                longer = func.sum(case((c.urgent_at > c.due_at, 1), else_=0))
-                counts = select(c.state, func.count(), longer).where(*mine).group_by(c.state)
-                for state, number, suspended in connection.execute(counts).fetchall():
-                    by_state[state] = number
-                    longer_terms += suspended
-                late = select(func.count()).where(*mine, c.urgent_at < now, c.due_at < now)
-                overdue += connection.execute(late).scalar_one()
-                # The queue's order is earlier than the due time, or as much later as the term was paused.
-                shown = case((c.urgent_at > c.due_at, c.urgent_at), else_=c.due_at)
-                first = select(shown).where(*mine).order_by(c.urgent_at).limit(1)
-                due = connection.execute(first).scalar()
-                oldest = due if oldest is None or (due is not None and due < oldest) else oldest
-            undelivered = text("state IN ('queued', 'leased')")
-            mine = (o.platform_id == self._platform, undelivered)
-            # A platform that cannot tell its users still delivers everything else.
-            waiting = connection.execute(select(func.count()).where(*mine, o.endpoint != MESSENGER)).scalar_one()
-            late_notices = select(func.count()).where(*mine, o.endpoint == MESSENGER, o.next_attempt_at <= now)
-            untold = connection.execute(late_notices).scalar_one()
-            parked = connection.execute(
-                select(func.count()).where(o.platform_id == self._platform, text("state = 'parked'"))
-            ).scalar_one()
-            facts = [
-                connection.execute(select(table).where(table.c.platform_id == self._platform)).fetchall()
-                for table in (t.heartbeats, t.endpoints, t.refusals)
-            ]
-        return Health(
-            by_state=by_state,
-            overdue=overdue,
-            oldest_due_at=oldest,
-            undelivered=waiting,
-            parked=parked,
-            heartbeats=tuple(rows.heartbeat_from(row) for row in facts[0]),
-            endpoints=tuple(rows.endpoint_from(row) for row in facts[1]),
-            refusals=tuple(rows.refusals_from(row) for row in facts[2]),
-            fault=self._fault(),
-            suspended=longer_terms,
-            untold=untold,
-        )
-
 
 def _no_entropy(_size: int) -> bytes:
     raise RuntimeError("a read writes nothing")
-
-
-def _write_cursor(urgent_at: int, case_id: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([urgent_at, case_id]).encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[int, str]:
-    try:
-        urgent_at, case_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(urgent_at, int) or not isinstance(case_id, str):
-            raise ValueError(cursor)
-    except (ValueError, TypeError, binascii.Error):
-        raise InvalidInput(
-            "the cursor is not one of ours.", field="cursor", remedy="Use next_cursor of the page before, unchanged."
-        ) from None
-    return urgent_at, case_id

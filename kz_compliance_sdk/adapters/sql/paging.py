@@ -1,0 +1,37 @@
+"""How a list is read page by page: the place where the next page begins, as a text that means nothing to others."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+
+from kz_compliance_sdk.errors import InvalidInput
+
+__all__ = ["check_limit", "read_cursor", "write_cursor"]
+
+_MOST = 500
+
+
+def check_limit(limit: int) -> None:
+    """Raises InvalidInput for a page that cannot be."""
+    if not 1 <= limit <= _MOST:
+        raise InvalidInput(f"{limit} is no page size.", field="limit", remedy=f"Use 1 to {_MOST}.")
+
+
+def write_cursor(at: int, name: str) -> str:
+    """The place after the row of this time and this id."""
+    return base64.urlsafe_b64encode(json.dumps([at, name]).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[int, str]:
+    """The time and the id of the last row of the page before. Raises InvalidInput."""
+    try:
+        at, name = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(at, int) or not isinstance(name, str):
+            raise ValueError(cursor)
+    except (ValueError, TypeError, binascii.Error):
+        raise InvalidInput(
+            "the cursor is not one of ours.", field="cursor", remedy="Use next_cursor of the page before, unchanged."
+        ) from None
+    return at, name

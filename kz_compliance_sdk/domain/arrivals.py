@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.cancellations import (
     of_arrival,
     own_words,
     stop,
+    taken_back,
     void,
     with_version,
 )
@@ -218,8 +219,9 @@ def amend(
     stamp: Stamp,
     texts: Mapping[str, str] | None = None,
 ) -> tuple[Change, Case]:
-    """A new revision supersedes the notice: everything is decided anew, queued effects are void, what the new revision
-    no longer names is lifted. The clock is kept while the case runs; an ended case gets the term from this receipt."""
+    """A new revision supersedes the notice: everything is decided anew, queued effects and questions are void, what the
+    new revision no longer names is lifted. The clock is kept while the case runs; an ended case gets the term from this
+    receipt."""
     noticed = {item.item_id: item for item in notice.items}
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     for number, item in enumerate(items):
@@ -239,6 +241,7 @@ def amend(
             after=stamp.at,
         )
     stamp, words = own_words(arrival, stamp)
+    questions, unasked = taken_back(standing.messages, stamp)
     amended, event = move(
         case,
         "amend",
@@ -249,6 +252,7 @@ def amend(
             "revision": notice.revision,
             "supersedes": case.revision,
             "due_at": times.get("due_at", case.due_at),
+            **unasked,
         },
         {**(words or {}), **(texts or {})},
         items=tuple(items),
@@ -263,7 +267,7 @@ def amend(
         **NO_LEASE,
     )
     amended = replanned(amended, policy, stamp.at)
-    writes += void(standing.messages, stamp, kinds=("report",))
+    writes += [*questions, *void(standing.messages, stamp, kinds=("report",))]
     if amended.requested_due_at != case.requested_due_at:
         writes += requested_steps_past(amended, policy, stamp)
     writes += _acknowledged(amended, stamp)

@@ -116,6 +116,8 @@ def cancel(
         items.append(changed)
         writes.extend(more)
     target, changes = _after_cancelling(on_lift_clock, items, policy, stamp)
+    stands = any(item.status in OPEN_ITEM for item in items)
+    questions, unasked = ((), {}) if stands else taken_back(standing.messages, stamp)
     flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
     cancelled, event = move(
         case,
@@ -127,13 +129,14 @@ def cancel(
             "effect": cancellation.effect,
             "items": None if named is None else list(named),
             "revision": cancellation.revision,
+            **unasked,
         },
         texts,
         items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, *flags))),
         **changes,
     )
-    writes.append(event)
+    writes += [event, *questions]
     settles = target is CaseState.LIFTED or (target is CaseState.ENFORCED and target is not case.state)
     if settles:
         cancelled, reported = with_report(
@@ -197,7 +200,7 @@ def stop(
     if item.status in ("stopped", "lifted", "gone", "kept", "lifting") or (item.status == "decided" and own_terms):
         return item, []
     begun = has_begun(item, standing)
-    writes: list[Write] = [] if begun else void(enforcing(item, standing), stamp, kinds=("enforce",))
+    writes: list[Write] = [] if begun else [*void(enforcing(item, standing), stamp, kinds=("enforce",))]
     if not item.measure and not begun:
         settled = item.status == "settled"
         return (item, []) if settled else (replace(item, status="stopped"), writes)
@@ -250,9 +253,15 @@ def enforcing(item: ItemState, standing: Standing) -> list[OutboxMessage]:
     return [m for m in standing.messages if (m.kind, m.lane, m.lane_seq) == ("enforce", lane, item.effect_version)]
 
 
-def void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, ...]) -> list[Write]:
+def void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, ...]) -> list[MessageVoided]:
     return [
         MessageVoided(message.platform_id, message.case_id, message.id, stamp.at)
         for message in messages
         if message.kind in kinds and message.state in ("queued", "waiting") and not message.maybe_arrived
     ]
+
+
+def taken_back(messages: Sequence[OutboxMessage], stamp: Stamp) -> tuple[Change, dict[str, Json]]:
+    """Questions about what no longer stands are not asked any more; and what the event says of them."""
+    questions = void(messages, stamp, kinds=("clarification",))
+    return tuple(questions), {"unasked": [one.message_id for one in questions]} if questions else {}

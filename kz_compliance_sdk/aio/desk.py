@@ -1,4 +1,3 @@
-# Over 350 lines because the whole job, awaited, is on this one page, a method for each step.
 """The same desk, awaited.
 
 A pushed message holds no thread while its commit is under way. Every other call hops to a thread once, under a limiter

@@ -5,11 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from kz_compliance_sdk import assembly
-from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.domain.messages import Respondent
-from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.user_notices import Telling
-from kz_compliance_sdk.ports import Env, Store
+from kz_compliance_sdk.desk.parts import Parts
 from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.care import Care
@@ -20,16 +16,8 @@ from kz_compliance_sdk.services.transparency import Transparency
 from kz_compliance_sdk.services.user_notices import UserNotices
 
 
-class Groups:
+class Groups(Parts):
     """What one platform's desk does beside the cases on it, group by group."""
-
-    settings: Settings
-    store: Store
-    platform_id: str
-    policy: Policy
-    respondent: Respondent
-    env: Env
-    _telling: Telling
 
     @cached_property
     def appeals(self) -> Appeals:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
@@ -191,7 +190,7 @@ def flag(
 def take_in(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
     """A message that could not be used when it came can be used now, and says nothing new."""
     noted, event = note(case, "take_in", stamp, evidence(arrival))
-    noted = replace(noted, version=case.version + 1)
+    noted = noted.but(version=case.version + 1)
     return (CaseWrite(noted, case.version), event), noted
 
 
@@ -294,7 +293,7 @@ def answer(
     if not waits and not decided and not named:
         return flag(case, ("clarified", *arrival.flags), stamp, arrival, texts=texts)
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
-    items = [replace(item, status="open") if item.item_id in asked and not item.was else item for item in items]
+    items = [item.but(status="open") if item.item_id in asked and not item.was else item for item in items]
     times: dict[str, Any] = {"closed_at": None}
     if case.watch_at is None:
         times["watch_at"] = stamp.at

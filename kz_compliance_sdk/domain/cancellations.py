@@ -104,7 +104,7 @@ def cancel(
     if named is not None:
         standing = holding(standing, (item for item in case.items if item.item_id not in named))
     # What is lifted is lifted at once: that time runs from the receipt, also of what a second person had to vouch for.
-    on_lift_clock = replace(case, lift_due_at=case.lift_due_at or arrival.received_at + policy.lift_term_s)
+    on_lift_clock = case.but(lift_due_at=case.lift_due_at or arrival.received_at + policy.lift_term_s)
     items: list[ItemState] = []
     writes: list[Write] = []
     for item in case.items:
@@ -203,7 +203,7 @@ def stop(
     writes: list[Write] = [] if begun else [*void(enforcing(item, standing), stamp, kinds=("enforce",))]
     if not item.measure and not begun:
         settled = item.status == "settled"
-        return (item, []) if settled else (replace(item, status="stopped"), writes)
+        return (item, []) if settled else (item.but(status="stopped"), writes)
     if effect_of is None:
         return item, []
     if own_terms or (effect_of == "remedied" and (item.measure or item.action) != "suspend_account"):
@@ -212,13 +212,13 @@ def stop(
         # It holds on, so that it still stands when another order about the same object falls. (The hold may have ended
         # with a restore that was not carried out; and a measure that only may have come into force holds nothing.)
         holds = [hold_of(case, item)] if item.effective_at else []
-        return replace(item, status="kept"), [*writes, *holds]
+        return item.but(status="kept"), [*writes, *holds]
     writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
     if item.object_key in standing.held_by_others and not begun:
-        return replace(item, status="kept", measure=""), writes
+        return item.but(status="kept", measure=""), writes
     version = standing.versions.get(item.object_key, 0) + 1
-    lifted = replace(item, status="lifting", effect_version=version, measure=item.measure or item.action)
-    on_lift_clock = replace(case, lift_due_at=case.lift_due_at or stamp.at + policy.lift_term_s)
+    lifted = item.but(status="lifting", effect_version=version, measure=item.measure or item.action)
+    on_lift_clock = case.but(lift_due_at=case.lift_due_at or stamp.at + policy.lift_term_s)
     writes.append(effect(on_lift_clock, lifted, "restore", stamp.at, stamp))
     writes.append(ObjectVersion(case.platform_id, item.object_key, version))
     return lifted, writes

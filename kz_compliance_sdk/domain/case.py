@@ -9,10 +9,11 @@ not hold.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from kz_compliance_sdk.domain.audit import GENESIS, AuditEvent, Stamp, next_event
+from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.contest import FiledContest, Suspension
 from kz_compliance_sdk.domain.transitions import SOURCES, TRANSITIONS, CaseState, is_legal
@@ -28,8 +29,8 @@ PENDING_ITEM: frozenset[ItemStatus] = frozenset({"decided", "lifting"})
 FINAL_ITEM: frozenset[ItemStatus] = frozenset({"in_force", "settled", "lifted", "gone", "kept"})
 
 
-@dataclass(frozen=True, slots=True)
-class ItemState:
+@dataclass(frozen=True)
+class ItemState(Changeable):
     """One item of a case. `measure` is the action that is in force for this item now, empty if none is;
     `effect_version` is the version of the last effect that was decided for it. `was` is the id under which the
     authority knew an item whose id now names another object: what was done is undone, and only the other is decided.
@@ -53,8 +54,8 @@ class ItemState:
     preserve_until: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+@dataclass(frozen=True)
+class Case(Changeable):
     """A notice and everything that has become of it. All times are UTC seconds.
 
     `due_at` is the statutory deadline and never moves by itself; `urgent_at` orders the queue; `watch_at` is when the
@@ -144,7 +145,7 @@ def move(
         )
     data = {**data, "from": str(source), "to": str(target)}
     event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, verb, data, texts)
-    moved = replace(case, state=target, version=case.version + 1, audit_seq=event.seq, audit_head=event.hash, **changes)
+    moved = case.but(state=target, version=case.version + 1, audit_seq=event.seq, audit_head=event.hash, **changes)
     return moved, event
 
 
@@ -179,7 +180,7 @@ def opened(
 def note(case: Case, kind: str, stamp: Stamp, data: Mapping[str, Json]) -> tuple[Case, AuditEvent]:
     """An event that belongs to the move before it, in the same write."""
     event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, kind, data)
-    return replace(case, audit_seq=event.seq, audit_head=event.hash), event
+    return case.but(audit_seq=event.seq, audit_head=event.hash), event
 
 
 NO_LEASE: dict[str, Any] = {"lease_owner": "", "lease_expires_at": None}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
@@ -232,7 +232,7 @@ def content_changed(
     named = {item.item_id: Reference(item.url, item.object_id, item.account_ref)}
     rows = _rows(case, {item.item_id: found}, named, last, stamp)
     data: dict[str, Json] = {"items": [item.item_id], "version": item.effect_version, "content": _facts(rows)}
-    items = tuple(replace(one, status="failed") if one is item else one for one in case.items)
+    items = tuple(one.but(status="failed") if one is item else one for one in case.items)
     goes_back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
     target = CaseState.QUEUED if goes_back else case.state
     flags = _flags(case, {item.item_id: found})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kz_compliance_sdk.domain.answerable import check_answerable
@@ -218,10 +218,10 @@ def _decide(
         status: ItemStatus = "decided" if decided.is_measure else "lifting" if lifts else "settled"
         item = _as_decided(item, decided, decision.version, of_notice.get(item.item_id), status)
         if decided.is_measure:
-            item = replace(item, preserve_until=preserve_until(context.policy, context.notice, start))
+            item = item.but(preserve_until=preserve_until(context.policy, context.notice, start))
         if status in PENDING_ITEM:
             version = versions[item.object_key] = versions.get(item.object_key, 0) + 1
-            item = replace(item, effect_version=version)
+            item = item.but(effect_version=version)
             kind: Literal["enforce", "restore"] = "enforce" if status == "decided" else "restore"
             digest = decided.content_sha256 or ""
             row = context.seen.get(item.item_id)
@@ -230,7 +230,7 @@ def _decide(
             writes.append(ObjectVersion(case.platform_id, item.object_key, version))
         elif item.measure:
             # Another item of the case holds the same object.
-            item = replace(item, measure="")
+            item = item.but(measure="")
             writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
         items.append(item)
     changes = {**NO_LEASE, "items": tuple(items), "decision_version": decision.version, "decided_at": stamp.at}
@@ -261,7 +261,7 @@ def _as_decided(
             "object_id": noticed.object_id or "",
             "account_ref": noticed.account_ref or "",
         }
-    return replace(item, **changes)
+    return item.but(**changes)
 
 
 def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tuple[Change, Case]:
@@ -283,7 +283,7 @@ def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tupl
             "the undo window is over: the decision is being carried out. Reopen the case to supersede it.",
             reference=case.id,
         )
-    items = tuple(replace(item, status="open") if item in own else item for item in case.items)
+    items = tuple(item.but(status="open") if item in own else item for item in case.items)
     back, event = move(
         case,
         "undo",

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kz_compliance_sdk.domain.canonical import canonical, digest
+from kz_compliance_sdk.domain.canonical import digest, encoded
 from kz_compliance_sdk.domain.legal_check import LegalCheck, NamedCheck
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Ground, Outcome, RefusalCode, ReportItem, Statement
 
@@ -139,7 +139,7 @@ class Decision(_Value):
     @property
     def body(self) -> bytes:
         """The bytes that are stored and hashed: everything but the approval."""
-        return canonical(self.model_dump(mode="json", exclude={"approved_by", "approved_at"}))
+        return encoded(self.model_dump(mode="json", exclude={"approved_by", "approved_at"}))
 
     def item(self, item_id: str) -> ItemDecision | None:
         return next((item for item in self.proposal.items if item.item_id == item_id), None)

@@ -8,7 +8,7 @@ outside the country. What was said can be recorded by anybody, and the alarm rai
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kz_compliance_sdk.domain.answerable import check_answerable
 from kz_compliance_sdk.domain.audit import Actor, Stamp
@@ -179,7 +179,7 @@ def _left(item: ItemState, holds: Collection[tuple[str, str]]) -> ItemState:
     """An item about which nothing is decided any more: what an earlier decision put in force stays."""
     if item.status not in OPEN_ITEM:
         return item
-    return replace(item, status="in_force" if (item.object_key, item.item_id) in holds else "stopped")
+    return item.but(status="in_force" if (item.object_key, item.item_id) in holds else "stopped")
 
 
 def rule_out_demand(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:

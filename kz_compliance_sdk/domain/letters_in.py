@@ -62,7 +62,7 @@ def vouch_for_letter(
     if stamp.actor.id == arrival.entered_by:
         raise NotAllowed("the typist cannot vouch for what they typed in.", code="four_eyes", reference=case.id)
     need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
-    known = replace(case, flags=without(case, others))
+    known = case.but(flags=without(case, others))
     if isinstance(letter, Clarification):
         return answer(known, letter, arrival, policy, standing, stamp, {"how": how})
     if letter.revision != case.revision:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
@@ -155,7 +155,7 @@ def effect(
     # An amendment can give an item's id to another object.
     key = message_id(case.platform_id, case.id, kind, item.effect_version, 0, f"{item.item_id} {lane}")
     message = _message(case, kind, key, body, stamp, endpoint=ENFORCER, not_before=not_before)
-    return replace(message, lane=lane, lane_seq=item.effect_version, item_id=item.item_id)
+    return message.but(lane=lane, lane_seq=item.effect_version, item_id=item.item_id)
 
 
 def lane_of(object_key: str) -> str:
@@ -218,7 +218,7 @@ def with_report(
         "sequence": message.lane_seq,
         "final": final,
     }
-    case, event = note(replace(case, sequence=message.lane_seq), "report", stamp, data)
+    case, event = note(case.but(sequence=message.lane_seq), "report", stamp, data)
     return case, (message, event)
 
 
@@ -254,7 +254,7 @@ def report(
     message = _message(
         case, "report", key, outbound_bytes(document), stamp, endpoint=case.channel, not_before=not_before
     )
-    return replace(message, lane=f"report:{case.id}", lane_seq=sequence)
+    return message.but(lane=f"report:{case.id}", lane_seq=sequence)
 
 
 def _notified(item: ReportItem, notified: Mapping[str, UserNotified]) -> ReportItem:

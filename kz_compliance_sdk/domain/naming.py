@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.cancellations import (
@@ -40,12 +39,12 @@ def named_anew(
         if item in same:
             begun = has_begun(item, standing)
             # What somebody is carrying out at this moment can come into force: only lifting it takes it back.
-            items.append(replace(item, status="open", measure=item.measure or (item.action if begun else "")))
+            items.append(item.but(status="open", measure=item.measure or (item.action if begun else "")))
             writes += void(enforcing(item, standing), stamp, kinds=("enforce",))
             continue
         held = is_held(item, standing)
         # The platform's own terms keep what is in force, not what is only on its way.
-        taken_back = item if held and item.status != "decided" else replace(item, ground="")
+        taken_back = item if held and item.status != "decided" else item.but(ground="")
         stopped, more = stop(case, taken_back, "withdrawn", standing, policy, stamp)
         standing = with_version(standing, stopped)
         writes += more
@@ -53,7 +52,7 @@ def named_anew(
         if stopped.status == "stopped" and not item.effective_at:
             continue
         # One whose measure was lifted before stays as well: its user's appeal can still be open.
-        renamed = replace(stopped, item_id=f"{item.item_id}~{case.version}", was=item.item_id, ground=item.ground)
+        renamed = stopped.but(item_id=f"{item.item_id}~{case.version}", was=item.item_id, ground=item.ground)
         items.append(renamed)
         if held and not any(isinstance(write, HoldEnded) for write in more):
             writes += [HoldEnded(case.platform_id, item.object_key, case.id, item.item_id), hold_of(case, renamed)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from kz_compliance_sdk.domain import clock
@@ -33,7 +32,7 @@ def reopen(case: Case, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[C
         raise IllegalMove("its personal data was erased: there is nothing left to decide about.", reference=case.id)
     if not case.items:
         raise IllegalMove("a quarantined message has no item to decide about.", reference=case.id)
-    items = tuple(item if item.was else replace(item, status="open") for item in case.items)
+    items = tuple(item if item.was else item.but(status="open") for item in case.items)
     watch = clock.next_step_at(policy.ladder, received_at=case.escalates_from, due_at=case.due_at, after=stamp.at)
     back, event = move(
         case,
@@ -131,7 +130,7 @@ def vouch_for_amendment(
     """Record how the authenticity of a typed-in amendment was checked; only then does it amend a notice whose own
     origin is proved. `others` are the flags of letters that still wait. Never by its typist: raises NotAllowed."""
     _check_voucher(case, arrival.entered_by, how, stamp)
-    return amend(replace(case, flags=without(case, others)), notice, arrival, policy, standing, stamp, {"how": how})
+    return amend(case.but(flags=without(case, others)), notice, arrival, policy, standing, stamp, {"how": how})
 
 
 def _check_voucher(case: Case, typist: str, how: str, stamp: Stamp) -> None:

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from kz_compliance_sdk.domain.but import Changeable
+
 Kind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
 MessageState = Literal["queued", "leased", "waiting", "parked", "void", "done"]
 
@@ -20,8 +22,8 @@ _LONGEST_WAIT = 900
 _WAIT_AFTER_DEADLINE = 180
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxMessage:
+@dataclass(frozen=True)
+class OutboxMessage(Changeable):
     """A message and where it stands. `body` is exactly what was decided and will be sent.
 
     `lane` serialises: of the messages that share one, a later `lane_seq` waits until the earlier ones are settled.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from kz_compliance_sdk.domain import clock, running_time
@@ -79,7 +79,7 @@ def measure_in_force(
     if item is None:
         return ()
     status = "in_force" if item.status == "decided" else item.status
-    changed = replace(item, status=status, measure=item.action, effective_at=effective_at)
+    changed = item.but(status=status, measure=item.action, effective_at=effective_at)
     data: dict[str, Json] = {
         "item": item.item_id,
         "action": item.action,
@@ -113,13 +113,13 @@ def measure_lifted(
     if item is None:
         return ()
     status = item.status if item.status != "lifting" else "kept" if kept else "lifted"
-    changed = replace(item, status=status, measure="", effective_at=effective_at)
+    changed = item.but(status=status, measure="", effective_at=effective_at)
     data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "kept": kept, "at": effective_at}
     ended = HoldEnded(case.platform_id, item.object_key, case.id, item.item_id)
     if case.state in ENDED:
         # The item was decided otherwise while its restore waited behind another effect on the object.
         late, event = note(case, "measure_lifted", stamp, data)
-        late = replace(late, items=with_item(case, changed), version=case.version + 1)
+        late = late.but(items=with_item(case, changed), version=case.version + 1)
         return (CaseWrite(late, case.version), event, ended)
     writes, _ = settle(case, "measure_lifted", with_item(case, changed), data, answering, stamp)
     return (*writes, ended)
@@ -134,7 +134,7 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
     data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
     items, target = case.items, case.state
     if permanent and message.kind == "enforce" and item.status == "decided":
-        items = with_item(case, replace(item, status="failed"))
+        items = with_item(case, item.but(status="failed"))
         back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
         target = CaseState.QUEUED if back else case.state
     failed, event = move(case, "measure_failed", target, stamp, data, {"reason": reason}, items=items)
@@ -194,7 +194,7 @@ def reject(case: Case, message: OutboxMessage, code: str, stamp: Stamp) -> Chang
     changes: dict[str, Any] = {}
     if _is_final_report(case, message) and is_legal(case.state, "reject", CaseState.QUEUED) and not case.pending:
         again = tuple(
-            replace(item, status="open") if item.status in FINAL_ITEM and not item.was else item for item in case.items
+            item.but(status="open") if item.status in FINAL_ITEM and not item.was else item for item in case.items
         )
         if again != items:
             items, target = again, CaseState.QUEUED
@@ -228,7 +228,7 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
         return _look_again(case, stamp)
     elif case.running_watch_at is not None:
         case = running_time.planned(case, case.running_watch_at, stamp.at)
-        case = replace(case, flags=flags_of(case, stamp))
+        case = case.but(flags=flags_of(case, stamp))
         since = case.watch_at or stamp.at
         over = (page(case, "suspension_over", TOLD, 50, stamp),)
     steps = clock.steps_due(
@@ -241,7 +241,7 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
     following = clock.next_step_at(policy.ladder, after=stamp.at, **times)
     fired = clock.merged(steps)
     if fired is None:
-        return (CaseWrite(replace(case, watch_at=following, version=case.version + 1), case.version), *over)
+        return (CaseWrite(case.but(watch_at=following, version=case.version + 1), case.version), *over)
     level = max(case.level, fired.severity)
     data: dict[str, Json] = {"steps": list(fired.merged_ids), "audience": list(fired.audience), "level": level}
     raised, event = move(case, "escalate", case.state, stamp, data, watch_at=following, level=level)
@@ -251,7 +251,7 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
 def _look_again(case: Case, stamp: Stamp) -> Change:
     """The term stands still, and no end of that is known: people are asked whether the suspension still stands."""
     stopped_at = running_time.ladder_stopped_at(case, stamp.at)
-    looked = replace(running_time.planned(case, stopped_at, stamp.at), version=case.version + 1)
+    looked = running_time.planned(case, stopped_at, stamp.at).but(version=case.version + 1)
     return (CaseWrite(looked, case.version), page(looked, "suspension_open", ("lead", "head"), 20, stamp))
 
 

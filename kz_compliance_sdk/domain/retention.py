@@ -6,7 +6,7 @@ The chain of a case holds no personal data, only digests of it: it stays whole w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -195,12 +195,12 @@ def exported(case: Case, *, stamp: Stamp) -> Change:
     """That somebody took the personal data of a case out."""
     REVIEW_POLICY.check(stamp.actor, "export")
     noted, event = note(case, "export", stamp, {})
-    return CaseWrite(replace(noted, version=case.version + 1), case.version), event
+    return CaseWrite(noted.but(version=case.version + 1), case.version), event
 
 
 def begin_anew(case: Case) -> Case:
     """An erased case whose notice comes again in a new revision: nothing of the earlier one is known any more."""
-    return case if case.erased_at is None else replace(case, items=(), erased_at=None)
+    return case if case.erased_at is None else case.but(items=(), erased_at=None)
 
 
 def _refuse_what_is_needed(case: Case, now: int) -> None:
@@ -218,4 +218,4 @@ def _refuse_what_is_needed(case: Case, now: int) -> None:
 
 
 def _nameless(item: ItemState) -> ItemState:
-    return replace(item, object_key="", url="", object_id="", account_ref="")
+    return item.but(object_key="", url="", object_id="", account_ref="")

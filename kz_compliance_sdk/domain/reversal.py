@@ -106,18 +106,18 @@ def _lift(
     case: Case, lifted: list[ItemState], version: int, policy: Policy, standing: Standing, stamp: Stamp
 ) -> tuple[tuple[ItemState, ...], list[Write]]:
     versions, items, writes = dict(standing.versions), list[ItemState](), list[Write]()
-    on_lift_clock = replace(case, lift_due_at=stamp.at + policy.lift_term_s)
+    on_lift_clock = case.but(lift_due_at=stamp.at + policy.lift_term_s)
     for item in case.items:
         if item not in lifted:
             items.append(item)
             continue
         writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
-        decided = replace(item, decision_version=version, action="none", ground="")
+        decided = item.but(decision_version=version, action="none", ground="")
         if item.object_key in standing.held_by_others:
-            items.append(replace(decided, status="kept", measure=""))
+            items.append(decided.but(status="kept", measure=""))
             continue
         number = versions[item.object_key] = versions.get(item.object_key, 0) + 1
-        decided = replace(decided, status="lifting", effect_version=number)
+        decided = decided.but(status="lifting", effect_version=number)
         writes.append(effect(on_lift_clock, decided, "restore", stamp.at, stamp))
         writes.append(ObjectVersion(case.platform_id, item.object_key, number))
         items.append(decided)

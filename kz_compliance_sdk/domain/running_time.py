@@ -9,7 +9,6 @@ that the sender had asked for counts no more: a wish does not outlive the suspen
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TypedDict
 
 from kz_compliance_sdk.domain import clock
@@ -76,14 +75,14 @@ def planned(case: Case, stopped_at: int | None, at: int) -> Case:
     """The case with its queue order and its next watch as its suspensions have them at `at`, where the ladder is at
     `stopped_at` on the clock as if nothing had been paused."""
     if stopped_at is None:
-        return replace(case, running_watch_at=None)
+        return case.but(running_watch_at=None)
     if stands_still(case, at):
         look = next_look(case, at)
-        return replace(case, running_watch_at=stopped_at, watch_at=look, urgent_at=shown_due_at(case, look))
+        return case.but(running_watch_at=stopped_at, watch_at=look, urgent_at=shown_due_at(case, look))
     due_at = shown_due_at(case, at)
     # Of a term that was never paused the time asked for still orders the queue.
     urgent_at = due_at if pauses_of(case) else clock.urgent_at(due_at, case.requested_due_at)
-    return replace(case, running_watch_at=None, watch_at=stopped_at + due_at - case.due_at, urgent_at=urgent_at)
+    return case.but(running_watch_at=None, watch_at=stopped_at + due_at - case.due_at, urgent_at=urgent_at)
 
 
 def replanned(case: Case, policy: Policy, at: int) -> Case:

@@ -177,7 +177,7 @@ def _changed(
     """The case with one suspension changed, and its clock with it."""
     stopped_at = running_time.ladder_stopped_at(case, stamp.at)
     suspensions = tuple(changed if one.number == changed.number else one for one in case.suspensions)
-    marked = replace(case, suspensions=suspensions)
+    marked = case.but(suspensions=suspensions)
     moved, event = move(
         case, verb, case.state, stamp, data, texts, suspensions=suspensions, flags=flags_of(marked, stamp)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
@@ -38,7 +37,7 @@ def record_undoable(
     if not restore.attempts:
         raise IllegalMove("nobody has tried to lift it yet: it must have failed first.", reference=case.id)
     data: dict[str, Json] = {"item": item_id, "version": item.effect_version, "tries": restore.attempts}
-    items = with_item(case, replace(item, status="gone", measure="", effective_at=stamp.at))
+    items = with_item(case, item.but(status="gone", measure="", effective_at=stamp.at))
     writes, after = settle(case, "record_undoable", items, data, answering, stamp, {"reasons": reasons})
     ended = HoldEnded(case.platform_id, item.object_key, case.id, item_id)
     void = MessageVoided(case.platform_id, case.id, restore.id, stamp.at, must=True)

@@ -53,7 +53,7 @@ def delay(
         if row.state not in UNSENT or message is None or message.state != "queued":
             continue
         put_off.append(replace(row, state="delayed", due_at=until, delay_until=until, basis="person"))
-        writes.append(MessageWrite(replace(message, next_attempt_at=until, deadline_at=until), message.lease_token))
+        writes.append(MessageWrite(message.but(next_attempt_at=until, deadline_at=until), message.lease_token))
     if not put_off:
         raise IllegalMove("nothing waits to be told to a user in this case.", reference=case.id)
     data: dict[str, Json] = {"messages": [row.message_id for row in put_off], "until": until}

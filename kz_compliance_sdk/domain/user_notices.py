@@ -258,7 +258,7 @@ def _queued(
     message = OutboxMessage(
         key, case.platform_id, case.id, "user_notice", MESSENGER, body, stamp.at, what.due_at, what.due_at
     )
-    message = replace(message, item_id=row.item_id)
+    message = message.but(item_id=row.item_id)
     if not what.asks:
         return (message, row)
     alert = page(case, "user_notice_barred", ("moderator", "lead", "head"), 40, stamp, key=key)

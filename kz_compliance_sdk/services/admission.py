@@ -308,7 +308,7 @@ def _flagged(received: Received, flag: str) -> Received:
 
 def _same_notice(tx: Tx, case: Case, notice: Notice) -> bool:
     try:
-        return notice_of(tx, replace(case, flags=())) == notice
+        return notice_of(tx, case.but(flags=())) == notice
     except Unreadable:
         return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from kz_compliance_sdk.domain import results, steps
@@ -123,7 +123,7 @@ class _Watch:
         return (*change, page(results.after(case, change), "report_stuck", ("moderator", "lead"), 50, stamp))
 
     def _put_off(self, _tx: Tx, case: Case, at: int) -> Change:
-        later = replace(case, watch_at=at + _PUT_OFF_S, version=case.version + 1)
+        later = case.but(watch_at=at + _PUT_OFF_S, version=case.version + 1)
         alert = page(later, "watch_stuck", ("lead", "head"), 50, Stamp(at, SYSTEM))
         return CaseWrite(later, case.version), alert
 

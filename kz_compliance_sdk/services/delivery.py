@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -176,7 +176,7 @@ class Delivery:
         except Exception as error:  # noqa: BLE001  one message must not keep the others from leaving
             what = kind_and_place(error)
             _log.error("message %s: it could not be sent: %s", message.id, what)
-            tried = replace(message, attempts=message.attempts + 1)
+            tried = message.but(attempts=message.attempts + 1)
             current, note = False, list(self._outcomes.unrecorded(tx, tried, f"not sent; {what}", now)[0])
         if not current:
             taken.writes += note
@@ -187,8 +187,7 @@ class Delivery:
             taken.writes += lost
             if len(lost) > 1:
                 taken.touched.add(message.case_id)
-        leased = replace(
-            message,
+        leased = message.but(
             state="leased",
             lease_token=message.lease_token + 1,
             lease_expires_at=now + LEASE_S,
@@ -204,7 +203,7 @@ class Delivery:
     def _still_wanted(self, tx: Tx, message: OutboxMessage) -> tuple[bool, list[Write]]:
         """What was superseded, or whose object something else holds, must not leave. A report that may have arrived is
         looked up first."""
-        settled = replace(message, state="void", settled_at=tx.now, lease_token=message.lease_token + 1)
+        settled = message.but(state="void", settled_at=tx.now, lease_token=message.lease_token + 1)
         if message.kind == "user_notice":
             wanted, gone = is_wanted(tx, message)
             return wanted, [MessageWrite(settled, message.lease_token), *gone]
@@ -241,7 +240,7 @@ class Delivery:
             _log.warning("a call to the %s failed: %s", message.endpoint, kind_and_place(error))
             result = fault(message.endpoint, type(error).__name__)
         if begun:
-            message = replace(message, maybe_arrived=True)
+            message = message.but(maybe_arrived=True)
         record = partial(self._outcomes.record, message=message, result=result, started=started)
         try:
             return self._store.submit(self._platform, record).result()

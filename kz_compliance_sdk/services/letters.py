@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.audit import Actor, Stamp
@@ -55,7 +55,7 @@ class Letters:
         data: dict[str, Json] = {"messages": [message.id for message in mine]}
         switched, event = move(case, "deliver_by_hand", case.state, stamp, data, channel=BY_HAND)
         writes: list[Write] = [CaseWrite(switched, case.version), event]
-        writes += [MessageWrite(replace(m, endpoint=BY_HAND, next_attempt_at=tx.now), m.lease_token) for m in mine]
+        writes += [MessageWrite(m.but(endpoint=BY_HAND, next_attempt_at=tx.now), m.lease_token) for m in mine]
         return tuple(writes), switched
 
     def record(self, actor: Actor, message_id: str, proof: Proof) -> Case:
@@ -98,7 +98,7 @@ class Letters:
         stamp = Stamp(tx.now, actor, self._entropy(32))
         sha256 = hashlib.sha256(body).hexdigest()
         change = results.receipt(case, message, f"{proof.channel} {proof.outgoing_number}", sha256, stamp)
-        done = replace(message, state="done", receipt=body, settled_at=tx.now, attempts=message.attempts + 1)
+        done = message.but(state="done", receipt=body, settled_at=tx.now, attempts=message.attempts + 1)
         attempt = Attempt(
             self._platform,
             message.case_id,
@@ -120,9 +120,7 @@ class Letters:
             message = tx.message(message_id)
             if message.state != "parked":
                 raise IllegalMove(f"this message is {message.state}, not parked.", reference=message_id)
-            again = replace(
-                message, state="queued", refusals=0, refused_since=None, next_attempt_at=tx.now, settled_at=None
-            )
+            again = message.but(state="queued", refusals=0, refused_since=None, next_attempt_at=tx.now, settled_at=None)
             return (MessageWrite(again, message.lease_token),), again
 
         return self._store.submit(self._platform, work).result()

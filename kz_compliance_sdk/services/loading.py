@@ -73,7 +73,7 @@ def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent) -> Co
         notice,
         policy,
         tx.object_versions(keys),
-        tx.decisions(case.id),
+        tx.decisions(case.id) if case.decision_version else {},
         with_checkpoint(tx, respondent),
         holds,
         tx.legal_checks(case.id),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import breaker, results
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
@@ -135,11 +135,11 @@ class Outcomes:
         """What an attempt changes, and whether it settles the message."""
         now = tx.now
         stamp = Stamp(now, SYSTEM, self._entropy(32))
-        writes, after = self._outcome(tx, _case(tx, message), replace(message, lease_expires_at=None), result, stamp)
+        writes, after = self._outcome(tx, _case(tx, message), message.but(lease_expires_at=None), result, stamp)
         writes += self._endpoint(tx, message, result, stamp)
         settled = after.state not in ("queued", "leased")
         if settled:
-            after = replace(after, settled_at=now)
+            after = after.but(settled_at=now)
         attempt = attempt_of(message, started, now, *told(result))
         return with_tally(tx, (*writes, MessageWrite(after, message.lease_token), attempt)), settled
 
@@ -148,7 +148,7 @@ class Outcomes:
         again, and an alert. It decides nothing about the case."""
         stamp = Stamp(tx.now, SYSTEM)
         maybe = message.maybe_arrived or message.endpoint == REGULATOR
-        again = replace(self._later(message, tx.now), lease_expires_at=None, maybe_arrived=maybe)
+        again = self._later(message, tx.now).but(lease_expires_at=None, maybe_arrived=maybe)
         attempt = attempt_of(message, started, tx.now, "unrecorded", what)
         writes: list[Write] = [MessageWrite(again, message.lease_token), attempt]
         tries = message.attempts
@@ -178,7 +178,7 @@ class Outcomes:
         match result:
             case Delivered():
                 proof = encoded([[name, value] for name, value in result.signature]) if result.signature else b""
-                done = replace(message, state="done", maybe_arrived=False, receipt=result.body, receipt_proof=proof)
+                done = message.but(state="done", maybe_arrived=False, receipt=result.body, receipt_proof=proof)
                 if case is None or message.kind == "page":
                     return [], done
                 sha256 = hashlib.sha256(result.body).hexdigest()
@@ -186,41 +186,37 @@ class Outcomes:
             case InForce() if case is not None:
                 at, who, telling = result.effective_at, self._respondent, self._telling
                 landed = telling_users.landed(tx, case, message, at, who, telling, stamp)
-                return list(landed), replace(message, state="done", maybe_arrived=False)
+                return list(landed), message.but(state="done", maybe_arrived=False)
             case Told() if case is not None:
-                return list(telling_users.told(tx, case, message, result.told_at, stamp)), replace(
-                    message, state="done"
-                )
+                return list(telling_users.told(tx, case, message, result.told_at, stamp)), message.but(state="done")
             case Failed() if result.permanent and message.endpoint == MESSENGER and case is not None:
-                return list(telling_users.told(tx, case, message, None, stamp)), replace(message, state="void")
+                return list(telling_users.told(tx, case, message, None, stamp)), message.but(state="void")
             case Pending():
                 at = max(now + 1, min(result.check_at, now + _LONGEST_RETRY_AFTER))
-                waiting = replace(message, state="queued", next_attempt_at=at)
+                waiting = message.but(state="queued", next_attempt_at=at)
                 return self._interim(case, stamp), waiting
             case ByPerson():
-                return [], replace(message, state="waiting")
+                return [], message.but(state="waiting")
             case Superseded():
-                return [], replace(message, state="void", maybe_arrived=False)
+                return [], message.but(state="void", maybe_arrived=False)
             case ContentChanged():
                 change = (
                     ()
                     if case is None
                     else content_changed(case, message, result.looked, tx.content_seen(case.id), stamp)
                 )
-                return list(change), replace(message, state="void")
+                return list(change), message.but(state="void")
             case Rejected():
                 return self._rejected(tx, case, message, result, stamp)
             case Failed() if result.permanent and message.kind == "enforce" and case is not None:
-                return list(results.measure_failed(case, message, result.reason, stamp)), replace(
-                    message, state="parked"
-                )
+                return list(results.measure_failed(case, message, result.reason, stamp)), message.but(state="parked")
             case Failed() if (
                 result.permanent and case is not None and tx.is_waited_for(message.lane, message.lane_seq, now)
             ):
                 # It can never be lifted, and something else is to be done with the object now: that must not wait.
                 answering = answering_of(tx, case, self._respondent)
                 kept = results.measure_lifted(case, message, now, answering, stamp, kept=True)
-                return list(kept), replace(message, state="void")
+                return list(kept), message.but(state="void")
             case _:
                 again = self._again(message, result, now)
                 if case is not None and message.endpoint == ENFORCER and _page_now(message, result):
@@ -232,7 +228,7 @@ class Outcomes:
 
     def _later(self, message: OutboxMessage, now: int) -> OutboxMessage:
         at = next_attempt_at(now, message.attempts, message.deadline_at, self._random())
-        return replace(message, state="queued", next_attempt_at=at)
+        return message.but(state="queued", next_attempt_at=at)
 
     def _again(self, message: OutboxMessage, result: Result, now: int) -> OutboxMessage:
         again = self._later(message, now)
@@ -242,16 +238,16 @@ class Outcomes:
             if message.deadline_at is not None and now < message.deadline_at:
                 asked = min(asked, message.deadline_at)
             at = max(at, asked)
-        return replace(again, next_attempt_at=at, maybe_arrived=message.maybe_arrived or isinstance(result, Unknown))
+        return again.but(next_attempt_at=at, maybe_arrived=message.maybe_arrived or isinstance(result, Unknown))
 
     def _rejected(
         self, tx: Tx, case: Case | None, message: OutboxMessage, result: Rejected, stamp: Stamp
     ) -> tuple[list[Write], OutboxMessage]:
         """A refusal for good parks the message. One that may pass is tried again for an hour, and people know soon."""
         since = stamp.at if message.refused_since is None else message.refused_since
-        refused = replace(message, refusals=message.refusals + 1, refused_since=since, maybe_arrived=False)
+        refused = message.but(refusals=message.refusals + 1, refused_since=since, maybe_arrived=False)
         if result.final or is_refused_for_good(refused, stamp.at):
-            parked = replace(refused, state="parked")
+            parked = refused.but(state="parked")
             return list(results.reject(case, message, result.code, stamp)) if case is not None else [], parked
         alert: list[Write] = []
         # If everything is refused, one alert about the endpoint says so.

@@ -5,18 +5,16 @@ Everything above sees plain values. docs/concepts/privacy.md lists every column 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
-from functools import partial
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 
 from kz_compliance_sdk.adapters.sql import rows, rows_review
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED, DataKey, MasterKeys
+from kz_compliance_sdk.adapters.sql.object_names import KeepPlatformKey, ObjectNames, PlatformKey
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import ContentSeen, DecisionRow, Hold, InboxRow
@@ -33,9 +31,6 @@ PLAIN_KINDS: Final = frozenset({"acknowledgement", "page"})
 
 NO_CASE: Final = object()
 """There is no such case, so it can have no key."""
-
-OBJECTS: Final = "objects"
-"""The platform's key under which names of objects are compared without being stored."""
 
 _NONCE = 12
 _APART = "\x1f"
@@ -59,22 +54,22 @@ class PrivateRows:
         stored_key: StoredKey,
         *,
         renew: Callable[[str, str, bytes], None] | None = None,
-        platform_key: Callable[[str, str], bytes | None] | None = None,
-        keep_platform_key: Callable[[str, str, bytes, Callable[[str], str]], None] | None = None,
+        platform_key: PlatformKey | None = None,
+        keep_platform_key: KeepPlatformKey | None = None,
         unreadable: list[str] | None = None,
     ) -> None:
         self._keys, self._entropy, self._stored_key = keys, entropy, stored_key
-        self._renew, self._platform_key, self._keep_platform_key = renew, platform_key, keep_platform_key
+        self._renew = renew
         self._stored: dict[tuple[str, str], Any] = {}
         self._open: dict[tuple[str, str], DataKey] = {}
-        self._names: dict[str, bytes | None] = {}
+        self._names = ObjectNames(keys, entropy, platform_key, keep_platform_key)
         self._unreadable = unreadable
 
     def begin(self) -> None:
         """Look every key up anew: another process may have destroyed one."""
         self._stored.clear()
         self._open.clear()
-        self._names.clear()
+        self._names.begin()
 
     # -------------------------------------------------------------------------------------------------- keys
 
@@ -307,27 +302,11 @@ class PrivateRows:
     # ------------------------------------------------------------------------------------------ names of objects
 
     def object_name(self, platform_id: str, object_key: str) -> str:
-        """What stands in the store for the name of an object. It is only ever compared, so a digest under the
-        platform's key does, and nobody finds an account by trying names. A store that has none yet makes one."""
-        if platform_id not in self._names:
-            self._names[platform_id] = self._names_key(platform_id)
-        key = self._names[platform_id]
-        return object_key if key is None else _digest(key, object_key)
-
-    def _names_key(self, platform_id: str) -> bytes | None:
-        stored = None if self._platform_key is None else self._platform_key(platform_id, OBJECTS)
-        if stored is None and self._keep_platform_key is not None:
-            key = self._entropy(32)
-            stored = self._keys.wrap(platform_id, OBJECTS, key, self._entropy)
-            self._keep_platform_key(platform_id, OBJECTS, stored, partial(_digest, key))
-        return None if stored is None else self._keys.unwrap(platform_id, OBJECTS, stored)
+        """What stands in the store for the name of an object."""
+        return self._names.of(platform_id, object_key)
 
     def hold_from(self, row: Sequence[Any], object_key: str) -> Hold:
         return rows.hold_from((row[0], object_key, *row[2:]))
-
-
-def _digest(key: bytes, object_key: str) -> str:
-    return hmac.new(key, object_key.encode(), hashlib.sha256).hexdigest()
 
 
 def own_name(sender: str, message_id: str, body_sha256: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import schema
+from kz_compliance_sdk.adapters.sql.checkpoint_queries import checkpoint_from
 from kz_compliance_sdk.adapters.sql.engine import create_file, open_engine
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job, WriterLane
@@ -39,6 +40,7 @@ from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env, Queries, Work
 
@@ -181,6 +183,7 @@ class SqliteTransaction:
         self._keys: set[str] = set()
         self._free: dict[tuple[str, str | None], _Free] = {}
         self._any_waiting: dict[str, bool] = {}
+        self._checkpoints: dict[str, Checkpoint | None] = {}
         self._none_expired: set[str] = set()
         self._waiting = 1
         self.now = 0
@@ -200,6 +203,7 @@ class SqliteTransaction:
     def begin(self, waiting: int) -> None:
         self._staged, self._written, self._keys, self._free = [], [], set(), {}
         self._waiting, self._any_waiting, self._none_expired = waiting, {}, set()
+        self._checkpoints = {}
         self.private.begin()
         self._lock.acquire()
         try:
@@ -226,7 +230,7 @@ class SqliteTransaction:
         if not self._staged:
             return
         staged, self._staged, self._keys = self._staged, [], set()
-        self._any_waiting, self._free = {}, {}
+        self._any_waiting, self._free, self._checkpoints = {}, {}, {}
         self._written += staged
         try:
             self._writer.write(staged, self.private, self._execute, self._execute_many)
@@ -354,6 +358,13 @@ class SqliteTransaction:
             found = self.one(self.statements.any_waiting, k_platform_id=platform_id)
             known = self._any_waiting[platform_id] = found is not None
         return known
+
+    def checkpoint(self, platform_id: str) -> Checkpoint | None:
+        """The last one: asked once for all works between two flushes."""
+        if platform_id not in self._checkpoints:
+            row = self.one(self.statements.checkpoint, k_platform_id=platform_id)
+            self._checkpoints[platform_id] = None if row is None else checkpoint_from(row)
+        return self._checkpoints[platform_id]
 
     def next_free(
         self, platform_id: str, category: str | None, without_flag: str, unreadable: list[str]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
-from kz_compliance_sdk.adapters.sql.checkpoint_queries import checkpoint_from
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
@@ -39,6 +38,8 @@ class Reader(Protocol):
     def one(self, statement: Compiled, **values: Any) -> Any: ...
 
     def all(self, statement: Compiled, **values: Any) -> list[Any]: ...
+
+    def checkpoint(self, platform_id: str) -> Checkpoint | None: ...
 
     def expired_leases(self, platform_id: str, limit: int, unreadable: list[str]) -> list[Case]: ...
 
@@ -215,5 +216,4 @@ class View:
         return "" if row is None else str(row[0])
 
     def checkpoint(self) -> Checkpoint | None:
-        row = self._tx.one(self._s.checkpoint, k_platform_id=self._platform)
-        return None if row is None else checkpoint_from(row)
+        return self._tx.checkpoint(self._platform)

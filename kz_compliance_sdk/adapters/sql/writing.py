@@ -117,6 +117,7 @@ class Writer:
         """Write staged changes: inserts of all of them table by table, then the updates one by one. `rows` encrypts."""
         inserts: dict[str, list[tuple[Any, ...]]] = {}
         updates: list[Any] = []
+        versions: dict[tuple[str, str], int] = {}
         # What opens a case, and what comes in with it, is left out: a running case without a leaf is looked at anyway.
         opened: set[str] = set()
         came: list[tuple[str, str]] = []
@@ -173,6 +174,9 @@ class Writer:
                     inserts.setdefault("legal_checks", []).append(astuple(write))
                 elif kind is ContentSeen:
                     inserts.setdefault("content_seen", []).append(rows.content_row(write))
+                elif kind is ObjectVersion:
+                    name = rows.object_name(write.platform_id, write.object_key)
+                    versions[write.platform_id, name] = write.version
                 else:
                     updates.append(write)
         for table, values in inserts.items():
@@ -186,6 +190,8 @@ class Writer:
             self._update(write, rows, execute)
             if (one := _marked(write)) is not None:
                 marked.add(one)
+        if versions:
+            execute_many(self._s.upserts[ObjectVersion], [(*key, version) for key, version in versions.items()])
         if marked:
             execute_many(self._s.mark_due, [(*one, 1) for one in sorted(marked)])
 
@@ -248,7 +254,7 @@ class Writer:
             execute(s.acknowledged.sql, (write.by, write.at, write.platform_id, write.case_id))
         else:
             fact = _fact_row(write)
-            if kind in (ObjectVersion, Hold):
+            if kind is Hold:
                 fact = (fact[0], rows.object_name(write.platform_id, write.object_key), *fact[2:])
             execute(s.upserts[kind].sql, fact)
 
@@ -297,8 +303,6 @@ def _fact_row(write: Any) -> tuple[Any, ...]:
     kind = type(write)
     if kind is UserNoticeState:
         return rows_users.user_notice_row(write)
-    if kind is ObjectVersion:
-        return write.platform_id, write.object_key, write.version
     if kind is Hold:
         return (
             write.platform_id,

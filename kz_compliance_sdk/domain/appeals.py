@@ -21,6 +21,7 @@ from kz_compliance_sdk.domain.change import (
     MessageVoided,
     Write,
 )
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, Finding
 from kz_compliance_sdk.domain.duress import HEAD
 from kz_compliance_sdk.domain.messages import NOTIFIER, lane_of, page
@@ -71,7 +72,7 @@ def receive(
 ) -> tuple[Change, Appeal]:
     """Record a user's appeal against a measure that stands. Its own clock runs from `received_at` (UTC seconds).
 
-    Raises NotAllowed, InvalidInput, and IllegalMove for an item without a measure.
+    Raises NotAllowed, InvalidInput, and IllegalMove for an item without a measure and for a case that was erased.
     """
     if stamp.actor != SYSTEM:
         REVIEW_POLICY.check(stamp.actor, "receive_appeal")
@@ -79,6 +80,12 @@ def receive(
     if len(text) > _LONGEST_TEXT:
         raise InvalidInput(f"it is longer than {_LONGEST_TEXT} characters.", field="text", remedy="Shorten it.")
     check_reference(reference)
+    if case.erased_at is not None:
+        raise IllegalMove(
+            f"the case was erased on {local(case.erased_at)}: its audit trail and its tally are left, and neither says "
+            "which object a measure is on. Decide it outside this library: only the platform itself can lift it now.",
+            reference=case.id,
+        )
     item = _item_of(case, item_id)
     decision = decisions.get(item.decision_version)
     if not item.measure or decision is None:

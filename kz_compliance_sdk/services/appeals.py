@@ -48,8 +48,8 @@ class Appeals:
         """Record an appeal that a user made at `received_at` (UTC seconds). `actor` is None where the platform's own
         system hands it in. The same `reference` again returns the appeal that is there.
 
-        Raises InvalidInput, NotAllowed, NotFound, IllegalMove for an item without a measure, and Conflict for a
-        reference that belongs to something else.
+        Raises InvalidInput, NotAllowed, NotFound, IllegalMove for an item without a measure and for a case that was
+        erased, and Conflict for a reference that belongs to something else.
         """
         appeals.check_reference(reference)
 

@@ -292,6 +292,22 @@ def test_a_measure_in_force_is_held_for_others_after_its_case_was_erased(desk: D
     assert key.encode() not in desk.bytes
 
 
+def test_an_appeal_after_the_erasure_hears_of_it_and_of_what_is_left(desk: Desk) -> None:
+    _in_force(desk)
+    case = desk.host.cases()[0]
+    now = desk.world.clock()
+    before = desk.host.appeals.receive(None, case.id, "1", "It is satire.", now, "A-1")
+    desk.host.appeals.withdraw(None, before.appeal_id)
+    desk.host.drain()
+    desk.later(1200)
+    assert desk.privacy.retention().cases == (case.id,)
+    with pytest.raises(IllegalMove, match=r"was erased on 20\d\d-.*audit trail and its tally") as refused:
+        desk.host.appeals.receive(None, case.id, "1", "It is satire.", desk.world.clock(), "A-2")
+    assert "no measure" not in str(refused.value)
+    assert desk.host.appeals.receive(None, case.id, "1", "It is satire.", now, "A-1").state == "withdrawn"
+    desk.check()
+
+
 def test_an_early_erasure_takes_two_people_and_a_ground(desk: Desk) -> None:
     _refused(desk)
     case = desk.host.cases()[0].id

@@ -225,7 +225,7 @@ def witnesses(settings: Settings, env: Env) -> list[Witness]:
         kept.append(FileWitness(settings.checkpoints.file))
     webhook = settings.notifier.webhook() if settings.checkpoints.webhook else None
     if webhook is not None:
-        from kz_compliance_sdk.adapters.http_regulator import HttpPoster
+        from kz_compliance_sdk.adapters.http_client import HttpPoster
 
         url, key = webhook
         kept.append(WebhookWitness(url, key, env, HttpPoster(env)))
@@ -275,7 +275,7 @@ def notifier(settings: Settings, env: Env) -> Notifier:
     ways: list[Notifier] = [LogNotifier()] if settings.notifier.log else []
     webhook = settings.notifier.webhook()
     if webhook is not None:
-        from kz_compliance_sdk.adapters.http_regulator import HttpPoster
+        from kz_compliance_sdk.adapters.http_client import HttpPoster
 
         url, key = webhook
         ways.append(WebhookNotifier(url, key, env, HttpPoster(env)))

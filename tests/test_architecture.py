@@ -167,7 +167,7 @@ def test_adapters_take_clock_ids_chance_and_waiting_from_env() -> None:
 
 
 def test_one_file_speaks_http_as_a_client() -> None:
-    may = {PACKAGE / "adapters" / "http_regulator.py", *_files("testing")}
+    may = {PACKAGE / "adapters" / "http_client.py", *_files("testing")}
     _hold([file for file in PACKAGE.rglob("*.py") if file not in may], http_client)
 
 

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from kz_compliance_sdk.adapters.http_regulator import HttpPoster, HttpRegulator
+from kz_compliance_sdk.adapters.http_client import HttpPoster
+from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, InvalidInput
 from kz_compliance_sdk.ports import Delivered, Env, RetryAt, Unknown
 from kz_compliance_sdk.wire.signature import verify

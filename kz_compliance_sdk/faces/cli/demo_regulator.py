@@ -7,7 +7,7 @@ import json
 from typing import Any, Final
 
 from kz_compliance_sdk.adapters.answers import Reply
-from kz_compliance_sdk.adapters.http_regulator import HttpCaller
+from kz_compliance_sdk.adapters.http_client import HttpCaller
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.errors import RegulatorError
 from kz_compliance_sdk.ports import Env

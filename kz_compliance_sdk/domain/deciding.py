@@ -91,10 +91,13 @@ def propose(
             reference=case.id,
         )
     worldwide = any(item.worldwide for item in proposal.items)
+    in_force = {item.item_id for item in case.items if item.measure}
+    lifts = any(item.item_id in in_force and not item.is_measure for item in proposal.items)
     needs_approval = (
         unseen
         or (legal is not None and legal.doubt)
         or needs_second(case, proposal, context.policy, stamp.actor)
+        or (lifts and context.policy.four_eyes_lifting)
         or context.policy.needs_four_eyes(case.category, worldwide=worldwide, flags=codes(case.flags))
     )
     decision = Decision(

@@ -34,6 +34,7 @@ def changed(fragment: str | PolicyFragment) -> set[str]:
         ("preservation_s = 20000000", {"preservation_s"}),
         ("interim_before_s = 14400", {"interim_before_s"}),
         ("four_eyes_always = true", {"four_eyes_always"}),
+        ("four_eyes_lifting = true", {"four_eyes_lifting"}),
         ('four_eyes_flags = ["url_foreign"]', {"four_eyes_flags"}),
         ('known_acts = ["18-VIII"]', {"known_acts"}),
         ('[authority_categories]\nmki-kz = ["fraud"]', {"authority_categories"}),
@@ -141,10 +142,11 @@ def test_what_is_looser_is_refused_and_named(fragment: str, field: str) -> None:
     assert caught.value.remedy
 
 
-def test_a_switch_that_is_on_cannot_be_turned_off() -> None:
-    always = tighten(kz_policy(), "four_eyes_always = true")
+@pytest.mark.parametrize("switch", ["four_eyes_always", "four_eyes_lifting"])
+def test_a_switch_that_is_on_cannot_be_turned_off(switch: str) -> None:
+    always = tighten(kz_policy(), f"{switch} = true")
     with pytest.raises(ConfigError, match="looser"):
-        tighten(always, "four_eyes_always = false")
+        tighten(always, f"{switch} = false")
 
 
 def test_a_mandate_can_only_be_narrowed() -> None:

@@ -92,6 +92,7 @@ class PolicyFragment(Value):
     preservation_s: Seconds | None = None
     interim_before_s: Seconds | None = None
     four_eyes_always: Yes | None = None
+    four_eyes_lifting: Yes | None = None
     four_eyes_flags: frozenset[Name] = frozenset()
     """Flags in addition to those of the policy."""
     users: UserFragment | None = None
@@ -117,6 +118,7 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
         "preservation_s": at_least("preservation_s", base.preservation_s, asked.preservation_s),
         "lift_term_s": at_most("lift_term_s", base.lift_term_s, asked.lift_term_s),
         "four_eyes_always": only_on("four_eyes_always", base.four_eyes_always, asked.four_eyes_always),
+        "four_eyes_lifting": only_on("four_eyes_lifting", base.four_eyes_lifting, asked.four_eyes_lifting),
         "four_eyes_flags": base.four_eyes_flags | asked.four_eyes_flags,
         "known_acts": within("known_acts", base.known_acts, asked.known_acts),
         "ladder": _ladder(base.ladder, asked.ladder),

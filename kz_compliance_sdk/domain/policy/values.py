@@ -245,6 +245,9 @@ class Policy(Value):
     interim_before_s: Seconds = 7200
     """How long before a case is due an interim report is offered."""
     four_eyes_always: Yes = False
+    four_eyes_lifting: Yes = False
+    """Whether a decision that takes back a measure in force needs a second person. An appeal has one without it:
+    whoever decided first never decides on it."""
     four_eyes_flags: frozenset[Name] = frozenset()
     """Flags of a notice that call for a second pair of eyes whatever the category."""
     known_acts: frozenset[Text] = frozenset()

@@ -6,14 +6,14 @@ language or a campaign behind it, and a wildcard within an address.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import parse_qsl
 
 __all__ = ["is_pattern", "is_whole_site"]
 
-_FRONT_PAGES: Final = frozenset(
-    {"", "home", "index", "index.html", "index.htm", "index.php", "default.aspx", "kk", "kz", "ru", "en"}
-)
+_FRONT_PAGES: Final = frozenset({"home", "index", "index.html", "index.htm", "index.php", "default.aspx"})
+_LANGUAGE: Final = re.compile(r"(kk|kz|ru|en)([-_][a-z]{2,4})*")
 _NAMES_NOTHING: Final = frozenset({"lang", "language", "hl", "l", "locale", "ref", "source", "from"})
 
 
@@ -27,7 +27,8 @@ def is_whole_site(url: str) -> bool:
     rest = url.partition("://")[2]
     before, _, fragment = rest.partition("#")
     before, _, query = before.partition("?")
-    if before.partition("/")[2].strip("/.").lower() not in _FRONT_PAGES:
+    steps = [step for step in before.partition("/")[2].lower().split("/") if step.strip(".")]
+    if not all(step in _FRONT_PAGES or _LANGUAGE.fullmatch(step) for step in steps):
         return False
     if fragment[:1] in ("/", "!"):
         return False

@@ -35,6 +35,9 @@ def test_the_sample_notices_call_for_no_lawyer() -> None:
         "https://social.example/index.html",
         "https://social.example/RU/",
         "https://social.example/./#top",
+        "https://social.example/ru/index.html",
+        "https://social.example/kk-KZ/home?ref=mail",
+        "https://social.example//en_US/",
     ],
 )
 def test_a_front_page_is_a_whole_site(url: str) -> None:
@@ -51,6 +54,9 @@ def test_a_front_page_is_a_whole_site(url: str) -> None:
         "https://social.example/#!post",
         "https://social.example/index.php?id=5",
         "https://social.example/ru/post/1",
+        "https://social.example/ruslan",
+        "https://social.example/en/index.html/7",
+        "https://social.example/home/17",
     ],
 )
 def test_an_item_behind_a_front_page_is_none(url: str) -> None:

@@ -152,7 +152,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     _F(
         "demands_by_secrecy", "demands",
-        "barred: the demand said that the user may not be told, and the bar is over or has no end.",
+        "barred: the demand said that the user may not be told, and the bar is over, has no end, or names no rule.",
         of=_TOLD,
     ),
     _F("reminders", "reminders", "Reminders of the authorities about these demands.", public=True),

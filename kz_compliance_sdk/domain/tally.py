@@ -73,6 +73,8 @@ def _state(case: Case) -> str:
 
 def _of_notice(notice: Notice) -> dict[str, Any]:
     authority, silence = notice.issuing_authority, notice.user_notice
+    # What names no rule is no bar: who only asks for silence would keep the demand out of the figures.
+    grounded = silence is not None and not silence.allowed and bool((silence.legal_basis or "").strip())
     name = authority.name
     return {
         "authority_name": {lang: said for lang in ("kk", "ru", "en") if (said := getattr(name, lang))},
@@ -81,7 +83,7 @@ def _of_notice(notice: Notice) -> dict[str, Any]:
         "legal_basis": sorted({basis_text(basis) for basis in notice.legal_basis}),
         "requested": notice.requested_action,
         "barred": silence is not None and not silence.allowed,
-        "barred_until": silence.delay_until if silence is not None and not silence.allowed else None,
+        "barred_until": silence.delay_until if silence is not None and grounded else None,
     }
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
 from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
 from kz_compliance_sdk.domain.decision import ItemDecision, Wording
+from kz_compliance_sdk.domain.notice import UserNotice
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transparency import Period
 from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
@@ -87,6 +88,22 @@ def test_a_superseding_decision_is_counted_once_and_in_its_period(tmp_path: Path
     assert after["demands"] == after["demands_told"] == Counter({"": 1})
     assert after["~decision"] == before["~decision"]
     assert after["demands_by_receipt_time"] == Counter(in_time=1)
+
+
+@pytest.mark.parametrize(("basis", "progress"), [("Law, art. 5", "open_or_withheld"), (None, "told"), ("  ", "told")])
+def test_only_a_bar_that_names_its_rule_keeps_a_demand_out_of_the_figures(
+    tmp_path: Path, basis: str | None, progress: str
+) -> None:
+    office = RandomOffice(tmp_path, 1)
+    wish = UserNotice(allowed=False, delay_until=office.world.clock() + 10**9, legal_basis=basis)
+    notice = office.notice().model_copy(update={"user_notice": wish})
+    office.push(notice)
+    office.host.decide(proposal(*(refusal(item.item_id) for item in notice.items)))
+    office.host.drain()
+    found, _ = counted(office)
+    told = found.get("demands_told", Counter()).total()
+    held = found.get("demands_by_progress", Counter())["open_or_withheld"]
+    assert (told, held) == ((1, 0) if progress == "told" else (0, 1))
 
 
 def test_the_figures_outlive_the_bodies(tmp_path: Path) -> None:

@@ -105,7 +105,9 @@ class RandomOffice:
         more: dict[str, Any] = {"notice_id": f"KZ-{number}", "languages": ("kk", "ru")}
         if chance.random() < 0.2:
             until = self.world.clock() + chance.choice((-5, 90)) * 86_400
-            more["user_notice"] = {"allowed": False, "delay_until": until, "legal_basis": "18-VIII"}
+            more["user_notice"] = {"allowed": False, "delay_until": until}
+            if number % 4:
+                more["user_notice"]["legal_basis"] = "18-VIII"
         if chance.random() < 0.3:
             more["originating_body"] = chance.choice(("Орган А", "Орган Б"))
         if chance.random() < 0.3:
@@ -211,7 +213,7 @@ def _recount(
     closed = [(number, event[1]) for number, event in enumerate(events) if event[2].get("to") == "closed"]
     barred = notice.get("user_notice") or {}
     silence = barred and not barred["allowed"]
-    if silence and _seconds(barred["delay_until"]) > now:
+    if silence and barred.get("legal_basis") and _seconds(barred["delay_until"]) > now:
         found["demands_by_progress"]["open_or_withheld"] += 1
         return
     found["demands_told"][""] += 1

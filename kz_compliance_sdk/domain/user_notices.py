@@ -44,8 +44,8 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """When the user is told. `asks`: the notice wants silence without a legal basis or without an end, and a person has
-    until `due_at` to give it both."""
+    """When the user is told. `asks`: the notice wants silence without a legal basis, without an end, or for longer than
+    the policy's longest, and a person has until `due_at` to put it off."""
 
     state: Literal["due", "delayed", "off"]
     due_at: int
@@ -63,7 +63,10 @@ def plan(notice: Notice, telling: Telling, now: int) -> Plan:
     if wish is None or (wish.allowed and until is None) or (until is not None and until <= now):
         return Plan("due", now)
     if until is not None and wish.legal_basis is not None and wish.legal_basis.strip():
-        return Plan("delayed", until, until, "notice")
+        # An end in a hundred years is none.
+        latest = now + telling.policy.longest_delay_s
+        ends = min(until, latest)
+        return Plan("delayed", ends, ends, "notice", asks=until > latest)
     wait = telling.policy.ask_s
     return Plan("due", now + wait, asks=wait > 0)
 

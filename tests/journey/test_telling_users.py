@@ -206,6 +206,34 @@ def test_silence_without_a_basis_or_an_end_is_for_a_person_to_ground(host: Host,
     assert host.world.messenger.kinds() == [("1", "measure")]
 
 
+def test_an_end_that_nobody_lives_to_see_is_none(host: Host) -> None:
+    """A legal basis and the year 2100: people are alerted at once, and the user is told after the policy's longest
+    delay, unless a person decides anew."""
+    now, longest = host.world.clock(), host.policy.users.longest_delay_s
+    wish = Wish(allowed=False, delay_until=4_102_444_800, legal_basis="Law on operational inquiries, art. 5")
+    case_id = removed(host, wish)
+    assert [alert.reason for alert in host.world.pager.alerts].count("user_notice_barred") == 1
+    assert [(row.state, row.delay_until, row.basis) for row in rows(host, case_id)] == [
+        ("delayed", now + longest, "notice")
+    ]
+    host.world.clock.advance(longest - DAY)
+    host.user_notices.delay(LEGAL, case_id, now + longest + DAY, "Law, art. 6", "the inquiry goes on")
+    host.world.clock.advance(DAY)
+    host.drain()
+    assert host.world.messenger.told == {}
+    host.world.clock.advance(DAY)
+    host.drain()
+    assert host.world.messenger.kinds() == [("1", "measure")]
+    host.check_chains()
+
+
+def test_an_end_as_far_as_the_policy_goes_alerts_nobody(host: Host) -> None:
+    until = host.world.clock() + host.policy.users.longest_delay_s
+    case_id = removed(host, Wish(allowed=False, delay_until=until, legal_basis="Law, art. 5"))
+    assert [row.delay_until for row in rows(host, case_id)] == [until]
+    assert "user_notice_barred" not in [alert.reason for alert in host.world.pager.alerts]
+
+
 def test_a_delay_that_is_over_already_delays_nothing(host: Host) -> None:
     removed(host, Wish(allowed=False, delay_until=host.world.clock() - 1, legal_basis="Law, art. 5"))
     assert host.world.messenger.kinds() == [("1", "measure")]

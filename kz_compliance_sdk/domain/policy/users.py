@@ -18,7 +18,8 @@ class UserPolicy(Value):
     """How long a person may take to decide, where a notice asks for silence without a legal basis or without an end.
     The user is told when it has passed."""
     longest_delay_s: PositiveSeconds = 42 * DAY_S
-    """How far ahead a person may put off telling the user. A longer silence takes a new decision."""
+    """How long the user is not told at most, because a notice asks for it or a person put it off. A longer silence
+    takes a new decision of a person."""
     appeal_term_s: PositiveSeconds = 14 * DAY_S
     """How soon after its receipt an appeal is decided."""
     appeal_near_s: Seconds = 2 * DAY_S

@@ -126,6 +126,12 @@ def hold(case: Case, reasons: str, until: int, *, stamp: Stamp) -> tuple[Change,
         raise InvalidInput("it is past.", field="until", remedy="Give the day until which the case must be kept.")
     if case.erased_at is not None:
         raise IllegalMove("its personal data was erased: there is nothing left to hold.", reference=case.id)
+    if is_held(case, stamp.at) and until < (case.held_until or 0):
+        raise InvalidInput(
+            "a legal hold keeps this case for longer.",
+            field="until",
+            remedy="Give a later day, or end that hold first: it takes other roles, and reasons.",
+        )
     data: dict[str, Json] = {"until": until}
     held, event = move(case, "hold", case.state, stamp, data, {"reasons": reasons}, held_until=until)
     return (CaseWrite(held, case.version), event), held

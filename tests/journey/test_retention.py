@@ -349,6 +349,20 @@ def test_a_measure_in_force_or_a_hold_stops_an_early_erasure(desk: Desk) -> None
     desk.check()
 
 
+def test_a_new_hold_never_ends_the_one_that_stands_earlier(desk: Desk) -> None:
+    """That would be an end of the hold by somebody who may not end it, and without saying so."""
+    _in_force(desk)
+    case, now = desk.host.cases()[0].id, desk.world.clock()
+    desk.privacy.hold(LEGAL, case, "the court asked", now + 30 * DAY)
+    with pytest.raises(InvalidInput) as refused:
+        desk.privacy.hold(LEAD, case, "never mind", now + 1)
+    assert refused.value.field == "until"
+    assert desk.privacy.hold(LEAD, case, "an appeal", now + 40 * DAY).held_until == now + 40 * DAY
+    desk.later(41)
+    assert desk.privacy.hold(LEAD, case, "another contest", desk.world.clock() + 1).held_until is not None
+    desk.check()
+
+
 def test_an_export_holds_it_all_names_no_colleague_and_is_recorded(desk: Desk) -> None:
     for case in fill(desk):
         with pytest.raises(NotAllowed):

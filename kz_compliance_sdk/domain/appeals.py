@@ -139,10 +139,11 @@ def uphold(case: Case, appeal: Appeal, reasons: str, decisions: Mapping[int, Dec
     return Settled(change, moved, decided, item.item_id)
 
 
-def withdraw(case: Case, appeal: Appeal, *, stamp: Stamp) -> Settled:
-    """The user takes the appeal back. Raises NotAllowed, IllegalMove."""
+def withdraw(case: Case, appeal: Appeal, decisions: Mapping[int, Decision], *, stamp: Stamp) -> Settled:
+    """The user takes the appeal back. Raises NotAllowed for whoever decided first, IllegalMove."""
     if stamp.actor != SYSTEM:
         REVIEW_POLICY.check(stamp.actor, "withdraw_appeal")
+        _check_other(case, appeal, about(case, appeal), decisions, stamp)
     _check_open(appeal)
     moved, event = move(case, "withdraw_appeal", case.state, stamp, facts(appeal))
     gone = replace(appeal, state="withdrawn", decided_at=stamp.at)
@@ -202,22 +203,27 @@ def check_decider(
     case: Case, appeal: Appeal, reasons: str, decisions: Mapping[int, Decision], stamp: Stamp
 ) -> ItemState:
     REVIEW_POLICY.check(stamp.actor, "decide_appeal")
+    need(reasons, "reasons", "Say what you found when you looked at it anew.")
+    _check_open(appeal)
+    item = about(case, appeal)
+    _check_other(case, appeal, item, decisions, stamp)
+    return item
+
+
+def _check_other(case: Case, appeal: Appeal, item: ItemState, decisions: Mapping[int, Decision], stamp: Stamp) -> None:
+    """Refuse whoever cannot end an appeal alone: the head of the office, and those who decided first."""
     if HEAD in stamp.actor.roles:
         raise NotAllowed(
             "the head of the office can be pressed in person and never decides alone: ask a lead or a lawyer.",
             code="head",
             reference=case.id,
         )
-    need(reasons, "reasons", "Say what you found when you looked at it anew.")
-    _check_open(appeal)
-    item = about(case, appeal)
     decision = decisions.get(item.decision_version)
     first = {appeal.proposed_by, appeal.approved_by}
     if decision is not None:
         first |= {decision.proposed_by, decision.approved_by}
     if stamp.actor.id in first:
-        raise NotAllowed("nobody decides on an appeal against their own decision.", code="four_eyes", reference=case.id)
-    return item
+        raise NotAllowed("nobody ends an appeal against their own decision.", code="four_eyes", reference=case.id)
 
 
 def _check_open(appeal: Appeal) -> None:

@@ -57,7 +57,7 @@ REVIEW_POLICY = ReviewPolicy(
             "delay_user_notice": frozenset({"legal"}),
             "receive_appeal": _OFFICE,
             "decide_appeal": frozenset({"lead", "legal"}),
-            "withdraw_appeal": _OFFICE,
+            "withdraw_appeal": _REVIEWERS,
             "hold": frozenset({"lead", "legal", "head"}),
             "end_hold": frozenset({"legal", "head"}),
             "erase": frozenset({"legal", "head"}),

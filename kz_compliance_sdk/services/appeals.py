@@ -118,11 +118,12 @@ class Appeals:
 
     def withdraw(self, actor: Actor | None, appeal_id: str) -> Appeal:
         """The user takes an appeal back; `actor` is None where the platform's own system says so. Raises NotFound,
-        NotAllowed, IllegalMove for one that is not open."""
+        NotAllowed for whoever decided first and for the head, IllegalMove for one that is not open."""
 
         def work(tx: Tx) -> tuple[Change, Appeal]:
             appeal = tx.appeal(appeal_id)
-            settled = appeals.withdraw(tx.case(appeal.case_id), appeal, stamp=self._stamp(tx, actor))
+            case, decisions = tx.case(appeal.case_id), tx.decisions(appeal.case_id)
+            settled = appeals.withdraw(case, appeal, decisions, stamp=self._stamp(tx, actor))
             return settled.change, settled.appeal
 
         return self._store.submit(self._platform, work).result()

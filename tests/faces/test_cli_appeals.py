@@ -93,13 +93,15 @@ def test_the_account_of_a_decider_decides_no_appeal(office: Office, monkeypatch:
     office.config.write_text(other, encoding="utf-8")
     line = office.refused(6, "appeals", "decide", appeal, "uphold", "--reasons", "it stays")
     assert "second person" in line
+    assert "second person" in office.refused(6, "appeals", "withdraw", appeal)
     office.ok("appeals", "decide", appeal, "uphold", "--reasons", "it stays", user="daniyar")
 
 
 def test_an_appeal_is_taken_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     notice = removed(office, monkeypatch)
     appeal = received(office, notice)
-    assert office.document("appeals", "withdraw", appeal)["appeal"]["state"] == "withdrawn"
+    assert "their own decision" in office.refused(6, "appeals", "withdraw", appeal)
+    assert office.document("appeals", "withdraw", appeal, user="daniyar")["appeal"]["state"] == "withdrawn"
     assert office.document("appeals", "list", "--state", "withdrawn")["appeals"][0]["appeal"] == appeal
     assert state(office, notice) == "enforced", "the letter still waits for a person"
 

@@ -313,16 +313,6 @@ def test_who_must_not_know_yet_gets_no_answer_that_says_it(host: Host) -> None:
     assert sorted(host.world.messenger.kinds()) == [("1", "appeal_decided"), ("1", "measure")]
 
 
-def test_an_appeal_taken_back_is_decided_by_nobody(host: Host) -> None:
-    one = appealed(host, removed(host))
-    assert host.appeals.withdraw(None, one.appeal_id).state == "withdrawn"
-    with pytest.raises(IllegalMove):
-        host.appeals.decide(LEGAL, one.appeal_id, "uphold", "too late")
-    host.drain()
-    assert host.world.messenger.kinds() == [("1", "measure")]
-    assert host.appeals.list("withdrawn").appeals[0].appeal_id == one.appeal_id
-
-
 @pytest.mark.parametrize(
     ("tampering", "named"),
     [

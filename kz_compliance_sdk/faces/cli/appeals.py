@@ -161,10 +161,12 @@ def _reversal(file: str) -> Reversal:
 
 
 def withdraw(ctx: typer.Context, appeal: AppealArgument, as_json: Json = False) -> None:
-    """Record that the user takes an appeal back."""
+    """Record that the user takes an appeal back. Never by whoever proposed or approved the decision."""
     session = Session.of(ctx)
     with session.desk() as desk:
-        one = desk.appeals.withdraw(session.actor(desk.settings), appeal)
+        actor = session.actor(desk.settings)
+        refuse_one_account(desk, desk.appeals.show(appeal).appeal.case_id, actor, "deciders")
+        one = desk.appeals.withdraw(actor, appeal)
     _tell(session, one, f"The appeal {one.reference} is {one.state}.")
 
 

@@ -190,18 +190,23 @@ def _said(body: bytes) -> dict[str, Any]:
 
 
 def refuse_one_account(
-    desk: ComplianceDesk, case_id: str, actor: Actor, first: Literal["proposer", "typist", "deciders", "suspender"]
+    desk: ComplianceDesk,
+    case_id: str,
+    actor: Actor,
+    first: Literal["proposer", "typist", "deciders", "suspender", "eraser"],
 ) -> None:
     """Refuse a second person who comes in by the account of the first: the settings of one account can be two people.
 
     The first person proposed the decision as it stands, or typed the notice in; `deciders` are all who proposed or
-    approved one, `suspender` recorded a suspension. Raises NotAllowed.
+    approved one, `suspender` recorded a suspension, `eraser` asked for an erasure. Raises NotAllowed.
     """
     file = desk.case_file(case_id)
     if first == "proposer":
         known = [(event.actor, account_of(event)) for event in file.audit if event.kind == "propose"][-1:]
     elif first == "suspender":
         known = [(event.actor, account_of(event)) for event in file.audit if event.kind == "suspend"]
+    elif first == "eraser":
+        known = [(event.actor, account_of(event)) for event in file.audit if event.kind == "ask_erasure"][-1:]
     elif first == "deciders":
         steps = ("propose", "approve")
         known = [(event.actor, account_of(event)) for event in file.audit if event.kind in steps]

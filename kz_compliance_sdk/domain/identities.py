@@ -1,18 +1,20 @@
 """What in an outgoing text looks like the identity of a person.
 
 A person reads every text before it leaves. This only catches what a tired eye passes over: an account that the notice
-named, an e-mail address, a phone number, an individual identification number (IIN).
+named, by itself or within an address, an e-mail address, a phone number, an individual identification number (IIN).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.case import Case, ItemState
 from kz_compliance_sdk.domain.decision import Proposal
-from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.errors import InvalidInput
 
@@ -27,6 +29,7 @@ _TWELVE: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
 _FIRST: Final = tuple(range(1, 12))
 _SECOND: Final = (*range(3, 12), 1, 2)
 _SHORTEST_ACCOUNT: Final = 3
+_PROFILE: Final = re.compile(r"/@(\w[\w.-]+\w)")
 
 
 def is_iin(number: str) -> bool:
@@ -43,8 +46,11 @@ def is_iin(number: str) -> bool:
     return False
 
 
-def found_in(text: str, accounts: Iterable[str] = ()) -> str | None:
-    """What in the text looks like somebody's identity, in words that do not repeat it; None if nothing does."""
+def found_in(text: str, accounts: Iterable[str] = (), urls: Iterable[str] = ()) -> str | None:
+    """What in the text looks like somebody's identity, in words that do not repeat it; None if nothing does.
+
+    `urls` are the addresses that the notice names: a text may repeat one of them, whosever name stands in it.
+    """
     if _EMAIL.search(text):
         return "an e-mail address"
     if any(is_iin(number) for number in _TWELVE.findall(text)):
@@ -56,12 +62,24 @@ def found_in(text: str, accounts: Iterable[str] = ()) -> str | None:
         name = account.casefold().strip()
         if len(name) >= _SHORTEST_ACCOUNT and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said):
             return "an account that the notice names"
+    for url in urls:
+        said = re.sub(rf"{re.escape(url.casefold().rstrip('/'))}/?(?![\w/@%?#=&-])", " ", said)
+    if _PROFILE.search(said):
+        return "an address of somebody's account"
+    if any(_is_named(name, said) for url in urls for name in _PROFILE.findall(unquote(url.casefold()))):
+        return "an account that the notice names"
     return None
+
+
+def _is_named(handle: str, said: str) -> bool:
+    """Whether a text speaks of the account of an address. What could be any word is one only after its sign."""
+    sign = "@" if handle.isalpha() else "@?"
+    return re.search(rf"(?<!\w){sign}{re.escape(handle)}(?!\w)", said) is not None
 
 
 def check_proposal_texts(case: Case, proposal: Proposal, notice: Notice) -> None:
     """Refuse outgoing text of a proposal that holds somebody's identity. Raises InvalidInput with its field."""
-    _check(_of_proposal(proposal), _accounts(case, notice))
+    _check(_of_proposal(proposal), _Named.by(case, notice))
 
 
 def check_questions(case: Case, questions: Sequence[Question], notice: Notice, *, text_checked: bool) -> None:
@@ -77,19 +95,27 @@ def check_questions(case: Case, questions: Sequence[Question], notice: Notice, *
         for number, question in enumerate(questions)
         for place, said in enumerate(question.text)
     )
-    _check(texts, _accounts(case, notice))
+    _check(texts, _Named.by(case, notice))
 
 
 def check_statement(case: Case, statement: Sequence[Statement], field: str) -> None:
     """Refuse a statement for the authority that holds somebody's identity. Raises InvalidInput with its field."""
     texts = ((f"{field}[{place}].text", said.text) for place, said in enumerate(statement))
-    _check(texts, _accounts(case))
+    _check(texts, _Named.by(case))
 
 
-def _accounts(case: Case, notice: Notice | None = None) -> frozenset[str]:
-    noticed = notice.items if notice is not None else ()
-    named = [*(item.account_ref for item in noticed), *(item.account_ref for item in case.items)]
-    return frozenset(filter(None, named))
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a notice names: accounts, and addresses in which others can stand."""
+
+    accounts: frozenset[str]
+    urls: frozenset[str]
+
+    @classmethod
+    def by(cls, case: Case, notice: Notice | None = None) -> _Named:
+        items: list[Item | ItemState] = [*(notice.items if notice is not None else ()), *case.items]
+        accounts = frozenset(item.account_ref for item in items if item.account_ref)
+        return cls(accounts, frozenset(item.url for item in items if item.url))
 
 
 def _of_proposal(proposal: Proposal) -> Iterator[tuple[str, str]]:
@@ -105,9 +131,9 @@ def _of_proposal(proposal: Proposal) -> Iterator[tuple[str, str]]:
                     yield f"{path}.{name}.{key}", value
 
 
-def _check(texts: Iterable[tuple[str, str]], accounts: frozenset[str]) -> None:
+def _check(texts: Iterable[tuple[str, str]], named: _Named) -> None:
     for field, text in texts:
-        what = found_in(text, accounts)
+        what = found_in(text, named.accounts, named.urls)
         if what is not None:
             raise InvalidInput(
                 f"the outgoing text holds {what}.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from kz_compliance_sdk.domain import deciding, steps
@@ -52,6 +54,58 @@ def test_an_identity_is_found(text: str, what: str) -> None:
 )
 def test_what_is_no_identity_passes(text: str) -> None:
     assert found_in(text, ["Aigul.K_91"]) is None
+
+
+OWN = ("https://social.example/@dana_91/post/7", "https://social.example/@kazakhstan", "https://social.example/p/@x")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("См. https://social.example/@aigerim", "address"),
+        ("См. social.example/@aigerim/posts.", "address"),
+        ("https://social.example/@dana_91/post/77", "address"),
+        ("https://social.example/@dana_91", "address"),
+        ("Запись @Dana_91 удалена", "account"),
+        ("Запись dana_91 удалена", "account"),
+        ("The account @kazakhstan is blocked", "account"),
+    ],
+)
+def test_a_name_that_stands_in_an_address_only_is_found(text: str, what: str) -> None:
+    found = found_in(text, (), OWN)
+    assert found is not None
+    assert what in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://social.example/@dana_91/post/7",
+        "Удалено (https://social.example/@dana_91/post/7).",
+        "HTTPS://social.example/@Dana_91/post/7/ и https://social.example/@kazakhstan, оба",
+        "The law of Kazakhstan was applied.",
+        "dana_911 is another one",
+        "https://adilet.zan.kz/rus/docs/Z2300000018",
+        "mail/@x",
+    ],
+)
+def test_the_addresses_of_the_notice_and_plain_words_are_no_alarm(text: str) -> None:
+    assert found_in(text, (), OWN) is None
+
+
+def test_a_proposal_that_names_an_account_of_an_address_is_refused() -> None:
+    url = "https://social.example/@dana_91/post/7"
+    notice = a_notice().model_copy(update={"items": (Item(item_id="1", url=url),)})
+    for text, refused in ((f"Удалено: {url}", False), ("Запись dana_91 удалена.", True)):
+        wording = Wording(outcome="removed", statement_of_reasons=(Statement(lang="ru", text=text),))
+        wanted = proposal(measure("1", wording=wording))
+        call = partial(deciding.propose, claimed(opened(notice)), 1, wanted, context(notice), stamp=stamp(T0, M1))
+        if refused:
+            with pytest.raises(InvalidInput) as error:
+                call()
+            assert error.value.code == "identity"
+        else:
+            call()
 
 
 def test_the_checksum_and_the_day_of_an_iin_count() -> None:

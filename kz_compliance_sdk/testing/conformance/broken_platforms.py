@@ -1,135 +1,37 @@
-# Over 350 lines because each fault stands beside the one table that lists them.
 """Platforms that are broken on purpose, each in one way, and the checks that must find it: the kit's own controls."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.values import instant_text
-from kz_compliance_sdk.errors import ComplianceError, NotAuthentic
+from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
-from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.builders import PLATFORM_ID
-from kz_compliance_sdk.testing.conformance import signing
+from kz_compliance_sdk.testing.conformance.broken_site import (
+    Handle,
+    PlatformFault,
+    Site,
+    answers,
+    code_of,
+    document_of,
+    drops,
+    id_of,
+    is_push,
+    takes,
+)
 from kz_compliance_sdk.testing.conformance.keys import published_keys, trusted
-from kz_compliance_sdk.testing.conformance.sandbox import INTAKE_URL, SandboxPlatform, key_settings
+from kz_compliance_sdk.testing.conformance.sandbox import key_settings
 from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
-from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, verify
 from kz_compliance_sdk.wire.strict_json import loads
 
 __all__ = ["PLATFORM_FAULTS", "PlatformFault", "Site"]
 
-Handle = Callable[[Request], Reply]
 NAN: Final = b"NaN"
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What a broken platform is made of: a good one, another that is thrown away, and the time (UTC seconds)."""
-
-    good: SandboxPlatform
-    scratch: SandboxPlatform
-    clock: Callable[[], int]
-    profile: Profile
-
-    def authentic(self, request: Request) -> str | None:
-        """Why the origin of a request is not proved; None if it is."""
-        ring = KeyRing(trusted(published_keys(self.profile)), allow_test_keys=True)
-        try:
-            verify(ring, request.method, INTAKE_URL, request.headers, request.body, self.clock())
-        except NotAuthentic as error:
-            return error.code
-        return None
-
-    def signed_anew(self, request: Request, body: bytes | None = None) -> Request:
-        """The request as if the regulator had signed it, now."""
-        held = request.body if body is None else body
-        key: SigningKey = published.regulator_signing_key(self.profile)
-        others = [pair for pair in request.headers if pair[0] not in _PROOF]
-        if self.profile == "rfc9421":
-            proof = signing.rfc9421(key, INTAKE_URL, held, created=self.clock())
-        else:
-            proof = signing.webhook(key, held, message_id=_id_of(held) or "msg_none", at=self.clock())
-        return replace(request, headers=[*others, *proof], body=held)
-
-
-_PROOF: Final = frozenset(
-    ("content-digest", "signature-input", "signature", "webhook-id", "webhook-timestamp", "webhook-signature")
-)
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformFault:
-    """One way to be broken. `caught_by` names every check that must find it, and no other may."""
-
-    name: str
-    what: str
-    caught_by: frozenset[str]
-    make: Callable[[Site], Handle]
-    profile: Profile = "rfc9421"
-    settings: Callable[[], Mapping[str, Any]] = field(default=dict)
-
-
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _id_of(body: bytes) -> str | None:
-    name = _document(body).get("id")
-    return name if isinstance(name, str) else None
-
-
-def _is_push(request: Request) -> bool:
-    return request.method == "POST" and request.path == "/notices"
-
-
-def _answers(change: Callable[[Site, Request, Reply], Reply]) -> Callable[[Site], Handle]:
-    """One that says something else than it does."""
-
-    def make(site: Site) -> Handle:
-        def handle(request: Request) -> Reply:
-            reply = site.good.handle(request)
-            return change(site, request, reply) if _is_push(request) else reply
-
-        return handle
-
-    return make
-
-
-def _takes(change: Callable[[Site, Request], Request]) -> Callable[[Site], Handle]:
-    """One that reads something else than was sent."""
-
-    def make(site: Site) -> Handle:
-        return lambda request: site.good.handle(change(site, request) if _is_push(request) else request)
-
-    return make
-
-
-def _drops(is_dropped: Callable[[Reply], bool], then: Reply | None = None) -> Callable[[Site], Handle]:
-    """One that forgets what it has answered in some way."""
-
-    def make(site: Site) -> Handle:
-        def handle(request: Request) -> Reply:
-            if not _is_push(request):
-                return site.good.handle(request)
-            tried = site.scratch.handle(request)
-            return (then or tried) if is_dropped(tried) else site.good.handle(request)
-
-        return handle
-
-    return make
-
-
-def _code(reply: Reply) -> object:
-    return _document(reply.body).get("code")
 
 
 # ------------------------------------------------------------------------------------------- one function, one fault
@@ -139,7 +41,7 @@ def _stores_later(site: Site) -> Handle:
     unwritten: list[bytes] = []
 
     def handle(request: Request) -> Reply:
-        if _is_push(request):
+        if is_push(request):
             unwritten.clear()
             reply = site.good.handle(request)
             if reply.status == 202:
@@ -158,7 +60,7 @@ def _without(site: Site, request: Request, reply: Reply, unwritten: list[bytes])
         for digest in digests
         for row in site.good.desk.store.queries(site.good.desk.platform_id).received(digest)
     }
-    found = _document(reply.body)
+    found = document_of(reply.body)
     kept = {
         name: [row for row in rows if row.get("body_sha256") not in digests and row["case_reference"] not in cases]
         for name, rows in found.items()
@@ -170,7 +72,7 @@ def _without(site: Site, request: Request, reply: Reply, unwritten: list[bytes])
 def _varied(site: Site, request: Request, reply: Reply) -> Reply:
     if reply.status != 401:
         return reply
-    told = _document(reply.body) | {"detail": f"Refused: {site.authentic(request)}."}
+    told = document_of(reply.body) | {"detail": f"Refused: {site.authentic(request)}."}
     return replace(reply, body=json.dumps(told).encode())
 
 
@@ -194,10 +96,10 @@ def _two_cases(site: Site) -> Handle:
 
     def handle(request: Request) -> Reply:
         if request.path == "/inspect/cases":
-            first, second = (_document(one.handle(request).body)["cases"] for one in (site.good, site.scratch))
+            first, second = (document_of(one.handle(request).body)["cases"] for one in (site.good, site.scratch))
             return Reply(200, (("content-type", "application/json"),), json.dumps({"cases": first + second}).encode())
-        if not _is_push(request) or site.authentic(request) is not None or request.body not in seen:
-            if _is_push(request) and site.authentic(request) is None:
+        if not is_push(request) or site.authentic(request) is not None or request.body not in seen:
+            if is_push(request) and site.authentic(request) is None:
                 seen.add(request.body)
             return site.good.handle(request)
         return site.scratch.handle(request)
@@ -212,13 +114,13 @@ def _last_key(site: Site, request: Request) -> Request:
         loads(request.body)
     except ComplianceError as error:
         if error.code == "json_duplicate_key":
-            return site.signed_anew(request, json.dumps(_document(request.body)).encode())
+            return site.signed_anew(request, json.dumps(document_of(request.body)).encode())
     return request
 
 
 def _falls_over_nan(site: Site) -> Handle:
     def handle(request: Request) -> Reply:
-        if _is_push(request) and NAN in request.body and site.authentic(request) is None:
+        if is_push(request) and NAN in request.body and site.authentic(request) is None:
             return Reply(500, (("content-type", "text/plain"),), b"Internal Server Error")
         return site.good.handle(request)
 
@@ -232,7 +134,7 @@ def _always_200(_site: Site, _request: Request, reply: Reply) -> Reply:
 def _trusts_host(site: Site) -> Handle:
     def handle(request: Request) -> Reply:
         host = request.header("host")
-        if _is_push(request) and host is not None and host != "social.example":
+        if is_push(request) and host is not None and host != "social.example":
             return Reply(NOT_AUTHENTIC.status, NOT_AUTHENTIC.headers, NOT_AUTHENTIC.body)
         return site.good.handle(request)
 
@@ -255,7 +157,7 @@ def _keeps_what_it_parsed(site: Site) -> Handle:
             return reply
         digest = request.target.rpartition("=")[2]
         held = site.good.desk.store.queries(site.good.desk.platform_id).received(digest)
-        if any(_document(row.body) for row in held):
+        if any(document_of(row.body) for row in held):
             # What it writes has its keys sorted, so nothing is held under the digest of what was signed.
             return replace(reply, body=b'{"messages":[]}')
         return reply
@@ -264,14 +166,14 @@ def _keeps_what_it_parsed(site: Site) -> Handle:
 
 
 def _reads_first(_site: Site, request: Request, reply: Reply) -> Reply:
-    return replace(reply, status=400) if reply.status == 401 and not _document(request.body) else reply
+    return replace(reply, status=400) if reply.status == 401 and not document_of(request.body) else reply
 
 
 def _by_message_id(site: Site) -> Handle:
     answered: dict[str, tuple[bytes, Reply]] = {}
 
     def handle(request: Request) -> Reply:
-        name = _id_of(request.body) if _is_push(request) and site.authentic(request) is None else None
+        name = id_of(request.body) if is_push(request) and site.authentic(request) is None else None
         if name is None:
             return site.good.handle(request)
         if name in answered and answered[name][0] != request.body:
@@ -284,15 +186,15 @@ def _by_message_id(site: Site) -> Handle:
 
 
 def _refuses_early(_site: Site, request: Request, reply: Reply) -> Reply:
-    is_early = reply.status == 202 and _document(reply.body).get("case_reference", "") is None
-    if not is_early or _document(request.body).get("type") != "notice.cancelled":
+    is_early = reply.status == 202 and document_of(reply.body).get("case_reference", "") is None
+    if not is_early or document_of(request.body).get("type") != "notice.cancelled":
         return reply
     problem = {"type": "about:blank", "status": 404, "code": "notice_unknown"}
     return Reply(404, (("content-type", "application/problem+json"),), json.dumps(problem).encode())
 
 
 def _restarts_the_clock(site: Site, _request: Request, reply: Reply) -> Reply:
-    told = _document(reply.body)
+    told = document_of(reply.body)
     if reply.status != 202 or not told.get("case_reference"):
         return reply
     return replace(reply, body=json.dumps(told | {"received_at": instant_text(site.clock())}).encode())
@@ -305,7 +207,7 @@ def _lenient_time(site: Site, request: Request) -> Request:
 
 def _ignores_the_id(site: Site, request: Request) -> Request:
     name = next((value for name, value in request.headers if name == "webhook-id"), None)
-    differs = name is not None and _id_of(request.body) not in (None, name)
+    differs = name is not None and id_of(request.body) not in (None, name)
     return site.signed_anew(request) if differs and site.authentic(request) is None else request
 
 
@@ -341,16 +243,16 @@ PLATFORM_FAULTS: Final[tuple[PlatformFault, ...]] = (
         _stores_later,
     ),
     PlatformFault("different_401_bodies", "says in the body why it refuses", _by("refusal.same_bytes"),
-                  _answers(_varied)),
+                  answers(_varied)),
     PlatformFault("reason_in_a_401_header", "says in a header why it refuses", _by("refusal.same_headers"),
-                  _answers(_leaking)),
+                  answers(_leaking)),
     PlatformFault(
         "accepts_a_tampered_body", "verifies the signature, and never the digest of the body",
         _by("signature.tampered_body", "signature.appended_byte", "refusal.leaves_nothing", *_REFUSAL),
-        _takes(_believes_the_digest),
+        takes(_believes_the_digest),
     ),
     PlatformFault("address_need_not_be_covered", "takes a signature that covers no address",
-                  _by("signature.address_not_covered"), _takes(_covers_no_address)),
+                  _by("signature.address_not_covered"), takes(_covers_no_address)),
     PlatformFault(
         "duplicates_are_two_cases", "opens a case for each delivery",
         _by("repeat.first_answer_again", "repeat.opens_no_second_case", "repeat.at_once",
@@ -359,19 +261,19 @@ PLATFORM_FAULTS: Final[tuple[PlatformFault, ...]] = (
     ),
     PlatformFault(
         "takes_the_last_duplicate_key", "reads JSON as its library does, the last of two keys",
-        _by("json.duplicate_notice_id_different_value", "quarantine.every_cause_is_kept"), _takes(_last_key),
+        _by("json.duplicate_notice_id_different_value", "quarantine.every_cause_is_kept"), takes(_last_key),
     ),
     PlatformFault("500_to_nan", "falls over NaN", _by("json.nan_number", "quarantine.every_cause_is_kept"),
                   _falls_over_nan),
     PlatformFault(
         "200_instead_of_202", "answers 200 to what is new",
         _by("accepted.status", "early.accepted", "early.notice_then_comes", "repeat.message_id_with_another_notice"),
-        _answers(_always_200),
+        answers(_always_200),
     ),
     PlatformFault(
         "forgets_quarantine", "answers 422 to what is authentic and unusable, and drops it",
         _by("quarantine.is_kept", "quarantine.every_cause_is_kept", "quarantine.receipt_is_inherited", "late.is_kept"),
-        _drops(lambda reply: reply.status == 422),
+        drops(lambda reply: reply.status == 422),
     ),
     PlatformFault("trusts_the_host_header", "verifies against the address that the Host header gives",
                   _by("transport.host_is_not_read"), _trusts_host),
@@ -379,20 +281,20 @@ PLATFORM_FAULTS: Final[tuple[PlatformFault, ...]] = (
         "stale_is_not_authentic", "answers 401 to a right signature that is stale, and drops the message",
         _by("late.stale_and_never_seen", "late.signed_in_the_future", "late.is_kept", "clock.delivery_301_s_old",
             "quarantine.every_cause_is_kept"),
-        _drops(
-            lambda reply: _code(reply) == "stale",
+        drops(
+            lambda reply: code_of(reply) == "stale",
             Reply(NOT_AUTHENTIC.status, NOT_AUTHENTIC.headers, NOT_AUTHENTIC.body),
         ),
     ),
     PlatformFault("no_409_on_conflict", "answers 200 to another content of the same revision", _by("conflict.status"),
-                  _answers(_no_conflict)),
+                  answers(_no_conflict)),
     PlatformFault("drops_the_second_of_a_conflict", "answers 409, and keeps nothing of it",
-                  _by("conflict.keeps_both"), _drops(lambda reply: reply.status == 409)),
+                  _by("conflict.keeps_both"), drops(lambda reply: reply.status == 409)),
     PlatformFault("unbounded_body", "reads a body of any size", _by("transport.body_too_large"), _honest,
                   settings=_large),
     PlatformFault(
         "ignores_the_content_type", "takes any Content-Type",
-        _by("http.wrong_content_type", "http.charset_is_not_utf_8", "transport.no_media_type"), _takes(_any_type),
+        _by("http.wrong_content_type", "http.charset_is_not_utf_8", "transport.no_media_type"), takes(_any_type),
     ),
     PlatformFault(
         "believes_a_key_of_another_platform", "keeps the keys of all platforms in one ring",
@@ -407,18 +309,18 @@ PLATFORM_FAULTS: Final[tuple[PlatformFault, ...]] = (
         _keeps_what_it_parsed,
     ),
     PlatformFault("parses_before_it_verifies", "answers 400 to bytes that are no JSON, before it looks who sent them",
-                  _by("signature.unsigned_noise", *_REFUSAL), _answers(_reads_first)),
+                  _by("signature.unsigned_noise", *_REFUSAL), answers(_reads_first)),
     PlatformFault("knows_messages_by_id_alone", "takes another notice under a known message id for a repeat",
                   _by("repeat.message_id_with_another_notice"), _by_message_id),
     PlatformFault(
         "refuses_what_comes_early", "answers 404 to a cancellation whose notice has not come",
         _by("early.accepted", "semantic.revocation_of_an_unknown_notice", "semantic.revocation_of_itself"),
-        _answers(_refuses_early),
+        answers(_refuses_early),
     ),
     PlatformFault("restarts_the_clock", "starts the clock of a notice anew when a usable message replaces a bad one",
-                  _by("quarantine.receipt_is_inherited"), _answers(_restarts_the_clock)),
+                  _by("quarantine.receipt_is_inherited"), answers(_restarts_the_clock)),
     PlatformFault("lenient_timestamp", "reads a timestamp with a fraction", _by("clock.timestamp_with_fraction"),
-                  _takes(_lenient_time), profile="standard-webhooks"),
+                  takes(_lenient_time), profile="standard-webhooks"),
     PlatformFault("ignores_the_webhook_id", "never compares webhook-id with the envelope's id",
-                  _by("signature.webhook_id"), _takes(_ignores_the_id), profile="standard-webhooks"),
+                  _by("signature.webhook_id"), takes(_ignores_the_id), profile="standard-webhooks"),
 )  # fmt: skip

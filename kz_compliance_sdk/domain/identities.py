@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.errors import InvalidInput
 
-__all__ = ["check_proposal_texts", "check_questions", "check_statement", "found_in", "is_iin"]
+__all__ = ["check_proposal_texts", "check_questions", "check_statement", "found_in", "holds_identity", "is_iin"]
 
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE: Final = re.compile(
@@ -102,6 +102,13 @@ def check_statement(case: Case, statement: Sequence[Statement], field: str) -> N
     """Refuse a statement for the authority that holds somebody's identity. Raises InvalidInput with its field."""
     texts = ((f"{field}[{place}].text", said.text) for place, said in enumerate(statement))
     _check(texts, _Named.by(case))
+
+
+def holds_identity(case: Case, text: str, notice: Notice) -> bool:
+    """Whether what an authority wrote holds somebody's identity: also that of the official who signed."""
+    named = _Named.by(case, notice)
+    signed = (notice.signatory.name,) if notice.signatory is not None else ()
+    return found_in(text, (*named.accounts, *signed), named.urls) is not None
 
 
 @dataclass(frozen=True, slots=True)

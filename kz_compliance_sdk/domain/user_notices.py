@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.authority_words import AuthorityWords, authority_words
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import Case, ItemState, move, note
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, UserNoticeKind, UserNoticeState, Write
@@ -28,6 +29,7 @@ from kz_compliance_sdk.domain.transitions import is_legal
 MESSENGER = "messenger"
 UNSENT = ("due", "delayed")
 _DAY_S = 86_400
+_NOT_TOLD = "\N{EM DASH}"
 _NOTIFIED: Mapping[str, UserNotified] = {"sent": "yes", "delayed": "delayed", "off": "not_allowed", "failed": "no"}
 
 
@@ -256,27 +258,28 @@ def _queued(
     if what.state == "off":
         return (row,)
     words: StatementKind = kind if kind != "appeal_decided" else "appeal_reversed" if reversed_ else "appeal_upheld"
-    body = _body(on, kind, words, measure)
+    of_authority = authority_words(case, on.notice)
+    body = _body(on, kind, words, measure, of_authority)
     # Its time to leave is also what it is ordered by: those that wait for theirs must not stand before one that is due.
     message = OutboxMessage(
         key, case.platform_id, case.id, "user_notice", MESSENGER, body, stamp.at, what.due_at, what.due_at
     )
     message = message.but(item_id=row.item_id)
-    if not what.asks:
-        return (message, row)
-    alert = page(case, "user_notice_barred", ("moderator", "lead", "head"), 40, stamp, key=key)
-    return (message, row, alert)
+    alerts: list[Write] = []
+    if what.asks:
+        alerts.append(page(case, "user_notice_barred", ("moderator", "lead", "head"), 40, stamp, key=key))
+    if not of_authority.complete and all(known.decision_version != item.decision_version for known in on.rows):
+        alerts.append(page(case, "user_notice_words", ("moderator", "lead"), 30, stamp, key=key))
+    return (message, row, *alerts)
 
 
-def _body(on: Occasion, kind: UserNoticeKind, words: StatementKind, measure: str) -> bytes:
+def _body(on: Occasion, kind: UserNoticeKind, words: StatementKind, measure: str, said: AuthorityWords) -> bytes:
     """What the user may know. Names of people, and whatever they wrote about each other, have no way into it."""
     item, notice, decided = on.item, on.notice, _behind(on, measure)
-    authority, redress = notice.issuing_authority, notice.redress
-    laws = [", ".join(filter(None, (basis.act, basis.article))) for basis in notice.legal_basis]
+    authority = notice.issuing_authority
     outcome = {"restored": "restored", "appeal_upheld": "upheld", "appeal_reversed": "reversed"}.get(words)
     if outcome is None:
         outcome = decided.wording.outcome if decided is not None else ""
-    where = "" if redress is None else ", ".join(filter(None, (redress.body, redress.deadline, redress.url)))
     ground = decided.ground or "" if decided is not None else ""
     provision = decided.wording.legal_provision or "" if decided is not None else ""
     scope = decided.scope if decided is not None else item.scope
@@ -284,6 +287,7 @@ def _body(on: Occasion, kind: UserNoticeKind, words: StatementKind, measure: str
     for lang in LANGUAGES:
         template = on.telling.templates.by_lang[lang]
         known = template.words
+        of_type = known["authority_kind"][authority.type]
         facts = {
             "object": item.url or item.object_id or item.account_ref,
             "action": known["action"].get(measure, ""),
@@ -291,11 +295,12 @@ def _body(on: Occasion, kind: UserNoticeKind, words: StatementKind, measure: str
             "effective_at": local(item.effective_at) if item.effective_at else "",
             "ground": known["ground"].get(ground, ""),
             "legal_provision": provision,
-            "legal_basis": "; ".join(laws),
-            "authority": ", ".join(filter(None, (authority.name.best(lang), authority.unit))),
-            "authority_kind": known["authority_kind"][authority.type],
-            "reference_number": notice.reference_number,
-            "redress": where,
+            "legal_basis": "; ".join(said.laws),
+            # That a state authority demanded it is told also where its name cannot be.
+            "authority": ", ".join(filter(None, (said.name[lang], said.unit))) or of_type,
+            "authority_kind": of_type,
+            "reference_number": said.reference_number or _NOT_TOLD,
+            "redress": said.redress,
             "appeal_url": on.telling.appeal_url,
             "appeal_days": str(-(-on.telling.policy.appeal_term_s // _DAY_S)),
         }
@@ -314,10 +319,10 @@ def _body(on: Occasion, kind: UserNoticeKind, words: StatementKind, measure: str
             "scope": list(scope),
             "ground": ground,
             "legal_provision": provision,
-            "legal_basis": laws,
-            "authority": {lang: authority.name.best(lang) for lang in LANGUAGES},
+            "legal_basis": list(said.laws),
+            "authority": {lang: said.name[lang] for lang in LANGUAGES},
             "authority_type": authority.type,
-            "reference_number": notice.reference_number,
+            "reference_number": said.reference_number,
             "effective_at": item.effective_at,
             "made_at": on.stamp.at,
             "appeal_url": on.telling.appeal_url,

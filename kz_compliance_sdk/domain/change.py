@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.change_users import UserNoticeKind as UserNoticeKi
 from kz_compliance_sdk.domain.change_users import UserNoticeState as UserNoticeState
 from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.volume import NoticeCounted as NoticeCounted
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
@@ -302,6 +303,7 @@ Write = (
     | AuditEvent
     | OutboxMessage
     | InboxRow
+    | NoticeCounted
     | Redelivered
     | InboxApplied
     | InboxAdmitted

@@ -329,6 +329,7 @@ NO_EVIDENCE: Final[Mapping[str, str]] = {
     "tallies": "the public figures of an ended case: they follow from its decisions, events and messages",
     "platform_keys": "the keys of the platform itself, wrapped anew when a master key takes another's place: with "
     "another key the names of objects in `holds` and `objects` fit no case any more, and the verification says so",
+    "volumes": "how many notices came within the last hour: what came of it is a flag, which stands in its case",
     "cursors": "how far a feed was read: the regulator's feed is the other copy",
     "endpoints": "whether a way out is left alone for a while; the attempts show what happened",
     "heartbeats": "when a part of the machinery last ran",

@@ -72,6 +72,10 @@ class Tx(Protocol):
     def waiting_for(self, notice_id: str) -> list[InboxRow]:
         """Messages that came before the notice they speak of."""
 
+    def notices_counted(self, name: str, over: int, most: int) -> int:
+        """How many notices were counted under a name after `over` (UTC seconds), those of earlier works of the same
+        batch among them. What is more than `most` need not be told."""
+
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
     def event_kinds(self, case_id: str) -> dict[str, int]:

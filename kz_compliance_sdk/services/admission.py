@@ -39,7 +39,7 @@ from kz_compliance_sdk.services.loading import notice_of, standing_of
 from kz_compliance_sdk.services.marking import marked_answer, marks
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
 from kz_compliance_sdk.services.tallying import with_tally
-from kz_compliance_sdk.services.volume import Volume
+from kz_compliance_sdk.services.volume import counted
 from kz_compliance_sdk.wire.v1 import Message, read_message
 
 _Following = Clarification | Cancellation | Reminder
@@ -70,13 +70,10 @@ class Admission:
     respondent: Respondent
     hosts: frozenset[str]
     categories: frozenset[str]
-    volume: Volume
 
     @classmethod
     def under(cls, platform_id: str, policy: Policy, respondent: Respondent, hosts: frozenset[str]) -> Admission:
-        usual = policy.safeguards
-        volume = Volume(usual.volume_notices, usual.volume_window_s)
-        return cls(platform_id, policy, respondent, hosts, frozenset(policy.categories), volume)
+        return cls(platform_id, policy, respondent, hosts, frozenset(policy.categories))
 
     def admit(self, tx: Tx, received: Received, message: Message, case_id: str) -> tuple[Change, Response]:
         """A usable message: a repeat gets its first answer, everything else its effect on a case."""
@@ -155,8 +152,9 @@ class Admission:
             first = min(quarantined, key=lambda c: c.received_at)
             change, case = arrivals.admit(first, notice, arrival, self.policy, stamp)
         else:
-            arrival = self.volume.marked(arrival, authority, received.key_id, stamp.at)
+            arrival, came = counted(tx, arrival, authority, received.key_id, self.policy.safeguards)
             change, case = arrivals.open_case(case_id, notice, arrival, self.policy, stamp)
+            change = (*change, came)
         change = (*change, *pages_at_intake(case, self.policy, stamp))
         change, case = self._apply_waiting(tx, received, case, change, stamp)
         response = accepted(202, case)

@@ -1,57 +1,27 @@
-"""How many new notices came from one authority, or under one key, in the last while.
+"""Whether unusually many new notices come from one authority, or under one key.
 
-Counted in memory, on the thread that writes: a row or a query for each notice would be paid by all for what is rare.
-So it starts empty with each process, and several processes count each their own share: what it misses is told in
-docs/concepts/due-process.md.
+The count lies in the store, so that all receivers see the sum and a restart forgets nothing. It costs a batch of works,
+and not each of them, two short reads and two rows.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Hashable, Iterable
 from dataclasses import replace
-from typing import Final
 
 from kz_compliance_sdk.domain.arrivals import Arrival
+from kz_compliance_sdk.domain.policy import Safeguards
+from kz_compliance_sdk.domain.volume import NoticeCounted, names_of
+from kz_compliance_sdk.ports import Tx
 
-__all__ = ["Volume"]
-
-# Work can run again when the batch around it fails; a batch has at most 256 pieces.
-_REMEMBERED: Final = 1024
-_NAMES: Final = 4096
+__all__ = ["counted"]
 
 
-class Volume:
-    """A sliding window for each name. `notices` more than that within `window_s` seconds are unusual."""
-
-    def __init__(self, notices: int, window_s: int) -> None:
-        self._most, self._window_s = notices, window_s
-        self._times: dict[str, deque[int]] = {}
-        self._seen: dict[Hashable, bool] = {}
-
-    def marked(self, arrival: Arrival, authority: str, key_id: str, now: int) -> Arrival:
-        """A new notice that came at `now` (UTC seconds), flagged if it is one of unusually many."""
-        names = [f"authority {authority}", f"key {key_id}"] if key_id else [f"authority {authority}"]
-        if not self.is_unusual(names, arrival.message, now):
-            return arrival
-        return replace(arrival, flags=(*arrival.flags, "volume_unusual"))
-
-    def is_unusual(self, names: Iterable[str], message: Hashable, now: int) -> bool:
-        """Count a message that came at `now` (UTC seconds) for each name, once; whether that is one too many for any
-        of them."""
-        known = self._seen.get(message)
-        if known is not None:
-            return known
-        found = False
-        for name in names:
-            times = self._times.get(name)
-            if times is None:
-                if len(self._times) >= _NAMES:
-                    self._times.pop(next(iter(self._times)), None)
-                times = self._times[name] = deque(maxlen=self._most)
-            found |= len(times) == self._most and times[0] > now - self._window_s
-            times.append(now)
-        if len(self._seen) >= _REMEMBERED:
-            self._seen.pop(next(iter(self._seen)), None)
-        self._seen[message] = found
-        return found
+def counted(
+    tx: Tx, arrival: Arrival, authority_id: str, key_id: str, usual: Safeguards
+) -> tuple[Arrival, NoticeCounted]:
+    """A new notice, flagged if as many as are usual came before it within the window; and that it came."""
+    names, over = names_of(authority_id, key_id), tx.now - usual.volume_window_s
+    before = [tx.notices_counted(name, over, usual.volume_notices) for name in names]
+    if max(before) >= usual.volume_notices:
+        arrival = replace(arrival, flags=(*arrival.flags, "volume_unusual"))
+    return arrival, NoticeCounted(arrival.platform_id, names, tx.now, over)

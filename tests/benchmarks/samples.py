@@ -14,6 +14,7 @@ from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.domain.volume import NoticeCounted, names_of
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import Profile, sign
@@ -97,7 +98,7 @@ class Ready:
 
 
 def ready(first: int, count: int, *, received_at: int | None = None) -> Iterator[Ready]:
-    """Decided intakes: case, audit event, acknowledgement, and the message's own bytes."""
+    """Decided intakes: case, audit event, acknowledgement, the message's own bytes, and that it counts."""
     ids = Env.system().ids
     policy, now = kz_policy(), int(time.time()) if received_at is None else received_at
     stamp = Stamp(now, SYSTEM)
@@ -112,4 +113,6 @@ def ready(first: int, count: int, *, received_at: int | None = None) -> Iterator
         inbox = InboxRow(
             PLATFORM, *message, "notice.issued", "pushed", data, proof, now, case_id, name, "accepted", 202, reply
         )
-        yield Ready(case_id, (*change, inbox))
+        names = names_of(named.issuing_authority.id, keys.SENDER)
+        came = NoticeCounted(PLATFORM, names, now, now - policy.safeguards.volume_window_s)
+        yield Ready(case_id, (*change, inbox, came))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -16,6 +16,7 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import CaseWrite, Change, InboxRow
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.volume import NoticeCounted
 from kz_compliance_sdk.ports import Env
 from tests.benchmarks import samples
 from tests.benchmarks.rows import Row, Size, compared, interleaved
@@ -53,6 +54,7 @@ def run(size: Size) -> list[Row]:
 def prepared(changes: Sequence[Change]) -> Prepared:
     """The rows of intakes, by table, as the driver takes them."""
     found: Prepared = {"audit": [], "cases": [], "inbox": [], "outbox": []}
+    came: Counter[tuple[str, str, int]] = Counter()
     for change in changes:
         for write in change:
             if isinstance(write, AuditEvent):
@@ -63,8 +65,11 @@ def prepared(changes: Sequence[Change]) -> Prepared:
                 found["inbox"].append(as_rows.inbox_row(write))
             elif isinstance(write, OutboxMessage):
                 found["outbox"].append(as_rows.message_row(write))
+            elif isinstance(write, NoticeCounted):
+                came.update((write.platform_id, name, write.at) for name in write.names)
             else:
                 raise TypeError(f"an intake writes no {type(write).__name__}")
+    found["volumes"] = [(*key, notices) for key, notices in came.items()]
     return found
 
 
@@ -95,6 +100,7 @@ def raw(path: Path, groups: Sequence[Prepared]) -> float:
     """Seconds to insert the same rows with the bare driver: same schema, same settings, rows made beforehand."""
     store = SqliteStore(path, Env.system())
     inserts = {table: store.statements.inserts[table].sql for table in ("audit", "cases", "inbox", "outbox")}
+    inserts["volumes"] = store.statements.volumes.add.sql
     store.close()
     connection = open_connection(choose_driver(), str(path))
     try:

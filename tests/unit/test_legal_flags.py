@@ -9,7 +9,6 @@ import pytest
 from kz_compliance_sdk.domain.breadth import is_pattern, is_whole_site
 from kz_compliance_sdk.domain.legal_flags import codes, legal_flags
 from kz_compliance_sdk.domain.policy import Policy, kz_policy, tighten
-from kz_compliance_sdk.services.volume import Volume
 from kz_compliance_sdk.testing import builders
 
 POLICY = kz_policy()
@@ -102,36 +101,3 @@ def test_what_calls_for_a_lawyer_calls_for_two() -> None:
         assert POLICY.needs_legal_review("fraud", frozenset({flag}))
         assert POLICY.needs_four_eyes("fraud", worldwide=False, flags=frozenset({flag}))
     assert not POLICY.needs_legal_review("fraud", frozenset({"url_foreign"}))
-
-
-# ------------------------------------------------------------------------------------------- volume
-
-
-def unusual(volume: Volume, message: int, now: int, names: tuple[str, ...] = ("a",)) -> bool:
-    return volume.is_unusual(names, message, now)
-
-
-def test_one_more_than_usual_within_the_window_is_unusual() -> None:
-    volume = Volume(3, 60)
-    assert [unusual(volume, n, 100 + n) for n in range(5)] == [False, False, False, True, True]
-    assert not unusual(volume, 9, 200), "the window slides on"
-
-
-def test_the_same_message_counts_once_and_keeps_its_answer() -> None:
-    volume = Volume(2, 60)
-    assert [unusual(volume, 1, 100) for _ in range(5)] == [False] * 5
-    assert [unusual(volume, n, 100) for n in (2, 3, 3)] == [False, True, True]
-
-
-def test_each_authority_and_each_key_has_a_window_of_its_own() -> None:
-    volume = Volume(2, 60)
-    assert not any(unusual(volume, n, 100, (f"authority {n}",)) for n in range(50))
-    assert [unusual(volume, 100 + n, 100, (f"authority {n}", "key k")) for n in range(3)] == [False, False, True]
-
-
-def test_the_memory_is_bounded() -> None:
-    volume = Volume(2, 60)
-    for n in range(10_000):
-        unusual(volume, n, n, (f"authority {n}",))
-    assert len(volume._times) <= 4096
-    assert len(volume._seen) <= 1024

@@ -192,6 +192,14 @@ CREATE TABLE sanctions (
 	PRIMARY KEY (platform_id, sanction_id)
 )
  WITHOUT ROWID;
+CREATE TABLE volumes (
+	platform_id VARCHAR(64) NOT NULL,
+	name VARCHAR(160) NOT NULL,
+	at BIGINT NOT NULL,
+	notices INTEGER NOT NULL,
+	PRIMARY KEY (platform_id, name, at)
+)
+ WITHOUT ROWID;
 CREATE TABLE legal_checks (
 	platform_id VARCHAR(64) NOT NULL,
 	case_id VARCHAR(36) NOT NULL,
@@ -395,4 +403,5 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('sealed_texts', 'sealed_texts'
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('tallies', 'tallies', '1000000 500000 1');
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('tallies', 'tallies_received', '1000000 500000 2 1');
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('user_notices', 'user_notices', '1000000 500000 2 1');
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('volumes', 'volumes', '10000 5000 300 1');
 INSERT INTO kz_compliance_schema (version_num) VALUES ('0009');

@@ -34,6 +34,7 @@ from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.adapters.sql.tables_tallies import ANSWERED, tallies
+from kz_compliance_sdk.adapters.sql.volumes import VolumeStatements
 from kz_compliance_sdk.domain.change import (
     CursorMoved,
     EndpointState,
@@ -302,6 +303,7 @@ class Statements:
             .order_by(tc.checkpoints.c.number.desc())
             .limit(1)
         )
+        self.volumes = VolumeStatements(compiled, upsert)
         marks = tc.checkpoint_due.c.marks + literal_column("1")
         self.mark_due = upsert(tc.checkpoint_due, ("platform_id", "case_id"), marks=marks)
         self.looked = compiled(

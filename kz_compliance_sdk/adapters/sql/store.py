@@ -37,6 +37,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
 )
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import View
+from kz_compliance_sdk.adapters.sql.volumes import Volumes
 from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import CaseWrite, Change
@@ -184,6 +185,7 @@ class SqliteTransaction:
         self._free: dict[tuple[str, str | None], _Free] = {}
         self._any_waiting: dict[str, bool] = {}
         self._checkpoints: dict[str, Checkpoint | None] = {}
+        self._volumes = Volumes()
         self._none_expired: set[str] = set()
         self._waiting = 1
         self.now = 0
@@ -205,6 +207,7 @@ class SqliteTransaction:
         self._waiting, self._any_waiting, self._none_expired = waiting, {}, set()
         self._checkpoints = {}
         self.private.begin()
+        self._volumes.forget()
         self._lock.acquire()
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
@@ -223,6 +226,7 @@ class SqliteTransaction:
         self._keys |= keys
         if change:
             self._staged.append(change)
+            self._volumes.add(change)
         return value
 
     def flush(self) -> None:
@@ -231,6 +235,7 @@ class SqliteTransaction:
             return
         staged, self._staged, self._keys = self._staged, [], set()
         self._any_waiting, self._free, self._checkpoints = {}, {}, {}
+        self._volumes.forget()
         self._written += staged
         try:
             self._writer.write(staged, self.private, self._execute, self._execute_many)
@@ -365,6 +370,15 @@ class SqliteTransaction:
             row = self.one(self.statements.checkpoint, k_platform_id=platform_id)
             self._checkpoints[platform_id] = None if row is None else checkpoint_from(row)
         return self._checkpoints[platform_id]
+
+    def notices_counted(self, platform_id: str, name: str, over: int, most: int) -> int:
+        """Asked once for all works between two flushes."""
+
+        def read() -> int:
+            given = {"k_platform_id": platform_id, "k_name": name, "k_at": over, "n": most}
+            return int(self.one(self.statements.volumes.counted, **given)[0])
+
+        return self._volumes.counted(platform_id, name, over, most, read)
 
     def next_free(
         self, platform_id: str, category: str | None, without_flag: str, unreadable: list[str]

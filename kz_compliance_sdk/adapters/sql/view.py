@@ -45,6 +45,8 @@ class Reader(Protocol):
 
     def any_waiting(self, platform_id: str) -> bool: ...
 
+    def notices_counted(self, platform_id: str, name: str, over: int, most: int) -> int: ...
+
     def next_free(
         self, platform_id: str, category: str | None, without_flag: str, unreadable: list[str]
     ) -> Case | None: ...
@@ -111,6 +113,9 @@ class View:
     def inbox_rows(self, sender: str, message_id: str) -> list[InboxRow]:
         found = self._tx.all(self._s.inbox_rows, k_platform_id=self._platform, k_sender=sender, k_message_id=message_id)
         return [self._tx.private.inbox_from(row) for row in found]
+
+    def notices_counted(self, name: str, over: int, most: int) -> int:
+        return self._tx.notices_counted(self._platform, name, over, most)
 
     def waiting_for(self, notice_id: str) -> list[InboxRow]:
         if not self._tx.any_waiting(self._platform):

@@ -13,6 +13,7 @@ from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, audit_row, inbox_admitted
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, moving
+from kz_compliance_sdk.adapters.sql.volumes import write_volumes
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import (
     AppealWrite,
@@ -37,6 +38,7 @@ from kz_compliance_sdk.domain.change import (
     MessageErased,
     MessageVoided,
     MessageWrite,
+    NoticeCounted,
     ObjectVersion,
     Redelivered,
     RefusalsCounted,
@@ -121,6 +123,7 @@ class Writer:
         # What opens a case, and what comes in with it, is left out: a running case without a leaf is looked at anyway.
         opened: set[str] = set()
         came: list[tuple[str, str]] = []
+        counted: list[NoticeCounted] = []
         write: Any
         for change in changes:
             # Its key comes before anything else of a case.
@@ -157,19 +160,9 @@ class Writer:
                     )
                     updates.append(CaseLooked(write.platform_id, write.case_id, write.taken))
                 elif kind is Checkpoint:
-                    inserts.setdefault("checkpoints", []).append(
-                        (
-                            write.platform_id,
-                            write.number,
-                            write.size,
-                            write.root,
-                            write.at,
-                            write.complete,
-                            write.peaks,
-                            write.line,
-                            None,
-                        )
-                    )
+                    inserts.setdefault("checkpoints", []).append((*astuple(write), None))
+                elif kind is NoticeCounted:
+                    counted.append(write)
                 elif kind is LegalCheckRow:
                     inserts.setdefault("legal_checks", []).append(astuple(write))
                 elif kind is ContentSeen:
@@ -185,6 +178,8 @@ class Writer:
                 execute(statement.sql, values[0])
             else:
                 execute_many(statement, values)
+        if counted:
+            write_volumes(counted, self._s.volumes, execute, execute_many)
         marked = {one for one in came if one[1] not in opened}
         for write in updates:
             self._update(write, rows, execute)

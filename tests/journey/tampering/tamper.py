@@ -156,17 +156,18 @@ class Tamperer:
 
     def _bring_a_key_back(self) -> Names | None:
         """A data key as an old backup holds it: another one only where it was erased since."""
-        table, row = self._with_a_key()
-        with closing(sqlite3.connect(":memory:")) as backup:
-            image = self.chance.choice(self.backups)
-            backup.deserialize(image[:18] + b"\1\1" + image[20:])  # a database in memory can have no write-ahead log
-            was = backup.execute(
-                f"SELECT data_key FROM {table} WHERE {self._where(table)}",  # noqa: S608
-                self._key(table, row),
-            ).fetchone()
-        if was is None or was[0] == row["data_key"]:
-            return None
-        return self._set(table, row, {"data_key": was[0]})
+        others = []
+        for image in self.backups:
+            with closing(sqlite3.connect(":memory:")) as backup:
+                backup.deserialize(image[:18] + b"\1\1" + image[20:])  # in memory there can be no write-ahead log
+                for table in ("cases", "inbox"):
+                    wanted = f"SELECT data_key FROM {table} WHERE {self._where(table)}"  # noqa: S608
+                    for row in self._rows(table):
+                        was = backup.execute(wanted, self._key(table, row)).fetchone()
+                        if was is not None and was[0] != row["data_key"]:
+                            others.append((table, row, was[0]))
+        table, row, key = self.chance.choice(others)
+        return self._set(table, row, {"data_key": key})
 
     def _with_a_key(self) -> tuple[str, dict[str, Any]]:
         table = self.chance.choice(("cases", "inbox"))

@@ -33,6 +33,7 @@ _STATISTICS = (
     ("outbox", "outbox_due", "1000 500 200 2 1"),
     ("outbox", "outbox_lane", "1000 500 1 1"),
     ("outbox", "outbox_held", "10 5 1"),
+    ("volumes", "volumes", "10000 5000 300 1"),
 )
 
 
@@ -329,6 +330,15 @@ def upgrade() -> None:
         sa.Column("salt", sa.String(length=64), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("platform_id", "case_id", "seq", "name"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "volumes",
+        sa.Column("platform_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=160), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("notices", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("platform_id", "name", "at"),
         sqlite_with_rowid=False,
     )
     if op.get_context().dialect.name == "sqlite":

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.identities import holds_identity
+from kz_compliance_sdk.domain.identities import identity_check
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.statement_templates import LANGUAGES, Lang
 
@@ -29,10 +29,10 @@ class AuthorityWords:
 
 def authority_words(case: Case, notice: Notice) -> AuthorityWords:
     """The words of the notice's authority. None of them may name an account of the notice, or who signed it."""
-    withheld: list[str] = []
+    holds_identity, withheld = identity_check(case, notice), list[str]()
 
     def clean(text: str | None) -> str:
-        if text and holds_identity(case, text, notice):
+        if text and holds_identity(text):
             withheld.append(text)
             return ""
         return text or ""

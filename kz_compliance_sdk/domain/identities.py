@@ -7,7 +7,7 @@ named, by itself or within an address, an e-mail address, a phone number, an ind
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.errors import InvalidInput
 
-__all__ = ["check_proposal_texts", "check_questions", "check_statement", "found_in", "holds_identity", "is_iin"]
+__all__ = ["check_proposal_texts", "check_questions", "check_statement", "found_in", "identity_check", "is_iin"]
 
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE: Final = re.compile(
@@ -60,13 +60,15 @@ def found_in(text: str, accounts: Iterable[str] = (), urls: Iterable[str] = ()) 
     said = text.casefold()
     for account in accounts:
         name = account.casefold().strip()
-        if len(name) >= _SHORTEST_ACCOUNT and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said):
+        if len(name) >= _SHORTEST_ACCOUNT and name in said and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said):
             return "an account that the notice names"
-    for url in urls:
-        said = re.sub(rf"{re.escape(url.casefold().rstrip('/'))}/?(?![\w/@%?#=&-])", " ", said)
+    own = [url.casefold().rstrip("/") for url in urls]
+    for url in own:
+        if url in said:
+            said = re.sub(rf"{re.escape(url)}/?(?![\w/@%?#=&-])", " ", said)
     if _PROFILE.search(said):
         return "an address of somebody's account"
-    if any(_is_named(name, said) for url in urls for name in _PROFILE.findall(unquote(url.casefold()))):
+    if any(_is_named(name, said) for url in own for name in _PROFILE.findall(unquote(url))):
         return "an account that the notice names"
     return None
 
@@ -74,7 +76,7 @@ def found_in(text: str, accounts: Iterable[str] = (), urls: Iterable[str] = ()) 
 def _is_named(handle: str, said: str) -> bool:
     """Whether a text speaks of the account of an address. What could be any word is one only after its sign."""
     sign = "@" if handle.isalpha() else "@?"
-    return re.search(rf"(?<!\w){sign}{re.escape(handle)}(?!\w)", said) is not None
+    return handle in said and re.search(rf"(?<!\w){sign}{re.escape(handle)}(?!\w)", said) is not None
 
 
 def check_proposal_texts(case: Case, proposal: Proposal, notice: Notice) -> None:
@@ -104,11 +106,11 @@ def check_statement(case: Case, statement: Sequence[Statement], field: str) -> N
     _check(texts, _Named.by(case))
 
 
-def holds_identity(case: Case, text: str, notice: Notice) -> bool:
-    """Whether what an authority wrote holds somebody's identity: also that of the official who signed."""
+def identity_check(case: Case, notice: Notice) -> Callable[[str], bool]:
+    """Whether a text that an authority wrote holds somebody's identity: also that of the official who signed."""
     named = _Named.by(case, notice)
-    signed = (notice.signatory.name,) if notice.signatory is not None else ()
-    return found_in(text, (*named.accounts, *signed), named.urls) is not None
+    accounts = (*named.accounts, *((notice.signatory.name,) if notice.signatory is not None else ()))
+    return lambda text: found_in(text, accounts, named.urls) is not None
 
 
 @dataclass(frozen=True, slots=True)

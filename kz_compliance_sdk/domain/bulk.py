@@ -48,7 +48,7 @@ def check_bulk(case: Case, proposal: Proposal, policy: Policy) -> None:
         return
     first: dict[str, str] = {}
     for number, item in enumerate(proposal.items):
-        reasons = " ".join(item.reasons.casefold().split())
+        reasons = "".join(filter(str.isalnum, item.reasons.casefold()))
         other = first.setdefault(reasons, item.item_id)
         if other != item.item_id:
             raise InvalidInput(

@@ -24,7 +24,7 @@ _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE: Final = re.compile(
     r"(?<![\w+])(?:\+\d[\d\s().-]{7,17}\d|[78][\s(-]*7\d{2}[\s).-]*\d{3}[\s.-]*\d{2}[\s.-]*\d{2})(?!\w)"
 )
-_TWELVE: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
+_TWELVE: Final = re.compile(r"(?<!\d)\d(?:[ -]?\d){11}(?!\d)")
 # Weights of the checksum: law.md A5, from secondary sources. The second row counts where the first gives 10.
 _FIRST: Final = tuple(range(1, 12))
 _SECOND: Final = (*range(3, 12), 1, 2)
@@ -53,14 +53,17 @@ def found_in(text: str, accounts: Iterable[str] = (), urls: Iterable[str] = ()) 
     """
     if _EMAIL.search(text):
         return "an e-mail address"
-    if any(is_iin(number) for number in _TWELVE.findall(text)):
+    if any(is_iin(re.sub(r"\D", "", number)) for number in _TWELVE.findall(text)):
         return "an individual identification number"
     if _PHONE.search(text):
         return "a phone number"
     said = text.casefold()
     for account in accounts:
-        name = account.casefold().strip()
-        if len(name) >= _SHORTEST_ACCOUNT and name in said and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said):
+        written = account.casefold().strip()
+        name = written.lstrip("@")
+        if len(name) < _SHORTEST_ACCOUNT or name not in said:
+            continue
+        if _is_named(name, said) if name != written else re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said):
             return "an account that the notice names"
     own = [url.casefold().rstrip("/") for url in urls]
     for url in own:

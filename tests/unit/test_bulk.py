@@ -47,7 +47,7 @@ def test_bulk_is_off_with_legal_review(category: str, flags: tuple[str, ...]) ->
     assert alike(opened(a_notice(items=1, category=category), flags=flags)) == ["1"], "one item is no bulk"
 
 
-@pytest.mark.parametrize("copied", ["the same", "The  same", " THE SAME\n"])
+@pytest.mark.parametrize("copied", ["the same", "The  same", " THE SAME\n", "The same.", "(the-same)"])
 def test_copied_reasons_are_refused_where_bulk_is_off(copied: str) -> None:
     notice = a_notice(items=2, category="election_rules")
     case = claimed(opened(notice), actor=LEGAL)

@@ -28,6 +28,8 @@ IIN = "910405450014"
         ("тел. 77011234567", "phone"),
         ("тел. 7 701 123-45-67", "phone"),
         (f"ИИН {IIN}.", "identification"),
+        (f"ИИН {IIN[:6]} {IIN[6:9]} {IIN[9:]}", "identification"),
+        (f"ИИН {IIN[:6]}-{IIN[6:]}", "identification"),
         ("Запись пользователя aigul.k_91 удалена", "account"),
         ("@AIGUL.K_91", "account"),
     ],
@@ -106,6 +108,13 @@ def test_a_proposal_that_names_an_account_of_an_address_is_refused() -> None:
             assert error.value.code == "identity"
         else:
             call()
+
+
+@pytest.mark.parametrize("written", ["@Aigul.K_91", " @aigul.k_91 "])
+def test_an_account_is_found_without_the_sign_before_it(written: str) -> None:
+    assert found_in("Запись пользователя aigul.k_91 удалена", [written]) is not None
+    assert found_in("Запись @aigul.k_91 удалена", [written]) is not None
+    assert found_in("aigul.k_912 is another one", [written]) is None
 
 
 def test_the_checksum_and_the_day_of_an_iin_count() -> None:

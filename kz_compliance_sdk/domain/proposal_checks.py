@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, ItemDecision, Proposal
 from kz_compliance_sdk.domain.report import Outcome
+from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import InvalidInput
 
 _OUTCOMES_WITHOUT_ACTION: frozenset[Outcome] = frozenset(
@@ -43,6 +44,7 @@ def check_proposal(proposal: Proposal, open_items: frozenset[str], languages: tu
 
 def _check_item(item: ItemDecision, path: str, languages: tuple[str, ...]) -> None:
     wording, outcome = item.wording, item.wording.outcome
+    need(item.reasons, f"{path}.reasons", "Say what was seen and why this follows: they stay inside.")
     if item.is_measure:
         expected = OUTCOME_OF_ACTION[item.action]
         if outcome not in (expected, "partially_complied"):
@@ -81,6 +83,8 @@ def _check_item(item: ItemDecision, path: str, languages: tuple[str, ...]) -> No
             field=f"{path}.wording.statement_of_reasons",
             remedy=f"Give the reasons in at least one of: {', '.join(languages)}.",
         )
+    for place, said in enumerate(wording.statement_of_reasons):
+        need(said.text, f"{path}.wording.statement_of_reasons[{place}].text", "Say why, or leave this language out.")
     if not any(text.lang.split("-")[0] in languages for text in wording.statement_of_reasons):
         raise InvalidInput(
             "the statement of reasons is in none of the notice's languages.",

@@ -51,6 +51,7 @@ def _first(item: ItemDecision) -> Proposal:
     return proposal(item, refusal("2"))
 
 
+RU = (Statement(lang="ru", text="Да."),)
 _CASES: dict[str, tuple[Proposal, str, str]] = {
     "an item that is not open": (proposal(measure("1"), refusal("2"), refusal("9")), "items", "read the case again"),
     "an item twice": (proposal(measure("1"), refusal("1"), refusal("2")), "items", "once"),
@@ -96,6 +97,17 @@ _CASES: dict[str, tuple[Proposal, str, str]] = {
         _first(_worded(measure("1"), statement_of_reasons=())),
         "items[0].wording.statement_of_reasons",
         "kk, ru",
+    ),
+    "reasons that say nothing": (_first(measure("1", reasons=" \n")), "items[0].reasons", "what was seen"),
+    "a refusal without reasons": (
+        proposal(measure("1"), refusal("2", reasons=" ")),
+        "items[1].reasons",
+        "what was seen",
+    ),
+    "reasons that tell the regulator nothing": (
+        _first(_worded(measure("1"), statement_of_reasons=(*RU, Statement(lang="kk", text=" ")))),
+        "items[0].wording.statement_of_reasons[1].text",
+        "leave this language out",
     ),
     "reasons in another language": (
         _first(_worded(measure("1"), statement_of_reasons=(Statement(lang="de", text="Ja."),))),

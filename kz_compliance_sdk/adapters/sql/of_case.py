@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Boolean, Connection, Dialect, Integer, Select, Table, bindparam, select, type_coerce
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import registry
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
@@ -35,6 +35,7 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("user_notices", user_notices),
 )
 _READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), checkpoint_leaves)
+_POSITIONAL = MappingProxyType({"sqlite": "qmark", "postgresql": "format"})
 _ORDER = MappingProxyType({"audit": "seq", "checkpoint_leaves": "n"})
 
 
@@ -96,8 +97,4 @@ def _fetch(connection: Connection, statement: Compiled, values: dict[str, Any]) 
 @cache
 def of_case(dialect: str) -> OfCase:
     """Those of a dialect, by its name."""
-    positional: dict[str, Dialect] = {
-        "sqlite": sqlite.dialect(paramstyle="qmark"),
-        "postgresql": postgresql.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
-    }
-    return OfCase(positional[dialect])
+    return OfCase(registry.load(dialect)(paramstyle=_POSITIONAL[dialect]))

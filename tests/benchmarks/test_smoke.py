@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.adapters.sql.writing import Writer
+from tests.benchmarks import stages
 from tests.benchmarks.__main__ import GROUPS, main
 from tests.benchmarks.rows import Row, interleaved
 
@@ -60,6 +63,18 @@ def test_rounds_are_interleaved() -> None:
 
     assert order == ["a", "b", "b", "a"]
     assert found == {"a": [1.0, 4.0], "b": [2.0, 3.0]}
+
+
+def test_every_part_of_a_step_is_timed(tmp_path: Path) -> None:
+    """Each function that is named as a part is there and is called, and what is left is put back."""
+    before = Writer.write
+    for measured, parts in (
+        (stages.intake(tmp_path, 4), stages.INTAKE),
+        (stages.decision(tmp_path, 16), stages.DECISION),
+    ):
+        assert measured.keys() >= set(parts.values()) - {"decrypting", "values from rows"}
+        assert all(seconds > 0 for seconds in measured.values())
+    assert Writer.write is before
 
 
 def test_every_row_has_one_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.checkpoint_queries import CASE_TABLES
+from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain.change import (

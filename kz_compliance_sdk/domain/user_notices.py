@@ -28,6 +28,7 @@ from kz_compliance_sdk.domain.transitions import is_legal
 
 MESSENGER = "messenger"
 UNSENT = ("due", "delayed")
+_HEARD = (*UNSENT, "sent")
 _DAY_S = 86_400
 _NOT_TOLD = "\N{EM DASH}"
 _NOTIFIED: Mapping[str, UserNotified] = {"sent": "yes", "delayed": "delayed", "off": "not_allowed", "failed": "no"}
@@ -76,10 +77,15 @@ def plan(notice: Notice, telling: Telling, now: int) -> Plan:
 def notified(rows: Iterable[UserNoticeState], now: int) -> dict[str, UserNotified]:
     """What a report says about the telling of each item. Of one that is about to be told it says nothing."""
     last: dict[str, UserNoticeState] = {}
-    for row in sorted(rows, key=lambda one: (one.decision_version, one.kind == "restored")):
+    for row in sorted(rows, key=_place):
         if row.kind != "appeal_decided" and row.state != "void":
             last[row.item_id] = row
     return {name: said for name, row in last.items() if (said := _said(row, now)) is not None}
+
+
+def _place(row: UserNoticeState) -> tuple[int, bool]:
+    """Where a row stands in the history of its item."""
+    return row.decision_version, row.kind == "restored"
 
 
 def _said(row: UserNoticeState, now: int) -> UserNotified | None:
@@ -113,12 +119,12 @@ class Occasion:
 
 def of_measure(on: Occasion, what: Plan) -> Change:
     """What a measure that came into force gives rise to. Nothing if the user knows of this very measure already."""
-    item = on.item
-    same = _of_measures(on)
-    known = (*UNSENT, "sent")
-    if any(row.state in known and _alike(on, row.decision_version, item.decision_version) for row in same):
+    # An end that is still to be told may be on its way to the user at this moment: it counts as told.
+    heard = [row for row in _of_item(on.rows, on.item) if row.kind != "appeal_decided" and row.state in _HEARD]
+    last = max(heard, key=_place, default=None)
+    if last is not None and last.kind == "measure" and _alike(on, last.decision_version, on.item.decision_version):
         return ()
-    return (*void(same, on.stamp), *_queued(on, "measure", what, measure=item.measure))
+    return (*void(_of_measures(on), on.stamp), *_queued(on, "measure", what, measure=on.item.measure))
 
 
 def of_lifting(on: Occasion, measure: str) -> Change:

@@ -10,10 +10,10 @@ from kz_compliance_sdk.domain import reversal as reversals
 from kz_compliance_sdk.domain.appeals import AppealOutcome, Reversal, Settled
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.change import Appeal, Change
-from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.domain.messages import Respondent, page
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling
-from kz_compliance_sdk.errors import Conflict, InvalidInput, NotFound
+from kz_compliance_sdk.errors import ComplianceError, Conflict, InvalidInput, NotFound
 from kz_compliance_sdk.ports import AppealPage, Store, Tx
 from kz_compliance_sdk.services.loading import notice_of, standing_of
 from kz_compliance_sdk.services.tallying import with_tally
@@ -130,11 +130,17 @@ class Appeals:
 
     def _told(self, tx: Tx, settled: Settled, stamp: Stamp, *, reversed_: bool) -> Change:
         case, appeal = settled.case, settled.appeal
+        try:
+            notice = notice_of(tx, case)
+        except ComplianceError:
+            # Who demanded it cannot be read any more. What the user is owed must not wait for that.
+            alert = page(case, "user_notice_stuck", ("lead",), 30, stamp, key=appeal.appeal_id)
+            return (*settled.change, alert)
         item = next(one for one in case.items if one.item_id == settled.item_id)
         decisions, rows = tx.decisions(case.id), tx.user_notices(case.id)
         behind = decisions[appeal.decision_version].item(appeal.item_id)
         measure = item.measure or (behind.action if behind is not None else "none")
-        on = Occasion(case, item, notice_of(tx, case), rows, decisions, self._telling, stamp)
+        on = Occasion(case, item, notice, rows, decisions, self._telling, stamp)
         more = user_notices.of_appeal(on, appeal.appeal_id, reversed_=reversed_, measure=measure)
         return user_notices.after(settled.change, on, more)
 

@@ -235,10 +235,10 @@ class _Page:
         return self._table(labels, rows)
 
     def _review(self) -> str:
-        text, code = self._text, self._words.code
+        text = self._text
         checks = []
         for one in self._doc["legal_checks"]:
-            answers = {name: code("answer", word) for name, word in one["answers"].items()}
+            answers = self._words.answers(one["answers"])
             row = [one[name] for name in ("version", "revision", "answered_at", "answered_by")]
             checks.append([text(value) for value in (*row, answers)])
         looks = []
@@ -260,7 +260,7 @@ class _Page:
                 rows.append(("digest", one["digest"], ""))
             check = one["legal_check"]
             if isinstance(check, dict):
-                check = {name: self._words.code("answer", value) for name, value in check.items() if value}
+                check = self._words.answers(check)
             rows += [("legal_check", check, ""), ("body", one["body"]["file"] or self._words("page", "withheld"), "")]
             parts.append(self._fields(rows))
             parts.append(self._decided(one["items"], text))

@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
+from kz_compliance_sdk.domain.legal_check import QUESTIONS
+
 LANGUAGES: Final = ("kk", "ru", "en")
 
 # The answer letters have these words already; there is no letter in English.
@@ -32,6 +34,14 @@ class Words:
     def code(self, table: str, code: object) -> str:
         """What a code of the documents means; the code itself where nobody has said it in this language."""
         return str(self._tables.get(table, {}).get(str(code), code))
+
+    def answers(self, check: Mapping[str, str | None]) -> list[str]:
+        """The answered questions of a legal check, as they were asked in this language."""
+        return [
+            f"{question.text[self.lang]} {self.code('answer', answer)}"
+            for question in QUESTIONS
+            if (answer := check.get(question.name))
+        ]
 
     @property
     def tables(self) -> Mapping[str, Mapping[str, Any]]:

@@ -309,6 +309,11 @@ TABLES: Final[Mapping[str, Table]] = {
         changing=("state", "due_at", "sent_at", "delay_until", "basis"),
         final=lambda row: row["state"] in ("sent", "failed"),
     ),
+    "tallies": Table(
+        key=(),
+        fixed=("received_at", "issued_at", "due_at"),
+        changing=("decided_at", "receipt_at", "facts"),
+    ),
     "sanctions": Table(
         key=("sanction_id",),
         fixed=("received_at",),
@@ -326,7 +331,6 @@ CHAIN: Final = frozenset({"audit"})
 NO_EVIDENCE: Final[Mapping[str, str]] = {
     "objects": "the highest version that was handed out for an object: it follows from the effects in `outbox`, and "
     "the verification says when it is lower",
-    "tallies": "the public figures of an ended case: they follow from its decisions, events and messages",
     "platform_keys": "the keys of the platform itself, wrapped anew when a master key takes another's place: with "
     "another key the names of objects in `holds` and `objects` fit no case any more, and the verification says so",
     "volumes": "how many notices came within the last hour: what came of it is a flag, which stands in its case",
@@ -430,7 +434,7 @@ def _relocked(was: Entry, now: Entry, row: Row, since: Since) -> bool:
 
 
 def named(entry: Entry) -> str:
-    return f"the row {' '.join(map(str, entry.key))} of {entry.table}"
+    return f"the row {' '.join(map(str, entry.key))} of {entry.table}" if entry.key else f"the row of {entry.table}"
 
 
 def emptied(was: Entry, now: Entry) -> bool:

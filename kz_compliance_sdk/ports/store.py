@@ -203,8 +203,8 @@ class Queries(FigureSource, Protocol):
     def records(self, case_id: str) -> Records:
         """All of a case at one moment. Raises NotFound, and StoreDamaged for a row that cannot be read."""
 
-    def orphans(self) -> list[str]:
-        """The ids of cases that are gone while something of them is still there."""
+    def orphans(self) -> list[tuple[str, str]]:
+        """The id of each case that is not there while something of it is, and the table that holds it."""
 
     def due_for_checkpoint(self) -> list[tuple[str, int]]:
         """The cases that changed since their last leaf, with their marks, and the running ones that have none."""

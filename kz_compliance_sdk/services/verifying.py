@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Fault
@@ -13,6 +14,10 @@ from kz_compliance_sdk.domain.evidence import CLOCK_TOLERANCE_S
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports import Queries
 from kz_compliance_sdk.services.checkpoints import loose_since, since_of
+from kz_compliance_sdk.services.faults import kind_and_place
+
+_ODD: Final = (TypeError, ValueError, LookupError, AttributeError)
+"""What comes of a value of another type than was written. It must not keep the other cases from being checked."""
 
 
 def verify(
@@ -42,6 +47,8 @@ def verify(
             later += since.moved
         except StoreDamaged as error:
             faults.append(Fault(one, 0, error.message))
+        except _ODD as error:
+            faults.append(Fault(one, 0, f"something of it is not as it was written: {kind_and_place(error)}"))
         found.add(one)
         if progress is not None:
             progress(len(found))
@@ -51,8 +58,9 @@ def verify(
             faults += of_platform
         except StoreDamaged as error:
             faults.append(Fault(PLATFORM, 0, f"the rows of no case cannot be read: {error.message}"))
-        gone = set(queries.orphans()) | (tree.cases - found - {PLATFORM})
-        faults += [Fault(one, 0, "the case is gone, and something of it is still there") for one in sorted(gone)]
+        except _ODD as error:
+            faults.append(Fault(PLATFORM, 0, f"the rows of no case cannot be read: {kind_and_place(error)}"))
+        faults += _of_no_case(queries, tree.cases - found - {PLATFORM})
     return AuditVerdict(len(found), tuple(faults), tuple(_not_provable(tree, outside, unchecked, later, emptied)))
 
 
@@ -78,6 +86,23 @@ def _of_platform(queries: Queries, tree: TreeRead) -> tuple[list[Fault], int]:
             if (row.get("received_at") or row.get("created_at") or row.get("ended_at") or 0) < oldest
         ]
     return faults, sum(proofs.is_emptied(row) for row in loose.messages)
+
+
+def _of_no_case(queries: Queries, in_leaves: set[str]) -> list[Fault]:
+    """What is there of cases that are not, or of none where nothing may be."""
+    left: dict[str, list[str]] = {one: ["the checkpoints"] for one in in_leaves}
+    for case_id, table in queries.orphans():
+        left.setdefault(str(case_id), []).append(table)
+    return [
+        Fault(
+            one,
+            0,
+            f"the case is gone, and something of it is still there, in {', '.join(sorted(where))}"
+            if one
+            else f"something is there that belongs to no case, in {', '.join(sorted(where))}",
+        )
+        for one, where in sorted(left.items())
+    ]
 
 
 def _last(leaves: Sequence[Leaf]) -> tuple[int, int] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, exists, select, text, tuple_, union
+from sqlalchemy import Connection, Select, Table, exists, literal, select, text, tuple_, union
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
@@ -80,16 +80,20 @@ def leaves_of(connection: Connection, platform_id: str, case_id: str) -> list[Le
     return [Leaf(*row) for row in found]
 
 
-def orphans(connection: Connection, platform_id: str) -> list[str]:
-    """The ids of cases that are gone while something of them is still there."""
+def orphans(connection: Connection, platform_id: str) -> list[tuple[str, str]]:
+    """The tables in which something of a case is still there, or was put, while the case is not; and its id."""
+    loose = (t.inbox, t.outbox, t.attempts)
     left = union(
         *(
-            select(table.c.case_id).where(table.c.platform_id == platform_id, table.c.case_id != "")
+            select(table.c.case_id, literal(table.name).label("place")).where(
+                table.c.platform_id == platform_id, *((table.c.case_id != "",) if table in loose else ())
+            )
             for table in (t.audit, t.inbox, *dict(CASE_TABLES).values())
         )
     ).subquery()
     gone = ~exists().where(t.cases.c.platform_id == platform_id, t.cases.c.id == left.c.case_id)
-    return [row[0] for row in connection.execute(select(left.c.case_id).where(gone).order_by(left.c.case_id))]
+    found = select(left.c.case_id, left.c.place).where(gone).order_by(left.c.case_id, left.c.place)
+    return [(row[0], row[1]) for row in connection.execute(found)]
 
 
 def as_rows(table: Table, found: Iterable[Any]) -> tuple[Row, ...]:

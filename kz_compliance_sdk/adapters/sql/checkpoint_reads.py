@@ -28,8 +28,8 @@ class CheckpointReads:
     def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
         raise NotImplementedError
 
-    def orphans(self) -> list[str]:
-        """The ids of cases that are gone while something of them is still there."""
+    def orphans(self) -> list[tuple[str, str]]:
+        """The tables in which something of a case is still there, or was put, while the case is not; and its id."""
         with self._reading() as connection:
             return checkpoint_queries.orphans(connection, self._platform)
 

@@ -17,6 +17,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
+from kz_compliance_sdk.adapters.sql.tables_tallies import tallies
 from kz_compliance_sdk.adapters.sql.tables_users import appeals, user_notices
 
 __all__ = ["CASE_TABLES", "OfCase", "as_it_lies", "of_case"]
@@ -33,6 +34,7 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("content_seen", content_seen),
     ("appeals", appeals),
     ("user_notices", user_notices),
+    ("tallies", tallies),
 )
 _READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), checkpoint_leaves)
 _POSITIONAL = MappingProxyType({"sqlite": "qmark", "postgresql": "format"})

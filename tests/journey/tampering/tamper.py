@@ -58,6 +58,7 @@ class Tamperer:
         """Tamper once. Returns what was done and what the report has to name."""
         kinds = (
             *[self._edit] * 10,
+            *[self._retype] * 2,
             *[self._swap] * 4,
             *[self._delete] * 4,
             *[self._insert] * 4,
@@ -82,6 +83,18 @@ class Tamperer:
         value = self._other(row[column], column)
         return self._set(table, row, {column: value}) if value != row[column] else None
 
+    def _retype(self) -> Names | None:
+        """A value of another type, which a database that is typed row by row holds as well."""
+        table, row = self._row()
+        column = self.chance.choice(COLUMNS[table])
+        value = self.chance.choice(
+            [one for one in ("x", b"\xff\0", 5, 2.5, None) if type(one) is not type(row[column])]
+        )
+        before = self._rows(table, self._key(table, row))
+        names = self._set(table, row, {column: value})
+        # A column can turn the value back into its own type.
+        return names if self._rows(table, self._key(table, row)) != before else None
+
     def _swap(self) -> Names | None:
         table, row = self._row()
         other = self.chance.choice(self._rows(table))
@@ -104,7 +117,7 @@ class Tamperer:
         column = self.chance.choice(KEYS[table])
         value = self._other(row[column], column)
         if column == "case_id":
-            value = self.chance.choice([case["id"] for case in self._rows("cases")])
+            value = self.chance.choice([*(case["id"] for case in self._rows("cases")), "", "of no case"])
         added = {**row, column: value}
         if self._rows(table, self._key(table, added)):
             return None
@@ -280,7 +293,8 @@ class Tamperer:
             return frozenset({f"checkpoint {row['number']} ", f"over {row['size']} leaves", "held outside"})
         case = str(row["id"] if table == "cases" else row.get("case_id", ""))
         own = {"inbox": "message_id", "outbox": "id", "attempts": "message_id", "sanctions": "sanction_id"}.get(table)
-        return frozenset(name for name in (case, str(row[own]) if own else "") if name)
+        # What belongs to no case has the name of its table, if it has none of its own.
+        return frozenset(name for name in (case, str(row[own]) if own else "") if name) or frozenset({f" {table}"})
 
     def _other(self, value: Any, column: str) -> Any:
         """Another value of the same kind, one step away where that is the hardest to see."""

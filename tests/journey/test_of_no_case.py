@@ -1,0 +1,93 @@
+"""What was put there by direct SQL and fits nothing: rows of no case, which can hold a measure up or swell a figure,
+figures that were changed, and values of another type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES
+from kz_compliance_sdk.domain.audit import Fault
+from tests.journey.scene import PLATFORM
+from tests.journey.tampering.scenery import DRIVER, Scenery, build
+from tests.unguarded import unguard
+
+LOOSE = ("outbox", "attempts")
+"""Tables in which something of no case may be; each row of these is held by itself."""
+
+
+@pytest.fixture(scope="module")
+def scenery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenery]:
+    scenery = build(tmp_path_factory.mktemp("of_no_case"))
+    yield scenery
+    scenery.host.store.close()
+
+
+def _after(scenery: Scenery, statement: str, undo: str) -> list[Fault]:
+    with closing(DRIVER.module.connect(scenery.world.path, isolation_level=None)) as raw:
+        raw.execute("PRAGMA ignore_check_constraints = ON")
+        unguard(raw)
+        kept = raw.execute("SELECT * FROM tallies").fetchall()
+        assert raw.execute(statement).rowcount > 0
+        faults = list(scenery.verify().faults)
+        if undo:
+            raw.execute(undo)
+        else:
+            raw.execute("DELETE FROM tallies")
+            raw.executemany(f"INSERT INTO tallies VALUES ({', '.join('?' * len(kept[0]))})", kept)  # noqa: S608
+    assert scenery.verify().intact
+    return faults
+
+
+@pytest.mark.parametrize("case_id", ["", "gone"])
+@pytest.mark.parametrize("table", ["audit", *(name for name, _ in CASE_TABLES if name not in LOOSE)])
+def test_a_row_of_no_case_is_named(table: str, case_id: str, scenery: Scenery) -> None:
+    with closing(DRIVER.module.connect(scenery.world.path)) as raw:
+        names = [row[1] for row in raw.execute(f"PRAGMA table_info({table})").fetchall()]
+    given = {"platform_id": f"'{PLATFORM}'", "case_id": f"'{case_id}'"}
+    values = ", ".join(given.get(name, "1") for name in names)
+    put = f"INSERT INTO {table} VALUES ({values})"  # noqa: S608
+    faults = _after(scenery, put, f"DELETE FROM {table} WHERE case_id = '{case_id}'")  # noqa: S608
+    assert any(fault.case_id == case_id and f"in {table}" in fault.what for fault in faults), faults
+
+
+FIGURES = {
+    "late": "UPDATE tallies SET due_at = due_at - 1 WHERE case_id = '{}'",
+    "quick": "UPDATE tallies SET decided_at = coalesce(decided_at, received_at) + 1 WHERE case_id = '{}'",
+    "another authority": "UPDATE tallies SET facts = replace(facts, 'sample-', 'simple-') WHERE case_id = '{}'",
+    "of another year": "UPDATE tallies SET received_at = received_at - 31536000 WHERE case_id = '{}'",
+    "gone": "DELETE FROM tallies WHERE case_id = '{}'",
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_public_figure_that_was_changed_is_named(name: str, scenery: Scenery) -> None:
+    queries = scenery.host.store.queries(PLATFORM)
+    tallies = [row.case_id for row in queries.tallies(0, 2**40)]
+    assert len(tallies) >= 4
+    for case_id in tallies:
+        faults = _after(scenery, FIGURES[name].format(case_id), "")
+        assert any(fault.case_id == case_id and "tallies" in fault.what for fault in faults), faults
+
+
+OTHER_TYPES = {
+    "an event's number": "UPDATE audit SET seq = '{}' WHERE case_id = '{}' AND seq = (SELECT max(seq) FROM audit)",
+    "the length of a chain": "UPDATE cases SET audit_seq = '{}' WHERE id = '{}'",
+    "when it was proposed": "UPDATE decisions SET proposed_at = '{}' WHERE case_id = '{}'",
+    "how often it was tried": "UPDATE outbox SET attempts = '{}' WHERE case_id = '{}'",
+}
+
+
+@pytest.mark.parametrize("name", OTHER_TYPES)
+def test_a_value_of_another_type_is_a_fault_of_its_case_alone(name: str, tmp_path: Path) -> None:
+    scenery = build(tmp_path)
+    with closing(DRIVER.module.connect(scenery.world.path, isolation_level=None)) as raw:
+        raw.execute("PRAGMA ignore_check_constraints = ON")
+        unguard(raw)
+        longest = raw.execute("SELECT case_id FROM audit ORDER BY seq DESC LIMIT 1").fetchone()[0]
+        assert raw.execute(OTHER_TYPES[name].format("x", longest)).rowcount > 0
+    assert {fault.case_id for fault in scenery.verify().faults} == {longest}, "no other case is left out or blamed"
+    scenery.host.store.close()

@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.cancellations import Arrival, Standing, cancel, ev
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, InboxDismissed
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification
 from kz_compliance_sdk.domain.policy import Policy
@@ -35,7 +36,14 @@ def flags_of_letters(types: Iterable[str]) -> tuple[str, ...]:
 def enter_letter(
     case: Case, letter: Cancellation | Clarification, arrival: Arrival, stamp: Stamp
 ) -> tuple[Change, Case]:
-    """A letter about the case was typed in. It changes nothing yet; people are told that it is there."""
+    """A letter about the case was typed in. It changes nothing yet; people are told that it is there. Raises
+    IllegalMove for a case that was erased."""
+    if case.erased_at is not None:
+        raise IllegalMove(
+            f"the case was erased on {local(case.erased_at)}: nothing here says any more which objects it is about. Do "
+            "outside this library what the letter asks for.",
+            reference=case.id,
+        )
     kind = "cancellation" if isinstance(letter, Cancellation) else "answer"
     cancelled, answered = (*case.flags, "cancellation_unverified"), (*case.flags, "answer_unverified")
     flags = tuple(dict.fromkeys(cancelled if kind == "cancellation" else answered))

@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import can_report_interim
+from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.running_time import replanned
 from kz_compliance_sdk.domain.steps import need
@@ -130,7 +131,9 @@ def vouch_for_amendment(
     """Record how the authenticity of a typed-in amendment was checked; only then does it amend a notice whose own
     origin is proved. `others` are the flags of letters that still wait. Never by its typist: raises NotAllowed."""
     _check_voucher(case, arrival.entered_by, how, stamp)
-    return amend(case.but(flags=without(case, others)), notice, arrival, policy, standing, stamp, {"how": how})
+    return amend(
+        begin_anew(case).but(flags=without(case, others)), notice, arrival, policy, standing, stamp, {"how": how}
+    )
 
 
 def _check_voucher(case: Case, typist: str, how: str, stamp: Stamp) -> None:

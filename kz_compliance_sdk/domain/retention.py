@@ -73,8 +73,8 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """How much that can be read is held of a case; `under_way` is what is not settled: messages, appeals,
-    and what a user is still to be told."""
+    """How much that can be read is held of a case; `under_way` is what is not settled: messages, letters that wait,
+    appeals, and what a user is still to be told."""
 
     messages: int = 0
     texts: int = 0
@@ -175,7 +175,7 @@ def agree_to_erasure(case: Case, holdings: Holdings, *, stamp: Stamp) -> tuple[C
 def erase(case: Case, holdings: Holdings, ground: str, *, stamp: Stamp) -> tuple[Change, Case]:
     """Destroy the personal data of an ended case. What happened, when, by whom and under which digests stays."""
     if holdings.under_way:
-        raise IllegalMove("a message, an appeal or a notice to a user is still under way.", reference=case.id)
+        raise IllegalMove("a message, a letter, an appeal or a notice to a user is still under way.", reference=case.id)
     data: dict[str, Json] = {
         "ground": ground,
         "messages": holdings.messages,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 
 from kz_compliance_sdk.domain import arrivals
@@ -13,20 +12,16 @@ from kz_compliance_sdk.domain.change import (
     NOTHING,
     Change,
     InboxAdmitted,
-    InboxApplied,
     InboxExit,
     InboxRow,
     Redelivered,
     SanctionNoted,
-    Write,
 )
 from kz_compliance_sdk.domain.duty import pages_at_intake
 from kz_compliance_sdk.domain.messages import Respondent, notify
 from kz_compliance_sdk.domain.notice import (
     Cancellation,
-    Clarification,
     Notice,
-    Reminder,
     Sanction,
     UnreadableNotice,
 )
@@ -35,14 +30,13 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
+from kz_compliance_sdk.services.following import Following, follow, follow_waiting
 from kz_compliance_sdk.services.loading import notice_of, standing_of
 from kz_compliance_sdk.services.marking import marked_answer, marks
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
 from kz_compliance_sdk.services.tallying import with_tally
 from kz_compliance_sdk.services.volume import counted
-from kz_compliance_sdk.wire.v1 import Message, read_message
-
-_Following = Clarification | Cancellation | Reminder
+from kz_compliance_sdk.wire.v1 import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +150,7 @@ class Admission:
             change, case = arrivals.open_case(case_id, notice, arrival, self.policy, stamp)
             change = (*change, came)
         change = (*change, *pages_at_intake(case, self.policy, stamp))
-        change, case = self._apply_waiting(tx, received, case, change, stamp)
+        change, case = follow_waiting(tx, case, change, self.policy, self.respondent, stamp)
         response = accepted(202, case)
         row = _row(received, message.type, case.id, notice.notice_id, "accepted", response, tx)
         return (*change, row), response
@@ -210,7 +204,7 @@ class Admission:
         return (*change, row), response
 
     def _following(
-        self, tx: Tx, received: Received, message: Message, data: _Following, stamp: Stamp
+        self, tx: Tx, received: Received, message: Message, data: Following, stamp: Stamp
     ) -> tuple[Change, Response]:
         """A message about a notice: applied to its case, or kept until the notice comes."""
         mine = [c for c in tx.cases_of_notice(data.notice_id) if c.authority_id in received.authorities]
@@ -224,46 +218,11 @@ class Admission:
             return (row, self._page(received, data.notice_id, "waits_for_its_notice", 20, stamp)), response
         # What cancels a notice that could not be used must meet the usable one as well.
         exit_: InboxExit = "waiting" if case.state is CaseState.QUARANTINED else "accepted"
-        change, case = self._apply(tx, marked_answer(received.arrival, message, self.policy), case, data, stamp)
+        arrival = marked_answer(received.arrival, message, self.policy)
+        change, case = follow(tx, arrival, case, data, self.policy, self.respondent, stamp)
         response = accepted(202, case)
         row = _row(received, message.type, case.id, data.notice_id, exit_, response, tx)
         return (*change, row), response
-
-    def _apply(self, tx: Tx, arrival: Arrival, case: Case, data: _Following, stamp: Stamp) -> tuple[Change, Case]:
-        if case.erased_at is not None:
-            return arrivals.flag(case, ("erased_case",), stamp, arrival)
-        if isinstance(data, Reminder):
-            return arrivals.remind(case, data, arrival, stamp)
-        if isinstance(data, Clarification):
-            standing = standing_of(tx, case, self.respondent)
-            change, case = arrivals.answer(case, data, arrival, self.policy, standing, stamp)
-            return (*change, *pages_at_intake(case, self.policy, stamp)) if arrival.flags else change, case
-        if data.revision < case.revision:
-            return arrivals.flag(case, ("cancels_older_revision",), stamp, arrival)
-        standing = standing_of(tx, case, self.respondent)
-        return arrivals.cancel(case, data, arrival, self.policy, standing, stamp)
-
-    def _apply_waiting(
-        self, tx: Tx, received: Received, case: Case, change: Change, stamp: Stamp
-    ) -> tuple[Change, Case]:
-        """What came before its notice takes effect now, in the order in which it came."""
-        writes: list[Write] = list(change)
-        for row in tx.waiting_for(case.notice_id):
-            if row.source == "typed" or case.authority_id not in json.loads(row.proof)["authorities"]:
-                continue
-            message = read_message(row.body)
-            data = message.data
-            if isinstance(data, Notice | Sanction):
-                continue
-            if isinstance(data, Cancellation) and data.revision > case.revision:
-                continue
-            arrival = replace(
-                received.arrival, message=(row.sender, row.message_id, row.body_sha256), received_at=row.received_at
-            )
-            more, case = self._apply(tx, marked_answer(arrival, message, self.policy), case, data, stamp)
-            writes += more
-            writes.append(InboxApplied(row.platform_id, row.sender, row.message_id, row.body_sha256, case.id))
-        return tuple(writes), case
 
     def _sanction(
         self, tx: Tx, received: Received, message: Message, sanction: Sanction, stamp: Stamp

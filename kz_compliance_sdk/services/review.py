@@ -19,6 +19,7 @@ from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
+from kz_compliance_sdk.services.following import follow_waiting
 from kz_compliance_sdk.services.loading import (
     answering_of,
     context_of,
@@ -202,6 +203,7 @@ class Review:
             change, case = office_steps.vouch_for_amendment(
                 case, notice, arrival, how, others, self._policy, standing, stamp
             )
+            change, case = follow_waiting(tx, case, change, self._policy, self._respondent, stamp)
             return (*change, InboxApplied(self._platform, *arrival.message, case.id)), case
 
         return self._submit(work)

@@ -75,8 +75,10 @@ class PrivateStatements:
             ),
             "outgoing": compiled(_count(t.outbox).where(_key(t.outbox, *of_case), func.length(t.outbox.c.body) > 0)),
         }
+        letters = text("source = 'typed' AND exit = 'waiting'")
         unsettled = text("state IN ('queued', 'leased', 'waiting')")
         self.under_way: tuple[Any, ...] = (
+            compiled(_count(t.inbox).where(_key(t.inbox, *of_case), letters)),
             compiled(_count(t.outbox).where(_key(t.outbox, *of_case), unsettled)),
             compiled(_count(u.appeals).where(_key(u.appeals, *of_case), text("state = 'open'"))),
             compiled(_count(u.user_notices).where(_key(u.user_notices, *of_case), text("state IN ('due', 'delayed')"))),

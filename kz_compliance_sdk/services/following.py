@@ -1,0 +1,61 @@
+"""What an authority says about a notice: applied to its case at once, or when the notice that it waited for came."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from kz_compliance_sdk.domain import arrivals
+from kz_compliance_sdk.domain.arrivals import Arrival
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.case import Case, Source
+from kz_compliance_sdk.domain.change import Change, InboxApplied, Write
+from kz_compliance_sdk.domain.duty import pages_at_intake
+from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.ports import Tx
+from kz_compliance_sdk.services.loading import standing_of
+from kz_compliance_sdk.services.marking import marked_answer
+from kz_compliance_sdk.wire.v1 import read_message
+
+Following = Clarification | Cancellation | Reminder
+
+
+def follow(
+    tx: Tx, arrival: Arrival, case: Case, data: Following, policy: Policy, respondent: Respondent, stamp: Stamp
+) -> tuple[Change, Case]:
+    """Apply a message to the case that it is about."""
+    if case.erased_at is not None:
+        return arrivals.flag(case, ("erased_case",), stamp, arrival)
+    if isinstance(data, Reminder):
+        return arrivals.remind(case, data, arrival, stamp)
+    if isinstance(data, Clarification):
+        change, case = arrivals.answer(case, data, arrival, policy, standing_of(tx, case, respondent), stamp)
+        return (*change, *pages_at_intake(case, policy, stamp)) if arrival.flags else change, case
+    if data.revision < case.revision:
+        return arrivals.flag(case, ("cancels_older_revision",), stamp, arrival)
+    return arrivals.cancel(case, data, arrival, policy, standing_of(tx, case, respondent), stamp)
+
+
+def follow_waiting(
+    tx: Tx, case: Case, change: Change, policy: Policy, respondent: Respondent, stamp: Stamp
+) -> tuple[Change, Case]:
+    """What came before its notice takes effect now, in the order in which it came."""
+    writes: list[Write] = list(change)
+    for row in tx.waiting_for(case.notice_id):
+        if row.source == "typed" or case.authority_id not in json.loads(row.proof)["authorities"]:
+            continue
+        message = read_message(row.body)
+        data = message.data
+        if isinstance(data, Notice | Sanction):
+            continue
+        if isinstance(data, Cancellation) and data.revision > case.revision:
+            continue
+        name, at = (row.sender, row.message_id, row.body_sha256), row.received_at
+        source = cast("Source", row.source)
+        arrival = Arrival(row.platform_id, name, source, "signed", case.channel, at, at)
+        more, case = follow(tx, marked_answer(arrival, message, policy), case, data, policy, respondent, stamp)
+        writes += more
+        writes.append(InboxApplied(row.platform_id, *name, case.id))
+    return tuple(writes), case

@@ -8,6 +8,7 @@ holds an old root can be shown that today's tree still begins with it.
 from __future__ import annotations
 
 import base64
+import codecs
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -178,7 +179,7 @@ def anchors(data: bytes, platform_id: str, check: Check | None = None) -> tuple[
     carries one. And what could not be checked of them. Raises InvalidInput that names the line."""
     found: list[Anchor] = []
     unknown: set[str] = set()
-    for number, text in enumerate(data.splitlines(), start=1):
+    for number, text in enumerate(data.removeprefix(codecs.BOM_UTF8).splitlines(), start=1):
         if not text.strip():
             continue
         where = f"line {number}"
@@ -186,8 +187,8 @@ def anchors(data: bytes, platform_id: str, check: Check | None = None) -> tuple[
             document = json.loads(text)
             if not isinstance(document, dict):
                 raise TypeError(where)
-            found.append(_anchor(document, platform_id, where, text.strip()))
-        except (ValueError, TypeError, LookupError) as error:
+            found.append(_anchor(document, platform_id, where))
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
             if isinstance(error, InvalidInput):
                 raise
             raise InvalidInput(
@@ -209,7 +210,7 @@ def anchors(data: bytes, platform_id: str, check: Check | None = None) -> tuple[
     return sorted(found, key=lambda one: one.size), sorted(unknown)
 
 
-def _anchor(document: Any, platform_id: str, where: str, line: bytes) -> Anchor:
+def _anchor(document: Any, platform_id: str, where: str) -> Anchor:
     if document.get("type") == _LINE:
         if document["platform"] != platform_id:
             raise InvalidInput(
@@ -217,6 +218,8 @@ def _anchor(document: Any, platform_id: str, where: str, line: bytes) -> Anchor:
                 field=where,
                 remedy=f"This store holds the cases of {platform_id!r}.",
             )
+        # Its exact bytes follow from what it says: who kept it may have written that down in another way.
+        line = canonical(document)
         return _whole(document, document["at"] if document["complete"] is True else None, where, line)
     return _whole(document["checkpoint"], None, where)
 

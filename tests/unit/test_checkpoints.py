@@ -55,6 +55,16 @@ def test_what_was_kept_is_read_by_size_and_its_signature_is_checked() -> None:
     assert unchecked == []
 
 
+def test_a_line_is_the_same_however_it_was_written_down() -> None:
+    """A receiver of the webhook may write JSON in its own way, and an editor puts a mark before it."""
+    whole = _made()
+    spaced = json.dumps(dict(reversed(json.loads(whole.line).items())), indent=None).encode()
+    assert spaced != whole.line
+    found, unchecked = anchors(b"\xef\xbb\xbf" + spaced + b"\r\n", "social", assembly.seal_check(KEY))
+    assert [one.line for one in found] == [whole.line]
+    assert unchecked == []
+
+
 def test_what_nobody_can_check_is_said() -> None:
     assert anchors(_made().line, "social", None)[1] == ["the signature by the key platform-key"]
     assert anchors(_made(None).line, "social", assembly.seal_check(KEY))[1] == ["an unsigned checkpoint"]
@@ -70,6 +80,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "nothing": (lambda: b"\n\n", "no checkpoint"),
     "no json": (lambda: b"{", "neither a checkpoint nor a report"),
     "a list": (lambda: b"[]", "neither"),
+    "brackets without an end": (lambda: b"[" * 100_000, "neither"),
+    "a fraction where the line has none": (lambda: _made(None).line.replace(b'"number":2', b'"number":2.5'), "neither"),
     "a number too long to read": (lambda: b"9" * 5_000, "neither"),
     "a report without one": (lambda: b'{"report_id":"r"}', "neither"),
     "another platform's": (lambda: _made().line.replace(b"social", b"video"), "of the platform 'video'"),

@@ -206,6 +206,9 @@ class Queries(FigureSource, Protocol):
     def orphans(self) -> list[tuple[str, str]]:
         """The id of each case that is not there while something of it is, and the table that holds it."""
 
+    def strange_doings(self) -> list[str]:
+        """What the database does by itself that this release did not tell it to, such as a trigger, each in words."""
+
     def due_for_checkpoint(self) -> list[tuple[str, int]]:
         """The cases that changed since their last leaf, with their marks, and the running ones that have none."""
 

@@ -60,6 +60,7 @@ def verify(
             faults.append(Fault(PLATFORM, 0, f"the rows of no case cannot be read: {error.message}"))
         except _ODD as error:
             faults.append(Fault(PLATFORM, 0, f"the rows of no case cannot be read: {kind_and_place(error)}"))
+        faults += [Fault(PLATFORM, 0, what) for what in queries.strange_doings()]
         faults += _of_no_case(queries, tree.cases - found - {PLATFORM})
     return AuditVerdict(len(found), tuple(faults), tuple(_not_provable(tree, outside, unchecked, later, emptied)))
 

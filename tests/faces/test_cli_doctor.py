@@ -207,3 +207,16 @@ def test_the_doctor_looks_at_each_file_that_holds_cases_or_secrets(
     assert str(secret) in shown["secrets"]["remedy"]
     assert str(office.config) not in shown["secrets"]["remedy"]
     assert (shown["permissions"]["status"], shown["permissions"]["remedy"]) == ("warn", f"Run: chmod o-rwx {lane}")
+
+
+def test_the_doctor_names_a_trigger_of_somebody_else_and_a_guard_that_is_gone(office: Office) -> None:
+    office.entered()
+    assert "guards" not in {check["name"] for check in office.document("doctor", code=4)["checks"]}
+    with sqlite3.connect(office.store) as raw:
+        raw.execute("CREATE TRIGGER quiet AFTER INSERT ON cases BEGIN DELETE FROM cases WHERE id = NEW.id; END")
+        raw.execute("DROP TRIGGER audit_never_changes")
+    raw.close()
+    (shown,) = (check for check in office.document("doctor", code=4)["checks"] if check["name"] == "guards")
+    assert shown["status"] == "fail"
+    assert "a trigger quiet that this release did not make" in shown["details"][0]
+    assert shown["details"][1] == "the guard audit_never_changes is gone"

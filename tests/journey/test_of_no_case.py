@@ -91,3 +91,22 @@ def test_a_value_of_another_type_is_a_fault_of_its_case_alone(name: str, tmp_pat
         assert raw.execute(OTHER_TYPES[name].format("x", longest)).rowcount > 0
     assert {fault.case_id for fault in scenery.verify().faults} == {longest}, "no other case is left out or blamed"
     scenery.host.store.close()
+
+
+DOINGS = {
+    "a trigger": "CREATE TRIGGER quiet AFTER INSERT ON cases BEGIN DELETE FROM cases WHERE id = NEW.id; END",
+    "a guard that guards nothing": "CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit BEGIN SELECT 1; END",
+    "a view": "CREATE VIEW quiet AS SELECT * FROM cases",
+}
+
+
+@pytest.mark.parametrize("name", DOINGS)
+def test_what_the_database_would_do_by_itself_is_named(name: str, scenery: Scenery) -> None:
+    """Such as a trigger that lets a notice vanish before any checkpoint sees it."""
+    with closing(DRIVER.module.connect(scenery.world.path, isolation_level=None)) as raw:
+        unguard(raw)
+        raw.execute(DOINGS[name])
+        (fault,) = scenery.verify().faults
+        raw.execute(f"DROP {DOINGS[name].split()[1]} {DOINGS[name].split()[2]}")
+    assert f"a {DOINGS[name].split()[1].lower()} {DOINGS[name].split()[2]} that" in fault.what
+    assert scenery.verify().intact

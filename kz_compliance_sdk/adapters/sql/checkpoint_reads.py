@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection
 
-from kz_compliance_sdk.adapters.sql import checkpoint_queries
+from kz_compliance_sdk.adapters.sql import checkpoint_queries, own_schema
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
@@ -32,6 +32,11 @@ class CheckpointReads:
         """The tables in which something of a case is still there, or was put, while the case is not; and its id."""
         with self._reading() as connection:
             return checkpoint_queries.orphans(connection, self._platform)
+
+    def strange_doings(self) -> list[str]:
+        """What the database does by itself that this release did not tell it to, each in words."""
+        with self._reading() as connection:
+            return own_schema.strange_doings(connection)
 
     def due_for_checkpoint(self) -> list[tuple[str, int]]:
         """The cases that changed since their last leaf, with their marks, and the running ones that have none."""

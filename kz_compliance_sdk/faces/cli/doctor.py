@@ -133,6 +133,8 @@ def _of_store(settings: Settings, now: int) -> Iterator[Check]:
     yield schema
     if opened.status == "fail" or schema.status == "fail":
         return
+    if (own := _tried("guards", lambda: guards(settings))).status == "fail":
+        yield own
     if (keys := _tried("master keys", lambda: master_keys_of(settings))).status == "fail":
         yield keys
     from kz_compliance_sdk.adapters.sql.queries import SqlQueries
@@ -165,6 +167,19 @@ def store(settings: Settings) -> Check:
     return Check(
         "store", "ok", f"{settings.store.path}: journal_mode {mode}, synchronous {full}, read back; {scanned}."
     )
+
+
+def guards(settings: Settings) -> Check:
+    """Whether the database guards what it should, and does nothing else by itself."""
+    from kz_compliance_sdk.adapters.sql.own_schema import lost_guards, strange_doings
+    from kz_compliance_sdk.faces.cli.setup import connection
+
+    with connection(settings) as opened:
+        found = [*strange_doings(opened), *(f"the guard {name} is gone" for name in lost_guards(opened))]
+    if not found:
+        return Check("guards", "ok", "the database has its guards, and no trigger of anybody else.")
+    remedy = "Somebody changed the database. Hold it against a checkpoint kept elsewhere: kz-compliance audit verify"
+    return Check("guards", "fail", "the database is not as this release made it.", remedy, tuple(found))
 
 
 def permissions(what: str, files: Sequence[Path], name: str = "permissions") -> Check:

@@ -90,7 +90,7 @@ def receive(
     decision = decisions.get(item.decision_version)
     if not item.measure or decision is None:
         raise IllegalMove(f"no measure on the item {item_id!r} is in force: there is nothing to appeal against.")
-    if not item.effective_at <= received_at <= stamp.at:
+    if not _stands_since(item, decisions) <= received_at <= stamp.at:
         raise InvalidInput(
             "the appeal is not between the measure and now.", field="received_at", remedy="Give when it was received."
         )
@@ -112,6 +112,14 @@ def receive(
     news = page(moved, "appeal_received", ("moderator", "lead"), 30, stamp, key=appeal.appeal_id)
     pages = tuple(_reminder(appeal, *row, stamp) for row in _reminders(appeal, policy))
     return (CaseWrite(moved, case.version), event, AppealWrite(appeal), news, *pages), appeal
+
+
+def _stands_since(item: ItemState, decisions: Mapping[int, Decision]) -> int:
+    """From when there was a measure to appeal against, UTC seconds: a later one takes the place of an earlier."""
+    name = name_of(item)
+    earlier = [one for one in decisions.values() if one.version < item.decision_version]
+    measures = [one.proposed_at for one in earlier if (said := one.item(name)) is not None and said.is_measure]
+    return min([item.effective_at, *measures])
 
 
 def check_reference(reference: str) -> None:

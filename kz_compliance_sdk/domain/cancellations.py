@@ -137,7 +137,8 @@ def cancel(
         **changes,
     )
     writes += [event, *questions]
-    settles = target is CaseState.LIFTED or (target is CaseState.ENFORCED and target is not case.state)
+    news = target is not case.state or tuple(items) != case.items
+    settles = news and target in (CaseState.LIFTED, CaseState.ENFORCED)
     if settles:
         cancelled, reported = with_report(
             cancelled,

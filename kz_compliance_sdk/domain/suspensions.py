@@ -161,7 +161,8 @@ def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stam
     if ended_at < found.from_at:
         raise InvalidInput("it ends before it begins.", field="ended_at", remedy="Give a later time.")
     ends_at = found.ends_at
-    if ends_at is not None and ends_at <= ended_at:
+    # One that nobody confirmed has no effect that could end: it waits until it is taken back.
+    if found.ended_at is not None or (found.confirmed_by and ends_at is not None and ends_at <= ended_at):
         raise IllegalMove(f"the suspension {number} has ended already.", reference=case.id)
     data: dict[str, Json] = {"suspension": number, "ended_at": ended_at}
     ended = replace(found, ended_at=ended_at)

@@ -11,7 +11,7 @@ from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Appeal
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.report import Statement
-from kz_compliance_sdk.errors import Conflict, IllegalMove
+from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEAD, LEGAL, Host, World
 from tests.journey.test_second_messages import about, effects
@@ -130,6 +130,22 @@ def test_a_measure_that_was_taken_anew_on_the_same_object_is_what_the_appeal_lif
     assert effects(host) == {"A": "restore"}
     assert restored(host) == ["A", "A"]
     host.check_chains()
+
+
+def test_an_appeal_that_came_before_a_later_measure_is_recorded_with_its_true_time(host: Host) -> None:
+    host.push(about("A"), "m-1")
+    before = host.world.clock() - 1
+    decided(host)
+    host.world.clock.advance(60)
+    came = host.world.clock()
+    host.world.clock.advance(60)
+    host.review.reopen(LEAD, host.case(NOTICE).id, "look again").result()
+    decided(host, measure("1", "label"))
+    case_id = host.case(NOTICE).id
+    one = host.appeals.receive(None, case_id, "1", "It is satire.", came, "A-1")
+    assert one.received_at == came
+    with pytest.raises(InvalidInput):
+        host.appeals.receive(None, case_id, "1", "It is satire.", before, "A-2")
 
 
 def test_a_later_decision_of_the_same_item_is_no_other_object(host: Host) -> None:

@@ -12,14 +12,15 @@ from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.report import Report
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
-from kz_compliance_sdk.ports import Failed, Rejected
+from kz_compliance_sdk.ports import Failed, Rejected, Unknown
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.mock_regulator import MockRegulator
 from kz_compliance_sdk.testing.office import Office
 from kz_compliance_sdk.testing.outbox import CapturedOutbox
 from kz_compliance_sdk.testing.signed import NoticeFactory
 from tests.journey.scene import HEAD, LEAD, M1, PLATFORM, Host, World
-from tests.unit.case_makers import a_notice, measure, proposal, refusal
+from tests.journey.test_second_messages import about
+from tests.unit.case_makers import HOUR, a_notice, measure, proposal, refusal
 
 
 @pytest.fixture
@@ -178,3 +179,22 @@ def test_one_item_that_is_gone_holds_back_no_other(host: Host) -> None:
     host.drain()
     assert host.case(notice.notice_id).state == "closed"
     assert [i["outcome"] for i in host.world.regulator.reports()[-1]["items"]] == ["refused", "refused"]
+
+
+def test_a_cancellation_that_changes_nothing_makes_no_second_report(host: Host) -> None:
+    """The report of the first waits for the regulator, which says the same once more."""
+    other, notice = about("A", seed=2), about("A")
+    for one in (other, notice):
+        host.push(one, one.notice_id)
+        host.decide(proposal(measure("1")))
+        host.drain()
+    host.world.regulator.faults += [lambda _message: Unknown("the line broke")] * 2
+    for name in ("m-3", "m-4"):
+        host.push(builders.cancellation(notice, "withdrawn"), name)
+        host.drain()
+    for _ in range(3):
+        host.world.clock.advance(HOUR)
+        host.drain()
+    sent = [report["sequence"] for report in host.world.regulator.reports(notice.notice_id)]
+    assert sent == [1, 2]
+    assert host.case(notice.notice_id).state == "closed"

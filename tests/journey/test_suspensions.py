@@ -163,6 +163,19 @@ def test_one_that_was_taken_back_never_has_an_effect(scene: Scene) -> None:
     assert scene.clock().due_at == scene.start + DAY
 
 
+def test_one_that_nobody_confirmed_can_be_taken_back_after_its_time(scene: Scene) -> None:
+    scene.suspend(until_h=2)
+    scene.hours(3)
+    scene.contests.end_suspension(LEGAL, scene.case.id, 1, scene.world.clock(), "it was a forgery")
+    assert "suspension_unconfirmed" not in scene.case.flags
+    assert scene.clock().due_at == scene.clock().unpaused_due_at
+    with pytest.raises(IllegalMove):
+        scene.contests.end_suspension(LEGAL, scene.case.id, 1, scene.world.clock(), "again")
+    with pytest.raises(IllegalMove):
+        scene.confirm()
+    scene.host.check_chains()
+
+
 def test_the_ladder_stands_still_and_goes_on_with_what_was_left(scene: Scene) -> None:
     """Suspended from hour 13 to hour 113: what was due at hour 24 is due at hour 124, and each step fires once."""
     scene.hours(13)

@@ -90,6 +90,16 @@ def request_clarification(
     check_answerable(case)
     if not questions:
         raise InvalidInput("there is no question.", field="questions", remedy="Ask at least one.")
+    named = {item.item_id for item in case.items}
+    for number, question in enumerate(questions):
+        if question.item_id is not None and question.item_id not in named:
+            raise InvalidInput(
+                f"the notice names no item {question.item_id!r}.",
+                field=f"questions[{number}].item_id",
+                remedy="Name one of its items, or leave it out to ask about the whole notice.",
+            )
+        for place, said in enumerate(question.text):
+            need(said.text, f"questions[{number}].text[{place}].text", "Write the question, or leave it out.")
     check_questions(case, questions, notice, text_checked=text_checked)
     message = clarification(case, tuple(questions), stamp)
     asked, event = move(

@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from kz_compliance_sdk.adapters.transparency.document import document_schema
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
-from kz_compliance_sdk.domain.evidence import NO_EVIDENCE, TABLES
+from kz_compliance_sdk.domain.evidence_tables import NO_EVIDENCE, TABLES
 from kz_compliance_sdk.domain.figures import FIGURES
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy import kz_policy
@@ -220,7 +220,7 @@ def flags_page() -> str:
 
 
 _EVIDENCE_HEAD = """\
-<!-- Made from domain/evidence.py by `python -m tests.generate`. Do not edit. -->
+<!-- Made from domain/evidence_tables.py by `python -m tests.generate`. Do not edit. -->
 
 # What is evidence
 

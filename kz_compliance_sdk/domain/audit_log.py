@@ -12,7 +12,8 @@ from kz_compliance_sdk.domain import evidence
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.checkpoints import PLATFORM, Anchor, Check, Checkpoint, Leaf, merged, whose
-from kz_compliance_sdk.domain.evidence import CLOCK_TOLERANCE_S, Row, Seen, Since, overridden
+from kz_compliance_sdk.domain.evidence import overridden
+from kz_compliance_sdk.domain.evidence_rows import CLOCK_TOLERANCE_S, Row, Seen, Since
 from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
 
 __all__ = ["AuditVerdict", "TreeRead", "check_case", "check_tree", "seen_by"]

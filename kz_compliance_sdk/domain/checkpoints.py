@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.canonical import Json, canonical
-from kz_compliance_sdk.domain.evidence import Entry, Seen, iterate
+from kz_compliance_sdk.domain.evidence import iterate
+from kz_compliance_sdk.domain.evidence_rows import Entry, Seen
 from kz_compliance_sdk.domain.merkle import leaf_hash
 from kz_compliance_sdk.domain.report import CheckpointHead, ReportSignature
 from kz_compliance_sdk.errors import InvalidInput

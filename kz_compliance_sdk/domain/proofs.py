@@ -1,4 +1,3 @@
-# Over 350 lines because everything that the trail says of a row is held against it on this one page.
 """What the audit trail says, held against the rows that it speaks of.
 
 The chain proves that its events fit together. Here the digests, names, times and states in them are compared with what
@@ -7,19 +6,19 @@ is stored beside them, so that a row that was changed, added or taken away is na
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kz_compliance_sdk.domain import proofs_review, proofs_users
+from kz_compliance_sdk.domain import proofs_outgoing, proofs_review, proofs_users
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault, verify_chain
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Appeal, ContentSeen, InboxRow, LegalCheckRow, UserNoticeState
 from kz_compliance_sdk.domain.decision import decision_digest
-from kz_compliance_sdk.domain.evidence import Row
+from kz_compliance_sdk.domain.evidence_rows import Row
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.proofs_outgoing import sha256
 from kz_compliance_sdk.domain.suspensions import remedies_told
 from kz_compliance_sdk.domain.transitions import ENDED
 
@@ -60,7 +59,7 @@ class Records:
     unreadable: Sequence[str] = ()
     erased_elsewhere: frozenset[str] = frozenset()
     rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
-    """Its rows in every table of `evidence.TABLES`, column by column."""
+    """Its rows in every table of `evidence_tables.TABLES`, column by column."""
     objects: Mapping[str, int] = field(default_factory=dict)
     """The highest version that was handed out for each object that an effect of the case is about."""
     names: Mapping[str, str] = field(default_factory=dict)
@@ -106,10 +105,10 @@ def check(records: Records) -> tuple[Fault, ...]:
         *_of_texts(case.id, events, erased),
         *_of_inbox(records, events, erased),
         *_of_decisions(records, events, erased),
-        *_of_messages(records, events, erased),
-        *_of_attempts(records),
-        *_of_holds(records),
-        *_of_objects(records),
+        *proofs_outgoing.of_messages(case.id, records.messages, events, erased[0]),
+        *proofs_outgoing.of_attempts(case.id, records.messages, records.attempts),
+        *proofs_outgoing.of_holds(case, records.rows.get("holds", ()), records.names, erased[0]),
+        *proofs_outgoing.of_objects(case, records.objects),
         *proofs_review.of_checks(case.id, records.checks, events),
         *proofs_review.of_content(case.id, records.seen, events),
         *proofs_users.of_appeals(case.id, records.appeals, events),
@@ -144,7 +143,7 @@ def of_loose(loose: Loose) -> Iterator[Fault]:
         yield Fault("", 0, what)
     for row in loose.messages:
         erased = row.body == b"" and (row.case_id in loose.erased_elsewhere or is_emptied(row))
-        if not erased and _sha256(row.body) != row.body_sha256:
+        if not erased and sha256(row.body) != row.body_sha256:
             yield Fault("", 0, f"the bytes of the message {row.message_id} are not those received")
 
 
@@ -244,7 +243,7 @@ def _of_inbox(records: Records, events: _Told, erased: _Erased) -> Iterator[Faul
             continue
         if before and row.received_at < erased[1] and row.case_id == records.case.id:
             yield _still_there(records.case.id, f"the message {row.message_id}", erased)
-        elif _sha256(row.body) != row.body_sha256:
+        elif sha256(row.body) != row.body_sha256:
             yield Fault(
                 records.case.id, behind.get(key, 0), f"the bytes of the message {row.message_id} are not those received"
             )
@@ -287,98 +286,10 @@ def _of_decisions(records: Records, events: _Told, erased: _Erased) -> Iterator[
             yield Fault(case_id, 0, f"no event says that the decision {row.version} was approved")
 
 
-def _of_messages(records: Records, events: _Told, erased: _Erased) -> Iterator[Fault]:
-    case_id, held = records.case.id, {message.id: message for message in records.messages}
-    reported = set()
-    for event, data in events:
-        if event.kind not in ("report", "receipt"):
-            continue
-        message = held.get(str(data.get("message")))
-        if message is None:
-            yield Fault(case_id, event.seq, f"the message {data.get('message')} is gone")
-        elif event.kind == "report":
-            reported.add(message.id)
-            if event.seq < erased[0] and message.body == b"":
-                continue
-            if _sha256(message.body) != data.get("sha256"):
-                yield Fault(case_id, event.seq, f"the bytes of the report {message.id} are not those written")
-        elif event.seq < erased[0] and message.receipt == b"":
-            continue
-        elif _sha256(message.receipt) != data.get("receipt_sha256"):
-            yield Fault(case_id, event.seq, f"the receipt for {message.id} is not the one that came")
-    for message in records.messages:
-        if message.kind == "report" and message.id not in reported:
-            yield Fault(case_id, 0, f"no event says that the report {message.id} was written")
-
-
-def _of_attempts(records: Records) -> Iterator[Fault]:
-    """Each try of a message is recorded, a lost one too, but not the one under way or that of a message then void."""
-    results = {(attempt.message_id, attempt.number): attempt.result for attempt in records.attempts}
-    made = {message.id: message.attempts for message in records.messages}
-    for message_id, number in results:
-        if message_id not in made:
-            yield Fault(records.case.id, 0, f"the attempt {number} is of a message {message_id} that is not there")
-        elif not 0 < number <= made[message_id]:
-            yield Fault(
-                records.case.id,
-                0,
-                f"the attempt {number} of {message_id} was never made: it was tried {made[message_id]} times",
-            )
-    for message in records.messages:
-        last = message.attempts - (message.state in ("leased", "void"))
-        for number in range(1, last + 1):
-            # This program failed with the next one, and with what it had to say of this one.
-            excused = results.get((message.id, number + 1)) == "unrecorded"
-            if (message.id, number) not in results and not excused:
-                yield Fault(records.case.id, 0, f"the attempt {number} of the {message.kind} {message.id} is gone")
-
-
 def _still_there(case_id: str, what: str, erased: _Erased) -> Fault:
     return Fault(case_id, erased[0], f"{what} should have been erased, and is there")
 
 
-def _of_holds(records: Records) -> Iterator[Fault]:
-    """A measure that is in force for a demand has a hold, and nothing is held without a measure, but for what was in
-    force when the case was erased."""
-    case, erased = records.case, was_erased(records.events)
-    held: dict[tuple[Any, Any], Row] = {
-        (row["object_key"], row["item_id"]): row for row in records.rows.get("holds", ())
-    }
-    for item in case.items:
-        key = records.names.get(item.object_key, item.object_key), item.item_id
-        if not item.object_key:
-            # Erased, or never found: then nothing but the item says whose hold it is.
-            key = next((one for one in held if one[1] == item.item_id), key)
-        row = held.pop(key, None)
-        if item.status == "in_force" and row is None:
-            yield Fault(case.id, 0, f"the hold of item {item.item_id} is gone, and its measure is in force")
-        elif item.measure and row is not None and row["action"] != item.measure:
-            yield Fault(case.id, 0, f"the hold of item {item.item_id} is not for the measure that is in force")
-        elif not item.measure and row is not None and not erased:
-            yield Fault(case.id, 0, f"the item {item.item_id} is held, and no measure of it is in force")
-    for _, name in () if erased else held:
-        yield Fault(case.id, 0, f"something is held for the item {name}, and the case has no such measure")
-
-
-def _of_objects(records: Records) -> Iterator[Fault]:
-    for item in records.case.items:
-        if not item.effect_version or not item.object_key:
-            continue  # where its name was erased, nothing says which object it was
-        handed_out = records.objects.get(item.object_key)
-        if type(handed_out) is not int or handed_out < item.effect_version:
-            yield Fault(
-                records.case.id,
-                0,
-                f"the object of item {item.item_id} had version {item.effect_version}, and objects says {handed_out}",
-            )
-
-
-# The database can hold anything where bytes were written.
-
-
 def _digest(body: object) -> str:
+    # The database can hold anything where bytes were written.
     return decision_digest(body) if isinstance(body, bytes) else ""
-
-
-def _sha256(body: object) -> str:
-    return hashlib.sha256(body).hexdigest() if isinstance(body, bytes) else ""

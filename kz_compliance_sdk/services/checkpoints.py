@@ -26,7 +26,7 @@ from kz_compliance_sdk.domain.checkpoints import (
     merged,
     signed,
 )
-from kz_compliance_sdk.domain.evidence import Row, Seen, Since
+from kz_compliance_sdk.domain.evidence_rows import Row, Seen, Since
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound, StoreDamaged

@@ -10,7 +10,7 @@ from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Fault
 from kz_compliance_sdk.domain.audit_log import AuditVerdict, TreeRead, check_case, check_tree, seen_by
 from kz_compliance_sdk.domain.checkpoints import PLATFORM, Anchor, Check, Leaf, anchors
-from kz_compliance_sdk.domain.evidence import CLOCK_TOLERANCE_S
+from kz_compliance_sdk.domain.evidence_rows import CLOCK_TOLERANCE_S
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports import Queries
 from kz_compliance_sdk.services.checkpoints import loose_since, since_of

@@ -16,7 +16,7 @@ from kz_compliance_sdk.domain.change import (
     UserNoticeState,
     Write,
 )
-from kz_compliance_sdk.domain.evidence import TABLES
+from kz_compliance_sdk.domain.evidence_tables import TABLES
 from tests.contract.conftest import save
 from tests.unit.case_makers import PLATFORM, T0
 

@@ -8,13 +8,15 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
 from kz_compliance_sdk.adapters.sql.tables import metadata
-from kz_compliance_sdk.domain.evidence import CHAIN, NO_EVIDENCE, TABLES, Seen, Since, entry_of, grown
+from kz_compliance_sdk.domain.evidence import entry_of, grown
+from kz_compliance_sdk.domain.evidence_rows import Seen, Since
+from kz_compliance_sdk.domain.evidence_tables import CHAIN, NO_EVIDENCE, TABLES
 
 AT = 1_795_500_000
 
 
 def test_every_table_and_every_column_is_in_the_list() -> None:
-    """If this fails, say in `evidence.py` of the new table or column whether it is evidence, and if not, why."""
+    """If this fails, say in `evidence_tables.py` of the new table or column whether it is evidence, and if not, why."""
     assert sqlite_statements().inserts.keys() == metadata.tables.keys() == TABLES.keys() | CHAIN | NO_EVIDENCE.keys()
     for name, table in TABLES.items():
         listed = {"platform_id", *table.key, *table.fixed, *table.changing, *table.ignored} | ({table.lock} - {""})

@@ -14,7 +14,7 @@ from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, as_it_lies, of_c
 from kz_compliance_sdk.adapters.sql.private import PrivateRows, own_name
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
-from kz_compliance_sdk.domain.evidence import Row
+from kz_compliance_sdk.domain.evidence_rows import Row
 from kz_compliance_sdk.domain.proofs import Loose
 from kz_compliance_sdk.errors import StoreDamaged
 

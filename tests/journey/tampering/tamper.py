@@ -16,7 +16,7 @@ from typing import Any
 
 from kz_compliance_sdk.domain.audit import event_hash
 from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.evidence import TABLES
+from kz_compliance_sdk.domain.evidence_tables import TABLES
 
 AUDIT = ("case_id", "seq", "at", "kind", "actor", "content", "prev", "hash")
 LEAVES = ("n", "case_id", "hash", "content", "manifest")

@@ -126,6 +126,8 @@ class Answers:
 
 def feed_page(reply: Reply, after: str) -> FeedPage:
     """The page of the feed behind `after`. Raises RegulatorError. Each entry carries its own signature."""
+    if reply.status == 400 and _problem(reply)[0] == "cursor_unknown":
+        raise feed_error("cursor_unknown")
     if reply.status != 200 or reply.fault:
         raise feed_error(reply.fault or f"status_{reply.status}")
     try:

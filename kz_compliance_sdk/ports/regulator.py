@@ -84,4 +84,8 @@ class Regulator(Protocol):
         """The receipt of a message whose fate is unknown; None if the regulator does not hold it."""
 
     def fetch(self, after: str, limit: int) -> FeedPage:
-        """Raises RegulatorError."""
+        """The page behind the cursor `after` (empty: from the beginning), of `limit` entries at most.
+
+        Raises RegulatorError: with the code `cursor_unknown` if the other side does not know `after` any more, and the
+        feed must be read from its beginning; with `too_large` or `deadline` if a page of fewer entries may be read.
+        """

@@ -40,19 +40,27 @@ class Polled:
 def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, signed_for: str, limit: int) -> Polled:
     """Fetch one page, store it, and only then move the cursor: a crash in between costs a repeat, never a message.
 
-    Raises RegulatorError and StoreError; the cursor is then where it was.
+    Raises RegulatorError and StoreError; the cursor is then where it was, or at the beginning if the regulator does not
+    know it any more: what is held already is a repeat.
     """
     after, last = store.submit(platform_id, _where).result()
-    page = regulator.fetch(after, limit)
+    try:
+        page = _fetched(regulator, after, limit)
+    except RegulatorError as error:
+        if error.code == "cursor_unknown" and after:
+            store.submit(platform_id, lambda tx: (_anew(tx, platform_id, after), None)).result()
+        raise
     statuses = _taken(store, intake, platform_id, signed_for, page)
     skipped = len(page.messages) - len(statuses)
     if page.messages and page.next_cursor == after:
         # Only now: a cursor that is stuck must not keep out what the page brought.
-        store.submit(platform_id, lambda tx: (_alert(tx, platform_id, "feed_repeats_itself"), None)).result()
+        store.submit(platform_id, lambda tx: (_alert(tx, platform_id, "feed_repeats_itself", after), None)).result()
         raise RegulatorError("the feed gives the same cursor again.", maybe_sent=False, code="poll_loop")
     sequences = [entry.sequence for entry in page.messages]
     known = [last, *sequences] if last else sequences
     gaps = sum(max(0, later - earlier - 1) for earlier, later in pairwise(known))
+
+    place = f"{after} {page.next_cursor}"
 
     def move(tx: Tx) -> tuple[Change, None]:
         writes: list[Write] = [Heartbeat(platform_id, "poller", tx.now)]
@@ -61,9 +69,9 @@ def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, s
         if sequences:
             writes.append(CursorMoved(platform_id, SEQUENCE, str(max(sequences)), tx.now))
         if gaps:
-            writes += _alert(tx, platform_id, "feed_gap")
+            writes += _alert(tx, platform_id, "feed_gap", place)
         if skipped:
-            writes += _alert(tx, platform_id, "feed_entry_not_authentic")
+            writes += _alert(tx, platform_id, "feed_entry_not_authentic", place)
             writes += unread.remember(tx, platform_id, after)
         return tuple(writes), None
 
@@ -90,7 +98,7 @@ def read_again(
     after, statuses, believed = place.after, list[int](), True
     while after != until:
         try:
-            page = regulator.fetch(after, limit)
+            page = _fetched(regulator, after, limit)
         except RegulatorError as error:
             _log.warning("the feed could not be read again: %s", error.code)
             believed = False
@@ -103,6 +111,24 @@ def read_again(
         after = page.next_cursor or until
     store.submit(platform_id, lambda tx: (unread.settle(tx, platform_id, place, believed=believed), None)).result()
     return statuses.count(202)
+
+
+def _fetched(regulator: Regulator, after: str, limit: int) -> FeedPage:
+    """A page, of fewer entries where so many are more than one answer may hold or one call has time for."""
+    while True:
+        try:
+            return regulator.fetch(after, limit)
+        except RegulatorError as error:
+            if limit <= 1 or error.code not in ("too_large", "deadline"):
+                raise
+        limit //= 2
+
+
+def _anew(tx: Tx, platform_id: str, after: str) -> Change:
+    """The next poll begins at the beginning: the regulator has other books than those that gave the cursor out, and
+    what stands in them need not stand here. Only at the next poll, so that two that quarrel do not spin."""
+    moved = (CursorMoved(platform_id, name, "", tx.now) for name in (FEED, SEQUENCE, unread.UNREAD))
+    return (*moved, *_alert(tx, platform_id, "feed_begins_anew", after))
 
 
 def _taken(store: Store, intake: Intake, platform_id: str, signed_for: str, page: FeedPage) -> list[int]:
@@ -134,5 +160,6 @@ def _unread(tx: Tx) -> tuple[Change, tuple[unread.Unread | None, str]]:
     return (), (due, tx.cursor(FEED))
 
 
-def _alert(tx: Tx, platform_id: str, reason: str) -> Change:
-    return (notify(platform_id, FEED, reason, ("lead",), 40, Stamp(tx.now, SYSTEM)),)
+def _alert(tx: Tx, platform_id: str, reason: str, place: str) -> Change:
+    # The page's place tells two pages of one second apart.
+    return (notify(platform_id, FEED, reason, ("lead",), 40, Stamp(tx.now, SYSTEM), key=place),)

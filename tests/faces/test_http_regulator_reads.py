@@ -13,6 +13,7 @@ from kz_compliance_sdk.domain.outbox import Kind
 from kz_compliance_sdk.domain.report import Receipt
 from kz_compliance_sdk.errors import RegulatorError
 from kz_compliance_sdk.ports import Delivered, Env, RetryAt
+from kz_compliance_sdk.wire.problem import Problem, problem_bytes
 from kz_compliance_sdk.wire.signature import verify
 from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, HeldNotice, encode, read_receipt
 from tests.conftest import NOON
@@ -134,6 +135,10 @@ def feed(*entries: FeedEntry, next_cursor: str | None = "c2", has_more: bool = F
     return encode(FeedPage(data=entries, next_cursor=next_cursor, has_more=has_more))
 
 
+def problem(code: str) -> bytes:
+    return problem_bytes(Problem.of(code, 400, "It says why."))
+
+
 def answers(body: bytes, status: int = 200) -> Behaviour:
     return lambda exchange: exchange.reply(status, body)
 
@@ -171,6 +176,10 @@ def test_an_entry_that_is_no_base64_is_left_for_intake_to_refuse_and_hides_no_ot
         (b"", 302, "status_302"),
         (b"", 404, "status_404"),
         (b"", 503, "status_503"),
+        (b"", 400, "status_400"),
+        (problem("limit_invalid"), 400, "status_400"),
+        (problem("cursor_unknown"), 400, "cursor_unknown"),
+        (problem("cursor_unknown"), 404, "status_404"),
         (b"{}", 200, "unreadable"),
         (b"<html>", 200, "unreadable"),
         (feed(next_cursor=None, has_more=True), 200, "cursor_stands_still"),

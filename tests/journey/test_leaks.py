@@ -3,7 +3,8 @@
 
 Searched are: every log record of every logger (its text, its fields, its traceback), every byte that this program
 sends on a socket to the regulator, to the webhook and in answer to a sender, the health document, what each command
-prints that is no look at a case, and the text of every error. What may see personal data is listed in `MAY_SEE`.
+prints that is no look at a case, redacted packs, figures, checkpoints, and the text of every error. What may see
+personal data is listed in `MAY_SEE`.
 """
 
 from __future__ import annotations
@@ -43,10 +44,12 @@ from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 from kz_compliance_sdk.testing.mock_regulator import Fault, MockRegulator
 from kz_compliance_sdk.testing.wiring import mock_regulator, sandbox_settings
 from tests.faces.cli_office import Office as CliOffice
+from tests.journey import leak_remedies
+from tests.journey.recorders import Everything, Wire
 from tests.unit.case_makers import YES, a_notice, measure, refusal
 
 MAY_SEE = {
-    "the platform's enforcer": "it must know the object and the account that a measure is about",
+    "the platform's enforcer and messenger": "they must know the object and the account that a measure is about",
     "cases show, cases letter, cases export": "a person whose work is to look at this case",
     "the regulator, of what it wrote itself": "its own message ids, notice ids and item ids come back to it",
     "uvicorn, at its level trace": "it prints whole requests; that is the host's server and choice (security.md)",
@@ -75,6 +78,7 @@ PLANTED = {
     "query": "planted-query-value",
     "forged": "planted body of a stranger",
     "answered": "planted words of the regulator's answer",
+    **leak_remedies.PLANTED,
 }
 MODERATOR = Actor("moderator", frozenset({"moderator"}))
 LEAD = Actor("lead", frozenset({"lead", "legal"}))
@@ -100,52 +104,6 @@ def found_in(places: dict[str, bytes]) -> list[str]:
         for name, text in PLANTED.items()
         if any(form and form in data for form in forms(text))
     ]
-
-
-class Everything(logging.Handler):
-    """All that any logger was given, at any level."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.NOTSET)
-        self.lines: list[str] = []
-        self._formatter = logging.Formatter()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.name.startswith(("kz_compliance_sdk.testing", "faker", "hypothesis")):
-            return
-        fields = {name: value for name, value in record.__dict__.items() if name not in ("exc_info", "args")}
-        self.lines.append(f"{record.getMessage()} {record.args!r} {fields!r}")
-        if record.exc_info:
-            self.lines.append(self._formatter.formatException(record.exc_info))
-
-    @property
-    def text(self) -> bytes:
-        return "\n".join(self.lines).encode()
-
-
-class Wire:
-    """Every byte that leaves by a socket, but for what the stand-ins of this test send themselves."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.sent: list[bytes] = []
-        self.not_ours: set[int] = set()  # ports whose side of a line is played by the test
-        self.to_us: set[int] = set()  # what is sent to these is what others say to us
-        for name in ("send", "sendall"):
-            monkeypatch.setattr(socket.socket, name, self._recording(getattr(socket.socket, name)))
-
-    def _recording(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def call(line: socket.socket, data: Any, *rest: Any) -> Any:
-            with contextlib.suppress(OSError, IndexError):
-                here, there = line.getsockname()[1], line.getpeername()[1]
-                if here not in self.not_ours and there not in self.to_us:
-                    self.sent.append(bytes(data))
-            return original(line, data, *rest)
-
-        return call
-
-    @property
-    def bytes(self) -> bytes:
-        return b"".join(self.sent)
 
 
 class _Hook(BaseHTTPRequestHandler):
@@ -281,7 +239,9 @@ class Run:
                 self._arrive(regulator, port, path)
                 self._work(office, regulator)
                 self._ask(office, port)
+                self._remedies(office)
             self._watch(office)
+            self.documents |= {f"{number}: {name}": data for number, (name, data) in enumerate(self._published(office))}
             self._command(settings)
             office.close()
             desk.blocking.close()
@@ -421,6 +381,20 @@ class Run:
         assert len(self.errors) >= 8
         assert port
 
+    def _remedies(self, desk: ComplianceDesk) -> None:
+        cases = [desk.cases(notice_id=notice(seed).notice_id).cases[0].id for seed in (1, 3, 5)]
+        lease = desk.claim(MODERATOR, case_id=cases[1])
+        assert lease is not None, "its report was refused, and it is decided anew"
+        items = (measure("1", reasons=PLANTED["reasons"]), refusal("2", reasons=f"{PLANTED['reasons']}, again"))
+        given = Proposal(items=items, legal_check=YES, text_checked=True)
+        desk.approve(LEAD, cases[1], desk.propose(MODERATOR, cases[1], lease.token, given).digest)
+        self._pass(desk, 3)
+        self.told = leak_remedies.live(desk, self.clock, lambda: self._pass(desk, 4), cases, cases[-1])
+        self.errors += leak_remedies.refusals(desk, self.clock(), cases[-1])
+
+    def _published(self, desk: ComplianceDesk) -> list[tuple[str, bytes]]:
+        return list(leak_remedies.published(desk, self.clock()))
+
     def _command(self, settings: Settings) -> None:
         """The commands that are no look at a case."""
         file = self.cli.config.read_text(encoding="utf-8")
@@ -437,6 +411,9 @@ class Run:
             ("config", "show"),
             ("db", "status"),
             ("retention", "run", "--dry-run"),
+            ("appeals", "list"),
+            ("audit", "checkpoint"),
+            ("transparency", "--from", "2026-11-01", "--to", "2026-11-30", "--draft"),
         ):
             for more in ((), ("--json",)):
                 result = self.cli.run(*arguments, *more)
@@ -478,6 +455,9 @@ def test_the_run_went_everywhere(run: Run) -> None:
     assert len(run.platform.seen) >= 4
     assert {effect.account_ref for effect in run.platform.seen} == {PLANTED["handle"]}
     assert run.letters
+    assert run.told >= 4
+    assert b'"outcome":"refused"' in sent, "the corrected report of the reversal"
+    assert sum("a redacted pack" in name for name in run.documents) > 60
 
 
 def test_the_search_finds_what_leaks(run: Run) -> None:

@@ -65,6 +65,23 @@ def test_a_checkpoint_lies_in_the_pack_where_there_is_one(at: Scene, leaves: int
         assert {problem.code for problem in verified(wrong, None).problems} == {"checkpoint"}
 
 
+@pytest.mark.parametrize(
+    ("leaves", "index", "said", "size"), [(2, 1, 0, 1), (4, 3, 1, 2), (4, 3, 3, 5), (7, 6, 2, 7), (8, 7, -1, 8)]
+)
+def test_a_leaf_in_another_place_than_it_says_is_no_proof(
+    at: Scene, leaves: int, index: int, said: int, size: int
+) -> None:
+    """A path that is right for one place leads to the root from no other, whatever size the checkpoint is said to be
+    of."""
+    case_id = at.case(decided=False)
+    proof = _proved(at, case_id, 1, leaves, index)
+    at.desk._evidence._prove = lambda _case_id: proof
+    pack = at.desk.evidence(HEAD, case_id)
+    moved = {**proof, "index": said, "checkpoint": {**proof["checkpoint"], "size": size}}
+    wrong = signed_anew({**opened(pack), "checkpoint.json": json.dumps(moved).encode()})
+    assert {problem.code for problem in verified(wrong, None).problems} == {"checkpoint"}
+
+
 def test_a_case_in_no_checkpoint_has_a_pack_without_one(at: Scene) -> None:
     def prove(case_id: str) -> dict[str, Any]:
         raise NotFound("no checkpoint holds this case yet.", reference=case_id)

@@ -25,6 +25,7 @@ from kz_compliance_sdk.adapters.evidence.pack import FORMAT, MANIFEST, SIGNATURE
 from kz_compliance_sdk.domain.audit import GENESIS, event_hash, sealed_digest
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.decision import decision_digest
+from kz_compliance_sdk.domain.merkle import leaf_hash, verify_inclusion
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic
 from kz_compliance_sdk.wire.signature import Key, KeyRing, verify
 
@@ -215,17 +216,9 @@ class _Inside:
         held = self._events[leaf["seq"] - 1] if 0 < leaf["seq"] <= len(self._events) else {}
         if (leaf["case"], leaf["head"]) != (self._manifest["case_id"], held.get("hash")):
             yield Problem("checkpoint", _CHECKPOINT, "it speaks of another case, or of another chain")
-        index, last = proof["index"], checkpoint["size"] - 1
-        node = hashlib.sha256(b"\0" + proof["leaf"].encode()).digest()
-        for step in map(bytes.fromhex, proof["path"]):
-            if index & 1 or index == last:
-                node = hashlib.sha256(b"\1" + step + node).digest()
-                while not index & 1 and index:
-                    index, last = index >> 1, last >> 1
-            else:
-                node = hashlib.sha256(b"\1" + node + step).digest()
-            index, last = index >> 1, last >> 1
-        if last != 0 or node.hex() != checkpoint["root"]:
+        path = [bytes.fromhex(step) for step in proof["path"]]
+        node, root = leaf_hash(proof["leaf"].encode()), bytes.fromhex(checkpoint["root"])
+        if not verify_inclusion(node, proof["index"], checkpoint["size"], path, root):
             yield Problem("checkpoint", _CHECKPOINT, "the path does not lead to the root of the checkpoint")
 
     def _exact(self) -> Iterator[Problem]:

@@ -23,8 +23,14 @@ def source_of(loc: Loc, layers: Sequence[Layer]) -> Layer | None:
 
 def explained(model: type[BaseModel], error: ValidationError, layers: Sequence[Layer]) -> ConfigError:
     """Every complaint, the one to mend first at the head and the others in its `more`. Repeats no value."""
+    # A default that follows from a wrong value is no complaint of its own: nobody wrote it.
+    found = [
+        one
+        for one in error.errors(include_url=False, include_input=False)
+        if one["type"] != "default_factory_not_called"
+    ]
     # What is misspelt is missing as well: the misspelling comes first and the gap last.
-    found = sorted(error.errors(include_url=False, include_input=False), key=lambda one: one["type"] == "missing")
+    found.sort(key=lambda one: one["type"] == "missing")
     first, *more = (_complaint(model, details, layers) for details in found)
     first.more = tuple(more)
     return first

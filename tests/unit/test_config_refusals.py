@@ -158,6 +158,12 @@ def test_a_misspelling_is_named_before_the_gap_that_it_leaves() -> None:
     assert [error.field for error in caught.value.more] == ["platform_id"]
 
 
+def test_what_only_follows_from_another_error_is_not_said() -> None:
+    """The channel's default follows from the address: nobody wrote it, and nobody can correct it."""
+    error = refusal({"REGULATOR__URL": "ftp://x"})
+    assert (error.field, error.more) == ("KZ_COMPLIANCE_REGULATOR__URL", ())
+
+
 def test_everything_that_is_wrong_is_said_at_once_one_to_a_line() -> None:
     error = refusal({"STORE__CACHE_MIB": "0", "REGULATOR__ATTEMPTS": "99", "PROFILE": "x"})
     assert [line.partition(":")[0] for line in str(error).splitlines()] == [

@@ -57,6 +57,10 @@ def test_what_is_tighter_is_taken(rows: str, name: str, value: object) -> None:
         ("reasons_least_chars = 1", "safeguards.reasons_least_chars"),
         ('official_types = ["court", "other"]', "safeguards.official_types"),
         ('unheard_of = "x"', "safeguards.unheard_of"),
+        ('legal_review_flags = ["url_whole_sight"]', "safeguards.legal_review_flags"),
+        ('approver_outside_flags = ["alarm"]', "safeguards.approver_outside_flags"),
+        ('approver_outside_categories = ["election_rule"]', "safeguards.approver_outside_categories"),
+        ('official_categories = ["insult_of_oficial"]', "safeguards.official_categories"),
         ("volume_notices = 0", "safeguards.volume_notices"),
     ],
 )
@@ -64,6 +68,14 @@ def test_what_is_looser_or_unknown_is_refused_by_its_key(rows: str, key: str) ->
     with pytest.raises(ConfigError) as error:
         tightened(rows)
     assert error.value.field == key
+
+
+def test_a_flag_that_nothing_raises_brings_nobody_in_and_is_refused() -> None:
+    """A safeguard that is misspelt would be none, and nobody would see it."""
+    with pytest.raises(ConfigError) as refused:
+        tighten(POLICY, 'four_eyes_flags = ["url_forein"]')
+    assert refused.value.field == "four_eyes_flags"
+    assert "url_forein" in str(refused.value)
 
 
 def test_leaving_a_list_out_or_naming_less_takes_nothing_away() -> None:

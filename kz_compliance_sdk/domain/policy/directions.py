@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from kz_compliance_sdk.errors import ConfigError
 
 
@@ -29,6 +31,14 @@ def only_on(key: str, base: bool, asked: bool | None) -> bool:
     if asked is False and base:
         raise looser(key, "it is already true", "Remove the key.")
     return base if asked is None else asked
+
+
+def among(key: str, asked: frozenset[str], known: Collection[str]) -> frozenset[str]:
+    """Names out of those that there are. A safeguard with a misspelt name would be none, and nobody would see it."""
+    unknown = sorted(asked - set(known))
+    if unknown:
+        raise ConfigError(f"There is no {unknown[0]!r}.", field=key, remedy="Correct its spelling.")
+    return asked
 
 
 def within(key: str, base: frozenset[str] | None, asked: frozenset[str] | None) -> frozenset[str]:

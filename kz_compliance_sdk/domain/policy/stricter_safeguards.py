@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
+from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy.basis import Name, PositiveSeconds, Text, Value, Yes
-from kz_compliance_sdk.domain.policy.directions import at_least, at_most, looser, only_on, within
+from kz_compliance_sdk.domain.policy.directions import among, at_least, at_most, looser, only_on, within
 from kz_compliance_sdk.domain.policy.safeguards import ApproverDuty, FieldName, Many, Safeguards
 
 __all__ = ["SafeguardsFragment", "stricter"]
@@ -41,10 +43,15 @@ class SafeguardsFragment(Value):
     approver_duty: tuple[ApproverDuty, ...] = ()
 
 
-def stricter(base: Safeguards, asked: SafeguardsFragment) -> Safeguards:
-    """`base` with what a platform adds. Raises ConfigError that names the key for anything looser."""
+def stricter(base: Safeguards, asked: SafeguardsFragment, categories: Collection[str]) -> Safeguards:
+    """`base` with what a platform adds; `categories` are the policy's. Raises ConfigError that names the key for
+    anything looser, and for a flag or a category that there is not."""
     changes: dict[str, Any] = {name: getattr(base, name) | getattr(asked, name) for name in _MORE}
     key = "safeguards"
+    for name in ("legal_review_flags", "approver_outside_flags"):
+        among(f"{key}.{name}", getattr(asked, name), FLAG_MEANINGS)
+    for name in ("official_categories", "approver_outside_categories"):
+        among(f"{key}.{name}", getattr(asked, name), categories)
     if base.approver_duty and asked.approver_duty not in ((), base.approver_duty):
         raise looser(f"{key}.approver_duty", "it has a roster of its own", "Remove this one, or change the policy's.")
     changes |= {

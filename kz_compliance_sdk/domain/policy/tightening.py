@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy.basis import (
     Hours,
     Name,
@@ -23,7 +24,7 @@ from kz_compliance_sdk.domain.policy.basis import (
     WorkingDays,
     Yes,
 )
-from kz_compliance_sdk.domain.policy.directions import at_least, at_most, looser, only_on, within
+from kz_compliance_sdk.domain.policy.directions import among, at_least, at_most, looser, only_on, within
 from kz_compliance_sdk.domain.policy.reading import build, load_toml
 from kz_compliance_sdk.domain.policy.stricter_safeguards import SafeguardsFragment, stricter
 from kz_compliance_sdk.domain.policy.users import UserPolicy
@@ -107,7 +108,8 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
     Tighter is: a shorter term, lease or time to lift; a longer undo window or preservation; an earlier interim report;
     a user who is told, or whose appeal is decided, sooner; more review and four eyes; an earlier, louder or wider step;
     fewer known acts; a narrower mandate of an authority; more safeguards. The version becomes the fragment's, or the
-    policy's with "+own". Raises `ConfigError` that names the key for anything else.
+    policy's with "+own". Raises `ConfigError` that names the key for anything else, and for a flag or a category that
+    nobody knows.
     """
     asked = build(PolicyFragment, load_toml(fragment, "fragment")) if isinstance(fragment, str) else fragment
     changes: dict[str, Any] = {
@@ -119,7 +121,7 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
         "lift_term_s": at_most("lift_term_s", base.lift_term_s, asked.lift_term_s),
         "four_eyes_always": only_on("four_eyes_always", base.four_eyes_always, asked.four_eyes_always),
         "four_eyes_lifting": only_on("four_eyes_lifting", base.four_eyes_lifting, asked.four_eyes_lifting),
-        "four_eyes_flags": base.four_eyes_flags | asked.four_eyes_flags,
+        "four_eyes_flags": base.four_eyes_flags | among("four_eyes_flags", asked.four_eyes_flags, FLAG_MEANINGS),
         "known_acts": within("known_acts", base.known_acts, asked.known_acts),
         "ladder": _ladder(base.ladder, asked.ladder),
         "users": base.users if asked.users is None else _users(base.users, asked.users),
@@ -133,7 +135,7 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
             authority: within(f"authority_categories.{authority}", base.authority_categories.get(authority), names)
             for authority, names in asked.authority_categories.items()
         },
-        "safeguards": stricter(base.safeguards, asked.safeguards),
+        "safeguards": stricter(base.safeguards, asked.safeguards, base.categories),
     }
     unknown = sorted(asked.categories.keys() - base.categories.keys())
     if unknown:

@@ -125,7 +125,14 @@ def _not_provable(
             "that the store was not rewritten as a whole, or replaced by an old backup: no checkpoint held elsewhere "
             "was given, and whoever can write to the database can rewrite what it says of itself"
         )
-    elif tree.size > tree.proved and not any("held outside" in fault.what for fault in tree.faults):
+    elif any("held outside" in fault.what for fault in tree.faults):
+        pass
+    elif tree.size == tree.proved:
+        said.append(
+            f"that nothing came after the last checkpoint held outside ({outside[-1].where}) and was taken away again: "
+            "a store that was put back to exactly that moment looks like this"
+        )
+    else:
         said.append(
             f"what came after the last checkpoint held outside: it covers {tree.proved} of the store's {tree.size} "
             "leaves"

@@ -11,6 +11,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES
 from kz_compliance_sdk.domain.audit import Fault
+from kz_compliance_sdk.services.verifying import verify
 from tests.journey.scene import PLATFORM
 from tests.journey.tampering.scenery import DRIVER, Scenery, build
 from tests.unguarded import unguard
@@ -71,6 +72,20 @@ def test_a_public_figure_that_was_changed_is_named(name: str, scenery: Scenery) 
     for case_id in tallies:
         faults = _after(scenery, FIGURES[name].format(case_id), "")
         assert any(fault.case_id == case_id and "tallies" in fault.what for fault in faults), faults
+
+
+def test_a_store_put_back_to_the_last_checkpoint_is_not_called_fine(scenery: Scenery) -> None:
+    """It is whole, and nothing in it can show what came later: the verdict says so."""
+    verdict = scenery.verify()
+    assert verdict.intact
+    assert any("was taken away again" in what for what in verdict.not_provable)
+    older = b"\n".join(scenery.outside.splitlines()[:-1])
+    (said,) = (
+        what
+        for what in verify(scenery.host.store.queries(PLATFORM), PLATFORM, kept=older).not_provable
+        if "held outside" in what and "could not be checked" not in what
+    )
+    assert "what came after the last checkpoint held outside" in said
 
 
 OTHER_TYPES = {

@@ -7,12 +7,13 @@ import shlex
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql import sqlite
+from kz_compliance_sdk.adapters.sql import engine, sqlite
 from kz_compliance_sdk.adapters.sql.sqlite import configure
 from kz_compliance_sdk.faces.cli import foreign
 from kz_compliance_sdk.faces.cli.exits import exit_code
@@ -72,6 +73,22 @@ def test_a_disk_that_is_full_at_the_start_is_called_full(office: Office, monkeyp
     monkeypatch.setattr(sqlite, "configure", small)
     assert "the disk is full" in office.refused(9, "db", "upgrade")
     monkeypatch.undo()
+
+
+def test_a_store_that_this_account_may_not_write_to_is_said_so(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not `try again`: only the owner of the file can mend it. Root may write everywhere, so the driver refuses."""
+    office.run("db", "upgrade")
+
+    def read_only(driver: Any, path: str) -> Any:
+        return driver.module.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+
+    monkeypatch.setattr(engine, "connect", read_only)
+    with closing(sqlite.choose_driver().module.connect(office.store)) as backup:
+        backup.execute("PRAGMA journal_mode = DELETE").fetchall()  # as a copy by VACUUM INTO is
+    for command in (("db", "status"), ("db", "upgrade"), ("cases", "list")):
+        line = office.refused(3, *command)
+        assert "readonly" in line or "unable to open" in line
+        assert "store.path" in line
 
 
 def test_a_folder_of_the_demonstration_that_cannot_be_made_is_named(office: Office) -> None:

@@ -199,6 +199,11 @@ def store_error(error: BaseException) -> StoreError:
         return StoreError(
             f"another program holds the database: {text}. Nothing was written; try again.", code="storage_busy"
         )
+    if "readonly" in text or "unable to open" in text:
+        return StoreUnusable(
+            f"the store's file cannot be used: {text}. Nothing was written; store.path must name a file that this "
+            "account may write to, in a folder in which it may write."
+        )
     if "UTF-8" in text:
         # The driver quotes the text.
         return StoreDamaged("a text of a row is not as it was written: it is no UTF-8. It was changed from outside.")

@@ -24,12 +24,12 @@ from tests.benchmarks import apps, deciding, samples
 
 _SQL = "kz_compliance_sdk.adapters.sql"
 _STORE = {
-    f"{_SQL}.store:SqliteTransaction.one": "the database: reading",
-    f"{_SQL}.store:SqliteTransaction.all": "the database: reading",
-    f"{_SQL}.store:SqliteTransaction._execute": "the database: writing",
-    f"{_SQL}.store:SqliteTransaction._execute_many": "the database: writing",
-    f"{_SQL}.store:SqliteTransaction.begin": "the database: begin, commit",
-    f"{_SQL}.store:SqliteTransaction.commit": "the database: begin, commit",
+    f"{_SQL}.transaction:SqliteTransaction.one": "the database: reading",
+    f"{_SQL}.transaction:SqliteTransaction.all": "the database: reading",
+    f"{_SQL}.transaction:SqliteTransaction._execute": "the database: writing",
+    f"{_SQL}.transaction:SqliteTransaction._execute_many": "the database: writing",
+    f"{_SQL}.transaction:SqliteTransaction.begin": "the database: begin, commit",
+    f"{_SQL}.transaction:SqliteTransaction.commit": "the database: begin, commit",
     f"{_SQL}.writing:Writer.write": "rows from values",
     f"{_SQL}.private:PrivateRows._seal": "encrypting",
     f"{_SQL}.private:PrivateRows.open_case": "encrypting",

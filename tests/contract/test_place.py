@@ -17,7 +17,7 @@ from kz_compliance_sdk.errors import StoreError, StoreUnusable
 from tests.contract.conftest import Gate, OpenStore, opening, raw, save, saved
 from tests.unit.case_makers import PLATFORM
 
-STORE = "kz_compliance_sdk.adapters.sql.store.place_of"
+STORE = "kz_compliance_sdk.adapters.sql.transaction.place_of"
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="files that are open can be moved and deleted here")
 
 

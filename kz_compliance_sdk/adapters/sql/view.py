@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
@@ -34,22 +35,11 @@ class Reader(Protocol):
     now: int
     statements: Statements
     private: PrivateRows
+    shared: Shared
 
     def one(self, statement: Compiled, **values: Any) -> Any: ...
 
     def all(self, statement: Compiled, **values: Any) -> list[Any]: ...
-
-    def checkpoint(self, platform_id: str) -> Checkpoint | None: ...
-
-    def expired_leases(self, platform_id: str, limit: int, unreadable: list[str]) -> list[Case]: ...
-
-    def any_waiting(self, platform_id: str) -> bool: ...
-
-    def notices_counted(self, platform_id: str, name: str, over: int, most: int) -> int: ...
-
-    def next_free(
-        self, platform_id: str, category: str | None, without_flag: str, unreadable: list[str]
-    ) -> Case | None: ...
 
 
 class View:
@@ -90,10 +80,10 @@ class View:
     ) -> Case | None:
         if case_id is not None:
             return self.case(case_id)
-        return self._tx.next_free(self._platform, category, without_flag, self._unreadable)
+        return self._tx.shared.next_free(self._platform, category, without_flag, self._unreadable)
 
     def expired_leases(self, limit: int) -> list[Case]:
-        return self._tx.expired_leases(self._platform, limit, self._unreadable)
+        return self._tx.shared.expired_leases(self._platform, limit, self._unreadable)
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         return self._first(self._s.watched, self._tx.private.case_from, limit, now=now)
@@ -115,10 +105,10 @@ class View:
         return [self._tx.private.inbox_from(row) for row in found]
 
     def notices_counted(self, name: str, over: int, most: int) -> int:
-        return self._tx.notices_counted(self._platform, name, over, most)
+        return self._tx.shared.notices_counted(self._platform, name, over, most)
 
     def waiting_for(self, notice_id: str) -> list[InboxRow]:
-        if not self._tx.any_waiting(self._platform):
+        if not self._tx.shared.any_waiting(self._platform):
             return []
         found = self._tx.all(self._s.waiting, k_platform_id=self._platform, k_notice_id=notice_id)
         return [self._tx.private.inbox_from(row) for row in found]
@@ -221,4 +211,4 @@ class View:
         return "" if row is None else str(row[0])
 
     def checkpoint(self) -> Checkpoint | None:
-        return self._tx.checkpoint(self._platform)
+        return self._tx.shared.checkpoint(self._platform)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from unittest import mock
 
 from kz_compliance_sdk.adapters.sql import sqlite as sqlite_adapter
-from kz_compliance_sdk.adapters.sql import store as store_module
+from kz_compliance_sdk.adapters.sql import transaction
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.domain import deciding, steps
 from kz_compliance_sdk.domain.change import MessageVoided
@@ -34,7 +34,7 @@ def weaken(path: Path, weakness: Weakness, stack: ExitStack) -> None:
         _unchecked(stack, replacing=False, only_lease=True)
     elif weakness == "four_eyes":
         stack.enter_context(mock.patch.object(deciding, "approve", _approve_by_anybody))
-        stack.enter_context(mock.patch.object(store_module, "open_connection", _without_checks))
+        stack.enter_context(mock.patch.object(transaction, "open_connection", _without_checks))
     else:
         stack.enter_context(mock.patch.object(deciding, "undo", _undo_anything))
 

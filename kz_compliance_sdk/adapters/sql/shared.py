@@ -1,0 +1,138 @@
+"""What the works of one batch ask once, and share: most of them ask the same."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kz_compliance_sdk.adapters.sql.checkpoint_queries import checkpoint_from
+from kz_compliance_sdk.adapters.sql.opening import first_that_open
+from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.adapters.sql.volumes import Volumes
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.checkpoints import Checkpoint
+
+__all__ = ["Shared"]
+
+_HANDED_OUT_AT_ONCE = 64
+
+
+class Batch(Protocol):
+    """The open transaction, as far as it is needed here. `keys` are what its staged changes speak of."""
+
+    now: int
+    statements: Statements
+    private: PrivateRows
+
+    @property
+    def keys(self) -> Collection[str]: ...
+
+    def one(self, statement: Compiled, **values: Any) -> Any: ...
+
+    def all(self, statement: Compiled, **values: Any) -> list[Any]: ...
+
+    def flush(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Free:
+    """Free cases, the most urgent last; `were_all` if there were no more."""
+
+    cases: list[Case]
+    were_all: bool
+
+
+class Shared:
+    """Reads that hold until the next flush; `begin` says that a batch of so many works begins."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._tx, self._s = batch, batch.statements
+        self._volumes = Volumes()
+        self.begin(1)
+
+    def begin(self, waiting: int) -> None:
+        self._waiting = waiting
+        self._none_expired: set[str] = set()
+        self.forget()
+
+    def forget(self) -> None:
+        """What was staged has been written, or thrown away: the next read is from the database."""
+        self._free: dict[tuple[str, str | None], _Free] = {}
+        self._any_waiting: dict[str, bool] = {}
+        self._checkpoints: dict[str, Checkpoint | None] = {}
+        self._volumes.forget()
+
+    def staged(self, change: Change) -> None:
+        """A change of this batch that is not written yet."""
+        self._volumes.add(change)
+
+    def expired_leases(self, platform_id: str, limit: int, unreadable: list[str]) -> list[Case]:
+        """If there are none, there are none for the whole batch: its clock stands still."""
+        if platform_id in self._none_expired:
+            return []
+
+        def fetch(n: int) -> list[Any]:
+            return self._tx.all(self._s.expired, k_platform_id=platform_id, now=self._tx.now, n=n)
+
+        found, _ = first_that_open(fetch, self._tx.private.case_from, limit, unreadable)
+        if not found:
+            self._none_expired.add(platform_id)
+        return found
+
+    def any_waiting(self, platform_id: str) -> bool:
+        """Whether any message waits for its notice."""
+        known = self._any_waiting.get(platform_id)
+        if known is None:
+            found = self._tx.one(self._s.any_waiting, k_platform_id=platform_id)
+            known = self._any_waiting[platform_id] = found is not None
+        return known
+
+    def checkpoint(self, platform_id: str) -> Checkpoint | None:
+        """The last one."""
+        if platform_id not in self._checkpoints:
+            row = self._tx.one(self._s.checkpoint, k_platform_id=platform_id)
+            self._checkpoints[platform_id] = None if row is None else checkpoint_from(row)
+        return self._checkpoints[platform_id]
+
+    def notices_counted(self, platform_id: str, name: str, over: int, most: int) -> int:
+        """How many notices came under a name after `over`, those of this batch among them."""
+
+        def read() -> int:
+            given = {"k_platform_id": platform_id, "k_name": name, "k_at": over, "n": most}
+            return int(self._tx.one(self._s.volumes.counted, **given)[0])
+
+        return self._volumes.counted(platform_id, name, over, most, read)
+
+    def next_free(
+        self, platform_id: str, category: str | None, without_flag: str, unreadable: list[str]
+    ) -> Case | None:
+        """The most urgent free case that no work of this batch has changed. One SELECT serves all claimers: it fetches
+        as many as may be asked for, and more where the claimer may take none of these."""
+        key, least = (platform_id, category), 1
+        while True:
+            free = self._free.get(key)
+            if free is None:
+                self._tx.flush()
+                free = self._free[key] = self._fetch_free(platform_id, category, least, unreadable)
+            while free.cases and f"c{free.cases[-1].id}" in self._tx.keys:
+                free.cases.pop()
+            for case in reversed(free.cases):
+                if without_flag not in case.flags and f"c{case.id}" not in self._tx.keys:
+                    return case
+            if free.were_all:
+                return None
+            least = 2 * len(free.cases)
+            del self._free[key]
+
+    def _fetch_free(self, platform_id: str, category: str | None, least: int, unreadable: list[str]) -> _Free:
+        def fetch(n: int) -> list[Any]:
+            if category is None:
+                return self._tx.all(self._s.claimable, k_platform_id=platform_id, n=n)
+            return self._tx.all(self._s.claimable_of, k_platform_id=platform_id, k_category=category, n=n)
+
+        most = max(least, min(self._waiting, _HANDED_OUT_AT_ONCE))
+        found, were_all = first_that_open(fetch, self._tx.private.case_from, most, unreadable)
+        return _Free(found[::-1], were_all)

@@ -1,0 +1,201 @@
+"""One transaction of the writer: works read in it, what they decide is staged, and one commit makes it durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
+from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
+from kz_compliance_sdk.adapters.sql.shared import Shared
+from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, Place, open_connection, place_of, store_error
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.adapters.sql.view import View
+from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
+from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
+from kz_compliance_sdk.ports import Env
+
+MOVED = "store_moved"
+_MOVED = (
+    "the store's file {} was moved, replaced or deleted while this process has it open. Nothing is acknowledged any "
+    "more: stop every process, put the file back, and start again."
+)
+_ROWS_AT_ONCE = 16
+
+
+class SqliteTransaction:
+    """The writer's connection and what is staged on it."""
+
+    def __init__(
+        self, path: str, driver: Driver, statements: Statements, keys: MasterKeys, env: Env, cache_mib: int
+    ) -> None:
+        self._path, self._driver, self._cache_mib, self._clock = path, driver, cache_mib, env.clock
+        self.statements, self._writer = statements, Writer(statements)
+        self.private = PrivateRows(
+            keys,
+            env.entropy,
+            self._stored_key,
+            renew=self._renew_key,
+            platform_key=self._platform_key,
+            keep_platform_key=self._keep_platform_key,
+        )
+        self._lock = FileLock(path)
+        self._error = driver.module.Error
+        self._integrity = driver.module.IntegrityError
+        self._open()
+        self._staged: list[Change] = []
+        self._written: list[Change] = []
+        self.keys: set[str] = set()
+        self.now = 0
+        self.shared = Shared(self)
+
+    def _open(self) -> None:
+        self._place, self._looked_at = place_of(self._path), 0
+        self._wal: Place | None = None
+        try:
+            self._connection = open_connection(self._driver, self._path, self._cache_mib)
+        except self._error as error:
+            raise store_error(error) from error
+        self._cursor = self._connection.cursor()
+
+    # ------------------------------------------------------------------------------------- the lane's side
+
+    def begin(self, waiting: int) -> None:
+        self._staged, self._written, self.keys = [], [], set()
+        self.private.begin()
+        self.shared.begin(waiting)
+        self._lock.acquire()
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+        except self._error as error:
+            raise store_error(error) from error
+        self.now = self._clock()
+
+    def run(self, job: Job) -> Any:
+        view = View(self, job.platform_id)
+        change, value = job.work(view)
+        keys = {key for write in change for key in keys_of(write)}
+        if keys & self.keys:
+            self.flush()
+            change, value = job.work(view)
+            keys = {key for write in change for key in keys_of(write)}
+        self.keys |= keys
+        if change:
+            self._staged.append(change)
+            self.shared.staged(change)
+        return value
+
+    def flush(self) -> None:
+        """Write what is staged, so that what is read next sees it. Raises ChangeRefused, StoreError."""
+        if not self._staged:
+            return
+        staged, self._staged, self.keys = self._staged, [], set()
+        self.shared.forget()
+        self._written += staged
+        try:
+            self._writer.write(staged, self.private, self._execute, self._execute_many)
+        except self._integrity as error:
+            raise ChangeRefused(
+                Conflict(f"the database refuses this: {error}. Nothing was written; read again.")
+            ) from error
+        except self._error as error:
+            raise store_error(error) from error
+
+    def commit(self) -> None:
+        self.flush()
+        try:
+            self._cursor.execute("COMMIT")
+        except self._error as error:
+            failure = store_error(error)
+            if failure.code in ("storage_busy", "storage_full"):
+                raise failure from error
+            raise CommitUnknown(f"the outcome of a commit is not known: {error}.") from error
+        finally:
+            if not self._connection.in_transaction:
+                self._lock.release()
+        self._check_place()
+
+    def _check_place(self) -> None:
+        """What was just written must lie where everybody will look for it. One look at the file for each commit, and
+        one a second at the log beside it. Raises StoreUnusable (`store_moved`)."""
+        if place_of(self._path) != self._place:
+            raise StoreUnusable(_MOVED.format(self._path), code=MOVED)
+        if self._driver.wal and self.now != self._looked_at:
+            wal = place_of(f"{self._path}-wal")
+            if self._wal is None:
+                self._wal = wal
+            if wal is None or wal != self._wal:
+                raise StoreUnusable(_MOVED.format(f"{self._path}-wal"), code=MOVED)
+            self._looked_at = self.now
+
+    def rollback(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._cursor.execute("ROLLBACK")
+        except self._error:
+            self._connection.close()
+            self._open()
+        finally:
+            self._lock.release()
+
+    def landed(self) -> bool | None:
+        """Whether the batch is in the file all the same: each case is looked up by its audit head."""
+        heads = {w.case.id: w.case for change in self._written for w in change if type(w) is CaseWrite}
+        try:
+            for case in heads.values():
+                row = self.one(self.statements.case, k_platform_id=case.platform_id, k_id=case.id)
+                if row is None or row[18] != case.audit_head:
+                    return False
+        except (self._error, StoreError):
+            return None
+        return bool(heads) or None
+
+    def close(self) -> None:
+        self._connection.close()
+        self._lock.close()
+
+    def _execute(self, sql: str, values: tuple[Any, ...]) -> int:
+        return int(self._cursor.execute(sql, values).rowcount)
+
+    def _execute_many(self, statement: Compiled, values: list[tuple[Any, ...]]) -> None:
+        left, size = len(values), _ROWS_AT_ONCE
+        while left:
+            while size > left:
+                size //= 2
+            some = values[len(values) - left : len(values) - left + size]
+            self._cursor.execute(statement.of_rows(size), tuple(chain.from_iterable(some)))
+            left -= size
+
+    # ---------------------------------------------------------------------------------------------- keys
+
+    def _stored_key(self, platform_id: str, case_id: str) -> Any:
+        row = self.one(self.statements.private.case_key, k_platform_id=platform_id, k_id=case_id)
+        return NO_CASE if row is None else row[0]
+
+    def _renew_key(self, platform_id: str, case_id: str, stored: bytes) -> None:
+        renew = self.statements.private.renew_key
+        self._execute(renew.sql, renew.bind({"k_platform_id": platform_id, "k_id": case_id, "v_data_key": stored}))
+
+    def _platform_key(self, platform_id: str, name: str) -> bytes | None:
+        row = self.one(self.statements.private.platform_key, k_platform_id=platform_id, k_name=name)
+        return None if row is None else row[0]
+
+    def _keep_platform_key(self, platform_id: str, name: str, stored: bytes, digest: Callable[[str], str]) -> None:
+        """Keep a new key. What an earlier schema wrote under the names themselves goes under their digests."""
+        private = self.statements.private
+        self._execute(private.keep_platform_key.sql, (platform_id, name, stored))
+        for named, rename in private.names:
+            for (key,) in self.all(named, k_platform_id=platform_id):
+                given = {"k_platform_id": platform_id, "k_object_key": key, "v_object_key": digest(key)}
+                self._execute(rename.sql, rename.bind(given))
+
+    # ------------------------------------------------------------------------------------------- reading
+
+    def one(self, statement: Compiled, **values: Any) -> Any:
+        return self._cursor.execute(statement.sql, statement.bind(values)).fetchone()
+
+    def all(self, statement: Compiled, **values: Any) -> list[Any]:
+        return list(self._cursor.execute(statement.sql, statement.bind(values)).fetchall())

@@ -143,6 +143,9 @@ class KnowsNothing:
     def waiting_for(self, _notice_id: str) -> list[InboxRow]:
         return []
 
+    def notices_counted(self, _name: str, _over: int, _most: int) -> int:
+        return 0
+
 
 async def regulator(scope: Scope, receive: Receive, send: Send) -> None:
     """A receipt for the bytes that came, signed as the sample regulator signs."""

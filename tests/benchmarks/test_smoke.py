@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
+import anyio
+import httpx
 import pytest
 
 from kz_compliance_sdk.adapters.sql.writing import Writer
-from tests.benchmarks import stages
+from tests.benchmarks import apps, samples, stages
 from tests.benchmarks.__main__ import GROUPS, main
 from tests.benchmarks.rows import Row, interleaved
 
@@ -42,7 +45,7 @@ def test_two_cheap_rows_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_a_verdict_is_about_the_ratio(ratio: float, bar: float, sense: str, verdict: str) -> None:
     """The bar itself is reached; one step on the wrong side of it is not."""
-    assert Row("r", 6.0, "/s", "b", 10.0, ratio, bar, sense).verdict == verdict  # type: ignore[arg-type]
+    assert Row("r", 6.0, "/s", "b", 10.0, ratio, bar, sense).verdict == verdict
 
 
 def test_what_was_not_measured_is_no_pass() -> None:
@@ -63,6 +66,24 @@ def test_rounds_are_interleaved() -> None:
 
     assert order == ["a", "b", "b", "a"]
     assert found == {"a": [1.0, 4.0], "b": [2.0, 3.0]}
+
+
+@pytest.mark.parametrize("kind", ["bare", "unstored", "decided", "durable"])
+def test_every_app_answers_a_notice(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each app that a row is measured on takes a signed notice, and refuses one whose signature is another's."""
+    for name, value in (("APP", kind), ("PORT", "9"), ("STORE", str(tmp_path / "store.sqlite3"))):
+        monkeypatch.setenv(f"KZ_BENCH_{name}", value)
+    app = apps._make()
+    head, _, body = samples.request(1, "standard-webhooks", 9, int(time.time())).partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    forged = headers | {"webhook-signature": "v1," + "A" * 43 + "="}
+
+    async def both() -> list[int]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:9") as client:
+            answers = [await client.post(samples.PATH, content=body, headers=given) for given in (headers, forged)]
+        return [answer.status_code for answer in answers]
+
+    assert anyio.run(both) == [202, 401]
 
 
 def test_every_part_of_a_step_is_timed(tmp_path: Path) -> None:

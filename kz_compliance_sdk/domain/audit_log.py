@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ from kz_compliance_sdk.domain.evidence import overridden
 from kz_compliance_sdk.domain.evidence_rows import CLOCK_TOLERANCE_S, Row, Seen, Since
 from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
 
-__all__ = ["AuditVerdict", "TreeRead", "check_case", "check_tree", "seen_by"]
+__all__ = ["AuditVerdict", "TreeRead", "check_case", "check_tree", "seen_by", "told_late"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,20 @@ class AuditVerdict:
 
 @dataclass(slots=True)
 class TreeRead:
-    """What the walk over the tree came to. `complete_at` (UTC seconds) is when the last checkpoint was made that holds
-    everything before it, `cases` has a leaf, `proved` is how many leaves an outside root covers."""
+    """What the walk over the tree came to. `complete` says when each checkpoint was made that holds everything before
+    it (UTC seconds, ascending), `cases` has a leaf, `proved` is how many leaves an outside root covers."""
 
     faults: list[Fault] = field(default_factory=list)
     not_provable: list[str] = field(default_factory=list)
     cases: set[str] = field(default_factory=set)
     size: int = 0
     proved: int = 0
-    complete_at: int = 0
+    complete: tuple[int, ...] = ()
+
+    @property
+    def complete_at(self) -> int:
+        """When the last of these was made; 0 if there is none."""
+        return self.complete[-1] if self.complete else 0
 
 
 def check_tree(
@@ -72,7 +78,7 @@ def check_tree(
     _hold_outside(checkpoints, outside, roots, read)
     complete = [one.at for one in checkpoints if one.complete is True and _is(one.at, int)]
     complete += [one.at for one in outside if one.at is not None and one.size <= read.size]
-    read.complete_at = max(complete, default=0)
+    read.complete = tuple(sorted(complete))
     return read
 
 
@@ -214,6 +220,24 @@ def check_case(
     if known is not None:
         faults += [Fault(case_id, 0, what) for what in evidence.grown(known, rows, since)[2]]
     return faults
+
+
+def told_late(leaves: Sequence[Leaf], events: Sequence[AuditEvent], complete: Sequence[int]) -> list[int]:
+    """The numbers of a case's events that are older than a complete checkpoint which had not seen them, although a
+    later leaf did: they were written later than they say, the clock was set back, or the case could not be read then.
+    """
+    late: list[int] = []
+    seen = 0
+    for one in leaves:
+        content = _content(one)
+        seq, at = content.get("seq"), content.get("at")
+        if not (isinstance(seq, int) and isinstance(at, int)):
+            continue
+        before = complete[: bisect_left(complete, at)]
+        oldest = before[-1] - CLOCK_TOLERANCE_S if before else 0
+        late += [event.seq for event in events if seen < event.seq <= seq and _is(event.at, int) and event.at < oldest]
+        seen = max(seen, seq)
+    return late
 
 
 def _is(value: object, kind: type) -> bool:

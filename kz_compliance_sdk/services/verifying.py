@@ -8,7 +8,7 @@ from typing import Final
 
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.audit import Fault
-from kz_compliance_sdk.domain.audit_log import AuditVerdict, TreeRead, check_case, check_tree, seen_by
+from kz_compliance_sdk.domain.audit_log import AuditVerdict, TreeRead, check_case, check_tree, seen_by, told_late
 from kz_compliance_sdk.domain.checkpoints import PLATFORM, Anchor, Check, Leaf, anchors
 from kz_compliance_sdk.domain.evidence_rows import CLOCK_TOLERANCE_S
 from kz_compliance_sdk.errors import StoreDamaged
@@ -35,6 +35,7 @@ def verify(
     tree = check_tree(platform_id, queries.leaves(), [one for one, _ in queries.checkpoints()], outside, check)
     faults = list(tree.faults)
     found: set[str] = set()
+    late: list[tuple[str, list[int]]] = []
     later = emptied = 0
     for one in [case_id] if case_id is not None else queries.case_ids():
         leaves = queries.leaves_of(one)
@@ -45,6 +46,8 @@ def verify(
             since = since_of(records, seen[0], _last(leaves), tree.complete_at)
             faults += check_case(one, leaves, records.events, records.rows, since, tree.complete_at, seen)
             later += since.moved
+            if back := told_late(leaves, records.events, tree.complete):
+                late.append((one, back))
         except StoreDamaged as error:
             faults.append(Fault(one, 0, error.message))
         except _ODD as error:
@@ -62,7 +65,8 @@ def verify(
             faults.append(Fault(PLATFORM, 0, f"the rows of no case cannot be read: {kind_and_place(error)}"))
         faults += [Fault(PLATFORM, 0, what) for what in queries.strange_doings()]
         faults += _of_no_case(queries, tree.cases - found - {PLATFORM})
-    return AuditVerdict(len(found), tuple(faults), tuple(_not_provable(tree, outside, unchecked, later, emptied)))
+    said = [*_not_provable(tree, outside, unchecked, later, emptied), *_told_late(late)]
+    return AuditVerdict(len(found), tuple(faults), tuple(said))
 
 
 def _of_platform(queries: Queries, tree: TreeRead) -> tuple[list[Fault], int]:
@@ -104,6 +108,15 @@ def _of_no_case(queries: Queries, in_leaves: set[str]) -> list[Fault]:
         )
         for one, where in sorted(left.items())
     ]
+
+
+def _told_late(late: Sequence[tuple[str, list[int]]]) -> list[str]:
+    if not late:
+        return []
+    (case_id, (first, *_)), events = late[0], sum(len(numbers) for _, numbers in late)
+    many = f"{events} event{'s' * (events > 1)} of {len(late)} case{'s' * (len(late) > 1)}"
+    where = f"the first of them event {first} of {case_id}"
+    return [f"when {many} happened, {where}: older than a checkpoint that had not seen them"]
 
 
 def _last(leaves: Sequence[Leaf]) -> tuple[int, int] | None:

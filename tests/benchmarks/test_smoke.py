@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Literal
 
 import anyio
 import httpx
@@ -43,7 +44,7 @@ def test_two_cheap_rows_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
         (1.6, 1.5, "most", "below"),
     ],
 )
-def test_a_verdict_is_about_the_ratio(ratio: float, bar: float, sense: str, verdict: str) -> None:
+def test_a_verdict_is_about_the_ratio(ratio: float, bar: float, sense: Literal["least", "most"], verdict: str) -> None:
     """The bar itself is reached; one step on the wrong side of it is not."""
     assert Row("r", 6.0, "/s", "b", 10.0, ratio, bar, sense).verdict == verdict
 

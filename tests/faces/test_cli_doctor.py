@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -155,13 +156,25 @@ def test_every_rule_that_nobody_verified_is_listed() -> None:
 # ------------------------------------------------------------------------------------------------- odd states
 
 
+def test_one_pass_of_a_timer_shows_as_a_worker_that_runs(office: Office) -> None:
+    """As all it does: the feed, the clocks, the outbox, and the checkpoint that is due."""
+    office.ok("db", "upgrade")
+    office.entered()
+    office.ok("worker", "--once")
+    found = {check["name"]: check["status"] for check in office.document("doctor")["checks"]}
+    assert (found["watcher"], found["worker"]) == ("ok", "ok")
+    with closing(sqlite3.connect(office.store)) as raw:
+        assert raw.execute("SELECT count(*) FROM checkpoints").fetchone() == (1,)
+
+
 def test_a_parked_message_is_tried_again(office: Office) -> None:
     notice = office.decided()
     office.ok("worker", "--once")
     with sqlite3.connect(office.store) as raw:
         raw.execute("UPDATE outbox SET state = 'parked' WHERE kind = 'report'")
     raw.close()
-    assert office.document("doctor", code=4)["status"] == "fail"
+    found = {check["name"]: check["status"] for check in office.document("doctor")["checks"]}
+    assert (found["parked"], found["worker"]) == ("warn", "ok")
     again = office.document("cases", "retry", notice.notice_id)
     assert (again["message"]["kind"], again["message"]["state"]) == ("report", "queued")
     assert state(office, notice) == "decided"

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -142,7 +143,7 @@ def worker(
         typer.Option(metavar="MODULE:NAME", help="The platform's Messenger to its users, or what makes one."),
     ] = None,
     once: Annotated[
-        bool, typer.Option("--once", help="One pass: read the feed, watch the clocks, deliver what is due.")
+        bool, typer.Option("--once", help="One pass: read the feed, watch the clocks, deliver, make a checkpoint.")
     ] = False,
     log_level: LogLevel = "info",
     as_json: Json = False,
@@ -172,13 +173,14 @@ def worker(
 
 
 def _pass(session: Session, desk: ComplianceDesk) -> None:
-    """One pass. A feed that cannot be read keeps nothing else from being done; it is told at the end."""
+    """One pass over all that a worker does. A feed that cannot be read, or a checkpoint that nobody kept, keeps nothing
+    else from being done; it is told at the end."""
+    from kz_compliance_sdk.domain.change import Heartbeat
+
     counts = {"polled": 0, "fired": 0, "delivered": 0, "to_be_retried": 0}
-    fault: ComplianceError | None = None
-    try:
-        _read_feed(desk, counts)
-    except ComplianceError as error:
-        fault = error
+    beat = Heartbeat(desk.platform_id, "worker", desk.store.now())
+    desk.store.submit(desk.platform_id, lambda _tx: ((beat,), None)).result()
+    feed = _fault_of(lambda: _read_feed(desk, counts))
     counts["fired"] = desk.watch().fired
     while True:
         drained = desk.deliver()
@@ -186,15 +188,28 @@ def _pass(session: Session, desk: ComplianceDesk) -> None:
         counts["to_be_retried"] += drained.retried
         if not drained.settled:
             break
+    checkpoint = _fault_of(desk.proof.run)
     document: dict[str, Any] = dict(counts)
-    document["poll_error"] = None if fault is None else {"code": fault.code, "message": fault.message}
+    for name, fault in (("poll_error", feed), ("checkpoint_error", checkpoint)):
+        document[name] = None if fault is None else {"code": fault.code, "message": fault.message}
     session.answer(
         document,
         lambda: screen.say(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()) + "."),
     )
-    if fault is not None:
-        session.tell(f"error: the feed was not read, all else was done: {screen.one_line(str(fault))}")
+    if checkpoint is not None:
+        session.tell(f"error: the checkpoint was not kept everywhere: {screen.one_line(str(checkpoint))}")
+    if feed is not None:
+        session.tell(f"error: the feed was not read, all else was done: {screen.one_line(str(feed))}")
+    if fault := feed or checkpoint:
         raise typer.Exit(exit_code(fault))
+
+
+def _fault_of(part: Callable[[], object]) -> ComplianceError | None:
+    try:
+        part()
+    except ComplianceError as error:
+        return error
+    return None
 
 
 def _read_feed(desk: ComplianceDesk, counts: dict[str, int]) -> None:

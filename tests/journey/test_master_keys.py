@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,11 @@ import pytest
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.rewrapping import rewrap
 from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
+from kz_compliance_sdk.services.verifying import verify
 from tests.journey.scene import PLATFORM
-from tests.journey.test_retention import Desk, fill, notice
+from tests.journey.tampering.scenery import DRIVER
+from tests.journey.test_retention import Desk, fill, notice, sql
+from tests.unguarded import unguard
 
 ONE, TWO = MasterKeys({"m1": b"1" * 32}, "m1"), MasterKeys({"m2": b"2" * 32}, "m2")
 BOTH = MasterKeys({"m2": b"2" * 32, "m1": b"1" * 32}, "m2")
@@ -71,3 +77,100 @@ def test_a_case_whose_key_is_of_another_master_key_fails_alone(tmp_path: Path) -
         desk.store.queries(PLATFORM).inbox(first)
     assert (refused.value.code, refused.value.reference) == ("data_key", first)
     assert desk.store.queries(PLATFORM).inbox(second)[0].body
+
+
+def _flipped(key: bytes, at: int) -> bytes:
+    return key[:at] + bytes((key[at] ^ 1,)) + key[at + 1 :]
+
+
+@dataclass(frozen=True)
+class _Text:
+    data: bytes
+
+
+DAMAGE: dict[str, Callable[[bytes], object]] = {
+    "noise": lambda _key: bytes(range(80)),
+    "noise of its length": lambda key: bytes(len(key)),
+    "the size of the id": lambda key: _flipped(key, 0),
+    "the id": lambda key: _flipped(key, 1),
+    "the nonce": lambda key: _flipped(key, 5),
+    "the sealed key": lambda key: _flipped(key, -30),
+    "its last byte": lambda key: _flipped(key, -1),
+    "cut": lambda key: key[:-4],
+    "under a master key that never was": lambda _key: b"\5other" + bytes(60),
+    "a text": lambda _key: "\0" + "k" * 32,
+    "a text that is none": _Text,
+    "a number": lambda _key: 7,
+}
+
+
+@pytest.mark.parametrize("only", [True, False], ids=["the only case", "the newest case"])
+@pytest.mark.parametrize("form", DAMAGE)
+def test_a_store_opens_although_the_key_of_a_case_is_damaged_and_the_case_is_named(
+    form: str, only: bool, tmp_path: Path
+) -> None:
+    desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
+    desk.host.push(notice(1), "msg-1")
+    if not only:
+        desk.later(1)
+        desk.host.push(notice(2), "msg-2")
+    desk.store.close()
+    newest = "id = (SELECT max(id) FROM cases)"
+    with closing(DRIVER.module.connect(desk.world.path, isolation_level=None)) as raw:
+        raw.execute("PRAGMA ignore_check_constraints = ON")
+        unguard(raw)
+        case_id, key = raw.execute(f"SELECT id, data_key FROM cases WHERE {newest}").fetchone()  # noqa: S608
+        damaged = DAMAGE[form](bytes(key))
+        if isinstance(damaged, _Text):
+            raw.execute(f"UPDATE cases SET data_key = CAST(? AS TEXT) WHERE {newest}", (damaged.data,))  # noqa: S608
+        else:
+            raw.execute(f"UPDATE cases SET data_key = ? WHERE {newest}", (damaged,))  # noqa: S608
+    desk.open(ONE)
+    found = verify(desk.store.queries(PLATFORM), PLATFORM)
+    assert {fault.case_id for fault in found.faults} >= {case_id}
+    desk.store.close()
+    if not only:
+        for wrong in (MasterKeys(), TWO, MasterKeys({"m1": b"x" * 32}, "m1")):
+            with pytest.raises(StoreUnusable) as refused:
+                desk.open(wrong)
+            assert refused.value.code == "master_key"
+
+
+def test_the_key_of_another_case_in_its_place_says_nothing_of_the_master_key(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
+    desk.host.push(notice(1), "msg-1")
+    desk.later(1)
+    desk.host.push(notice(2), "msg-2")
+    desk.store.close()
+    sql(desk.world.path, "UPDATE cases SET data_key = (SELECT data_key FROM cases ORDER BY id LIMIT 1)")
+    desk.open(ONE)
+    desk.store.close()
+    with pytest.raises(StoreUnusable, match="'m1'"):
+        desk.open(TWO)
+
+
+def test_keys_that_were_emptied_or_laid_bare_do_not_hide_that_the_master_key_is_another(tmp_path: Path) -> None:
+    for number, key in enumerate(("x''", "NULL", f"x'{bytes(33).hex()}'")):
+        desk = Desk(tmp_path / f"{number}.sqlite3", keys=ONE)
+        desk.host.push(notice(1), "msg-1")
+        desk.later(1)
+        desk.host.push(notice(2), "msg-2")
+        desk.store.close()
+        sql(desk.world.path, f"UPDATE cases SET data_key = {key} WHERE id = (SELECT max(id) FROM cases)")  # noqa: S608
+        with pytest.raises(StoreUnusable, match="'m1'"):
+            desk.open(TWO)
+        desk.open(ONE)
+        desk.store.close()
+
+
+def test_a_damaged_key_of_the_platform_keeps_nothing_from_opening(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
+    fill(desk)
+    desk.store.close()
+    for damage in ("x'026d31' || x'fefdfc'", "CAST(x'026d31' || randomblob(60) AS BLOB)"):
+        sql(desk.world.path, f"UPDATE platform_keys SET key = {damage}")  # noqa: S608
+        desk.open(ONE)
+        assert verify(desk.store.queries(PLATFORM), PLATFORM).faults
+        desk.store.close()
+    with pytest.raises(StoreUnusable):
+        desk.open(TWO)

@@ -23,8 +23,10 @@ DESTROYED = b""
 """What stands in the place of a data key that was destroyed."""
 
 _NONCE = 12
+_SUM = 8
 _WRAPPED = b"kz-compliance/data-key/v1\n"
 _PRINT = b"kz-compliance/data-key-print/v1\n"
+_SUMMED = b"kz-compliance/data-key-sum/v1\n"
 _MOST_OPENED = 4096
 
 Entropy = Callable[[int], bytes]
@@ -53,7 +55,8 @@ class MasterKeys:
     """The keys that wrap data keys, by id; the one called `current` wraps what is new. With none of them a data key is
     stored as it is, and whoever has the file has the keys.
 
-    A wrapped key says which master key opens it, so that several can be in use while one takes another's place.
+    A wrapped key says which master key opens it, so that several can be in use while one takes another's place. It ends
+    in a checksum that takes no key, so that a damaged one is told from one of a master key that is not at hand.
     """
 
     def __init__(self, keys: Mapping[str, bytes] | None = None, current: str = "") -> None:
@@ -73,24 +76,29 @@ class MasterKeys:
             return b"\x00" + key
         nonce, name = entropy(_NONCE), self.current.encode()
         sealed = self._ciphers[self.current].encrypt(nonce, key, _context(platform_id, owner))
-        return bytes((len(name),)) + name + nonce + sealed
+        wrapped = bytes((len(name),)) + name + nonce + sealed
+        return wrapped + _sum(platform_id, owner, wrapped)
 
     def wrapped_by(self, stored: bytes) -> str:
         """The id of the master key that opens this, empty if none is needed."""
         return stored[1 : 1 + stored[0]].decode("utf-8", "replace")
 
-    def unwrap(self, platform_id: str, owner: str, stored: bytes) -> bytes:
+    def is_wrapped(self, platform_id: str, owner: str, stored: object) -> bool:
+        """Whether this is a key as a master key wrapped it for this owner: then it opens, unless that master key is
+        missing or another one."""
+        if not isinstance(stored, bytes) or not stored or not stored[0]:
+            return False
+        return stored[-_SUM:] == _sum(platform_id, owner, stored[:-_SUM])
+
+    def unwrap(self, platform_id: str, owner: str, stored: object) -> bytes:
         """The data key. Raises StoreDamaged (`data_key`), naming the master key that is missing or is another one."""
-        if not isinstance(stored, bytes):
-            raise _unusable("it is not as it was written: it was changed from outside.", owner)
-        if not stored:
+        if stored == DESTROYED:
             raise _unusable("it was destroyed, or emptied from outside.", owner)
-        size = stored[0]
-        if not size:
-            if len(stored) != 1 + KEY_SIZE:
-                raise _unusable("it is not as it was written: it was changed from outside.", owner)
+        if isinstance(stored, bytes) and not stored[0] and len(stored) == 1 + KEY_SIZE:
             return stored[1:]
-        name, rest = self.wrapped_by(stored), stored[1 + size :]
+        if not isinstance(stored, bytes) or not self.is_wrapped(platform_id, owner, stored):
+            raise _unusable("it is not as it was written: it was changed from outside.", owner)
+        name, rest = self.wrapped_by(stored), stored[1 + stored[0] : -_SUM]
         cipher = self._ciphers.get(name)
         if cipher is None:
             raise _unusable(f"it is wrapped with the master key {name!r}, which privacy.master_keys lacks.", owner)
@@ -98,8 +106,7 @@ class MasterKeys:
             return cipher.decrypt(rest[:_NONCE], rest[_NONCE:], _context(platform_id, owner))
         except (InvalidTag, ValueError):
             raise _unusable(
-                f"the master key {name!r} does not open it: that is another key than the one it was wrapped with, or "
-                "it was changed from outside.",
+                f"the master key {name!r} does not open it: that is another key than the one it was wrapped with.",
                 owner,
             ) from None
 
@@ -132,6 +139,10 @@ class MasterKeys:
 
 def _context(platform_id: str, owner: str) -> bytes:
     return _WRAPPED + f"{platform_id}\n{owner}".encode()
+
+
+def _sum(platform_id: str, owner: str, wrapped: bytes) -> bytes:
+    return hashlib.sha256(_SUMMED + f"{platform_id}\n{owner}\n".encode() + wrapped).digest()[:_SUM]
 
 
 def _unusable(what: str, owner: str) -> StoreDamaged:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, and_, func, select, tuple_, update
+from sqlalchemy import Connection, Engine, LargeBinary, Table, and_, cast, func, select, tuple_, update
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
@@ -16,22 +16,30 @@ from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
 __all__ = ["check_master_keys", "rewrap", "truncate_log"]
 
 _AT_ONCE = 500
+_MOST_ASKED = 100
 
 
 def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
-    """Open the newest keys of the store. Raises StoreUnusable (`master_key`) if the master keys do not."""
-    newest = select(t.cases.c.platform_id, t.cases.c.id, t.cases.c.data_key)
-    newest = newest.order_by(t.cases.c.platform_id.desc(), t.cases.c.id.desc()).limit(1)
-    statements: tuple[Select[Any], ...] = (newest, select(t.platform_keys).limit(1))
-    for platform_id, owner, stored in (row for one in statements for row in connection.execute(one).fetchall()):
-        try:
-            if stored:
-                keys.unwrap(platform_id, owner, bytes(stored))
-        except StoreDamaged as error:
-            raise StoreUnusable(
-                f"{error.message} Set privacy.master_key, or privacy.earlier_keys for one that was replaced.",
-                code="master_key",
-            ) from None
+    """Open the newest wrapped key of a case, and one of a platform. Raises StoreUnusable (`master_key`) if the master
+    keys do not. A key that was damaged, destroyed or never wrapped says nothing of them: an older one is asked."""
+    asked = (
+        (t.cases.c.platform_id, t.cases.c.id, t.cases.c.data_key),
+        (t.platform_keys.c.platform_id, t.platform_keys.c.name, t.platform_keys.c.key),
+    )
+    for platform, of, key in asked:
+        # A text in a key's place would not even be read: its bytes are.
+        statement = select(platform, of, cast(key, LargeBinary)).order_by(platform.desc(), of.desc())
+        for platform_id, owner, stored in connection.execute(statement.limit(_MOST_ASKED)).fetchall():
+            if not keys.is_wrapped(platform_id, owner, stored):
+                continue
+            try:
+                keys.unwrap(platform_id, owner, stored)
+            except StoreDamaged as error:
+                raise StoreUnusable(
+                    f"{error.message} Set privacy.master_key, or privacy.earlier_keys for one that was replaced.",
+                    code="master_key",
+                ) from None
+            break
 
 
 def rewrap(
@@ -87,8 +95,8 @@ def _some(
     found = connection.execute(statement).fetchall()
     changed = 0
     for row in found:
-        place, stored = tuple(row[:-1]), bytes(row[-1])
-        if keys.wrapped_by(stored) == keys.current:
+        place, stored = tuple(row[:-1]), row[-1]
+        if isinstance(stored, bytes) and keys.wrapped_by(stored) == keys.current:
             continue
         owner = own_name(*place[1:]) if table is t.inbox else place[1]
         key = keys.unwrap(place[0], owner, stored)

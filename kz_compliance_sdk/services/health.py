@@ -10,6 +10,9 @@ from kz_compliance_sdk.ports import Health
 SILENT_AFTER_S = 300
 """How long a part may be silent before it is called so, in seconds."""
 
+FEED_FAILS = "feed_unreadable"
+"""The part whose heartbeat says that the feed could not be read."""
+
 HUNG = "hung:"
 """Before an endpoint's name: the part whose heartbeat says that calls to it hang, not that it runs."""
 
@@ -18,9 +21,12 @@ def health_document(health: Health, now: int) -> dict[str, Any]:
     """A document for monitoring: counts, times and names of parts; no case, no content, nobody's name.
 
     `status` is `attention` when the watcher is silent, a case is overdue, a message is parked, an endpoint does not
-    answer, calls to one have hung within the last SILENT_AFTER_S seconds, or the store itself has a fault.
+    answer, calls to one have hung or the feed could not be read within the last SILENT_AFTER_S seconds, or the store
+    itself has a fault.
     """
     last = {beat.part: beat.at for beat in health.heartbeats if not beat.part.startswith(HUNG)}
+    feed_failed_at = last.pop(FEED_FAILS, None)
+    fails = feed_failed_at is not None and last.get("poller", 0) < feed_failed_at >= now - SILENT_AFTER_S
     hung = {
         beat.part.removeprefix(HUNG): instant_text(beat.at)
         for beat in health.heartbeats
@@ -37,6 +43,7 @@ def health_document(health: Health, now: int) -> dict[str, Any]:
             ("parked_messages", health.parked > 0),
             ("endpoint_down", any(endpoint.open_until > now for endpoint in health.endpoints)),
             ("hung_calls", bool(hung)),
+            (FEED_FAILS, fails),
         )
         if holds
     ]

@@ -13,6 +13,7 @@ from kz_compliance_sdk.errors import RegulatorError, StoreError
 from kz_compliance_sdk.ports import FeedPage, Future, Regulator, Store, Tx
 from kz_compliance_sdk.services import unread
 from kz_compliance_sdk.services.faults import kind_and_place
+from kz_compliance_sdk.services.health import FEED_FAILS
 from kz_compliance_sdk.services.intake import Intake, Pending
 from kz_compliance_sdk.services.response import Response
 
@@ -20,6 +21,9 @@ _log = logging.getLogger("kz_compliance_sdk.polling")
 
 FEED = "notices"
 SEQUENCE = "notices.sequence"
+FAILING = "notices.failing"
+PAGE_AFTER_S = 900
+"""How long the feed may be out of reach before somebody is paged, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,17 @@ def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, s
     """Fetch one page, store it, and only then move the cursor: a crash in between costs a repeat, never a message.
 
     Raises RegulatorError and StoreError; the cursor is then where it was, or at the beginning if the regulator does not
-    know it any more: what is held already is a repeat.
+    know it any more: what is held already is a repeat. A feed that cannot be read for long pages somebody: orders may
+    stand in it whose terms run.
     """
+    try:
+        return _poll(store, intake, regulator, platform_id, signed_for, limit)
+    except RegulatorError:
+        store.submit(platform_id, lambda tx: (_failed(tx, platform_id), None)).result()
+        raise
+
+
+def _poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, signed_for: str, limit: int) -> Polled:
     after, last = store.submit(platform_id, _where).result()
     try:
         page = _fetched(regulator, after, limit)
@@ -64,6 +77,8 @@ def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, s
 
     def move(tx: Tx) -> tuple[Change, None]:
         writes: list[Write] = [Heartbeat(platform_id, "poller", tx.now)]
+        if tx.cursor(FAILING):
+            writes.append(CursorMoved(platform_id, FAILING, "", tx.now))
         if page.next_cursor not in (None, after):
             writes.append(CursorMoved(platform_id, FEED, page.next_cursor, tx.now))
         if sequences:
@@ -122,6 +137,17 @@ def _fetched(regulator: Regulator, after: str, limit: int) -> FeedPage:
             if limit <= 1 or error.code not in ("too_large", "deadline"):
                 raise
         limit //= 2
+
+
+def _failed(tx: Tx, platform_id: str) -> Change:
+    """Since when the feed could not be read, and whether people were told."""
+    since, _, told = tx.cursor(FAILING).partition(" ")
+    beat = Heartbeat(platform_id, FEED_FAILS, tx.now)
+    if not since:
+        return beat, CursorMoved(platform_id, FAILING, str(tx.now), tx.now)
+    if told or tx.now - int(since) < PAGE_AFTER_S:
+        return (beat,)
+    return beat, CursorMoved(platform_id, FAILING, f"{since} told", tx.now), *_alert(tx, platform_id, FEED_FAILS, since)
 
 
 def _anew(tx: Tx, platform_id: str, after: str) -> Change:

@@ -9,6 +9,8 @@ import pytest
 
 from kz_compliance_sdk.errors import RegulatorError
 from kz_compliance_sdk.ports import FeedMessage, FeedPage
+from kz_compliance_sdk.services.health import health_document
+from kz_compliance_sdk.services.polling import PAGE_AFTER_S
 from kz_compliance_sdk.services.unread import FIRST_WAIT_S
 from tests.faces.bad_inputs.office import Office, Offices
 from tests.faces.bad_inputs.requests import Request, envelope, signed
@@ -97,6 +99,41 @@ def test_what_was_to_be_read_again_of_books_that_are_gone_is_read_with_the_new_o
     renewed.entries = Shelf(signed(message()), genuine).entries
     office.clock.advance(FIRST_WAIT_S)
     assert office.desk.poll().read_again == 1
+
+
+def test_a_feed_that_cannot_be_read_for_long_pages_once_and_shows_until_it_can(offices: Offices) -> None:
+    """Orders whose terms run may stand in it; each failing alone is no reason to wake anybody."""
+    office = offices.new()
+
+    def attention() -> list[str]:
+        now = office.desk.store.now()
+        return list(health_document(office.desk.health(), now)["attention"])
+
+    def polled_in_vain() -> None:
+        with pytest.raises(RegulatorError):
+            office.desk.poll()
+
+    shelf = Shelf(signed(message()), most=0)
+    office.feed.fetch = shelf.fetch  # type: ignore[method-assign]
+    polled_in_vain()
+    assert "feed_unreadable" in attention()
+    assert alerts(office) == []
+    office.clock.advance(PAGE_AFTER_S)
+    polled_in_vain()
+    office.clock.advance(PAGE_AFTER_S)
+    polled_in_vain()
+    assert alerts(office) == ["feed_unreadable"]
+
+    shelf.most = 100
+    office.clock.advance(1)
+    assert office.desk.poll().admitted == 1
+    assert "feed_unreadable" not in attention()
+    shelf.most = 0
+    shelf.entries += Shelf(signed(message("msg_b", "B"))).entries
+    polled_in_vain()
+    office.clock.advance(PAGE_AFTER_S)
+    polled_in_vain()
+    assert alerts(office) == ["feed_unreadable", "feed_unreadable"], "another time is told anew"
 
 
 def test_two_pages_of_one_second_may_both_hold_what_nobody_can_believe(offices: Offices) -> None:

@@ -11,12 +11,14 @@ from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_watch
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import Appeal, AppealWrite, CaseWrite, DecisionRow, HoldEnded, ObjectVersion, Write
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording, decision_digest
 from kz_compliance_sdk.domain.identities import check_statement
 from kz_compliance_sdk.domain.messages import effect, with_report
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proposal_checks import check_proposal
 from kz_compliance_sdk.domain.user_notices import name_of
+from kz_compliance_sdk.errors import IllegalMove
 
 
 def reverse(
@@ -25,7 +27,7 @@ def reverse(
     """The user was right: a superseding decision lifts the measure, and the regulator gets a corrected report.
 
     What another order holds as well stays. Raises NotAllowed for whoever decided first, InvalidInput naming the field,
-    and IllegalMove while the item is being decided anew.
+    and IllegalMove while the item is being decided anew, or the undo window of another decision of the case runs.
     """
     item = check_decider(case, appeal, reasons, standing.decisions, stamp)
     texts = {"reasons": reasons}
@@ -35,6 +37,7 @@ def reverse(
         moved, event = move(case, "reverse", case.state, stamp, {**facts(appeal), "lifts": []}, texts)
         return Settled((CaseWrite(moved, case.version), event, *settled), moved, decided, item.item_id)
     check_settled(case, item)
+    _check_undo_over(case, standing, stamp)
     lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in STANDS]
     decision = _superseding(case, lifted, reasons, wording, stamp)
     standing = holding(standing, [one for one in case.items if one not in lifted])
@@ -63,6 +66,19 @@ def reverse(
             )
             writes += more
     return Settled((CaseWrite(moved, case.version), *writes), moved, decided, item.item_id)
+
+
+def _check_undo_over(case: Case, standing: Standing, stamp: Stamp) -> None:
+    """Raises IllegalMove while people can take back what was decided before: only the latest decision of a case can be
+    undone, and a reversal becomes the latest."""
+    kinds = ("enforce", "restore", "report")
+    for message in standing.messages:
+        if message.kind in kinds and not message.attempts and message.next_attempt_at > stamp.at:
+            raise IllegalMove(
+                "another decision of the case can still be taken back: reverse once its undo window is over, at "
+                f"{local(message.next_attempt_at)}.",
+                reference=case.id,
+            )
 
 
 def _superseding(case: Case, lifted: list[ItemState], reasons: str, wording: Reversal, stamp: Stamp) -> Decision:

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.decision import ItemDecision
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEAD, LEGAL, M2, PLATFORM, Host, World
 from tests.journey.test_appeals import SATIRE, appealed
 from tests.journey.test_second_messages import about
-from tests.unit.case_makers import measure, proposal
+from tests.unit.case_makers import measure, proposal, refusal
 
 
-def _decided_anew(tmp_path: Path, *, also_held: bool = False) -> tuple[Host, str]:
+def _decided_anew(tmp_path: Path, *, also_held: bool = False, again: ItemDecision | None = None) -> tuple[Host, str]:
     """A case with two measures in force, of which the second is being decided anew: its undo window runs."""
     host = Host(World(tmp_path / "desk.sqlite3", policy=kz_policy()))
     notice = about("A", "B")
@@ -27,7 +28,7 @@ def _decided_anew(tmp_path: Path, *, also_held: bool = False) -> tuple[Host, str
         host.drain()
     answer = builders.clarification(notice, "ask").model_copy(update={"items": notice.items[1:]})
     host.push(answer, "m-answer")
-    host.decide(proposal(measure("2", "label")), M2)
+    host.decide(proposal(again or measure("2", "label")), M2)
     return host, host.case(notice.notice_id).id
 
 
@@ -47,12 +48,51 @@ def test_an_appeal_waits_for_a_later_decision_whose_undo_window_runs(tmp_path: P
 def test_what_an_appeal_decided_is_not_undone_and_the_refusal_says_what_can_be_done(tmp_path: Path) -> None:
     host, case_id = _decided_anew(tmp_path, also_held=True)
     one = appealed(host, case_id, "1")
+    host.world.clock.advance(host.policy.undo_window_s)
     host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
     case = host.store.queries(PLATFORM).case(case_id)
     assert (case.state, case.items[0].status, case.items[1].status) == (CaseState.DECIDED, "kept", "decided")
     with pytest.raises(IllegalMove, match=r"an appeal.*once the case is closed, reopen it"):
         host.review.undo(M2, case_id).result()
-    host.world.clock.advance(host.policy.undo_window_s)
     host.drain()
     assert host.review.reopen(LEAD, case_id, "the label was wrong").result().state is CaseState.QUEUED
     host.check_chains()
+
+
+@pytest.mark.parametrize("again", [measure("2", "label"), refusal("2")], ids=["a measure", "its end"])
+@pytest.mark.parametrize("also_held", [False, True])
+def test_a_reversal_leaves_the_undo_window_of_another_item_its_time(
+    tmp_path: Path, again: ItemDecision, also_held: bool
+) -> None:
+    host, case_id = _decided_anew(tmp_path, also_held=also_held, again=again)
+    one = appealed(host, case_id, "1")
+    host.world.clock.advance(host.policy.undo_window_s - 1)
+    with pytest.raises(IllegalMove, match="can still be taken back"):
+        host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
+    host.review.undo(M2, case_id).result()
+    host.decide(proposal(again), M2)
+    host.world.clock.advance(host.policy.undo_window_s)
+    assert host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE).state == "reversed"
+    host.drain()
+    assert host.store.queries(PLATFORM).case(case_id).state is CaseState.CLOSED
+    host.check_chains()
+
+
+def test_an_answer_without_a_measure_keeps_its_undo_window_too(tmp_path: Path) -> None:
+    """Nothing is carried out of it but its report, which a reversal would have sent at once."""
+    host = Host(World(tmp_path / "desk.sqlite3", policy=kz_policy()))
+    held = about("A", seed=2)
+    host.push(held, "m-held")
+    host.decide(proposal(measure("1")))
+    host.push(about("A"), "m-1")
+    host.decide(proposal(measure("1")))
+    host.world.clock.advance(host.policy.undo_window_s)
+    host.drain()
+    answer = builders.clarification(about("A"), "ask").model_copy(update={"items": about("A", "B").items[1:]})
+    host.push(answer, "m-answer")
+    host.decide(proposal(refusal("2")), M2)
+    case_id = host.case(about("A").notice_id).id
+    one = appealed(host, case_id, "1")
+    with pytest.raises(IllegalMove, match="can still be taken back"):
+        host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
+    assert host.review.undo(M2, case_id).result().state is CaseState.QUEUED

@@ -96,14 +96,14 @@ def _checked_leaf(platform_id: str, one: Leaf, read: TreeRead) -> bytes:
 def _hold_inside(
     checkpoints: Sequence[Checkpoint], roots: Mapping[int, tuple[str, bytes]], read: TreeRead, check: Check | None
 ) -> None:
-    unknown = False
+    unknown, left_out = False, 0
     for number, one in enumerate(checkpoints, start=1):
         name = f"the checkpoint {one.number}"
         if one.number != number:
             read.faults.append(Fault(PLATFORM, 0, f"the checkpoint {number} is gone"))
         try:
             said = json.loads(one.line)
-            said = {key: said[key] for key in ("platform", "number", "size", "root", "at", "complete")}
+            said = {key: said[key] for key in ("platform", "number", "size", "root", "at", "complete", "left_out")}
             signer, holds = whose(json.loads(one.line), check)
             if canonical(json.loads(one.line)) != one.line:
                 raise ValueError(name)
@@ -111,8 +111,10 @@ def _hold_inside(
             read.faults.append(Fault(PLATFORM, 0, f"{name} cannot be read"))
             continue
         held = {"platform": one.platform_id, "number": one.number, "size": one.size, "root": one.root}
-        if said != held | {"at": one.at, "complete": one.complete}:
+        if said != held | {"at": one.at, "complete": one.complete, "left_out": one.left_out}:
             read.faults.append(Fault(PLATFORM, 0, f"{name} is not what its line says"))
+        if one.complete is True and _is(one.left_out, int):
+            left_out = one.left_out
         if holds is False:
             read.faults.append(Fault(PLATFORM, 0, f"{name} is not signed by the key {signer}, as it says"))
         unknown = unknown or (holds is None and bool(signer))
@@ -124,6 +126,12 @@ def _hold_inside(
     if _is(last, int) and read.size > last:
         what = f"leaf {last} and what follows it is there, and the checkpoint over it is gone, or never was made"
         read.faults.append(Fault(PLATFORM, 0, what))
+    if left_out:
+        cases = f"{left_out} case{'s' * (left_out > 1)}"
+        read.not_provable.append(
+            f"the newest of {cases}: the last checkpoint left it out, since they could not be read or were not as an "
+            "earlier one saw them"
+        )
     if unknown:
         read.not_provable.append("who signed some of the checkpoints inside the store: their key is not known here")
 

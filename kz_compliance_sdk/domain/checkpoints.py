@@ -48,8 +48,9 @@ class Leaf:
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The root over the first `size` leaves. `number` counts the checkpoints of a platform from 1, `at` is UTC seconds.
-    `complete`: the tree holds everything that was stored before `at`. `peaks` is what the tree goes on growing from,
-    `line` the exact bytes that are kept elsewhere."""
+    `complete`: the tree holds everything that was stored before `at`, but for the newest of `left_out` cases that could
+    not be read or were not as an earlier leaf saw them. `peaks` is what the tree goes on growing from, `line` the exact
+    bytes that are kept elsewhere."""
 
     platform_id: str
     number: int
@@ -59,6 +60,7 @@ class Checkpoint:
     complete: bool
     peaks: bytes
     line: bytes
+    left_out: int = 0
 
     @property
     def head(self) -> CheckpointHead:
@@ -77,7 +79,7 @@ class CheckpointTold:
 
 @dataclass(frozen=True, slots=True)
 class CaseLooked:
-    """A case was looked at, and there is nothing to add to the tree, or nothing that could be added in good faith."""
+    """A case was looked at, and there is nothing to add to the tree."""
 
     platform_id: str
     case_id: str
@@ -153,6 +155,7 @@ def signed(
     at: int,
     *,
     complete: bool,
+    left_out: int = 0,
     peaks: Iterable[bytes],
     seal: Callable[[bytes], ReportSignature] | None,
 ) -> Checkpoint:
@@ -165,10 +168,11 @@ def signed(
         "root": root,
         "at": at,
         "complete": complete,
+        "left_out": left_out,
     }
     if seal is not None:
         document["signature"] = seal(canonical(document)).model_dump(mode="json")
-    return Checkpoint(platform_id, number, size, root, at, complete, b"".join(peaks), canonical(document))
+    return Checkpoint(platform_id, number, size, root, at, complete, b"".join(peaks), canonical(document), left_out)
 
 
 Check = Callable[[bytes, str, bytes], "bool | None"]

@@ -14,7 +14,7 @@ from typing import Any
 
 from kz_compliance_sdk.domain import evidence, merkle, proofs
 from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Stamp
-from kz_compliance_sdk.domain.change import Change, Write
+from kz_compliance_sdk.domain.change import Change, CursorMoved, Write
 from kz_compliance_sdk.domain.checkpoints import (
     PLATFORM,
     CaseLooked,
@@ -34,6 +34,7 @@ from kz_compliance_sdk.ports import Queries, Store, Tx, Witness
 from kz_compliance_sdk.services.faults import kind_and_place
 
 _AT_ONCE = 200
+_AGAIN_S = 86_400
 _log = logging.getLogger("kz_compliance_sdk.checkpoint")
 
 
@@ -138,28 +139,34 @@ class Checkpoints:
         at, last = self._store.submit(self._platform, _begun).result()
         due = self._queries.due_for_checkpoint()
         before = self._complete_at() if due else 0
-        made = None
+        made, left_out = None, 0
         while due:
             some, due = due[:_AT_ONCE], due[_AT_ONCE:]
             looks = [look for case_id, marks in some if (look := self._look_at(case_id, marks, before)) is not None]
-            made = self._append(looks, at, last, complete=not due) or made
+            left_out += sum(bool(look.faults) for look in looks)
+            made = self._append(looks, at, last, complete=not due, left_out=left_out) or made
             last = made or last
         if made is None and last is not None and not last.complete:
-            made = self._append([], at, last, complete=True)
+            made = self._append([], at, last, complete=True, left_out=left_out)
         return made
 
-    def _append(self, looks: Sequence[_Look], at: int, last: Checkpoint | None, *, complete: bool) -> Checkpoint | None:
+    def _append(
+        self, looks: Sequence[_Look], at: int, last: Checkpoint | None, *, complete: bool, left_out: int = 0
+    ) -> Checkpoint | None:
         def work(tx: Tx) -> tuple[Change, Checkpoint | None]:
             if tx.checkpoint() != last:
                 return (), None  # another worker is at it: what it leaves is seen by the next run
             # A manifest of what has been erased since the look would bring the digests back: another look will do.
             still = [look for look in looks if not look.manifest or look.erased == _erased(tx, look.case_id)]
-            return self._leaves(still, at, last, tx.now, complete=complete and len(still) == len(looks))
+            change, made = self._leaves(
+                still, at, last, complete=complete and len(still) == len(looks), left_out=left_out
+            )
+            return (*self._alerts(tx, looks), *change), made
 
         return self._store.submit(self._platform, work).result()
 
     def _leaves(
-        self, looks: Sequence[_Look], at: int, last: Checkpoint | None, now: int, *, complete: bool
+        self, looks: Sequence[_Look], at: int, last: Checkpoint | None, *, complete: bool, left_out: int
     ) -> tuple[Change, Checkpoint | None]:
         platform = self._platform
         peaks = [] if last is None else [last.peaks[i : i + 32] for i in range(0, len(last.peaks), 32)]
@@ -167,11 +174,9 @@ class Checkpoints:
         writes: list[Write] = []
         for look in looks:
             if not look.manifest:
-                writes.append(CaseLooked(platform, look.case_id, look.marks))
-                if look.faults:
-                    stamp, key = Stamp(now, SYSTEM), str(last.number if last else 0)
-                    reference = look.case_id or platform
-                    writes.append(notify(platform, reference, "audit_fault", ("lead", "head"), 60, stamp, key=key))
+                # What has a fault is looked at again: once it is as it should be, its newest belongs in the tree.
+                if not look.faults:
+                    writes.append(CaseLooked(platform, look.case_id, look.marks))
                 continue
             added = leaf(platform, tree.size, look.case_id, look.seq, look.head, at, look.manifest, look.marks)
             writes.append(added)
@@ -186,10 +191,23 @@ class Checkpoints:
             tree.root.hex(),
             at,
             complete=complete,
+            left_out=left_out,
             peaks=tree.peaks,
             seal=self._seal,
         )
         return (*writes, made), made
+
+    def _alerts(self, tx: Tx, looks: Sequence[_Look]) -> Change:
+        """An alert for each case with a fault, once a day."""
+        writes: list[Write] = []
+        for look in looks:
+            told = f"audit_fault.{look.case_id}"
+            if not look.faults or tx.now < int(tx.cursor(told) or "0"):
+                continue
+            reference, stamp = look.case_id or self._platform, Stamp(tx.now, SYSTEM)
+            writes.append(CursorMoved(self._platform, told, str(tx.now + _AGAIN_S), tx.now))
+            writes.append(notify(self._platform, reference, "audit_fault", ("lead", "head"), 60, stamp))
+        return tuple(writes)
 
     def _look_at(self, case_id: str, marks: int, before: int) -> _Look | None:
         """What has to be added for one case. What should not have changed is told to people, and nothing is added: the

@@ -15,9 +15,10 @@ from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services.checkpoints import Checkpoints
+from kz_compliance_sdk.services.verifying import verify
 from kz_compliance_sdk.wire.signature import SigningKey
 from tests.contract.conftest import tamper
-from tests.journey.scene import PLATFORM, Host, World
+from tests.journey.scene import M1, PLATFORM, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal
 
 
@@ -190,6 +191,55 @@ def test_a_case_that_was_tampered_with_gets_no_leaf_and_people_are_told(host: Ho
     host.drain()
     assert [alert.reason for alert in world.pager.alerts] == ["audit_fault"]
     assert world.pager.alerts[0].case_reference == min(case.id for case in host.cases())
+
+
+def test_a_case_that_cannot_be_read_is_counted_as_left_out_until_it_can_be(host: Host, world: World) -> None:
+    """It ends the checkpoints of no other case, and what it holds comes into the tree once it can be read again."""
+    _arrive(host, 1)
+    first = min(case.id for case in host.cases())
+    assert host.proof.checkpoint().left_out == 0
+    world.clock.advance(60)
+    assert host.review.claim(M1).result() is not None
+    assert isinstance(host.store, SqliteStore)
+    with host.store.engine.connect() as connection:
+        key = bytes(connection.exec_driver_sql("SELECT data_key FROM cases").scalar_one())
+    tamper(host.store, "UPDATE cases SET data_key = x'0001'")
+    _arrive(host, 1, first=2)
+    world.clock.advance(60)
+    made = host.proof.checkpoint()
+    assert (made.complete, made.left_out) == (True, 1)
+    assert json.loads(made.line)["left_out"] == 1
+    assert json.loads(world.witness.lines[-1])["left_out"] == 1
+    made = host.proof.checkpoint()
+    assert made.left_out == 1, "it holds the alert"
+    assert host.proof.checkpoint() == made
+    found = verify(host.store.queries(PLATFORM), PLATFORM)
+    assert {fault.case_id for fault in found.faults} == {first}
+    assert [one for one in found.not_provable if one.startswith("the newest of 1 case:")]
+
+    tamper(host.store, f"UPDATE cases SET data_key = x'{key.hex()}' WHERE id = '{first}'")  # noqa: S608
+    world.clock.advance(60)
+    made = host.proof.checkpoint()
+    assert (made.complete, made.left_out) == (True, 0)
+    assert json.loads(host.proof.prove(first)["leaf"])["seq"] == host.cases()[0].audit_seq
+    found = verify(host.store.queries(PLATFORM), PLATFORM)
+    assert found.faults == ()
+    assert not [one for one in found.not_provable if one.startswith("the newest of")]
+
+
+def test_people_are_told_of_a_fault_once_a_day(host: Host, world: World) -> None:
+    _arrive(host, 1)
+    assert isinstance(host.store, SqliteStore)
+    tamper(host.store, "UPDATE cases SET data_key = x'0001'")
+    for _ in range(3):
+        host.proof.run()
+        world.clock.advance(3600)
+    host.drain()
+    assert [alert.reason for alert in world.pager.alerts].count("audit_fault") == 1
+    world.clock.advance(86_400)
+    host.proof.run()
+    host.drain()
+    assert [alert.reason for alert in world.pager.alerts].count("audit_fault") == 2
 
 
 # ------------------------------------------------------------------------------------------------ who keeps them

@@ -39,7 +39,9 @@ def test_the_exact_bytes_of_a_checkpoint() -> None:
     line = json.loads(_made().line)
     signature = line.pop("signature")
     assert canonical(line) == (
-        b'{"at":1795500000,"complete":true,"number":2,"platform":"social","root":"' + ROOT.encode() + b'","size":4,'
+        b'{"at":1795500000,"complete":true,"left_out":0,"number":2,"platform":"social","root":"'
+        + ROOT.encode()
+        + b'","size":4,'
         b'"type":"kz-compliance/checkpoint/v1"}'
     )
     assert (signature["key_id"], signature["alg"]) == ("platform-key", "ed25519")

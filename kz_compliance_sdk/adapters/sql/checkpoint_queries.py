@@ -44,19 +44,19 @@ def due(connection: Connection, platform_id: str) -> list[tuple[str, int]]:
 def checkpoint_from(row: Any) -> Checkpoint:
     # A database without a type for truth holds numbers: any but these two was put there by somebody else.
     complete = bool(row[5]) if row[5] in (0, 1) else row[5]
-    return Checkpoint(row[0], row[1], row[2], row[3], row[4], complete, row[6], row[7])
+    return Checkpoint(row[0], row[1], row[2], row[3], row[4], complete, row[6], row[7], row[8])
 
 
 def checkpoints(connection: Connection, platform_id: str) -> list[tuple[Checkpoint, int | None]]:
     """All of them by number, and since when (UTC seconds) those who keep checkpoints have each."""
     mine = as_it_lies(c.checkpoints).where(c.checkpoints.c.platform_id == platform_id)
-    return [(checkpoint_from(row), row[8]) for row in connection.execute(mine.order_by(c.checkpoints.c.number))]
+    return [(checkpoint_from(row), row[9]) for row in connection.execute(mine.order_by(c.checkpoints.c.number))]
 
 
 def last_checkpoint(connection: Connection, platform_id: str) -> tuple[Checkpoint, int | None] | None:
     mine = as_it_lies(c.checkpoints).where(c.checkpoints.c.platform_id == platform_id)
     row = connection.execute(mine.order_by(c.checkpoints.c.number.desc()).limit(1)).fetchone()
-    return None if row is None else (checkpoint_from(row), row[8])
+    return None if row is None else (checkpoint_from(row), row[9])
 
 
 def leaves(connection: Connection, platform_id: str, after: int) -> list[Leaf]:

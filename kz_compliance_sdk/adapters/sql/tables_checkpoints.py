@@ -37,6 +37,7 @@ checkpoints = _table(
     Column("complete", Boolean, nullable=False),
     Column("peaks", LargeBinary, nullable=False),
     Column("line", LargeBinary, nullable=False),
+    Column("left_out", Integer, nullable=False),
     Column("told_at", _Time),
     _bytes("checkpoints", "peaks", "line"),
 )

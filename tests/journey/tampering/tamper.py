@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.evidence_tables import TABLES
 
 AUDIT = ("case_id", "seq", "at", "kind", "actor", "content", "prev", "hash")
 LEAVES = ("n", "case_id", "hash", "content", "manifest")
-CHECKPOINTS = ("number", "size", "root", "at", "complete", "peaks", "line")
+CHECKPOINTS = ("number", "size", "root", "at", "complete", "peaks", "line", "left_out")
 KEYS = {
     **{
         name: (*(("case_id",) if name not in ("cases", "inbox", "sanctions") else ()), *t.key)

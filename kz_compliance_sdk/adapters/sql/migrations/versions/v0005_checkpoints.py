@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("peaks", sa.LargeBinary(), nullable=False),
         sa.Column("line", sa.LargeBinary(), nullable=False),
+        sa.Column("left_out", sa.Integer(), nullable=False),
         sa.Column("told_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("typeof(peaks) = 'blob' AND typeof(line) = 'blob'", name="checkpoints_holds_bytes").ddl_if(
             dialect="sqlite"

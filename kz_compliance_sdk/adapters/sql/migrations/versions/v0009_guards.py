@@ -149,7 +149,7 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
         "checkpoints",
         "UPDATE",
         any_of(
-            changed("platform_id", "number", "size", "root", "at", "complete", "peaks", "line"),
+            changed("platform_id", "number", "size", "root", "at", "complete", "peaks", "line", "left_out"),
             f"(OLD.told_at IS NOT NULL AND ({changed('told_at')}))",
         ),
         "a checkpoint never changes, and neither does the time at which it was handed out",

@@ -57,6 +57,7 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "cancelled_remedied": "The authority says that the violation is gone.",
         "effect_missing": "A cancellation does not say its effect: ask the authority what is to be lifted.",
         "cancels_older_revision": "A cancellation speaks of an older revision: ask whether this one still stands.",
+        "cancels_unknown_item": "A cancellation names an item that the notice does not have: ask what is meant.",
         "erased_case": "A message came about it after its personal data was erased: compare it with your papers.",
         "late_revision": "An older revision came after a later one and changed nothing.",
         "message_id_reused": "Its message id was used before for something else.",

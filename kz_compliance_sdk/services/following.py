@@ -35,7 +35,15 @@ def follow(
         return (*change, *pages_at_intake(case, policy, stamp)) if arrival.flags else change, case
     if data.revision < case.revision:
         return arrivals.flag(case, ("cancels_older_revision",), stamp, arrival)
-    return arrivals.cancel(case, data, arrival, policy, standing_of(tx, case, respondent), stamp)
+    flagged: Change = ()
+    named = data.item_ids or ()
+    unknown = set(named) - {item.item_id for item in case.items}
+    if unknown:
+        flagged, case = arrivals.flag(case, ("cancels_unknown_item",), stamp, arrival)
+        if unknown.issuperset(named):
+            return flagged, case
+    change, case = arrivals.cancel(case, data, arrival, policy, standing_of(tx, case, respondent), stamp)
+    return (*flagged, *change), case
 
 
 def follow_waiting(

@@ -119,7 +119,8 @@ FIGURES: tuple[Figure, ...] = (
     _F("results_by_authority", "demands", "demands_by_result within each authority, as `authority / result`."),
     _F(
         "demands_by_clarification", "demands",
-        "asked: the platform asked the authority at least once what was meant, by a request or in its answer.",
+        "asked: the platform asked the authority at least once what was meant, by a request or in its answer. "
+        "A request that was taken back before it left is not counted.",
         of=_TOLD,
     ),
     _F(

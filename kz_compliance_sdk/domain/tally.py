@@ -31,10 +31,18 @@ _EFFECTS = ("cancelled_withdrawn", "cancelled_annulled", "cancelled_remedied", "
 _LONGEST = 200
 
 
-def tally(case: Case, notice: Notice | None, decisions: Mapping[int, Decision], events: Mapping[str, int]) -> Tally:
-    """The row of an ended case. `events` says how often each kind of event stands in its chain. Without a `notice`,
+def tally(
+    case: Case,
+    notice: Notice | None,
+    decisions: Mapping[int, Decision],
+    events: Mapping[str, int],
+    unasked: int,
+) -> Tally:
+    """The row of an ended case. `events` says how often each kind of event stands in its chain, `unasked` how many of
+    its questions were taken back before they left: these do not count as asked. Without a `notice`,
     for a message that nobody could use or whose bytes are erased, only what the case itself knows is kept."""
     assert case.state in ENDED  # noqa: S101  whoever calls has looked
+    events = {**events, "request_clarification": events.get("request_clarification", 0) - unasked}
     facts: dict[str, Any] = {
         "authority": case.authority_id,
         "category": case.category,

@@ -81,6 +81,9 @@ class Tx(Protocol):
     def event_kinds(self, case_id: str) -> dict[str, int]:
         """How many audit events of each kind a case has."""
 
+    def unasked(self, case_id: str) -> int:
+        """How many questions of the case were taken back before they left."""
+
     def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
         """Every version of the case's legal check, oldest first."""
 

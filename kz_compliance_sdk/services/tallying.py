@@ -8,7 +8,15 @@ from typing import TypeVar
 
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import CaseWrite, Change, DecisionRow, InboxAdmitted, InboxRow, Tally
+from kz_compliance_sdk.domain.change import (
+    CaseWrite,
+    Change,
+    DecisionRow,
+    InboxAdmitted,
+    InboxRow,
+    MessageVoided,
+    Tally,
+)
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.tally import tally
@@ -60,7 +68,14 @@ def _tally(tx: Tx, case: Case, change: Change) -> Tally | None:
             decisions[write.version] = Decision.model_validate_json(write.body)
         elif type(write) is AuditEvent and write.case_id == case.id:
             events[write.kind] = events.get(write.kind, 0) + 1
-    return tally(case, demanded(case, rows.values()), decisions, events)
+    unasked = _unasked(tx, case, change) if "request_clarification" in events else 0
+    return tally(case, demanded(case, rows.values()), decisions, events, unasked)
+
+
+def _unasked(tx: Tx, case: Case, change: Change) -> int:
+    voided = {write.message_id for write in change if type(write) is MessageVoided}
+    now = sum(one.kind == "clarification" and one.id in voided for one in tx.open_messages(case.id))
+    return tx.unasked(case.id) + now
 
 
 def demanded(case: Case, rows: Iterable[InboxRow]) -> Notice | None:

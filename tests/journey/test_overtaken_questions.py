@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.counting import demand_of
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.ports import Unknown
+from kz_compliance_sdk.services.transparency import recounted
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.wire.v1 import MessageData
-from tests.journey.scene import M1, PLATFORM, Host
+from tests.journey.demands import marked_later
+from tests.journey.scene import LEGAL, M1, PLATFORM, Host
 from tests.journey.test_second_messages import about
 from tests.unit.case_makers import measure, proposal
 
@@ -76,3 +79,51 @@ def test_a_question_that_may_have_arrived_is_followed_up(host: Host) -> None:
     host.drain()
     assert host.case(about("A").notice_id).state is CaseState.CLOSED
     host.check_chains()
+
+
+def clarified(host: Host, case_id: str) -> str:
+    """What the public figures say of it, from the row that its end left and from its records."""
+    queries = host.store.queries(PLATFORM)
+    (kept,) = queries.tallies(0, 1 << 40)
+    made_anew = recounted(queries, case_id)
+    assert kept.facts == made_anew.facts
+    (said,) = demand_of(kept.facts, ()).values["demands_by_clarification"]
+    return said
+
+
+@pytest.mark.parametrize("leaves", [True, False], ids=["asked", "taken back"])
+def test_the_figures_count_what_was_asked_and_not_what_was_taken_back(host: Host, *, leaves: bool) -> None:
+    case_id = asked(host, about("A"))
+    if leaves:
+        host.drain()
+    host.push(builders.cancellation(about("A"), "withdrawn"), "m-2")
+    host.drain()
+    assert clarified(host, case_id) == ("asked" if leaves else "not_asked")
+
+
+def test_one_question_that_left_counts_beside_one_that_did_not(host: Host) -> None:
+    case_id = asked(host, about("A"))
+    host.drain()
+    host.review.recall(M1, case_id).result()
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    host.review.request_clarification(M1, case_id, lease.token, WHICH, text_checked=True).result()
+    host.push(about("B", revision=2), "m-2")
+    host.decide(proposal(measure("1")))
+    host.drain()
+    assert clarified(host, case_id) == "asked"
+
+
+def test_a_question_before_an_amendment_that_voided_it_is_not_counted_when_the_case_ends_later(host: Host) -> None:
+    case_id = asked(host, about("A"))
+    host.push(about("B", revision=2), "m-2")
+    host.decide(proposal(measure("1")))
+    host.drain()
+    assert clarified(host, case_id) == "not_asked"
+
+
+def test_a_question_that_a_lawyer_took_back_with_the_demand_is_not_counted(host: Host) -> None:
+    case_id = marked_later(host, CaseState.AWAITING_ANSWER, 1).id
+    host.care.hand_over(LEGAL, case_id, "a lawyer answers it")
+    assert question(host, case_id).state == "void"
+    assert clarified(host, case_id) == "not_asked"

@@ -296,7 +296,9 @@ def _of_demand(
     found["demands_by_result"][result] += 1
     found["results_by_category"][f"{category} / {result}"] += 1
     found["results_by_authority"][f"{authority} / {result}"] += 1
-    asked = "request_clarification" in names or "clarification_needed" in {outcome for outcome, _ in outcomes}
+    questions = sum(event[0] == "request_clarification" for event in last)
+    questions -= sum(len(event[2].get("unasked", ())) for event in last)
+    asked = questions > 0 or "clarification_needed" in {outcome for outcome, _ in outcomes}
     found["demands_by_clarification"]["asked" if asked else "not_asked"] += 1
     cancels = {event[2]["effect"] or "effect_missing" for event in last if event[0] == "cancel"}
     for effect in cancels:

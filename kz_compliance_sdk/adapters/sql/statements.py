@@ -325,6 +325,9 @@ class Statements:
         self.upserts[Tally] = upsert(tallies, ("platform_id", "case_id"), "facts", **first)
         kinds = select(t.audit.c.kind, func.count()).where(_key(t.audit, "platform_id", "case_id"))
         self.event_kinds = compiled(kinds.group_by(t.audit.c.kind))
+        void = text("kind = 'clarification' AND state = 'void'")
+        of_case = _key(t.outbox, "platform_id", "case_id")
+        self.unasked = compiled(select(func.count()).select_from(t.outbox).where(of_case, void))
         self.hold_ended = compiled(delete(t.holds).where(_key(t.holds, *of_hold)))
         self.acknowledged = compiled(
             update(t.escalations)

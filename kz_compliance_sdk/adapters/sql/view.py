@@ -125,6 +125,10 @@ class View:
         found = self._tx.all(self._s.event_kinds, k_platform_id=self._platform, k_case_id=case_id)
         return {row[0]: int(row[1]) for row in found}
 
+    def unasked(self, case_id: str) -> int:
+        found = self._tx.one(self._s.unasked, k_platform_id=self._platform, k_case_id=case_id)
+        return int(found[0]) if found else 0
+
     def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
         found = self._tx.all(self._s.legal_checks, k_platform_id=self._platform, k_case_id=case_id)
         return [rows_review.legal_check_from(row) for row in found]

@@ -109,7 +109,7 @@ def transparency(settings: Settings, store: Store, policy: Policy) -> Transparen
     from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
 
     given = settings.transparency
-    publishing = TransparencyPolicy(given.threshold, given.embargo_days, given.key())
+    publishing = TransparencyPolicy(given.threshold, given.embargo_days, given.withheld_days, given.key())
     return Transparency(store, settings.platform_id, publishing, policy.categories, LumenLines)
 
 

@@ -288,6 +288,11 @@ class TransparencySettings(Section):
     embargo_days: Annotated[int, Field(strict=True, ge=0, le=3660)] = Field(
         default=30, description="Days that must pass after the end of a period before its report may be made."
     )
+    withheld_days: Annotated[int, Field(strict=True, ge=0, le=3660)] = Field(
+        default=365,
+        description="Days after the end of a period from which no rule that bars telling the user keeps a demand out "
+        "of its figures any longer, however far its own day is. Our own choice, and no law.",
+    )
     staff_key: Secret | None = Field(
         default=None, description="Random bytes (24 or more, in base64) that turn the ids of staff into pseudonyms."
     )

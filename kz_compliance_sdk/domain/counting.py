@@ -152,13 +152,14 @@ class _Group:
 
 
 class Counting:
-    """Adds up the tallies and the running cases of one period, as they stand at `now` (UTC seconds).
+    """Adds up the tallies and the running cases of one period, as they stand at `now` (UTC seconds). From
+    `withheld_until` on no bar keeps a demand out of the figures.
 
     Cases that differ in nothing but their times are one group, which is read and counted once.
     """
 
-    def __init__(self, now: int, categories: Collection[str]) -> None:
-        self.now, self._categories = now, frozenset(categories)
+    def __init__(self, now: int, categories: Collection[str], withheld_until: int) -> None:
+        self.now, self._categories, self.withheld_until = now, frozenset(categories), withheld_until
         self._groups: dict[str, _Group] = {}
         self.counts: Counts = defaultdict(Counter)
         self.names: dict[str, Mapping[str, str]] = {}
@@ -194,6 +195,7 @@ class Counting:
             return
         self.counts["demands"][""] += 1
         self.counts["demands_by_progress"]["open_or_withheld"] += 1
+        self.counts["demands_not_told"]["open"] += 1
         if running.due_at < self.now:
             self.counts["demands_running_overdue"][""] += 1
 
@@ -213,8 +215,9 @@ class Counting:
             counts["messages_unusable"][""] += count
             return
         counts["demands"][""] += count
-        if demand.is_withheld(self.now):
+        if self.now < self.withheld_until and demand.is_withheld(self.now):
             counts["demands_by_progress"]["open_or_withheld"] += count
+            counts["demands_not_told"]["withheld"] += count
             return
         counts["demands_told"][""] += count
         self.names[demand.authority] = demand.authority_name or self.names.get(demand.authority, {})

@@ -42,8 +42,15 @@ FIGURES: tuple[Figure, ...] = (
         "answered: the regulator holds the final report. cancelled: the authority took it back before anything was "
         "answered. set_aside: closed without an answer, as a demand for user data that a lawyer took over. "
         "open_or_withheld: not ended yet, or a national rule bars telling the user until a day that has not come. "
-        "These are counted here and nowhere else.",
+        "These are counted here and in the next two figures, and nowhere else.",
         of="demands",
+    ),
+    _F(
+        "demands_not_told", "demands",
+        "open: not ended yet, or not readable on the day of the report. withheld: ended, and held back by a rule that "
+        "the demand names. What is withheld counts like any other demand once its own day has come, and at the latest "
+        "from the day on that the report names.",
+        of="demands_by_progress/open_or_withheld",
     ),
     _F(
         "demands_running_overdue", "demands",

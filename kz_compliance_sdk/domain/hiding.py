@@ -35,8 +35,8 @@ def hide(counts: Counts, types: Mapping[str, set[str]], threshold: int) -> dict[
         for key in (one.total, *one.parts):
             flat.setdefault(key, 0)
     pairs = [(a, b) for a, b in _pairs(counts) if a in flat and b in flat]
-    # What is open or withheld has no parts: the number of all demands can go for it, and everything else stays. A count
-    # that stands in several figures takes each of them with it.
+    # What is open or withheld is told nowhere else: the number of all demands can go for it, and all else stays. A
+    # count that stands in several figures takes each of them with it.
     late = {key for one in alike for key in (one.total, *one.parts)}
     hidden: dict[Key, Hidden] | None = None
     for keep in (_ROOTS, frozenset[Key]()):
@@ -110,4 +110,4 @@ def _pairs(counts: Counts) -> Iterator[tuple[Key, Key]]:
     for by in ("authority", "category"):
         demands, items = f"demands_by_{by}", f"items_by_{by}"
         yield from (((demands, value), (items, value)) for value in counts[demands])
-    yield ("demands_running_overdue", ""), ("demands_by_progress", "open_or_withheld")
+    yield ("demands_running_overdue", ""), ("demands_not_told", "open")

@@ -37,9 +37,13 @@ class Period:
         if self.start >= self.end:
             raise InvalidInput("the period ends before it begins.", field="to", remedy="Give a later end.")
 
+    def later(self, days: int) -> int:
+        """So many days after the period, UTC seconds."""
+        return self.end + days * _DAY_S
+
     def refuse_early(self, now: int, embargo_days: int) -> None:
         """Raises InvalidInput while the period or its embargo still runs."""
-        open_at = self.end + embargo_days * _DAY_S
+        open_at = self.later(embargo_days)
         if now < open_at:
             raise InvalidInput(
                 f"the figures of this period may be published from {local(open_at)} Asia/Almaty on: it must be over, "
@@ -84,8 +88,8 @@ class PublishedTime:
 @dataclass(frozen=True, slots=True)
 class TransparencyReport:
     """What may be published about a period. `as_of` is when the store was read, UTC seconds. A draft is not to be
-    published. `unrecorded` names the figures of which this store holds no records, `left_out` those in which hardly any
-    value could be shown."""
+    published. From `withheld_until` on, UTC seconds, every ended demand of the period is told. `unrecorded` names the
+    figures of which this store holds no records, `left_out` those in which hardly any value could be shown."""
 
     platform_id: str
     period: Period
@@ -93,6 +97,7 @@ class TransparencyReport:
     draft: bool
     threshold: int
     embargo_days: int
+    withheld_until: int
     figures: tuple[PublishedFigure, ...]
     times: tuple[PublishedTime, ...]
     names: Mapping[str, Mapping[str, str]]
@@ -134,6 +139,7 @@ def published(
         draft=draft,
         threshold=threshold,
         embargo_days=embargo_days,
+        withheld_until=counting.withheld_until,
         figures=tuple(
             PublishedFigure(one, ())
             if one.id in unrecorded

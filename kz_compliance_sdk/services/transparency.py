@@ -26,10 +26,12 @@ _log = logging.getLogger("kz_compliance_sdk.transparency")
 @dataclass(frozen=True, slots=True)
 class TransparencyPolicy:
     """What a platform has decided about publishing: the smallest count that is shown, the days that must have passed
-    since the end of a period, and the key under which staff get their pseudonyms (empty: there are none)."""
+    since the end of a period, those after it for which a bar on telling the user can keep a demand out of the figures,
+    and the key under which staff get their pseudonyms (empty: there are none)."""
 
     threshold: int
     embargo_days: int
+    withheld_days: int
     staff_key: bytes = b""
 
 
@@ -80,7 +82,7 @@ class Transparency:
     ) -> tuple[Counting, list[str]]:
         """Everything that is counted, with nothing hidden yet, and the figures of which there are no records."""
         queries = self._store.queries(self._platform)
-        counting = Counting(now, self._categories)
+        counting = Counting(now, self._categories, period.later(self._policy.withheld_days))
         for number, row in enumerate(self._ended(queries, period, counting), start=1):
             counting.add(row)
             if progress is not None and not number % _TOLD_EVERY:

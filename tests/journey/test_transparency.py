@@ -23,7 +23,7 @@ from tests.unguarded import unguard
 from tests.unit.case_makers import measure, proposal, refusal
 
 CATEGORIES = frozenset(kz_policy().categories)
-POLICY = TransparencyPolicy(threshold=3, embargo_days=0)
+POLICY = TransparencyPolicy(threshold=3, embargo_days=0, withheld_days=365)
 
 
 def counted(office: RandomOffice) -> tuple[Figures, int]:

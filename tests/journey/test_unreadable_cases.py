@@ -101,7 +101,7 @@ def test_one_that_ended_keeps_no_report_from_being_made(desk: Desk) -> None:
     desk.host.push(a_notice(seed=2), "m-2")
     desk.host.decide(proposal(measure("1")))
     desk.host.drain()
-    figures = Transparency(desk.store, PLATFORM, TransparencyPolicy(3, 0), (), LumenLines)
+    figures = Transparency(desk.store, PLATFORM, TransparencyPolicy(3, 0, 365), (), LumenLines)
     period = Period(start - 10, desk.world.clock() + 10)
     assert figures.report(period, draft=True).value("demands") is not None
     counts = figures._counted(period, desk.world.clock())[0].counts

@@ -207,6 +207,7 @@ def _recount(
     found["demands"][""] += 1
     if not ended:
         found["demands_by_progress"]["open_or_withheld"] += 1
+        found["demands_not_told"]["open"] += 1
         found["demands_running_overdue"][""] += due < now
         return
     last = events[: ended[-1] + 1]
@@ -215,6 +216,7 @@ def _recount(
     silence = barred and not barred["allowed"]
     if silence and barred.get("legal_basis") and _seconds(barred["delay_until"]) > now:
         found["demands_by_progress"]["open_or_withheld"] += 1
+        found["demands_not_told"]["withheld"] += 1
         return
     found["demands_told"][""] += 1
     items = _outcomes(queries, case_id, last, notice)

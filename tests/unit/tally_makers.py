@@ -91,8 +91,10 @@ def random_tallies(seed: int, demands: int) -> list[Tally]:
     return found
 
 
-def a_report(tallies: list[Tally], *, threshold: int = 5, draft: bool = False) -> TransparencyReport:
-    counting = Counting(NOW, CATEGORIES)
+def a_report(
+    tallies: list[Tally], *, threshold: int = 5, draft: bool = False, withheld_until: int = NOW + 9 * DAY
+) -> TransparencyReport:
+    counting = Counting(NOW, CATEGORIES, withheld_until)
     for tally in tallies:
         counting.add(tally)
     return published(

@@ -56,6 +56,7 @@ def page(report: TransparencyReport, lang: Language) -> bytes:
     said = texts(lang)["page"]
     sections = [_figure(report, one, lang) for one in report.figures]
     period = f"{local(report.period.start)[:10]} – {local(report.period.end - 1)[:10]} ({said['timezone']})"
+    withheld = report.value("demands_not_told", "withheld").shown != "0"
     empty = report.value("demands").shown == "0"
     parts = [
         f'<!DOCTYPE html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">',
@@ -68,6 +69,7 @@ def page(report: TransparencyReport, lang: Language) -> bytes:
         f"{escape(said['period'])}: {escape(period)}<br>",
         f"{escape(said['made'])} {escape(local(report.as_of))} ({escape(said['timezone'])})</p>",
         f"<p>{escape(said['hidden'].format(threshold=report.threshold))}</p>",
+        f"<p>{escape(said['withheld'].format(day=local(report.withheld_until)[:10]))}</p>" if withheld else "",
         f"<p><strong>{escape(said['empty'])}</strong></p>" if empty else "",
         _contents(report, lang),
         *sections,

@@ -120,7 +120,7 @@ class Occasion:
 def of_measure(on: Occasion, what: Plan) -> Change:
     """What a measure that came into force gives rise to. Nothing if the user knows of this very measure already."""
     # An end that is still to be told may be on its way to the user at this moment: it counts as told.
-    heard = [row for row in _of_item(on.rows, on.item) if row.kind != "appeal_decided" and row.state in _HEARD]
+    heard = [row for row in (*_of_measures(on), *_ends(on)) if row.state in _HEARD]
     last = max(heard, key=_place, default=None)
     if last is not None and last.kind == "measure" and _alike(on, last.decision_version, on.item.decision_version):
         return ()
@@ -130,6 +130,9 @@ def of_measure(on: Occasion, what: Plan) -> Change:
 def of_lifting(on: Occasion, measure: str) -> Change:
     """What the end of `measure` gives rise to: what was still to be told of it is void, and a delay of it goes on."""
     same = _of_measures(on)
+    since = max(map(_place, same), default=(0, False))
+    if any(row.item_id != name_of(on.item) and row.state in _HEARD and _place(row) > since for row in _ends(on)):
+        return void(same, on.stamp)
     return (*void(same, on.stamp), *_queued(on, "restored", _like(same, on), measure=measure))
 
 
@@ -140,7 +143,13 @@ def of_appeal(on: Occasion, appeal_id: str, *, reversed_: bool, measure: str) ->
 
 
 def _of_measures(on: Occasion) -> list[UserNoticeState]:
-    return [row for row in _of_item(on.rows, on.item) if row.kind == "measure"]
+    about = name_of(on.item), lane_of(on.item.object_key)
+    return [row for row in on.rows if row.kind == "measure" and (row.item_id, row.lane) == about]
+
+
+def _ends(on: Occasion) -> list[UserNoticeState]:
+    """What was told of ends on the object: each is told once, under any of the case's items about it."""
+    return [row for row in on.rows if row.kind == "restored" and row.lane == lane_of(on.item.object_key)]
 
 
 def _like(unsent: Iterable[UserNoticeState], on: Occasion) -> Plan:
@@ -218,15 +227,9 @@ def told(case: Case, row: UserNoticeState, at: int | None, stamp: Stamp) -> Chan
     return writes
 
 
-def _of_item(rows: Iterable[UserNoticeState], item: ItemState) -> list[UserNoticeState]:
-    return [row for row in rows if row.item_id == name_of(item) and row.lane == lane_of(item.object_key)]
-
-
 def _alike(on: Occasion, one: int, other: int) -> bool:
     first, second = (_decided(on, version) for version in (one, other))
-    if first is None or second is None:
-        return False
-    return _told_of(first) == _told_of(second)
+    return first is not None and second is not None and _told_of(first) == _told_of(second)
 
 
 def _told_of(decided: ItemDecision) -> tuple[object, ...]:
@@ -340,9 +343,8 @@ def _body(on: Occasion, kind: UserNoticeKind, words: StatementKind, measure: str
 
 def _behind(on: Occasion, measure: str) -> ItemDecision | None:
     """The decision that the measure rests on: that of the item, or the latest before it that decided this measure."""
-    name = name_of(on.item)
     for version in sorted((v for v in on.decisions if v <= on.item.decision_version), reverse=True):
-        decided = on.decisions[version].item(name)
+        decided = on.decisions[version].item(name_of(on.item))
         if decided is not None and decided.action == measure:
             return decided
     return None

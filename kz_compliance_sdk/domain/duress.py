@@ -32,6 +32,7 @@ __all__ = [
     "needs_second",
     "raise_alarm",
     "record_instruction",
+    "refuse_head",
     "rule_out_demand",
 ]
 
@@ -97,6 +98,16 @@ def check_approver(case: Case, decision: Decision, policy: Policy, actor: Actor)
         )
 
 
+def refuse_head(case: Case, actor: Actor) -> None:
+    """Refuse the head of the office where one person ends something for good. Raises NotAllowed (`head`)."""
+    if HEAD in actor.roles:
+        raise NotAllowed(
+            "the head of the office can be pressed in person and never decides alone: ask a lead or a lawyer.",
+            code="head",
+            reference=case.id,
+        )
+
+
 def _has_measure(proposal: Proposal) -> bool:
     return any(item.is_measure for item in proposal.items)
 
@@ -148,9 +159,11 @@ def hand_over(
     """A lawyer takes a demand for user data out of here: the case ends, and nothing is reported. `messages` are the
     case's unsettled ones, `holds` its measures in force (the object and the item of each).
 
-    Raises NotAllowed, and IllegalMove for any other case or while an effect of an earlier decision is under way.
+    Raises NotAllowed, also for a lawyer who heads the office, and IllegalMove for any other case or while an effect of
+    an earlier decision is under way.
     """
     REVIEW_POLICY.check(stamp.actor, "hand_over")
+    refuse_head(case, stamp.actor)
     _check_demand(case)
     need(reasons, "reasons", "Say who handles it now and where it is filed.")
     # What an amendment took back can still be in flight, and would land in a case that has ended.

@@ -280,5 +280,15 @@ def test_both_take_a_lawyer_reasons_and_a_demand(step: Any) -> None:
         step(opened(), "reasons", stamp=stamp(T0, LEGAL))
 
 
+def test_a_head_who_is_a_lawyer_as_well_hands_nothing_over_alone() -> None:
+    """It ends the case, and nobody looks at it after that. Whom a lawyer lets go on is decided by two."""
+    both = Actor("both", frozenset({"head", "legal"}))
+    with pytest.raises(NotAllowed, match="never decides alone") as refused:
+        duress.hand_over(demand(), "filed under 12", (), (), stamp=stamp(T0, both))
+    assert refused.value.code == "head"
+    _, case = duress.rule_out_demand(demand(), "it names no user", stamp=stamp(T0, both))
+    assert proposed(M1, flags=case.flags)[0].state is CaseState.IN_APPROVAL
+
+
 def test_no_row_leads_from_a_hand_over_to_a_report() -> None:
     assert {row.target for row in TRANSITIONS if row.verb == "hand_over"} == {CaseState.CLOSED}

@@ -7,13 +7,17 @@ import json
 import re
 import tomllib
 import zipfile
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from kz_compliance_sdk.adapters.evidence.pack import packed
 from kz_compliance_sdk.adapters.evidence.words import LANGUAGES, words
+from kz_compliance_sdk.adapters.transparency.page import Language, texts
+from kz_compliance_sdk.domain.notice import NoticeKind
 from kz_compliance_sdk.domain.transitions import TRANSITIONS
 from tests.evidence.scene import (
     HEAD,
@@ -114,3 +118,19 @@ def test_the_words_are_marked_as_unreviewed() -> None:
         assert page
         assert re.search("юрист|заңгер", text.splitlines()[0])
         assert page in tomllib.loads(text)["readme"]["text"]
+
+
+@pytest.mark.parametrize(("lang", "kind"), [("kk", "нұсқама"), ("ru", "предписание"), ("en", "prescription")])
+def test_the_facts_of_the_case_are_told_in_words_with_the_code_beside(at: Scene, lang: Language, kind: str) -> None:
+    """The words for a kind of demand are those of the public figures."""
+    page = opened(at.desk.evidence(HEAD, at.case(), lang=lang))["report.html"].decode()
+    said = words(lang)
+    assert texts(lang)["value"]["prescription"] == kind
+    shown = kind if lang == "en" else f"{kind} (prescription)"
+    assert f'<th scope="row">{said("label", "kind")}</th><td>{shown}</td>' in page
+    assert f"<td>{escape(said('source', 'pushed'))} (pushed)</td>" in page
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_kind_of_demand_has_words(lang: str) -> None:
+    assert {str(kind) for kind in get_args(NoticeKind)} <= set(words(lang).tables["notice_kind"])

@@ -51,6 +51,12 @@ def escaped(text: object) -> str:
     return html.escape(_BAD.sub("\ufffd", str(text)))
 
 
+def _named(rows: Iterable[tuple[str, str]]) -> str:
+    """A table of names, which are text, and values, which are markup already."""
+    lines = "".join(f'<tr><th scope="row">{escaped(name)}</th><td>{value}</td></tr>\n' for name, value in rows)
+    return f"<table><tbody>\n{lines}</tbody></table>\n"
+
+
 class _Page:
     def __init__(self, contents: Contents, words: Words) -> None:
         self._contents, self._words = contents, words
@@ -116,6 +122,11 @@ class _Page:
             return "\n".join(f"{escaped(name)}: {self._text(one)}" for name, one in value.items())
         return escaped(value)
 
+    def _coded(self, value: Any, table: str) -> str:
+        """A value in words, and beside them the code that the documents hold."""
+        told = self._text(value, table)
+        return f"{told} ({escaped(value)})" if table and value and told != escaped(value) else told
+
     def _instant(self, text: str) -> str:
         """Both times: the one that is kept, and the one that people live by."""
         try:
@@ -127,11 +138,7 @@ class _Page:
 
     def _fields(self, rows: Iterable[tuple[str, Any, str]]) -> str:
         """A table of names and values: (label, value, table of its codes)."""
-        lines = [
-            f'<tr><th scope="row">{escaped(self._words("label", label))}</th><td>{self._text(value, table)}</td></tr>\n'
-            for label, value, table in rows
-        ]
-        return f"<table><tbody>\n{''.join(lines)}</tbody></table>\n"
+        return _named((self._words("label", label), self._coded(value, table)) for label, value, table in rows)
 
     def _table(self, labels: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         """A table with a head; cells are markup already."""
@@ -162,11 +169,7 @@ class _Page:
             ("audit_length", doc["audit"]["length"]),
             ("faults", told or say("page", "no_faults")),
         )
-        lines = [
-            f'<tr><th scope="row">{escaped(say("page", name))}</th><td>{self._text(value)}</td></tr>\n'
-            for name, value in rows
-        ]
-        return f"<table><tbody>\n{''.join(lines)}</tbody></table>\n"
+        return _named((say("page", name), self._text(value)) for name, value in rows)
 
     def _summary(self) -> str:
         case = self._doc["case"]
@@ -174,19 +177,15 @@ class _Page:
             "notice_id authority_id reference_number revision state kind category source authenticity channel flags "
             "entered_by received_at due_at requested_due_at decided_at closed_at lift_due_at"
         )
-        codes = {"state": "state", "source": "source", "authenticity": "authenticity"}
+        codes = {"state": "state", "kind": "notice_kind", "source": "source", "authenticity": "authenticity"}
         rows = [(name, case[name], codes.get(name, "")) for name in names.split()]
         return self._fields([*rows, ("erased_at", self._doc["erased_at"], "")])
 
     def _clock(self) -> str:
         clock = self._doc["clock"]
-
-        def shown(name: str) -> Any:
-            value = clock[name]
-            return value["utc"] if isinstance(value, dict) else value
-
+        told = {name: value["utc"] if isinstance(value, dict) else value for name, value in clock.items()}
         names = "received_at due_at requested_due_at unpaused_due_at decide_left_s receipt_left_s late paused"
-        return self._fields((name, shown(name), "") for name in names.split())
+        return self._fields((name, told[name], "") for name in names.split())
 
     def _received(self) -> str:
         parts = []

@@ -6,9 +6,10 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from kz_compliance_sdk.domain.legal_check import QUESTIONS
+from kz_compliance_sdk.domain.notice import NoticeKind
 
 LANGUAGES: Final = ("kk", "ru", "en")
 
@@ -25,6 +26,9 @@ class Words:
         if lang != "en":
             letter = _read("kz_compliance_sdk.adapters", f"letter_{lang}.toml")
             self._tables |= {name: letter[name] for name in _OF_LETTERS}
+        # The public figures name the kinds of demands in each language.
+        of_figures = _read("kz_compliance_sdk.adapters.transparency", f"text_{lang}.toml")["value"]
+        self._tables["notice_kind"] = {kind: of_figures[kind] for kind in get_args(NoticeKind)}
 
     def __call__(self, table: str, name: str, **values: object) -> str:
         """A text of the page's own. `values` fill its places."""

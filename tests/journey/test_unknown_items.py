@@ -41,5 +41,5 @@ def test_one_that_came_before_its_notice_is_flagged_with_it(host: Host) -> None:
     host.push(builders.cancellation(about("A"), "withdrawn", ("7",)), "m-0")
     host.push(about("A"), "m-1")
     case = host.case(about("A").notice_id)
-    assert (case.state, case.open_items) == (CaseState.QUEUED, {"1"})
+    assert (case.state, case.open_items) == (CaseState.QUEUED, frozenset({"1"}))
     assert "cancels_unknown_item" in host.store.queries(PLATFORM).case(case.id).flags

@@ -22,7 +22,7 @@ from kz_compliance_sdk.adapters.transparency.table import figures_csv
 from kz_compliance_sdk.domain.figures import FIGURES
 from kz_compliance_sdk.domain.transparency import Period, TransparencyReport
 from kz_compliance_sdk.errors import InvalidInput
-from tests.unit.tally_makers import CATEGORIES, END, NOW, START, TYPES, a_report, a_tally, random_tallies
+from tests.unit.tally_makers import CATEGORIES, END, START, TYPES, a_report, a_tally, random_tallies
 
 Cell = tuple[str, str]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
-from kz_compliance_sdk.adapters.sql.rewrapping import rewrap
+from kz_compliance_sdk.adapters.sql.rewrapping import Rewrapped, rewrap
 from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
 from kz_compliance_sdk.services.verifying import verify
 from tests.journey.scene import PLATFORM
@@ -26,7 +26,11 @@ def test_a_store_opens_with_its_master_key_alone(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
     fill(desk)
     desk.store.close()
-    for wrong, named in ((None, "lacks"), (TWO, "lacks"), (MasterKeys({"m1": b"x" * 32}, "m1"), "another key")):
+    for wrong, named in (
+        (None, "no key of that id"),
+        (TWO, "no key of that id"),
+        (MasterKeys({"m1": b"x" * 32}, "m1"), "another key"),
+    ):
         with pytest.raises(StoreUnusable, match=named) as refused:
             desk.open(wrong)
         assert refused.value.code == "master_key"
@@ -41,8 +45,8 @@ def test_a_new_master_key_takes_the_place_of_the_old_one(tmp_path: Path) -> None
     desk.open(BOTH)
     desk.check()
     env = desk.world.env()
-    assert rewrap(desk.store.engine, str(desk.world.path), BOTH, env.entropy) == len(cases) + 2
-    assert rewrap(desk.store.engine, str(desk.world.path), BOTH, env.entropy) == 0
+    assert rewrap(desk.store.engine, str(desk.world.path), BOTH, env.entropy) == Rewrapped(len(cases) + 2)
+    assert rewrap(desk.store.engine, str(desk.world.path), BOTH, env.entropy) == Rewrapped(0)
     assert b"m1" + b"1" * 32 not in desk.bytes
     desk.store.close()
     desk.open(TWO)
@@ -51,6 +55,30 @@ def test_a_new_master_key_takes_the_place_of_the_old_one(tmp_path: Path) -> None
     desk.store.close()
     with pytest.raises(StoreUnusable):
         desk.open(ONE)
+
+
+def test_a_damaged_key_keeps_no_old_master_key_for_the_others(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
+    cases = fill(desk)
+    hurt = sorted(desk.store.queries(PLATFORM).case_ids())[0]
+    desk.open(BOTH)
+    with desk.store.engine.connect() as connection:
+        connection.exec_driver_sql("UPDATE cases SET data_key = x'026d310000' WHERE id = ?", (hurt,))
+        connection.commit()
+    done = rewrap(desk.store.engine, str(desk.world.path), BOTH, desk.world.env().entropy)
+    assert done == Rewrapped(len(cases) + 1, (hurt,))
+    desk.store.close()
+    desk.open(TWO)
+    assert desk.store.queries(PLATFORM).case_ids()
+    desk.store.close()
+
+
+def test_a_key_whose_master_key_is_missing_is_no_damage(tmp_path: Path) -> None:
+    """The control: it opens with the right settings, so nobody may go on and destroy what it needs."""
+    desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
+    fill(desk)
+    with pytest.raises(StoreDamaged, match="no key of that id"):
+        rewrap(desk.store.engine, str(desk.world.path), TWO, desk.world.env().entropy)
 
 
 def test_a_store_without_a_master_key_takes_one_later(tmp_path: Path) -> None:

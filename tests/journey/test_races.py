@@ -25,12 +25,15 @@ def test_no_race_leaves_a_second_decision_or_a_lost_lease_behind(tmp_path: Path)
     assert outcome.faults == []
     assert outcome.pairs == len(PAIRS)
     assert outcome.ended["one won"] > len(PAIRS) // 2
+    assert outcome.ended["nobody won"] == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_no_race_leaves_a_trace_in_any_way_of_racing(tmp_path: Path, mode: Mode) -> None:
-    assert run(tmp_path, 2 * len(PAIRS), seed=2, modes=(mode,)).faults == []
+    outcome = run(tmp_path, 2 * len(PAIRS), seed=2, modes=(mode,))
+    assert outcome.faults == []
+    assert outcome.ended["nobody won"] == 0, "a pair in which both are refused races for nothing"
 
 
 @pytest.mark.slow

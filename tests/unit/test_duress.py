@@ -12,6 +12,7 @@ from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision
 from kz_compliance_sdk.domain.duress import Instruction
+from kz_compliance_sdk.domain.office_steps import settle_quarantine
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, SafeguardsFragment, tighten
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.transitions import TRANSITIONS
@@ -34,6 +35,7 @@ from tests.unit.case_makers import (
     messages,
     opened,
     proposal,
+    quarantined,
     refusal,
     stamp,
 )
@@ -288,6 +290,15 @@ def test_a_head_who_is_a_lawyer_as_well_hands_nothing_over_alone() -> None:
     assert refused.value.code == "head"
     _, case = duress.rule_out_demand(demand(), "it names no user", stamp=stamp(T0, both))
     assert proposed(M1, flags=case.flags)[0].state is CaseState.IN_APPROVAL
+
+
+@pytest.mark.parametrize("beside", ["lead", "legal"])
+def test_a_head_with_another_role_settles_no_quarantine_alone(beside: str) -> None:
+    """It ends an authentic message for good, and nobody looks at it after that."""
+    with pytest.raises(NotAllowed, match="never decides alone"):
+        settle_quarantine(quarantined(), "called", stamp=stamp(T0, Actor("both", frozenset({"head", beside}))))
+    _, case = settle_quarantine(quarantined(), "called", stamp=stamp(T0, Actor("one", frozenset({beside}))))
+    assert case.state is CaseState.CLOSED
 
 
 def test_no_row_leads_from_a_hand_over_to_a_report() -> None:

@@ -101,7 +101,7 @@ class MasterKeys:
         name, rest = self.wrapped_by(stored), stored[1 + stored[0] : -_SUM]
         cipher = self._ciphers.get(name)
         if cipher is None:
-            raise _unusable(f"it is wrapped with the master key {name!r}, which privacy.master_keys lacks.", owner)
+            raise _unusable(f"it is wrapped with the master key {name!r}, and no key of that id is configured.", owner)
         try:
             return cipher.decrypt(rest[:_NONCE], rest[_NONCE:], _context(platform_id, owner))
         except (InvalidTag, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, LargeBinary, Table, and_, cast, func, select, tuple_, update
@@ -13,7 +14,7 @@ from kz_compliance_sdk.adapters.sql.private import own_name
 from kz_compliance_sdk.adapters.sql.sqlite import FileLock
 from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
 
-__all__ = ["check_master_keys", "rewrap", "truncate_log"]
+__all__ = ["Rewrapped", "check_master_keys", "rewrap", "truncate_log"]
 
 _AT_ONCE = 500
 _MOST_ASKED = 100
@@ -42,16 +43,25 @@ def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
             break
 
 
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """How many keys were wrapped anew, and whose were damaged from outside and stay as they are."""
+
+    count: int
+    damaged: tuple[str, ...] = ()
+
+
 def rewrap(
     engine: Engine,
     path: str,
     keys: MasterKeys,
     entropy: Callable[[int], bytes],
     progress: Callable[[int], None] | None = None,
-) -> int:
-    """Wrap every data key with the current master key, some hundred at a time while others write. Gives how many were
-    wrapped otherwise. It can be broken off and begun again. Raises StoreDamaged for a key that no master key opens."""
+) -> Rewrapped:
+    """Wrap every data key with the current master key, some hundred at a time while others write. It can be broken off
+    and begun again. Raises StoreDamaged for a key whose master key is missing, or another one."""
     done = 0
+    damaged: list[str] = []
     lock = FileLock(path)
     try:
         for table, column in ((t.platform_keys, "key"), (t.cases, "data_key"), (t.inbox, "data_key")):
@@ -62,7 +72,7 @@ def rewrap(
                     with engine.connect() as connection:
                         connection.exec_driver_sql("PRAGMA secure_delete = ON")
                         connection.exec_driver_sql("BEGIN IMMEDIATE")
-                        seen, last, changed = _some(connection, table, column, last, keys, entropy)
+                        seen, last, changed = _some(connection, table, column, last, keys, entropy, damaged)
                         connection.commit()
                         connection.exec_driver_sql("PRAGMA secure_delete = FAST")
                 finally:
@@ -75,7 +85,7 @@ def rewrap(
     finally:
         lock.close()
     truncate_log(engine)
-    return done
+    return Rewrapped(done, tuple(damaged))
 
 
 def _some(
@@ -85,6 +95,7 @@ def _some(
     after: tuple[Any, ...] | None,
     keys: MasterKeys,
     entropy: Callable[[int], bytes],
+    damaged: list[str],
 ) -> tuple[int, tuple[Any, ...] | None, int]:
     """The next keys of a table: how many there were, the place of the last, and how many were wrapped anew."""
     places = list(table.primary_key.columns)
@@ -99,7 +110,13 @@ def _some(
         if isinstance(stored, bytes) and keys.wrapped_by(stored) == keys.current:
             continue
         owner = own_name(*place[1:]) if table is t.inbox else place[1]
-        key = keys.unwrap(place[0], owner, stored)
+        try:
+            key = keys.unwrap(place[0], owner, stored)
+        except StoreDamaged:
+            if keys.is_wrapped(place[0], owner, stored):
+                raise
+            damaged.append(owner)  # nothing opens it any more: it must not keep the old master key for all the others
+            continue
         here = and_(*(name == value for name, value in zip(places, place, strict=True)))
         connection.execute(update(table).where(here).values({column: keys.wrap(place[0], owner, key, entropy)}))
         changed += 1

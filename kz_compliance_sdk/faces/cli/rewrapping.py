@@ -8,6 +8,7 @@ import typer
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import screen
+from kz_compliance_sdk.faces.cli.exits import FOUND
 from kz_compliance_sdk.faces.cli.session import Json, Session
 
 __all__ = ["rewrap"]
@@ -18,7 +19,8 @@ _TELL_EVERY = 10_000
 def rewrap(ctx: typer.Context, as_json: Json = False) -> None:
     """Wrap the key of every case with the present master key. Afterwards the earlier ones can be destroyed.
 
-    Only then can backups that were made before no longer be read. Processes that write may go on meanwhile.
+    Only then can backups that were made before no longer be read. Processes that write may go on meanwhile. A key that
+    was damaged from outside is left as it is and named; the exit code is then 4.
     """
     from kz_compliance_sdk.adapters.sql import rewrapping
     from kz_compliance_sdk.assembly import master_keys
@@ -34,8 +36,14 @@ def rewrap(ctx: typer.Context, as_json: Json = False) -> None:
 
     with session.desk() as desk:
         store: Any = desk.store
-        count = rewrapping.rewrap(store.engine, store.path, keys, desk.env.entropy, progress)
-    session.answer(
-        {"rewrapped": count, "master_key_id": keys.current},
-        lambda: screen.say(f"{count} keys were wrapped with {keys.current}. No other master key is needed any more."),
-    )
+        done = rewrapping.rewrap(store.engine, store.path, keys, desk.env.entropy, progress)
+
+    def show() -> None:
+        screen.say(f"{done.count} keys were wrapped with {keys.current}. No other master key is needed any more.")
+        for owner in done.damaged:
+            screen.say(f"The key of {owner} was damaged from outside and opens with none: see audit verify.")
+
+    found = {"rewrapped": done.count, "master_key_id": keys.current, "damaged": list(done.damaged)}
+    session.answer(found, show)
+    if done.damaged:
+        raise typer.Exit(FOUND)

@@ -24,7 +24,7 @@ from tests.unit.case_makers import a_notice, measure, proposal, refusal
 ROLES = {
     "m1": ("moderator",),
     "m2": ("moderator",),
-    "lead": ("lead",),
+    "lead": ("lead", "legal"),
     "legal": ("legal",),
     "duo": ("moderator", "lead", "legal"),
     "": ("moderator",),

@@ -53,7 +53,7 @@ def test_control_without_kills_the_early_answer_loses_nothing(tmp_path: Path) ->
 
 
 def test_control_a_worker_that_sends_again_under_a_new_id_doubles_confirmations(tmp_path: Path) -> None:
-    faults = run(Campaign(kills=10, notices=60, seed=4, variant="fresh_ids"), tmp_path).faults
+    faults = run(Campaign(kills=10, notices=120, seed=4, variant="fresh_ids"), tmp_path).faults
     doubled = [fault for fault in faults if fault.startswith("the books hold 2 ")]
     assert [fault for fault in doubled if "final reports" in fault]
     assert [fault for fault in doubled if "acknowledgements" in fault]

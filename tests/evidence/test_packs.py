@@ -220,6 +220,7 @@ def test_a_receipt_is_shown_only_if_it_holds_nothing_else(receipt: bytes, plain:
     assert is_plain_receipt(receipt) is plain
 
 
+@pytest.mark.slow
 def test_a_pack_of_fifty_items_and_two_hundred_events_holds_everything(at: Scene) -> None:
     case_id = at.case(items=50)
     at.looked_at(case_id, until=199)

@@ -201,6 +201,7 @@ def test_a_body_that_is_announced_as_too_large_is_never_asked_for(port: int) -> 
         assert came(line.answer()) == wanted("H029")
 
 
+@pytest.mark.slow
 def test_a_flood_of_the_unsigned_keeps_no_notice_waiting(port: int, office: Office) -> None:
     """H030, with 400 requests of eight senders."""
     forged = replace(message(), headers=[("content-type", "application/json")])

@@ -60,6 +60,7 @@ def _keys(scenery: Scenery, table: str) -> dict[str, tuple[bytes | None, str]]:
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_the_key_of_a_case_is_missed_in_every_state(form: str, scenery: Scenery) -> None:
     keys = _keys(scenery, "cases")
@@ -69,6 +70,7 @@ def test_the_key_of_a_case_is_missed_in_every_state(form: str, scenery: Scenery)
         assert case_id in {fault.case_id for fault in faults}, f"{form}: {faults}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_the_key_of_a_message_is_missed_also_where_it_never_had_one(form: str, scenery: Scenery) -> None:
     keys = _keys(scenery, "inbox")

@@ -64,6 +64,7 @@ FIGURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_public_figure_that_was_changed_is_named(name: str, scenery: Scenery) -> None:
     queries = scenery.host.store.queries(PLATFORM)
@@ -96,6 +97,7 @@ OTHER_TYPES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHER_TYPES)
 def test_a_value_of_another_type_is_a_fault_of_its_case_alone(name: str, tmp_path: Path) -> None:
     scenery = build(tmp_path)

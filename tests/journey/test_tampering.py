@@ -26,6 +26,7 @@ def test_a_few_tamperings_are_found_and_named(tmp_path: Path) -> None:
     assert (outcome.missed, outcome.unnamed) == ([], [])
 
 
+@pytest.mark.slow
 def test_without_a_checkpoint_from_outside_a_rewritten_store_is_not_called_fine(tmp_path: Path) -> None:
     """Nothing inside can show it, and the report says so; nor can it show that a backup is an old one."""
     for what in ("rewrite_store", "old_backup"):

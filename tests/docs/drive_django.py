@@ -71,6 +71,7 @@ def _drive() -> dict[str, Any]:
     no_group = client.post(url, data=decided, content_type="application/json")
     user.groups.add(auth.Group.objects.get(name="moderator"))
     answer = client.post(url, data=decided, content_type="application/json")
+    pack = client.post(f"/moderation/cases/{case_id}/evidence", {"lang": "kk"})
 
     def stop_when_hidden() -> None:
         give_up = time.monotonic() + 30
@@ -89,6 +90,7 @@ def _drive() -> dict[str, Any]:
         "claimed": claimed["case"] == case_id,
         "no_group": no_group.json()["code"],
         "state": answer.json()["state"],
+        "evidence": [pack["Content-Type"], pack.content[:2].decode()],
         "hidden": hidden.count(),
         "health": health["status"],
         "asgi": asyncio.run(_through_asgi()),

@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from uuid import uuid4
+from zipfile import ZipFile
 
 import pytest
 from fastapi.testclient import TestClient
@@ -129,8 +132,15 @@ def test_fastapi_receives_decides_and_carries_out(place: Path, monkeypatch: pyte
         assert (unread.status_code, unread.json()["code"]) == (422, "invalid_input")
         answer = client.post(path, params={"token": lease["token"]}, json=decided)
         assert (answer.status_code, answer.json()["state"]) == (200, "decided")
+        clicked = client.post(f"/moderation/cases/{case_id}/evidence", params={"lang": "kk"})
+        assert (clicked.status_code, clicked.headers["content-type"]) == (200, "application/zip")
+        assert clicked.headers["content-disposition"] == f'attachment; filename="{case_id}.zip"'
+        assert {"report.html", "manifest.json"} <= set(ZipFile(BytesIO(clicked.content)).namelist())
+        assert client.get(f"/moderation/cases/{case_id}/evidence").status_code == 405
+        assert client.post(f"/moderation/cases/{uuid4()}/evidence").status_code == 404
         who.roles = []
         assert client.post("/moderation/claim").status_code == 403
+        assert client.post(f"/moderation/cases/{case_id}/evidence").status_code == 403
 
         give_up = time.monotonic() + 20
         while not app.state.enforcer.hidden and time.monotonic() < give_up:
@@ -162,6 +172,7 @@ def test_django_receives_decides_and_carries_out(place: Path) -> None:
         "claimed": True,
         "no_group": "not_allowed",
         "state": "decided",
+        "evidence": ["application/zip", "PK"],
         "hidden": 1,
         "health": "ok",
         "asgi": [200, 404],
@@ -181,8 +192,6 @@ class FakeFlask:
 
 def test_flask_puts_the_receiver_before_the_application(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A notice goes to the receiver and becomes a case; every other request goes to the application."""
-    from io import BytesIO
-
     stand_in(monkeypatch, "flask", Flask=FakeFlask)
     stand_in(monkeypatch, "my_platform", enforcer=Platform())
     app = loaded("flask", place, "site_wsgi").create_app()

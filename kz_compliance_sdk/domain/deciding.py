@@ -112,19 +112,8 @@ def propose(
         legal_check=legal.named if legal is not None else None,
         by_legal="legal" in stamp.actor.roles,
     )
-    body = decision.body
-    digest = decision_digest(body)
-    row = DecisionRow(
-        case.platform_id,
-        case.id,
-        decision.version,
-        digest,
-        body,
-        decision.proposed_by,
-        decision.proposed_at,
-        needs_approval,
-    )
-    data: dict[str, Json] = {"decision": decision.version, "digest": digest, "four_eyes": needs_approval}
+    row = row_of(case, decision)
+    data: dict[str, Json] = {"decision": decision.version, "digest": row.digest, "four_eyes": needs_approval}
     texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
     more: Change = ()
     if legal is not None:
@@ -137,6 +126,21 @@ def propose(
         return (CaseWrite(proposed, case.version, token), event, row, *more), proposed, decision
     change, decided = _decide(case, decision, "propose", context, stamp, data, texts, token)
     return (row, *more, *change), decided, decision
+
+
+def row_of(case: Case, decision: Decision) -> DecisionRow:
+    """What is stored of a decision: its bytes, and the digest of them that an approval names."""
+    body = decision.body
+    return DecisionRow(
+        case.platform_id,
+        case.id,
+        decision.version,
+        decision_digest(body),
+        body,
+        decision.proposed_by,
+        decision.proposed_at,
+        decision.needs_approval,
+    )
 
 
 def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:

@@ -10,9 +10,10 @@ from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_watch, void
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
-from kz_compliance_sdk.domain.change import Appeal, AppealWrite, CaseWrite, DecisionRow, HoldEnded, ObjectVersion, Write
+from kz_compliance_sdk.domain.change import Appeal, AppealWrite, CaseWrite, HoldEnded, ObjectVersion, Write
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording, decision_digest
+from kz_compliance_sdk.domain.deciding import row_of
+from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.identities import check_statement
 from kz_compliance_sdk.domain.messages import effect, with_report
 from kz_compliance_sdk.domain.policy import Policy
@@ -40,6 +41,7 @@ def reverse(
     _check_undo_over(case, standing, stamp)
     lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in STANDS]
     decision = _superseding(case, lifted, reasons, wording, stamp)
+    row = row_of(case, decision)
     standing = holding(standing, [one for one in case.items if one not in lifted])
     items, writes = _lift(case, lifted, decision.version, policy, standing, stamp)
     target, changes = _after(case, items, policy, stamp)
@@ -47,12 +49,12 @@ def reverse(
         **facts(appeal),
         "lifts": [one.item_id for one in lifted],
         "decision": decision.version,
-        "digest": decision.digest,
+        "digest": row.digest,
         "four_eyes": False,
     }
     fields: dict[str, Any] = {"items": items, "decision_version": decision.version, "decided_at": stamp.at, **changes}
     moved, event = move(case, "reverse", target, stamp, data, texts, **fields)
-    writes = [_row(decision, case), event, *writes, *settled]
+    writes = [row, event, *writes, *settled]
     if target is not case.state or (case.state is not CaseState.CLOSED and not moved.pending):
         writes += void(standing.messages, stamp, kinds=("report",))
         if not moved.pending:
@@ -100,20 +102,6 @@ def _superseding(case: Case, lifted: list[ItemState], reasons: str, wording: Rev
         proposal=proposal,
         proposed_by=stamp.actor.id,
         proposed_at=stamp.at,
-        needs_approval=False,
-    )
-
-
-def _row(decision: Decision, case: Case) -> DecisionRow:
-    body = decision.body
-    return DecisionRow(
-        case.platform_id,
-        case.id,
-        decision.version,
-        decision_digest(body),
-        body,
-        decision.proposed_by,
-        decision.proposed_at,
         needs_approval=False,
     )
 

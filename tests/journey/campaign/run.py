@@ -60,7 +60,7 @@ class Campaign:
     profile: Profile = "standard-webhooks"
     variant: Variant = "as_it_ships"
     targets: tuple[Target, ...] = ("receiver", "worker", "both")
-    lost_replies: float = 0.2
+    lost_replies: float = 0.3
 
     @property
     def with_feed(self) -> bool:

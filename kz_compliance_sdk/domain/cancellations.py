@@ -115,7 +115,7 @@ def cancel(
         standing = with_version(standing, changed)
         items.append(changed)
         writes.extend(more)
-    target, changes = _after_cancelling(on_lift_clock, items, policy, stamp)
+    target, changes = _after_cancelling(on_lift_clock, items, named, policy, stamp)
     stands = any(item.status in OPEN_ITEM for item in items)
     questions, unasked = ((), {}) if stands else taken_back(standing.messages, stamp)
     flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
@@ -158,9 +158,10 @@ def cancel(
 
 
 def _after_cancelling(
-    case: Case, items: list[ItemState], policy: Policy, stamp: Stamp
+    case: Case, items: list[ItemState], named: Collection[str] | None, policy: Policy, stamp: Stamp
 ) -> tuple[CaseState, dict[str, Any]]:
     statuses = {item.status for item in items}
+    touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
     if "lifting" in statuses and not statuses & OPEN_ITEM:
         return CaseState.LIFTING, {
             **NO_LEASE,
@@ -169,13 +170,14 @@ def _after_cancelling(
             "watch_at": lift_watch(case, policy, stamp),
         }
     if statuses & OPEN_ITEM:
-        return CaseState.QUEUED, NO_LEASE
+        # Whoever decides the others loses nothing by it, unless what was said of one of those changes what they see.
+        beside = not touched and named is not None and case.open_items.isdisjoint(named)
+        return (case.state, {}) if beside and case.state in UNDECIDED else (CaseState.QUEUED, NO_LEASE)
     if "decided" in statuses:
         return (CaseState.DECIDED, NO_LEASE) if case.state in UNDECIDED else (case.state, {})
     # One that a lawyer took out of here before anything was decided stays closed.
     if statuses <= {"stopped"} and case.state is not CaseState.CLOSED:
         return CaseState.CANCELLED, {**NO_LEASE, **_ended(stamp)}
-    touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
     if touched and case.decision_version and statuses & {"kept", "lifted", "gone"}:
         return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": lift_watch(case, policy, stamp)}
     if touched and (case.state is CaseState.DECIDED or case.state in UNDECIDED):

@@ -144,6 +144,12 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_each(UNDECIDED, "cancel", _S.LIFTED, "measures of an earlier decision stay, and it is reported why"),
     *_each(_AFTER_DECISION, "cancel", _S.LIFTING, "measures whose only ground it was are lifted at once"),
     *_each(_AFTER_DECISION, "cancel", _S.LIFTED, "nothing to lift: what stays, and why, is reported"),
+    *_each(
+        (_S.CLAIMED, _S.IN_APPROVAL, _S.AWAITING_ANSWER),
+        "cancel",
+        None,
+        "it names only what was stopped or settled before; what is open stays in hand",
+    ),
     *_each((_S.DECIDED, _S.ENFORCED, _S.CLOSED, _S.CANCELLED), "cancel", None, "it changes nothing that stands"),
     *_each(
         (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "remind", None, "a reminder raises the level, never the clock"

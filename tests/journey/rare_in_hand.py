@@ -83,6 +83,18 @@ def _falls_and_stays(way: _Way, host: Host) -> None:
     assert case_of(host).state is CaseState.LIFTED
 
 
+def _falls_again(way: _Way, host: Host) -> None:
+    """The authority says once more what it said of another item, and nobody loses what is in hand."""
+    notice = notice_about("A", "B")
+    host.push(notice, "first-1")
+    cancel(host, notice, "1")
+    way(host)
+    before = case_of(host)
+    cancel(host, notice, "1")
+    after = case_of(host)
+    assert (after.state, after.lease_owner, after.items) == (before.state, before.lease_owner, before.items)
+
+
 def _is_typed(way: _Way, host: Host) -> None:
     case = typed(host)
     way(host)
@@ -123,6 +135,7 @@ WHILE_IN_HAND: tuple[Callable[[_Way, Host], None], ...] = (
     _is_lifted,
     _falls,
     _falls_and_stays,
+    _falls_again,
     _is_typed,
     _is_told,
     look_at,

@@ -1,0 +1,96 @@
+"""A cancellation that names only what was stopped or settled before: whoever has the case in hand keeps it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.report import Question, Statement
+from kz_compliance_sdk.errors import LeaseLost
+from kz_compliance_sdk.testing import builders
+from tests.journey.scene import LEAD, M1, PLATFORM, Host, World
+from tests.journey.test_second_messages import about
+from tests.unit.case_makers import measure, proposal, refusal
+
+TOLD = {"version", "audit_seq", "audit_head", "flags"}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(World(tmp_path / "desk.sqlite3"))
+
+
+def _one_stopped(host: Host, *, category: str = "illegal_gambling") -> Notice:
+    notice = about("A", "B", category=category)
+    host.push(notice, "m-1")
+    host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
+    return notice
+
+
+def _same_but_told(before: Case, after: Case) -> bool:
+    return before.but(**{name: getattr(after, name) for name in TOLD}) == after
+
+
+def test_a_claimed_case_stays_with_its_holder(host: Host) -> None:
+    notice = _one_stopped(host)
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-3")
+    case = host.case(notice.notice_id)
+    assert case.state is CaseState.CLAIMED
+    assert _same_but_told(lease.case, case)
+    assert host.history(case.id)[-1] == "cancel"
+    host.review.propose(M1, case.id, lease.token, proposal(measure("2"))).result()
+    host.check_chains()
+
+
+def test_so_it_does_when_what_it_names_was_refused(host: Host) -> None:
+    notice = about("A")
+    host.push(notice, "m-1")
+    host.decide(proposal(refusal("1")))
+    answer = builders.clarification(notice, "ask").model_copy(update={"items": about("A", "B").items[1:]})
+    host.push(answer, "m-2")
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    host.push(builders.cancellation(notice, "annulled", ("1",)), "m-3")
+    assert _same_but_told(lease.case, host.case(notice.notice_id))
+
+
+def test_what_waits_for_approval_and_a_question_that_was_asked_stay(host: Host) -> None:
+    notice = _one_stopped(host, category="election_rules")
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    decided = host.review.propose(M1, lease.case.id, lease.token, proposal(measure("2"))).result()
+    host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-3")
+    assert host.case(notice.notice_id).state is CaseState.IN_APPROVAL
+    host.review.send_back(LEAD, lease.case.id, decided.digest, "ask first").result()
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    question = Question(text=(Statement(lang="ru", text="Что именно?"),))
+    host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
+    host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-4")
+    assert host.case(notice.notice_id).state is CaseState.AWAITING_ANSWER
+    asked = [m for m in host.store.queries(PLATFORM).messages(lease.case.id) if m.kind == "clarification"]
+    assert [message.state for message in asked] == ["queued"]
+
+
+@pytest.mark.parametrize("items", [("1", "2"), ("2",), None])
+def test_what_is_said_of_an_open_item_is_seen_anew_although_it_changes_nothing(
+    host: Host, items: tuple[str, ...] | None
+) -> None:
+    """A cancellation without an effect of a measure in force, which is being decided anew."""
+    notice = about("A", "B")
+    host.push(notice, "m-1")
+    host.decide(proposal(measure("1"), measure("2")))
+    host.drain()
+    host.review.reopen(LEAD, host.case(notice.notice_id).id, "look again").result()
+    host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    host.push(builders.cancellation(notice, None, items), "m-3")
+    assert host.case(notice.notice_id).state is CaseState.QUEUED
+    with pytest.raises(LeaseLost):
+        host.review.propose(M1, lease.case.id, lease.token, proposal(measure("2"))).result()

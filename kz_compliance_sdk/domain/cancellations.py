@@ -200,6 +200,9 @@ def stop(
 ) -> tuple[ItemState, list[Write]]:
     """One item whose order no longer stands: what becomes of it, and the writes that go with it."""
     own_terms = item.ground == "terms_of_service"
+    if item.status == "lifting" and item.action == "none" and _lifts(effect_of, item):
+        # People who take their decision back do not take this back: the order fell as well.
+        return item.but(action=item.measure), []
     if item.status in ("stopped", "lifted", "gone", "kept", "lifting") or (item.status == "decided" and own_terms):
         return item, []
     begun = has_begun(item, standing)
@@ -209,7 +212,7 @@ def stop(
         return (item, []) if settled else (item.but(status="stopped"), writes)
     if effect_of is None:
         return item, []
-    if own_terms or (effect_of == "remedied" and (item.measure or item.action) != "suspend_account"):
+    if own_terms or not _lifts(effect_of, item):
         if begun:
             return item, []
         # It holds on, so that it still stands when another order about the same object falls. (The hold may have ended
@@ -225,6 +228,13 @@ def stop(
     writes.append(effect(on_lift_clock, lifted, "restore", stamp.at, stamp))
     writes.append(ObjectVersion(case.platform_id, item.object_key, version))
     return lifted, writes
+
+
+def _lifts(effect_of: str | None, item: ItemState) -> bool:
+    """What was remedied leaves a measure as it is, but for an account that was suspended until then."""
+    if effect_of == "remedied":
+        return (item.measure or item.action) == "suspend_account"
+    return effect_of is not None
 
 
 def holding(standing: Standing, items: Iterable[ItemState]) -> Standing:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.answerable import check_answerable
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.bulk import check_bulk
@@ -42,6 +43,7 @@ from kz_compliance_sdk.domain.preservation import preserve_until
 from kz_compliance_sdk.domain.proposal_checks import check_proposal
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.running_time import replanned
 from kz_compliance_sdk.domain.steps import check_lease, need
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
 
@@ -271,12 +273,14 @@ def _as_decided(
     return item.but(**changes)
 
 
-def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tuple[Change, Case]:
+def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp: Stamp) -> tuple[Change, Case]:
     """Take a decision back before anything of it has been carried out. `messages` are the case's unsettled effects and
-    reports. Raises IllegalMove once the first attempt has begun, and for what was decided on an appeal."""
+    reports. Raises IllegalMove once the first attempt has begun, or the window is over and a cancellation took a part
+    of it; and for what was decided on an appeal."""
     REVIEW_POLICY.check(stamp.actor, "undo")
     # What an earlier decision or a cancellation set going is not this decision's to take back.
-    own = [item for item in case.items if item.decision_version == case.decision_version]
+    latest = [item for item in case.items if item.decision_version == case.decision_version]
+    own = [item for item in latest if not _fell(item)]
     messages = [message for message in messages if message.kind == "report" or item_of(case, message) in own]
     carried_out = any(item.status not in (*PENDING_ITEM, "settled") for item in own)
     if carried_out and case.pending and not any(item.status in PENDING_ITEM for item in own):
@@ -285,7 +289,10 @@ def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tupl
             "once the case is closed, reopen it to supersede both.",
             reference=case.id,
         )
-    if carried_out or any(message.state != "queued" or message.attempts for message in messages):
+    begun = any(message.state != "queued" or message.attempts for message in messages)
+    # Of what fell meanwhile nobody can tell whether it had begun; before the window's end nothing has.
+    overtaken = case.state is CaseState.LIFTING or own != latest
+    if not own or carried_out or begun or (overtaken and not _window_runs(case, messages, policy, stamp)):
         raise IllegalMove(
             "the undo window is over: the decision is being carried out. Reopen the case to supersede it.",
             reference=case.id,
@@ -299,6 +306,35 @@ def undo(case: Case, messages: Sequence[OutboxMessage], *, stamp: Stamp) -> tupl
         {"decision": case.decision_version},
         items=items,
         decided_at=None,
+        **_on_the_term_again(case, policy, stamp),
     )
+    back = replanned(back, policy, stamp.at)
     voids = tuple(MessageVoided(case.platform_id, case.id, message.id, stamp.at, must=True) for message in messages)
     return (CaseWrite(back, case.version), event, *voids), back
+
+
+def _fell(item: ItemState) -> bool:
+    """Whether it stopped, is lifted or stays because its order no longer stands. A decision lifts only that for which
+    it decides no measure."""
+    return item.status == "stopped" or (item.status in ("lifting", "lifted", "gone", "kept") and item.action != "none")
+
+
+def _window_runs(case: Case, messages: Sequence[OutboxMessage], policy: Policy, stamp: Stamp) -> bool:
+    """What an appeal decided is carried out at once, and never had a window."""
+    ends_at = (case.decided_at or 0) + policy.undo_window_s
+    return stamp.at < ends_at and all(message.next_attempt_at >= ends_at for message in messages)
+
+
+def _on_the_term_again(case: Case, policy: Policy, stamp: Stamp) -> dict[str, Any]:
+    """The time to lift no longer leads where something is to be decided: what is lifted keeps its own deadline. The
+    ladder of the term goes on where the decision left it."""
+    if case.lift_due_at is None:
+        return {}
+    watch_at = clock.next_step_at(
+        policy.ladder,
+        received_at=case.escalates_from,
+        due_at=case.due_at,
+        requested_due_at=case.requested_due_at,
+        after=stamp.at if case.decided_at is None else case.decided_at,
+    )
+    return {"lift_due_at": None, "watch_at": watch_at}

@@ -279,7 +279,7 @@ def _item(item: ItemState, decisions: Mapping[int, Decision], case: Case) -> Rep
     if item.status == "gone":
         return _gone(name, item, case)
     if item.status == "lifted":
-        superseded = not decided.is_measure
+        superseded = not decided.is_measure and item.action == "none"
         return ReportItem(
             item_id=name,
             outcome="restored",

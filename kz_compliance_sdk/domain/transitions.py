@@ -93,7 +93,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_S.AWAITING_ANSWER, "answer", _S.QUEUED, "the authority answered"),
     *_each((_S.QUEUED, _S.CLAIMED, _S.IN_APPROVAL), "answer", _S.QUEUED, "the authority said more than had been seen"),
     *_each((_S.DECIDED, _S.ENFORCED, _S.CLOSED), "answer", _S.QUEUED, "an answer to what was decided"),
-    *_each((_S.DECIDED,), "undo", _S.QUEUED, "taken back inside the undo window; nothing had been carried out"),
+    *_each(
+        (_S.DECIDED, _S.LIFTING), "undo", _S.QUEUED, "taken back inside the undo window; nothing had been carried out"
+    ),
     *_each((_S.DECIDED, _S.LIFTING, *UNDECIDED), "measure_in_force", None, "one measure is in force; others are not"),
     Transition(_S.DECIDED, "measure_in_force", _S.ENFORCED, "the last measure is in force"),
     Transition(_S.LIFTING, "measure_in_force", _S.LIFTED, "the last effect that was still under way ended"),

@@ -166,7 +166,7 @@ class Review:
         def work(tx: Tx) -> tuple[Change, Case]:
             kinds = ("enforce", "restore", "report")
             messages = [message for message in tx.open_messages(case_id) if message.kind in kinds]
-            return deciding.undo(tx.case(case_id), messages, stamp=self._stamp(tx, actor))
+            return deciding.undo(tx.case(case_id), messages, self._policy, stamp=self._stamp(tx, actor))
 
         return self._submit(work)
 

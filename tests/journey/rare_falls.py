@@ -17,6 +17,7 @@ from tests.journey.rare_scenes import (
     DOWN,
     GONE,
     REFUSED,
+    SLOW,
     cancel,
     case_of,
     closed,
@@ -201,6 +202,23 @@ def _is_refused_for_its_refusals(host: Host) -> None:
     assert case_of(host).state is CaseState.QUEUED
 
 
+def _is_taken_back_beside_a_lift(host: Host) -> None:
+    """Inside the window of the second measure the order of the first falls."""
+    host.world.policy = SLOW.model_copy(update={"undo_window_s": 60})
+    slow = Host(host.world, host.store)
+    notice = notice_about("A", "B")
+    slow.push(notice, "first-1")
+    decided(slow, notice)
+    slow.world.clock.advance(60)
+    slow.drain()
+    slow.push(notice.model_copy(update={"revision": 2}), "second")
+    decided(slow, notice)
+    slow.push(builders.cancellation(notice, "withdrawn", ("1",), revision=2), "cancel")
+    assert case_of(slow).state is CaseState.LIFTING
+    slow.review.undo(LEAD, case_of(slow).id).result()
+    assert [item.status for item in case_of(slow).items] == ["lifting", "open"]
+
+
 FALLS: tuple[Callable[[Host], None], ...] = (
     _is_lifted_by_parts,
     _fails_beside_a_lift,
@@ -218,4 +236,5 @@ FALLS: tuple[Callable[[Host], None], ...] = (
     _is_kept_for_nothing_while_another_is_lifted,
     _is_typed_and_decided,
     _is_refused_for_its_refusals,
+    _is_taken_back_beside_a_lift,
 )

@@ -91,8 +91,8 @@ def _approve_by_anybody(case: Any, digest: str, decision: Any, context: Any, *, 
     )
 
 
-def _undo_anything(case: Any, messages: Any, *, stamp: Any) -> Any:
+def _undo_anything(case: Any, messages: Any, policy: Any, *, stamp: Any) -> Any:
     idle = [replace(message, state="queued", attempts=0) for message in messages]
     items = tuple(replace(item, status="decided") if item.status == "in_force" else item for item in case.items)
-    change, after = _undo(replace(case, items=items), idle, stamp=stamp)
+    change, after = _undo(replace(case, items=items), idle, policy, stamp=stamp)
     return tuple(replace(one, must=False) if isinstance(one, MessageVoided) else one for one in change), after

@@ -26,6 +26,9 @@ class CommitBridge:
     def awaited(self, future: Future[T]) -> asyncio.Future[T]:
         """The loop's view of a future of the store."""
         waiter: asyncio.Future[T] = self._loop.create_future()
+        if future.done():  # committed meanwhile: there is nothing to be woken for
+            _hand_over(future, waiter)
+            return waiter
         self._waiting[waiter] = self._loop.time() + self._timeout_s
         if not self._looking:
             self._looking = True
@@ -47,13 +50,8 @@ class CommitBridge:
         while self._ready:
             waiter, future = self._ready.popleft()
             self._waiting.pop(waiter, None)
-            if waiter.done():
-                continue
-            error = future.exception()
-            if error is None:
-                waiter.set_result(future.result())
-            else:
-                waiter.set_exception(error)
+            if not waiter.done():
+                _hand_over(future, waiter)
 
     def _look(self) -> None:
         now = self._loop.time()
@@ -65,3 +63,11 @@ class CommitBridge:
         self._looking = bool(self._waiting)
         if self._looking:
             self._loop.call_later(1.0, self._look)
+
+
+def _hand_over(future: Future[T], waiter: asyncio.Future[T]) -> None:
+    error = future.exception()
+    if error is None:
+        waiter.set_result(future.result())
+    else:
+        waiter.set_exception(error)

@@ -31,6 +31,7 @@ from sqlalchemy.sql import ClauseElement
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as tc
 from kz_compliance_sdk.adapters.sql import tables_users as u
+from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.adapters.sql.tables_tallies import ANSWERED, tallies
@@ -198,21 +199,19 @@ class Statements:
         self.cases_of_notice = compiled(of_notice)
         claimable = select(t.cases).where(_key(t.cases, "platform_id"), text("state = 'queued'"))
         in_order = (t.cases.c.urgent_at, t.cases.c.id)
-        self.claimable = compiled(claimable.order_by(*in_order).limit(bindparam("n")))
-        self.claimable_of = compiled(
-            claimable.where(_key(t.cases, "category")).order_by(*in_order).limit(bindparam("n"))
-        )
+        self.claimable = compiled(claimable.order_by(*in_order).limit(AT_MOST))
+        self.claimable_of = compiled(claimable.where(_key(t.cases, "category")).order_by(*in_order).limit(AT_MOST))
         expired = select(t.cases).where(
             _key(t.cases, "platform_id"),
             text("lease_expires_at IS NOT NULL"),
             t.cases.c.lease_expires_at <= bindparam("now"),
         )
-        expired = expired.order_by(t.cases.c.lease_expires_at).limit(bindparam("n"))
+        expired = expired.order_by(t.cases.c.lease_expires_at).limit(AT_MOST)
         self.expired = compiled(expired)
         watched = select(t.cases).where(
             _key(t.cases, "platform_id"), text("watch_at IS NOT NULL"), t.cases.c.watch_at <= bindparam("now")
         )
-        watched = watched.order_by(t.cases.c.watch_at).limit(bindparam("n"))
+        watched = watched.order_by(t.cases.c.watch_at).limit(AT_MOST)
         self.watched = compiled(watched)
         self.inbox_row = compiled(
             select(t.inbox).where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
@@ -223,7 +222,7 @@ class Statements:
             select(literal_column("1"))
             .select_from(t.inbox)
             .where(_key(t.inbox, "platform_id"), text("exit = 'waiting'"))
-            .limit(1)
+            .limit(ONLY_ONE)
         )
         self.waiting = compiled(waiting.order_by(t.inbox.c.received_at))
         of_case = select(t.inbox).where(_key(t.inbox, "platform_id", "case_id")).order_by(t.inbox.c.received_at)
@@ -239,7 +238,7 @@ class Statements:
         )
         preserved = _key(t.holds, "platform_id"), text("preserve_until IS NOT NULL AND preservation_ended_at IS NULL")
         over = select(t.holds).where(*preserved, t.holds.c.preserve_until <= bindparam("now"))
-        self.preservation_over = compiled(over.order_by(t.holds.c.preserve_until).limit(bindparam("n")))
+        self.preservation_over = compiled(over.order_by(t.holds.c.preserve_until).limit(AT_MOST))
         self.object_version = compiled(select(t.objects.c.version).where(_key(t.objects, "platform_id", "object_key")))
         self.holds = compiled(select(t.holds).where(_key(t.holds, "platform_id", "object_key")))
         held = text("state IN ('waiting', 'parked')")
@@ -253,11 +252,11 @@ class Statements:
             t.outbox.c.next_attempt_at <= bindparam("now"),
             _LANE_IS_FREE,
         )
-        due = due.order_by(t.outbox_urgency, t.outbox.c.next_attempt_at).limit(bindparam("n"))
+        due = due.order_by(t.outbox_urgency, t.outbox.c.next_attempt_at).limit(AT_MOST)
         self.due_messages = compiled(due)
         unsent = (_key(t.outbox, "platform_id", "endpoint"), text("state IN ('queued', 'leased')"))
         following = select(t.outbox_urgency).where(*unsent, t.outbox_urgency > bindparam("now"))
-        self.next_deadline = compiled(following.order_by(t.outbox_urgency).limit(1))
+        self.next_deadline = compiled(following.order_by(t.outbox_urgency).limit(ONLY_ONE))
         behind: Any = (
             select(literal_column("1"))
             .select_from(t.outbox)
@@ -268,7 +267,7 @@ class Statements:
                 t.outbox.c.next_attempt_at <= bindparam("now"),
             )
         )
-        self.waits_behind = compiled(behind.limit(1))
+        self.waits_behind = compiled(behind.limit(ONLY_ONE))
         of_case = select(u.user_notices).where(_key(u.user_notices, "platform_id", "case_id"))
         self.user_notices = compiled(of_case.order_by(u.user_notices.c.decision_version, u.user_notices.c.due_at))
         self.appeal = compiled(select(u.appeals).where(_key(u.appeals, "platform_id", "appeal_id")))
@@ -301,7 +300,7 @@ class Statements:
             select(tc.checkpoints)
             .where(_key(tc.checkpoints, "platform_id"))
             .order_by(tc.checkpoints.c.number.desc())
-            .limit(1)
+            .limit(ONLY_ONE)
         )
         self.volumes = VolumeStatements(compiled, upsert)
         marks = tc.checkpoint_due.c.marks + literal_column("1")

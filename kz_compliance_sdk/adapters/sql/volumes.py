@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Integer, String, Table, bindparam, delete, func, literal_column, select
 
+from kz_compliance_sdk.adapters.sql.paging import AT_MOST
 from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.volume import NoticeCounted
@@ -32,7 +33,7 @@ class VolumeStatements:
         v = volumes.c
         mine = v.platform_id == bindparam("k_platform_id"), v.name == bindparam("k_name")
         # The newest first, and no more than there have to be: a row counts one notice at least.
-        newest = select(v.notices).where(*mine, v.at > bindparam("k_at")).order_by(v.at.desc()).limit(bindparam("n"))
+        newest = select(v.notices).where(*mine, v.at > bindparam("k_at")).order_by(v.at.desc()).limit(AT_MOST)
         self.counted = compiled(select(func.coalesce(func.sum(newest.subquery().c.notices), literal_column("0"))))
         self.add = upsert(
             volumes, ("platform_id", "name", "at"), notices=v.notices + literal_column("excluded.notices")

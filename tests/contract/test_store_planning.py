@@ -1,0 +1,68 @@
+"""A statement of the hot path is planned once for a connection, whatever its parameters are later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
+
+
+def found_in(holder: Any, path: str = "") -> Iterator[tuple[str, Compiled]]:
+    if isinstance(holder, Compiled):
+        yield path, holder
+    elif isinstance(holder, Mapping):
+        for key, value in holder.items():
+            yield from found_in(value, f"{path}.{getattr(key, '__name__', key)}")
+    elif isinstance(holder, list | tuple):
+        for place, value in enumerate(holder):
+            yield from found_in(value, f"{path}.{place}")
+    elif hasattr(holder, "__dict__"):
+        for name, value in vars(holder).items():
+            yield from found_in(value, f"{path}.{name}" if path else name)
+
+
+class Planning:
+    """Counts what SQLite asks its authorizer, which it does while it plans a statement and at no other time."""
+
+    def __init__(self, connection: Any) -> None:
+        self._cursor, self.asked = connection.cursor(), 0
+        connection.set_authorizer(self._ask)
+
+    def _ask(self, *_what: Any) -> int:
+        self.asked += 1
+        return 0
+
+    def asked_by(self, sql: str, values: tuple[Any, ...]) -> int:
+        before = self.asked
+        self._cursor.execute(sql, values).fetchall()
+        return self.asked - before
+
+
+@contextmanager
+def planning(store: SqliteStore) -> Iterator[Planning]:
+    connection = open_connection(choose_driver(), str(store.path))
+    try:
+        connection.execute("BEGIN")
+        yield Planning(connection)
+    finally:
+        connection.close()
+
+
+def looking(statements: Statements) -> list[tuple[str, Compiled]]:
+    """All but the inserts, which have nothing to choose."""
+    return [(path, one) for path, one in found_in(statements) if not one.sql.startswith("INSERT")]
+
+
+def test_no_statement_is_planned_anew_for_other_parameters(store: SqliteStore) -> None:
+    names = [path for path, _ in looking(store.statements)]
+    assert {"due_messages", "claimable", "expired", "watched", "checkpoint", "volumes.counted"} <= set(names)
+
+    with planning(store) as seen:
+        for path, one in looking(store.statements):
+            assert seen.asked_by(one.sql, tuple(1 for _ in one.names)) > 0, f"{path} was never planned"
+            again = [seen.asked_by(one.sql, tuple(number for _ in one.names)) for number in (2, 3)]
+            assert again == [0, 0], f"{path} is planned at each run"

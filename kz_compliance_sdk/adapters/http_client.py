@@ -9,10 +9,11 @@ from __future__ import annotations
 import ipaddress
 import re
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
@@ -62,15 +63,12 @@ class HttpCaller:
         self._env = env
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
         self._backend: DeadlineBackend | None = None
-        self._build: Callable[..., httpx.Request] = httpx.Request
+        self._way: _Way
         if client is None:
-            # Without a client around it: that one keeps cookies, and logs every address, which may be a secret.
             self._backend = DeadlineBackend(env.monotonic)
-            transport = _Transport(ssl_context, in_flight, self._backend)
-            self._send, self._close = transport.handle_request, transport.close
+            self._way = _Pool(ssl_context, in_flight, self._backend)
         else:
-            self._build = client.build_request
-            self._send, self._close = partial(client.send, stream=True, follow_redirects=False), _leave_open
+            self._way = _Client(client)
 
     def exchange(
         self,
@@ -96,35 +94,33 @@ class HttpCaller:
             "pool": left,
         }
         try:
-            request = self._build(
-                method, url, content=body, headers=[*_COMMON, *headers], extensions={"timeout": timeouts}
-            )
             with self._until(deadline):
-                response = self._send(request)
+                answer = self._way.send(method, url, [*_COMMON, *headers], body, timeouts)
                 try:
-                    content, fault = self._body(response, deadline, max_bytes)
+                    content, fault = self._body(answer, deadline, max_bytes)
                 finally:
-                    response.close()
+                    answer.close()
         except _NOT_SENT as error:
             return Again(_named(error))
         except _FAULTS as error:
             return Again(_named(error), maybe_sent=True)
-        return Reply(response.status_code, tuple(response.headers.multi_items()), content, fault)
+        return Reply(answer.status, answer.headers, content, fault)
 
     def close(self) -> None:
         """Close the pool; a client that was handed in stays open."""
-        self._close()
+        self._way.close()
 
     def _until(self, deadline: float) -> AbstractContextManager[None]:
         return nullcontext() if self._backend is None else self._backend.until(deadline)
 
-    def _body(self, response: httpx.Response, deadline: float, max_bytes: int) -> tuple[bytes, str]:
+    def _body(self, answer: _Answer, deadline: float, max_bytes: int) -> tuple[bytes, str]:
         # What is compressed is not unpacked: a small answer could grow without end.
-        if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        encodings = [value for name, value in answer.headers if name == "content-encoding"]
+        if ", ".join(encodings).strip().lower() not in ("", "identity"):
             return b"", "encoded"
         parts, size = [], 0
         try:
-            for part in response.iter_raw():
+            for part in answer.parts:
                 size += len(part)
                 if size > max_bytes:
                     return b"", "too_large"
@@ -181,12 +177,31 @@ class HttpPoster:
         self._caller.close()
 
 
-class _Transport(httpx.BaseTransport):
-    """httpx's own transport has no place for a network backend; httpcore's pool has."""
+@dataclass(slots=True)
+class _Answer:
+    """An answer whose body has not been read. Header names are in lower case."""
 
-    def __init__(
-        self, ssl_context: ssl.SSLContext | None, in_flight: int, backend: httpcore.NetworkBackend | None
-    ) -> None:
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    parts: Iterable[bytes]
+    close: Callable[[], None]
+
+
+class _Way(Protocol):
+    """How one request leaves, and where its answer begins."""
+
+    def send(
+        self, method: str, url: str, headers: list[tuple[str, str]], body: bytes, timeouts: dict[str, float]
+    ) -> _Answer: ...
+
+    def close(self) -> None: ...
+
+
+class _Pool:
+    """httpcore's pool, without httpx around it: its transport has no place for a network backend, its client keeps
+    cookies and logs every address, which may be a secret, and its requests cost as much as the pool itself."""
+
+    def __init__(self, ssl_context: ssl.SSLContext | None, in_flight: int, backend: httpcore.NetworkBackend) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context or httpx.create_ssl_context(trust_env=False),
             max_connections=in_flight,
@@ -195,38 +210,56 @@ class _Transport(httpx.BaseTransport):
             network_backend=backend,
         )
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
-        answer = self._pool.handle_request(
+    def send(
+        self, method: str, url: str, headers: list[tuple[str, str]], body: bytes, timeouts: dict[str, float]
+    ) -> _Answer:
+        to = urlsplit(url)
+        path = to.path or "/"
+        target = f"{path}?{to.query}" if "?" in url else path
+        own = [("Host", to.netloc)]
+        if body or method == "POST":
+            own.append(("Content-Length", str(len(body))))
+        response = self._pool.handle_request(
             httpcore.Request(
-                method=request.method,
-                url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
+                method,
+                httpcore.URL(scheme=to.scheme, host=to.hostname or "", port=to.port, target=target),
+                headers=[*own, *headers],
+                content=body,
+                extensions={"timeout": timeouts},
             )
         )
-        return httpx.Response(
-            answer.status, headers=answer.headers, stream=_Stream(answer), extensions=answer.extensions
-        )
+        return _Answer(response.status, _in_text(response.headers), response.iter_stream(), response.close)
 
     def close(self) -> None:
         self._pool.close()
 
 
-class _Stream(httpx.SyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
+class _Client:
+    """A client that was handed in. Whoever made it closes it."""
 
-    def __iter__(self) -> Iterator[bytes]:
-        return self._answer.iter_stream()
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    def send(
+        self, method: str, url: str, headers: list[tuple[str, str]], body: bytes, timeouts: dict[str, float]
+    ) -> _Answer:
+        request = self._client.build_request(
+            method, url, content=body, headers=headers, extensions={"timeout": timeouts}
+        )
+        response = self._client.send(request, stream=True, follow_redirects=False)
+        headers_of = tuple(response.headers.multi_items())
+        return _Answer(response.status_code, headers_of, response.iter_raw(), response.close)
 
     def close(self) -> None:
-        self._answer.close()
+        return
 
 
-def _leave_open() -> None:
-    """Whoever made a client closes it."""
+def _in_text(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    """Headers as text, their names in lower case: in UTF-8 if all of them are, in Latin-1 otherwise."""
+    try:
+        return tuple((name.decode().lower(), value.decode()) for name, value in headers)
+    except UnicodeDecodeError:
+        return tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
 
 
 def _named(error: Exception) -> str:

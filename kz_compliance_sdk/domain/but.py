@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
+from functools import cache
 from typing import Any, Self
 
 __all__ = ["Changeable"]
@@ -14,6 +16,19 @@ class Changeable:
     `__init__`, field by field: of a case that takes fifteen times as long.
     """
 
+    @classmethod
+    def of(cls, **given: Any) -> Self:
+        """As the constructor, by names alone and without `__init__`: for what is read from rows. Raises TypeError for a
+        field that is missing, and for a name that is no field."""
+        defaults, names = _shape(cls)  # type: ignore[arg-type]  # a class is hashable
+        new = object.__new__(cls)
+        new.__dict__.update(defaults)
+        new.__dict__.update(given)
+        if new.__dict__.keys() != names:
+            wrong = ", ".join(sorted(new.__dict__.keys() ^ names))
+            raise TypeError(f"{cls.__name__} lacks these fields, or has no such fields: {wrong}")
+        return new
+
     def but(self, **changes: Any) -> Self:
         """The same value with these fields changed. Raises TypeError for a name that is no field."""
         new = object.__new__(type(self))
@@ -24,3 +39,11 @@ class Changeable:
             unknown = ", ".join(sorted(changes.keys() - self.__dict__.keys()))
             raise TypeError(f"{type(self).__name__} has no field {unknown}")
         return new
+
+
+@cache
+def _shape(cls: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """The fields that have a default, and the names of all."""
+    known = fields(cls)
+    defaults = {field.name: field.default for field in known if field.default is not MISSING}
+    return defaults, frozenset(field.name for field in known)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
-from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.change import Tally
 from kz_compliance_sdk.domain.decision import Decision
@@ -43,7 +42,7 @@ def tally(
     for a message that nobody could use or whose bytes are erased, only what the case itself knows is kept."""
     assert case.state in ENDED  # noqa: S101  whoever calls has looked
     events = {**events, "request_clarification": events.get("request_clarification", 0) - unasked}
-    facts: dict[str, Any] = {
+    facts: dict[str, Json] = {
         "authority": case.authority_id,
         "category": case.category,
         "kind": case.kind,
@@ -67,7 +66,7 @@ def tally(
         case.due_at,
         case.decided_at if answered else None,
         case.closed_at if answered else None,
-        canonical(facts).decode(),
+        encoded(facts).decode(),
     )
 
 
@@ -79,7 +78,7 @@ def _state(case: Case) -> str:
     return str(case.state)
 
 
-def _of_notice(notice: Notice) -> dict[str, Any]:
+def _of_notice(notice: Notice) -> dict[str, Json]:
     authority, silence = notice.issuing_authority, notice.user_notice
     # What names no rule is no bar: who only asks for silence would keep the demand out of the figures.
     grounded = silence is not None and not silence.allowed and bool((silence.legal_basis or "").strip())
@@ -101,7 +100,7 @@ def basis_text(basis: LegalBasis) -> str:
     return " ".join(text.split())[:_LONGEST]
 
 
-def _items(case: Case, notice: Notice | None, decisions: Mapping[int, Decision]) -> list[list[Any]]:
+def _items(case: Case, notice: Notice | None, decisions: Mapping[int, Decision]) -> list[list[Json]]:
     """How many items were named so, and ended so: `[named by, outcome, ground, refusal code, scope, how many]`."""
     named = {item.item_id: item for item in notice.items} if notice is not None else {}
     found: Counter[tuple[str, str, str, str, str]] = Counter()

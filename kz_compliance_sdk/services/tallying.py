@@ -92,4 +92,5 @@ def demanded(case: Case, rows: Iterable[InboxRow]) -> Notice | None:
             items |= {item.item_id: item for item in data.items or ()}
         if isinstance(data, Notice) and (row.sender, row.message_id, row.body_sha256) == case.message:
             notice = data
-    return None if notice is None else notice.model_copy(update={"items": tuple(items.values())})
+    named = tuple(items.values())
+    return notice if notice is None or notice.items == named else notice.model_copy(update={"items": named})

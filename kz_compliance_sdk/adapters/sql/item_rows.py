@@ -40,10 +40,12 @@ def items_from(docs: list[list[Any]], objects: bytes) -> tuple[ItemState, ...]:
 
 
 def _item(doc: list[Any], known: list[str] | None) -> ItemState:
-    of_object: dict[str, Any] = dict(zip(_OBJECT_FIELDS, known, strict=True)) if known else {}
     if len(doc) == 1:
-        return ItemState(doc[0], **of_object)
-    names = _ALL_FIELDS if len(doc) == len(_ALL_FIELDS) else _ITEM_FIELDS  # all: stored before objects were apart
-    said = dict(zip(names, doc, strict=True))
-    said["scope"] = tuple(said["scope"])
-    return ItemState(**said, **of_object)
+        said: dict[str, Any] = {"item_id": doc[0]}
+    else:
+        names = _ALL_FIELDS if len(doc) == len(_ALL_FIELDS) else _ITEM_FIELDS  # all: stored before objects were apart
+        said = dict(zip(names, doc, strict=True))
+        said["scope"] = tuple(said["scope"])
+    if known:
+        said.update(zip(_OBJECT_FIELDS, known, strict=True))
+    return ItemState.of(**said)

@@ -255,16 +255,22 @@ class PrivateRows:
     # --------------------------------------------------------------------------------------------- what leaves
 
     def message_row(self, message: OutboxMessage) -> tuple[Any, ...]:
+        row = self.moved_message_row(message)
+        if not message.case_id or message.kind in PLAIN_KINDS:
+            return row
+        body = self._seal((message.platform_id, message.case_id), message.body, "outbox", "body", message.id)
+        return (*row[:5], body, *row[6:])
+
+    def moved_message_row(self, message: OutboxMessage) -> tuple[Any, ...]:
+        """The row of a message that is stored already. Its body is not encrypted again, because it never changes: it
+        must not be written from here."""
         plain = rows.message_row(message)
-        body, receipt, proof = message.body, message.receipt, message.receipt_proof
         if not message.case_id:
             return plain
         name, key = (message.platform_id, message.case_id), message.id
-        if message.kind not in PLAIN_KINDS:
-            body = self._seal(name, body, "outbox", "body", key)
-        receipt = self._seal(name, receipt, "outbox", "receipt", key)
-        proof = self._seal(name, proof, "outbox", "receipt_proof", key)
-        return (*plain[:5], body, *plain[6:20], receipt, proof)
+        receipt = self._seal(name, message.receipt, "outbox", "receipt", key)
+        proof = self._seal(name, message.receipt_proof, "outbox", "receipt_proof", key)
+        return (*plain[:20], receipt, proof)
 
     def message_from(self, row: Sequence[Any]) -> OutboxMessage:
         name, key = (row[0], row[1]), row[2]

@@ -114,7 +114,7 @@ def case_row(case: Case) -> tuple[Any, ...]:
 def case_from(row: Row) -> Case:
     doc = from_json(row[19])
     kept = doc[19:22] or (None, None, ())
-    return Case(
+    return Case.of(
         platform_id=row[0],
         id=row[1],
         notice_id=row[2],
@@ -282,7 +282,7 @@ def message_row(message: OutboxMessage) -> tuple[Any, ...]:
 
 
 def message_from(row: Row) -> OutboxMessage:
-    return OutboxMessage(
+    return OutboxMessage.of(
         id=row[2],
         platform_id=row[0],
         case_id=row[1],

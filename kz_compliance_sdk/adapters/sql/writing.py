@@ -196,7 +196,7 @@ class Writer:
         if kind is CaseWrite:
             self._update_case(write, rows, execute)
         elif kind is MessageWrite:
-            row = rows.message_row(write.message)
+            row = rows.moved_message_row(write.message)
             statement = s.message_update if write.lease_token is None else s.message_update_leased
             guard = () if write.lease_token is None else (write.lease_token,)
             if execute(statement.sql, (*(row[at] for at in _MOVING), row[0], row[1], row[2], *guard)) != 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,13 +36,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skip", action="store_true", help="a skipped test fails the run")
 
 
+def _quick(config: pytest.Config) -> bool:
+    return bool(config.getoption("markexpr") == "not slow")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_dialect(pytestconfig: pytest.Config) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if _quick(pytestconfig):
+            from tests.one_dialect import share
+
+            share(patch)
+        yield
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """The quick part keeps its files in memory where there is room: most of its time went into waiting for the disk.
 
     The whole suite, and a test that is run by its name, write to the disk.
     """
     memory, chosen = Path("/dev/shm"), "PYTEST_DEBUG_TEMPROOT"
-    if config.getoption("markexpr") != "not slow" or config.getoption("basetemp") or chosen in os.environ:
+    if not _quick(config) or config.getoption("basetemp") or chosen in os.environ:
         return
     if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM:
         folder = os.environ[chosen] = tempfile.mkdtemp(prefix="quick-", dir=memory)

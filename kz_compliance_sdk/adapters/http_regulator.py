@@ -6,12 +6,13 @@ call is said in the words of `ports`.
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import Mapping
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 from urllib.parse import quote
+
+from pydantic_core import from_json
 
 from kz_compliance_sdk.adapters.answers import Answers, Reply, feed_error, feed_page
 from kz_compliance_sdk.adapters.http_client import MAX_ANSWER, HttpCaller, HttpClient, checked_url
@@ -174,7 +175,7 @@ def _notice_id(message: OutboxMessage) -> str | None:
             f"a message of kind {message.kind} does not go to the regulator.", field="kind", remedy="Use its own way."
         )
     try:
-        notice_id = json.loads(message.body)["notice_id"]
+        notice_id = from_json(message.body)["notice_id"]
     except (ValueError, KeyError, TypeError):
         notice_id = None
     if not isinstance(notice_id, str) or not notice_id:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic_core import from_json
 
 from kz_compliance_sdk.domain import clock, running_time
 from kz_compliance_sdk.domain.audit import Stamp
@@ -212,7 +213,7 @@ def after(case: Case, change: Change) -> Case:
 
 
 def _is_final_report(case: Case, message: OutboxMessage) -> bool:
-    return message.kind == "report" and message.lane_seq == case.sequence and bool(json.loads(message.body)["final"])
+    return message.kind == "report" and message.lane_seq == case.sequence and bool(from_json(message.body)["final"])
 
 
 def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:

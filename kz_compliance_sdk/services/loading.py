@@ -18,7 +18,12 @@ from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.errors import NotFound, Unreadable
 from kz_compliance_sdk.ports import Tx
-from kz_compliance_sdk.wire.v1 import read_message
+from kz_compliance_sdk.wire.v1 import Message, read_admitted, read_message
+
+
+def message_in(row: InboxRow) -> Message:
+    """What a stored message says. Raises Unreadable."""
+    return read_admitted(row.body) if row.exit == "accepted" else read_message(row.body)
 
 
 def notice_of(tx: Tx, case: Case) -> Notice:
@@ -32,7 +37,7 @@ def notice_of(tx: Tx, case: Case) -> Notice:
         raise NotFound("a quarantined message holds no usable notice.", reference=case.id)
     if not row.body:
         raise NotFound("the notice was erased: its digest and its way through this office are left.", reference=case.id)
-    data = read_message(row.body).data
+    data = message_in(row).data
     if not isinstance(data, Notice):
         raise NotFound("the stored message holds no notice.", reference=case.id)
     if "clarified" not in case.flags:
@@ -44,7 +49,7 @@ def notice_of(tx: Tx, case: Case) -> Notice:
             and clarified.exit == "accepted"
             and clarified.received_at >= row.received_at
         ):
-            said = read_message(clarified.body).data
+            said = message_in(clarified).data
             if isinstance(said, Clarification):
                 items |= {item.item_id: item for item in said.items or ()}
     return data.model_copy(update={"items": tuple(items.values())})
@@ -56,7 +61,7 @@ def items_named(tx: Tx, case: Case) -> dict[str, Item]:
     items: dict[str, Item] = {}
     for row in tx.inbox_of_case(case.id):
         try:
-            said = read_message(row.body).data
+            said = message_in(row).data
         except Unreadable:
             continue
         if isinstance(said, Notice | Clarification):
@@ -117,7 +122,7 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...
     """The amendment that was typed in, is vouched for by nobody and comes first by its revision: a later one that was
     taken before it would shut it out. And the flags of the other letters that wait."""
     rows = letters_waiting(tx, case)
-    found = [(data, row) for row in rows if isinstance(data := read_message(row.body).data, Notice)]
+    found = [(data, row) for row in rows if isinstance(data := message_in(row).data, Notice)]
     later = [(data, row) for data, row in found if data.revision > case.revision]
     if not later:
         return None

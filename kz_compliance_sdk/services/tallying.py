@@ -23,7 +23,7 @@ from kz_compliance_sdk.domain.tally import tally
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Tx, Work
-from kz_compliance_sdk.wire.v1 import read_message
+from kz_compliance_sdk.services.loading import message_in
 
 __all__ = ["counted", "demanded", "with_tally"]
 
@@ -85,7 +85,7 @@ def demanded(case: Case, rows: Iterable[InboxRow]) -> Notice | None:
     items: dict[str, Item] = {}
     for row in sorted(rows, key=lambda row: (row.received_at, row.message_id)) if case.revision else ():
         try:
-            data = read_message(row.body).data
+            data = message_in(row).data
         except Unreadable:
             continue
         if isinstance(data, Notice | Clarification):

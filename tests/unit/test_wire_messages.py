@@ -61,6 +61,21 @@ def test_a_golden_message_is_read_and_written_to_the_same_bytes(kind: str) -> No
     assert again == body
 
 
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_a_stored_message_says_what_it_said_when_it_came(kind: str) -> None:
+    body = GOLDEN[f"{kind}.json"]
+    assert v1.read_admitted(body) == v1.read_message(body)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"{}", b'{"api_version":"9","type":"notice.issued"}'])
+def test_stored_bytes_that_are_no_message_any_more_are_refused_as_they_would_be_at_first(body: bytes) -> None:
+    with pytest.raises(Unreadable) as at_first:
+        v1.read_message(body)
+    with pytest.raises(Unreadable) as now:
+        v1.read_admitted(body)
+    assert (now.value.code, now.value.field) == (at_first.value.code, at_first.value.field)
+
+
 def test_the_golden_notice_says_what_was_written_down() -> None:
     notice = v1.read_message(GOLDEN["notice.issued.json"]).data
     assert isinstance(notice, Notice)

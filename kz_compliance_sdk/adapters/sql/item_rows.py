@@ -6,6 +6,8 @@ import json
 from dataclasses import fields
 from typing import Any
 
+from pydantic_core import from_json
+
 from kz_compliance_sdk.domain.case import Case, ItemState
 
 _OBJECT_FIELDS = ("object_key", "url", "object_id", "account_ref")
@@ -35,7 +37,7 @@ def _object(item: ItemState) -> tuple[str, ...] | None:
 
 def items_from(docs: list[list[Any]], objects: bytes) -> tuple[ItemState, ...]:
     """The items, from both. Raises ValueError if they do not fit together."""
-    named = json.loads(objects) if objects else [None] * len(docs)
+    named = from_json(objects) if objects else [None] * len(docs)
     return tuple(_item(doc, known) for doc, known in zip(docs, named, strict=True))
 
 

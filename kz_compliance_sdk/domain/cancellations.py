@@ -8,6 +8,7 @@ from typing import Any
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, HoldEnded, MessageVoided, ObjectVersion, Write
@@ -23,8 +24,8 @@ from kz_compliance_sdk.domain.transitions import UNDECIDED
 EVERYBODY = ("moderator", "lead", "head")
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+@dataclass(frozen=True)
+class Arrival(Changeable):
     """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
     UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `entered_by` typed it in and says `how`
     it came; `salt` is fresh randomness that seals this text."""

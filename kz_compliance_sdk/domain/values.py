@@ -10,7 +10,7 @@ notice would cost more than all the rest of its validation.
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
@@ -84,8 +84,9 @@ _RFC3339_TEXT = (
     r"(?:Z|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
 )
 _RFC3339 = re.compile(_RFC3339_TEXT)
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
-_END = (date(2200, 1, 1).toordinal() - _EPOCH_DAY) * 86_400
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+_END = (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // _SECOND
 
 
 def parse_instant(text: str) -> int:
@@ -94,19 +95,13 @@ def parse_instant(text: str) -> int:
     Raises PydanticCustomError: `time_format` for any other form or a day that does not exist (a leap
     second is one of these), `time_range` for a time before 1970 or after 2199.
     """
-    match = _RFC3339.fullmatch(text)
-    if match is None:
+    if _RFC3339.fullmatch(text) is None:
         raise _bad_form()
-    year, month, day, hour, minute, second, sign, off_hour, off_minute = match.groups()
     try:
-        days = date(int(year), int(month), int(day)).toordinal() - _EPOCH_DAY
+        moment = datetime.fromisoformat(text)
     except ValueError:
         raise _bad_form() from None
-    seconds = days * 86_400 + int(hour) * 3_600 + int(minute) * 60 + int(second)
-    if sign:
-        shift = int(off_hour) * 3_600 + int(off_minute) * 60
-        seconds += -shift if sign == "+" else shift
-    return _in_range(seconds)
+    return _in_range((moment - _EPOCH) // _SECOND)
 
 
 def utc_offset_minutes(text: str) -> int | None:
@@ -123,10 +118,7 @@ def utc_offset_minutes(text: str) -> int | None:
 
 def instant_text(seconds: int) -> str:
     """UTC seconds as RFC 3339 text that ends in Z."""
-    days, rest = divmod(seconds, 86_400)
-    hour, rest = divmod(rest, 3_600)
-    minute, second = divmod(rest, 60)
-    return f"{date.fromordinal(_EPOCH_DAY + days).isoformat()}T{hour:02}:{minute:02}:{second:02}Z"
+    return f"{(_EPOCH + seconds * _SECOND).isoformat()[:19]}Z"
 
 
 def _bad_form() -> PydanticCustomError:

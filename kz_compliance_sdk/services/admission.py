@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import arrivals
 from kz_compliance_sdk.domain.arrivals import Arrival
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
     NOTHING,
@@ -39,8 +40,8 @@ from kz_compliance_sdk.services.volume import counted
 from kz_compliance_sdk.wire.v1 import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+@dataclass(frozen=True)
+class Received(Changeable):
     """An authentic message with its origin: exactly what will be stored of it. Times are UTC seconds."""
 
     sender: str
@@ -80,7 +81,8 @@ class Admission:
             # Its bytes were erased since. What was received is never written anew: it has to come as another message.
             change, response = _repeat(same)
             return (*change, self._page(received, received.message_id, "erased_message", 30, stamp)), response
-        received = replace(received, refused=same)
+        if same is not None:
+            received = received.but(refused=same)
         reused = any(row is not same for row in earlier) and received.arrival.source != "typed"
         if reused:
             received = _flagged(received, "message_id_reused")
@@ -115,7 +117,7 @@ class Admission:
         authority = unreadable.authority_id or received.sender
         taken = [c.quarantine_no for c in tx.cases_of_notice(notice_id) if c.authority_id == authority]
         stamp = Stamp(tx.now, SYSTEM)
-        arrival = replace(received.arrival, received_at=_clock(received, tx))
+        arrival = received.arrival.but(received_at=_clock(received, tx))
         change, case = arrivals.quarantine(case_id, unreadable, arrival, max(taken, default=0) + 1, self.policy, stamp)
         response = refused(status, unreadable.code, unreadable.reason, field=unreadable.field, instance=case.id)
         return (*change, _row(received, kind, case.id, notice_id, "quarantined", response, tx)), response
@@ -136,7 +138,7 @@ class Admission:
         change: Change
         if unusable and not quarantined:
             # Its clock may have to run from an earlier receipt: a person looks.
-            arrival = replace(arrival, flags=(*arrival.flags, "quarantined_before"))
+            arrival = arrival.but(flags=(*arrival.flags, "quarantined_before"))
         if current is not None:
             current = begin_anew(current)
             change, case = arrivals.amend(
@@ -251,7 +253,7 @@ class Admission:
     def _arrival(self, tx: Tx, received: Received, message: Message, notice: Notice) -> Arrival:
         now = _clock(received, tx)
         found = marks(notice, message.raw, now, self.policy, hosts=self.hosts, categories=self.categories)
-        return replace(received.arrival, received_at=now, flags=(*received.arrival.flags, *found))
+        return received.arrival.but(received_at=now, flags=(*received.arrival.flags, *found))
 
 
 def _clock(received: Received, tx: Tx) -> int:
@@ -260,7 +262,7 @@ def _clock(received: Received, tx: Tx) -> int:
 
 
 def _flagged(received: Received, flag: str) -> Received:
-    return replace(received, arrival=replace(received.arrival, flags=(*received.arrival.flags, flag)))
+    return received.but(arrival=received.arrival.but(flags=(*received.arrival.flags, flag)))
 
 
 def _same_notice(tx: Tx, case: Case, notice: Notice) -> bool:

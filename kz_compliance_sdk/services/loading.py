@@ -69,8 +69,8 @@ def items_named(tx: Tx, case: Case) -> dict[str, Item]:
     return items
 
 
-def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent) -> Context:
-    """What a decision needs."""
+def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent, *, can_look: bool = False) -> Context:
+    """What a decision needs. `can_look` says that there is a Content port."""
     notice = notice_of(tx, case)
     keys = {object_key(item) for item in notice.items} | {item.object_key for item in case.items if item.object_key}
     holds = own_holds(tx, case) if any(item.measure for item in case.items) else frozenset()
@@ -83,7 +83,8 @@ def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent) -> Co
         holds,
         tx.legal_checks(case.id),
         tx.content_seen(case.id),
-        notified=notified_of(tx, case),
+        can_look,
+        notified_of(tx, case),
     )
 
 

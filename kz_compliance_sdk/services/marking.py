@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from kz_compliance_sdk.domain.arrivals import Arrival
 from kz_compliance_sdk.domain.flags import Flag, flags
@@ -44,7 +43,7 @@ def marked_answer(arrival: Arrival, message: Message, policy: Policy) -> Arrival
     if not isinstance(message.data, Clarification):
         return arrival
     found = flags_of_answer(message.data, raw=message.raw, safeguards=policy.safeguards)
-    return replace(arrival, flags=(*arrival.flags, *_written(found))) if found else arrival
+    return arrival.but(flags=(*arrival.flags, *_written(found))) if found else arrival
 
 
 def _written(found: Iterable[Flag]) -> tuple[str, ...]:

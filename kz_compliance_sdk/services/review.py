@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps, undoable
@@ -122,7 +122,7 @@ class Review:
                 decision = tx.decisions(case_id).get(case.decision_version)
                 if decision and decision.proposed_by == actor.id and decision.proposal == proposal:
                     return (), Decided(case, decision)
-            context = replace(context_of(tx, case, self._policy, self._respondent), can_look=self._can_look())
+            context = context_of(tx, case, self._policy, self._respondent, can_look=self._can_look())
             change, after, decision = deciding.propose(case, token, proposal, context, stamp=self._stamp(tx, actor))
             return change, Decided(after, decision)
 

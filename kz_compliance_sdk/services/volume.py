@@ -6,8 +6,6 @@ and not each of them, two short reads and two rows.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kz_compliance_sdk.domain.arrivals import Arrival
 from kz_compliance_sdk.domain.policy import Safeguards
 from kz_compliance_sdk.domain.volume import NoticeCounted, names_of
@@ -23,5 +21,5 @@ def counted(
     names, over = names_of(authority_id, key_id), tx.now - usual.volume_window_s
     before = [tx.notices_counted(name, over, usual.volume_notices) for name in names]
     if max(before) >= usual.volume_notices:
-        arrival = replace(arrival, flags=(*arrival.flags, "volume_unusual"))
+        arrival = arrival.but(flags=(*arrival.flags, "volume_unusual"))
     return arrival, NoticeCounted(arrival.platform_id, names, tx.now, over)

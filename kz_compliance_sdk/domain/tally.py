@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
 
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.change import Tally
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.notice import Item, LegalBasis, Notice
+from kz_compliance_sdk.domain.notice import RequestedAction
+from kz_compliance_sdk.domain.notice_parts import IssuingAuthority, LegalBasis, UserNotice
 from kz_compliance_sdk.domain.transitions import ENDED
+from kz_compliance_sdk.domain.values import Instant, Line, ValueModel
 
-__all__ = ["STOPPED", "UNANSWERED", "basis_text", "outcome_of", "tally"]
+__all__ = ["STOPPED", "UNANSWERED", "Clarified", "Demanded", "Named", "basis_text", "outcome_of", "tally"]
 
 STOPPED = "stopped"
 """The outcome of an item whose order fell before anybody had decided it. No report speaks of it."""
@@ -30,9 +35,37 @@ _EFFECTS = ("cancelled_withdrawn", "cancelled_annulled", "cancelled_remedied", "
 _LONGEST = 200
 
 
+class Named(ValueModel):
+    """An item, as far as the figures say how it was named."""
+
+    item_id: str
+    url: str | None = None
+    object_id: str | None = None
+    account_ref: str | None = None
+
+
+class Demanded(ValueModel):
+    """A notice, as far as the figures need it: to read all of it again would take three times as long, and nothing is
+    decided here."""
+
+    issued_at: Instant
+    issuing_authority: IssuingAuthority
+    originating_body: Line | None = None
+    legal_basis: Annotated[tuple[LegalBasis, ...], Field(strict=False)]
+    requested_action: RequestedAction
+    user_notice: UserNotice | None = None
+    items: Annotated[tuple[Named, ...], Field(strict=False)]
+
+
+class Clarified(ValueModel):
+    """A clarification, as far as the figures need it."""
+
+    items: Annotated[tuple[Named, ...], Field(strict=False)] | None = None
+
+
 def tally(
     case: Case,
-    notice: Notice | None,
+    notice: Demanded | None,
     decisions: Mapping[int, Decision],
     events: Mapping[str, int],
     unasked: int,
@@ -78,7 +111,7 @@ def _state(case: Case) -> str:
     return str(case.state)
 
 
-def _of_notice(notice: Notice) -> dict[str, Json]:
+def _of_notice(notice: Demanded) -> dict[str, Json]:
     authority, silence = notice.issuing_authority, notice.user_notice
     # What names no rule is no bar: who only asks for silence would keep the demand out of the figures.
     grounded = silence is not None and not silence.allowed and bool((silence.legal_basis or "").strip())
@@ -100,7 +133,7 @@ def basis_text(basis: LegalBasis) -> str:
     return " ".join(text.split())[:_LONGEST]
 
 
-def _items(case: Case, notice: Notice | None, decisions: Mapping[int, Decision]) -> list[list[Json]]:
+def _items(case: Case, notice: Demanded | None, decisions: Mapping[int, Decision]) -> list[list[Json]]:
     """How many items were named so, and ended so: `[named by, outcome, ground, refusal code, scope, how many]`."""
     named = {item.item_id: item for item in notice.items} if notice is not None else {}
     found: Counter[tuple[str, str, str, str, str]] = Counter()
@@ -128,7 +161,7 @@ def _each_once(case: Case) -> list[ItemState]:
     return list(found.values())
 
 
-def _named_by(item: ItemState, noticed: Item | None) -> str:
+def _named_by(item: ItemState, noticed: Named | None) -> str:
     for one in (item, noticed):
         if one is not None:
             if one.account_ref and not (one.url or one.object_id):

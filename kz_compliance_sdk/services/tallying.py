@@ -18,12 +18,11 @@ from kz_compliance_sdk.domain.change import (
     Tally,
 )
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
-from kz_compliance_sdk.domain.tally import tally
+from kz_compliance_sdk.domain.tally import Clarified, Demanded, Named, tally
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Tx, Work
-from kz_compliance_sdk.services.loading import message_in
+from kz_compliance_sdk.wire.v1 import read_message, read_part
 
 __all__ = ["counted", "demanded", "with_tally"]
 
@@ -78,19 +77,28 @@ def _unasked(tx: Tx, case: Case, change: Change) -> int:
     return tx.unasked(case.id) + now
 
 
-def demanded(case: Case, rows: Iterable[InboxRow]) -> Notice | None:
+def demanded(case: Case, rows: Iterable[InboxRow]) -> Demanded | None:
     """The notice as it stands, with every item that the authority ever named, as it named it last. None for a message
     that nobody could use, or whose bytes are gone."""
-    notice: Notice | None = None
-    items: dict[str, Item] = {}
+    notice: Demanded | None = None
+    items: dict[str, Named] = {}
     for row in sorted(rows, key=lambda row: (row.received_at, row.message_id)) if case.revision else ():
         try:
-            data = message_in(row).data
+            said = _said(row)
         except Unreadable:
             continue
-        if isinstance(data, Notice | Clarification):
-            items |= {item.item_id: item for item in data.items or ()}
-        if isinstance(data, Notice) and (row.sender, row.message_id, row.body_sha256) == case.message:
-            notice = data
+        if said is None:
+            continue
+        items |= {item.item_id: item for item in said.items or ()}
+        if isinstance(said, Demanded) and (row.sender, row.message_id, row.body_sha256) == case.message:
+            notice = said
     named = tuple(items.values())
     return notice if notice is None or notice.items == named else notice.model_copy(update={"items": named})
+
+
+def _said(row: InboxRow) -> Demanded | Clarified | None:
+    """What a message says of items, None if it says nothing of them. Raises Unreadable."""
+    kind = row.type if row.exit == "accepted" else read_message(row.body).type
+    if kind in ("notice.issued", "notice.amended"):
+        return read_part(Demanded, row.body)
+    return read_part(Clarified, row.body) if kind == "notice.clarified" else None

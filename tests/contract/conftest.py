@@ -16,6 +16,7 @@ from kz_compliance_sdk.domain import arrivals
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.ports import Env, Tx
+from tests.blank import put_blank
 from tests.unguarded import unguard
 from tests.unit.case_makers import PLATFORM, POLICY, a_notice, arrival, stamp
 
@@ -43,14 +44,16 @@ def open_store(path: Path, env: Env) -> Iterator[OpenStore]:
 
 
 @pytest.fixture(params=["threaded", "inline"])
-def store(request: pytest.FixtureRequest, open_store: OpenStore) -> SqliteStore:
+def store(request: pytest.FixtureRequest, path: Path, open_store: OpenStore) -> SqliteStore:
     """Every store of the suite: with its writer thread, and on the caller's thread as a simulation has it."""
+    put_blank(path)
     return open_store(threaded=request.param == "threaded")
 
 
 @pytest.fixture
-def lane(open_store: OpenStore) -> SqliteStore:
+def lane(path: Path, open_store: OpenStore) -> SqliteStore:
     """The store with its writer thread: for what happens inside one batch."""
+    put_blank(path)
     return open_store(threaded=True)
 
 

@@ -55,6 +55,7 @@ from kz_compliance_sdk.testing.content import FakeContent, naming
 from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import MessageData
+from tests.blank import put_blank
 from tests.conftest import FrozenClock
 from tests.journey.fake_messenger import FakeMessenger
 from tests.journey.fake_pager import FakePager
@@ -177,6 +178,7 @@ class World:
     can_look: bool = False
 
     def __post_init__(self) -> None:
+        put_blank(self.path)
         self.regulator = FakeRegulator(self.clock)
         self.platform = FakePlatform(self.clock)
         self.pager = FakePager()

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,12 +42,17 @@ def _quick(config: pytest.Config) -> bool:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_dialect(pytestconfig: pytest.Config) -> Iterator[None]:
+def _made_once(pytestconfig: pytest.Config) -> Iterator[None]:
+    """The quick part makes once for all tests what costs much and is the same each time."""
     with pytest.MonkeyPatch.context() as patch:
         if _quick(pytestconfig):
+            import httpx
+
             from tests.one_dialect import share
 
             share(patch)
+            # Each client would read the same 150 certificates.
+            patch.setattr(httpx, "create_ssl_context", cache(httpx.create_ssl_context))
         yield
 
 

@@ -284,7 +284,10 @@ class PrivateRows:
 
     def due_from(self, row: Sequence[Any]) -> OutboxMessage:
         """A message that is to leave. What comes back for it is kept under the key of its case, so that must open; an
-        alert brings nothing back. Raises StoreDamaged."""
+        alert brings nothing back. The row ends with that key. Raises StoreDamaged."""
+        *_, stored = row
+        if stored is not None:
+            self._stored[row[0], row[1]] = stored
         if row[3] == "acknowledgement" and row[1]:
             self._key_of((row[0], row[1]))
         return self.message_from(row)

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 from kz_compliance_sdk.adapters.sql.checkpoint_queries import checkpoint_from
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.rows import endpoint_from
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.volumes import Volumes
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.change import Change, EndpointState
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 
 __all__ = ["Shared"]
@@ -63,6 +64,7 @@ class Shared:
         self._free: dict[tuple[str, str | None], _Free] = {}
         self._any_waiting: dict[str, bool] = {}
         self._checkpoints: dict[str, Checkpoint | None] = {}
+        self._endpoints: dict[tuple[str, str], EndpointState] = {}
         self._volumes.forget()
 
     def staged(self, change: Change) -> None:
@@ -96,6 +98,15 @@ class Shared:
             row = self._tx.one(self._s.checkpoint, k_platform_id=platform_id)
             self._checkpoints[platform_id] = None if row is None else checkpoint_from(row)
         return self._checkpoints[platform_id]
+
+    def endpoint(self, platform_id: str, name: str) -> EndpointState:
+        """How it does. Every delivery of the batch asks; who changes it makes the next one read anew."""
+        known = self._endpoints.get((platform_id, name))
+        if known is None:
+            row = self._tx.one(self._s.endpoint, k_platform_id=platform_id, k_endpoint=name)
+            known = EndpointState(platform_id, name, 0, 0, 0, "") if row is None else endpoint_from(row)
+            self._endpoints[platform_id, name] = known
+        return known
 
     def notices_counted(self, platform_id: str, name: str, over: int, most: int) -> int:
         """How many notices came under a name after `over`, those of this batch among them."""

@@ -45,7 +45,6 @@ from kz_compliance_sdk.domain.change import (
     ObjectVersion,
     RefusalsCounted,
     SanctionNoted,
-    Tally,
     UserNoticeState,
 )
 
@@ -246,7 +245,10 @@ class Statements:
         unsettled = text("state IN ('queued', 'leased', 'waiting')")
         open_messages = select(t.outbox).where(_key(t.outbox, "platform_id", "case_id"), unsettled)
         self.open_messages = compiled(open_messages)
-        due = select(t.outbox).where(
+        # With the key of its case, under which a message lies: each would have to be asked for otherwise.
+        of_its_case = and_(t.cases.c.platform_id == t.outbox.c.platform_id, t.cases.c.id == t.outbox.c.case_id)
+        key = select(t.cases.c.data_key).where(of_its_case).scalar_subquery()
+        due = select(t.outbox, key).where(
             _key(t.outbox, "platform_id", "endpoint"),
             text("state IN ('queued', 'leased')"),
             t.outbox.c.next_attempt_at <= bindparam("now"),
@@ -321,7 +323,7 @@ class Statements:
         )
         # What is told of a case is overwritten; when it came and was first answered stays.
         first = {name: func.coalesce(tallies.c[name], literal_column(f"excluded.{name}")) for name in ANSWERED}
-        self.upserts[Tally] = upsert(tallies, ("platform_id", "case_id"), "facts", **first)
+        self.inserts["tallies"] = upsert(tallies, ("platform_id", "case_id"), "facts", **first)
         kinds = select(t.audit.c.kind, func.count()).where(_key(t.audit, "platform_id", "case_id"))
         self.event_kinds = compiled(kinds.group_by(t.audit.c.kind))
         void = text("kind = 'clarification' AND state = 'void'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
+from kz_compliance_sdk.adapters.sql import rows_review, rows_users
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.shared import Shared
@@ -200,8 +200,7 @@ class View:
         return rows_users.appeal_from(row)
 
     def endpoint(self, name: str) -> EndpointState:
-        row = self._tx.one(self._s.endpoint, k_platform_id=self._platform, k_endpoint=name)
-        return EndpointState(self._platform, name, 0, 0, 0, "") if row is None else rows.endpoint_from(row)
+        return self._tx.shared.endpoint(self._platform, name)
 
     def holdings(self, case_id: str) -> Holdings:
         given = {"k_platform_id": self._platform, "k_case_id": case_id}

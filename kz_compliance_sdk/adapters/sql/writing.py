@@ -154,6 +154,10 @@ class Writer:
                 elif kind is Attempt:
                     inserts.setdefault("attempts", []).append(rows.attempt_row(write))
                     came.append((write.platform_id, write.case_id))
+                elif kind is Tally:
+                    times = write.received_at, write.issued_at, write.due_at, write.decided_at, write.receipt_at
+                    told = (write.platform_id, write.case_id, *times, write.facts)
+                    inserts.setdefault("tallies", []).append(told)
                 elif kind is Leaf:
                     inserts.setdefault("checkpoint_leaves", []).append(
                         (write.platform_id, write.index, write.case_id, write.hash, write.content, write.manifest)
@@ -339,7 +343,4 @@ def _fact_row(write: Any) -> tuple[Any, ...]:
             write.reference_number,
             write.received_at,
         )
-    if kind is Tally:
-        times = write.received_at, write.issued_at, write.due_at, write.decided_at, write.receipt_at
-        return write.platform_id, write.case_id, *times, write.facts
     raise TypeError(f"{kind.__name__} is not a write")

@@ -136,7 +136,7 @@ class Load:
     seconds: int
     folder: Path
     sent: int = 0
-    expected: float = field(default=4_000.0)
+    expected: float = field(default=1_500.0)
 
     def warm_up(self) -> None:
         """A first short run, which also tells how many requests a round needs."""

@@ -35,7 +35,7 @@ _YEAR = 365 * 86_400
 
 def run(size: Size) -> list[Row]:
     """Both rows, from one run of the command in a process of its own."""
-    cases = size.pick(50_000, 1_000_000)
+    cases = size.pick(20_000, 1_000_000)
     with size.place() as folder:
         path = folder / "cases.sqlite3"
         running = cases // 100

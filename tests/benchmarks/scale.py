@@ -30,7 +30,7 @@ _RESPONDENT = Respondent("head of office", "Үлгі Б. С.")
 def run(size: Size) -> list[Row]:
     """All three rows, on three files: few open cases, few beside as many leased ones, and many."""
     many, open_ = size.pick(200_000, 5_000_000), size.pick(40_000, 1_000_000)
-    claims = size.pick(150, 400)
+    claims = size.pick(100, 400)
     with size.place() as folder, ExitStack() as stack:
 
         def store(name: str, cases: int, queued: int, leased: int = 0) -> SqliteStore:

@@ -60,7 +60,7 @@ class StoreSettings(Section):
         description="The SQLite file. The default lies in the working directory: name a place of its own.",
     )
     cache_mib: Annotated[Whole, Field(le=4096)] = Field(
-        default=16, description="Page cache of each connection, in MiB."
+        default=12, description="Page cache of each connection, in MiB."
     )
     max_waiting: Whole = Field(
         default=8192, description="How many writes may wait. When it is full, intake answers 503."

@@ -19,6 +19,7 @@ from kz_compliance_sdk.errors import StoreDamaged, StoreError, StoreUnusable
 
 BUSY_TIMEOUT_MS = 5_000
 CHECKPOINT_PAGES = 16_000
+CACHE_MIB = 12
 APPLICATION_ID = 0x4B5A4353
 """Stands in the header of each of our files, so that no other program's database is taken for one."""
 _OLDEST = (3, 37, 0)
@@ -134,7 +135,7 @@ def connect(driver: Driver, path: str) -> Any:
     )
 
 
-def open_connection(driver: Driver, path: str, cache_mib: int = 16) -> Any:
+def open_connection(driver: Driver, path: str, cache_mib: int = CACHE_MIB) -> Any:
     """A connection with every setting made and read back. Raises StoreUnusable naming the one that did not take."""
     connection = connect(driver, path)
     try:
@@ -145,7 +146,7 @@ def open_connection(driver: Driver, path: str, cache_mib: int = 16) -> Any:
     return connection
 
 
-def configure(driver: Driver, connection: Any, cache_mib: int = 16) -> None:
+def configure(driver: Driver, connection: Any, cache_mib: int = CACHE_MIB) -> None:
     """Make the settings on a connection and read each one back. Raises StoreUnusable, also for the file of another
     program: that one is left as it is."""
     (found,) = _ask(driver, connection, "application_id")

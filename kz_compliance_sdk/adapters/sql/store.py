@@ -19,6 +19,7 @@ from kz_compliance_sdk.adapters.sql.lane import Job, WriterLane
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
 from kz_compliance_sdk.adapters.sql.rewrapping import check_master_keys, truncate_log
 from kz_compliance_sdk.adapters.sql.sqlite import (
+    CACHE_MIB,
     Driver,
     FileLock,
     Place,
@@ -52,7 +53,7 @@ class SqliteStore:
         *,
         threaded: bool = True,
         most_waiting: int = MOST_WAITING,
-        cache_mib: int = 16,
+        cache_mib: int = CACHE_MIB,
         driver: Driver | None = None,
         upgrade: bool = True,
         create: bool = True,

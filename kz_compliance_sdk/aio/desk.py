@@ -51,6 +51,7 @@ from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease
+from kz_compliance_sdk.wire.signature import profile_of
 
 T = TypeVar("T")
 
@@ -112,7 +113,7 @@ class AsyncComplianceDesk(AsyncGroups):
         except RuntimeError:
             return await self._hop(self.blocking.receive, method, target, headers, body)
         try:
-            if any(name == "signature-input" for name, _ in headers):
+            if profile_of(headers) == "rfc9421":
                 # A curve operation takes longer than a hop, and lets go of the interpreter meanwhile.
                 answer = await self._hop(self.blocking.receive_soon, method, target, headers, body)
             else:

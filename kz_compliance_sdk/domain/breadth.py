@@ -12,8 +12,14 @@ from urllib.parse import parse_qsl
 
 __all__ = ["is_pattern", "is_whole_site"]
 
-_FRONT_PAGES: Final = frozenset({"home", "index", "index.html", "index.htm", "index.php", "default.aspx"})
-_LANGUAGE: Final = re.compile(r"(kk|kz|ru|en)([-_][a-z]{2,4})*")
+# Behind the host nothing but dots, a language and the page itself; then a query, and a fragment that is no route.
+_FRONT_PAGE: Final = re.compile(
+    r"[^:]+://[^/?#]*"
+    r"(?:/(?:\.*|home|index|index\.html|index\.htm|index\.php|default\.aspx|(?:kk|kz|ru|en)(?:[-_][a-z]{2,4})*))*"
+    r"(?:\?([^#]*))?"
+    r"(?:#(?![/!]).*)?",
+    re.IGNORECASE | re.ASCII | re.DOTALL,
+)
 _NAMES_NOTHING: Final = frozenset({"lang", "language", "hl", "l", "locale", "ref", "source", "from"})
 
 
@@ -24,13 +30,8 @@ def is_pattern(text: str) -> bool:
 
 def is_whole_site(url: str) -> bool:
     """Whether a URL leads to a front page. A query or a route in the fragment can name one item on it."""
-    rest = url.partition("://")[2]
-    before, _, fragment = rest.partition("#")
-    before, _, query = before.partition("?")
-    steps = [step for step in before.partition("/")[2].lower().split("/") if step.strip(".")]
-    if not all(step in _FRONT_PAGES or _LANGUAGE.fullmatch(step) for step in steps):
+    page = _FRONT_PAGE.fullmatch(url)
+    if page is None:
         return False
-    if fragment[:1] in ("/", "!"):
-        return False
-    names = [name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)]
+    names = [name.lower() for name, _ in parse_qsl(page[1] or "", keep_blank_values=True)]
     return all(name in _NAMES_NOTHING or name.startswith("utm_") for name in names)

@@ -20,7 +20,7 @@ MAX_DEPTH: Final = 32
 MAX_NODES: Final = 5_000
 MAX_DIGITS: Final = 300
 
-_WHITE = b" \t\r\n"
+_WHITE = " \t\r\n"
 
 
 def loads(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES) -> dict[str, Any]:
@@ -42,7 +42,8 @@ def loads(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES
     value = _parse(text)
     if type(value) is not dict:
         raise _refused("json_not_object", "the body is not a JSON object")
-    if brackets + body.count(b",") >= max_nodes and _nodes(value) > max_nodes:
+    # As a value takes a byte at least, there is nothing to count in a body that is short.
+    if len(body) > max_nodes and brackets + body.count(b",") >= max_nodes and _nodes(value) > max_nodes:
         raise _refused("json_nodes", f"the JSON has more than {max_nodes} values")
     # A surrogate can only come from an escape: raw ones are no UTF-8.
     if b"\\u" in body and _holds_surrogate(value):
@@ -51,13 +52,11 @@ def loads(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES
 
 
 def _text(body: bytes) -> str:
-    if not body.strip(_WHITE):
-        raise _refused("json_empty", "the body is empty")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise _refused("json_utf8", "the body is not UTF-8") from None
-    if text[0] == "\ufeff":
+    if text.startswith("\ufeff"):
         raise _refused("json_utf8", "the body begins with a byte order mark")
     return text
 
@@ -66,6 +65,8 @@ def _parse(text: str) -> Any:
     try:
         return _decode(text)
     except json.JSONDecodeError:
+        if not text.strip(_WHITE):
+            raise _refused("json_empty", "the body is empty") from None
         raise _refused("json_syntax", "the body is not JSON") from None
     except RecursionError:
         # Out of reach while the depth is checked first; a caller near the stack's end must not see it.

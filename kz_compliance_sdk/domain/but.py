@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields
 from functools import cache
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 __all__ = ["Changeable"]
+
+T = TypeVar("T")
 
 
 class Changeable:
@@ -21,24 +23,25 @@ class Changeable:
         """As the constructor, by names alone and without `__init__`: for what is read from rows. Raises TypeError for a
         field that is missing, and for a name that is no field."""
         defaults, names = _shape(cls)  # type: ignore[arg-type]  # a class is hashable
-        new = object.__new__(cls)
-        new.__dict__.update(defaults)
-        new.__dict__.update(given)
-        if new.__dict__.keys() != names:
-            wrong = ", ".join(sorted(new.__dict__.keys() ^ names))
+        known = {**defaults, **given}
+        if known.keys() != names:
+            wrong = ", ".join(sorted(known.keys() ^ names))
             raise TypeError(f"{cls.__name__} lacks these fields, or has no such fields: {wrong}")
-        return new
+        return _holding(cls, known)
 
     def but(self, **changes: Any) -> Self:
         """The same value with these fields changed. Raises TypeError for a name that is no field."""
-        new = object.__new__(type(self))
-        fields = new.__dict__
-        fields.update(self.__dict__)
-        fields.update(changes)
-        if len(fields) != len(self.__dict__):
+        known = self.__dict__ | changes
+        if len(known) != len(self.__dict__):
             unknown = ", ".join(sorted(changes.keys() - self.__dict__.keys()))
             raise TypeError(f"{type(self).__name__} has no field {unknown}")
-        return new
+        return _holding(type(self), known)
+
+
+def _holding(cls: type[T], known: dict[str, Any]) -> T:
+    new = object.__new__(cls)
+    object.__setattr__(new, "__dict__", known)
+    return new
 
 
 @cache

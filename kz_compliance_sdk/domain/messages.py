@@ -84,9 +84,19 @@ def object_key(item: Item) -> str:
 
 
 def _message(
-    case: Case, kind: Kind, key: str, body: bytes, stamp: Stamp, *, endpoint: str, not_before: int | None = None
+    case: Case,
+    kind: Kind,
+    key: str,
+    body: bytes,
+    stamp: Stamp,
+    *,
+    endpoint: str,
+    not_before: int | None = None,
+    lane: str = "",
+    lane_seq: int = 0,
+    item_id: str = "",
 ) -> OutboxMessage:
-    return OutboxMessage(
+    return OutboxMessage.of(
         id=key,
         platform_id=case.platform_id,
         case_id=case.id,
@@ -96,6 +106,9 @@ def _message(
         created_at=stamp.at,
         next_attempt_at=stamp.at if not_before is None else not_before,
         deadline_at=case.lift_due_at if case.lift_due_at is not None else case.due_at,
+        lane=lane,
+        lane_seq=lane_seq,
+        item_id=item_id,
     )
 
 
@@ -154,8 +167,18 @@ def effect(
     lane = lane_of(item.object_key)
     # An amendment can give an item's id to another object.
     key = message_id(case.platform_id, case.id, kind, item.effect_version, 0, f"{item.item_id} {lane}")
-    message = _message(case, kind, key, body, stamp, endpoint=ENFORCER, not_before=not_before)
-    return message.but(lane=lane, lane_seq=item.effect_version, item_id=item.item_id)
+    return _message(
+        case,
+        kind,
+        key,
+        body,
+        stamp,
+        endpoint=ENFORCER,
+        not_before=not_before,
+        lane=lane,
+        lane_seq=item.effect_version,
+        item_id=item.item_id,
+    )
 
 
 def lane_of(object_key: str) -> str:
@@ -251,10 +274,17 @@ def report(
     )
     if respondent.seal is not None:
         document = document.model_copy(update={"signature": respondent.seal(unsigned_bytes(document))})
-    message = _message(
-        case, "report", key, outbound_bytes(document), stamp, endpoint=case.channel, not_before=not_before
+    return _message(
+        case,
+        "report",
+        key,
+        outbound_bytes(document),
+        stamp,
+        endpoint=case.channel,
+        not_before=not_before,
+        lane=f"report:{case.id}",
+        lane_seq=sequence,
     )
-    return message.but(lane=f"report:{case.id}", lane_seq=sequence)
 
 
 def _notified(item: ReportItem, notified: Mapping[str, UserNotified]) -> ReportItem:

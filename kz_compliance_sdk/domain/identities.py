@@ -51,29 +51,7 @@ def found_in(text: str, accounts: Iterable[str] = (), urls: Iterable[str] = ()) 
 
     `urls` are the addresses that the notice names: a text may repeat one of them, whosever name stands in it.
     """
-    if _EMAIL.search(text):
-        return "an e-mail address"
-    if any(is_iin(re.sub(r"\D", "", number)) for number in _TWELVE.findall(text)):
-        return "an individual identification number"
-    if _PHONE.search(text):
-        return "a phone number"
-    said = text.casefold()
-    for account in accounts:
-        written = account.casefold().strip()
-        name = written.lstrip("@")
-        if len(name) < _SHORTEST_ACCOUNT or name not in said:
-            continue
-        if _is_named(name, said) if name != written else re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said):
-            return "an account that the notice names"
-    own = [url.casefold().rstrip("/") for url in urls]
-    for url in own:
-        if url in said:
-            said = re.sub(rf"{re.escape(url)}/?(?![\w/@%?#=&-])", " ", said)
-    if _PROFILE.search(said):
-        return "an address of somebody's account"
-    if any(_is_named(name, said) for url in own for name in _PROFILE.findall(unquote(url))):
-        return "an account that the notice names"
-    return None
+    return _Named.of(accounts, urls).found_in(text)
 
 
 def _is_named(handle: str, said: str) -> bool:
@@ -111,23 +89,54 @@ def check_statement(case: Case, statement: Sequence[Statement], field: str) -> N
 
 def identity_check(case: Case, notice: Notice) -> Callable[[str], bool]:
     """Whether a text that an authority wrote holds somebody's identity: also that of the official who signed."""
-    named = _Named.by(case, notice)
-    accounts = (*named.accounts, *((notice.signatory.name,) if notice.signatory is not None else ()))
-    return lambda text: found_in(text, accounts, named.urls) is not None
+    signatory = (notice.signatory.name,) if notice.signatory is not None else ()
+    named = _Named.by(case, notice, signatory)
+    return lambda text: named.found_in(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """What a notice names: accounts, and addresses in which others can stand."""
+    """What a notice names, as it is looked for in every text: accounts as they are written and without their sign,
+    addresses in which others can stand, and the accounts of those addresses."""
 
-    accounts: frozenset[str]
-    urls: frozenset[str]
+    accounts: tuple[tuple[str, str], ...]
+    urls: tuple[str, ...]
+    profiles: frozenset[str]
 
     @classmethod
-    def by(cls, case: Case, notice: Notice | None = None) -> _Named:
+    def by(cls, case: Case, notice: Notice | None = None, names: Iterable[str] = ()) -> _Named:
         items: list[Item | ItemState] = [*(notice.items if notice is not None else ()), *case.items]
-        accounts = frozenset(item.account_ref for item in items if item.account_ref)
-        return cls(accounts, frozenset(item.url for item in items if item.url))
+        accounts = {item.account_ref for item in items if item.account_ref}
+        return cls.of(accounts.union(names), {item.url for item in items if item.url})
+
+    @classmethod
+    def of(cls, accounts: Iterable[str], urls: Iterable[str]) -> _Named:
+        written = (account.casefold().strip() for account in accounts)
+        own = tuple(url.casefold().rstrip("/") for url in urls)
+        profiles = frozenset(name for url in own for name in _PROFILE.findall(unquote(url)))
+        return cls(tuple((account, account.lstrip("@")) for account in written), own, profiles)
+
+    def found_in(self, text: str) -> str | None:
+        if "@" in text and _EMAIL.search(text):
+            return "an e-mail address"
+        if any(is_iin(re.sub(r"\D", "", number)) for number in _TWELVE.findall(text)):
+            return "an individual identification number"
+        if _PHONE.search(text):
+            return "a phone number"
+        said = text.casefold()
+        for written, name in self.accounts:
+            if len(name) < _SHORTEST_ACCOUNT or name not in said:
+                continue
+            if _is_named(name, said) if name != written else re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said):
+                return "an account that the notice names"
+        for url in self.urls:
+            if url in said:
+                said = re.sub(rf"{re.escape(url)}/?(?![\w/@%?#=&-])", " ", said)
+        if _PROFILE.search(said):
+            return "an address of somebody's account"
+        if any(_is_named(name, said) for name in self.profiles):
+            return "an account that the notice names"
+        return None
 
 
 def _of_proposal(proposal: Proposal) -> Iterator[tuple[str, str]]:
@@ -144,8 +153,12 @@ def _of_proposal(proposal: Proposal) -> Iterator[tuple[str, str]]:
 
 
 def _check(texts: Iterable[tuple[str, str]], named: _Named) -> None:
+    # Items that are decided alike are told in the same words: each text is searched once.
+    first: dict[str, str] = {}
     for field, text in texts:
-        what = found_in(text, named.accounts, named.urls)
+        first.setdefault(text, field)
+    for text, field in first.items():
+        what = named.found_in(text)
         if what is not None:
             raise InvalidInput(
                 f"the outgoing text holds {what}.",

@@ -100,7 +100,7 @@ def next_event(
         if len(stamp.salt) < 16:
             raise ValueError("a stamp that seals texts needs 16 bytes of salt")
         for name, text in texts.items():
-            salt = hmac.new(stamp.salt, name.encode(), hashlib.sha256).hexdigest()
+            salt = hmac.digest(stamp.salt, name.encode(), "sha256").hex()
             sealed.append(SealedText(name, salt, text))
         data = {**data, "sealed": {s.name: sealed_digest(s.salt, s.text) for s in sealed}}
     if stamp.actor.account:
@@ -108,7 +108,7 @@ def next_event(
     if stamp.salt:
         # Whoever holds an event's hash and all of it but the name could otherwise try one colleague after the other.
         place = f"{case_id}\n{seq}".encode()
-        data = {**data, "nonce": hmac.new(stamp.salt, _NONCE + place, hashlib.sha256).hexdigest()[:32]}
+        data = {**data, "nonce": hmac.digest(stamp.salt, _NONCE + place, "sha256").hex()[:32]}
     content = encoded(
         {
             "platform": platform_id,

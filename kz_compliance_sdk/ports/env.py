@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import threading
@@ -39,7 +40,7 @@ class Env:
             monotonic=time.monotonic,
             ids=Uuid7(lambda: time.time_ns() // 1_000_000, secrets.randbits),
             random=random.SystemRandom().random,
-            entropy=secrets.token_bytes,
+            entropy=os.urandom,
             sleep=time.sleep,
             spawn=_spawn,
             maybe=lambda _name, _chance: False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable
 from functools import partial
@@ -63,4 +62,4 @@ class ObjectNames:
 
 
 def _digest(key: bytes, object_key: str) -> str:
-    return hmac.new(key, object_key.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, object_key.encode(), "sha256").hex()

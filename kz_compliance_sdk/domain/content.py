@@ -141,24 +141,25 @@ def _record(
 
 
 def check_content(
-    case: Case, proposal: Proposal, named: Mapping[str, Reference], seen: Mapping[str, ContentSeen], *, can_look: bool
+    case: Case, proposal: Proposal, notice: Notice, seen: Mapping[str, ContentSeen], *, can_look: bool
 ) -> bool:
     """Whether each measure names the content that was last seen of its item. True if a second person must decide,
     because nobody could look.
 
     It is asked for where the desk has a Content port, and for a case that somebody has looked at. Raises InvalidInput.
     """
-    unseen = False
-    for number, item in enumerate(proposal.items):
-        field = f"items[{number}].content_sha256"
-        if not (can_look or seen):
+    if not (can_look or seen):
+        for number, item in enumerate(proposal.items):
             if item.content_sha256 is not None:
                 raise InvalidInput(
                     "this desk has no Content port, so nobody has seen the content through it.",
-                    field=field,
+                    field=f"items[{number}].content_sha256",
                     remedy="Leave it out, or register the port.",
                 )
-            continue
+        return False
+    unseen, named = False, references(case, notice)
+    for number, item in enumerate(proposal.items):
+        field = f"items[{number}].content_sha256"
         if not item.is_measure and item.content_sha256 is None:
             continue
         row = seen.get(item.item_id)

@@ -24,7 +24,7 @@ from kz_compliance_sdk.domain.change import (
     ObjectVersion,
     Write,
 )
-from kz_compliance_sdk.domain.content import check_content, references
+from kz_compliance_sdk.domain.content import check_content
 from kz_compliance_sdk.domain.decision import (
     Decision,
     ItemDecision,
@@ -84,8 +84,7 @@ def propose(
     check_bulk(case, proposal, context.policy)
     _check_objects(case, proposal, context.notice)
     legal = rests_on(case, proposal, context.checks, stamp)
-    named = references(case, context.notice)
-    unseen = check_content(case, proposal, named, context.seen, can_look=context.can_look)
+    unseen = check_content(case, proposal, context.notice, context.seen, can_look=context.can_look)
     if any(item.is_measure for item in proposal.items) and case.authenticity == "unverified":
         raise NotAllowed(
             "no measure before somebody other than the typist has recorded how authenticity was checked.",
@@ -214,33 +213,36 @@ def _decide(
 ) -> tuple[Change, Case]:
     start = stamp.at + context.policy.undo_window_s
     versions = dict(context.versions)
-    of_notice = {item.item_id: item for item in context.notice.items}
+    named = {item.item_id: _named(item) for item in context.notice.items}
+    of_item = {decided.item_id: decided for decided in decision.proposal.items}
+    kept_until = preserve_until(context.policy, context.notice, start)
     items: list[ItemState] = []
     writes: list[Write] = []
     for item in case.items:
-        decided = decision.item(item.item_id)
+        decided = of_item.get(item.item_id)
         if decided is None:
             items.append(item)
             continue
-        stays = any(key == item.object_key and decision.item(name) is None for key, name in context.holds)
+        stays = any(key == item.object_key and name not in of_item for key, name in context.holds)
         lifts = item.measure and not stays
         status: ItemStatus = "decided" if decided.is_measure else "lifting" if lifts else "settled"
-        item = _as_decided(item, decided, decision.version, of_notice.get(item.item_id), status)
-        if decided.is_measure:
-            item = item.but(preserve_until=preserve_until(context.policy, context.notice, start))
+        about = named.get(item.item_id, {})
+        key = about.get("object_key", item.object_key)
+        kept = {"preserve_until": kept_until} if decided.is_measure else {}
         if status in PENDING_ITEM:
-            version = versions[item.object_key] = versions.get(item.object_key, 0) + 1
-            item = item.but(effect_version=version)
+            versions[key] = version = versions.get(key, 0) + 1
+            item = _as_decided(item, decided, decision, status, effect_version=version, **about, **kept)
             kind: Literal["enforce", "restore"] = "enforce" if status == "decided" else "restore"
             digest = decided.content_sha256 or ""
             row = context.seen.get(item.item_id)
             resolved = row.object_id if row is not None and row.digest == digest else ""
             writes.append(effect(case, item, kind, start, stamp, content_sha256=digest, resolved=resolved))
-            writes.append(ObjectVersion(case.platform_id, item.object_key, version))
-        elif item.measure:
-            # Another item of the case holds the same object.
-            item = item.but(measure="")
-            writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
+            writes.append(ObjectVersion(case.platform_id, key, version))
+        else:
+            if item.measure:
+                # Another item of the case holds the same object.
+                writes.append(HoldEnded(case.platform_id, key, case.id, item.item_id))
+            item = _as_decided(item, decided, decision, status, measure="", **about)
         items.append(item)
     changes = {**NO_LEASE, "items": tuple(items), "decision_version": decision.version, "decided_at": stamp.at}
     moved, event = move(case, verb, CaseState.DECIDED, stamp, {**data, "not_before": start}, texts, **changes)
@@ -253,24 +255,27 @@ def _decide(
     return (CaseWrite(moved, case.version, token), *writes), moved
 
 
-def _as_decided(
-    item: ItemState, decided: ItemDecision, version: int, noticed: Item | None, status: ItemStatus
-) -> ItemState:
-    changes: dict[str, Any] = {
-        "status": status,
-        "action": decided.action,
-        "ground": decided.ground or "",
-        "scope": decided.scope,
-        "decision_version": version,
+def _named(item: Item) -> dict[str, str]:
+    """How the notice names the object of an item, as the case keeps it."""
+    return {
+        "object_key": object_key(item),
+        "url": item.url or "",
+        "object_id": item.object_id or "",
+        "account_ref": item.account_ref or "",
     }
-    if noticed is not None:
-        changes |= {
-            "object_key": object_key(noticed),
-            "url": noticed.url or "",
-            "object_id": noticed.object_id or "",
-            "account_ref": noticed.account_ref or "",
-        }
-    return item.but(**changes)
+
+
+def _as_decided(
+    item: ItemState, decided: ItemDecision, decision: Decision, status: ItemStatus, **changes: Any
+) -> ItemState:
+    return item.but(
+        status=status,
+        action=decided.action,
+        ground=decided.ground or "",
+        scope=decided.scope,
+        decision_version=decision.version,
+        **changes,
+    )
 
 
 def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp: Stamp) -> tuple[Change, Case]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps, undoable
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change, InboxApplied, LegalCheckRow, Write
+from kz_compliance_sdk.domain.change import Change, InboxApplied, LegalCheckRow
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND
@@ -87,7 +88,7 @@ class Review:
         without = "" if "legal" in actor.roles else USER_DATA_DEMAND
 
         def take(tx: Tx) -> tuple[Change, Lease | None]:
-            writes, freed = _expired(Stamp(tx.now, SYSTEM, self._entropy(32)), tx)
+            writes, freed = self._expired(tx)
             case = tx.claimable(category=category, case_id=case_id, without_flag=without)
             if case_id is None:
                 free = [case] if case is not None else []
@@ -101,6 +102,16 @@ class Review:
             return (*writes, *change), _lease(claimed)
 
         return self._submit(take)
+
+    def _expired(self, tx: Tx) -> tuple[Change, list[Case]]:
+        """The leases that ran out, freed: what that writes, and the cases as they then are."""
+        expired = tx.expired_leases(256)
+        if not expired:
+            return (), []
+        stamp = self._stamp(tx, SYSTEM)
+        changes = [steps.expire(case, stamp=stamp) for case in expired]
+        freed = [results.after(case, change) for case, change in zip(expired, changes, strict=True)]
+        return tuple(chain.from_iterable(changes)), freed
 
     def renew(self, actor: Actor, case_id: str, token: int) -> Future[Lease]:
         def work(tx: Tx) -> tuple[Change, Lease]:
@@ -240,17 +251,6 @@ class Review:
 
     def acknowledge(self, actor: Actor, case_id: str) -> Future[Case]:
         return self._submit(lambda tx: office_steps.acknowledge(tx.case(case_id), stamp=self._stamp(tx, actor)))
-
-
-def _expired(stamp: Stamp, tx: Tx) -> tuple[Change, list[Case]]:
-    """The leases that ran out, freed: what that writes, and the cases as they then are."""
-    writes: list[Write] = []
-    freed: list[Case] = []
-    for case in tx.expired_leases(256):
-        change = steps.expire(case, stamp=stamp)
-        writes += change
-        freed.append(results.after(case, change))
-    return tuple(writes), freed
 
 
 def _lease(case: Case) -> Lease:

@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.canonical import Json, canonical, digest
+from kz_compliance_sdk.domain.canonical import Json, digest, encoded
 from kz_compliance_sdk.domain.case import Case, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, LegalCheckRow
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
@@ -155,7 +155,7 @@ def as_row(case: Case, check: LegalCheck, known: Sequence[LegalCheckRow], stamp:
     with the event that names the version."""
     version = max((row.version for row in known), default=0) + 1
     by, at = stamp.actor.id, stamp.at
-    body = canonical(
+    body = encoded(
         {
             "case_id": case.id,
             "version": version,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from kz_compliance_sdk.domain.case import Case, ItemState
 
 _OBJECT_FIELDS = ("object_key", "url", "object_id", "account_ref")
 _ALL_FIELDS = tuple(field.name for field in fields(ItemState))
 _ITEM_FIELDS = tuple(name for name in _ALL_FIELDS if name not in _OBJECT_FIELDS)
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def item_doc(item: ItemState) -> list[Any]:
@@ -26,7 +24,7 @@ def item_doc(item: ItemState) -> list[Any]:
 def objects_doc(case: Case) -> bytes:
     """Which objects of the platform the items are about, item by item; empty while none is known."""
     named = [_object(item) for item in case.items]
-    return _encode(named).encode() if any(named) else b""
+    return to_json(named) if any(named) else b""
 
 
 def _object(item: ItemState) -> tuple[str, ...] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
 
-from kz_compliance_sdk.adapters.sql import rows_users
+from kz_compliance_sdk.adapters.sql import rows_review, rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
@@ -168,7 +168,7 @@ class Writer:
                 elif kind is NoticeCounted:
                     counted.append(write)
                 elif kind is LegalCheckRow:
-                    inserts.setdefault("legal_checks", []).append(astuple(write))
+                    inserts.setdefault("legal_checks", []).append(rows_review.legal_check_row(write))
                 elif kind is ContentSeen:
                     inserts.setdefault("content_seen", []).append(rows.content_row(write))
                 elif kind is ObjectVersion:

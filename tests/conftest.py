@@ -14,6 +14,7 @@ import pytest
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing.builders import ISSUED_AT
 from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
+from tests.chance import draw_few
 
 __all__ = ["NOON", "FrozenClock"]
 
@@ -57,10 +58,13 @@ def _made_once(pytestconfig: pytest.Config) -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The quick part keeps its files in memory where there is room: most of its time went into waiting for the disk.
+    """The quick part draws fewer examples and keeps its files in memory where there is room: most of its time went into
+    waiting for the disk.
 
-    The whole suite, and a test that is run by its name, write to the disk.
+    The whole suite, and a test that is run by its name, draw all of them and write to the disk.
     """
+    if _quick(config):
+        draw_few()
     memory, chosen = Path("/dev/shm"), "PYTEST_DEBUG_TEMPROOT"
     if not _quick(config) or config.getoption("basetemp") or chosen in os.environ:
         return

@@ -75,6 +75,7 @@ def test_a_restricted_post_is_451_in_its_country_and_there_alone() -> None:
     assert [client.get("/p/1", headers=h).status_code for h in ({"x-country": "KG"}, {})] == [200, 200]
 
 
+@pytest.mark.slow
 def test_the_same_in_django(guide: Path) -> None:
     script = """
 import json, sys

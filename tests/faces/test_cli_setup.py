@@ -69,6 +69,7 @@ def test_the_commands_are_those_that_were_promised() -> None:
     assert promised <= set(COMMANDS)
 
 
+@pytest.mark.slow
 def test_help_loads_neither_a_database_nor_a_network_library() -> None:
     code = (
         "import sys\nfrom kz_compliance_sdk.faces.cli import main\n"
@@ -79,7 +80,8 @@ def test_help_loads_neither_a_database_nor_a_network_library() -> None:
     assert out.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("shell", ["bash", *(pytest.param(other, marks=pytest.mark.slow) for other in ("zsh", "fish"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints(shell: str) -> None:
     environment = {**os.environ, "_KZ_COMPLIANCE_COMPLETE": f"source_{shell}"}
     out = subprocess.run(
@@ -88,6 +90,7 @@ def test_completion_prints(shell: str) -> None:
     assert "_KZ_COMPLIANCE_COMPLETE" in out.stdout
 
 
+@pytest.mark.slow
 def test_the_version_and_the_module_are_the_command() -> None:
     out = subprocess.run(
         [sys.executable, "-m", "kz_compliance_sdk", "--version"], capture_output=True, text=True, check=True

@@ -82,6 +82,7 @@ def test_the_key_of_a_message_is_missed_also_where_it_never_had_one(form: str, s
         assert any(fault.case_id == case_id and (case_id or name in fault.what) for fault in faults), f"{name}"
 
 
+@pytest.mark.slow
 def test_the_keys_of_two_cases_are_missed_in_each_others_place(scenery: Scenery) -> None:
     keys = _keys(scenery, "cases")
     for case_id, (key, _) in keys.items():
@@ -90,6 +91,7 @@ def test_the_keys_of_two_cases_are_missed_in_each_others_place(scenery: Scenery)
         assert case_id in {fault.case_id for fault in faults}
 
 
+@pytest.mark.slow
 def test_a_row_that_is_gone_with_its_key_is_missed(scenery: Scenery) -> None:
     with closing(DRIVER.module.connect(scenery.world.path, isolation_level=None)) as raw:
         unguard(raw)

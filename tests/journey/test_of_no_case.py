@@ -43,7 +43,7 @@ def _after(scenery: Scenery, statement: str, undo: str) -> list[Fault]:
     return faults
 
 
-@pytest.mark.parametrize("case_id", ["", "gone"])
+@pytest.mark.parametrize("case_id", ["", pytest.param("gone", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("table", ["audit", *(name for name, _ in CASE_TABLES if name not in LOOSE)])
 def test_a_row_of_no_case_is_named(table: str, case_id: str, scenery: Scenery) -> None:
     with closing(DRIVER.module.connect(scenery.world.path)) as raw:

@@ -21,6 +21,7 @@ def test_two_hundred_tamperings_are_found_and_named(tmp_path: Path, caplog: pyte
     assert len(outcome.done) == 16
 
 
+@pytest.mark.slow
 def test_a_few_tamperings_are_found_and_named(tmp_path: Path) -> None:
     outcome = campaign(tmp_path, 12, seed=7)
     assert (outcome.missed, outcome.unnamed) == ([], [])

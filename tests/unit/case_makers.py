@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from kz_compliance_sdk.domain import arrivals, deciding, results, steps
@@ -204,6 +205,7 @@ def begun(message: OutboxMessage) -> OutboxMessage:
     return replace(message, state="leased", attempts=1, lease_token=1)
 
 
+@cache
 def in_state(state: CaseState) -> Case:
     """A case that only says where it stands: for the table, not for the steps."""
     return replace(opened(), state=state)

@@ -27,13 +27,14 @@ from kz_compliance_sdk.domain.clock import (
 )
 from kz_compliance_sdk.domain.policy import AUDIENCES, OnlyIf, kz_policy
 from kz_compliance_sdk.errors import InvalidInput
+from tests.chance import examples
 
 H = 3600
 RECEIVED = 1_772_442_000
 DUE = RECEIVED + 24 * H
 LADDER = kz_policy().ladder
 
-SEEDED = settings(derandomize=True, database=None, max_examples=200, deadline=None)
+SEEDED = settings(derandomize=True, database=None, max_examples=examples(200), deadline=None)
 
 
 def ids(steps: tuple[StepDue, ...]) -> list[str]:

@@ -17,9 +17,10 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.layers import MAX_SECRET_FILE
 from kz_compliance_sdk.config.shape import environment_name, leaves
 from kz_compliance_sdk.errors import ConfigError
+from tests.chance import examples
 from tests.unit.test_config import BASE, HMAC, PRIVATE, PUBLIC, SHARED, TRUSTED, load, refusal, toml
 
-NO_DATABASE = settings(deadline=None, derandomize=True, max_examples=60, database=None)
+NO_DATABASE = settings(deadline=None, derandomize=True, max_examples=examples(60), database=None)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ Knows bytes and headers and no HTTP client. Reasons are codes, for the record of
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kz_compliance_sdk.adapters.retrying import retry_after
@@ -15,7 +16,7 @@ from kz_compliance_sdk.errors import NotAuthentic, RegulatorError, Unreadable
 from kz_compliance_sdk.ports import Delivered, FeedMessage, FeedPage, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.wire.reading import read
 from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS, KeyRing, verify_response
-from kz_compliance_sdk.wire.v1 import FeedEntry, HeldNotice, encode, read_feed, read_problem, read_receipt
+from kz_compliance_sdk.wire.v1 import FeedEntry, HeldNotice, encode, read_feed_by_entry, read_problem, read_receipt
 
 __all__ = ["Answers", "Reply", "feed_error", "feed_page"]
 
@@ -131,13 +132,13 @@ def feed_page(reply: Reply, after: str) -> FeedPage:
     if reply.status != 200 or reply.fault:
         raise feed_error(reply.fault or f"status_{reply.status}")
     try:
-        page = read_feed(reply.body)
+        page = read_feed_by_entry(reply.body)
     except Unreadable as error:
         raise feed_error(f"unreadable:{error.code}") from error
     if page.has_more and page.next_cursor in (None, after):
         raise feed_error("cursor_stands_still")
     return FeedPage(
-        messages=tuple(_feed_message(entry) for entry in page.data),
+        messages=_feed_messages(page.entries),
         next_cursor=page.next_cursor,
         has_more=page.has_more,
     )
@@ -148,13 +149,20 @@ def feed_error(reason: str) -> RegulatorError:
     return RegulatorError(f"the feed could not be read: {reason}", maybe_sent=False, code=reason.partition(":")[0])
 
 
-def _feed_message(entry: FeedEntry) -> FeedMessage:
-    try:
-        body = entry.exact_body()
-    except Unreadable:
-        # No signature fits it, so intake refuses and counts it, and the feed does not end here for good.
-        body = entry.body.encode()
-    return FeedMessage(entry.sequence, entry.method, tuple(entry.header_list()), body)
+def _feed_messages(entries: Sequence[FeedEntry | None]) -> tuple[FeedMessage, ...]:
+    """The entries as they are handed to intake. What cannot be read goes there as well: no signature fits it, so it is
+    refused, counted and read again later, and the feed does not end here for good."""
+    found: list[FeedMessage] = []
+    for entry in entries:
+        if entry is None:
+            found.append(FeedMessage(found[-1].sequence + 1 if found else 0, "POST", (), b""))
+            continue
+        try:
+            body = entry.exact_body()
+        except Unreadable:
+            body = entry.body.encode()
+        found.append(FeedMessage(entry.sequence, entry.method, tuple(entry.header_list()), body))
+    return tuple(found)
 
 
 def _delivered(receipt: Receipt, reply: Reply) -> Delivered:

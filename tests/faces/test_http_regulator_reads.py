@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import replace
 
 import httpx
@@ -167,6 +168,29 @@ def test_an_entry_that_is_no_base64_is_left_for_intake_to_refuse_and_hides_no_ot
     with regulator(env, answers(feed(entry(7, "not base64!"), entry(8)))) as (way, _):
         broken, good = way.fetch("", 10).messages
         assert (broken.body, good.body) == (b"not base64!", BODY)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"sequence": "8", "body": "", "headers": {}},
+        {"sequence": 8, "body": "", "headers": {"Webhook-Id": 1}},
+        {"sequence": 8, "body": "", "headers": {}, "method": "PUT"},
+        {},
+        None,
+        "entry",
+        [],
+    ],
+    ids=repr,
+)
+def test_an_entry_that_is_none_is_left_for_intake_to_refuse_and_hides_no_other(env: Env, broken: object) -> None:
+    page = json.loads(feed(entry(7), entry(9)))
+    page["data"].insert(1, broken)
+    with regulator(env, answers(json.dumps(page).encode())) as (way, _):
+        first, unreadable, last = way.fetch("", 10).messages
+        assert (first.body, last.body) == (BODY, BODY)
+        assert [first.sequence, unreadable.sequence, last.sequence] == [7, 8, 9], "no gap is seen where none is"
+        assert (unreadable.headers, unreadable.body) == ((), b"")
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def _message(
     if given is not None:
         named = [message for message in held if message.id == given]
         if not named:
-            raise NotFound("this case has no such message.", reference=given)
+            raise NotFound("this case has no such message: `kz-compliance cases show` lists them.", reference=given)
         return named[0]
     found = [m for m in held if m.state in states and endpoint in ("", m.endpoint)]
     if not found:

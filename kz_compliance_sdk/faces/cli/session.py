@@ -165,7 +165,9 @@ def case_id_of(desk: ComplianceDesk, given: str) -> str:
         return given
     found = desk.cases(notice_id=given).cases
     if not found:
-        raise NotFound("there is no case with this reference or notice id.", reference=given)
+        raise NotFound(
+            "there is no case with this reference or notice id: `kz-compliance cases list` shows them.", reference=given
+        )
     if len(found) > 1:
         raise InvalidInput(
             f"{len(found)} cases have the notice id {given!r}.",

@@ -12,7 +12,7 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from typing import Any
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.ports import Env
-from tests.benchmarks import deciding, samples
+from tests.benchmarks import deciding, samples, storing
 from tests.benchmarks.rows import Row, Size, interleaved, skipped
 
 MANY = 64
@@ -106,9 +106,13 @@ PEERS = {
     "persist-queue": Peer("persistqueue", _persist_queue, "SQLiteAckQueue: WAL, synchronous=FULL"),
     "litequeue": Peer("litequeue", _litequeue, "forced to synchronous=FULL; one connection", threads=False),
 }
-NAMES = tuple(
+ROWS = "peer.rows.put.1"
+"""No peer, and no bar: what storing the rows of a notice one at a time can come to at all."""
+
+_COMPARED = tuple(
     f"peer.{name}.{what}.{callers}" for name in (*PEERS, "dbos") for what in ("put", "take") for callers in (1, MANY)
 )
+NAMES = (*_COMPARED, ROWS)
 
 
 def run(size: Size) -> list[Row]:
@@ -135,8 +139,32 @@ def run(size: Size) -> list[Row]:
     rounds = size.pick(1, 3)
     if importlib.util.find_spec("dbos") is not None:
         measures["dbos.1"] = partial(both, "dbos.1", partial(dbos_rates, seconds, bodies))
-    interleaved(measures, rounds)
-    return [_row(name, results) for name in NAMES]
+    measures["rows"] = partial(bare_rows, size)
+    found = interleaved(measures, rounds)
+    return [
+        *(_row(name, results) for name in _COMPARED),
+        _beside_rows(results["ours.1.put"], found["rows"]),
+    ]
+
+
+def bare_rows(size: Size) -> float:
+    """Notices a second whose rows, made beforehand, the bare driver stores with a commit for each."""
+    count = size.pick(200, 2_000)
+    groups = [storing.prepared([ready.change]) for ready in samples.ready(0, count)]
+    with size.place() as folder:
+        return count / storing.raw(folder / "rows.sqlite3", groups)
+
+
+def _beside_rows(mine: Sequence[float], rows: Sequence[float]) -> Row:
+    return Row(
+        ROWS,
+        statistics.median(mine),
+        "/s",
+        "bare rows",
+        statistics.median(rows),
+        statistics.median(a / b for a, b in zip(mine, rows, strict=True)),
+        note="enqueue; 1 in flight; the rows of one notice by the bare driver, a commit for each",
+    )
 
 
 def _row(full: str, results: dict[str, list[float]]) -> Row:

@@ -22,10 +22,10 @@ class Changeable:
     def of(cls, **given: Any) -> Self:
         """As the constructor, by names alone and without `__init__`: for what is read from rows. Raises TypeError for a
         field that is missing, and for a name that is no field."""
-        defaults, names = _shape(cls)  # type: ignore[arg-type]  # a class is hashable
+        defaults, needed = _shape(cls)  # type: ignore[arg-type]  # a class is hashable
         known = {**defaults, **given}
-        if known.keys() != names:
-            wrong = ", ".join(sorted(known.keys() ^ names))
+        if len(known) != len(defaults) + len(needed) or not needed <= given.keys():
+            wrong = ", ".join(sorted(known.keys() ^ (defaults.keys() | needed)))
             raise TypeError(f"{cls.__name__} lacks these fields, or has no such fields: {wrong}")
         return _holding(cls, known)
 
@@ -46,7 +46,7 @@ def _holding(cls: type[T], known: dict[str, Any]) -> T:
 
 @cache
 def _shape(cls: Any) -> tuple[dict[str, Any], frozenset[str]]:
-    """The fields that have a default, and the names of all."""
+    """The defaults of its fields, and the names of the fields that have none."""
     known = fields(cls)
     defaults = {field.name: field.default for field in known if field.default is not MISSING}
-    return defaults, frozenset(field.name for field in known)
+    return defaults, frozenset(field.name for field in known if field.default is MISSING)

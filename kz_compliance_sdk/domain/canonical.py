@@ -10,14 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 __all__ = ["Json", "canonical", "digest", "encoded"]
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
 """What has canonical bytes. There is no float in it, and a type checker sees to that."""
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+_FORM: Final[Mapping[str, Any]] = MappingProxyType(
+    {"ensure_ascii": False, "allow_nan": False, "sort_keys": True, "separators": (",", ":")}
+)
+_encode = json.JSONEncoder(**_FORM).encode
+_encode_typed = json.JSONEncoder(**_FORM, check_circular=False).encode
 
 
 def canonical(value: object) -> bytes:
@@ -35,7 +40,7 @@ def canonical(value: object) -> bytes:
 
 def encoded(value: Json) -> bytes:
     """The same bytes as `canonical`, for a value that a type checker has seen: nothing is checked again."""
-    return _encode(value).encode("utf-8")
+    return _encode_typed(value).encode("utf-8")
 
 
 def digest(domain: str, data: bytes) -> str:

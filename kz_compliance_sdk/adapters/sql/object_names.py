@@ -30,7 +30,7 @@ class ObjectNames:
         keep: KeepPlatformKey | None,
     ) -> None:
         self._keys, self._entropy, self._stored, self._keep = keys, entropy, stored, keep
-        self._opened: dict[str, bytes | None] = {}
+        self._opened: dict[str, hmac.HMAC | None] = {}
         self._known: dict[tuple[str, str], str] = {}
 
     def begin(self) -> None:
@@ -46,20 +46,27 @@ class ObjectNames:
             return known
         if platform_id not in self._opened:
             self._opened[platform_id] = self._open(platform_id)
-        key = self._opened[platform_id]
-        if key is None:
+        keyed = self._opened[platform_id]
+        if keyed is None:
             return object_key
-        name = self._known[platform_id, object_key] = _digest(key, object_key)
+        name = self._known[platform_id, object_key] = _digest(keyed, object_key)
         return name
 
-    def _open(self, platform_id: str) -> bytes | None:
+    def _open(self, platform_id: str) -> hmac.HMAC | None:
         stored = None if self._stored is None else self._stored(platform_id, OBJECTS)
         if stored is None and self._keep is not None:
             key = self._entropy(32)
             stored = self._keys.wrap(platform_id, OBJECTS, key, self._entropy)
-            self._keep(platform_id, OBJECTS, stored, partial(_digest, key))
-        return None if stored is None else self._keys.unwrap(platform_id, OBJECTS, stored)
+            self._keep(platform_id, OBJECTS, stored, partial(_digest, _keyed(key)))
+        return None if stored is None else _keyed(self._keys.unwrap(platform_id, OBJECTS, stored))
 
 
-def _digest(key: bytes, object_key: str) -> str:
-    return hmac.digest(key, object_key.encode(), "sha256").hex()
+def _keyed(key: bytes) -> hmac.HMAC:
+    return hmac.new(key, digestmod="sha256")
+
+
+def _digest(keyed: hmac.HMAC, object_key: str) -> str:
+    # Of all that a keyed digest takes, taking the key in is the most, and that is done once.
+    digest = keyed.copy()
+    digest.update(object_key.encode())
+    return digest.hexdigest()

@@ -74,7 +74,7 @@ class Compiled:
     def bind(self, values: dict[str, Any]) -> tuple[Any, ...]:
         """The parameters in their order; what the dialect added by itself keeps its own value."""
         defaults = self._defaults
-        return tuple(values[name] if name in values else defaults[name] for name in self.names)
+        return tuple([values[name] if name in values else defaults[name] for name in self.names])
 
 
 def _key(table: Table, *names: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
@@ -117,7 +118,7 @@ class Writer:
 
     def write(self, changes: list[Change], rows: PrivateRows, execute: Execute, execute_many: ExecuteMany) -> None:
         """Write staged changes: inserts of all of them table by table, then the updates one by one. `rows` encrypts."""
-        inserts: dict[str, list[tuple[Any, ...]]] = {}
+        inserts: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         updates: list[Any] = []
         versions: dict[tuple[str, str], int] = {}
         # What opens a case, and what comes in with it, is left out: a running case without a leaf is looked at anyway.
@@ -130,47 +131,47 @@ class Writer:
             for write in change:
                 if type(write) is CaseWrite and write.expected is None:
                     stored = rows.open_case(write.case.platform_id, write.case.id)
-                    inserts.setdefault("cases", []).append(rows.case_row(write.case, stored))
+                    inserts["cases"].append(rows.case_row(write.case, stored))
             for write in change:
                 kind = type(write)
                 if kind is AuditEvent:
-                    inserts.setdefault("audit", []).append(audit_row(write))
+                    inserts["audit"].append(audit_row(write))
                     for s in write.sealed:
-                        inserts.setdefault("sealed_texts", []).append(rows.sealed_row(write, s))
+                        inserts["sealed_texts"].append(rows.sealed_row(write, s))
                 elif kind is CaseWrite and write.expected is None:
                     opened.add(write.case.id)
                 elif kind is InboxRow:
-                    inserts.setdefault("inbox", []).append(rows.inbox_row(write))
+                    inserts["inbox"].append(rows.inbox_row(write))
                     came.append((write.platform_id, write.case_id))
                 elif kind is OutboxMessage:
-                    inserts.setdefault("outbox", []).append(rows.message_row(write))
+                    inserts["outbox"].append(rows.message_row(write))
                     if not write.case_id:
                         came.append((write.platform_id, ""))
                 elif kind is DecisionRow:
-                    inserts.setdefault("decisions", []).append(rows.decision_row(write))
+                    inserts["decisions"].append(rows.decision_row(write))
                 elif kind is AppealWrite and write.expected is None:
-                    inserts.setdefault("appeals", []).append(rows_users.appeal_row(write.appeal))
+                    inserts["appeals"].append(rows_users.appeal_row(write.appeal))
                     came.append((write.appeal.platform_id, write.appeal.case_id))
                 elif kind is Attempt:
-                    inserts.setdefault("attempts", []).append(rows.attempt_row(write))
+                    inserts["attempts"].append(rows.attempt_row(write))
                     came.append((write.platform_id, write.case_id))
                 elif kind is Tally:
                     times = write.received_at, write.issued_at, write.due_at, write.decided_at, write.receipt_at
                     told = (write.platform_id, write.case_id, *times, write.facts)
-                    inserts.setdefault("tallies", []).append(told)
+                    inserts["tallies"].append(told)
                 elif kind is Leaf:
-                    inserts.setdefault("checkpoint_leaves", []).append(
+                    inserts["checkpoint_leaves"].append(
                         (write.platform_id, write.index, write.case_id, write.hash, write.content, write.manifest)
                     )
                     updates.append(CaseLooked(write.platform_id, write.case_id, write.taken))
                 elif kind is Checkpoint:
-                    inserts.setdefault("checkpoints", []).append((*astuple(write), None))
+                    inserts["checkpoints"].append((*astuple(write), None))
                 elif kind is NoticeCounted:
                     counted.append(write)
                 elif kind is LegalCheckRow:
-                    inserts.setdefault("legal_checks", []).append(rows_review.legal_check_row(write))
+                    inserts["legal_checks"].append(rows_review.legal_check_row(write))
                 elif kind is ContentSeen:
-                    inserts.setdefault("content_seen", []).append(rows.content_row(write))
+                    inserts["content_seen"].append(rows.content_row(write))
                 elif kind is ObjectVersion:
                     name = rows.object_name(write.platform_id, write.object_key)
                     versions[write.platform_id, name] = write.version

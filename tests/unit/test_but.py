@@ -31,3 +31,5 @@ def test_a_name_that_is_no_field_or_a_field_that_is_missing_is_refused() -> None
         ItemState.of(item_id="1", colour="red")
     with pytest.raises(TypeError, match="item_id"):
         ItemState.of(status="open")
+    with pytest.raises(TypeError, match="colour, item_id"):
+        ItemState.of(colour="red")

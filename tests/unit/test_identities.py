@@ -142,6 +142,26 @@ def test_a_proposal_whose_text_names_an_account_is_refused_with_its_field() -> N
     assert "aigul" not in str(error.value).lower()
 
 
+def test_a_text_that_items_share_is_refused_where_it_stands_first() -> None:
+    items = tuple(Item(item_id=name, url=f"https://video.example/{name}") for name in ("1", "2", "3"))
+    notice = a_notice(category="fraud").model_copy(update={"items": items})
+    texts = ("Отказано.", "Пишите на a@b.example.", "Пишите на a@b.example.")
+    decided = (
+        refusal(
+            item.item_id,
+            wording=Wording(
+                outcome="refused",
+                statement_of_reasons=(Statement(lang="ru", text=text),),
+                refusal_code="not_illegal",
+            ),
+        )
+        for item, text in zip(items, texts, strict=True)
+    )
+    with pytest.raises(InvalidInput) as error:
+        deciding.propose(claimed(opened(notice)), 1, proposal(*decided), context(notice), stamp=stamp(T0, M1))
+    assert (error.value.code, error.value.field) == ("identity", "items[1].wording.statement_of_reasons[0].text")
+
+
 def test_details_of_why_not_are_read_too() -> None:
     notice = a_notice()
     wording = Wording(

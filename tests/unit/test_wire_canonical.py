@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.canonical import canonical, digest
+from kz_compliance_sdk.domain.canonical import canonical, digest, encoded
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ from kz_compliance_sdk.domain.canonical import canonical, digest
         ({}, b"{}"),
     ],
 )
-def test_a_value_has_these_bytes(value: object, expected: bytes) -> None:
-    assert canonical(value) == expected
+def test_a_value_has_these_bytes(value: Any, expected: bytes) -> None:
+    assert canonical(value) == encoded(value) == expected
 
 
 class Colour(Enum):

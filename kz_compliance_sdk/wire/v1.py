@@ -40,7 +40,6 @@ __all__ = [
     "Envelope",
     "FeedEntry",
     "FeedPage",
-    "FeedRead",
     "HeldNotice",
     "Message",
     "MessageData",
@@ -52,7 +51,6 @@ __all__ = [
     "read",
     "read_admitted",
     "read_feed",
-    "read_feed_by_entry",
     "read_message",
     "read_part",
     "read_problem",
@@ -259,19 +257,6 @@ class FeedPage(ValueModel):
     has_more: bool
 
 
-class _AnyPage(FeedPage):
-    data: Annotated[tuple[Any, ...], Field(strict=False, max_length=1_000)]
-
-
-@dataclass(frozen=True, slots=True)
-class FeedRead:
-    """A page of the feed, entry by entry; None stands for one that is not what the contract says."""
-
-    entries: tuple[FeedEntry | None, ...]
-    next_cursor: str | None
-    has_more: bool
-
-
 class HeldNotice(ValueModel):
     """What the regulator holds of one notice: its newest revision and the receipt of everything recorded for it."""
 
@@ -297,19 +282,6 @@ def read_receipt(body: bytes) -> Receipt:
 def read_feed(body: bytes) -> FeedPage:
     """A page of the feed. Raises Unreadable and nothing else; the entries' bodies are not looked into."""
     return read(FeedPage, body, max_nodes=100_000)
-
-
-def read_feed_by_entry(body: bytes) -> FeedRead:
-    """As `read_feed`, but an entry that cannot be read hides no other. Raises Unreadable for what is no page at all."""
-    page = read(_AnyPage, body, max_nodes=100_000)
-    return FeedRead(tuple(_entry(value) for value in page.data), page.next_cursor, page.has_more)
-
-
-def _entry(value: Any) -> FeedEntry | None:
-    try:
-        return validated(FeedEntry, value)
-    except Unreadable:
-        return None
 
 
 def _envelope_of(value: Mapping[str, Any]) -> type[Envelope]:

@@ -19,7 +19,7 @@ from kz_compliance_sdk.testing.conformance.catalogue import CASES
 from tests.faces.bad_inputs.differences import DIFFERENCES
 from tests.faces.bad_inputs.office import Answer, Office, Offices
 from tests.faces.bad_inputs.requests import Request, envelope, signed
-from tests.faces.bad_inputs.sockets import PARSERS, Line, Parser, asked, head, served
+from tests.faces.bad_inputs.sockets import Line, Parser, asked, head, served
 
 READ_S = 1
 MAX_BODY = 65_536
@@ -34,7 +34,7 @@ def office(offices: Offices) -> Office:
     return offices.new(limits={"read_timeout_s": READ_S, "max_body": MAX_BODY})
 
 
-@pytest.fixture(params=PARSERS)
+@pytest.fixture(params=[pytest.param("h11", marks=pytest.mark.slow), "httptools"])
 def parser(request: pytest.FixtureRequest) -> Parser:
     chosen: Parser = request.param
     return chosen

@@ -15,7 +15,6 @@ from tests.faces.bad_inputs.office import Answer, App
 from tests.faces.bad_inputs.requests import Request
 
 Parser = Literal["h11", "httptools"]
-PARSERS: Final[tuple[Parser, ...]] = ("h11", "httptools")
 PATIENCE_S: Final = 20.0
 
 

@@ -11,9 +11,9 @@ from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.change import Change, MessageWrite
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.errors import LeaseLost
+from kz_compliance_sdk.errors import Conflict, LeaseLost
 from kz_compliance_sdk.ports import Tx
-from tests.contract.conftest import raw, save
+from tests.contract.conftest import Gate, raw, save
 from tests.unit.case_makers import PLATFORM, T0
 
 
@@ -97,3 +97,25 @@ def test_an_attempt_that_was_given_up_for_lost_takes_what_became_of_it(store: Sq
     assert kept.result == "lost"
     save(store, (late,))
     assert store.queries(PLATFORM).attempts("case-1") == [late]
+
+
+@pytest.mark.parametrize("read", ["what is free to claim", "what it speaks of itself"])
+def test_a_change_that_cannot_be_written_is_nobody_elses_fault(lane: SqliteStore, read: str) -> None:
+    """A work of the batch that reads has what is staged written first. What that provokes must neither be charged to
+    whoever reads, nor let the rest of the batch be answered without having been written."""
+
+    def reader(tx: Tx) -> tuple[Change, None]:
+        if read == "what is free to claim":
+            tx.claimable()
+            return (), None
+        return (message("innocent"),), None
+
+    with Gate(lane):
+        innocent = lane.save(PLATFORM, (message("innocent"),))
+        bad = lane.save(PLATFORM, (Attempt(PLATFORM, "case-1", "other", 1, T0, T0, "failed", "\ud800"),))
+        reading = lane.submit(PLATFORM, reader)
+    assert innocent.exception(10) is None
+    assert isinstance(bad.exception(10), UnicodeEncodeError)
+    error = reading.exception(10)
+    assert error is None if read == "what is free to claim" else isinstance(error, Conflict)
+    assert raw(lane, "SELECT count(*) FROM outbox WHERE id = 'innocent'") == [(1,)]

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.errors import CommitUnknown, ComplianceError, StoreDamaged, StoreError, StoreFull
+from kz_compliance_sdk.errors import CommitUnknown, StoreDamaged, StoreError, StoreFull
 from kz_compliance_sdk.ports import Tx
 
 BATCH = 256
@@ -51,9 +51,9 @@ class Transaction(Protocol):
 
 
 class ChangeRefused(Exception):
-    """The database refused a staged change; `error` is what its caller is told."""
+    """A staged change could not be written; `error` is what its caller is told."""
 
-    def __init__(self, error: ComplianceError) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
         self.error = error
 

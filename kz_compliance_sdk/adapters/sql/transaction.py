@@ -103,6 +103,12 @@ class SqliteTransaction:
             ) from error
         except self._error as error:
             raise store_error(error) from error
+        except ChangeRefused:
+            raise
+        except Exception as error:
+            # Whoever made it write has nothing to do with it, and what was staged beside it is not written either: the
+            # batch must be given up, and each of its works tried alone.
+            raise ChangeRefused(error) from error
 
     def commit(self) -> None:
         self.flush()

@@ -13,5 +13,5 @@ def draw_few() -> None:
 
 
 def examples(count: int) -> int:
-    """So many examples, or in the quick part a fifth of them and no fewer than 20."""
-    return max(20, count // _QUICK_SHARE) if _quick else count
+    """So many examples, or in the quick part a fifth of them, but 20 if there are so many."""
+    return min(count, max(20, count // _QUICK_SHARE)) if _quick else count

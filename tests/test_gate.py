@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.domain.transitions import TRANSITIONS
-from tests import gate, generate
+from tests import chance, gate, generate
 
 
 def _options(**given: object) -> Namespace:
@@ -100,3 +100,10 @@ def test_the_states_page_has_every_move_of_the_table() -> None:
         if row.source is not None and row.source != row.target:
             (edge,) = [line for line in page.splitlines() if line.startswith(f"    {row.source} --> {row.target}: ")]
             assert row.verb in edge.split(": ")[1].split(", ")
+
+
+def test_the_quick_part_draws_a_fifth_of_the_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chance, "_quick", False)
+    assert [chance.examples(count) for count in (500, 60, 10)] == [500, 60, 10]
+    chance.draw_few()
+    assert [chance.examples(count) for count in (500, 60, 10)] == [100, 20, 10]

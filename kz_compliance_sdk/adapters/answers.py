@@ -154,9 +154,11 @@ def _feed_messages(entries: Sequence[FeedEntry | None]) -> tuple[FeedMessage, ..
     """The entries as they are handed to intake. What cannot be read goes there as well: no signature fits it, so it is
     refused, counted and read again later, and the feed does not end here for good."""
     found: list[FeedMessage] = []
-    for entry in entries:
+    # The place of one that cannot be read follows from the first that can, so that no gap is seen where none is.
+    known = next((entry.sequence - at for at, entry in enumerate(entries) if entry is not None), None)
+    for at, entry in enumerate(entries):
         if entry is None:
-            found.append(FeedMessage(found[-1].sequence + 1 if found else 0, "POST", (), b""))
+            found.append(FeedMessage(0 if known is None else max(0, known + at), "POST", (), b""))
             continue
         try:
             body = entry.exact_body()

@@ -194,6 +194,20 @@ def test_an_entry_that_is_none_is_left_for_intake_to_refuse_and_hides_no_other(e
 
 
 @pytest.mark.parametrize(
+    ("entries", "sequences"),
+    [([{}, entry(8)], [7, 8]), ([entry(7), {}], [7, 8]), ([{}, {}], [0, 0])],
+    ids=["at the beginning", "at the end", "alone"],
+)
+def test_where_an_unreadable_entry_stands_follows_from_its_neighbours(
+    env: Env, entries: list[FeedEntry | dict[str, str]], sequences: list[int]
+) -> None:
+    page = json.loads(feed())
+    page["data"] = [one.model_dump(mode="json") if isinstance(one, FeedEntry) else one for one in entries]
+    with regulator(env, answers(json.dumps(page).encode())) as (way, _):
+        assert [one.sequence for one in way.fetch("", 10).messages] == sequences
+
+
+@pytest.mark.parametrize(
     ("body", "status", "code"),
     [
         (b"", 401, "status_401"),

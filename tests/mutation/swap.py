@@ -30,7 +30,7 @@ def loaded(package: Path) -> Functions:
 
 def caches(*packages: str) -> list[functools._lru_cache_wrapper[object]]:
     """Return the functions of these packages that remember: what one test left there hides what the next one runs."""
-    wrappers = [thing for thing in gc.get_objects() if isinstance(thing, functools._lru_cache_wrapper)]
+    wrappers = [thing for thing in gc.get_objects() if type(thing) is functools._lru_cache_wrapper]
     return [one for one in wrappers if str(one.__module__).split(".")[0] in packages]
 
 

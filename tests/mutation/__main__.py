@@ -52,6 +52,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--key", action="append", default=[], help="only this change, drawn or not; may be repeated")
     parser.add_argument("--slow", action="store_true", help="try what survived the quick tests against the slow ones")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="children at a time (one for each core)")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=20.0,
+        metavar="S",
+        help="seconds, on top of ten times its own, for a test (20)",
+    )
     parser.add_argument("--bar", type=float, default=BAR, help=f"percent that may survive ({BAR:g})")
     parser.add_argument("--json", action="store_true", help="print one JSON document, and progress on stderr")
     parser.add_argument("--tests", nargs="+", default=[], metavar="PATH", help="only these tests (all)")
@@ -104,7 +111,9 @@ def main(arguments: Sequence[str] | None = None, tree: Tree = HERE) -> int:
     part = "slow" if options.slow else "quick"
     state = tree.root / ".mutation"
     state.mkdir(exist_ok=True)
-    wish = Wish(options.packages, options.seed, options.n, options.jobs, part, options.key, options.tests)
+    wish = Wish(
+        options.packages, options.seed, options.n, options.jobs, part, options.patience, options.key, options.tests
+    )
     shown = os.fdopen(os.dup(2 if options.json else 1), "w", buffering=1, encoding="utf-8")
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(state / "hypothesis")
     run = Run(tree, state, wish, lambda text: print(text, file=shown))
@@ -118,6 +127,7 @@ def main(arguments: Sequence[str] | None = None, tree: Tree = HERE) -> int:
         pytest.main(
             ["-q", "-m", MARKS[part], "-p", "no:cacheprovider", "--rootdir", str(tree.root), *chosen], plugins=[run]
         )
+        sys.stdout.flush()
     os.dup2(answer, 1)
     if run.outcome is None or not run.outcome.verdicts:
         print(

@@ -121,6 +121,7 @@ def _contexts(item: pytest.Item) -> list[str]:
 def _measure(tree: Tree, items: Sequence[pytest.Item], tell: Callable[[int], None]) -> Mapping[str, Any]:
     """Run the tests, in this process, and return what each came to."""
     coverage = Coverage(data_file=None, config_file=False, source=[str(tree.code)], messages=False)
+    coverage.set_option("run:disable_warnings", ["no-data-collected"])
     watch, fixtures = Watch(), _Fixtures(coverage)
     for plugin in (watch, fixtures):
         items[0].config.pluginmanager.register(plugin)

@@ -189,6 +189,8 @@ class _Finder:
             case ast.BoolOp():
                 other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
                 self._add(node, "boolean", f"and <-> or: {_words(node)}", _put(node, "op", other))
+            case ast.UnaryOp(op=ast.Not()):
+                self._add(node, "boolean", f"not not: {_words(node)}", _negate(node, "operand"))
             case ast.BinOp() | ast.AugAssign() if type(node.op) in _ARITHMETIC:
                 changed = _ARITHMETIC[type(node.op)]
                 change = f"{type(node.op).__name__} -> {changed.__name__}: {_words(node)}"

@@ -22,7 +22,7 @@ from tests.mutation.verdicts import Verdict, Verdicts
 MARKS = {"quick": "not slow", "slow": "slow"}
 # About a fifth survives and runs all of its tests; most others fail in one of the first.
 _SURVIVING, _SOON_S, _FORK_S = 0.2, 2.0, 0.3
-_LEAST_S, _TIMES = 20.0, 10
+_TIMES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Wish:
     count: int
     jobs: int
     part: str
+    patience_s: float
     keys: Sequence[str] = ()
     tests: Sequence[str] = ()
 
@@ -132,11 +133,13 @@ class Run:
 
     def _try(self, tasks: Sequence[_Task], known: Covering) -> Iterator[Verdict]:
         seconds = {name: test.seconds for name, test in known.passed.items()}
+        patience = self._wish.patience_s
         for name, took in seconds.items():
-            self._items[name].add_marker(pytest.mark.timeout(_LEAST_S + _TIMES * took), append=False)
+            self._items[name].add_marker(pytest.mark.timeout(patience + _TIMES * took), append=False)
 
         def limited(task: _Task) -> tuple[_Task, float]:
-            return task, _LEAST_S + _TIMES * (_LEAST_S + sum(seconds[test] for test in task.tests))
+            # Each test has a limit of its own; this one is for what no signal stops.
+            return task, 3 * patience + _TIMES * sum(seconds[test] for test in task.tests)
 
         self._foretell([sum(seconds[test] for test in task.tests) for task in tasks])
         waiting = deque(map(limited, tasks))

@@ -94,7 +94,7 @@ class Run:
         asked = drawn
         if self._wish.part == "slow":
             quick = [verdicts.of(one, "quick") for one in drawn]
-            if None in quick:
+            if None in quick or not drawn:
                 raise ChildFailed("the slow tests try what survives the quick ones: run without --slow first")
             asked = [one for one, verdict in zip(drawn, quick, strict=True) if verdict and verdict.survived]
         waiting = [one for one in asked if verdicts.of(one, self._wish.part) is None]

@@ -29,7 +29,7 @@ import pytest
 from tiny.core.module import bounded, ignored
 
 def test_bounded():
-    assert bounded(5) == 3
+    assert bounded(6) == 3
 
 def test_runs_it_and_looks_away():
     ignored(5)
@@ -39,8 +39,9 @@ def test_looks():
     assert ignored(5) == 5
 
 def test_is_red_anyway():
-    assert bounded(5) == ignored(4)
+    assert bounded(6) == ignored(4)
 """
+SURVIVOR = ("ignored", "none returned", "return x -> return None")
 RUN = "import sys; from pathlib import Path; from tests.mutation.__main__ import main, Tree; "
 RUN += "sys.exit(main(sys.argv[2:], Tree(Path(sys.argv[1]), 'tiny')))"
 SETTINGS = "[pytest]\nmarkers = slow: slow\npythonpath = .\naddopts = -p no:schemathesis\n"
@@ -82,9 +83,9 @@ def _run(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _changes(done: subprocess.CompletedProcess[str]) -> dict[tuple[str, str], dict[str, Any]]:
+def _changes(done: subprocess.CompletedProcess[str]) -> dict[tuple[str, str, str], dict[str, Any]]:
     assert done.stdout, done.stderr
-    return {(row["operator"], row["change"]): row for row in json.loads(done.stdout)["changes"]}
+    return {(row["function"], row["operator"], row["change"]): row for row in json.loads(done.stdout)["changes"]}
 
 
 def test_kills_survivors_and_what_hangs(project: Path) -> None:
@@ -92,12 +93,11 @@ def test_kills_survivors_and_what_hangs(project: Path) -> None:
     changes = _changes(done)
     assert done.returncode == 1
     killer = "tests/test_module.py::test_bounded"
-    assert changes["constant", "3 -> 4"]["killed_by"] == killer
-    hung = changes["statement removed", "without: x -= 1"]
+    assert changes["bounded", "constant", "3 -> 4"]["killed_by"] == killer
+    hung = changes["bounded", "statement removed", "without: x -= 1"]
     assert hung["killed_by"] == killer
     assert hung["seconds"] >= 1
-    assert [key for key, row in changes.items() if row["survived"]] == [("none returned", "return x -> return None")]
-    assert changes["none returned", "return x -> return None"]["function"] == "ignored"
+    assert [key for key, row in changes.items() if row["survived"]] == [SURVIVOR]
     assert json.loads(done.stdout)["unfit"] == ["tests/test_module.py::test_is_red_anyway"]
 
 
@@ -117,7 +117,7 @@ def test_what_survives_is_tried_against_the_slow_tests(project: Path) -> None:
     assert "run without --slow first" in refused.stdout
     _run(project, "--n", "100")
     done = _run(project, "--n", "100", "--slow", "--json")
-    row = _changes(done)["none returned", "return x -> return None"]
+    row = _changes(done)[SURVIVOR]
     assert row["killed_by"] == "tests/test_module.py::test_looks"
     assert done.returncode == 0
 

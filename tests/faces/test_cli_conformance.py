@@ -20,7 +20,8 @@ from kz_compliance_sdk.testing.conformance.sandbox import INTAKE_URL, sandbox_pl
 from kz_compliance_sdk.testing.mock_regulator import MockRegulator, Platform, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
 from tests.faces.cli_office import Office
-from tests.faces.test_cli_processes import free_port, process, stopped
+from tests.faces.test_cli_processes import process, stopped
+from tests.waiting import PATIENCE_S, free_port
 
 
 @pytest.fixture(autouse=True)
@@ -266,7 +267,7 @@ def test_a_receiver_refuses_to_show_its_store_in_production_and_to_others(
     office, port = Office(tmp_path, monkeypatch), free_port()
     _settings(office, port, kit("keys")[1], sandbox=sandbox)
     with process(office, "serve", "--host", host, "--port", str(port), "--inspect") as receiver:
-        assert receiver.popen.wait(20) == 3
+        assert receiver.popen.wait(PATIENCE_S) == 3
         assert says in receiver.first_line
 
 

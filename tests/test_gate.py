@@ -66,7 +66,7 @@ def test_a_test_that_leans_on_its_place_is_found_when_the_order_is_shuffled(tmp_
     shuffled = [option for option in tests.command if option.startswith("--random-order")]
     assert _pytest(tmp_path).returncode == 0
     first, again = (_pytest(tmp_path, *shuffled) for _ in range(2))
-    orders = [re.findall(r"AssertionError: (\[[\d, ]+\])", done.stdout) for done in (first, again)]
+    orders = [re.findall(r"E +AssertionError: (\[.+\])", done.stdout) for done in (first, again)]
     assert orders[0] == orders[1] != []
     assert (first.returncode, again.returncode) == (1, 1)
     # Each sees a part, and both must have collected the same.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import socket
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,8 +51,11 @@ def served(handle: Callable[[Request], Reply]) -> Iterator[str]:
     """Serve a function on the loopback; each request in a thread of its own."""
     with running(Server(handle, lambda _request: True)) as (host, port):
         yield f"http://{host}:{port}"
-        # A connection that was opened to see whether somebody is there may still be on its way into the server.
-        time.sleep(0.1)
+        # A connection that was opened to see whether somebody is there may still be on its way into the server: who
+        # comes after it is answered after it.
+        with socket.create_connection((host, port), PATIENCE_S) as last:
+            last.sendall(b"no http\r\n\r\n")
+            assert last.recv(1)
 
 
 # --------------------------------------------------------------------------------------------------- without a network

@@ -60,9 +60,11 @@ def test_the_same_seed_gives_the_same_week(tmp_path: Path) -> None:
         ("believes_any_receipt", "receipt believed here"),
         ("fresh_ids", "in the regulator's books and not in ours"),
         ("loses_a_report", "in our books and not in the regulator's"),
+        ("heeds_no_lease", "was never made"),
     ],
 )
 def test_a_side_that_is_wrong_is_found(tmp_path: Path, variant: Variant, says: str) -> None:
     """The control: the very same week, with one thing wrong."""
-    outcome = _lived(tmp_path / "week", replace(SHORT, variant=variant))
+    hosts = 2 if variant == "heeds_no_lease" else 1
+    outcome = _lived(tmp_path / "week", replace(SHORT, variant=variant, hosts=hosts))
     assert [fault for fault in outcome.faults if says in fault], outcome.faults

@@ -1,3 +1,4 @@
+# Over 350 lines because all that acts in a week is seen in one place.
 """One simulated week, from its seed to its verdict."""
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tests.journey.scene import FakePlatform
 from tests.journey.week.network import ToPlatform, to_regulator
 from tests.journey.week.office import Office
 from tests.journey.week.platform import FAULTS
+from tests.journey.week.unleased import unleased
 
 URL = "https://regulator.test"
 _QUIET_AFTER_S = 24 * 3_600
@@ -39,9 +41,12 @@ REVOKED_BEFORE_S = 24 * 3_600
 _AWAY_S = (4 * 86_400, 13 * 43_200)
 _FALLS_ASLEEP = 0.05
 
-Variant = Literal["as_it_ships", "never_looks_up", "believes_any_receipt", "fresh_ids", "loses_a_report"]
-"""The four that are wrong on purpose: a desk that takes an unknown outcome for a failure, one that takes any answer for
-a receipt, one that gives each attempt an id of its own, and a regulator whose books lose a report."""
+Variant = Literal[
+    "as_it_ships", "never_looks_up", "believes_any_receipt", "fresh_ids", "loses_a_report", "heeds_no_lease"
+]
+"""The five that are wrong on purpose: a desk that takes an unknown outcome for a failure, one that takes any answer for
+a receipt, one that gives each attempt an id of its own, a regulator whose books lose a report, and a store that lets a
+worker write after its lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,8 @@ class Week:
 
 @dataclass(slots=True)
 class Call:
-    """One call of the desk to its client, and what came of it."""
+    """One call of the desk to its client, and what came of it. `name` is `send`, `look_up`, or `late` for what a worker
+    sends that slept through its lease: it cannot know of any attempt since."""
 
     name: str
     message_id: str
@@ -75,6 +81,7 @@ class Watched:
     inner: HttpRegulator
     variant: Variant
     calls: list[Call] = field(default_factory=list)
+    slept: bool = False
     name: str = "regulator"
     _tries: Counter[str] = field(default_factory=Counter)
 
@@ -84,7 +91,7 @@ class Watched:
             self._tries[message.id] += 1
             sent = replace(message, id=f"{message.id}-{self._tries[message.id]}")
         result = self.inner.send(sent)
-        self.calls.append(Call("send", message.id, result))
+        self.calls.append(Call("late" if self.slept else "send", message.id, result))
         if isinstance(result, Unknown):
             if self.variant == "never_looks_up":
                 return RetryAt(result.reason)
@@ -165,6 +172,8 @@ def live(week: Week, folder: Path) -> Iterator[Evidence]:
             store = SqliteStore(settings.store.path, env, threaded=False)
             parts: dict[str, Any] = {"enforcer": platform, "notifier": FakePager(), "regulator": client}
             desks.append(stack.enter_context(ComplianceDesk(settings, store=store, env=env, **parts)))
+        if week.variant == "heeds_no_lease":
+            stack.enter_context(unleased(settings.store.path))
         life = _Life(week, regulator, desks, clock, platform, client, to_platform, chance)
         to_platform.receive = lambda *request: life.some_desk().receive(*request)
         yield life.run()
@@ -260,11 +269,12 @@ class _Life:
 
     def _wake(self) -> None:
         """Once somebody else has had the time to do it, it goes on and knows nothing of that."""
-        for over_at, desk, held in [one for one in self.asleep if one[0] < self.clock()]:
-            self.asleep.remove((over_at, desk, held))
-            for message in held:
-                desk.delivery.deliver(message)
-                self.woke_late += 1
+        late = [one for one in self.asleep if one[0] < self.clock()]
+        self.asleep = [one for one in self.asleep if one not in late]
+        self.client.slept = True
+        for _, desk, held in late:
+            self.woke_late += sum(not desk.delivery.deliver(message) for message in held)
+        self.client.slept = False
 
     def _lose_a_report(self) -> bool:
         """A report of a case that is closed: nobody will send it again."""

@@ -243,7 +243,7 @@ class Files:
             yield
             self._close(cut=wrong is not None and wrong[0] == CUT)
             if self._users.try_alone():
-                if wrong is None:
+                if wrong is None and self._known:
                     lock.write(bytes(_RECORD.size))
                 self._users.remove()
             self._users.close()
@@ -300,7 +300,7 @@ class Files:
     def before(self, lock: FileLock) -> None:
         """Look before something is written, under the lock. Raises StoreUnusable."""
         if wrong := self._look(lock):
-            raise self._met(wrong)
+            raise self._met(lock, wrong)
 
     def after(self, lock: FileLock) -> None:
         """Look at what was just written, under the lock: it must lie where everybody will look for it. Raises
@@ -312,7 +312,7 @@ class Files:
             last = os.pread(self._log, len(_NOTHING), self._known[1].size - self._frame)
             wrong = (CUT, 1) if last in (_NOTHING, b"") else None
         if wrong is not None:
-            raise self._met(wrong)
+            raise self._met(lock, wrong)
         self._known, self._told = found, None
         _Record(found, "").keep(lock)
 
@@ -322,8 +322,9 @@ class Files:
         if record is not None:
             _Record(record.states, error.code).keep(lock)
 
-    def _met(self, wrong: tuple[str, int]) -> StoreUnusable:
+    def _met(self, lock: FileLock, wrong: tuple[str, int]) -> StoreUnusable:
         error = _refusal(self._names, wrong)
+        self.note(lock, error)
         if wrong != self._told:
             self._told = wrong
             _log.critical("%s", error)

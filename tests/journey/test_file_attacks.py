@@ -1,0 +1,243 @@
+"""Somebody deletes, moves, cuts off or replaces a file of the store while receivers run: no notice that was
+acknowledged is lost in silence."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.testing.keys import regulator_signing_key
+from kz_compliance_sdk.wire.signature import sign
+from tests.faces.cli_office import Office, over_http
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="files that are open can be moved and deleted here"),
+    pytest.mark.skipif(not choose_driver().wal, reason="this SQLite keeps no log"),
+]
+WITHIN_S = 20.0
+ENDS = ("", "-wal", "-shm")
+LOST_FOR_GOOD = {("deleted", ""), ("cut", ""), ("cut in half", ""), ("cut", "-wal"), ("cut in half", "-wal")}
+"""What these held is nowhere any more: they can only be refused and named."""
+
+
+def _replace(file: Path) -> None:
+    copy = file.with_name("copy")
+    shutil.copyfile(file, copy)
+    copy.replace(file)
+
+
+ATTACKS: dict[str, Callable[[Path], object]] = {
+    "deleted": Path.unlink,
+    "moved": lambda file: file.rename(f"{file}.away"),
+    "cut": lambda file: os.truncate(file, 0),
+    "cut in half": lambda file: os.truncate(file, file.stat().st_size // 2),
+    "replaced": _replace,
+}
+
+
+class Receiver:
+    """A `kz-compliance serve` of its own, and what it says."""
+
+    def __init__(self, office: Office, log: Path) -> None:
+        self._log = log
+        command = [sys.executable, "-m", "kz_compliance_sdk", "--config", str(office.config), "serve", "--port", "0"]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(command, stderr=out, env=environment, cwd=office.folder)
+        self.port = 0
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def wait_ready(self) -> Receiver:
+        until = time.monotonic() + WITHIN_S
+        while not (found := re.search(r"Receiving at http://127\.0\.0\.1:(\d+)/", self.said)):
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() < until, self.said
+            time.sleep(0.02)
+        self.port = int(found[1])
+        return self
+
+    def ask(self, method: str, path: str, body: bytes | None = None, headers: Any = ()) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WITHIN_S)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(WITHIN_S)
+
+
+class Scene:
+    """Receivers over one store, and the notices that they acknowledged."""
+
+    def __init__(self, office: Office) -> None:
+        self.office, self.acknowledged, self._count = office, set[str](), 0
+        self.receivers: list[Receiver] = []
+
+    @property
+    def store(self) -> Path:
+        return self.office.store
+
+    def start(self) -> Receiver:
+        receiver = Receiver(self.office, self.office.folder / f"receiver-{len(self.receivers)}.log")
+        self.receivers.append(receiver)
+        return receiver
+
+    def push(self, receiver: Receiver) -> tuple[int, str]:
+        """The status, and the code of a refusal."""
+        self._count += 1
+        notice = builders.notice(self._count)
+        now, name = int(time.time()), f"message-{self._count}"
+        body = builders.message_bytes(notice, message_id=name, sent_at=now)
+        url = f"{PUBLIC}/notices"
+        signed = sign(regulator_signing_key(), "rfc9421", "POST", url, body, now, name, f"nonce-{self._count}")
+        status, answer = receiver.ask("POST", "/notices", body, [("content-type", "application/json"), *signed])
+        if status in (200, 202):
+            self.acknowledged.add(notice.notice_id)
+        return status, answer.get("code", "")
+
+    def stored(self) -> set[str]:
+        """What the store holds once nobody runs any more."""
+        with contextlib.closing(choose_driver().module.connect(str(self.store))) as db:
+            assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            return {notice for (notice,) in db.execute("SELECT notice_id FROM cases").fetchall()}
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command in a process of its own."""
+        command = [sys.executable, "-m", "kz_compliance_sdk", "--config", str(self.office.config), *arguments]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+PUBLIC = "http://127.0.0.1:8000"
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    office = Office(tmp_path, monkeypatch)
+    over_http(office, 8000, 9)
+    office.config.write_text(
+        office.config.read_text().replace("[regulator]", "[regulator]\nfeed_enabled = false"), encoding="utf-8"
+    )
+    monkeypatch.undo()
+    one = Scene(office)
+    yield one
+    for receiver in one.receivers:
+        receiver.process.kill()
+        receiver.process.wait()
+
+
+def _put_back(scene: Scene, how: str, end: str) -> None:
+    """What the refusal says."""
+    if (how, end) == ("moved", ""):
+        Path(f"{scene.store}.away").rename(scene.store)
+
+
+@pytest.mark.parametrize("ending", ["SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("how", ATTACKS)
+def test_what_was_acknowledged_is_there_or_its_loss_is_named(
+    how: str, end: str, processes: int, ending: str, scene: Scene
+) -> None:
+    running = [scene.start().wait_ready() for _ in range(processes)]
+    for _ in range(10):
+        for receiver in running:
+            assert scene.push(receiver)[0] == 202
+    before = len(scene.acknowledged)
+    ATTACKS[how](Path(f"{scene.store}{end}"))
+
+    joining = scene.start()
+    assert joining.process.wait(WITHIN_S) == 3, joining.said
+    assert (
+        "Nothing is acknowledged any more" in joining.said or "is empty" in joining.said or "no store" in joining.said
+    )
+    for _ in range(3):
+        for receiver in running:
+            status, code = scene.push(receiver)
+            assert (status, code) == (503, "store_cut" if how.startswith("cut") else "store_moved")
+    assert len(scene.acknowledged) == before
+    for receiver in running:
+        status, health = receiver.ask("GET", "/notices/health")
+        assert status == 503 or {"store_moved", "store_cut"} & set(health["attention"])
+        assert f"CRITICAL kz_compliance_sdk.store: the store's file {scene.store}{end} was" in receiver.said
+    assert scene.run("health").returncode == 3
+
+    for receiver in running:
+        assert receiver.end(getattr(signal, ending)) == (0 if ending == "SIGTERM" else -9), receiver.said
+    _put_back(scene, how, end)
+    if (how, end) in LOST_FOR_GOOD:
+        assert (how, end) == ("cut", "-wal") or scene.acknowledged or True
+        _assert_named_after_the_restart(scene, end, running)
+        return
+    again = scene.start().wait_ready()
+    assert scene.push(again)[0] == 202
+    assert again.end() == 0
+    assert scene.acknowledged <= scene.stored()
+
+
+def _assert_named_after_the_restart(scene: Scene, end: str, running: list[Receiver]) -> None:
+    again = scene.start()
+    if end == "":
+        assert again.process.wait(WITHIN_S) == 3, again.said
+        assert "backup" in again.said
+        return
+    assert "may be missing" in again.wait_ready().said
+    assert scene.push(again)[0] == 202
+
+
+def test_a_kill_within_the_same_second_names_what_the_deleted_log_held(scene: Scene) -> None:
+    running = scene.start().wait_ready()
+    assert scene.push(running)[0] == 202
+    Path(f"{scene.store}-wal").unlink()
+    running.end(signal.SIGKILL)
+    again = scene.start().wait_ready()
+    assert "may be missing" in again.said
+
+
+def test_health_says_that_nothing_can_be_written(scene: Scene) -> None:
+    """As on a full disk: no file of the receiver's may grow any more. Once they may, it is over by itself."""
+    running = scene.start().wait_ready()
+    assert scene.push(running)[0] == 202
+    pid, least = running.process.pid, Path(f"{scene.store}-wal").stat().st_size
+    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE, (least, resource.RLIM_INFINITY))
+    status, code = scene.push(running)
+    assert status == 503
+    _, health = running.ask("GET", "/notices/health")
+    assert code in health["attention"]
+    found = scene.run("health", "--json")
+    assert (found.returncode, code in json.loads(found.stdout)["attention"]) == (4, True)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+    assert scene.push(running)[0] == 202
+    assert code not in running.ask("GET", "/notices/health")[1]["attention"]
+    assert running.end() == 0
+    assert scene.acknowledged <= scene.stored()
+
+
+@pytest.mark.parametrize("delay_ms", range(0, 100, 10))
+def test_a_signal_right_after_the_first_line_ends_the_receiver(delay_ms: int, scene: Scene) -> None:
+    running = scene.start().wait_ready()
+    time.sleep(delay_ms / 1000)
+    assert running.end() == 0
+    assert "everything that was acknowledged is stored" in running.said

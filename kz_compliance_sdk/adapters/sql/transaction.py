@@ -135,10 +135,11 @@ class SqliteTransaction:
         try:
             self._cursor.execute("COMMIT")
         except self._error as error:
-            failure = self._refused(error)
-            if failure.code in ("storage_busy", "storage_full"):
-                raise failure from error
-            raise CommitUnknown(f"the outcome of a commit is not known: {error}.") from error
+            failure = store_error(error)
+            if failure.code not in ("storage_busy", "storage_full"):
+                failure = CommitUnknown(f"the outcome of a commit is not known: {error}.")
+            self._files.note(self._lock, failure)
+            raise failure from error
         self._files.after(self._lock)
         self._lock.release()
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.faces.cli.app import app
@@ -26,9 +25,10 @@ from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
 from tests.faces.cli_office import Office, over_http
+from tests.journey.campaign import hosts
 
-__all__ = ["uvicorn"]
-"""Loaded here, it costs a start nothing."""
+__all__ = ["hosts"]
+"""Loads all that a receiver needs, so that a start costs little."""
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,7 +9,6 @@ closing any descriptor of theirs would drop SQLite's locks.
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import struct
@@ -20,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, open_connection
 from kz_compliance_sdk.errors import StoreError, StoreUnusable
 
-__all__ = ["CUT", "MOVED", "Files", "State", "empty_log", "held", "refuse_other_files", "state_of"]
+__all__ = ["CUT", "MOVED", "Files", "State", "empty_log", "held", "refuse_changed", "refuse_other_files", "state_of"]
 
 _log = logging.getLogger("kz_compliance_sdk.store")
 MOVED: Final = "store_moved"
@@ -72,6 +71,10 @@ class _Record(NamedTuple):
 
     states: tuple[State, ...]
     trouble: str
+
+    @property
+    def has_log(self) -> bool:
+        return self.states[1].number != 0
 
     @classmethod
     def of(cls, lock: FileLock) -> _Record | None:
@@ -126,16 +129,25 @@ def held(path: str) -> Iterator[FileLock]:
 
 
 def empty_log(path: str, checkpoint: Callable[[], bool]) -> bool:
-    """Let `checkpoint` cut the log off, and note that this was us. False if it could not."""
+    """Let `checkpoint` cut the log off, and note that this was us. False if it could not. Raises StoreUnusable if the
+    files are not what they should be."""
     with held(path) as lock:
+        refuse_changed(lock, path)
         if not checkpoint():
             return False
         record = _Record.of(lock)
-        if record is not None:
-            names = _names(path, wal=True)
-            log = state_of(names[1]) if record.states[1].number else _GONE
+        if record is not None and record.has_log:
+            log = state_of(_names(path, wal=True)[1])
             _Record((record.states[0], log, record.states[2]), record.trouble).keep(lock)
         return True
+
+
+def refuse_changed(lock: FileLock, path: str) -> None:
+    """For whoever is about to write beside the lane, under its lock. Raises StoreUnusable if a file was changed under
+    the processes that run."""
+    record = _Record.of(lock)
+    if record is not None:
+        _refuse(_names(path, wal=record.has_log), record.states)
 
 
 def refuse_other_files(path: str, *, wal: bool) -> None:
@@ -252,6 +264,8 @@ class Files:
     def _close(self, *, cut: bool) -> None:
         anchor, self._anchor, log, self._log = self._anchor, None, self._log, -1
         if cut:
+            import ctypes
+
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(anchor))  # never closed, not at the end of the process either
         elif anchor is not None:
             anchor.close()

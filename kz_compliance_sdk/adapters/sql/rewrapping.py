@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, LargeBinary, Table, and_, cast, func, select, tuple_, update
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.files import empty_log
+from kz_compliance_sdk.adapters.sql.files import empty_log, refuse_changed
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.private import own_name
 from kz_compliance_sdk.adapters.sql.sqlite import FileLock
@@ -70,6 +70,7 @@ def rewrap(
             while True:
                 lock.acquire()
                 try:
+                    refuse_changed(lock, path)
                     with engine.connect() as connection:
                         connection.exec_driver_sql("PRAGMA secure_delete = ON")
                         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -235,9 +235,9 @@ class Files:
         record = _Record.of(lock)
         if record is not None:
             _refuse(self._names, record.states)
-        if self._driver.wal:
+        if self._driver.wal and hasattr(os, "pread"):
             # No lock of SQLite's lies on the log, so that it may be opened and closed.
-            self._log = os.open(self._names[1], os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            self._log = os.open(self._names[1], os.O_RDONLY | os.O_CLOEXEC)
             self._frame = _FRAME_HEADER + self._anchor.execute("PRAGMA page_size").fetchone()[0]
         _Record(self._known, record.trouble if record else "").keep(lock)
         if self._users is not None:
@@ -252,10 +252,12 @@ class Files:
             return
         with held(self._path) as lock:
             wrong = self._look(lock) if self._known else None
+            if wrong == (MOVED, 1):
+                self._save_log()
             yield
             self._close(cut=wrong is not None and wrong[0] == CUT)
             if self._users.try_alone():
-                if wrong is None and self._known:
+                if self._known and (wrong is None or self._saved):
                     lock.write(bytes(_RECORD.size))
                 self._users.remove()
             self._users.close()
@@ -305,7 +307,7 @@ class Files:
 
     def _look(self, lock: FileLock) -> tuple[str, int] | None:
         record = _Record.of(lock)
-        known = self._known
+        known = _but_size_of_log(self._known)
         if record is not None:
             known = tuple(mine._replace(size=theirs.size) for mine, theirs in zip(known, record.states, strict=False))
         self._known = known
@@ -350,8 +352,10 @@ class Files:
         """Bring what the lost log holds into the database while this process has it open, and put aside what lies in
         its place: it would be taken for the log, and is older."""
         index = state_of(self._names[2])
-        if self._saved or self._pid != os.getpid() or os.fstat(self._log).st_size < self._known[1].size:
+        if self._saved or self._log < 0 or self._pid != os.getpid():
             return
+        if os.fstat(self._log).st_size < self._known[1].size:
+            return  # it was cut off as well
         if index.number == self._known[2].number and index.size < self._known[2].size:
             return  # to touch it would end this process
         try:

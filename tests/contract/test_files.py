@@ -225,7 +225,7 @@ def test_a_log_that_is_gone_after_a_kill_is_told(lane: SqliteStore, path: Path, 
     saved(lane, 1)
     _killed(lane)
     attack("deleted", path, "-wal")
-    _enter(path)
+    assert _enter(path).lost_log
     assert "may be missing" in caplog.text
     assert f"{path}-wal" in caplog.text
 
@@ -239,7 +239,7 @@ def test_after_a_kill_nothing_is_told_of_files_that_are_as_they_should_be(
     if checkpointed:
         os.utime(path)
         attack("deleted", path, "-wal")
-    _enter(path)
+    assert not _enter(path).lost_log
     assert caplog.text == ""
 
 

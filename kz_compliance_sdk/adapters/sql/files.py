@@ -184,6 +184,7 @@ class Files:
         self._known: tuple[State, ...] = ()
         self._told: tuple[str, int] | None = None
         self._saved = False
+        self.lost_log = False
         self._anchor: Any = None
         self._log = -1
         self._frame = 0
@@ -221,6 +222,7 @@ class Files:
             return
         log = state_of(_names(self._path, wal=True)[1])
         if log[:2] != was[:2] or log.size < was.size:
+            self.lost_log = True
             _log.critical(
                 "%s%s is not the file that the last processes wrote: what they acknowledged after the last checkpoint "
                 "may be missing. Put it back if you have it; otherwise let the regulator send anew what is missing.",

@@ -106,6 +106,11 @@ class SqliteStore:
         whatever process. Empty if nothing is wrong."""
         return self._files.fault
 
+    @property
+    def lost_log(self) -> bool:
+        """Whether the processes that ran last were killed and their log is gone: what they acknowledged may be missing."""
+        return self._files.lost_log
+
     def _open_transaction(self) -> SqliteTransaction:
         try:
             return SqliteTransaction(

@@ -146,7 +146,8 @@ def master_keys(settings: Settings) -> MasterKeys:
 
 
 def open_store(settings: Settings, env: Env, *, create: bool) -> SqliteStore:
-    """The store that is configured. Somebody is paged if the log of those who ran last is gone. Raises StoreUnusable."""
+    """The store that is configured; somebody is paged if the log of those who ran last is gone. Raises StoreUnusable,
+    StoreError."""
     store = SqliteStore(
         settings.store.path,
         env,

@@ -108,7 +108,7 @@ class SqliteStore:
 
     @property
     def lost_log(self) -> bool:
-        """Whether the processes that ran last were killed and their log is gone: what they acknowledged may be missing."""
+        """Whether those who ran last were killed and their log is gone: what they acknowledged may be missing."""
         return self._files.lost_log
 
     def _open_transaction(self) -> SqliteTransaction:

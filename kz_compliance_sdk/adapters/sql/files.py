@@ -331,7 +331,7 @@ class Files:
             wrong = (CUT, 1) if last in (_NOTHING, b"") else None
         if wrong is not None:
             raise self._met(lock, wrong)
-        self._known, self._told = found, None
+        self._known, self._told, self._saved = found, None, False
         _Record(found, "").keep(lock)
 
     def note(self, lock: FileLock, error: StoreError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import closing, suppress
 from importlib.resources import files
 from pathlib import Path
@@ -26,13 +27,19 @@ __all__ = ["create_file", "newest_schema", "open_engine"]
 _CACHE_MIB = 2
 
 
-def open_engine(driver: Driver, path: str) -> Engine:
-    """An engine whose connections have every setting made and read back. It creates no file."""
+def open_engine(driver: Driver, path: str, check: Callable[[], None] = lambda: None) -> Engine:
+    """An engine whose connections have every setting made and read back. It creates no file. `check` comes before each
+    connection, and raises if there must be none."""
+
+    def opened() -> Any:
+        check()
+        return connect(driver, path)
+
     engine = create_engine(
         "sqlite://",
         module=driver.module,
         paramstyle="qmark",
-        creator=lambda: connect(driver, path),
+        creator=opened,
         poolclass=QueuePool,
     )
 

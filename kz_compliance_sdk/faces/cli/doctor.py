@@ -126,7 +126,7 @@ def _of_store(settings: Settings, now: int) -> Iterator[Check]:
         return
     opened = _tried("store", lambda: store(settings))
     yield opened
-    beside = [Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal", ".lane")]
+    beside = [Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal", ".lane", ".open")]
     yield _tried("permissions", lambda: permissions("the cases", [path, *(one for one in beside if one.exists())]))
     yield _tried("lane", lambda: lane(path))
     schema = _tried("schema", lambda: schema_of(settings))

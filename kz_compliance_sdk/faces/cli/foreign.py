@@ -32,8 +32,8 @@ def _of_file(error: OSError) -> ComplianceError:
     why = error.strerror or type(error).__name__
     if error.errno in _FULL:
         return StoreError(f"{where} cannot be written: the disk is full. Free some space.", code="storage_full")
-    # The writers' lock lies beside the database.
-    store = where.endswith(".lane")
+    # The locks lie beside the database.
+    store = where.endswith((".lane", ".open"))
     return ConfigError(
         f"{where} cannot be used: {why}.",
         field="store.path" if store else "file",

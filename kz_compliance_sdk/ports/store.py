@@ -78,6 +78,9 @@ class Tx(Protocol):
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
+    def events(self, case_id: str) -> list[AuditEvent]:
+        """The audit events of a case in their order, without the texts that were sealed beside them."""
+
     def event_kinds(self, case_id: str) -> dict[str, int]:
         """How many audit events of each kind a case has."""
 

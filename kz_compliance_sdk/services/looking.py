@@ -24,6 +24,7 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import check_lease
 from kz_compliance_sdk.errors import ConfigError, Conflict
 from kz_compliance_sdk.ports import Content, Future, Resolved, Store, Tx
+from kz_compliance_sdk.services.answered_times import wrong_time
 from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.loading import notice_of
 
@@ -202,6 +203,9 @@ def _checked(answer: object) -> tuple[Looked, str | None]:
     if not isinstance(name, str) or len(name) > 1000 or not isinstance(there, bool):
         return Looked(fault="unusable_answer"), None
     if there and not (isinstance(digest, str) and _SHA256.fullmatch(digest)):
+        return Looked(fault="unusable_answer"), None
+    if wrong := wrong_time(answer, 0, 0):
+        _log.error("the content could not be resolved: %s", wrong)
         return Looked(fault="unusable_answer"), None
     preview: Any = answer.preview
     shown = preview[:_PREVIEW] if isinstance(preview, str) else None

@@ -25,7 +25,9 @@ _FIELDS = {
 def wrong_time(answer: object, decided_at: int, now: int) -> str:
     """What is wrong with the time in an answer, and what to do: empty if nothing is. `decided_at` is when what was
     asked for was decided, UTC seconds."""
-    field = _FIELDS.get(type(answer), "")
+    name, field = next(
+        ((kind.__name__, found) for kind, found in _FIELDS.items() if isinstance(answer, kind)), ("", "")
+    )
     at = getattr(answer, field, None)
     if not field or (isinstance(answer, RetryAt) and at is None):
         return ""
@@ -40,8 +42,14 @@ def wrong_time(answer: object, decided_at: int, now: int) -> str:
             first, last = _2020, _2100
     if type(at) is int and (first <= at <= last or isinstance(answer, RetryAt)):
         return ""
-    given = repr(at) if not isinstance(at, int) or abs(at) < 10**24 else f"{str(at)[:24]}..."
     return (
-        f"{type(answer).__name__}.{field} is {given[:40]}: it must be a whole number of UTC seconds between "
+        f"{name}.{field} is {_shown(at)}: it must be a whole number of UTC seconds between "
         f"{instant_text(first)} and {instant_text(last)}, such as int(time.time())"
     )
+
+
+def _shown(at: object) -> str:
+    """The value, unless it is no number: that may be a text about somebody."""
+    if isinstance(at, int) and abs(at) >= 10**30:
+        return "of more than 30 digits"
+    return str(at) if at is None or isinstance(at, int | float) else f"of the type {type(at).__name__}"

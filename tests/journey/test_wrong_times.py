@@ -19,7 +19,7 @@ NONSENSE: dict[str, Any] = {
     "before the Common Era": lambda now: -now,
     "milliseconds": lambda now: now * 1000,
     "nanoseconds": lambda now: now * 10**9,
-    "beyond every calendar": lambda _now: 10**40,
+    "beyond every calendar": lambda _now: 10**5000,
     "true": lambda _now: True,
     "a float": float,
     "none": lambda _now: None,
@@ -115,6 +115,24 @@ def test_whoever_asks_to_be_asked_again_at_a_wrong_time_is_not_asked_for_ever(of
     office.retry(M1, parked(office, case)["message"])
     office.deliver()
     assert office.case(case)["state"] == "closed"
+
+
+def test_an_answer_of_a_kind_of_its_own_is_looked_at_as_well(office: Driver) -> None:
+    class Since(InForce):
+        __slots__ = ()
+
+    case = decided(office)
+    office.platform.faults.append(lambda _effect: Since(1))
+    office.deliver()
+    assert "InForce.effective_at is 1" in parked(office, case)["attempts"][0]["detail"]
+
+
+def test_a_text_in_place_of_a_time_is_repeated_nowhere(office: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    case = decided(office)
+    office.platform.faults.append(lambda _effect: InForce("Ivanov's post"))  # type: ignore[arg-type]
+    office.deliver()
+    assert "of the type str" in parked(office, case)["attempts"][0]["detail"]
+    assert "Ivanov" not in caplog.text
 
 
 @pytest.mark.parametrize("later", [-60, 0, 900, 3 * DAY])

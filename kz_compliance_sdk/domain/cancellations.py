@@ -27,8 +27,8 @@ EVERYBODY = ("moderator", "lead", "head")
 @dataclass(frozen=True)
 class Arrival(Changeable):
     """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
-    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `entered_by` typed it in and says `how`
-    it came; `salt` is fresh randomness that seals this text."""
+    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `entered_by` typed it in, come in by
+    `account`, and says `how` it came; `salt` is fresh randomness that seals this text."""
 
     platform_id: str
     message: tuple[str, str, str]
@@ -39,6 +39,7 @@ class Arrival(Changeable):
     published_at: int
     flags: tuple[str, ...] = ()
     entered_by: str = ""
+    account: str = ""
     how: str = ""
     salt: bytes = b""
 

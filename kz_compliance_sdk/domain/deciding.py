@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.answerable import check_answerable
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
 from kz_compliance_sdk.domain.bulk import check_bulk
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, move
@@ -38,6 +38,7 @@ from kz_compliance_sdk.domain.legal_flags import codes
 from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, object_key, with_report
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.persons import check_no_proposer
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.preservation import preserve_until
 from kz_compliance_sdk.domain.proposal_checks import check_proposal
@@ -169,9 +170,11 @@ def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:
             )
 
 
-def approve(case: Case, digest: str, decision: Decision, context: Context, *, stamp: Stamp) -> tuple[Change, Case]:
+def approve(
+    case: Case, digest: str, decision: Decision, context: Context, events: Sequence[AuditEvent], *, stamp: Stamp
+) -> tuple[Change, Case]:
     """Approve exactly what was seen: `digest` names it. Raises Conflict if it has changed since, and NotAllowed for
-    the proposer (the database refuses that too)."""
+    whoever is no other person than the proposer (the database refuses the same id too)."""
     REVIEW_POLICY.check(stamp.actor, "approve")
     if case.state is not CaseState.IN_APPROVAL:
         move(case, "approve", CaseState.DECIDED, stamp, {})
@@ -179,8 +182,7 @@ def approve(case: Case, digest: str, decision: Decision, context: Context, *, st
         raise Conflict(
             "the proposal is not the one that you saw. Read it again, then approve its new digest.", reference=case.id
         )
-    if decision.proposed_by == stamp.actor.id:
-        raise NotAllowed("nobody approves their own proposal.", code="four_eyes", reference=case.id)
+    check_no_proposer(decision, events, stamp.actor)
     check_approver(case, decision, context.policy, stamp.actor)
     data: dict[str, Json] = {"decision": decision.version, "digest": digest}
     if stamp.actor.country:

@@ -13,9 +13,10 @@ from kz_compliance_sdk.domain.case import Case, CaseState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationAcknowledged
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.duress import refuse_head
-from kz_compliance_sdk.domain.letters_in import without
+from kz_compliance_sdk.domain.letters_in import check_voucher, without
 from kz_compliance_sdk.domain.messages import Respondent, with_report
 from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.persons import Person, check_another
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import can_report_interim
@@ -23,7 +24,7 @@ from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.running_time import replanned
 from kz_compliance_sdk.domain.steps import need
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
 
 def reopen(case: Case, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -53,13 +54,14 @@ def reopen(case: Case, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[C
     return (CaseWrite(back, case.version), event), back
 
 
-def correct_receipt(case: Case, received_at: int, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[Change, Case]:
+def correct_receipt(
+    case: Case, received_at: int, reasons: str, policy: Policy, typist: Person, *, stamp: Stamp
+) -> tuple[Change, Case]:
     """Correct the recorded receipt of a typed-in notice: a dated event by a second person, and the clock follows."""
     REVIEW_POLICY.check(stamp.actor, "correct_receipt")
     if case.source != "typed":
         raise IllegalMove("only the receipt of a typed-in notice can be corrected.", reference=case.id)
-    if stamp.actor.id == case.entered_by:
-        raise NotAllowed("the typist cannot correct the receipt: it takes somebody else.", code="four_eyes")
+    check_another([typist], stamp.actor, "the typist cannot correct the receipt: it takes somebody else.", case.id)
     need(reasons, "reasons", "Say what shows the right time.")
     if received_at > stamp.at:
         raise InvalidInput("the receipt lies in the future.", field="received_at", remedy="Give a time that is past.")
@@ -109,13 +111,13 @@ def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change
     return (CaseWrite(settled, case.version), event), settled
 
 
-def authenticate(case: Case, how: str, *, stamp: Stamp) -> tuple[Change, Case]:
+def authenticate(case: Case, how: str, typist: Person, *, stamp: Stamp) -> tuple[Change, Case]:
     """Record how the authenticity of a typed-in notice was checked. Never by its typist: raises NotAllowed."""
     if case.authenticity != "unverified":
         raise IllegalMove(
             f"the authenticity of this notice is already settled: {case.authenticity}.", reference=case.id
         )
-    _check_voucher(case, case.entered_by, how, stamp)
+    check_voucher(case, typist, how, stamp)
     verified, event = move(case, "authenticate", case.state, stamp, {}, {"how": how}, authenticity="verified")
     return (CaseWrite(verified, case.version), event), verified
 
@@ -132,17 +134,10 @@ def vouch_for_amendment(
 ) -> tuple[Change, Case]:
     """Record how the authenticity of a typed-in amendment was checked; only then does it amend a notice whose own
     origin is proved. `others` are the flags of letters that still wait. Never by its typist: raises NotAllowed."""
-    _check_voucher(case, arrival.entered_by, how, stamp)
+    check_voucher(case, Person(arrival.entered_by, arrival.account), how, stamp)
     return amend(
         begin_anew(case).but(flags=without(case, others)), notice, arrival, policy, standing, stamp, {"how": how}
     )
-
-
-def _check_voucher(case: Case, typist: str, how: str, stamp: Stamp) -> None:
-    REVIEW_POLICY.check(stamp.actor, "authenticate")
-    if stamp.actor.id == typist:
-        raise NotAllowed("the typist cannot vouch for what they typed in.", code="four_eyes", reference=case.id)
-    need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
 
 
 def report_interim(

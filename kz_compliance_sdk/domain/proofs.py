@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kz_compliance_sdk.domain import proofs_outgoing, proofs_review, proofs_users
-from kz_compliance_sdk.domain.audit import AuditEvent, Fault, verify_chain
+from kz_compliance_sdk.domain.audit import AuditEvent, Fault, told, verify_chain
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Appeal, ContentSeen, InboxRow, LegalCheckRow, UserNoticeState
 from kz_compliance_sdk.domain.decision import decision_digest
@@ -75,17 +75,6 @@ class Loose:
     messages: Sequence[InboxRow]
     unreadable: Sequence[str]
     erased_elsewhere: frozenset[str]
-
-
-def told(events: Sequence[AuditEvent]) -> Iterator[tuple[AuditEvent, Mapping[str, Any]]]:
-    """Each event with the facts that it holds; one that cannot be read is left out, the chain names it."""
-    for event in events:
-        try:
-            data = json.loads(event.content)["data"]
-        except (ValueError, TypeError, LookupError):
-            continue
-        if isinstance(data, dict):
-            yield event, data
 
 
 def messages_behind(events: Sequence[AuditEvent]) -> list[MessageKey]:

@@ -21,6 +21,9 @@ from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.suspensions import TOLD, flags_of
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
+UNUSABLE = "answer_unusable", ("moderator", "lead"), 50
+"""What people are told of an answer that cannot be used, who is, and how loudly."""
+
 _AFTER_LAST = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseState.LIFTED}
 
 
@@ -141,6 +144,18 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
     failed, event = move(case, "measure_failed", target, stamp, data, {"reason": reason}, items=items)
     reason_code = f"{message.kind}_{'failed' if target is not case.state else 'stuck'}"
     alert = page(failed, reason_code, ("moderator", "lead"), 50, stamp, key=message.id)
+    return (CaseWrite(failed, case.version), event, alert)
+
+
+def answer_unusable(case: Case, message: OutboxMessage, what: str, stamp: Stamp) -> Change:
+    """The platform answered to an effect with a time that cannot be: it may be in force, and nobody knows since when.
+    The item stays as it is until a person has it asked again."""
+    item = item_of(case, message)
+    alert = page(case, *UNUSABLE, stamp, key=f"{message.id}.{message.attempts}")
+    if item is None or not is_legal(case.state, "measure_failed", case.state):
+        return (alert,)
+    data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
+    failed, event = move(case, "measure_failed", case.state, stamp, data, {"reason": what})
     return (CaseWrite(failed, case.version), event, alert)
 
 

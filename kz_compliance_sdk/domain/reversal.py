@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from kz_compliance_sdk.domain.appeals import STANDS, Reversal, Settled, check_decider, check_settled, facts, silenced
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
 from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_watch, void
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
@@ -23,14 +24,22 @@ from kz_compliance_sdk.errors import IllegalMove
 
 
 def reverse(
-    case: Case, appeal: Appeal, reasons: str, wording: Reversal, policy: Policy, standing: Standing, *, stamp: Stamp
+    case: Case,
+    appeal: Appeal,
+    reasons: str,
+    wording: Reversal,
+    policy: Policy,
+    standing: Standing,
+    events: Sequence[AuditEvent],
+    *,
+    stamp: Stamp,
 ) -> Settled:
     """The user was right: a superseding decision lifts the measure, and the regulator gets a corrected report.
 
     What another order holds as well stays. Raises NotAllowed for whoever decided first, InvalidInput naming the field,
     and IllegalMove while the item is being decided anew, or the undo window of another decision of the case runs.
     """
-    item = check_decider(case, appeal, reasons, standing.decisions, stamp)
+    item = check_decider(case, appeal, reasons, standing.decisions, events, stamp)
     texts = {"reasons": reasons}
     decided = replace(appeal, state="reversed", decided_by=stamp.actor.id, decided_at=stamp.at)
     settled: list[Write] = [AppealWrite(decided, "open"), *silenced(appeal, stamp)]

@@ -78,6 +78,9 @@ class Tx(Protocol):
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
+    def events(self, case_id: str) -> list[AuditEvent]:
+        """The audit events of a case in their order, without the texts that were sealed beside them."""
+
     def event_kinds(self, case_id: str) -> dict[str, int]:
         """How many audit events of each kind a case has."""
 
@@ -101,7 +104,8 @@ class Tx(Protocol):
         """A message that is parked or waits for a person. Raises NotFound, also for any other."""
 
     def open_messages(self, case_id: str) -> list[OutboxMessage]:
-        """The case's messages that are queued, leased or waiting for a person."""
+        """The case's messages that are queued, leased or waiting for a person, and those that are parked since their
+        answer could not be used."""
 
     def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
         """Messages to one endpoint whose time has come and whose lane is free, most urgent first."""

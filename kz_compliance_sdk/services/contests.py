@@ -59,9 +59,12 @@ class Contests:
     def confirm_suspension(self, actor: Actor, case_id: str, number: int, how: str) -> Case:
         """Confirm the suspension `number`, never by the person who recorded it: the term stands still from the time
         that the order names. Measures in force stay. Raises NotAllowed, InvalidInput and IllegalMove."""
-        return self._take(
-            actor, case_id, lambda case, stamp: suspensions.confirm_suspension(case, number, how, stamp=stamp)
-        )
+
+        def work(tx: Tx) -> tuple[Change, Case]:
+            stamp = Stamp(tx.now, actor, self._entropy(32))
+            return suspensions.confirm_suspension(tx.case(case_id), number, how, tx.events(case_id), stamp=stamp)
+
+        return self._store.submit(self._platform, counted(work)).result()
 
     def end_suspension(self, actor: Actor, case_id: str, number: int, ended_at: int, reasons: str) -> Case:
         """Record that the suspension `number` ended at `ended_at` (UTC seconds), or take back one that nobody

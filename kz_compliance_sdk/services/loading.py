@@ -13,6 +13,7 @@ from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import Respondent, object_key
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
+from kz_compliance_sdk.domain.persons import Person
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
@@ -119,6 +120,18 @@ def letters_waiting(tx: Tx, case: Case) -> list[InboxRow]:
     return [row for row in tx.waiting_for(case.notice_id) if row.case_id == case.id and row.source == "typed"]
 
 
+def typist_in(row: InboxRow) -> Person:
+    """Who typed a letter in."""
+    proof = json.loads(row.proof)
+    return Person(proof["entered_by"], proof.get("account", ""))
+
+
+def typist_of(tx: Tx, case: Case) -> Person:
+    """Who typed the notice in that the case rests on; nobody for one that came otherwise, or was erased."""
+    row = tx.inbox_row(*case.message)
+    return typist_in(row) if row.source == "typed" and row.proof else Person(case.entered_by)
+
+
 def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...]] | None:
     """The amendment that was typed in, is vouched for by nobody and comes first by its revision: a later one that was
     taken before it would shut it out. And the flags of the other letters that wait."""
@@ -129,8 +142,10 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...
         return None
     data, row = min(later, key=lambda one: one[0].revision)
     message, at = (row.sender, row.message_id, row.body_sha256), row.received_at
-    typist = json.loads(row.proof)["entered_by"]
-    arrival = Arrival(row.platform_id, message, "typed", "verified", case.channel, at, at, entered_by=typist)
+    by = typist_in(row)
+    arrival = Arrival(
+        row.platform_id, message, "typed", "verified", case.channel, at, at, entered_by=by.id, account=by.account
+    )
     return data, arrival, flags_of_letters(other.type for other in rows if other is not row)
 
 

@@ -17,6 +17,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     configure,
     connect,
     left_behind,
+    make_file,
     open_connection,
     store_error,
 )
@@ -56,7 +57,8 @@ def newest_schema() -> str:
 
 
 def create_file(driver: Driver, path: str, *, anew: bool) -> None:
-    """Create the store's file with its whole schema, readable by this account alone. Whoever calls holds its lock.
+    """Create the store's file with its whole schema, for this account, or the group that shares its folder. Whoever
+    calls holds its lock.
 
     It appears at its path when it is complete. Raises StoreUnusable if files of an earlier store lie beside the path:
     with `anew` these are put aside under the ending `.old`.
@@ -72,7 +74,7 @@ def create_file(driver: Driver, path: str, *, anew: bool) -> None:
     with suppress(FileNotFoundError):
         os.unlink(new)  # noqa: PTH108  a start that was broken off
     # SQLite gives -wal and -shm the mode of the database.
-    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    os.close(make_file(new))
     try:
         with closing(driver.module.connect(new, isolation_level=None)) as connection:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import stat
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -96,6 +97,29 @@ def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
             f"the store's file lies on a network file system ({kind} at {best}), where SQLite's locks do not hold. "
             "Put it on a local disk."
         )
+
+
+SHARING = (
+    "Where several accounts share the store, its folder and files belong to a group of theirs: chmod 2770 the folder, "
+    "chmod 660 the files (docs/operations.md)."
+)
+"""What lets another account in."""
+
+
+def mode_of_files(path: str) -> int:
+    """The mode of the store's files: its owner's alone, or also the group's in a folder that only a group shares and
+    that hands this group on to what is made in it (2770)."""
+    folder = Path(path).absolute().parent.stat().st_mode
+    shared = stat.S_ISGID | stat.S_IRWXG
+    return 0o660 if folder & (shared | stat.S_IRWXO) == shared else 0o600
+
+
+def make_file(path: str) -> int:
+    """A new file of the store, open; the umask takes nothing of its mode. Raises FileExistsError."""
+    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600)
+    if os.name == "posix":
+        os.fchmod(fd, mode_of_files(path))
+    return fd
 
 
 def left_behind(path: str) -> list[str]:
@@ -195,7 +219,7 @@ def store_error(error: BaseException) -> StoreError:
     if "readonly" in text or "unable to open" in text:
         return StoreUnusable(
             f"the store's file cannot be used: {text}. Nothing was written; store.path must name a file that this "
-            "account may write to, in a folder in which it may write."
+            f"account may write to, in a folder in which it may write. {SHARING}"
         )
     if "UTF-8" in text:
         # The driver quotes the text.
@@ -217,7 +241,10 @@ class FileLock:
         self._flock = fcntl.flock
         self._exclusive, self._unlock = fcntl.LOCK_EX, fcntl.LOCK_UN
         self._shared, self._at_once = fcntl.LOCK_SH, fcntl.LOCK_NB
-        self._fd = os.open(self._name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._fd = make_file(self._name)
+        except FileExistsError:
+            self._fd = os.open(self._name, os.O_RDWR | os.O_CLOEXEC)
 
     def mark(self) -> None:
         """Note that a store is in use here, so that its absence will be noticed."""

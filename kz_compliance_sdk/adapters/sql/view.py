@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import rows_review, rows_users
+from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Appeal,
@@ -120,6 +121,10 @@ class View:
     def decisions(self, case_id: str) -> dict[int, Decision]:
         found = self._tx.all(self._s.decisions, k_platform_id=self._platform, k_case_id=case_id)
         return self._tx.private.decisions_from(found)
+
+    def events(self, case_id: str) -> list[AuditEvent]:
+        found = self._tx.all(self._s.events, k_platform_id=self._platform, k_case_id=case_id)
+        return [rows.audit_from(row, ()) for row in found]
 
     def event_kinds(self, case_id: str) -> dict[str, int]:
         found = self._tx.all(self._s.event_kinds, k_platform_id=self._platform, k_case_id=case_id)

@@ -275,6 +275,17 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The clock was set by `by_s` seconds after it was last looked at `since`. What is to be tried, paused or silent
+    until a time beyond `now` keeps the time that was left; what is written beside this is planned on the new clock."""
+
+    platform_id: str
+    by_s: int
+    since: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class RefusalsCounted:
     """Refused messages that named a known key, added up in memory and written at intervals."""
 
@@ -324,6 +335,7 @@ Write = (
     | CursorMoved
     | EndpointState
     | Heartbeat
+    | ClockSet
     | RefusalsCounted
     | SanctionNoted
     | Tally

@@ -40,6 +40,7 @@ from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.care import Care
+from kz_compliance_sdk.services.clock_steps import follow_clock
 from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.delivery import Delivery, Ways
 from kz_compliance_sdk.services.evidence import Evidence
@@ -193,6 +194,7 @@ class World:
         return Env(
             clock=self.clock,
             monotonic=self.clock.monotonic,
+            boot=self.clock.boot,
             ids=Uuid7(lambda: self.clock() * 1000, chance.getrandbits),
             random=chance.random,
             entropy=chance.randbytes,
@@ -219,7 +221,7 @@ class Host:
 
     def __init__(self, world: World, store: Store | None = None) -> None:
         self.world, env = world, world.env()
-        self.entropy = env.entropy
+        self.env, self.entropy = env, env.entropy
         self.store: Store = store or world.open_store()
         policy, respondent = world.policy, Respondent("head_of_office", "Үлгі Б. С.")
         self.policy, self.respondent = policy, respondent
@@ -304,6 +306,7 @@ class Host:
         raise AssertionError(f"the outbox is not empty after {passes} passes")
 
     def watch(self) -> deadlines.Watched:
+        follow_clock(self.store, PLATFORM, self.policy, self.env)
         return deadlines.watch(self.store, PLATFORM, self.policy)
 
     def case(self, notice_id: str) -> Case:

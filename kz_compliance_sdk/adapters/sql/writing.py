@@ -21,6 +21,7 @@ from kz_compliance_sdk.domain.change import (
     CaseErased,
     CaseWrite,
     Change,
+    ClockSet,
     ContentSeen,
     CursorMoved,
     DecisionApproved,
@@ -127,9 +128,12 @@ class Writer:
         counted: list[NoticeCounted] = []
         write: Any
         for change in changes:
-            # Its key comes before anything else of a case.
             for write in change:
-                if type(write) is CaseWrite and write.expected is None:
+                if type(write) is ClockSet:
+                    # Before all that was planned on the new clock.
+                    self._set_clock(write, execute)
+                # Its key comes before anything else of a case.
+                elif type(write) is CaseWrite and write.expected is None:
                     stored = rows.open_case(write.case.platform_id, write.case.id)
                     inserts["cases"].append(rows.case_row(write.case, stored))
             for write in change:
@@ -138,6 +142,8 @@ class Writer:
                     inserts["audit"].append(audit_row(write))
                     for s in write.sealed:
                         inserts["sealed_texts"].append(rows.sealed_row(write, s))
+                elif kind is ClockSet:
+                    pass
                 elif kind is CaseWrite and write.expected is None:
                     opened.add(write.case.id)
                 elif kind is InboxRow:
@@ -257,6 +263,11 @@ class Writer:
             if kind is Hold:
                 fact = (fact[0], rows.object_name(write.platform_id, write.object_key), *fact[2:])
             execute(s.upserts[kind].sql, fact)
+
+    def _set_clock(self, write: ClockSet, execute: Execute) -> None:
+        given = {"k_platform_id": write.platform_id, "by_s": write.by_s, "since": write.since, "now": write.now}
+        for statement in self._s.clock_set_forward if write.by_s > 0 else self._s.clock_set_back:
+            execute(statement.sql, statement.bind(given))
 
     def _erase(self, write: CaseErased, rows: PrivateRows, execute: Execute) -> None:
         """Destroy the key, and overwrite what it opened: free pages must not hold it either."""

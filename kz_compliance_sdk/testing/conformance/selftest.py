@@ -89,7 +89,7 @@ def drive_platform(fault: PlatformFault | None, profile: Profile = "rfc9421") ->
     clock = _Clock()
     used = profile if fault is None else fault.profile
     settings = {} if fault is None else fault.settings()
-    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic)
+    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
     with contextlib.ExitStack() as stack:
         good, scratch = (stack.enter_context(sandbox_platform(used, env, **settings)) for _ in range(2))
         handle: Callable[[Request], Reply] = good.handle

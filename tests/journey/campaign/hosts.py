@@ -38,7 +38,7 @@ from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.faces.asgi import asgi_app
 from kz_compliance_sdk.faces.worker import Worker
-from kz_compliance_sdk.ports import Effect, EffectResult, Env, Failed, InForce, Sent, TellResult, Told, UserNotice
+from kz_compliance_sdk.ports import Boot, Effect, EffectResult, Env, Failed, InForce, Sent, TellResult, Told, UserNotice
 from kz_compliance_sdk.services.intake import Headers, Pending
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.testing import builders, keys
@@ -81,7 +81,10 @@ class FastClock:
         return cls(int(time.time()), time.monotonic(), speed)
 
     def __call__(self) -> int:
-        return self.origin + int((time.monotonic() - self.monotonic_origin) * self.speed)
+        return self.origin + int(self.boot().seconds)
+
+    def boot(self) -> Boot:
+        return Boot("", (time.monotonic() - self.monotonic_origin) * self.speed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class Plan:
         return f"http://127.0.0.1:{self.port}/notices"
 
     def env(self) -> Env:
-        return replace(Env.system(), clock=self.clock)
+        return replace(Env.system(), clock=self.clock, boot=self.clock.boot)
 
     def settings(self, attempts: int = 3) -> Settings:
         trusted, own = keys.regulator_key(self.profile), keys.platform_signing_key(self.profile)

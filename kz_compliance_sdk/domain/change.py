@@ -9,6 +9,7 @@ from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change_afterlife import CaseErased as CaseErased
 from kz_compliance_sdk.domain.change_afterlife import MessageErased as MessageErased
 from kz_compliance_sdk.domain.change_afterlife import Tally as Tally
+from kz_compliance_sdk.domain.change_clock import ClockSet as ClockSet
 from kz_compliance_sdk.domain.change_users import Appeal as Appeal
 from kz_compliance_sdk.domain.change_users import AppealWrite as AppealWrite
 from kz_compliance_sdk.domain.change_users import UserNoticeKind as UserNoticeKind
@@ -272,17 +273,6 @@ class Heartbeat:
     part: str
     at: int
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ClockSet:
-    """The clock was set by `by_s` seconds after it was last looked at `since`. What is to be tried, paused or silent
-    until a time beyond `now` keeps the time that was left; what is written beside this is planned on the new clock."""
-
-    platform_id: str
-    by_s: int
-    since: int
-    now: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.services.clock_steps import follow_clock
 from tests.journey.scene import PLATFORM, Host, World
 from tests.unit.case_makers import a_notice
 
@@ -21,7 +23,7 @@ TERM_S = 24 * H
 ENDS_S = 40 * H
 WITHIN_S = 60
 _LOOK_S = 15
-_ROUGHLY_S = H
+_ROUGHLY_S = 2 * H
 LADDER = {
     "due.unclaimed_1h": H,
     "due.before_12h": TERM_S - 12 * H,
@@ -95,10 +97,11 @@ def run(folder: Path, acts: list[Act]) -> Run:
     world = World(folder / "desk.sqlite3")
     start, clock, came = world.clock.monotonic(), world.clock, Run(acts)
     host = Host(world)
+    cases: list[Case] = []
     for act in (*acts, Act(ENDS_S)):
         while (now := round(clock.monotonic() - start)) < act.at:
-            clock.advance(min(_until_next(host, clock()), act.at - now))
-            _look(host, came, start)
+            clock.advance(min(_until_next(cases, clock()), act.at - now))
+            cases = _look(host, came, start)
         clock.step(act.by)
         if act.down:
             host.store.close()
@@ -107,9 +110,10 @@ def run(folder: Path, acts: list[Act]) -> Run:
                 clock.restart()
             host = Host(world)
         if act.notice:
-            came.received[_push(host, act.notice)] = act.at
+            case_id = _push(host, act.notice)
+            came.received[case_id], came.fired[case_id] = act.at, []
         clock.advance(1 + act.at % (_LOOK_S - 1) if act.by else 0)
-        _look(host, came, start)
+        cases = _look(host, came, start)
     host.check_chains()
     host.store.close()
     return came
@@ -121,26 +125,30 @@ def _push(host: Host, number: int) -> str:
     return host.case(notice.notice_id).id
 
 
-def _until_next(host: Host, now: int) -> int:
+def _until_next(cases: list[Case], now: int) -> int:
     """A look at every time for which one is planned, and some between: of the others nothing would come."""
-    planned = [case.watch_at for case in host.cases() if case.watch_at is not None]
+    planned = [case.watch_at for case in cases if case.watch_at is not None]
     return max(1, min([_ROUGHLY_S, *(at - now for at in planned if at > now)]))
 
 
-def _look(host: Host, came: Run, start: float) -> None:
+def _look(host: Host, came: Run, start: float) -> list[Case]:
+    """One look of the worker, and what came of it. Gives the cases as they are then."""
+    follow_clock(host.store, PLATFORM, host.policy, host.world.env())
     host.watch()
     host.drain()
     at = round(host.world.clock.monotonic() - start)
     pager = host.world.pager
     came.alerts += [(at, alert.reason) for alert in pager.alerts]
+    told = {alert.case_reference for alert in pager.alerts}
     pager.alerts.clear()
-    for case_id in came.received:
-        known = came.fired.setdefault(case_id, [])
+    for case_id in told & came.received.keys():
+        known = came.fired[case_id]
         events = [e for e in host.store.queries(PLATFORM).audit(case_id) if e.kind == "escalate"]
         for event in events[len(known) :]:
             data = json.loads(event.content)["data"]
             again = tuple(data.get("again", ()))
             known.append(Fired(at, tuple(data["steps"]), bool(data.get("unsure")), again))
+    return host.store.submit(PLATFORM, lambda tx: ((), tx.cases_to_watch(1 << 60, 100))).result()
 
 
 # ------------------------------------------------------------------------------------------------- judging

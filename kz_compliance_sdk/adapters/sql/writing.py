@@ -10,6 +10,7 @@ from typing import Any
 
 from kz_compliance_sdk.adapters.sql import rows_review, rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.clock_statements import set_clock
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, audit_row, inbox_admitted
@@ -128,12 +129,9 @@ class Writer:
         counted: list[NoticeCounted] = []
         write: Any
         for change in changes:
+            # Its key comes before anything else of a case.
             for write in change:
-                if type(write) is ClockSet:
-                    # Before all that was planned on the new clock.
-                    self._set_clock(write, execute)
-                # Its key comes before anything else of a case.
-                elif type(write) is CaseWrite and write.expected is None:
+                if type(write) is CaseWrite and write.expected is None:
                     stored = rows.open_case(write.case.platform_id, write.case.id)
                     inserts["cases"].append(rows.case_row(write.case, stored))
             for write in change:
@@ -142,8 +140,6 @@ class Writer:
                     inserts["audit"].append(audit_row(write))
                     for s in write.sealed:
                         inserts["sealed_texts"].append(rows.sealed_row(write, s))
-                elif kind is ClockSet:
-                    pass
                 elif kind is CaseWrite and write.expected is None:
                     opened.add(write.case.id)
                 elif kind is InboxRow:
@@ -256,6 +252,8 @@ class Writer:
             execute(_OVERWRITE_ALL, ())
             execute(s.private.erase_message.sql, s.private.erase_message.bind(_named(_OF_MESSAGE, key)))
             execute(_OVERWRITE_IN_PLACE, ())
+        elif kind is ClockSet:
+            set_clock(write, s.clock_set, execute)
         elif kind is EscalationAcknowledged:
             execute(s.acknowledged.sql, (write.by, write.at, write.platform_id, write.case_id))
         else:
@@ -263,11 +261,6 @@ class Writer:
             if kind is Hold:
                 fact = (fact[0], rows.object_name(write.platform_id, write.object_key), *fact[2:])
             execute(s.upserts[kind].sql, fact)
-
-    def _set_clock(self, write: ClockSet, execute: Execute) -> None:
-        given = {"k_platform_id": write.platform_id, "by_s": write.by_s, "since": write.since, "now": write.now}
-        for statement in self._s.clock_set_forward if write.by_s > 0 else self._s.clock_set_back:
-            execute(statement.sql, statement.bind(given))
 
     def _erase(self, write: CaseErased, rows: PrivateRows, execute: Execute) -> None:
         """Destroy the key, and overwrite what it opened: free pages must not hold it either."""
@@ -332,14 +325,7 @@ def _fact_row(write: Any) -> tuple[Any, ...]:
     if kind is CursorMoved:
         return write.platform_id, write.feed, write.cursor, write.at
     if kind is EndpointState:
-        return (
-            write.platform_id,
-            write.endpoint,
-            write.failures,
-            write.open_until,
-            write.last_success_at,
-            write.last_failure[:200],
-        )
+        return (*astuple(write)[:-1], write.last_failure[:200])
     if kind is Heartbeat:
         return write.platform_id, write.part, write.at, write.detail[:200]
     if kind is RefusalsCounted:

@@ -23,12 +23,11 @@ from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import escalated, is_untouched
 
-__all__ = ["FLAG", "STEP_S", "Seen", "Step", "replanned", "step_between"]
+__all__ = ["STEP_S", "Seen", "Step", "replanned", "step_between"]
 
 STEP_S = 30
 """By how many seconds the clocks must have gone apart between two looks: less is drift."""
 
-FLAG = "clock_stepped"
 _DOWN_S = 12 * 3600  # For longer than that no host is taken to have been down, where something else can have been.
 _UNSEEN_FOR_S = 11 * 86_400
 
@@ -152,7 +151,7 @@ def replanned(case: Case, step: Step, policy: Policy, stamp: Stamp) -> Change:
         clock_shift_s=shift,
         watch_at=case.watch_at + step.by_s if stands_still else planned + shift,
         lease_expires_at=_lease(case, step, stamp.at),
-        flags=(*(flag for flag in case.flags if flag != FLAG), *((FLAG,) if shift else ())),
+        flags=_flags(case, shift),
         unsure_steps=tuple(dict.fromkeys((*case.unsure_steps, *unsure))),
     )
     writes: Change = (CaseWrite(moved, case.version), event)
@@ -160,6 +159,11 @@ def replanned(case: Case, step: Step, policy: Policy, stamp: Stamp) -> Change:
         return writes
     fired = clock.merged(_steps(own, policy, planned, stamp.at, stamp.at))
     return writes if fired is None else (*writes, *escalated(moved, fired, stamp, unsure=True))
+
+
+def _flags(case: Case, shift: int) -> tuple[str, ...]:
+    flags = tuple(flag for flag in case.flags if flag != "clock_stepped")
+    return (*flags, "clock_stepped") if shift else flags
 
 
 def _steps(own: Case, policy: Policy, since: int, now: int, at: int) -> tuple[clock.StepDue, ...]:

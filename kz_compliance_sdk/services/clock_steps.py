@@ -14,7 +14,7 @@ from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Env, Store, Tx
 from kz_compliance_sdk.services.faults import kind_and_place
 
-__all__ = ["CLOCK", "STEPPED", "follow_clock"]
+__all__ = ["CLOCK", "STEPPED", "follow_clock", "look"]
 
 CLOCK = "clock"
 """The part whose heartbeat keeps both clocks as they were last seen."""
@@ -35,7 +35,7 @@ def follow_clock(store: Store, platform_id: str, policy: Policy, env: Env) -> in
     """
 
     def work(tx: Tx) -> tuple[Change, int]:
-        now, beat = _look(env), tx.heartbeat(CLOCK)
+        now, beat = look(env), tx.heartbeat(CLOCK)
         if now is None:
             return (), 0
         if beat is None:
@@ -63,7 +63,7 @@ def follow_clock(store: Store, platform_id: str, policy: Policy, env: Env) -> in
         return 0
 
 
-def _look(env: Env) -> Seen | None:
+def look(env: Env) -> Seen | None:
     """Both clocks at one moment; None if this process was stopped between them."""
     before, wall, after = env.boot(), env.clock(), env.boot()
     return Seen(wall, after.id, after.seconds) if after.seconds - before.seconds < 1 else None

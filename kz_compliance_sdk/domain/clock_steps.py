@@ -36,10 +36,10 @@ _UNSEEN_FOR_S = 11 * 86_400
 class Seen:
     """Both clocks at one moment: UTC seconds, and seconds since the start `boot`.
 
-    `off_s` is how far the wall clock is from where it was before it was set, 0 once it is there again. The last time that
-    the host started anew, `unseen_s` seconds passed from `unseen_from` on, if the wall clock is right about them; it may
-    have been set forward by up to as much. `back_at` is when a host that started anew found it set back, 0 if none did: by
-    how much nobody knows exactly, for nobody knows how long the host was down.
+    `off_s` is how far the wall clock is from where it was before it was set, 0 once it is there again. The last time
+    that the host started anew, `unseen_s` seconds passed from `unseen_from` on, if the wall clock is right about them;
+    it may have been set forward by up to as much. `back_at` is when a host that started anew found it set back, 0 if
+    none did: by how much nobody knows exactly, for nobody knows how long the host was down.
     """
 
     wall: int

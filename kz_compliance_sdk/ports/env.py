@@ -82,7 +82,7 @@ class Uuid7:
 # Of the clocks that nobody sets, the one that runs on while the host is suspended, where there is such a one. A
 # container may have a clock of its own: its times compare with no other's.
 _RUNS_ON = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-_BOOT_ID, _OF_CONTAINER = "/proc/sys/kernel/random/boot_id", "/proc/self/ns/time"
+_BOOT_ID, _OF_CONTAINER = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/time")
 
 
 def _boot() -> Boot:
@@ -92,7 +92,7 @@ def _boot() -> Boot:
 @cache
 def _boot_id() -> str:
     with suppress(OSError):
-        return f"{Path(_BOOT_ID).read_text('ascii').strip()} {os.readlink(_OF_CONTAINER)}"
+        return f"{_BOOT_ID.read_text('ascii').strip()} {_OF_CONTAINER.readlink()}"
     return ""
 
 

@@ -25,8 +25,8 @@ def health_document(health: Health, now: int) -> dict[str, Any]:
     """A document for monitoring: counts, times and names of parts; no case, no content, nobody's name.
 
     `status` is `attention` when the watcher is silent, a case is overdue, a message is parked, an endpoint does not
-    answer, calls to one have hung or the feed could not be read within the last SILENT_AFTER_S seconds, the host's clock
-    was set within the last day, or the store itself has a fault.
+    answer, calls to one have hung or the feed could not be read within the last SILENT_AFTER_S seconds, the host's
+    clock was set within the last day, or the store itself has a fault.
     """
     last = {beat.part: beat.at for beat in health.heartbeats if not beat.part.startswith(HUNG)}
     feed_failed_at = last.pop(FEED_FAILS, None)

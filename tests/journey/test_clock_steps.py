@@ -13,7 +13,7 @@ from kz_compliance_sdk.services import clock_steps
 from kz_compliance_sdk.services.clock_steps import follow_clock
 from kz_compliance_sdk.services.health import health_document
 from tests.journey.scene import M1, PLATFORM, FakePlatform, Host, World
-from tests.journey.stepped import H, Act, Run, acts_of, faults, run
+from tests.journey.stepped import Act, H, Run, acts_of, faults, run
 from tests.unit.case_makers import a_notice, measure, proposal
 
 DAY = 24 * H
@@ -40,7 +40,9 @@ def test_every_step_comes_at_its_true_time_whatever_is_done_to_the_clock(tmp_pat
         assert list(faults(run(folder, acts_of(seed)))) == [], f"seed {seed}"
 
 
-def test_nobody_is_paged_in_time_where_nobody_looks_at_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_is_paged_in_time_where_nobody_looks_at_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The control: without the look, ten minutes a day ahead take every page of the true deadline away."""
     monkeypatch.setattr(clock_steps, "step_between", lambda _last, _now: None)
     found = list(faults(run(tmp_path, TEN_MINUTES)))
@@ -68,7 +70,12 @@ def test_a_host_that_started_with_its_clock_ahead_fires_again_once_that_is_known
     came = run(tmp_path, acts)
     (fired,) = came.fired.values()
     right = {step: one.at for one in fired if one.at > 3 * H for step in one.steps}
-    for step, at in {"due.before_12h": 12 * H, "due.before_6h": 18 * H, "due.before_30m": 23.5 * H, "due.due": DAY}.items():
+    for step, at in {
+        "due.before_12h": 12 * H,
+        "due.before_6h": 18 * H,
+        "due.before_30m": 23.5 * H,
+        "due.due": DAY,
+    }.items():
         assert at <= right[step] <= at + 60
     assert reasons(came, DAY, DAY + 60) == ["again.due.due"]
 

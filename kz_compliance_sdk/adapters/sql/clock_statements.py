@@ -26,7 +26,9 @@ class ClockStatements:
     `since` and `now`."""
 
     def __init__(self, compiled: Callable[[Any], Compiled]) -> None:
-        by_s, since, now = bindparam("by_s"), bindparam("since"), bindparam("now")
+        by_s: Any = bindparam("by_s")
+        since: Any = bindparam("since")
+        now: Any = bindparam("now")
         o, e, h = t.outbox.c, t.endpoints.c, t.heartbeats.c
         mine = (o.platform_id == bindparam("k_platform_id"), text("state IN ('queued', 'leased')"))
         lease = {"lease_expires_at": o.lease_expires_at + by_s}

@@ -29,9 +29,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as tc
 from kz_compliance_sdk.adapters.sql import tables_users as u
+from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks

@@ -25,6 +25,7 @@ from kz_compliance_sdk.ports import Health, Page, Tx
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.case_files import CaseFile as CaseFile
 from kz_compliance_sdk.services.case_files import case_file_of
+from kz_compliance_sdk.services.clock_steps import follow_clock
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Drained
 from kz_compliance_sdk.services.evidence import Evidence
@@ -235,8 +236,11 @@ class ComplianceDesk(Groups):
         return self.delivery.drain_once()
 
     def watch(self, now: int | None = None) -> Watched:
-        """Fire the escalation steps that are due at `now` (UTC seconds; by default the store's clock)."""
+        """Fire the escalation steps that are due at `now` (UTC seconds; by default the store's clock, and then it is
+        looked first whether that was set)."""
         self._flush_refusals()
+        if now is None:
+            follow_clock(self.store, self.platform_id, self.policy, self.env)
         return deadlines.watch(self.store, self.platform_id, self.policy, now)
 
     # --------------------------------------------------------------------------------------------- reading

@@ -36,7 +36,7 @@ from kz_compliance_sdk.domain.notice import (
 )
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import requested_steps_past
-from kz_compliance_sdk.domain.running_time import replanned
+from kz_compliance_sdk.domain.running_time import replanned, term_times
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 __all__ = [
@@ -148,6 +148,7 @@ def quarantine(
 def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """A usable message for a notice that so far was only in quarantine: it inherits the earlier receipt."""
     times = _times(notice, case.received_at, case.escalates_from, policy)
+    times["watch_at"] += case.clock_shift_s
     stamp, texts = own_words(arrival, stamp)
     data: dict[str, Json] = {**evidence(arrival), "revision": notice.revision, "inherits": case.received_at}
     data["due_at"] = times["due_at"]
@@ -232,13 +233,8 @@ def amend(
     if not times:
         requested = requested_due_at(notice, arrival.received_at)
         times = {"requested_due_at": requested, "urgent_at": clock.urgent_at(case.due_at, requested)}
-        times["watch_at"] = clock.next_step_at(
-            policy.ladder,
-            received_at=case.escalates_from,
-            due_at=case.due_at,
-            requested_due_at=requested,
-            after=stamp.at,
-        )
+        ladder = term_times(case.but(requested_due_at=requested))
+        times["watch_at"] = clock.next_step_at(policy.ladder, after=stamp.at, **ladder)
     stamp, words = own_words(arrival, stamp)
     questions, unasked = taken_back(standing.messages, stamp)
     amended, event = move(

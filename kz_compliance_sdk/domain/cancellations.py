@@ -106,7 +106,7 @@ def cancel(
     if named is not None:
         standing = holding(standing, (item for item in case.items if item.item_id not in named))
     # What is lifted is lifted at once: that time runs from the receipt, also of what a second person had to vouch for.
-    on_lift_clock = case.but(lift_due_at=case.lift_due_at or arrival.received_at + policy.lift_term_s)
+    on_lift_clock = case.but(lift_due_at=lift_due_at(case, policy, arrival.received_at))
     items: list[ItemState] = []
     writes: list[Write] = []
     for item in case.items:
@@ -168,7 +168,7 @@ def _after_cancelling(
         return CaseState.LIFTING, {
             **NO_LEASE,
             "closed_at": None,
-            "lift_due_at": case.lift_due_at or stamp.at + policy.lift_term_s,
+            "lift_due_at": lift_due_at(case, policy, stamp.at),
             "watch_at": lift_watch(case, policy, stamp),
         }
     if statuses & OPEN_ITEM:
@@ -193,8 +193,13 @@ def _ended(stamp: Stamp) -> dict[str, Any]:
 
 def lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
     """When the clock of a lift first looks, UTC seconds."""
-    due = case.lift_due_at or stamp.at + policy.lift_term_s
+    due = lift_due_at(case, policy, stamp.at) + case.clock_shift_s
     return clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=stamp.at)
+
+
+def lift_due_at(case: Case, policy: Policy, at: int) -> int:
+    """Until when what falls at `at` must be lifted, as the case counts its times."""
+    return case.lift_due_at or at + policy.lift_term_s - case.clock_shift_s
 
 
 def stop(
@@ -226,7 +231,7 @@ def stop(
         return item.but(status="kept", measure=""), writes
     version = standing.versions.get(item.object_key, 0) + 1
     lifted = item.but(status="lifting", effect_version=version, measure=item.measure or item.action)
-    on_lift_clock = case.but(lift_due_at=case.lift_due_at or stamp.at + policy.lift_term_s)
+    on_lift_clock = case.but(lift_due_at=lift_due_at(case, policy, stamp.at))
     writes.append(effect(on_lift_clock, lifted, "restore", stamp.at, stamp))
     writes.append(ObjectVersion(case.platform_id, item.object_key, version))
     return lifted, writes

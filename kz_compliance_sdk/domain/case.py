@@ -60,7 +60,9 @@ class Case(Changeable):
 
     `due_at` is the statutory deadline and never moves by itself; `urgent_at` orders the queue; `watch_at` is when the
     next escalation step is due, None once the case has ended. `lease_token` only grows: it fences late writers off.
-    `running_watch_at` is where the ladder stopped while the term is paused (`running_time.py`).
+    `running_watch_at` is where the ladder stopped while the term is paused (`running_time.py`). By `clock_shift_s` the
+    ladder is later on the host's clock than on the stored times, because that clock was set while the case ran;
+    `unsure_steps` fired on it before their time and fire again (`clock_steps.py`).
     `erased_at` is when its personal data was destroyed, `held_until` until when a legal hold keeps it, `erasure_asked`
     who asked for its erasure before the end of retention, and on which ground.
     """
@@ -106,6 +108,8 @@ class Case(Changeable):
     contests: tuple[FiledContest, ...] = ()
     suspensions: tuple[Suspension, ...] = ()
     running_watch_at: int | None = None
+    clock_shift_s: int = 0
+    unsure_steps: tuple[str, ...] = ()
     erased_at: int | None = None
     held_until: int | None = None
     erasure_asked: tuple[str, ...] = ()
@@ -146,6 +150,9 @@ def move(
     data = {**data, "from": str(source), "to": str(target)}
     event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, verb, data, texts)
     moved = case.but(state=target, version=case.version + 1, audit_seq=event.seq, audit_head=event.hash, **changes)
+    if moved.watch_at is None and moved.clock_shift_s:
+        # What is not watched is not replanned either: it would keep a shift that holds no more.
+        moved = moved.but(clock_shift_s=0)
     return moved, event
 
 

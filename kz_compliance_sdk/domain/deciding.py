@@ -44,7 +44,7 @@ from kz_compliance_sdk.domain.preservation import preserve_until
 from kz_compliance_sdk.domain.proposal_checks import check_proposal
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
-from kz_compliance_sdk.domain.running_time import replanned
+from kz_compliance_sdk.domain.running_time import replanned, term_times
 from kz_compliance_sdk.domain.steps import check_lease, need
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
 
@@ -337,11 +337,6 @@ def _on_the_term_again(case: Case, policy: Policy, stamp: Stamp) -> dict[str, An
     ladder of the term goes on where the decision left it."""
     if case.lift_due_at is None:
         return {}
-    watch_at = clock.next_step_at(
-        policy.ladder,
-        received_at=case.escalates_from,
-        due_at=case.due_at,
-        requested_due_at=case.requested_due_at,
-        after=stamp.at if case.decided_at is None else case.decided_at,
-    )
+    after = stamp.at if case.decided_at is None else case.decided_at
+    watch_at = clock.next_step_at(policy.ladder, after=after, **term_times(case))
     return {"lift_due_at": None, "watch_at": watch_at}

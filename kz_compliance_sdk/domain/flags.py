@@ -66,6 +66,7 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "contested": "The order is contested before a court or an authority. That pauses nothing.",
         "suspension_unconfirmed": "Somebody recorded an order that suspends this one: a second person must confirm it.",
         "suspended": "An order suspends this one and its term. What is in force stays until a person decides.",
+        "clock_stepped": "The host's clock was set while it ran: its times may be off by that. Its events say how far.",
         "volume_unusual": "More notices than usual came from this authority, or under its key, within a short time.",
         "instruction_recorded": "Somebody recorded an instruction that was given about it: read it before deciding.",
         "demand_ruled_out": "A lawyer found that it asks for no data of a user, although it looked so.",

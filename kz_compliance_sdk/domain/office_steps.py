@@ -22,7 +22,7 @@ from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import can_report_interim
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
-from kz_compliance_sdk.domain.running_time import replanned
+from kz_compliance_sdk.domain.running_time import replanned, term_times
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
@@ -66,13 +66,8 @@ def correct_receipt(
     if received_at > stamp.at:
         raise InvalidInput("the receipt lies in the future.", field="received_at", remedy="Give a time that is past.")
     due = clock.due_at(received_at, policy.term(case.kind, case.category), policy.calendar)
-    following = clock.next_step_at(
-        policy.ladder,
-        received_at=received_at,
-        due_at=due,
-        requested_due_at=case.requested_due_at,
-        after=stamp.at,
-    )
+    times = term_times(case.but(escalates_from=received_at, due_at=due))
+    following = clock.next_step_at(policy.ladder, after=stamp.at, **times)
     # What was still to come on the old clock and is past on the new one fires at once.
     watch = min(following, case.watch_at + due - case.due_at) if case.watch_at is not None else following
     data: dict[str, Json] = {"was": case.received_at, "is": received_at, "due_at": due}

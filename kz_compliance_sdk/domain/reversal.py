@@ -8,7 +8,7 @@ from typing import Any
 
 from kz_compliance_sdk.domain.appeals import STANDS, Reversal, Settled, check_decider, check_settled, facts, silenced
 from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
-from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_watch, void
+from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, void
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import Appeal, AppealWrite, CaseWrite, HoldEnded, ObjectVersion, Write
@@ -144,7 +144,7 @@ def _after(case: Case, items: tuple[ItemState, ...], policy: Policy, stamp: Stam
         return CaseState.LIFTING, {
             **NO_LEASE,
             "closed_at": None,
-            "lift_due_at": case.lift_due_at or stamp.at + policy.lift_term_s,
+            "lift_due_at": lift_due_at(case, policy, stamp.at),
             "watch_at": lift_watch(case, policy, stamp),
         }
     if case.state in (CaseState.ENFORCED, CaseState.CLOSED):

@@ -157,6 +157,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "remind", None, "a reminder raises the level, never the clock"
     ),
     *_each(_RUNNING, "escalate", None, "a step of the ladder was due"),
+    *_each(_RUNNING, "clock_stepped", None, "the host's clock was set: what was planned keeps its distance"),
     *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "acknowledge", None, "a person has seen the escalation"),
     *_each(
         (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "flag", None, "something that the moderator must see was learnt"

@@ -123,6 +123,9 @@ class Tx(Protocol):
 
     def endpoint(self, name: str) -> EndpointState: ...
 
+    def heartbeat(self, part: str) -> Heartbeat | None:
+        """When a part of the machinery last ran, None if it never did."""
+
     def holdings(self, case_id: str) -> Holdings:
         """How much personal data is held of a case."""
 

@@ -37,7 +37,7 @@ class Running:
         self.clock, self.rounds = FrozenClock(NOW), 0
         self.enforcer = RecordingEnforcer(self.clock)
         given = settings(path, worker={"idle_s": 0.01, "watch_interval_s": 1, "heartbeat_s": 1}, **policy)
-        env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic)
+        env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic, boot=self.clock.boot)
         self.desk = ComplianceDesk(given, enforcer=self.enforcer, regulator=Feed(), env=env)
         delivery, lease = self.desk.delivery, self.desk.delivery.lease
 

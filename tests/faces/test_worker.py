@@ -54,7 +54,7 @@ class Scene:
             regulator={"in_flight": IN_FLIGHT},
             worker={"idle_s": 0.05, "watch_interval_s": 1, "heartbeat_s": 1},
         )
-        env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic)
+        env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic, boot=self.clock.boot)
         self.desk = ComplianceDesk(given, enforcer=self.enforcer, regulator=self.feed, env=env)
         self.desk.on_alert(lambda alert: self.alerts.append(alert.reason))
         self.worker, self.rounds = Worker(self.desk, poll=False), 0

@@ -19,7 +19,7 @@ from tests.waiting import PATIENCE_S, comes
 def test_a_worker_writes_checkpoints_to_the_file_and_tries_again_where_it_could_not(tmp_path: Path) -> None:
     clock, file = FrozenClock(NOW), tmp_path / "not-mounted" / "checkpoints.jsonl"
     given = settings(tmp_path / "desk.sqlite3", checkpoints={"file": file}, worker={"idle_s": 0.05})
-    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic)
+    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
     with ComplianceDesk(given, regulator=Feed(), env=env) as desk:
         request = signed(envelope(), at=clock())
         assert desk.receive("POST", "/notices", request.headers, request.body).status == 202

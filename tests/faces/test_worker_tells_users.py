@@ -28,7 +28,7 @@ def test_the_loop_wakes_a_delayed_notice_at_its_time_and_not_before(tmp_path: Pa
     clock = FrozenClock(NOW)
     messenger = RecordingMessenger(clock)
     given = settings(tmp_path / "desk.sqlite3", worker={"idle_s": 0.02, "watch_interval_s": 1, "heartbeat_s": 1})
-    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic)
+    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
     told = envelope()
     until = "2027-01-01T00:00:00Z"
     told["data"]["user_notice"] = {"allowed": False, "delay_until": until, "legal_basis": "Law, art. 5"}

@@ -27,11 +27,13 @@ from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.transitions import ENDED, TRANSITIONS, UNDECIDED
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, Pending, Rejected, RetryAt, Sent, Unknown
+from kz_compliance_sdk.services.clock_steps import follow_clock
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.review import Decided
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
+from kz_compliance_sdk.testing.frozen import frozen_env
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
 from tests.journey.content_detours import CONTENT_DETOURS
@@ -303,6 +305,14 @@ class Walk:
             self.looked.add(state)
             self.host.evidence.record_view(HEAD, case_id)
             self.host.evidence.take(HEAD, case_id, "redacted", "ru", "")
+            self.set_clock()
+
+    def set_clock(self) -> None:
+        """Somebody sets the clock, and back."""
+        env = frozen_env(self.world.clock)
+        for by in (0, 60, -60):
+            self.world.clock.step(by)
+            follow_clock(self.host.store, PLATFORM, self.host.policy, env)
 
     def deliver(self) -> None:
         self.host.delivery.drain_once()

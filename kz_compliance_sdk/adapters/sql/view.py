@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain.audit import AuditEvent
@@ -16,6 +17,7 @@ from kz_compliance_sdk.domain.change import (
     Appeal,
     ContentSeen,
     EndpointState,
+    Heartbeat,
     Hold,
     InboxRow,
     LegalCheckRow,
@@ -206,6 +208,10 @@ class View:
 
     def endpoint(self, name: str) -> EndpointState:
         return self._tx.shared.endpoint(self._platform, name)
+
+    def heartbeat(self, part: str) -> Heartbeat | None:
+        row = self._tx.one(self._s.heartbeat, k_platform_id=self._platform, k_part=part)
+        return None if row is None else heartbeat_from(row)
 
     def holdings(self, case_id: str) -> Holdings:
         given = {"k_platform_id": self._platform, "k_case_id": case_id}

@@ -43,7 +43,7 @@ from kz_compliance_sdk.faces.asgi import asgi_app
 from kz_compliance_sdk.faces.cli import machinery
 from kz_compliance_sdk.faces.cli import main as command_line
 from kz_compliance_sdk.faces.worker import Worker
-from kz_compliance_sdk.ports import Effect, EffectResult, Env, Failed, InForce, Sent, TellResult, Told, UserNotice
+from kz_compliance_sdk.ports import Boot, Effect, EffectResult, Env, Failed, InForce, Sent, TellResult, Told, UserNotice
 from kz_compliance_sdk.services.intake import Headers, Pending
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.testing import builders, keys
@@ -88,7 +88,10 @@ class FastClock:
         return cls(int(time.time()), time.monotonic(), speed)
 
     def __call__(self) -> int:
-        return self.origin + int((time.monotonic() - self.monotonic_origin) * self.speed)
+        return self.origin + int(self.boot().seconds)
+
+    def boot(self) -> Boot:
+        return Boot("", (time.monotonic() - self.monotonic_origin) * self.speed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Plan:
         return f"http://127.0.0.1:{self.port}/notices"
 
     def env(self) -> Env:
-        return replace(_system(), clock=self.clock)
+        return replace(_system(), clock=self.clock, boot=self.clock.boot)
 
     def settings(self, attempts: int = 3) -> Settings:
         return Settings.model_validate(self._settings(attempts))

@@ -228,13 +228,12 @@ def with_report(
     respondent: Respondent,
     stamp: Stamp,
     *,
-    not_before: int,
     final: bool = True,
     notified: Mapping[str, UserNotified] = _NOBODY,
 ) -> tuple[Case, tuple[Write, ...]]:
     """The case with its next report queued. The report carries the audit head before its own event. `notified` is what
     it says of the affected user of each item."""
-    message = report(case, decisions, respondent, stamp, final=final, not_before=not_before, notified=notified)
+    message = report(case, decisions, respondent, stamp, final=final, notified=notified)
     data: dict[str, Json] = {
         "message": message.id,
         "sha256": hashlib.sha256(message.body).hexdigest(),
@@ -252,7 +251,6 @@ def report(
     stamp: Stamp,
     *,
     final: bool,
-    not_before: int,
     notified: Mapping[str, UserNotified] = _NOBODY,
 ) -> OutboxMessage:
     """The confirmation, or an interim report while some items are pending."""
@@ -281,10 +279,19 @@ def report(
         outbound_bytes(document),
         stamp,
         endpoint=case.channel,
-        not_before=not_before,
+        not_before=_told_from(case, stamp),
         lane=f"report:{case.id}",
         lane_seq=sequence,
     )
+
+
+def _told_from(case: Case, stamp: Stamp) -> int:
+    """From when a report may leave, UTC seconds: never while people can take back what it tells."""
+    settled = any(
+        item.status == "settled" and item.order_stands and item.decision_version == case.decision_version
+        for item in case.items
+    )
+    return max(stamp.at, case.undo_until or 0) if settled else stamp.at
 
 
 def _notified(item: ReportItem, notified: Mapping[str, UserNotified]) -> ReportItem:

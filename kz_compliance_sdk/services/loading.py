@@ -12,7 +12,7 @@ from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import Respondent, object_key
-from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
+from kz_compliance_sdk.domain.notice import Clarification, Item, Notice, is_account
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
@@ -111,6 +111,7 @@ def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
         decisions=tx.decisions(case.id),
         respondent=with_checkpoint(tx, respondent),
         notified=notified_of(tx, case),
+        accounts=frozenset(name for name, item in items_named(tx, case).items() if is_account(item)),
     )
 
 

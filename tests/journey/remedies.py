@@ -28,7 +28,7 @@ class Remedies:
 
     def __init__(self, host: Host, chance: random.Random) -> None:
         self._host, self._chance = host, chance
-        self._contests = Contests(host.store, PLATFORM, host.world.env().entropy)
+        self._contests = Contests(host.store, PLATFORM, host.policy, host.world.env().entropy)
         self._letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent, host.world.env().entropy)
 
     def steps(self, case: Case) -> list[Callable[[], object]]:
@@ -112,7 +112,7 @@ def _recorded_in(way: Callable[[Host], None]) -> Callable[[Host], None]:
 
 def _record_all(host: Host) -> None:
     case, now = host.case(_notice().notice_id), host.world.clock()
-    contests = Contests(host.store, PLATFORM, host.world.env().entropy)
+    contests = Contests(host.store, PLATFORM, host.policy, host.world.env().entropy)
     letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent, host.world.env().entropy)
     contests.record(HEAD, case.id, Contest(body="a court", reference="1", filed_at=now), "annul it")
     contests.settle(LEAD, case.id, 1, "rejected", now, "so it was decided")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
-from kz_compliance_sdk.ports import Failed
+from kz_compliance_sdk.ports import Failed, Rejected
 from tests.driver import CLERK, LEAD, LEGAL, M1, M2, Document, Driver, Person
 
 OWN_TERMS = {"action": "remove", "ground": "terms_of_service", "finding": "not_assessed"}
@@ -25,6 +25,15 @@ def office(tmp_path: Path) -> Driver:
 
 def _issued(office: Driver, items: list[dict[str, str]] = POSTS, **fields: Any) -> tuple[Document, str]:
     return office.notice(1, items, **fields), office.issue(1, items, **fields)
+
+
+def _asked(office: Driver) -> tuple[Document, str, str]:
+    """Both posts, and a question about them that nobody waited to see answered."""
+    notice, case = _issued(office)
+    question = office.ask(M1, case, office.claim(M1, case))
+    office.deliver()
+    office.recall(M1, case)
+    return notice, case, question
 
 
 def _pass_window(office: Driver) -> None:
@@ -214,10 +223,10 @@ def test_the_window_of_the_others_ends_with_its_time(office: Driver, other: str)
 
 def test_a_part_that_is_lifted_leaves_a_refusal_its_window(office: Driver) -> None:
     """The measure of an earlier decision is lifted at once; the refusal of the later one can still be taken back."""
-    notice, case = _issued(office)
+    notice, case, question = _asked(office)
     office.decide(case)
     _pass_window(office)
-    office.clarify(notice["notice_id"], "a question", [notice["items"][1]])
+    office.clarify(notice["notice_id"], question, [notice["items"][1]])
     office.decide(case, "none", by=M2)
     _by_push(office, case, "withdrawn", ["1"])
     office.deliver()
@@ -307,8 +316,8 @@ def test_a_report_that_is_refused_asks_nothing_about_what_fell(office: Driver) -
     _, case = _issued(office)
     office.decide(case)
     _pass_window(office)
-    office.regulator.refuse_next = True
     _by_push(office, case, "withdrawn", ["1"])
+    office.regulator.faults.append(lambda message: Rejected("schema", "a field is wrong", final=True))
     office.deliver()
     assert _statuses(office, case) == {"1": "lifted", "2": "open"}
 
@@ -350,8 +359,12 @@ def test_an_amendment_that_names_another_leaves_it_fallen(office: Driver) -> Non
 
 
 def test_a_clarification_that_names_it_opens_it_anew(office: Driver) -> None:
-    notice, case = _partly_fallen(office)
-    office.clarify(notice["notice_id"], "a question", [notice["items"][0]])
+    notice, case, question = _asked(office)
+    office.decide(case)
+    _pass_window(office)
+    _by_push(office, case, "withdrawn", ["1"])
+    office.deliver()
+    office.clarify(notice["notice_id"], question, [notice["items"][0]])
     assert (_orders(office, case)["1"], _statuses(office, case)["1"]) == (None, "open")
     office.propose(M1, case, office.claim(M1, case))
     _pass_window(office)
@@ -360,11 +373,11 @@ def test_a_clarification_that_names_it_opens_it_anew(office: Driver) -> None:
 
 
 def test_an_answer_that_names_none_leaves_it_fallen(office: Driver) -> None:
-    notice, case = _issued(office)
+    notice, case, question = _asked(office)
     unclear = {"action": "none", "finding": "unclear", "wording": {**_refusal()["wording"], **_ASKS}}
     office.decide(case, items={"1": unclear, "2": unclear})
     _by_push(office, case, "withdrawn", ["1"])
-    office.clarify(notice["notice_id"], "a question")
+    office.clarify(notice["notice_id"], question)
     assert _statuses(office, case) == {"1": "settled", "2": "open"}
 
 

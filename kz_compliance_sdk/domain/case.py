@@ -133,6 +133,15 @@ class Case(Changeable):
         """How many items there is something final to tell about."""
         return sum(item.status in FINAL_ITEM for item in self.items)
 
+    def told_from(self, at: int) -> int:
+        """From when a report that is made at `at` may leave, UTC seconds: never while people can take back what it
+        tells."""
+        settled = any(
+            item.status == "settled" and item.order_stands and item.decision_version == self.decision_version
+            for item in self.items
+        )
+        return max(at, self.undo_until or 0) if settled else at
+
     def item(self, item_id: str) -> ItemState | None:
         return next((item for item in self.items if item.item_id == item_id), None)
 

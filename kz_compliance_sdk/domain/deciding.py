@@ -39,12 +39,11 @@ from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.preservation import preserve_until
-from kz_compliance_sdk.domain.proposal_checks import check_proposal
+from kz_compliance_sdk.domain.proposal_checks import check_orders, check_proposal
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 from kz_compliance_sdk.domain.steps import check_lease, need
-from kz_compliance_sdk.domain.withholding import WITHHELD
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
 
 
@@ -83,7 +82,7 @@ def propose(
     check_proposal_texts(case, proposal, context.notice)
     check_bulk(case, proposal, context.policy)
     _check_objects(case, proposal, context.notice)
-    without_order = _check_orders(case, proposal)
+    without_order = check_orders(case, proposal)
     legal = rests_on(case, proposal, context.checks, stamp)
     unseen = check_content(case, proposal, context.notice, context.seen, can_look=context.can_look)
     if any(item.is_measure for item in proposal.items) and case.authenticity == "unverified":
@@ -171,21 +170,6 @@ def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:
             )
 
 
-def _check_orders(case: Case, proposal: Proposal) -> bool:
-    """Whether a measure is proposed for an item whose order fell: it rests on the platform's own terms, and a second
-    person decides. Raises InvalidInput for one on the ground of local law."""
-    fallen = {item.item_id for item in case.items if not item.order_stands}
-    acts = [(n, item) for n, item in enumerate(proposal.items) if item.is_measure and item.item_id in fallen]
-    for number, item in acts:
-        if item.ground != "terms_of_service":
-            raise InvalidInput(
-                f"the order about the item {item.item_id!r} no longer stands, so no measure can rest on it.",
-                field=f"items[{number}].ground",
-                remedy="Decide it without a measure; or act on the ground 'terms_of_service', by two persons.",
-            )
-    return bool(acts)
-
-
 def approve(case: Case, digest: str, decision: Decision, context: Context, *, stamp: Stamp) -> tuple[Change, Case]:
     """Approve exactly what was seen: `digest` names it. Raises Conflict if it has changed since, and NotAllowed for
     the proposer (the database refuses that too)."""
@@ -268,7 +252,7 @@ def _decide(
         "decision_version": decision.version,
         "decided_at": stamp.at,
         "undo_until": start,
-        "flags": tuple(flag for flag in case.flags if flag != WITHHELD),
+        "flags": tuple(flag for flag in case.flags if flag != "withheld"),
     }
     moved, event = move(case, verb, CaseState.DECIDED, stamp, {**data, "not_before": start}, texts, **changes)
     writes.append(event)

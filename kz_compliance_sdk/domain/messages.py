@@ -279,19 +279,10 @@ def report(
         outbound_bytes(document),
         stamp,
         endpoint=case.channel,
-        not_before=_told_from(case, stamp),
+        not_before=case.told_from(stamp.at),
         lane=f"report:{case.id}",
         lane_seq=sequence,
     )
-
-
-def _told_from(case: Case, stamp: Stamp) -> int:
-    """From when a report may leave, UTC seconds: never while people can take back what it tells."""
-    settled = any(
-        item.status == "settled" and item.order_stands and item.decision_version == case.decision_version
-        for item in case.items
-    )
-    return max(stamp.at, case.undo_until or 0) if settled else stamp.at
 
 
 def _notified(item: ReportItem, notified: Mapping[str, UserNotified]) -> ReportItem:

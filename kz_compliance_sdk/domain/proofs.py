@@ -209,7 +209,9 @@ def _of_orders(case: Case, events: _Told) -> Iterator[Fault]:
         if item.fell != fallen.get(item.item_id, ""):
             was = fallen.get(item.item_id) or "nothing"
             yield Fault(
-                case.id, 0, f"the order about the item {item.item_id} fell by {item.fell or 'nothing'}, its events say {was}"
+                case.id,
+                0,
+                f"the order about the item {item.item_id} fell by {item.fell or 'nothing'}, its events say {was}",
             )
 
 

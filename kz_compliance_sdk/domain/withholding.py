@@ -17,7 +17,6 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 
-WITHHELD = "withheld"
 _TOLD = ("lead", "legal")
 
 
@@ -71,7 +70,7 @@ def withhold(
         stamp,
         {"items": [item.item_id for item in held], "decision": case.decision_version},
         items=tuple(item.but(status="open") if item in held else item for item in case.items),
-        flags=tuple(dict.fromkeys((*case.flags, WITHHELD))),
+        flags=tuple(dict.fromkeys((*case.flags, "withheld"))),
         decided_at=None,
         **times,
     )
@@ -81,4 +80,4 @@ def withhold(
         for item in held
         for message in enforcing(item, messages)
     ]
-    return (*change, CaseWrite(after, case.version), event, *voids, page(after, WITHHELD, _TOLD, 60, stamp)), after
+    return (*change, CaseWrite(after, case.version), event, *voids, page(after, "withheld", _TOLD, 60, stamp)), after

@@ -12,7 +12,7 @@ from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import Respondent, object_key
-from kz_compliance_sdk.domain.notice import Clarification, Item, Notice, is_account
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, is_account
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
@@ -101,7 +101,7 @@ def own_holds(tx: Tx, case: Case) -> frozenset[tuple[str, str]]:
 
 
 def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
-    """What an amendment or a cancellation needs."""
+    """What an amendment needs."""
     keys = {item.object_key for item in case.items if item.object_key}
     return Standing(
         messages=tx.open_messages(case.id),
@@ -111,8 +111,16 @@ def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
         decisions=tx.decisions(case.id),
         respondent=with_checkpoint(tx, respondent),
         notified=notified_of(tx, case),
-        accounts=frozenset(name for name, item in items_named(tx, case).items() if is_account(item)),
     )
+
+
+def standing_before(tx: Tx, case: Case, said: Cancellation | Clarification, respondent: Respondent) -> Standing:
+    """What a cancellation or an answer needs: of what was remedied also which items are accounts or services."""
+    standing = standing_of(tx, case, respondent)
+    if not isinstance(said, Cancellation) or said.effect != "remedied":
+        return standing
+    accounts = frozenset(name for name, item in items_named(tx, case).items() if is_account(item))
+    return replace(standing, accounts=accounts)
 
 
 def letters_waiting(tx: Tx, case: Case) -> list[InboxRow]:

@@ -69,9 +69,9 @@ class Case(Changeable):
 
     `due_at` is the statutory deadline and never moves by itself; `urgent_at` orders the queue; `watch_at` is when the
     next escalation step is due, None once the case has ended. `lease_token` only grows: it fences late writers off.
-    `undo_until` is the end of the latest decision's undo window. `running_watch_at` is where the ladder stopped while the term is paused (`running_time.py`).
-    `erased_at` is when its personal data was destroyed, `held_until` until when a legal hold keeps it, `erasure_asked`
-    who asked for its erasure before the end of retention, and on which ground.
+    `undo_until` is the end of the latest decision's undo window. `running_watch_at` is where the ladder stopped while
+    the term is paused (`running_time.py`). `erased_at` is when its personal data was destroyed, `held_until` until when
+    a legal hold keeps it, `erasure_asked` who asked for its erasure before the end of retention, and on which ground.
     """
 
     platform_id: str

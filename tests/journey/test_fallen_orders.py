@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Failed, Rejected
 from tests.driver import CLERK, LEAD, LEGAL, M1, M2, Document, Driver, Person
+from tests.unguarded import unguard
 
 OWN_TERMS = {"action": "remove", "ground": "terms_of_service", "finding": "not_assessed"}
 LAW = {"action": "remove", "ground": "local_law"}
@@ -238,6 +241,22 @@ def test_a_part_that_is_lifted_leaves_a_refusal_its_window(office: Driver) -> No
     assert office.faults() == []
 
 
+def test_a_refusal_keeps_its_window_when_all_else_is_lifted(office: Driver) -> None:
+    notice, case, question = _asked(office)
+    office.decide(case, items={"1": {}, "2": {"action": "none", **_refusal()}})
+    _pass_window(office)
+    office.clarify(notice["notice_id"], question, [notice["items"][1]])
+    office.decide(case, "none", by=M2)
+    _by_push(office, case, "withdrawn", ["1"])
+    office.deliver()
+    assert (office.case(case)["state"], len(office.reports())) == ("lifted", 1)
+    office.undo(M2, case)
+    assert _statuses(office, case) == {"1": "lifted", "2": "open"}
+    office.decide(case)
+    _pass_window(office)
+    assert _outcomes(office, case) == {"1": "restored", "2": "removed"}
+
+
 def test_no_interim_report_tells_what_can_be_taken_back(office: Driver) -> None:
     _, case = _issued(office)
     office.decide(case, items={"1": {}, "2": {"action": "none", **_refusal()}})
@@ -332,6 +351,23 @@ def test_refusing_anew_what_fell_takes_one_person(office: Driver) -> None:
     office.reopen(LEAD, case, ["1"])
     office.propose(M1, case, office.claim(M1, case), "none")
     assert office.case(case)["state"] == "decided"
+
+
+@pytest.mark.parametrize(
+    ("was", "forged", "found"),
+    [('"withdrawn"', '""', "the order about the item 1"), ("{window}", "1", "undo_until")],
+)
+def test_a_standing_that_no_message_tells_of_is_found(office: Driver, was: str, forged: str, found: str) -> None:
+    _, case = _issued(office)
+    office.decide(case)
+    window = office.clock() + 60
+    _by_push(office, case, "withdrawn", ["1"])
+    assert office.faults() == []
+    with closing(choose_driver().module.connect(office.path)) as raw:
+        unguard(raw)
+        raw.execute("UPDATE cases SET doc = replace(doc, ?, ?)", (was.format(window=window), forged))
+        raw.commit()
+    assert any(found in fault for fault in office.faults()), office.faults()
 
 
 # ---------------------------------------------------------------------------- a later order opens it anew

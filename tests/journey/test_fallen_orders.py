@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Failed, Rejected
 from tests.driver import CLERK, LEAD, LEGAL, M1, M2, Document, Driver, Person
@@ -363,10 +363,12 @@ def test_a_standing_that_no_message_tells_of_is_found(office: Driver, was: str, 
     window = office.clock() + 60
     _by_push(office, case, "withdrawn", ["1"])
     assert office.faults() == []
-    with closing(choose_driver().module.connect(office.path)) as raw:
+    office.stop()
+    with closing(sqlite3.connect(office.path)) as raw:
         unguard(raw)
         raw.execute("UPDATE cases SET doc = replace(doc, ?, ?)", (was.format(window=window), forged))
         raw.commit()
+    office.start()
     assert any(found in fault for fault in office.faults()), office.faults()
 
 

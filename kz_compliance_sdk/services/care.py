@@ -16,9 +16,9 @@ from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import languages_of
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
-from kz_compliance_sdk.domain.withholding import by_one_person, withhold
+from kz_compliance_sdk.domain.withholding import by_one_person
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services.loading import notice_of, own_holds
+from kz_compliance_sdk.services.loading import notice_of, own_holds, withheld
 from kz_compliance_sdk.services.tallying import counted
 
 __all__ = ["Care"]
@@ -82,8 +82,7 @@ class Care:
         def work(tx: Tx) -> tuple[Change, Case]:
             stamp = self._stamp(tx, actor)
             change, case = duress.record_instruction(tx.case(case_id), instruction, stamp=stamp)
-            messages, decisions = tx.open_messages(case_id), tx.decisions(case_id)
-            return withhold(change, case, by_one_person, messages, decisions, self._policy, stamp)
+            return withheld(tx, change, case, by_one_person, self._policy, stamp)
 
         return self._do(work)
 

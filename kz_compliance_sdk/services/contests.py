@@ -11,8 +11,9 @@ from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.contest import ContestResult, SuspensionOrder
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Contest
-from kz_compliance_sdk.domain.withholding import rests_on_order, withhold
+from kz_compliance_sdk.domain.withholding import rests_on_order
 from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.services.loading import withheld
 from kz_compliance_sdk.services.tallying import counted
 
 
@@ -36,8 +37,7 @@ class Contests:
         def work(tx: Tx) -> tuple[Change, Case]:
             stamp = Stamp(tx.now, actor, self._entropy(32))
             change, case = step(tx.case(case_id), stamp)
-            messages, decisions = tx.open_messages(case_id), tx.decisions(case_id)
-            return withhold(change, case, rests_on_order, messages, decisions, self._policy, stamp)
+            return withheld(tx, change, case, rests_on_order, self._policy, stamp)
 
         return self._store.submit(self._platform, counted(work)).result()
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
-from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.case import Case, ItemState
+from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.deciding import Context
+from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import Respondent, object_key
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, is_account
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
+from kz_compliance_sdk.domain.withholding import withhold
 from kz_compliance_sdk.errors import NotFound, Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.wire.v1 import Message, read_admitted, read_message
@@ -121,6 +125,15 @@ def standing_before(tx: Tx, case: Case, said: Cancellation | Clarification, resp
         return standing
     accounts = frozenset(name for name, item in items_named(tx, case).items() if is_account(item))
     return replace(standing, accounts=accounts)
+
+
+def withheld(
+    tx: Tx, change: Change, case: Case, bears_on: Callable[[ItemState, Decision], bool], policy: Policy, stamp: Stamp
+) -> tuple[Change, Case]:
+    """What the news of `change` holds back of a case's decisions, if anything of them is still to come."""
+    if not case.pending:
+        return change, case
+    return withhold(change, case, bears_on, tx.open_messages(case.id), tx.decisions(case.id), policy, stamp)
 
 
 def letters_waiting(tx: Tx, case: Case) -> list[InboxRow]:

@@ -13,7 +13,7 @@ import pytest
 
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Failed, Rejected
-from tests.driver import CLERK, LEAD, LEGAL, M1, M2, Document, Driver, Person
+from tests.driver import CLERK, HEAD, LEAD, LEGAL, M1, M2, Document, Driver, Person
 from tests.unguarded import unguard
 
 OWN_TERMS = {"action": "remove", "ground": "terms_of_service", "finding": "not_assessed"}
@@ -101,8 +101,9 @@ def test_a_cancelled_case_is_reopened_only_by_name_and_only_for_the_platforms_ow
     _refused(office, case, "1")
     digest = office.propose(M1, case, office.claim(M1, case), items={"1": OWN_TERMS})
     assert office.case(case)["state"] == "in_approval", "one person does not act without an order"
-    with pytest.raises(NotAllowed):
-        office.approve(M1, case, digest)
+    for nobody in (M1, M1.behind("another"), M2, HEAD):
+        with pytest.raises(NotAllowed):
+            office.approve(nobody, case, digest)
     office.approve(LEGAL, case, digest)
     _pass_window(office)
     (told,) = office.reports()[-1]["items"]

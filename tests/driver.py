@@ -1,3 +1,4 @@
+# Over 350 lines because everything that a person or a peer does is on this one page.
 """The one driver: a method for each thing that a person or a peer does, and what can be read afterwards.
 
 Tests that must outlive the shape of the core speak to this class, to the command line, to HTTP and to files. What goes

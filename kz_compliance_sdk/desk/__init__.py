@@ -163,9 +163,10 @@ class ComplianceDesk(Groups):
         """Take a decision back inside the undo window. Raises IllegalMove once anything has been carried out."""
         return self._review.undo(actor, case_id).result()
 
-    def reopen(self, actor: Actor, case_id: str, reasons: str) -> Case:
-        """Supersede the decision of an ended case. Raises NotAllowed, IllegalMove."""
-        return self._review.reopen(actor, case_id, reasons).result()
+    def reopen(self, actor: Actor, case_id: str, reasons: str, *, items: Sequence[str] = ()) -> Case:
+        """Supersede the decision of an ended case. `items` names those whose order fell and that are decided anew all
+        the same. Raises NotAllowed, InvalidInput, IllegalMove."""
+        return self._review.reopen(actor, case_id, reasons, items).result()
 
     def request_clarification(
         self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False

@@ -14,7 +14,9 @@ from kz_compliance_sdk.domain.cancellations import (
     cancel,
     evidence,
     of_arrival,
+    on_its_way_falls,
     own_words,
+    standing_told,
     stop,
     taken_back,
     void,
@@ -199,8 +201,9 @@ def confirm(
     case: Case, typed: Notice, notice: Notice, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
 ) -> tuple[Change, Case]:
     """The authority's signed message about what was `typed` in from a letter. From now on its bytes count; if it
-    demands something else than was typed, everything is decided anew."""
-    if _demand(typed) != _demand(notice):
+    demands something else than was typed, everything is decided anew; but what fell meanwhile was this revision."""
+    fallen = {item.item_id for item in case.items if not item.order_stands}
+    if _demand(typed) != _demand(notice) and not fallen.issuperset(item.item_id for item in notice.items):
         return amend(case, notice, arrival, policy, standing, stamp)
     confirmed, event = move(case, "confirm", case.state, stamp, evidence(arrival), **of_arrival(arrival))
     return (CaseWrite(confirmed, case.version), event, acknowledgement(confirmed, stamp)), confirmed
@@ -226,8 +229,9 @@ def amend(
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     for number, item in enumerate(items):
         if item.item_id not in noticed and not item.was:
-            items[number], more = stop(case, item, "withdrawn", standing, policy, stamp)
-            standing = with_version(standing, items[number])
+            stopped, more = stop(case, on_its_way_falls(item, standing), "withdrawn", standing, policy, stamp)
+            items[number] = stopped.but(ground=item.ground)
+            standing = with_version(standing, stopped)
             writes += more
     times = _times(notice, arrival.received_at, arrival.received_at, policy) if case.state in ENDED else {}
     if not times:
@@ -247,6 +251,7 @@ def amend(
             "revision": notice.revision,
             "supersedes": case.revision,
             "due_at": times.get("due_at", case.due_at),
+            **standing_told(case.items, items),
             **unasked,
         },
         {**(words or {}), **(texts or {})},
@@ -282,7 +287,11 @@ def answer(
     """The authority answered. What it names, and what was answered with `clarification_needed`, is decided anew; so is
     what waits for approval, which covers only what was seen. Any other case is flagged, and its holder sees it."""
     noticed = {item.item_id: item for item in clarification.items or ()}
-    asked = {item.item_id for item in case.items if _outcome(item, standing.decisions) == "clarification_needed"}
+    asked = {
+        item.item_id
+        for item in case.items
+        if item.order_stands and _outcome(item, standing.decisions) == "clarification_needed"
+    }
     waits = case.state in (CaseState.AWAITING_ANSWER, CaseState.IN_APPROVAL)
     decided = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.CLOSED) and bool(asked)
     named = bool(noticed) and is_legal(case.state, "answer", CaseState.QUEUED)
@@ -298,7 +307,7 @@ def answer(
         "answer",
         CaseState.QUEUED,
         stamp,
-        {**evidence(arrival), "in_reply_to": clarification.in_reply_to},
+        {**evidence(arrival), "in_reply_to": clarification.in_reply_to, **standing_told(case.items, items)},
         texts,
         items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, *arrival.flags, "clarified"))),

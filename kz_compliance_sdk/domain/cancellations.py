@@ -48,7 +48,8 @@ class Arrival(Changeable):
 class Standing:
     """What is known around a case when a message changes it: its unsettled outbox messages, the objects that something
     else still holds, its own holds (the object and the item of each), the versions of its objects, its decisions, who
-    answers for its reports, and what is known of the telling of each item's user."""
+    answers for its reports, what is known of the telling of each item's user, and which items are accounts or
+    services."""
 
     messages: Sequence[OutboxMessage]
     held_by_others: Collection[str]
@@ -57,6 +58,7 @@ class Standing:
     decisions: Mapping[int, Decision]
     respondent: Respondent
     notified: Mapping[str, UserNotified] = field(default_factory=dict)
+    accounts: Collection[str] = ()
 
 
 def evidence(arrival: Arrival) -> dict[str, Json]:
@@ -131,6 +133,7 @@ def cancel(
             "effect": cancellation.effect,
             "items": None if named is None else list(named),
             "revision": cancellation.revision,
+            **standing_told(case.items, items),
             **unasked,
         },
         texts,
@@ -147,7 +150,6 @@ def cancel(
             standing.decisions,
             standing.respondent,
             stamp,
-            not_before=stamp.at,
             final=not cancelled.open_items,
             notified=standing.notified,
         )
@@ -206,14 +208,35 @@ def stop(
     case: Case, item: ItemState, effect_of: str | None, standing: Standing, policy: Policy, stamp: Stamp
 ) -> tuple[ItemState, list[Write]]:
     """One item whose order no longer stands: what becomes of it, and the writes that go with it."""
+    stopped, writes = _stop(case, item, effect_of, standing, policy, stamp)
+    fell = item.fell or (effect_of if effect_of is not None and _falls(effect_of, item, standing) else "")
+    return stopped.but(fell=fell), writes
+
+
+def _falls(effect_of: str, item: ItemState, standing: Standing) -> bool:
+    """Whether no measure can rest on the order any more. Of what was remedied that holds for accounts and services."""
+    return effect_of != "remedied" or item.item_id in standing.accounts or _lifts(effect_of, item)
+
+
+def standing_told(before: Iterable[ItemState], after: Iterable[ItemState]) -> dict[str, Json]:
+    """What an event says of the orders that fell with it, and of those that stand again."""
+    was, now = {item.item_id: item.fell for item in before}, {item.item_id: item.fell for item in after}
+    fell: list[Json] = [name for name, fallen in now.items() if fallen and not was.get(name)]
+    stands: list[Json] = [name for name, fallen in was.items() if fallen and not now.get(name)]
+    return {**({"fell": fell} if fell else {}), **({"stands": stands} if stands else {})}
+
+
+def _stop(
+    case: Case, item: ItemState, effect_of: str | None, standing: Standing, policy: Policy, stamp: Stamp
+) -> tuple[ItemState, list[Write]]:
     own_terms = item.ground == "terms_of_service"
     if item.status == "lifting" and item.action == "none" and _lifts(effect_of, item):
         # People who take their decision back do not take this back: the order fell as well.
         return item.but(action=item.measure), []
     if item.status in ("stopped", "lifted", "gone", "kept", "lifting") or (item.status == "decided" and own_terms):
         return item, []
-    begun = has_begun(item, standing)
-    writes: list[Write] = [] if begun else [*void(enforcing(item, standing), stamp, kinds=("enforce",))]
+    begun = has_begun(item, standing.messages)
+    writes: list[Write] = [] if begun else [*void(enforcing(item, standing.messages), stamp, kinds=("enforce",))]
     if not item.measure and not begun:
         settled = item.status == "settled"
         return (item, []) if settled else (item.but(status="stopped"), writes)
@@ -250,6 +273,12 @@ def holding(standing: Standing, items: Iterable[ItemState]) -> Standing:
     return replace(standing, held_by_others={*standing.held_by_others, *held})
 
 
+def on_its_way_falls(item: ItemState, standing: Standing) -> ItemState:
+    """An item that an authority names no longer, as `stop` is to see it: the platform's own terms keep what is in
+    force, not what is only on its way."""
+    return item if is_held(item, standing) and item.status != "decided" else item.but(ground="")
+
+
 def is_held(item: ItemState, standing: Standing) -> bool:
     """Whether a measure that the case decided for this item is in force."""
     return (item.object_key, item.item_id) in standing.holds
@@ -262,15 +291,15 @@ def with_version(standing: Standing, item: ItemState) -> Standing:
     return replace(standing, versions={**standing.versions, item.object_key: latest})
 
 
-def has_begun(item: ItemState, standing: Standing) -> bool:
+def has_begun(item: ItemState, messages: Iterable[OutboxMessage]) -> bool:
     """Whether somebody may be carrying out the item's measure now, or has tried to: it can still come into force."""
-    return any(message.state != "queued" or message.attempts > 0 for message in enforcing(item, standing))
+    return any(message.state != "queued" or message.attempts > 0 for message in enforcing(item, messages))
 
 
-def enforcing(item: ItemState, standing: Standing) -> list[OutboxMessage]:
+def enforcing(item: ItemState, messages: Iterable[OutboxMessage]) -> list[OutboxMessage]:
     """The unsettled message that is to put the item's measure in force, if there is one."""
     lane = lane_of(item.object_key)
-    return [m for m in standing.messages if (m.kind, m.lane, m.lane_seq) == ("enforce", lane, item.effect_version)]
+    return [m for m in messages if (m.kind, m.lane, m.lane_seq) == ("enforce", lane, item.effect_version)]
 
 
 def void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, ...]) -> list[MessageVoided]:

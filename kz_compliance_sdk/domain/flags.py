@@ -69,6 +69,7 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "clock_stepped": "The host's clock was set while it ran: its times may be off by that. Its events say how far.",
         "volume_unusual": "More notices than usual came from this authority, or under its key, within a short time.",
         "instruction_recorded": "Somebody recorded an instruction that was given about it: read it before deciding.",
+        "withheld": "What was decided had not begun when news came: a second person decides whether it is carried out.",
         "demand_ruled_out": "A lawyer found that it asks for no data of a user, although it looked so.",
         "content_changed": "The content of an item is not what was seen when it was decided about: look at it again.",
         "content_gone": "The content of an item is gone: perhaps 'already_unavailable' is what there is to say.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from kz_compliance_sdk.domain import clock
@@ -27,22 +27,38 @@ from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
 
-def reopen(case: Case, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[Change, Case]:
-    """Supersede an ended case: every item is decided anew; measures in force stay meanwhile."""
+def reopen(
+    case: Case, reasons: str, policy: Policy, named: Collection[str] = (), *, stamp: Stamp
+) -> tuple[Change, Case]:
+    """Supersede an ended case: every item is decided anew whose order stands, and those whose order fell that are
+    `named`; measures in force stay meanwhile. Raises InvalidInput for an item that is not there, and IllegalMove if
+    nothing is left to decide."""
     REVIEW_POLICY.check(stamp.actor, "reopen")
     need(reasons, "reasons", "Say why the decision is superseded.")
     if case.erased_at is not None:
         raise IllegalMove("its personal data was erased: there is nothing left to decide about.", reference=case.id)
     if not case.items:
         raise IllegalMove("a quarantined message has no item to decide about.", reference=case.id)
-    items = tuple(item if item.was else item.but(status="open") for item in case.items)
+    for name in named:
+        if (item := case.item(name)) is None or item.was:
+            raise InvalidInput(
+                f"the case has no item {name!r} to decide about.", field="items", remedy="Name one of its items."
+            )
+    again = {item.item_id for item in case.items if not item.was and (item.order_stands or item.item_id in named)}
+    if not again:
+        raise IllegalMove(
+            "its order fell: nothing is left to decide. To act on the platform's own terms, or to lift what is in "
+            "force, name the items.",
+            reference=case.id,
+        )
+    items = tuple(item.but(status="open") if item.item_id in again else item for item in case.items)
     watch = clock.next_step_at(policy.ladder, received_at=case.escalates_from, due_at=case.due_at, after=stamp.at)
     back, event = move(
         case,
         "reopen",
         CaseState.QUEUED,
         stamp,
-        {},
+        {"items": list(named)} if named else {},
         {"reasons": reasons},
         items=items,
         closed_at=None,
@@ -149,7 +165,7 @@ def report_interim(
         raise IllegalMove("there is nothing to report before the rest: the whole report follows.", reference=case.id)
     told = case.settled_items
     moved, event = move(case, "report_interim", case.state, stamp, {"settled": told}, interim_items=told)
-    moved, more = with_report(moved, decisions, respondent, stamp, not_before=stamp.at, final=False, notified=notified)
+    moved, more = with_report(moved, decisions, respondent, stamp, final=False, notified=notified)
     return (CaseWrite(moved, case.version), event, *more), moved
 
 

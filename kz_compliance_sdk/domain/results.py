@@ -61,7 +61,6 @@ def settle(
             answering.decisions,
             answering.respondent,
             stamp,
-            not_before=stamp.at,
             final=not moved.open_items,
             notified=answering.notified,
         )
@@ -204,13 +203,15 @@ def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256:
 
 def reject(case: Case, message: OutboxMessage, code: str, stamp: Stamp) -> Change:
     """The regulator refuses a message for good. A refused final report sends the case back to review, unless it told
-    only of objects that the notice no longer names: about these nothing is decided any more."""
+    only of objects that the notice no longer names, or of items whose order fell: about these nothing is decided any
+    more."""
     data: dict[str, Json] = {"message": message.id, "kind": message.kind, "code": code}
     items, target = case.items, case.state
     changes: dict[str, Any] = {}
     if _is_final_report(case, message) and is_legal(case.state, "reject", CaseState.QUEUED) and not case.pending:
         again = tuple(
-            item.but(status="open") if item.status in FINAL_ITEM and not item.was else item for item in case.items
+            item.but(status="open") if item.status in FINAL_ITEM and not item.was and item.order_stands else item
+            for item in case.items
         )
         if again != items:
             items, target = again, CaseState.QUEUED

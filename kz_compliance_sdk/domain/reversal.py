@@ -61,7 +61,14 @@ def reverse(
         "digest": row.digest,
         "four_eyes": False,
     }
-    fields: dict[str, Any] = {"items": items, "decision_version": decision.version, "decided_at": stamp.at, **changes}
+    fields: dict[str, Any] = {
+        "items": items,
+        "decision_version": decision.version,
+        "decided_at": stamp.at,
+        # It is carried out at once, and never has a window.
+        "undo_until": None,
+        **changes,
+    }
     moved, event = move(case, "reverse", target, stamp, data, texts, **fields)
     writes = [row, event, *writes, *settled]
     if target is not case.state or (case.state is not CaseState.CLOSED and not moved.pending):
@@ -72,7 +79,6 @@ def reverse(
                 {**standing.decisions, decision.version: decision},
                 standing.respondent,
                 stamp,
-                not_before=stamp.at,
                 notified=standing.notified,
             )
             writes += more

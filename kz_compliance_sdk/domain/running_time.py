@@ -11,7 +11,7 @@ that the sender had asked for counts no more: a wish does not outlive the suspen
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.case import Case, CaseState
@@ -115,3 +115,12 @@ def replanned(case: Case, policy: Policy, at: int) -> Case:
     ran_until = at - (shown_due_at(case, at) - case.due_at) - case.clock_shift_s
     stopped_at = clock.next_step_at(policy.ladder, received_at=case.escalates_from, due_at=case.due_at, after=ran_until)
     return planned(case, stopped_at, at)
+
+
+def on_the_term_again(case: Case, policy: Policy, at: int) -> dict[str, Any]:
+    """The time to lift no longer leads where something is to be decided: what is lifted keeps its own deadline. The
+    ladder of the term goes on where the decision left it."""
+    if case.lift_due_at is None:
+        return {}
+    after = at if case.decided_at is None else case.decided_at
+    return {"lift_due_at": None, "watch_at": clock.next_step_at(policy.ladder, after=after, **term_times(case))}

@@ -1,7 +1,7 @@
 """What people record of the remedies against an order: a contest, its result, and an order that suspends it.
 
-A contest pauses nothing. A suspension pauses the term once a second person has confirmed it; it lifts no measure and
-stops no effect by itself: people are told, and decide.
+A contest pauses nothing. A suspension pauses the term once a second person has confirmed it. It lifts no measure; what
+has not begun waits for a second person, from the moment when it is recorded.
 """
 
 from __future__ import annotations

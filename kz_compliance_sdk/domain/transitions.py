@@ -94,7 +94,28 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_each((_S.QUEUED, _S.CLAIMED, _S.IN_APPROVAL), "answer", _S.QUEUED, "the authority said more than had been seen"),
     *_each((_S.DECIDED, _S.ENFORCED, _S.CLOSED), "answer", _S.QUEUED, "an answer to what was decided"),
     *_each(
-        (_S.DECIDED, _S.LIFTING), "undo", _S.QUEUED, "taken back inside the undo window; nothing had been carried out"
+        (_S.DECIDED, _S.LIFTING, _S.ENFORCED, _S.LIFTED),
+        "undo",
+        _S.QUEUED,
+        "taken back inside the undo window; nothing had been carried out",
+    ),
+    *_each(
+        (_S.DECIDED, _S.LIFTING),
+        "withhold",
+        _S.IN_APPROVAL,
+        "the order was suspended, or an instruction recorded: what has not begun waits for a second person",
+    ),
+    *_each(
+        (_S.DECIDED, _S.LIFTING, _S.IN_APPROVAL),
+        "withhold",
+        _S.QUEUED,
+        "what has not begun is of an earlier decision, or two had decided: it is decided anew, by two",
+    ),
+    *_each(
+        (_S.QUEUED, _S.CLAIMED, _S.AWAITING_ANSWER),
+        "withhold",
+        None,
+        "what has not begun of an earlier decision is open again beside the rest",
     ),
     *_each((_S.DECIDED, _S.LIFTING, *UNDECIDED), "measure_in_force", None, "one measure is in force; others are not"),
     Transition(_S.DECIDED, "measure_in_force", _S.ENFORCED, "the last measure is in force"),

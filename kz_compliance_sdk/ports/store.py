@@ -174,7 +174,7 @@ class Health:
     """What an operator must know at a glance. Times are UTC seconds. `untold` counts the users who should have been
     told by now; `undelivered` is everything else. `fault` is a code for what is wrong with the store itself, empty if
     nothing is. `suspended` counts the running cases whose term is longer by a suspension; what is overdue is counted
-    with it."""
+    with it. `withheld` counts the decisions that news sent back to a second person."""
 
     by_state: Mapping[str, int]
     overdue: int
@@ -187,6 +187,7 @@ class Health:
     fault: str = ""
     suspended: int = 0
     untold: int = 0
+    withheld: int = 0
 
 
 class Queries(FigureSource, Protocol):

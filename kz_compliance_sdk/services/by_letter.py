@@ -24,7 +24,7 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services.loading import letters_waiting, standing_of, typist_in
+from kz_compliance_sdk.services.loading import letters_waiting, standing_before, typist_in
 from kz_compliance_sdk.services.response import accepted
 from kz_compliance_sdk.services.tallying import counted
 from kz_compliance_sdk.wire.v1 import MessageType, read_message, write_message
@@ -212,7 +212,7 @@ class ByLetter:
                 how,
                 others,
                 self._policy,
-                standing_of(tx, case, self._respondent),
+                standing_before(tx, case, letter.says, self._respondent),
                 Stamp(tx.now, actor, self._entropy(32)),
             )
             return (*change, InboxApplied(self._platform, *message, case.id)), after

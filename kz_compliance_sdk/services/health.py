@@ -65,6 +65,7 @@ def health_document(health: Health, now: int) -> dict[str, Any]:
         "open_cases": dict(sorted(health.by_state.items())),
         "overdue": health.overdue,
         "suspended": health.suspended,
+        "withheld": health.withheld,
         "oldest_due_at": instant_text(health.oldest_due_at) if health.oldest_due_at is not None else None,
         "undelivered": health.undelivered,
         "users_not_told": health.untold,

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
-from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.case import Case, ItemState
+from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.deciding import Context
+from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import Respondent, object_key
-from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, is_account
 from kz_compliance_sdk.domain.persons import Person
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
+from kz_compliance_sdk.domain.withholding import withhold
 from kz_compliance_sdk.errors import NotFound, Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.wire.v1 import Message, read_admitted, read_message
@@ -102,7 +106,7 @@ def own_holds(tx: Tx, case: Case) -> frozenset[tuple[str, str]]:
 
 
 def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
-    """What an amendment or a cancellation needs."""
+    """What an amendment needs."""
     keys = {item.object_key for item in case.items if item.object_key}
     return Standing(
         messages=tx.open_messages(case.id),
@@ -113,6 +117,24 @@ def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
         respondent=with_checkpoint(tx, respondent),
         notified=notified_of(tx, case),
     )
+
+
+def standing_before(tx: Tx, case: Case, said: Cancellation | Clarification, respondent: Respondent) -> Standing:
+    """What a cancellation or an answer needs: of what was remedied also which items are accounts or services."""
+    standing = standing_of(tx, case, respondent)
+    if not isinstance(said, Cancellation) or said.effect != "remedied":
+        return standing
+    accounts = frozenset(name for name, item in items_named(tx, case).items() if is_account(item))
+    return replace(standing, accounts=accounts)
+
+
+def withheld(
+    tx: Tx, change: Change, case: Case, bears_on: Callable[[ItemState, Decision], bool], policy: Policy, stamp: Stamp
+) -> tuple[Change, Case]:
+    """What the news of `change` holds back of a case's decisions, if anything of them is still to come."""
+    if not case.pending:
+        return change, case
+    return withhold(change, case, bears_on, tx.open_messages(case.id), tx.decisions(case.id), policy, stamp)
 
 
 def letters_waiting(tx: Tx, case: Case) -> list[InboxRow]:

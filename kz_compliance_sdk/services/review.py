@@ -183,9 +183,9 @@ class Review:
 
         return self._submit(work)
 
-    def reopen(self, actor: Actor, case_id: str, reasons: str) -> Future[Case]:
+    def reopen(self, actor: Actor, case_id: str, reasons: str, items: Sequence[str] = ()) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
-            return office_steps.reopen(tx.case(case_id), reasons, self._policy, stamp=self._stamp(tx, actor))
+            return office_steps.reopen(tx.case(case_id), reasons, self._policy, items, stamp=self._stamp(tx, actor))
 
         return self._submit(work)
 

@@ -45,6 +45,7 @@ from tests.journey.falling_orders import (
     falls_while_asked,
     falls_while_claimed,
 )
+from tests.journey.rare_news import news_rows
 from tests.journey.rare_rows import rare_rows
 from tests.journey.remedies import Remedies, rows_of_remedies
 from tests.journey.scene import HEAD, LEAD, LEGAL, M1, M2, PLATFORM, PROFILE, Host, World
@@ -219,7 +220,7 @@ class Walk:
         case, review = self._some(), self.host.review
         steps: list[Callable[[], object]] = [
             lambda: review.undo(M1, case.id).result(),
-            lambda: review.reopen(LEAD, case.id, "an appeal succeeded").result(),
+            lambda: review.reopen(LEAD, case.id, "an appeal succeeded", _fallen(case)).result(),
             lambda: review.recall(M1, case.id).result(),
             lambda: self.host.looking.look(M2, case.id),
             lambda: review.record_legal_check(LEAD, case.id, YES).result(),
@@ -473,6 +474,10 @@ class Walk:
                 assert (row.state == "sent") <= (row.message_id in self.world.messenger.told), row
 
 
+def _fallen(case: Case) -> list[str]:
+    return [item.item_id for item in case.items if not item.order_stands and not item.was]
+
+
 def _signed(name: str, body: bytes, at: int) -> list[tuple[str, str]]:
     headers = sign(regulator_signing_key(PROFILE), PROFILE, "POST", f"{builders.HOST}/notices", body, at, name, "n")
     return [("content-type", "application/json"), *headers]
@@ -533,7 +538,7 @@ def detours(folder: Path) -> Taken:
         way(host)
         rows |= taken_by(host)
         host.store.close()
-    for host in chain(rows_of_remedies(folder), rare_rows(folder)):
+    for host in chain(rows_of_remedies(folder), rare_rows(folder), news_rows(folder)):
         rows |= taken_by(host)
         host.store.close()
     for name, changes in CONTENT_DETOURS.items():

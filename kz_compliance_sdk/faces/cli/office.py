@@ -110,12 +110,21 @@ def recall(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> Non
     )
 
 
-def reopen(ctx: typer.Context, case: CaseArgument, reasons: Reasons, as_json: Json = False) -> None:
+def reopen(
+    ctx: typer.Context,
+    case: CaseArgument,
+    reasons: Reasons,
+    item: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="An item whose order fell, to decide it anew all the same; may be repeated."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Supersede the decision of an ended case. Measures stay in force meanwhile."""
     step(
         ctx,
         case,
-        lambda desk, actor, case_id: desk.reopen(actor, case_id, reasons),
+        lambda desk, actor, case_id: desk.reopen(actor, case_id, reasons, items=item or ()),
         lambda after: f"{after.notice_id} is decided anew.",
     )
 

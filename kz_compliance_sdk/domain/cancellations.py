@@ -142,7 +142,9 @@ def cancel(
         **changes,
     )
     writes += [event, *questions]
-    news = target is not case.state or tuple(items) != case.items
+    # That an order fell is nothing to report by itself.
+    told = (new.but(fell=old.fell) for old, new in zip(case.items, items, strict=True))
+    news = target is not case.state or tuple(told) != case.items
     settles = news and target in (CaseState.LIFTED, CaseState.ENFORCED)
     if settles:
         cancelled, reported = with_report(

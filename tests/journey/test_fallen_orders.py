@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
-from kz_compliance_sdk.ports import Failed, Rejected
-from tests.driver import CLERK, HEAD, LEAD, LEGAL, M1, M2, Document, Driver, Person
+from kz_compliance_sdk.ports import Failed, Rejected, RetryAt
+from tests.driver import CLERK, HEAD, HOUR, LEAD, LEGAL, M1, M2, Document, Driver, Person
 from tests.unguarded import unguard
 
 OWN_TERMS = {"action": "remove", "ground": "terms_of_service", "finding": "not_assessed"}
@@ -264,6 +264,21 @@ def test_no_interim_report_tells_what_can_be_taken_back(office: Driver) -> None:
     office.report_interim(LEAD, case)
     office.deliver()
     assert office.reports() == []
+
+
+def test_what_a_report_says_already_is_not_told_twice(office: Driver) -> None:
+    """A refusal whose order falls is a refusal still: the report that waits for the regulator says so."""
+    _, case = _issued(office)
+    office.decide(case, items={"1": {"action": "none", **_refusal()}, "2": {}})
+    office.regulator.faults += [lambda _message: RetryAt("503")] * 3
+    _pass_window(office)
+    assert office.case(case)["state"] == "enforced"
+    _by_push(office, case, "withdrawn", ["1"])
+    for _ in range(3):
+        office.wait(HOUR)
+        office.deliver()
+    assert office.case(case)["state"] == "closed"
+    assert len(office.messages(case, "report")) == 1
 
 
 # ------------------------------------------------------------------------------------- a part of it, and reopen

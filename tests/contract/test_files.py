@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.files import CUT, MOVED, Files, held
+from kz_compliance_sdk.adapters.sql.file_states import CUT, MOVED, held
+from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.change import Change
@@ -96,8 +97,8 @@ def test_control_without_the_watch_it_would_be_acknowledged(
 ) -> None:
     if how.startswith("cut") and end == "-shm":
         pytest.skip("SQLite itself touches what is cut off, and the process ends")
-    monkeypatch.setattr(f"{FILES}._wrong", lambda *_: None)
-    monkeypatch.setattr(f"{FILES}._NOTHING", b"none")
+    monkeypatch.setattr(f"{FILES}.wrong_of", lambda *_: None)
+    monkeypatch.setattr(f"{FILES}.Files._wrong", lambda *_: None)
     saved(store, 1)
     attack(how, path, end)
     saved(store, 2)
@@ -127,7 +128,7 @@ def test_what_was_acknowledged_before_is_there_after_a_restart(
 
 @pytest.mark.parametrize("left", [0.0, 0.5])
 def test_a_log_that_is_cut_off_in_the_midst_of_a_commit_is_seen_by_its_hole(
-    left: float, store: SqliteStore, path: Path
+    left: float, store: SqliteStore, path: Path, open_store: OpenStore
 ) -> None:
     saved(store, 1)
     log = Path(f"{path}-wal")
@@ -139,6 +140,9 @@ def test_a_log_that_is_cut_off_in_the_midst_of_a_commit_is_seen_by_its_hole(
     with pytest.raises(StoreUnusable, match=r"-wal was cut off") as refused:
         store.submit(PLATFORM, work).result(10)
     assert refused.value.code == CUT
+    for again in (lambda: save(store, opening(3)[0]), open_store):
+        with pytest.raises(StoreUnusable, match=r"-wal was cut off"):
+            again()
 
 
 def test_a_log_that_the_store_cuts_off_itself_is_no_attack(

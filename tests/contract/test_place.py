@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql import engine
-from kz_compliance_sdk.adapters.sql.files import State, state_of
+from kz_compliance_sdk.adapters.sql.file_states import State, state_of
 from kz_compliance_sdk.adapters.sql.sqlite import APPLICATION_ID, FileLock, choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.errors import StoreError, StoreUnusable
@@ -69,7 +69,7 @@ def test_nothing_is_acknowledged_into_a_file_that_is_gone(how: str, store: Sqlit
 def test_control_without_the_look_it_would_be_acknowledged(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"{FILES}._wrong", lambda *_: None)
+    monkeypatch.setattr(f"{FILES}.wrong_of", lambda *_: None)
     saved(store, 1)
     _delete(path)
     saved(store, 2)

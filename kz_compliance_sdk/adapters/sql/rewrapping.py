@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, LargeBinary, Table, and_, cast, func, select, tuple_, update
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.files import empty_log, refuse_changed
+from kz_compliance_sdk.adapters.sql.file_states import empty_log, refuse_changed
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.private import own_name
 from kz_compliance_sdk.adapters.sql.sqlite import FileLock

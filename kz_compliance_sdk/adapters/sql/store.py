@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.engine import create_file, open_engine
-from kz_compliance_sdk.adapters.sql.files import Files, held
+from kz_compliance_sdk.adapters.sql.file_states import held
+from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import Job, WriterLane
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
@@ -112,6 +113,8 @@ class SqliteStore:
         return self._files.lost_log
 
     def _open_transaction(self) -> SqliteTransaction:
+        with held(self.path) as lock:
+            self._files.before(lock)
         try:
             return SqliteTransaction(
                 self.path, self.driver, self._files, self.statements, self.keys, self._env, self._cache_mib

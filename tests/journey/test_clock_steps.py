@@ -240,7 +240,7 @@ def test_a_day_until_which_a_user_must_not_be_told_stays_that_day(desk: Desk) ->
     (case,) = desk.host.cases()
     day = desk.clock() + DAY
     told = OutboxMessage("m", PLATFORM, case.id, "user_notice", "messenger", b"{}", desk.clock(), day, deadline_at=day)
-    desk.host.store.save(PLATFORM, (told,)).result()
+    desk.host.store.submit(PLATFORM, lambda _tx: ((told,), None)).result()
     for by in (AHEAD, -AHEAD, -2 * AHEAD, 2 * AHEAD):
         desk.set(by)
         assert desk.messages()["user_notice"].next_attempt_at >= day

@@ -14,7 +14,7 @@ from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Env, Store, Tx
 from kz_compliance_sdk.services.faults import kind_and_place
 
-__all__ = ["CLOCK", "STEPPED", "follow_clock", "look"]
+__all__ = ["CLOCK", "STEPPED", "follow_clock", "look", "time_passed"]
 
 CLOCK = "clock"
 """The part whose heartbeat keeps both clocks as they were last seen."""
@@ -67,6 +67,12 @@ def look(env: Env) -> Seen | None:
     """Both clocks at one moment; None if this process was stopped between them."""
     before, wall, after = env.boot(), env.clock(), env.boot()
     return Seen(wall, after.id, after.seconds) if after.seconds - before.seconds < 1 else None
+
+
+def time_passed(tx: Tx) -> int:
+    """UTC seconds by the clock, or by what it would say if it had not been set forward: the earlier of the two."""
+    beat = tx.heartbeat(CLOCK)
+    return tx.now if beat is None else tx.now - max(0, Seen.read(beat.at, beat.detail).off_s)
 
 
 def _kept(platform_id: str, seen: Seen) -> Heartbeat:

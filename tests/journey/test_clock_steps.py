@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.config.privacy import RetentionSettings
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.services import clock_steps
 from kz_compliance_sdk.services.clock_steps import follow_clock
 from kz_compliance_sdk.services.health import health_document
+from kz_compliance_sdk.services.privacy import Privacy
 from tests.journey.scene import M1, PLATFORM, FakePlatform, Host, World
 from tests.journey.stepped import Act, H, Run, acts_of, faults, run
 from tests.unit.case_makers import a_notice, measure, proposal
@@ -222,3 +224,24 @@ def test_a_checkpoint_is_due_that_was_made_on_a_clock_ahead(desk: Desk) -> None:
     desk.clock.step(-10 * DAY)
     desk.host.push(a_notice(seed=2), "m-2")
     assert desk.host.proof.run() is not None
+
+
+@pytest.mark.parametrize(("by", "wrong"), [(10 * DAY, 10 * DAY), (-10 * DAY, 0)])
+def test_nothing_is_erased_on_a_clock_that_may_be_ahead(desk: Desk, by: int, wrong: int) -> None:
+    """What was destroyed too early does not come back: the earlier of the two readings counts."""
+    privacy = Privacy(desk.host.store, PLATFORM, RetentionSettings().retention(), desk.env.entropy)
+    desk.set(by)
+    assert privacy.retention(dry_run=True).at == desk.clock() - wrong
+    desk.set(-by)
+    assert privacy.retention(dry_run=True).at == desk.clock()
+
+
+def test_a_day_until_which_a_user_must_not_be_told_stays_that_day(desk: Desk) -> None:
+    (case,) = desk.host.cases()
+    day = desk.clock() + DAY
+    told = OutboxMessage("m", PLATFORM, case.id, "user_notice", "messenger", b"{}", desk.clock(), day, deadline_at=day)
+    desk.host.store.submit(PLATFORM, lambda _tx: ((told,), None)).result()
+    for by in (AHEAD, -AHEAD, -2 * AHEAD, 2 * AHEAD):
+        desk.set(by)
+        assert desk.messages()["user_notice"].next_attempt_at >= day
+    assert desk.messages()["user_notice"].next_attempt_at == day

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 """What comes at once on an idle machine comes within this on one that is far too busy."""
 
 # Below what a kernel gives out by itself (Linux from 32768, BSD and macOS from 49152).

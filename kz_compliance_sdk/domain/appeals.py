@@ -23,7 +23,6 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, Finding
-from kz_compliance_sdk.domain.duress import refuse_head
 from kz_compliance_sdk.domain.messages import NOTIFIER, lane_of, page
 from kz_compliance_sdk.domain.outbox import OutboxMessage, message_id
 from kz_compliance_sdk.domain.policy.users import UserPolicy
@@ -219,8 +218,7 @@ def check_decider(
 
 
 def _check_other(case: Case, appeal: Appeal, item: ItemState, decisions: Mapping[int, Decision], stamp: Stamp) -> None:
-    """Refuse whoever cannot end an appeal alone: the head of the office, and those who decided first."""
-    refuse_head(case, stamp.actor)
+    """Refuse whoever decided first."""
     decision = decisions.get(item.decision_version)
     first = {appeal.proposed_by, appeal.approved_by}
     if decision is not None:

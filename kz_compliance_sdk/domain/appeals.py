@@ -148,10 +148,10 @@ def uphold(case: Case, appeal: Appeal, reasons: str, decisions: Mapping[int, Dec
 
 def withdraw(case: Case, appeal: Appeal, decisions: Mapping[int, Decision], *, stamp: Stamp) -> Settled:
     """The user takes the appeal back. Raises NotAllowed for whoever decided first, IllegalMove."""
+    _check_open(appeal)
     if stamp.actor != SYSTEM:
         REVIEW_POLICY.check(stamp.actor, "withdraw_appeal")
         _check_other(case, appeal, about(case, appeal), decisions, stamp)
-    _check_open(appeal)
     moved, event = move(case, "withdraw_appeal", case.state, stamp, facts(appeal))
     gone = replace(appeal, state="withdrawn", decided_at=stamp.at)
     change = (CaseWrite(moved, case.version), event, AppealWrite(gone, "open"), *silenced(appeal, stamp))

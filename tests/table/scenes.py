@@ -23,11 +23,13 @@ _AS_LEAD = replace(FIRST, role="lead")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a person finds: the case, when it is (UTC seconds), how many events it has, and the names of what waits."""
+    """What a person finds: the case, when it is (UTC seconds), how many events it has, what is stored as a digest, and
+    the names of what waits."""
 
     case: str
     at: int = 0
     events: int = 0
+    fingerprint: str = ""
     token: int = 1
     digest: str = "0" * 64
     question: str = "no-question"
@@ -204,6 +206,7 @@ def _appealed_to_approver(office: Driver, _holder: Person) -> Standing:
 def _upheld(office: Driver, holder: Person) -> Standing:
     at = _appealed(office, holder)
     office.uphold(FOURTH, at.appeal)
+    office.deliver()
     return at
 
 
@@ -254,7 +257,8 @@ def _letter_afterwards(office: Driver, holder: Person) -> Standing:
 
 
 def _demand(office: Driver, _holder: Person) -> Standing:
-    return Standing(office.issue(1, user_data_request="who wrote this"))
+    told = office.push("notice.issued", {**office.notice(), "user_data_request": "who wrote this"})
+    return Standing(told["case_reference"])
 
 
 def _claimed_demand(office: Driver, holder: Person) -> Standing:
@@ -283,16 +287,18 @@ def _untold(office: Driver, _holder: Person) -> Standing:
 
 
 def _row(name: str, state: str, make: Callable[[Driver, Person], Standing], has: str = "", did: str = "") -> Scene:
-    """`has` and `did` are lists with commas; every case but a quarantined one has an item."""
-    things = frozenset(filter(None, has.split(", "))) | ({"item"} if "no item" not in has else set())
+    """`has` and `did` are lists with commas. What is usable has items, until an erasure a notice as well."""
+    things = set(filter(None, has.split(", ")))
+    if state != "quarantined" and "unusable" not in things:
+        things |= {"item"} if "erased" in things else {"item", "notice"}
     return Scene(name, state, make, frozenset(things), frozenset(filter(None, did.split(", "))))
 
 
 SCENES: Mapping[str, Scene] = {
     scene.name: scene
     for scene in (
-        _row("quarantined", "quarantined", _quarantined, "no item"),
-        _row("quarantine settled", "closed", _settled, "no item"),
+        _row("quarantined", "quarantined", _quarantined),
+        _row("quarantine settled", "closed", _settled, "unusable"),
         _row("queued", "queued", _queued),
         _row("typed in", "queued", _typed, "typed in, unverified", "typed it in"),
         _row("typed in, claimed", "claimed", _claimed_typed, "typed in, unverified", "typed it in"),
@@ -359,8 +365,10 @@ class Shelf:
         if (name, who) not in self._made:
             office = Driver(self.folder, name=source.name, undo_window_s=WINDOW_S)
             office.decide(office.issue(900), "none", by=FOURTH)  # no office is as new as that
+            office.deliver()
             at = SCENES[name].make(office, holder)
-            self._made[name, who] = replace(at, at=office.clock(), events=len(office.history(at.case)))
+            told = {"events": len(office.history(at.case)), "fingerprint": office.fingerprint()}
+            self._made[name, who] = replace(at, at=office.clock(), **told)
             office.stop()
         at = self._made[name, who]
         self._copies += 1

@@ -145,7 +145,7 @@ _GONE = {"erased": "illegal_move"}
 _DEMAND = {"demand": "user_data_demand"}
 _KEPT = dict.fromkeys(("erased", "hold", "contest", "measure"), "illegal_move")
 _WAITS = {"decided anew": "illegal_move", "undo": "illegal_move"}
-_NOTICE = (("item", "not_found"),)
+_NOTICE = (("notice", "not_found"),)
 _PROPOSAL = (("proposal", "illegal_move"),)
 _LETTER = (("letter", "not_found"),)
 _APPEAL = (("appeal", "not_found"),)
@@ -209,7 +209,7 @@ STEPS: tuple[Step, ...] = (
         needs=_NOTICE,
         lease="needed",
         barred=_DEMAND,
-        second=_set("head"),
+        second=_set("head instruction"),
     ),
     Step(
         "propose",
@@ -309,7 +309,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.report_interim(by, at.case),
         SECOND,
         stays("decided", "lifting"),
-        ("report_interim",),
+        ("report_interim", "report"),
         needs=(("settled in part", "illegal_move"),),
     ),
     Step(
@@ -318,7 +318,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.record_undoable(by, at.case),
         SECOND,
         {"lifting": "lifted"},
-        ("record_undoable",),
+        ("record_undoable", "report"),
         needs=(_ITEM, ("a lifting that failed", "illegal_move")),
     ),
     Step(
@@ -545,7 +545,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.uphold(by, at.appeal),
         SECOND,
         stays(*DELIVERED, "closed"),
-        ("uphold",),
+        ("uphold", "user_notice"),
         never_head=True,
         needs=(*_APPEAL, ("open appeal", "illegal_move")),
         other_than="decided first",
@@ -557,7 +557,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.reverse(by, at.appeal),
         SECOND,
         {**dict.fromkeys((*DELIVERED, "closed"), "lifting")},
-        ("reverse",),
+        ("reverse", "user_notice"),
         never_head=True,
         needs=(*_APPEAL, ("open appeal", "illegal_move")),
         other_than="decided first",

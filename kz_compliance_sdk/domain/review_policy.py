@@ -9,7 +9,6 @@ from types import MappingProxyType
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.errors import NotAllowed
 
-
 HEAD = "head"
 
 

@@ -1,6 +1,7 @@
-"""Each state of a case, and what can wait in it, made by the driver: once, and copied for whoever starts from there.
+"""Each state of a case, and what can wait in it, made by the driver: once, and copied for each who starts there.
 
-FIRST did the first part of everything: typed in, proposed, recorded, asked. What takes somebody else is refused to them.
+FIRST did the first part of everything: typed in, proposed, recorded, asked. What takes somebody else is refused to
+them.
 """
 
 from __future__ import annotations
@@ -281,6 +282,26 @@ def _by_hand(office: Driver, _holder: Person) -> Standing:
     return Standing(case, message=office.messages(case, "report")[0]["message"])
 
 
+def _asked_by_hand(office: Driver, holder: Person) -> Standing:
+    at = _claimed_typed(office, FIRST)
+    question = office.ask(FIRST, at.case, at.token)
+    office.deliver()
+    return replace(at, message=question, question=question)
+
+
+def _beset(make: Callable[[Driver, Person], Standing]) -> Callable[[Driver, Person], Standing]:
+    """What can be beside a case in any state, all at once: an order that suspends, a contest, a hold, a letter."""
+
+    def made(office: Driver, holder: Person) -> Standing:
+        at = make(office, holder)
+        office.suspend(_AS_LEAD, at.case)
+        office.contest(_AS_LEAD, at.case)
+        office.hold(_AS_LEGAL, at.case)
+        return replace(at, letter=office.enter_cancellation(FIRST, at.case))
+
+    return made
+
+
 def _untold(office: Driver, _holder: Person) -> Standing:
     office.users_are_out_of_reach()
     return Standing(_closed(office))
@@ -294,6 +315,9 @@ def _row(name: str, state: str, make: Callable[[Driver, Person], Standing], has:
     return Scene(name, state, make, frozenset(things), frozenset(filter(None, did.split(", "))))
 
 
+_TYPED = "typed in, unverified"
+_BESET = "suspension, unconfirmed, contest, hold, letter"
+_DID = "recorded the suspension, typed the letter in"
 SCENES: Mapping[str, Scene] = {
     scene.name: scene
     for scene in (
@@ -346,6 +370,16 @@ SCENES: Mapping[str, Scene] = {
         _row("parked", "queued", _parked, "message, parked"),
         _row("by hand", "enforced", _by_hand, "typed in, measure, message, to deliver", "typed it in"),
         _row("untold", "closed", _untold, "measure, untold"),
+        _row("asked by hand", "awaiting_answer", _asked_by_hand, f"{_TYPED}, message, to deliver", "typed it in"),
+        _row("claimed, beset", "claimed", _beset(_claimed), _BESET, _DID),
+        _row("in approval, beset", "in_approval", _beset(_proposed), f"{_BESET}, proposal", f"{_DID}, proposed"),
+        _row("awaiting an answer, beset", "awaiting_answer", _beset(_asked), _BESET, _DID),
+        _row("in the undo window, beset", "decided", _beset(_in_the_window), f"{_BESET}, undo", _DID),
+        _row("enforced, beset", "enforced", _beset(_enforced), f"{_BESET}, measure", _DID),
+        _row("lifting, beset", "lifting", _beset(_lifting), f"{_BESET}, measure", _DID),
+        _row("lifted, beset", "lifted", _beset(_lifted), _BESET, _DID),
+        _row("closed, beset", "closed", _beset(_with_a_measure), f"{_BESET}, measure", _DID),
+        _row("cancelled, beset", "cancelled", _beset(_cancelled), _BESET, _DID),
     )
 }
 
@@ -367,8 +401,8 @@ class Shelf:
             office.decide(office.issue(900), "none", by=FOURTH)  # no office is as new as that
             office.deliver()
             at = SCENES[name].make(office, holder)
-            told = {"events": len(office.history(at.case)), "fingerprint": office.fingerprint()}
-            self._made[name, who] = replace(at, at=office.clock(), **told)
+            events, stored = len(office.history(at.case)), office.fingerprint()
+            self._made[name, who] = replace(at, at=office.clock(), events=events, fingerprint=stored)
             office.stop()
         at = self._made[name, who]
         self._copies += 1

@@ -66,10 +66,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One row. `may` is None where it takes no role; `needs` is what has to be there, each with the code of its refusal;
-    `moves` leads from each state that allows it to the one after it; `other_than` is what the person must not have done
-    in the case themselves; `barred` is what stands against it, each with its code, and `for_lawyers` what does unless the
-    person is one. With any of `second`, of the case or among the person's roles, a decision waits for a second person."""
+    """One row. `may` is None where it takes no role; `moves` leads from each state that allows it to the one after it.
+
+    `needs` is what has to be there, each with the code of its refusal; `other_than` is what the person must not have
+    done in the case themselves; `barred` is what stands against it, each with its code, and `for_lawyers` what does
+    unless the person is one. With any of `second`, of the case or among the person's roles, a decision waits for a
+    second person.
+    """
 
     name: str
     says: str
@@ -100,9 +103,9 @@ class Step:
         for thing, code in self.needs:
             if thing not in scene.has:
                 return Outcome(code)
-        if self.lease and not (self.lease == "optional" and lease == "none"):
-            if scene.state != "claimed" or lease != "own":
-                return Outcome("lease_lost")
+        names_one = self.lease == "needed" or (self.lease == "optional" and lease != "none")
+        if names_one and (scene.state != "claimed" or lease != "own"):
+            return Outcome("lease_lost")
         if not self.seen:
             return Outcome("conflict")
         if self.other_than in scene.did and person != "another":
@@ -134,8 +137,9 @@ ORDER = (
     ("the same person", "`four_eyes`, `same_account`", "it takes somebody else than who did the first part of it"),
     (
         "what stands against it",
-        "`legal_review`, `user_data_demand`, `unverified`",
-        "a lawyer has to be among the two, it is a demand for user data, or nobody has vouched for the notice",
+        "`legal_review`, `user_data_demand`, `unverified`, `illegal_move`",
+        "a lawyer has to be among the two, it is a demand for user data, nobody has vouched for the notice, or one of "
+        "the others that the table names",
     ),
     ("where the case stands", "`illegal_move`", "the case is in no state from which the step leads on"),
 )
@@ -150,6 +154,7 @@ _PROPOSAL = (("proposal", "illegal_move"),)
 _LETTER = (("letter", "not_found"),)
 _APPEAL = (("appeal", "not_found"),)
 _ITEM = ("item", "invalid_input")
+_LIFTS = dict.fromkeys(("enforced", "lifting", "closed"), "lifting")
 _TOMORROW = DAY
 
 STEPS: tuple[Step, ...] = (
@@ -317,7 +322,7 @@ STEPS: tuple[Step, ...] = (
         "record that a measure can never be lifted",
         lambda o, by, at, token: o.record_undoable(by, at.case),
         SECOND,
-        {"lifting": "lifted"},
+        {**stays(*UNDECIDED), "decided": "enforced", "lifting": "lifted"},
         ("record_undoable", "report"),
         needs=(_ITEM, ("a lifting that failed", "illegal_move")),
     ),
@@ -398,7 +403,7 @@ STEPS: tuple[Step, ...] = (
         "vouch for a letter about a case",
         lambda o, by, at, token: o.vouch(by, at.case, at.letter),
         OFFICE,
-        {"queued": "cancelled", "closed": "lifting"},
+        {**dict.fromkeys((*UNDECIDED, "decided", "cancelled"), "cancelled"), **_LIFTS, "lifted": "lifted"},
         ("cancel",),
         needs=_LETTER,
         other_than="typed the letter in",
@@ -426,7 +431,7 @@ STEPS: tuple[Step, ...] = (
         "record that a letter was delivered",
         lambda o, by, at, token: o.record_delivery(by, at.message),
         OFFICE,
-        {"enforced": "closed"},
+        {**stays(*USABLE), "decided": "closed", "enforced": "closed", "lifted": "closed"},
         ("receipt",),
         needs=(("message", "not_found"), ("to deliver", "illegal_move")),
     ),

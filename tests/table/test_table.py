@@ -5,7 +5,6 @@ The quick part takes each end of each step once, and pairs of the rest; the slow
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,15 @@ from tests.table.scenes import SCENES, Shelf
 from tests.table.steps import EVERY, STEPS
 from tests.table.walk import cells, differences, expected, pairs, refusals
 
-
-@cache
-def _shelf_in(base: Path) -> Shelf:
-    folder = base / "table"
-    folder.mkdir()
-    return Shelf(folder)
+SHELVES: dict[Path, Shelf] = {}
 
 
 def _shelf(folders: pytest.TempPathFactory) -> Shelf:
     """What one test has made is there for the next."""
-    return _shelf_in(folders.getbasetemp())
+    base = folders.getbasetemp()
+    if base not in SHELVES:
+        SHELVES[base] = Shelf(folders.mktemp("table"))
+    return SHELVES[base]
 
 
 @pytest.mark.parametrize("step", [step.name for step in STEPS])

@@ -6,8 +6,8 @@ copy of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -119,15 +119,21 @@ def _holder(cell: Cell) -> Person:
 
 
 def refusals(step: str) -> list[Cell]:
-    """One combination for each refusal of a step, and one that is allowed, from as few scenes as will do."""
+    """One combination for each refusal of a step, if it can be where nothing else stands against it, and one that is
+    allowed: from as few scenes as will do."""
     ends: dict[str, dict[str, Cell]] = defaultdict(dict)
     for cell in _shuffled():
         if cell.step == step:
-            ends[cell.scene][expected(cell).code] = cell
+            ends[cell.scene][_reason(cell)] = cell
     found: dict[str, Cell] = {}
-    for some in sorted(ends.values(), key=len):
+    for some in sorted(ends.values(), key=lambda some: ("" in some, len(some))):
         found |= some
     return list(found.values())
+
+
+def _reason(cell: Cell) -> str:
+    code = expected(cell).code
+    return f"{code} {cell.lease}" if code == "lease_lost" else code
 
 
 def pairs(state: str) -> list[Cell]:
@@ -139,7 +145,7 @@ def pairs(state: str) -> list[Cell]:
 @cache
 def _shuffled() -> tuple[Cell, ...]:
     every = [cell for scene in SCENES for cell in cells(scene)]
-    Random(1).shuffle(every)  # noqa: S311  the same order each time
+    Random(1).shuffle(every)  # the same order each time
     return tuple(sorted(every, key=lambda cell: not expected(cell).code))
 
 

@@ -5,6 +5,7 @@ in and what comes out are plain values: names, numbers, texts, and the documents
 refused comes out as an error of the public tree (`ComplianceError`), by its `code`.
 """
 
+# Over 350 lines because it is one list: a method for each thing that a person or a peer does.
 from __future__ import annotations
 
 import json

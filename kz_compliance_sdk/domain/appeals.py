@@ -23,7 +23,6 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, Finding
-from kz_compliance_sdk.domain.duress import refuse_head
 from kz_compliance_sdk.domain.messages import NOTIFIER, lane_of, page
 from kz_compliance_sdk.domain.outbox import OutboxMessage, message_id
 from kz_compliance_sdk.domain.persons import Person, check_another, who_decided
@@ -160,10 +159,10 @@ def withdraw(
     case: Case, appeal: Appeal, decisions: Mapping[int, Decision], events: Sequence[AuditEvent], *, stamp: Stamp
 ) -> Settled:
     """The user takes the appeal back. Raises NotAllowed for whoever decided first, IllegalMove."""
+    _check_open(appeal)
     if stamp.actor != SYSTEM:
         REVIEW_POLICY.check(stamp.actor, "withdraw_appeal")
         _check_other(case, appeal, about(case, appeal), decisions, events, stamp)
-    _check_open(appeal)
     moved, event = move(case, "withdraw_appeal", case.state, stamp, facts(appeal))
     gone = replace(appeal, state="withdrawn", decided_at=stamp.at)
     change = (CaseWrite(moved, case.version), event, AppealWrite(gone, "open"), *silenced(appeal, stamp))
@@ -242,8 +241,7 @@ def _check_other(
     events: Sequence[AuditEvent],
     stamp: Stamp,
 ) -> None:
-    """Refuse whoever cannot end an appeal alone: the head of the office, and those who decided first."""
-    refuse_head(case, stamp.actor)
+    """Refuse whoever decided first."""
     decision = decisions.get(item.decision_version)
     ids = [appeal.proposed_by, appeal.approved_by]
     if decision is not None:

@@ -12,7 +12,6 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationAcknowledged
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.duress import refuse_head
 from kz_compliance_sdk.domain.letters_in import check_voucher, without
 from kz_compliance_sdk.domain.messages import Respondent, with_report
 from kz_compliance_sdk.domain.notice import Notice
@@ -107,7 +106,6 @@ def correct_receipt(
 def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
     """A person has dealt with a message that could not be used; `reasons` say how."""
     REVIEW_POLICY.check(stamp.actor, "settle_quarantine")
-    refuse_head(case, stamp.actor)
     need(reasons, "reasons", "Say how it was dealt with, for example: the sender was called and sends it again.")
     settled, event = move(
         case,

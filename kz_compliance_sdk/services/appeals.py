@@ -12,6 +12,7 @@ from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.change import Appeal, Change
 from kz_compliance_sdk.domain.messages import Respondent, page
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling
 from kz_compliance_sdk.errors import ComplianceError, Conflict, InvalidInput, NotFound
 from kz_compliance_sdk.ports import AppealPage, Store, Tx
@@ -94,6 +95,7 @@ class Appeals:
         Never by whoever proposed or approved the decision in force: raises NotAllowed (`four_eyes`). Raises also
         InvalidInput naming the field, NotFound, and IllegalMove while the item is being decided anew.
         """
+        REVIEW_POLICY.check(actor, "decide_appeal")
         if outcome not in ("uphold", "reverse"):
             raise InvalidInput("this is no outcome.", field="outcome", remedy="Use 'uphold' or 'reverse'.")
         if (outcome == "reverse") != (reversal is not None):
@@ -121,6 +123,8 @@ class Appeals:
     def withdraw(self, actor: Actor | None, appeal_id: str) -> Appeal:
         """The user takes an appeal back; `actor` is None where the platform's own system says so. Raises NotFound,
         NotAllowed for whoever decided first and for the head, IllegalMove for one that is not open."""
+        if actor is not None:
+            REVIEW_POLICY.check(actor, "withdraw_appeal")
 
         def work(tx: Tx) -> tuple[Change, Appeal]:
             appeal = tx.appeal(appeal_id)

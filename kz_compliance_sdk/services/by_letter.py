@@ -197,6 +197,7 @@ class ByLetter:
 
         Raises NotAllowed, NotFound, and IllegalMove for an amendment, which `authenticate` is for.
         """
+        REVIEW_POLICY.check(actor, "authenticate")
 
         def work(tx: Tx) -> tuple[Change, Case]:
             case, (row, others) = tx.case(case_id), _named(tx, case_id, message_id)
@@ -221,6 +222,7 @@ class ByLetter:
 
     def dismiss(self, actor: Actor, case_id: str, message_id: str, reasons: str) -> Case:
         """Record that a letter is not what it seemed: it never takes effect. Raises NotAllowed and NotFound."""
+        REVIEW_POLICY.check(actor, "authenticate")
 
         def work(tx: Tx) -> tuple[Change, Case]:
             row, others = _named(tx, case_id, message_id)

@@ -127,6 +127,7 @@ class Review:
 
     def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Future[Decided]:
         """The same proposal again, by the same person under the same lease, gets the first answer."""
+        REVIEW_POLICY.check(actor, "propose")
 
         def work(tx: Tx) -> tuple[Change, Decided]:
             case = tx.case(case_id)
@@ -153,6 +154,7 @@ class Review:
     def approve(self, actor: Actor, case_id: str, digest: str) -> Future[Decided]:
         """The content is compared first, outside the transaction: raises Conflict if it is not what was proposed
         about."""
+        REVIEW_POLICY.check(actor, "approve")
         if self._looking is not None:
             self._looking.before_approval(actor, case_id, digest)
 
@@ -168,6 +170,8 @@ class Review:
         return self._submit(work)
 
     def send_back(self, actor: Actor, case_id: str, digest: str, reasons: str) -> Future[Case]:
+        REVIEW_POLICY.check(actor, "send_back")
+
         def work(tx: Tx) -> tuple[Change, Case]:
             case = tx.case(case_id)
             decision = _current(case, tx.decisions(case_id))
@@ -192,9 +196,10 @@ class Review:
     def request_clarification(
         self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False
     ) -> Future[Case]:
+        REVIEW_POLICY.check(actor, "request_clarification")
+
         def work(tx: Tx) -> tuple[Change, Case]:
             case, stamp = tx.case(case_id), self._stamp(tx, actor)
-            steps.check_lease(case, token, stamp)
             notice = notice_of(tx, case)
             return steps.request_clarification(case, token, questions, notice, text_checked=text_checked, stamp=stamp)
 
@@ -205,6 +210,7 @@ class Review:
 
     def authenticate(self, actor: Actor, case_id: str, how: str) -> Future[Case]:
         """An amendment that was typed in waits for this as well, and then takes effect."""
+        REVIEW_POLICY.check(actor, "authenticate")
 
         def work(tx: Tx) -> tuple[Change, Case]:
             case, stamp = tx.case(case_id), self._stamp(tx, actor)

@@ -145,6 +145,16 @@ def test_a_log_that_is_cut_off_in_the_midst_of_a_commit_is_seen_by_its_hole(
             again()
 
 
+def test_a_torn_end_of_the_log_is_no_hole(store: SqliteStore, path: Path) -> None:
+    """As after a write for which there was no room."""
+    saved(store, 1)
+    with Path(f"{path}-wal").open("ab") as log:
+        log.write(60 * (24 * b"\1" + bytes(4096)) + bytes(100))
+    for n in (2, 3, 4):
+        saved(store, n)
+    assert store.fault == ""
+
+
 def test_a_log_that_the_store_cuts_off_itself_is_no_attack(
     store: SqliteStore, path: Path, open_store: OpenStore
 ) -> None:

@@ -49,7 +49,7 @@ class Files:
         self._names = names_of(path, wal=driver.wal)
         self._known: tuple[State, ...] = ()
         self._told: tuple[str, int] | None = None
-        self._saved = False
+        self._saved = self._alone = False
         self.lost_log = False
         self._anchor: Any = None
         self._log = -1
@@ -63,11 +63,11 @@ class Files:
         """Join those who have the store open. Raises StoreUnusable if they run with other files than those that lie
         here now, and if the database is smaller than it was when the last of them ended."""
         self._users = FileLock(self._path, USERS)
-        alone = self._users.try_alone()
+        self._alone = self._users.try_alone()
         record = Record.of(lock)
         if record is None:
             return
-        if not alone:
+        if not self._alone:
             refuse(self._names, record.states)
             if record.trouble == CUT:
                 raise refusal(self._names, (CUT, 1))  # the others saw a hole in it; it has its size again
@@ -101,6 +101,9 @@ class Files:
     def settle(self, lock: FileLock) -> None:
         """Note which files SQLite has opened. Raises StoreUnusable if they are not those of the others."""
         self._anchor = open_connection(self._driver, self._path, _ANCHOR_CACHE_MIB)
+        if self._alone and self._driver.wal:
+            # Whoever was killed may have left a torn end, in which no hole could be told.
+            self._anchor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         self._known = tuple(map(state_of, self._names))
         record = Record.of(lock)
         if record is not None:
@@ -187,7 +190,8 @@ class Files:
         wrong = wrong_of(self._names, self._known, found)
         if wrong is None and self._log >= 0 and self._known[1].size > _LOG_HEADER:
             # Cut off in the midst of a commit, it has its size again, and a hole where the last commits were.
-            last = os.pread(self._log, len(_NOTHING), self._known[1].size - self._frame)
+            frames = (self._known[1].size - _LOG_HEADER) // self._frame
+            last = os.pread(self._log, len(_NOTHING), _LOG_HEADER + max(0, frames - 1) * self._frame)
             return (CUT, 1) if last in (_NOTHING, b"") else None
         return wrong
 

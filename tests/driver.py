@@ -1,3 +1,4 @@
+# Over 350 lines because everything that a person or a peer does is on this one page.
 """The one driver: a method for each thing that a person or a peer does, and what can be read afterwards.
 
 Tests that must outlive the shape of the core speak to this class, to the command line, to HTTP and to files. What goes
@@ -317,9 +318,9 @@ class Driver:
         """Decide without waiting for the answer."""
         self.desk.recall(by.actor, case)
 
-    def reopen(self, by: Person, case: str) -> None:
-        """Supersede the decision of an ended case."""
-        self.desk.reopen(by.actor, case, "it was wrong")
+    def reopen(self, by: Person, case: str, items: Sequence[str] = ()) -> None:
+        """Supersede the decision of an ended case; `items` names those whose order fell and that are decided anew."""
+        self.desk.reopen(by.actor, case, "it was wrong", items=items)
 
     def settle_quarantine(self, by: Person, case: str) -> None:
         """Close a quarantined message that was dealt with otherwise."""

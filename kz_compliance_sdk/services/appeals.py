@@ -108,11 +108,13 @@ class Appeals:
         def work(tx: Tx) -> tuple[Change, Appeal]:
             appeal = tx.appeal(appeal_id)
             case, stamp = tx.case(appeal.case_id), self._stamp(tx, actor)
-            standing = standing_of(tx, case, self._respondent)
+            standing, events = standing_of(tx, case, self._respondent), tx.events(case.id)
             if reversal is None:
-                settled = appeals.uphold(case, appeal, reasons, standing.decisions, stamp=stamp)
+                settled = appeals.uphold(case, appeal, reasons, standing.decisions, events, stamp=stamp)
             else:
-                settled = reversals.reverse(case, appeal, reasons, reversal, self._policy, standing, stamp=stamp)
+                settled = reversals.reverse(
+                    case, appeal, reasons, reversal, self._policy, standing, events, stamp=stamp
+                )
             told = self._told(tx, settled, stamp, reversed_=reversal is not None)
             return with_tally(tx, told), settled.appeal
 
@@ -126,8 +128,8 @@ class Appeals:
 
         def work(tx: Tx) -> tuple[Change, Appeal]:
             appeal = tx.appeal(appeal_id)
-            case, decisions = tx.case(appeal.case_id), tx.decisions(appeal.case_id)
-            settled = appeals.withdraw(case, appeal, decisions, stamp=self._stamp(tx, actor))
+            case, decisions, events = tx.case(appeal.case_id), tx.decisions(appeal.case_id), tx.events(appeal.case_id)
+            settled = appeals.withdraw(case, appeal, decisions, events, stamp=self._stamp(tx, actor))
             return settled.change, settled.appeal
 
         return self._store.submit(self._platform, work).result()

@@ -139,7 +139,8 @@ class Privacy:
         Raises NotAllowed for who asked, IllegalMove while something needs the data."""
 
         def step(tx: Tx, case: Case) -> tuple[Change, Case]:
-            return retention.agree_to_erasure(case, tx.holdings(case_id), stamp=self._stamp(tx, actor))
+            stamp = self._stamp(tx, actor)
+            return retention.agree_to_erasure(case, tx.holdings(case_id), tx.events(case_id), stamp=stamp)
 
         erased = self._step(case_id, step)
         self._empty_log()

@@ -28,6 +28,7 @@ from kz_compliance_sdk.services.loading import (
     notified_of,
     standing_of,
     typed_amendment,
+    typist_of,
     with_checkpoint,
 )
 from kz_compliance_sdk.services.looking import Looking
@@ -161,7 +162,8 @@ class Review:
             case = tx.case(case_id)
             context = context_of(tx, case, self._policy, self._respondent)
             decision = _current(case, context.decisions)
-            change, after = deciding.approve(case, digest, decision, context, stamp=self._stamp(tx, actor))
+            events, stamp = tx.events(case_id), self._stamp(tx, actor)
+            change, after = deciding.approve(case, digest, decision, context, events, stamp=stamp)
             approved = decision.model_copy(update={"approved_by": actor.id, "approved_at": tx.now})
             return change, Decided(after, approved)
 
@@ -185,9 +187,9 @@ class Review:
 
         return self._submit(work)
 
-    def reopen(self, actor: Actor, case_id: str, reasons: str) -> Future[Case]:
+    def reopen(self, actor: Actor, case_id: str, reasons: str, items: Sequence[str] = ()) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
-            return office_steps.reopen(tx.case(case_id), reasons, self._policy, stamp=self._stamp(tx, actor))
+            return office_steps.reopen(tx.case(case_id), reasons, self._policy, items, stamp=self._stamp(tx, actor))
 
         return self._submit(work)
 
@@ -214,7 +216,7 @@ class Review:
             case, stamp = tx.case(case_id), self._stamp(tx, actor)
             amendment = typed_amendment(tx, case)
             if amendment is None:
-                return office_steps.authenticate(case, how, stamp=stamp)
+                return office_steps.authenticate(case, how, typist_of(tx, case), stamp=stamp)
             notice, arrival, others = amendment
             standing = standing_of(tx, case, self._respondent)
             change, case = office_steps.vouch_for_amendment(
@@ -227,8 +229,9 @@ class Review:
 
     def correct_receipt(self, actor: Actor, case_id: str, received_at: int, reasons: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
-            stamp = self._stamp(tx, actor)
-            return office_steps.correct_receipt(tx.case(case_id), received_at, reasons, self._policy, stamp=stamp)
+            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            typist = typist_of(tx, case)
+            return office_steps.correct_receipt(case, received_at, reasons, self._policy, typist, stamp=stamp)
 
         return self._submit(work)
 

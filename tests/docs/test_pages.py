@@ -45,6 +45,7 @@ from tests.docs.blocks import DOCS, ROOT, Block, blocks
 from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
 from tests.journey.campaign.run import SPEED, Campaign
 from tests.journey.races.pairs import PAIRS
+from tests.waiting import PATIENCE_S
 
 README = ROOT / "README.md"
 GENERATED = {
@@ -334,7 +335,9 @@ def test_the_backup_of_operations_copies_a_database_that_is_in_use(tmp_path: Pat
     with ComplianceDesk(Settings.load(settings_file(tmp_path))) as desk:
         assert desk.receive("POST", INTAKE_PATH, list(headers.items()), body).status == 202
         command = [sys.executable, str(script), str(desk.settings.store.path), str(copy)]
-        codes = [subprocess.run(command, check=False, capture_output=True, timeout=60).returncode for _ in range(2)]
+        codes = [
+            subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE_S).returncode for _ in range(2)
+        ]
     assert (codes[0], bool(codes[1])) == (0, True)
     connection = sqlite3.connect(copy)
     assert connection.execute("SELECT count(*) FROM cases").fetchone() == (1,)

@@ -1,0 +1,373 @@
+"""The store's files while processes run: which they are, and that none is moved, replaced, deleted or cut off.
+
+SQLite opens them by name once and never looks again, so a process can go on in a file that nobody will open any more,
+and a later one makes another index beside the same log and writes over what the first one acknowledges. Therefore the
+lock file holds which files the running processes use. Whoever writes looks before and after, under the lock, and
+whoever opens the store is refused while others run with other files. Nothing here opens the database or its index:
+closing any descriptor of theirs would drop SQLite's locks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, open_connection
+from kz_compliance_sdk.errors import StoreError, StoreUnusable
+
+__all__ = ["CUT", "MOVED", "Files", "State", "empty_log", "held", "refuse_changed", "refuse_other_files", "state_of"]
+
+_log = logging.getLogger("kz_compliance_sdk.store")
+MOVED: Final = "store_moved"
+CUT: Final = "store_cut"
+_WAL, _SHM, _USERS = "-wal", "-shm", ".open"
+_ANCHOR_CACHE_MIB = 1
+_LOG_HEADER, _FRAME_HEADER = 32, 24
+_RECORD = struct.Struct("<12q32s")
+_NOTHING = b"\0\0\0\0"
+
+_REMEDIES: Final = {
+    (MOVED, ""): "Stop every process, put the file back, and start again.",
+    (MOVED, _WAL): "Stop every process with SIGTERM: the last one brings what it held into the database. "
+    "Leave the file away, and start again.",
+    (MOVED, _SHM): "Stop every process and start again: it is made anew then, and nothing is missing.",
+    (CUT, ""): "Stop every process and restore a backup.",
+    (
+        CUT,
+        _WAL,
+    ): "What was acknowledged since the last checkpoint may be gone with it. Stop every process, start again, "
+    "and let the regulator send anew what is missing.",
+    (CUT, _SHM): "Stop every process and start again: it is made anew then, and nothing is missing.",
+}
+
+
+class State(NamedTuple):
+    """Which file lies at a path: device, number, size in bytes, and when it was written last, in nanoseconds."""
+
+    device: int = 0
+    number: int = 0
+    size: int = 0
+    written_at: int = 0
+
+
+_GONE: Final = State()
+
+
+def state_of(path: str) -> State:
+    """Which file lies at a path now; all zeros if there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  asked with every commit, and Path costs three times as much
+    except OSError:
+        return _GONE
+    return State(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+class _Record(NamedTuple):
+    """What the lock file tells of the running processes: their files, and why the last write failed, if it did."""
+
+    states: tuple[State, ...]
+    trouble: str
+
+    @property
+    def has_log(self) -> bool:
+        return self.states[1].number != 0
+
+    @classmethod
+    def of(cls, lock: FileLock) -> _Record | None:
+        """What is written there; None if nothing is, and on a system that has no such locks."""
+        data = lock.read(_RECORD.size)
+        if len(data) < _RECORD.size or not any(data):
+            return None
+        *numbers, trouble = _RECORD.unpack(data)
+        states = tuple(State(*numbers[at : at + 4]) for at in (0, 4, 8))
+        return cls(states, trouble.rstrip(b"\0").decode("ascii", "replace"))
+
+    def keep(self, lock: FileLock) -> None:
+        numbers = [number for state in self.states for number in state]
+        lock.write(_RECORD.pack(*numbers, *[0] * (12 - len(numbers)), self.trouble.encode("ascii")[:32]))
+
+
+def _names(path: str, *, wal: bool) -> tuple[str, ...]:
+    # SQLite puts them beside the file that a symbolic link leads to.
+    real = os.path.realpath(path)
+    return (path, f"{real}{_WAL}", f"{real}{_SHM}") if wal else (path,)
+
+
+def _wrong(names: tuple[str, ...], known: tuple[State, ...], found: tuple[State, ...]) -> tuple[str, int] | None:
+    """The first file that is not the one that is known: what happened to it, and its place among the names."""
+    for at in range(len(names)):
+        if found[at][:2] != known[at][:2]:
+            return MOVED, at
+        if found[at].size < known[at].size:
+            return CUT, at
+    return None
+
+
+def _refusal(names: tuple[str, ...], wrong: tuple[str, int]) -> StoreUnusable:
+    code, at = wrong
+    what = "moved, replaced or deleted" if code == MOVED else "cut off"
+    return StoreUnusable(
+        f"the store's file {names[at]} was {what} while processes have it open. Nothing is acknowledged any more. "
+        f"{_REMEDIES[code, ('', _WAL, _SHM)[at]]}",
+        code=code,
+    )
+
+
+@contextmanager
+def held(path: str) -> Iterator[FileLock]:
+    """The writers' lock of a store."""
+    lock = FileLock(path)
+    try:
+        lock.acquire()
+        yield lock
+    finally:
+        lock.close()
+
+
+def empty_log(path: str, checkpoint: Callable[[], bool]) -> bool:
+    """Let `checkpoint` cut the log off, and note that this was us. False if it could not. Raises StoreUnusable if the
+    files are not what they should be."""
+    with held(path) as lock:
+        refuse_changed(lock, path)
+        if not checkpoint():
+            return False
+        record = _Record.of(lock)
+        if record is not None and record.has_log:
+            log = state_of(_names(path, wal=True)[1])
+            _Record((record.states[0], log, record.states[2]), record.trouble).keep(lock)
+        return True
+
+
+def refuse_changed(lock: FileLock, path: str) -> None:
+    """For whoever is about to write beside the lane, under its lock. Raises StoreUnusable if a file was changed under
+    the processes that run."""
+    record = _Record.of(lock)
+    if record is not None:
+        _refuse(_names(path, wal=record.has_log), record.states)
+
+
+def refuse_other_files(path: str, *, wal: bool) -> None:
+    """For whoever opens the database beside a store. It waits for no lock. Raises StoreUnusable if others run with
+    other files."""
+    if not os.path.exists(f"{path}{_USERS}"):  # noqa: PTH110
+        return
+    lock, users = FileLock(path), FileLock(path, _USERS)
+    try:
+        record = _Record.of(lock)
+        if record is not None and not users.try_alone():
+            _refuse(_names(path, wal=wal), _but_size_of_log(record.states))
+    finally:
+        users.close()
+        lock.close()
+
+
+def _refuse(names: tuple[str, ...], known: tuple[State, ...]) -> None:
+    if wrong := _wrong(names, known, tuple(map(state_of, names))):
+        raise _refusal(names, wrong)
+
+
+def _but_size_of_log(known: tuple[State, ...]) -> tuple[State, ...]:
+    """What can be told without the writers' lock: its holder may cut the log off."""
+    return tuple(state._replace(size=0) if at == 1 else state for at, state in enumerate(known))
+
+
+class Files:
+    """The files of one store that this process has open. `enter` comes before SQLite opens them, `settle` after it."""
+
+    def __init__(self, driver: Driver, path: str) -> None:
+        self._driver, self._path = driver, path
+        self._names = _names(path, wal=driver.wal)
+        self._known: tuple[State, ...] = ()
+        self._told: tuple[str, int] | None = None
+        self._saved = False
+        self.lost_log = False
+        self._anchor: Any = None
+        self._log = -1
+        self._frame = 0
+        self._users: FileLock | None = None
+        self._pid = os.getpid()
+
+    # ------------------------------------------------------------------------------------- coming and going
+
+    def enter(self, lock: FileLock) -> None:
+        """Join those who have the store open. Raises StoreUnusable if they run with other files than those that lie
+        here now, and if the database is smaller than it was when the last of them ended."""
+        self._users = FileLock(self._path, _USERS)
+        alone = self._users.try_alone()
+        record = _Record.of(lock)
+        if record is None:
+            return
+        if not alone:
+            _refuse(self._names, record.states)
+            return
+        database, was = state_of(self._path), record.states[0]
+        if database[:2] == was[:2]:
+            if database.size < was.size:
+                raise StoreUnusable(
+                    f"the store's file {self._path} was cut off: it has {database.size} bytes, and had {was.size}. "
+                    f"Restore a backup. If this is one, remove {self._path}.lane first.",
+                    code=CUT,
+                )
+            self._tell_lost_log(record, database)
+        lock.write(bytes(_RECORD.size))
+
+    def _tell_lost_log(self, record: _Record, database: State) -> None:
+        """Those who ran last were killed, and their log is not what it was although nothing came into the database."""
+        was = record.states[1]
+        if not was.size or database.written_at != record.states[0].written_at:
+            return
+        log = state_of(_names(self._path, wal=True)[1])
+        if log[:2] != was[:2] or log.size < was.size:
+            self.lost_log = True
+            _log.critical(
+                "%s%s is not the file that the last processes wrote: what they acknowledged after the last checkpoint "
+                "may be missing. Put it back if you have it; otherwise let the regulator send anew what is missing.",
+                self._path,
+                _WAL,
+            )
+
+    def settle(self, lock: FileLock) -> None:
+        """Note which files SQLite has opened. Raises StoreUnusable if they are not those of the others."""
+        self._anchor = open_connection(self._driver, self._path, _ANCHOR_CACHE_MIB)
+        self._known = tuple(map(state_of, self._names))
+        record = _Record.of(lock)
+        if record is not None:
+            _refuse(self._names, record.states)
+        if self._driver.wal and hasattr(os, "pread"):
+            # No lock of SQLite's lies on the log, so that it may be opened and closed.
+            self._log = os.open(self._names[1], os.O_RDONLY | os.O_CLOEXEC)
+            self._frame = _FRAME_HEADER + self._anchor.execute("PRAGMA page_size").fetchone()[0]
+        _Record(self._known, record.trouble if record else "").keep(lock)
+        if self._users is not None:
+            self._users.share()
+
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """Around closing the connections. A file that was cut off is left as it is: what SQLite would do with the log
+        as the last connection closes would put holes into the database."""
+        if self._users is None or self._pid != os.getpid():
+            yield
+            return
+        with held(self._path) as lock:
+            wrong = self._look(lock) if self._known else None
+            if wrong == (MOVED, 1):
+                self._save_log()
+            yield
+            self._close(cut=wrong is not None and wrong[0] == CUT)
+            if self._users.try_alone():
+                if self._known and (wrong is None or self._saved):
+                    lock.write(bytes(_RECORD.size))
+                self._users.remove()
+            self._users.close()
+            self._users = None
+
+    def _close(self, *, cut: bool) -> None:
+        anchor, self._anchor, log, self._log = self._anchor, None, self._log, -1
+        if cut:
+            import ctypes
+
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(anchor))  # never closed, not at the end of the process either
+        elif anchor is not None:
+            anchor.close()
+        if log >= 0:
+            os.close(log)
+
+    # ------------------------------------------------------------------------------------------- looking
+
+    @property
+    def fault(self) -> str:
+        """What is wrong, as a code: one of the files, or why the last write of any process failed. Empty if nothing
+        is."""
+        if wrong := self._glance():
+            return wrong[0]
+        lock = FileLock(self._path)
+        try:
+            record = _Record.of(lock)
+        finally:
+            lock.close()
+        return record.trouble if record is not None else ""
+
+    def check(self) -> None:
+        """For whoever opens a connection. Raises StoreUnusable."""
+        if wrong := self._glance():
+            raise _refusal(self._names, wrong)
+
+    def check_whole(self) -> None:
+        """For whoever reads: of a file that was cut off nothing can be read. Raises StoreUnusable."""
+        wrong = self._glance()
+        if wrong is not None and wrong[0] == CUT:
+            raise _refusal(self._names, wrong)
+
+    def _glance(self) -> tuple[str, int] | None:
+        if not self._known:
+            return None
+        return _wrong(self._names, _but_size_of_log(self._known), tuple(map(state_of, self._names)))
+
+    def _look(self, lock: FileLock) -> tuple[str, int] | None:
+        record = _Record.of(lock)
+        known = _but_size_of_log(self._known)
+        if record is not None:
+            known = tuple(mine._replace(size=theirs.size) for mine, theirs in zip(known, record.states, strict=False))
+        self._known = known
+        return _wrong(self._names, known, tuple(map(state_of, self._names)))
+
+    def before(self, lock: FileLock) -> None:
+        """Look before something is written, under the lock. Raises StoreUnusable."""
+        if wrong := self._look(lock):
+            raise self._met(lock, wrong)
+
+    def after(self, lock: FileLock) -> None:
+        """Look at what was just written, under the lock: it must lie where everybody will look for it. Raises
+        StoreUnusable."""
+        found = tuple(map(state_of, self._names))
+        wrong = _wrong(self._names, self._known, found)
+        if wrong is None and self._log >= 0 and self._known[1].size > _LOG_HEADER:
+            # Cut off in the midst of a commit, it has its size again, and a hole where the last commits were.
+            last = os.pread(self._log, len(_NOTHING), self._known[1].size - self._frame)
+            wrong = (CUT, 1) if last in (_NOTHING, b"") else None
+        if wrong is not None:
+            raise self._met(lock, wrong)
+        self._known, self._told, self._saved = found, None, False
+        _Record(found, "").keep(lock)
+
+    def note(self, lock: FileLock, error: StoreError) -> None:
+        """Note why a write failed, under the lock: whoever asks for the health, in any process, must learn of it."""
+        record = _Record.of(lock)
+        if record is not None:
+            _Record(record.states, error.code).keep(lock)
+
+    def _met(self, lock: FileLock, wrong: tuple[str, int]) -> StoreUnusable:
+        error = _refusal(self._names, wrong)
+        self.note(lock, error)
+        if wrong != self._told:
+            self._told = wrong
+            _log.critical("%s", error)
+        if wrong == (MOVED, 1):
+            self._save_log()
+        return error
+
+    def _save_log(self) -> None:
+        """Bring what the lost log holds into the database while this process has it open, and put aside what lies in
+        its place: it would be taken for the log, and is older."""
+        index = state_of(self._names[2])
+        if self._saved or self._log < 0 or self._pid != os.getpid():
+            return
+        if os.fstat(self._log).st_size < self._known[1].size:
+            return  # it was cut off as well
+        if index.number == self._known[2].number and index.size < self._known[2].size:
+            return  # to touch it would end this process
+        try:
+            busy, frames, done = self._anchor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except self._driver.module.Error as error:
+            _log.critical("what %s held could not be brought into the database: %s", self._names[1], error)
+            return
+        if busy or frames != done:
+            return
+        self._saved = True
+        if state_of(self._names[1]) != _GONE:
+            os.replace(self._names[1], f"{self._names[1]}.old")  # noqa: PTH105
+        _log.critical("what %s held was brought into the database: nothing is missing.", self._names[1])

@@ -14,9 +14,6 @@ from typing import Literal
 from tests.driver import DAY, Driver, Person
 from tests.table.scenes import Scene, Standing
 
-SAME_ACCOUNT_IS_SAME_PERSON = False
-"""Whether another id behind the same account counts as the same person. Until it does, those cells are left out."""
-
 ROLES = ("", "moderator", "lead", "legal", "head", "head lead", "head legal")
 LEASES = ("none", "own", "another's", "expired")
 PERSONS = ("another", "same id", "same account")

@@ -17,7 +17,7 @@ from random import Random
 from kz_compliance_sdk.errors import ComplianceError
 from tests.driver import Driver, Person
 from tests.table.scenes import FIRST, SCENES, THIRD, Shelf, Standing
-from tests.table.steps import LEASES, PERSONS, ROLES, SAME_ACCOUNT_IS_SAME_PERSON, STEPS, Cell, Outcome, Step
+from tests.table.steps import LEASES, PERSONS, ROLES, STEPS, Cell, Outcome
 
 Pair = tuple[tuple[int, str], tuple[int, str]]
 _AT_HAND = {"claimed": ("own",)}
@@ -35,14 +35,7 @@ def cells(scene: str) -> Iterator[Cell]:
         persons = PERSONS if step.other_than else PERSONS[:2]
         roles = ROLES if step.is_about_the_head else ROLES[:5]
         for role, lease, person in product(roles, leases, persons):
-            cell = Cell(step.name, scene, role, lease, person)
-            if not _is_left_out(step, cell):
-                yield cell
-
-
-def _is_left_out(step: Step, cell: Cell) -> bool:
-    bound = step.other_than in SCENES[cell.scene].did
-    return bound and cell.person == "same account" and not SAME_ACCOUNT_IS_SAME_PERSON
+            yield Cell(step.name, scene, role, lease, person)
 
 
 def expected(cell: Cell) -> Outcome:

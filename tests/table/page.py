@@ -112,3 +112,5 @@ def _more(step: Step) -> Iterator[str]:
     yield from (_AGAINST[thing] for thing in step.barred)
     yield from (_AGAINST[thing] + ", unless a lawyer does it" * (thing == "demand") for thing in step.for_lawyers)
     yield from (why for thing, why in _SECOND.items() if thing in step.second)
+    if step.withholds:
+        yield "a decision that has not begun waits for a second person from then on"

@@ -69,7 +69,7 @@ class Step:
     `needs` is what has to be there, each with the code of its refusal; `other_than` is what the person must not have
     done in the case themselves; `barred` is what stands against it, each with its code, and `for_lawyers` what does
     unless the person is one. With any of `second`, of the case or among the person's roles, a decision waits for a
-    second person.
+    second person; what `withholds` holds a decision back until one approves it that was made without, and has not begun.
     """
 
     name: str
@@ -86,6 +86,7 @@ class Step:
     barred: Mapping[str, str] = field(default_factory=dict)
     for_lawyers: Mapping[str, str] = field(default_factory=dict)
     second: frozenset[str] = frozenset()
+    withholds: bool = False
 
     @property
     def is_about_the_head(self) -> bool:
@@ -119,6 +120,8 @@ class Step:
             return Outcome("illegal_move")
         if self.second & (scene.has | roles) - ({LAWYER_NEEDED} if lawyer else set()):
             return Outcome(state="in_approval", events=events[:1])
+        if self.withholds and "undo" in scene.has:
+            return Outcome(state="in_approval", events=(*events, "withhold"))
         return Outcome(state=self.moves[state], events=events)
 
 
@@ -467,6 +470,7 @@ STEPS: tuple[Step, ...] = (
         OFFICE,
         stays(*EVERY),
         ("record_instruction",),
+        withholds=True,
     ),
     Step(
         "hand_over",
@@ -512,6 +516,7 @@ STEPS: tuple[Step, ...] = (
         SENIOR,
         stays(*USABLE),
         ("suspend",),
+        withholds=True,
     ),
     Step(
         "confirm_suspension",

@@ -69,7 +69,7 @@ class Step:
     `needs` is what has to be there, each with the code of its refusal; `other_than` is what the person must not have
     done in the case themselves; `barred` is what stands against it, each with its code, and `for_lawyers` what does
     unless the person is one. With any of `second`, of the case or among the person's roles, a decision waits for a
-    second person; what `withholds` holds a decision back until one approves it that was made without, and has not begun.
+    second person; what `withholds` lets one that was decided without wait for it too, if it has not begun.
     """
 
     name: str

@@ -63,11 +63,13 @@ _AGAINST = {
     "measure": "no measure in force",
     "decided anew": "not while the item is being decided anew",
     "undo": "not while an undo window of the case runs",
+    "fallen": "not where the order of every item fell",
 }
 _SECOND = {
     "head": "what the head proposes waits for a second person",
     LAWYER_NEEDED: "with legal review it waits for a second person unless a lawyer proposes",
     "instruction": "where an instruction was recorded it waits for a second person",
+    "suspension": "where a suspension was recorded it waits for a second person",
 }
 _LEASE = {"needed": "the lease of the case", "optional": "the lease, where a token is named"}
 
@@ -110,3 +112,5 @@ def _more(step: Step) -> Iterator[str]:
     yield from (_AGAINST[thing] for thing in step.barred)
     yield from (_AGAINST[thing] + ", unless a lawyer does it" * (thing == "demand") for thing in step.for_lawyers)
     yield from (why for thing, why in _SECOND.items() if thing in step.second)
+    if step.withholds:
+        yield "a decision that has not begun waits for a second person from then on"

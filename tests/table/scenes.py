@@ -189,6 +189,12 @@ def _cancelled(office: Driver, _holder: Person) -> Standing:
     return Standing(case)
 
 
+def _remedied(office: Driver, holder: Person) -> Standing:
+    at = _queued(office, holder)
+    office.cancel(office.notice()["notice_id"], "remedied")
+    return at
+
+
 def _reopened(office: Driver, holder: Person) -> Standing:
     at = _appealed(office, holder)
     office.reopen(FOURTH, at.case)
@@ -303,6 +309,12 @@ def _beset(make: Callable[[Driver, Person], Standing]) -> Callable[[Driver, Pers
     return made
 
 
+def _withheld(office: Driver, holder: Person) -> Standing:
+    """What was decided alone, and has not begun, waits for a second person once the order is suspended."""
+    at = _beset(_in_the_window)(office, holder)
+    return replace(at, digest=office.digest(at.case))
+
+
 def _untold(office: Driver, _holder: Person) -> Standing:
     office.users_are_out_of_reach()
     return Standing(_closed(office))
@@ -341,7 +353,8 @@ SCENES: Mapping[str, Scene] = {
         _row("lifting", "lifting", _lifting, "measure"),
         _row("lifting fails", "lifting", _lifting_fails, "measure, a lifting that failed"),
         _row("lifted", "lifted", _lifted),
-        _row("cancelled", "cancelled", _cancelled),
+        _row("cancelled", "cancelled", _cancelled, "fallen"),
+        _row("cancelled, remedied", "cancelled", _remedied),
         _row("appealed", "closed", _appealed, "measure, appeal, open appeal", "decided first"),
         _row("appealed, approver", "closed", _appealed_to_approver, "measure, appeal, open appeal", "decided first"),
         _row("upheld", "closed", _upheld, "measure, appeal", "decided first"),
@@ -375,12 +388,12 @@ SCENES: Mapping[str, Scene] = {
         _row("claimed, beset", "claimed", _beset(_claimed), _BESET, _DID),
         _row("in approval, beset", "in_approval", _beset(_proposed), f"{_BESET}, proposal", f"{_DID}, proposed"),
         _row("awaiting an answer, beset", "awaiting_answer", _beset(_asked), _BESET, _DID),
-        _row("in the undo window, beset", "decided", _beset(_in_the_window), f"{_BESET}, undo", _DID),
+        _row("withheld, beset", "in_approval", _withheld, f"{_BESET}, proposal", f"{_DID}, proposed"),
         _row("enforced, beset", "enforced", _beset(_enforced), f"{_BESET}, measure", _DID),
         _row("lifting, beset", "lifting", _beset(_lifting), f"{_BESET}, measure", _DID),
         _row("lifted, beset", "lifted", _beset(_lifted), _BESET, _DID),
         _row("closed, beset", "closed", _beset(_with_a_measure), f"{_BESET}, measure", _DID),
-        _row("cancelled, beset", "cancelled", _beset(_cancelled), _BESET, _DID),
+        _row("cancelled, beset", "cancelled", _beset(_cancelled), f"{_BESET}, fallen", _DID),
     )
 }
 

@@ -69,7 +69,7 @@ class Step:
     `needs` is what has to be there, each with the code of its refusal; `other_than` is what the person must not have
     done in the case themselves; `barred` is what stands against it, each with its code, and `for_lawyers` what does
     unless the person is one. With any of `second`, of the case or among the person's roles, a decision waits for a
-    second person.
+    second person; what `withholds` lets one that was decided without wait for it too, if it has not begun.
     """
 
     name: str
@@ -86,6 +86,7 @@ class Step:
     barred: Mapping[str, str] = field(default_factory=dict)
     for_lawyers: Mapping[str, str] = field(default_factory=dict)
     second: frozenset[str] = frozenset()
+    withholds: bool = False
 
     @property
     def is_about_the_head(self) -> bool:
@@ -119,6 +120,8 @@ class Step:
             return Outcome("illegal_move")
         if self.second & (scene.has | roles) - ({LAWYER_NEEDED} if lawyer else set()):
             return Outcome(state="in_approval", events=events[:1])
+        if self.withholds and "undo" in scene.has:
+            return Outcome(state="in_approval", events=(*events, "withhold"))
         return Outcome(state=self.moves[state], events=events)
 
 
@@ -211,7 +214,7 @@ STEPS: tuple[Step, ...] = (
         needs=_NOTICE,
         lease="needed",
         barred=_DEMAND,
-        second=_set("head instruction"),
+        second=_set("head instruction suspension"),
     ),
     Step(
         "propose",
@@ -223,7 +226,7 @@ STEPS: tuple[Step, ...] = (
         needs=_NOTICE,
         lease="needed",
         barred={**_DEMAND, "unverified": "unverified"},
-        second=frozenset({"head", LAWYER_NEEDED, "instruction"}),
+        second=frozenset({"head", LAWYER_NEEDED, "instruction", "suspension"}),
     ),
     Step(
         "approve",
@@ -280,6 +283,16 @@ STEPS: tuple[Step, ...] = (
         "reopen",
         "supersede the decision of an ended case",
         lambda o, by, at, token: o.reopen(by, at.case),
+        SECOND,
+        dict.fromkeys(ENDED, "queued"),
+        ("reopen",),
+        needs=(("item", "illegal_move"),),
+        barred={**_GONE, "fallen": "illegal_move"},
+    ),
+    Step(
+        "reopen_item",
+        "name an item whose order fell, to decide it anew on the platform's own terms",
+        lambda o, by, at, token: o.reopen(by, at.case, ["1"]),
         SECOND,
         dict.fromkeys(ENDED, "queued"),
         ("reopen",),
@@ -457,6 +470,7 @@ STEPS: tuple[Step, ...] = (
         OFFICE,
         stays(*EVERY),
         ("record_instruction",),
+        withholds=True,
     ),
     Step(
         "hand_over",
@@ -502,6 +516,7 @@ STEPS: tuple[Step, ...] = (
         SENIOR,
         stays(*USABLE),
         ("suspend",),
+        withholds=True,
     ),
     Step(
         "confirm_suspension",

@@ -1,9 +1,9 @@
 """Guards: the database itself refuses to change what was decided, received, sent or recorded.
 
 They stop a slip and a statement typed by hand, not somebody who may drop them: for that there is the audit trail. What
-retention erases it may erase: a body becomes empty, a sealed text goes. Inserts into the tables of intake have no guard,
-so that receiving a notice costs nothing more. A migration that rebuilds one of these tables for SQLite loses its guards, and
-must set them again.
+retention erases it may erase: a body becomes empty, a sealed text goes. Inserts into the tables of intake have no
+guard, so that receiving a notice costs nothing more. A migration that rebuilds one of these tables for SQLite loses its
+guards, and must set them again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FUNCTION = "kz_compliance_refuse"
 
 
 def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
-    """Each guard for `dialect` ("sqlite" or "postgresql"): its name, table, event, when it refuses, and what it says."""
+    """Each guard for `dialect` ("sqlite" or "postgresql"): name, table, event, when it refuses, and what it says."""
     differs = "IS NOT" if dialect == "sqlite" else "IS DISTINCT FROM"
 
     def changed(*columns: str) -> str:

@@ -5,7 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, Dialect, inspect, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Dialect,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    inspect,
+    select,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -24,16 +34,16 @@ __all__ = ["HEAD", "VERSION_TABLE", "new_store", "read_revision", "statements"]
 VERSION_TABLE = "kz_compliance_schema"
 HEAD = "0010"
 
-# Alembic's own table, which it would make itself.
-_VERSION = f"""\
-CREATE TABLE {VERSION_TABLE} (
-\tversion_num VARCHAR(32) NOT NULL,
-\tCONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num)
-);
-INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{HEAD}')"""  # noqa: S608  constants
+# As Alembic makes it, in a metadata of its own: it is no table of ours.
+_version = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
 
-# What SQLite's planner is told instead of measuring: every key begins with the platform, of which there are few. Without
-# this it takes any index that begins with the platform for selective, and scans it.
+# What SQLite's planner is told instead of measuring: every key begins with the platform, of which there are few.
+# Without this it takes any index that begins with the platform for selective, and scans it.
 _FEW = "1000000 500000"
 _STATISTICS = (
     ("appeals", "appeals", f"{_FEW} 1"),
@@ -81,8 +91,7 @@ def read_revision(connection: Connection) -> str | None:
     """The revision of the database's schema, None if it has none of ours."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    row = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).fetchone()  # noqa: S608  a constant
-    return None if row is None else str(row[0])
+    return connection.scalar(select(_version.c.version_num))
 
 
 def statements(dialect: Dialect) -> Iterator[str]:
@@ -100,4 +109,7 @@ def statements(dialect: Dialect) -> Iterator[str]:
 
 def new_store() -> str:
     """The script that makes a new SQLite store as the migrations would."""
-    return "".join(f"{statement};\n" for statement in (_VERSION, *statements(sqlite.dialect())))  # type: ignore[no-untyped-call]
+    dialect = sqlite.dialect()  # type: ignore[no-untyped-call]
+    version = str(CreateTable(_version).compile(dialect=dialect)).strip()
+    told = f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{HEAD}')"  # noqa: S608  constants
+    return "".join(f"{statement};\n" for statement in (version, *statements(dialect), told))

@@ -109,7 +109,7 @@ def statements(dialect: Dialect) -> Iterator[str]:
 
 def new_store() -> str:
     """The script that makes a new SQLite store as the migrations would."""
-    dialect = sqlite.dialect()  # type: ignore[no-untyped-call]
+    dialect = sqlite.dialect()
     version = str(CreateTable(_version).compile(dialect=dialect)).strip()
     told = f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{HEAD}')"  # noqa: S608  constants
     return "".join(f"{statement};\n" for statement in (version, *statements(dialect), told))

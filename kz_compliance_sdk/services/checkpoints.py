@@ -266,12 +266,7 @@ class Checkpoints:
 
 
 def _begun(tx: Tx) -> tuple[Change, tuple[int, Checkpoint | None]]:
-    last = tx.checkpoint()
-    if last is None:
-        # A store older than data keys puts digests in the place of the names of objects when it first needs one: what a
-        # checkpoint sees must have its lasting name.
-        tx.holds(("",))
-    return (), (tx.now, last)
+    return (), (tx.now, tx.checkpoint())
 
 
 def _seen(leaves: Sequence[Leaf]) -> tuple[Seen | None, tuple[int, int] | None]:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from kz_compliance_sdk.adapters.sql import migrate
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.engine import open_engine
-from kz_compliance_sdk.adapters.sql.migrations.versions import v0009_guards as v0009
+from kz_compliance_sdk.adapters.sql.guards import guards
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from tests.journey.scene import LEGAL, Host, World
 from tests.unguarded import unguard
@@ -225,7 +225,7 @@ def test_without_its_guard_each_statement_goes_through(file: Path, tmp_path: Pat
     bare = tmp_path / "bare.sqlite3"
     with closing(choose_driver().module.connect(file)) as held, closing(choose_driver().module.connect(bare)) as copy:
         held.backup(copy)
-        assert unguard(copy) == len(v0009.names("sqlite"))
+        assert unguard(copy) == len(list(guards("sqlite")))
     engine = sqlite_engine(bare)
     for sql, _ in (*REFUSED.values(), *ONLY_SQLITE.values()):
         assert Database(engine).try_out(sql) > 0, sql
@@ -234,7 +234,7 @@ def test_without_its_guard_each_statement_goes_through(file: Path, tmp_path: Pat
 
 def test_every_guard_is_tried(file: Path) -> None:
     tried = {guard for _, guard in (*REFUSED.values(), *ONLY_SQLITE.values())}
-    assert tried == {name for name, _ in v0009.names("sqlite")}
+    assert tried == {name for name, *_ in guards("sqlite")}
     with closing(choose_driver().module.connect(file)) as raw:
         held = {row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
     assert held == tried

@@ -190,7 +190,7 @@ def test_a_start_that_is_broken_off_leaves_no_half_store(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("kz_compliance_sdk.adapters.sql.engine.newest_schema", broken)
+        patched.setattr("kz_compliance_sdk.adapters.sql.engine.new_store", broken)
         with pytest.raises(KeyboardInterrupt):
             open_store()
     assert not path.exists()

@@ -396,6 +396,7 @@ TAMPERED = {
     "a key destroyed without an event": ("UPDATE cases SET data_key = x''", "was destroyed"),
     "a key exchanged": ("UPDATE cases SET data_key = x'00' || randomblob(32)", "as it was written"),
     "a key cut off": ("UPDATE cases SET data_key = x'0001'", "data key cannot be opened"),
+    "a key taken away": ("UPDATE cases SET data_key = NULL", "data key cannot be opened"),
     "said to be erased": (
         "UPDATE cases SET doc = json_set(doc, '$[19]', 1)",
         "said to be erased, and no event says so",
@@ -434,23 +435,17 @@ def test_what_should_have_been_erased_and_is_there_is_a_fault(desk: Desk, tmp_pa
     assert any("should have been erased, and is there" in what for what in faults)
 
 
-def test_rows_older_than_keys_are_read_and_erased_as_well(desk: Desk) -> None:
-    """A file of an earlier schema has no keys: what is in it stays readable, and goes at its end."""
+def test_nothing_is_written_in_the_clear_for_a_case_whose_key_was_taken_away(desk: Desk) -> None:
+    """And nothing that was put there in the clear is believed."""
     desk.host.push(notice(1), "msg-1")
     row = desk.store.queries(PLATFORM).inbox(desk.host.cases()[0].id)[0]
+    sql(desk.world.path, "UPDATE cases SET data_key = NULL")
+    with pytest.raises(StoreDamaged, match="data key cannot be opened"):
+        desk.host.decide(proposal(refusal("1")))
     with closing(DRIVER.module.connect(desk.world.path, isolation_level=None)) as raw:
-        unguard(raw)
-        raw.execute("UPDATE cases SET data_key = NULL")
         raw.execute("UPDATE inbox SET body = ?", (row.body,))
-    assert desk.store.queries(PLATFORM).inbox(row.case_id) == [row]
-    assert PLANTED["handle"].encode() in desk.bytes
-    desk.host.decide(proposal(refusal("1")))
-    desk.host.drain()
-    desk.check()
-    desk.later(400)
-    assert len(desk.privacy.retention().cases) == 1
-    assert PLANTED["handle"].encode() not in desk.bytes
-    desk.check()
+    with pytest.raises(StoreDamaged, match="data key cannot be opened"):
+        desk.store.queries(PLATFORM).inbox(row.case_id)
 
 
 def test_a_run_that_is_broken_off_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -471,14 +466,15 @@ def test_a_run_that_is_broken_off_goes_on(desk: Desk, monkeypatch: pytest.Monkey
     desk.check()
 
 
-def test_a_case_that_cannot_be_read_holds_up_no_other(desk: Desk) -> None:
+@pytest.mark.parametrize("key", ["x'0001'", "NULL"])
+def test_a_case_that_cannot_be_read_holds_up_no_other(key: str, desk: Desk) -> None:
     for seed in (1, 2):
         desk.host.push(notice(seed), f"msg-{seed}")
         desk.host.decide(proposal(refusal("1")))
         desk.host.drain()
     first, second = sorted(desk.store.queries(PLATFORM).case_ids())
     desk.later(400)
-    sql(desk.world.path, "UPDATE cases SET data_key = x'0001' WHERE id = (SELECT min(id) FROM cases)")
+    sql(desk.world.path, f"UPDATE cases SET data_key = {key} WHERE id = (SELECT min(id) FROM cases)")  # noqa: S608
     run = desk.privacy.retention()
     assert (run.cases, run.failed) == ((second,), (first,))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import closing, suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, QueuePool, create_engine, event
 
+from kz_compliance_sdk.adapters.sql.schema import new_store
 from kz_compliance_sdk.adapters.sql.sqlite import (
     APPLICATION_ID,
     Driver,
@@ -23,7 +23,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
 )
 from kz_compliance_sdk.errors import StoreUnusable
 
-__all__ = ["create_file", "newest_schema", "open_engine"]
+__all__ = ["create_file", "open_engine"]
 
 _CACHE_MIB = 2
 
@@ -51,11 +51,6 @@ def open_engine(driver: Driver, path: str, check: Callable[[], None] = lambda: N
     return engine
 
 
-def newest_schema() -> str:
-    """The script that makes in one step what the migrations make one after the other."""
-    return files("kz_compliance_sdk.adapters.sql").joinpath("newest.sql").read_text(encoding="utf-8")
-
-
 def create_file(driver: Driver, path: str, *, anew: bool) -> None:
     """Create the store's file with its whole schema, for this account, or the group that shares its folder. Whoever
     calls holds its lock.
@@ -79,7 +74,7 @@ def create_file(driver: Driver, path: str, *, anew: bool) -> None:
         with closing(driver.module.connect(new, isolation_level=None)) as connection:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         with closing(open_connection(driver, new)) as connection:
-            connection.executescript(f"BEGIN IMMEDIATE;\n{newest_schema()}COMMIT;")
+            connection.executescript(f"BEGIN IMMEDIATE;\n{new_store()}COMMIT;")
     except driver.module.Error as error:
         raise store_error(error) from error
     for name in left_behind(path):

@@ -23,19 +23,17 @@ def _script() -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
-def head() -> str:
-    """The newest revision that this installation has a migration for."""
-    newest = _script().get_current_head()
-    if newest is None:
-        raise StoreUnusable("this installation has no migrations: reinstall it.")
-    return newest
-
-
 def pending(connection: Connection) -> list[str]:
-    """What an upgrade would do, oldest first, as 'revision: summary'. Raises StoreUnusable for a later schema."""
+    """What an upgrade would do, oldest first, as 'revision: summary'. Raises StoreUnusable for a schema
+    of a later release, or of none."""
     script, current = _script(), read_revision(connection)
     known = {step.revision for step in script.walk_revisions()}
     if current is not None and current not in known:
+        if current < HEAD:
+            raise StoreUnusable(
+                f"the database has schema {current}: an unreleased version made it, and no release can use it. "
+                "Begin with an empty store: move its files away, then run: kz-compliance db upgrade"
+            )
         raise StoreUnusable(
             f"the database has schema {current}, which this release does not know: a later release wrote it. "
             "Install that release or a newer one."
@@ -95,6 +93,5 @@ def _options() -> dict[str, Any]:
     script = _script()
     return {
         "version_table": VERSION_TABLE,
-        "render_as_batch": True,
         "fn": lambda current, _context: script._upgrade_revs("head", current or "base"),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
@@ -15,7 +14,7 @@ OBJECTS: Final = "objects"
 """The platform's key under which names of objects are compared without being stored."""
 
 PlatformKey = Callable[[str, str], bytes | None]
-KeepPlatformKey = Callable[[str, str, bytes, Callable[[str], str]], None]
+KeepPlatformKey = Callable[[str, str, bytes], None]
 
 
 class ObjectNames:
@@ -57,12 +56,10 @@ class ObjectNames:
         if stored is None and self._keep is not None:
             key = self._entropy(32)
             stored = self._keys.wrap(platform_id, OBJECTS, key, self._entropy)
-            self._keep(platform_id, OBJECTS, stored, partial(_digest, _keyed(key)))
-        return None if stored is None else _keyed(self._keys.unwrap(platform_id, OBJECTS, stored))
-
-
-def _keyed(key: bytes) -> hmac.HMAC:
-    return hmac.new(key, digestmod="sha256")
+            self._keep(platform_id, OBJECTS, stored)
+        if stored is None:
+            return None
+        return hmac.new(self._keys.unwrap(platform_id, OBJECTS, stored), digestmod="sha256")
 
 
 def _digest(keyed: hmac.HMAC, object_key: str) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from functools import cache
 
 from sqlalchemy import Connection
 
-from kz_compliance_sdk.adapters.sql.engine import newest_schema
+from kz_compliance_sdk.adapters.sql import guards
 
 __all__ = ["lost_guards", "strange_doings"]
 
@@ -41,9 +39,8 @@ def _held(connection: Connection) -> dict[tuple[str, str], str]:
 
 @cache
 def _own() -> dict[tuple[str, str], str]:
-    with closing(sqlite3.connect(":memory:")) as made:
-        made.executescript(newest_schema())
-        return {(kind, name): _plain(text) for kind, name, text in made.execute(_DOINGS).fetchall()}
+    made = zip(guards.guards("sqlite"), guards.statements("sqlite"), strict=True)
+    return {("trigger", guard[0]): _plain(statement) for guard, statement in made}
 
 
 def _plain(text: object) -> str:

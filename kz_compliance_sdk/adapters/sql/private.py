@@ -37,7 +37,7 @@ _APART = "\x1f"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 StoredKey = Callable[[str, str], Any]
-"""What stands as data key of (platform, case): bytes, None for a case older than keys, or NO_CASE."""
+"""What stands as data key of (platform, case): bytes, NO_CASE, or whatever else somebody put there."""
 
 
 class PrivateRows:
@@ -101,7 +101,7 @@ class PrivateRows:
     def _key_of(self, name: tuple[str, str]) -> None:
         """Raises StoreDamaged if what is written of this case cannot be encrypted."""
         stored = self._stored_of(name)
-        if stored is not None and stored is not NO_CASE and stored != DESTROYED:
+        if stored is not NO_CASE and stored != DESTROYED:
             self._opened(name, stored)
 
     def _seal(self, name: tuple[str, str], plain: bytes, table: str, column: str, row: object) -> bytes:
@@ -110,7 +110,7 @@ class PrivateRows:
         key = self._open.get(name)
         if key is None:
             stored = self._stored_of(name)
-            if stored is None or stored is NO_CASE:
+            if stored is NO_CASE:
                 return plain
             if stored == DESTROYED:
                 # What comes to a case after its erasure is erased in its turn, with a key of its own.
@@ -124,7 +124,7 @@ class PrivateRows:
         if not data or type(data) is not bytes:
             return data
         stored = self._stored_of(name)
-        if stored is None or stored is NO_CASE:
+        if stored is NO_CASE:
             return data
         if stored == DESTROYED:
             raise StoreDamaged(f"the key of {table}.{column} was destroyed.", code="data_key", reference=name[1])

@@ -23,17 +23,6 @@ class PrivateStatements:
         )
         self.platform_key = compiled(select(t.platform_keys.c.key).where(_key(t.platform_keys, "platform_id", "name")))
         self.keep_platform_key = compiled(insert(t.platform_keys))
-        self.names: tuple[tuple[Any, Any], ...] = tuple(
-            (
-                compiled(select(table.c.object_key).distinct().where(_key(table, "platform_id"))),
-                compiled(
-                    update(table)
-                    .where(_key(table, "platform_id", "object_key"))
-                    .values(object_key=bindparam("v_object_key"))
-                ),
-            )
-            for table in (t.objects, t.holds)
-        )
         of_case = ("platform_id", "case_id")
         # What the platform or the regulator would not take can never be sent again without its body.
         not_parked = case((t.outbox.c.state == text("'parked'"), text("'void'")), else_=t.outbox.c.state)

@@ -64,7 +64,7 @@ cases = _table(
     Column("audit_seq", Integer, nullable=False),
     Column("audit_head", String(64), nullable=False),
     Column("doc", Text, nullable=False),
-    # A case older than data keys has none (NULL), one that was erased an empty one.
+    # That of a case that was erased is empty.
     Column("data_key", LargeBinary),
     Column("private", LargeBinary, nullable=False, server_default=text("''")),
 )

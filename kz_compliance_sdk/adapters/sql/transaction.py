@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain
 from typing import Any
@@ -195,14 +194,8 @@ class SqliteTransaction:
         row = self.one(self.statements.private.platform_key, k_platform_id=platform_id, k_name=name)
         return None if row is None else row[0]
 
-    def _keep_platform_key(self, platform_id: str, name: str, stored: bytes, digest: Callable[[str], str]) -> None:
-        """Keep a new key. What an earlier schema wrote under the names themselves goes under their digests."""
-        private = self.statements.private
-        self._execute(private.keep_platform_key.sql, (platform_id, name, stored))
-        for named, rename in private.names:
-            for (key,) in self.all(named, k_platform_id=platform_id):
-                given = {"k_platform_id": platform_id, "k_object_key": key, "v_object_key": digest(key)}
-                self._execute(rename.sql, rename.bind(given))
+    def _keep_platform_key(self, platform_id: str, name: str, stored: bytes) -> None:
+        self._execute(self.statements.private.keep_platform_key.sql, (platform_id, name, stored))
 
     # ------------------------------------------------------------------------------------------- reading
 

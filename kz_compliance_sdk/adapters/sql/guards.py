@@ -1,21 +1,16 @@
 """Guards: the database itself refuses to change what was decided, received, sent or recorded.
 
 They stop a slip and a statement typed by hand, not somebody who may drop them: for that there is the audit trail. What
-retention erases it may erase: a body becomes empty, a sealed text goes. Inserts into the tables of intake have no guard,
-so that receiving a notice costs nothing more. A later migration that rebuilds one of these tables for SQLite loses its
-guards, and must set them again: `guards("sqlite")`.
+retention erases it may erase: a body becomes empty, a sealed text goes. Inserts into the tables of intake have no
+guard, so that receiving a notice costs nothing more. A migration that rebuilds one of these tables for SQLite loses its
+guards, and must set them again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic import op
-
-revision = "0009"
-down_revision = "0008"
-branch_labels = None
-depends_on = None
+__all__ = ["guards", "statements"]
 
 _EVIDENCE = (
     *("attempts", "audit", "cases", "decisions", "inbox", "legal_checks", "outbox"),
@@ -33,7 +28,7 @@ _FUNCTION = "kz_compliance_refuse"
 
 
 def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
-    """Each guard for `dialect` ("sqlite" or "postgresql"): its name, table, event, when it refuses, and what it says."""
+    """Each guard for `dialect` ("sqlite" or "postgresql"): name, table, event, when it refuses, and what it says."""
     differs = "IS NOT" if dialect == "sqlite" else "IS DISTINCT FROM"
 
     def changed(*columns: str) -> str:
@@ -73,14 +68,9 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
         "NEW.approved_by IS NOT NULL",
         "a decision is proposed first, then approved",
     )
-    # REPLACE deletes what was there without asking the guard of deletions.
-    yield (
-        "decisions_written_once",
-        "decisions",
-        "INSERT",
-        _IS_THERE if dialect == "sqlite" else "false",
-        "there is a decision of this version",
-    )
+    if dialect == "sqlite":
+        # REPLACE deletes what was there without asking the guard of deletions.
+        yield "decisions_written_once", "decisions", "INSERT", _IS_THERE, "there is a decision of this version"
     yield (
         "legal_checks_never_change",
         "legal_checks",
@@ -164,41 +154,29 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def statements(dialect: str) -> Iterator[str]:
-    """The statements that set the guards, or those that are missing. (PostgreSQL 14 or later.)"""
+    """The statements that set the guards."""
     if dialect == "postgresql":
         yield (
             f"CREATE OR REPLACE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
             " RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'integrity_constraint_violation'; END $$"
         )
     for name, table, event, when, says in guards(dialect):
-        if when == "false":
-            continue
         refused = f"{name}: {says}"
         if dialect == "sqlite":
             condition = f" WHEN {when}" if when else ""
             yield (
-                f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {event} ON {table} FOR EACH ROW{condition}"
+                f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW{condition}"
                 f" BEGIN SELECT RAISE(ABORT, '{refused}'); END"
             )
         else:
             condition = f" WHEN ({when})" if when else ""
             yield (
-                f"CREATE OR REPLACE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW{condition}"
+                f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW{condition}"
                 f" EXECUTE FUNCTION {_FUNCTION}('{refused}')"
             )
     if dialect == "postgresql":
         for table in (*_EVIDENCE, "sealed_texts"):
             yield (
-                f"CREATE OR REPLACE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
+                f"CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
                 f" EXECUTE FUNCTION {_FUNCTION}('{table}_not_emptied: nothing is deleted from here')"
             )
-
-
-def names(dialect: str) -> list[tuple[str, str]]:
-    """The name and the table of each guard that `statements` sets for a row."""
-    return [(name, table) for name, table, _, when, _ in guards(dialect) if when != "false"]
-
-
-def upgrade() -> None:
-    for statement in statements(op.get_context().dialect.name):
-        op.execute(statement.replace(":", "\\:"))

@@ -159,11 +159,14 @@ class Driver:
         body = json.dumps({**envelope, "sent_at": _rfc3339(self.clock())}, ensure_ascii=False).encode()
         return self.push_bytes(body, name, signed_at=signed_at)
 
-    def push_bytes(self, body: bytes, message_id: str, *, signed_at: int | None = None) -> Document:
-        """As `push`, of these bytes."""
+    def push_bytes(
+        self, body: bytes, message_id: str, *, signed_at: int | None = None, forged: bool = False
+    ) -> Document:
+        """As `push`, of these bytes. A `forged` message is not the one that was signed."""
         now = self.clock() if signed_at is None else signed_at
         key, target = regulator_signing_key(PROFILE), f"{builders.HOST}/notices"
-        headers = sign(key, PROFILE, "POST", target, body, now, message_id, f"nonce-{self._messages}")
+        signed = body + b" " if forged else body
+        headers = sign(key, PROFILE, "POST", target, signed, now, message_id, f"nonce-{self._messages}")
         answer = self.desk.receive("POST", "/notices", [("content-type", "application/json"), *headers], body)
         return {"status": answer.status, **(json.loads(answer.body) if answer.body else {})}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from kz_compliance_sdk.ports import Failed, InForce, RetryAt, Unknown
 from tests.driver import CLERK, DAY, HEAD, HOUR, LEAD, LEGAL, M1, M2, Document, Driver
+from tests.promises.refusing import refused
 
 SAME = [{"item_id": "1", "url": "https://social.example/p/1"}]
 OTHER = [{"item_id": "2", "url": "https://social.example/p/1"}]
@@ -239,9 +240,9 @@ def test_a_report_that_was_worded_before_does_not_leave_after_a_demand_was_hande
         "notice.clarified",
         {
             "notice_id": office.notice()["notice_id"],
-            "in_reply_to": "a telephone call",
+            "in_reply_to": "11111111-1111-5111-8111-111111111111",
             "answers": [{"text": [{"lang": "ru", "text": "Сообщите, кто это написал."}]}],
-            "user_data_requested": True,
+            "user_data": "who wrote this",
         },
     )
     assert "user_data_demand" in office.case(case)["flags"]
@@ -257,10 +258,8 @@ def test_a_report_that_was_worded_before_does_not_leave_after_a_demand_was_hande
 
 
 def test_a_demand_for_user_data_is_a_lawyers_and_only_acknowledged(tmp_path: Path) -> None:
-    from tests.promises.refusing import refused
-
     office = Driver(tmp_path)
-    office.push("notice.issued", {**office.notice(), "user_data_requested": True})
+    office.push("notice.issued", {**office.notice(), "user_data": "who wrote this"})
     (case,) = (one["case"] for one in office.cases())
     with refused("user_data_demand"):
         office.claim(M1, case)

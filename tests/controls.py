@@ -1,3 +1,4 @@
+# Over 350 lines because it is one list: a seam for each promise.
 """Promises, broken on purpose: each control breaks one of them, and a named test must turn red.
 
 Every seam by which a promise is broken lies in this file. To add a control, add a row to CONTROLS; `test_controls.py`
@@ -8,13 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pkgutil import resolve_name
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain import deciding, steps
-from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.review_policy import ReviewPolicy
+from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.change import CaseWrite
+from kz_compliance_sdk.domain.clock import Pause
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.report import UserNotified
+from kz_compliance_sdk.domain.review_policy import HEAD
+from kz_compliance_sdk.domain.user_notices import Plan
+from kz_compliance_sdk.ports import Delivered, Failed, InForce
+from kz_compliance_sdk.services.outcomes import Unusable
+
+Seam = Callable[[pytest.MonkeyPatch], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,46 +36,70 @@ class Control:
     name: str
     promise: str
     page: str
-    breaks: Callable[[pytest.MonkeyPatch], None]
+    breaks: Seam
     test: str
 
 
-_OF_A_STEP = "tests/table/test_table.py::test_each_end_of_a_step_is_the_one_in_the_table"
+# ------------------------------------------------------------------------------------------------ ways to break
 
 
-def _roles_unchecked(step: str) -> Callable[[pytest.MonkeyPatch], None]:
-    check = ReviewPolicy.check
-
-    def unchecked(policy: ReviewPolicy, actor: Actor, asked: str) -> None:
-        if asked != step:
-            check(policy, actor, asked)
+def _with(*places: str, made: Callable[[Any], Any]) -> Seam:
+    """What `made` gives of the real thing stands in its place, at each place where it is called from."""
 
     def breaks(patch: pytest.MonkeyPatch) -> None:
-        _scenes_of_its_own(patch)
-        patch.setattr(ReviewPolicy, "check", unchecked)
+        for place in places:
+            owner, _, name = f"kz_compliance_sdk.{place}".rpartition(".")
+            holder = resolve_name(owner)
+            patch.setattr(holder, name, made(getattr(holder, name)))
 
     return breaks
 
 
-def _an_expired_lease_is_honoured(patch: pytest.MonkeyPatch) -> None:
-    check = steps.check_lease
-
-    def honoured(case: Any, token: int, stamp: Any) -> None:
-        check(case, token, replace(stamp, at=0))
-
-    _scenes_of_its_own(patch)
-    for module in (steps, deciding):
-        patch.setattr(module, "check_lease", honoured)
+def _gives(*places: str, what: Any = None) -> Seam:
+    """It does nothing, and gives `what`."""
+    return _with(*places, made=lambda _real: lambda *_given, **_named: what)
 
 
-def _the_proposer_approves(patch: pytest.MonkeyPatch) -> None:
-    approve = deciding.approve
+def _is(place: str, what: Any) -> Seam:
+    """A number or a text has another value."""
+    return _with(place, made=lambda _real: what)
 
-    def as_somebody_else(*given: Any, stamp: Any) -> Any:
-        return approve(*given, stamp=replace(stamp, actor=replace(stamp.actor, id=f"not-{stamp.actor.id}")))
 
-    _scenes_of_its_own(patch)
-    patch.setattr(deciding, "approve", as_somebody_else)
+def _case_after(place: str, **changes: Any) -> Seam:
+    """A step leaves the case with `changes`; what is callable gets the case."""
+
+    def changed(case: Any) -> Any:
+        return case.but(**{name: value(case) if callable(value) else value for name, value in changes.items()})
+
+    def made(real: Any) -> Any:
+        def step(*given: Any, **named: Any) -> Any:
+            gave = real(*given, **named)
+            change, *rest = gave if isinstance(gave[0], tuple) else (gave,)
+            writes = tuple(replace(one, case=changed(one.case)) if _is_case(one) else one for one in change)
+            return (writes, *rest) if isinstance(gave[0], tuple) else writes
+
+        return step
+
+    return _with(place, made=made)
+
+
+def _is_case(write: object) -> bool:
+    return isinstance(write, CaseWrite)
+
+
+def _without_messages(place: str, kind: type = OutboxMessage) -> Seam:
+    """A step writes all but what it has to send, or other rows of a kind."""
+
+    def made(real: Any) -> Any:
+        def step(*given: Any, **named: Any) -> Any:
+            gave = real(*given, **named)
+            change, *rest = gave if isinstance(gave[0], tuple | list) else (gave,)
+            kept = tuple(one for one in change if not isinstance(one, kind))
+            return (kept, *rest) if rest else kept
+
+        return step
+
+    return _with(place, made=made)
 
 
 def _scenes_of_its_own(patch: pytest.MonkeyPatch) -> None:
@@ -71,35 +107,382 @@ def _scenes_of_its_own(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("tests.table.test_table.SHELVES", {})
 
 
+def _in_the_table(seam: Seam) -> Seam:
+    def breaks(patch: pytest.MonkeyPatch) -> None:
+        _scenes_of_its_own(patch)
+        seam(patch)
+
+    return breaks
+
+
+def _roles_unchecked(step: str) -> Seam:
+    def made(check: Any) -> Any:
+        return lambda policy, actor, asked: None if asked == step else check(policy, actor, asked)
+
+    return _with("domain.review_policy.ReviewPolicy.check", made=made)
+
+
+def _as_somebody_else(real: Any) -> Any:
+    def approve(*given: Any, stamp: Any) -> Any:
+        return real(*given, stamp=replace(stamp, actor=replace(stamp.actor, id=f"not-{stamp.actor.id}")))
+
+    return approve
+
+
+def _no_commit(real: Any) -> Any:
+    def commit(transaction: Any) -> None:
+        transaction.flush()
+
+    return commit
+
+
+def _own_ids_for_each_try(real: Any) -> Any:
+    return lambda delivery, one: real(delivery, one.but(id=f"{one.id}-{one.attempts}"))
+
+
+def _never_looked_up(real: Any) -> Any:
+    return lambda delivery, one: real(delivery, one.but(maybe_arrived=False))
+
+
+def _failures_taken_for_success(real: Any) -> Any:
+    def checked(message: Any, result: Any, now: int) -> Any:
+        return InForce(now) if isinstance(result, Failed) else real(message, result, now)
+
+    return checked
+
+
+def _given_up(real: Any) -> Any:
+    def later(now: int, attempts: int, deadline_at: int | None, jitter: float) -> int:
+        over = deadline_at is not None and now >= deadline_at
+        return now + 10**9 if over else int(real(now, attempts, deadline_at, jitter))
+
+    return later
+
+
+def _alone(real: Any) -> Any:
+    """Each effect has a lane of its own, whatever else is to be done with its object."""
+
+    def effect(*given: Any, **named: Any) -> Any:
+        return real(*given, **named).but(lane="")
+
+    return effect
+
+
+def _parked_at_once(real: Any) -> Any:
+    def again(outcomes: Any, message: Any, result: Any, now: int) -> Any:
+        return message.but(state="parked") if isinstance(result, Failed) else real(outcomes, message, result, now)
+
+    return again
+
+
+def _unused(*_: Any) -> tuple[Any, ...]:
+    return Attempt, Unusable, UserNotified, Decision, HEAD, CaseState
+
+
+_T = "tests/promises/test_"
+_OF_A_STEP = "tests/table/test_table.py::test_each_end_of_a_step_is_the_one_in_the_table"
+_INTAKE, _CLOCK, _REVIEW, _DELIVERY = f"{_T}intake.py::", f"{_T}clock.py::", f"{_T}review.py::", f"{_T}delivery.py::"
+_ORDERS, _USERS, _PRIVACY, _AUDIT = f"{_T}orders.py::", f"{_T}users.py::", f"{_T}privacy.py::", f"{_T}audit.py::"
+_STORE = f"{_T}store.py::"
+
+_RELIABILITY, _OVERVIEW, _STATES = "reliability.md", "concepts/overview.md", "concepts/states.md"
+_OF_CLOCK, _OF_REVIEW, _OF_DELIVERY = "concepts/clock.md", "concepts/review.md", "concepts/delivery.md"
+_DUE_PROCESS, _OF_USERS, _OF_PRIVACY = "concepts/due-process.md", "concepts/user-notice.md", "concepts/privacy.md"
+_OF_AUDIT, _CHECKPOINTS, _EVIDENCE = "concepts/audit.md", "concepts/checkpoints.md", "concepts/evidence.md"
+_LAW = "concepts/law-and-policy.md"
+
 CONTROLS: tuple[Control, ...] = (
+    # ------------------------------------------------------------------------------ intake, durability, the store
+    Control(
+        "an answer before the commit",
+        "nothing is acknowledged before it is durable",
+        _RELIABILITY,
+        _with("adapters.sql.transaction.SqliteTransaction.commit", made=_no_commit),
+        f"{_INTAKE}test_what_was_acknowledged_is_there_for_everybody",
+    ),
+    Control(
+        "a failed commit taken for a success",
+        "a commit whose outcome is unknown is looked up, and acknowledged only if it landed",
+        _RELIABILITY,
+        _gives("adapters.sql.transaction.SqliteTransaction.landed", what=True),
+        f"{_STORE}test_a_commit_that_did_not_land_is_not_acknowledged_and_can_be_repeated",
+    ),
+    Control(
+        "a landed commit taken for a failure",
+        "what landed is acknowledged, whatever the disk answered",
+        _RELIABILITY,
+        _gives("adapters.sql.transaction.SqliteTransaction.landed"),
+        f"{_STORE}test_a_commit_that_landed_is_acknowledged_whatever_was_answered",
+    ),
+    Control(
+        "an unknown commit acknowledged",
+        "what nobody can look up is not acknowledged",
+        _RELIABILITY,
+        _gives("adapters.sql.transaction.SqliteTransaction.landed", what=True),
+        f"{_STORE}test_what_nobody_knows_is_not_acknowledged[False]",
+    ),
     *(
         Control(
-            f"roles unchecked: {named}",
-            "a step is taken only by who has one of its roles",
-            "reference/roles.md",
-            _roles_unchecked(step),
-            f"{_OF_A_STEP}[{named}]",
+            f"nobody watches the store's file{end}",
+            "nothing is acknowledged into a file that is gone",
+            _RELIABILITY,
+            _gives("adapters.sql.files.Files._wrong", "adapters.sql.files.Files._glance"),
+            f"{_STORE}test_nothing_is_acknowledged_into_a_file_that_is_gone[{end}]",
         )
-        for named, step in (
-            ("send_back", "send_back"),
-            ("ask", "request_clarification"),
-            ("recall", "request_clarification"),
-            ("approve", "approve"),
-            ("evidence_full", "disclose"),
-        )
+        for end in ("", "-wal", "-shm")
     ),
     Control(
-        "an expired lease honoured",
-        "somebody whose lease ran out gets `LeaseLost`, and nothing is written",
-        "concepts/review.md",
-        _an_expired_lease_is_honoured,
-        f"{_OF_A_STEP}[propose]",
+        "signatures unchecked",
+        "what is not authentic gets a 401 and leaves nothing but a counter",
+        _OVERVIEW,
+        _with(
+            "wire.signature.standard_webhooks.hmac",
+            made=lambda real: SimpleNamespace(digest=real.digest, compare_digest=lambda *_: True),
+        ),
+        f"{_INTAKE}test_what_is_not_authentic_leaves_nothing",
     ),
     Control(
-        "the proposer approves",
-        "the proposer cannot approve",
-        "concepts/review.md",
-        _the_proposer_approves,
-        f"{_OF_A_STEP}[approve]",
+        "a repeat gets another answer",
+        "the same message again gets the first answer",
+        _OVERVIEW,
+        _with("services.admission._repeat", made=lambda real: lambda row: real(replace(row, reply=b"{}"))),
+        f"{_INTAKE}test_the_same_message_again_gets_the_first_answer",
+    ),
+    Control(
+        "a repeat in another envelope is news",
+        "a notice that is known opens no second case",
+        _OVERVIEW,
+        _gives("services.admission._same_notice", what=False),
+        f"{_INTAKE}test_the_same_notice_in_another_envelope_opens_no_second_case",
+    ),
+    Control(
+        "a contradiction taken for a repeat",
+        "nothing authentic is lost, whatever it looks like",
+        _RELIABILITY,
+        _gives("services.admission._same_notice", what=True),
+        f"{_INTAKE}test_another_content_of_a_known_revision_is_kept_beside_it",
+    ),
+    Control(
+        "nobody told of a quarantine",
+        "a message that cannot be used goes to quarantine, and a person is alerted",
+        _OVERVIEW,
+        _without_messages("domain.arrivals.quarantine"),
+        f"{_INTAKE}test_what_cannot_be_used_is_kept_with_its_clock_running_and_people_alerted",
+    ),
+    Control(
+        "no clock in quarantine",
+        "the clock of a message in quarantine runs",
+        _OVERVIEW,
+        _case_after("domain.arrivals.quarantine", watch_at=None),
+        f"{_INTAKE}test_what_cannot_be_used_is_kept_with_its_clock_running_and_people_alerted",
+    ),
+    Control(
+        "the receipt of the second",
+        "of what was first unusable and later usable the receipt is that of the first",
+        _OF_CLOCK,
+        _with(
+            "domain.arrivals.admit",
+            made=lambda real: lambda case, notice, arrival, *rest: real(
+                case.but(received_at=arrival.received_at), notice, arrival, *rest
+            ),
+        ),
+        f"{_INTAKE}test_what_becomes_usable_keeps_the_receipt_of_the_first",
+    ),
+    Control(
+        "a letter counts from its typing",
+        "a letter counts from its recorded receipt at the office",
+        _OF_CLOCK,
+        _with("services.admission._clock", made=lambda _real: lambda _received, tx: tx.now),
+        f"{_INTAKE}test_a_letter_counts_from_its_receipt_at_the_office",
+    ),
+    Control(
+        "another platform's message",
+        "a message whose envelope names another platform is quarantined",
+        _OVERVIEW,
+        _gives("services.intake._mismatch"),
+        f"{_INTAKE}test_a_message_for_another_platform_is_quarantined",
+    ),
+    Control(
+        "what came early is forgotten",
+        "a message about a notice that has not come yet is applied when the notice arrives",
+        _OVERVIEW,
+        _with("services.admission.follow_waiting", made=lambda _real: lambda _tx, case, change, *_: (change, case)),
+        f"{_INTAKE}test_what_comes_before_its_notice_takes_effect_with_it",
+    ),
+    # -------------------------------------------------------------------------------------- the clock, the ladder
+    Control(
+        "an amendment restarts the clock",
+        "the due time does not move for an amendment while the case runs",
+        _OF_CLOCK,
+        _is("domain.arrivals.ENDED", frozenset(CaseState)),
+        f"{_CLOCK}test_an_amendment_leaves_the_term_of_a_running_case",
+    ),
+    Control(
+        "an ended case keeps its old term",
+        "a case that had ended gets the term from the new receipt",
+        _OVERVIEW,
+        _is("domain.arrivals.ENDED", frozenset()),
+        f"{_CLOCK}test_an_amendment_of_an_ended_case_gets_a_term_of_its_own",
+    ),
+    Control(
+        "a reminder moves the clock",
+        "the due time does not move for a reminder",
+        _OF_CLOCK,
+        _case_after("domain.arrivals.remind", due_at=lambda case: case.due_at + 60),
+        f"{_CLOCK}test_a_reminder_does_not_move_the_clock",
+    ),
+    Control(
+        "a question moves the clock",
+        "the due time does not move for a question of ours",
+        _OF_CLOCK,
+        _case_after("domain.steps.request_clarification", due_at=lambda case: case.due_at + 60),
+        f"{_CLOCK}test_a_question_of_ours_stops_no_clock",
+    ),
+    Control(
+        "the clock starts with the claim",
+        "the clock starts at receipt, never when somebody opens the case",
+        _OF_CLOCK,
+        _case_after("domain.steps.claim", due_at=lambda case: case.due_at + 3600),
+        f"{_CLOCK}test_looking_and_claiming_start_no_clock",
+    ),
+    Control(
+        "a step comes again",
+        "each due step fires exactly once",
+        _OF_CLOCK,
+        _with(
+            "domain.results.escalated",
+            made=lambda real: lambda case, *given, **named: real(case, *given, **{**named, "watch_at": case.watch_at}),
+        ),
+        f"{_CLOCK}test_each_step_comes_once",
+    ),
+    Control(
+        "`unclaimed_1h` on a claimed case",
+        "a step for unclaimed cases leaves a claimed one alone",
+        _LAW,
+        _gives("domain.results.is_untouched", what=True),
+        f"{_CLOCK}test_a_step_for_unclaimed_cases_leaves_a_claimed_one_alone",
+    ),
+    Control(
+        "missed steps go to the last one's audience",
+        "steps that are past already become one alert to the widest audience among them",
+        _OF_CLOCK,
+        _with("domain.clock.merged", made=lambda real: lambda steps: real(steps[:1])),
+        f"{_CLOCK}test_steps_that_were_missed_are_one_page_to_the_widest_audience",
+    ),
+    Control(
+        "the head is not paged",
+        "half an hour before the end the head of the office is paged",
+        _LAW,
+        _is("domain.clock.AUDIENCES", ("moderator", "lead")),
+        f"{_CLOCK}test_the_head_is_paged_before_the_end",
+    ),
+    Control(
+        "silence after the end",
+        "every hour after the end people are paged, until the case is closed",
+        _LAW,
+        _with(
+            "domain.clock.next_step_at",
+            made=lambda real: lambda ladder, **given: (
+                given["after"] + 10**8 if given["after"] >= given["due_at"] else real(ladder, **given)
+            ),
+        ),
+        f"{_CLOCK}test_people_are_paged_every_hour_after_the_end",
+    ),
+    Control(
+        "the end of the term ends the case",
+        "passing the deadline alerts people and moves nothing by itself",
+        _STATES,
+        _case_after("domain.results.escalate", state=CaseState.CLOSED),
+        f"{_CLOCK}test_the_end_of_the_term_removes_nothing",
+    ),
+    Control(
+        "weekends are working days",
+        "working days leave out weekends and holidays",
+        _LAW,
+        _gives("domain.policy.Calendar.is_working", what=True),
+        f"{_CLOCK}test_working_days_leave_out_the_weekend",
+    ),
+    Control(
+        "a wish is taken for the law",
+        "a shorter time that the notice asks for is never the statutory one",
+        _OF_CLOCK,
+        _with(
+            "domain.arrivals._times",
+            made=lambda real: lambda *given: {**(got := real(*given)), "due_at": got["urgent_at"]},
+        ),
+        f"{_CLOCK}test_a_shorter_time_that_is_asked_for_orders_the_queue_and_is_not_the_statutory_one",
+    ),
+    Control(
+        "a wish orders nothing",
+        "a shorter time that the notice asks for orders the queue",
+        _OF_CLOCK,
+        _with("domain.clock.urgent_at", made=lambda _real: lambda due_at, _requested: due_at),
+        f"{_CLOCK}test_a_shorter_time_that_is_asked_for_orders_the_queue_and_is_not_the_statutory_one",
+    ),
+    Control(
+        "a lifting takes a day",
+        "a measure that a cancellation lifts has a clock of its own",
+        _OF_CLOCK,
+        _with("domain.cancellations.lift_due_at", made=lambda _real: lambda _case, _policy, at: at + 86_400),
+        f"{_CLOCK}test_a_measure_that_falls_is_lifted_on_a_clock_of_its_own",
+    ),
+    Control(
+        "decided is done",
+        "the second clock runs until the receipt for the final report",
+        _OF_CLOCK,
+        _with(
+            "domain.case_clock.clock_view",
+            made=lambda real: lambda **given: real(**{**given, "receipt_at": given["decided_at"]}),
+        ),
+        f"{_CLOCK}test_the_second_clock_runs_until_the_receipt",
+    ),
+    Control(
+        "a contest pauses the ladder",
+        "a contest pauses nothing",
+        _OF_CLOCK,
+        _case_after("domain.suspensions.record_contest", watch_at=lambda case: case.watch_at + 86_400),
+        f"{_CLOCK}test_a_contest_pauses_nothing",
+    ),
+    Control(
+        "one person suspends",
+        "a suspension has no effect until somebody else confirms it",
+        _OF_CLOCK,
+        _is("domain.contest.Suspension.pause", property(lambda one: Pause(one.from_at, one.ends_at))),
+        f"{_CLOCK}test_a_suspension_has_no_effect_before_a_second_person_confirms_it",
+    ),
+    Control(
+        "a suspension pauses nothing",
+        "a suspension order pauses the term, and the stored time stays",
+        _OF_CLOCK,
+        _is("domain.contest.Suspension.pause", None),
+        f"{_CLOCK}test_a_suspension_pauses_the_term_and_leaves_the_stored_one",
+    ),
+    Control(
+        "nobody looks at the clock",
+        "a clock that is set takes no escalation away, and people are told",
+        _RELIABILITY,
+        _gives("services.clock_steps.step_between"),
+        f"{_CLOCK}test_a_clock_that_is_set_takes_no_page_away",
+    ),
+    Control(
+        "the due time follows the clock",
+        "the stored due time does not move with a clock that is set",
+        _OF_CLOCK,
+        _case_after("domain.clock_steps.replanned", due_at=lambda case: case.due_at + 60),
+        f"{_CLOCK}test_a_clock_that_is_set_takes_no_page_away",
+    ),
+    Control(
+        "a clock ahead erases",
+        "nothing is erased on a clock that may be ahead",
+        _OF_CLOCK,
+        _with("services.privacy.time_passed", made=lambda _real: lambda tx: tx.now),
+        f"{_CLOCK}test_nothing_is_erased_on_a_clock_that_may_be_ahead",
+    ),
+    Control(
+        "a silent watcher is fine",
+        "health says when the last watch is more than five minutes old",
+        _OF_CLOCK,
+        _is("services.health.SILENT_AFTER_S", 10**9),
+        f"{_CLOCK}test_health_says_when_nobody_watches",
     ),
 )

@@ -33,7 +33,11 @@ def _named(node: str, request: pytest.FixtureRequest) -> tuple[Any, dict[str, An
     path, _, called = node.partition("::")
     name, _, value = called.removesuffix("]").partition("[")
     test = getattr(import_module(path.removesuffix(".py").replace("/", ".")), name)
-    marks = [mark.args for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
-    own = {parameter: next(one for one in values if str(one) == value) for parameter, values in marks}
+    marks = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
+    own = {mark.args[0]: dict(zip(_ids(mark), mark.args[1], strict=True))[value] for mark in marks}
     others = [one for one in inspect.signature(test).parameters if one not in own]
     return test, {**own, **{one: request.getfixturevalue(one) for one in others}}
+
+
+def _ids(mark: pytest.Mark) -> list[str]:
+    return list(mark.kwargs.get("ids", map(str, mark.args[1])))

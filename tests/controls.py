@@ -18,13 +18,10 @@ import pytest
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import CaseWrite
 from kz_compliance_sdk.domain.clock import Pause
-from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.review_policy import HEAD
 from kz_compliance_sdk.domain.user_notices import Plan
 from kz_compliance_sdk.ports import Delivered, Failed, InForce
-from kz_compliance_sdk.services.outcomes import Unusable
 
 Seam = Callable[[pytest.MonkeyPatch], None]
 
@@ -132,6 +129,7 @@ def _as_somebody_else(real: Any) -> Any:
 def _no_commit(real: Any) -> Any:
     def commit(transaction: Any) -> None:
         transaction.flush()
+        transaction._lock.release()
 
     return commit
 
@@ -168,15 +166,24 @@ def _alone(real: Any) -> Any:
     return effect
 
 
+def _the_last_first(real: Any) -> Any:
+    def fetch(shared: Any, platform: str, category: str | None, _least: int, odd: list[str]) -> Any:
+        free = real(shared, platform, category, 8, odd)
+        free.cases.reverse()
+        return free
+
+    return fetch
+
+
+def _heads_like_others(real: Any) -> Any:
+    return lambda policy, actor, step: real(policy, replace(actor, roles=actor.roles - {HEAD}), step)
+
+
 def _parked_at_once(real: Any) -> Any:
     def again(outcomes: Any, message: Any, result: Any, now: int) -> Any:
         return message.but(state="parked") if isinstance(result, Failed) else real(outcomes, message, result, now)
 
     return again
-
-
-def _unused(*_: Any) -> tuple[Any, ...]:
-    return Attempt, Unusable, UserNotified, Decision, HEAD, CaseState
 
 
 _T = "tests/promises/test_"
@@ -484,5 +491,424 @@ CONTROLS: tuple[Control, ...] = (
         _OF_CLOCK,
         _is("services.health.SILENT_AFTER_S", 10**9),
         f"{_CLOCK}test_health_says_when_nobody_watches",
+    ),
+    # ----------------------------------------------------------------------------------------------------- review
+    *(
+        Control(
+            f"roles unchecked: {named}",
+            "a step is taken only by who has one of its roles",
+            "reference/roles.md",
+            _in_the_table(_roles_unchecked(step)),
+            f"{_OF_A_STEP}[{named}]",
+        )
+        for named, step in (
+            ("send_back", "send_back"),
+            ("ask", "request_clarification"),
+            ("recall", "request_clarification"),
+            ("approve", "approve"),
+            ("evidence_full", "disclose"),
+        )
+    ),
+    Control(
+        "the last case first",
+        "a claim gives the most urgent free case",
+        _OF_REVIEW,
+        _with("adapters.sql.shared.Shared._fetch_free", made=_the_last_first),
+        f"{_REVIEW}test_the_most_urgent_case_is_handed_out_first",
+    ),
+    Control(
+        "an expired lease honoured",
+        "somebody whose lease ran out gets `LeaseLost`, and nothing is written",
+        _OF_REVIEW,
+        _with(
+            "domain.steps.check_lease",
+            "domain.deciding.check_lease",
+            made=lambda check: lambda case, token, stamp: check(case, token, replace(stamp, at=0)),
+        ),
+        f"{_REVIEW}test_a_lease_that_ran_out_writes_nothing",
+    ),
+    Control(
+        "any token is good",
+        "a late request of an earlier holder is not mistaken for the present one's",
+        _OF_REVIEW,
+        _with(
+            "domain.deciding.check_lease",
+            made=lambda check: lambda case, _token, stamp: check(case, case.lease_token, stamp),
+        ),
+        f"{_REVIEW}test_the_token_of_an_earlier_lease_is_good_for_nothing",
+    ),
+    Control(
+        "letters are taken for signed",
+        "no measure before somebody other than the typist has recorded how authenticity was checked",
+        _OF_REVIEW,
+        _with(
+            "domain.deciding.propose",
+            made=lambda real: lambda case, *given, **named: real(case.but(authenticity="signed"), *given, **named),
+        ),
+        f"{_REVIEW}test_a_measure_takes_a_notice_whose_authenticity_is_verified",
+    ),
+    *(
+        Control(
+            f"one person: {step}",
+            "a second person is another person than the first",
+            page,
+            _with(place, made=lambda check: lambda first, *rest: check([], *rest)),
+            f"{_REVIEW}test_a_second_person_is_another_one[{step}]",
+        )
+        for step, page, place in (
+            ("vouching", _OF_REVIEW, "domain.letters_in.check_another"),
+            ("correcting a receipt", _OF_CLOCK, "domain.office_steps.check_another"),
+            ("vouching for a letter", _OF_REVIEW, "domain.letters_in.check_another"),
+            ("confirming a suspension", _OF_CLOCK, "domain.suspensions.check_another"),
+            ("agreeing to an erasure", _OF_PRIVACY, "domain.retention.check_another"),
+            ("ending an appeal", _OF_USERS, "domain.appeals.check_another"),
+        )
+    ),
+    Control(
+        "the proposer approves",
+        "the proposer cannot approve; that is checked in the code and again by the database",
+        _OF_REVIEW,
+        _with("domain.deciding.approve", made=_as_somebody_else),
+        f"{_REVIEW}test_a_second_person_is_another_one[approving]",
+    ),
+    Control(
+        "accounts count for nothing",
+        "one account is never two pairs of eyes",
+        _DUE_PROCESS,
+        _with(
+            "domain.persons.check_another",
+            made=lambda check: lambda first, *rest: check([replace(one, account="") for one in first], *rest),
+        ),
+        f"{_REVIEW}test_one_account_is_never_two_persons",
+    ),
+    Control(
+        "four eyes for nothing",
+        "what may touch political speech has a second pair of eyes",
+        _LAW,
+        _gives("domain.policy.Policy.needs_four_eyes", "domain.deciding.needs_second", what=False),
+        f"{_REVIEW}test_political_speech_takes_two_persons",
+    ),
+    Control(
+        "a lawyer is not asked",
+        "where a case has legal review a measure takes a lawyer among the two",
+        _DUE_PROCESS,
+        _gives("domain.deciding.check_approver"),
+        f"{_REVIEW}test_legal_review_takes_a_lawyer",
+    ),
+    Control(
+        "any place is outside",
+        "an approver can be required from outside the country",
+        _DUE_PROCESS,
+        _gives("domain.deciding.check_approver"),
+        f"{_REVIEW}test_an_approver_outside_the_country_can_be_required",
+    ),
+    Control(
+        "the head decides alone",
+        "the head of the office is never the sole decider",
+        _DUE_PROCESS,
+        _gives("domain.deciding.needs_second", what=False),
+        f"{_REVIEW}test_what_the_head_proposes_takes_a_second_person",
+    ),
+    Control(
+        "the head approves",
+        "the head never approves, whatever other roles the account has",
+        _DUE_PROCESS,
+        _with("domain.review_policy.ReviewPolicy.check", made=_heads_like_others),
+        f"{_REVIEW}test_the_head_never_approves_whatever_else_they_are",
+    ),
+    Control(
+        "an approval of whatever is there",
+        "an approval names the digest of the proposal that was seen",
+        _OF_REVIEW,
+        _with(
+            "domain.deciding.approve",
+            made=lambda real: lambda case, _digest, decision, *rest, **named: real(
+                case, decision.digest, decision, *rest, **named
+            ),
+        ),
+        f"{_REVIEW}test_an_approval_is_of_what_was_seen",
+    ),
+    Control(
+        "no legal check",
+        "no measure without an answered legal check",
+        _OF_REVIEW,
+        _gives("domain.deciding.rests_on"),
+        f"{_REVIEW}test_a_measure_takes_an_answered_legal_check",
+    ),
+    *(
+        Control(
+            f"an answer bars nothing: {answer}",
+            "an answer that bars local law rules out a measure on that ground",
+            _OF_REVIEW,
+            _gives("domain.lawfulness.barring", what=()),
+            f"{_REVIEW}test_an_answer_that_bars_local_law_bars_the_measure[{answer}]",
+        )
+        for answer in ("protected_speech", "proportionate")
+    ),
+    Control(
+        "unclear is clear enough",
+        'an "unclear" anywhere brings in a second person',
+        _OF_REVIEW,
+        _gives("domain.lawfulness.is_unclear", what=False),
+        f"{_REVIEW}test_what_is_unclear_takes_a_second_person",
+    ),
+    Control(
+        "answers overruled alone",
+        "nobody overrules another's answers alone",
+        _OF_REVIEW,
+        _gives("domain.lawfulness._is_contradicted", what=False),
+        f"{_REVIEW}test_nobody_overrules_anothers_answers_alone",
+    ),
+    *(
+        Control(
+            f"contradictions pass: {what}",
+            "contradictions are refused with the field and the remedy",
+            _OF_REVIEW,
+            _gives("domain.deciding.check_proposal"),
+            f"{_REVIEW}test_a_proposal_that_contradicts_itself_is_refused[{what}]",
+        )
+        for what in ("finding", "reasons", "scope")
+    ),
+    Control(
+        "worldwide by default",
+        "a measure that rests on local law applies in Kazakhstan alone",
+        _OF_REVIEW,
+        _with(
+            "domain.deciding._as_decided",
+            made=lambda real: lambda *given, **named: real(*given, **named).but(scope=("*",)),
+        ),
+        f"{_REVIEW}test_a_measure_applies_in_kazakhstan_alone",
+    ),
+    Control(
+        "one person worldwide",
+        "a measure outside Kazakhstan takes a second person",
+        _LAW,
+        _with(
+            "domain.policy.Policy.needs_four_eyes",
+            made=lambda real: lambda policy, category, *, worldwide, flags: real(
+                policy, category, worldwide=False, flags=flags
+            ),
+        ),
+        f"{_REVIEW}test_a_measure_beyond_kazakhstan_takes_two_persons",
+    ),
+    Control(
+        "nobody read what leaves",
+        "whoever proposes confirms that the outgoing text names no user and no reporter",
+        _DUE_PROCESS,
+        _gives("domain.deciding.check_proposal"),
+        f"{_REVIEW}test_what_leaves_was_read_by_a_person",
+    ),
+    *(
+        Control(
+            f"names pass: {text}",
+            "a text that holds an account, an address or a number of somebody is refused",
+            _DUE_PROCESS,
+            _gives("domain.identities._Named.found_in"),
+            f"{_REVIEW}test_what_leaves_names_nobody[{text}]",
+        )
+        for text in ("Пишите на a.b@social.example", "Звоните +7 701 123-45-67", "Удалено у @petrov")
+    ),
+    Control(
+        "bulk under legal review",
+        "under legal review reasons that were copied from item to item are refused",
+        _DUE_PROCESS,
+        _gives("domain.bulk.is_off", what=False),
+        f"{_REVIEW}test_each_item_of_a_legal_review_has_its_own_reasons",
+    ),
+    Control(
+        "whatever the content is now",
+        "if the content is another, nothing is carried out",
+        _OF_DELIVERY,
+        _gives("services.delivery.Delivery._other_content"),
+        f"{_REVIEW}test_content_that_changed_is_not_acted_on",
+    ),
+    Control(
+        "no undo window",
+        "nothing is carried out before the undo window has passed",
+        _OVERVIEW,
+        _with(
+            "domain.deciding.effect",
+            made=lambda real: lambda case, item, kind, _start, stamp, **named: real(
+                case, item, kind, stamp.at, stamp, **named
+            ),
+        ),
+        f"{_REVIEW}test_nothing_leaves_inside_the_undo_window",
+    ),
+    Control(
+        "undo whenever",
+        "after the first attempt has begun there is nothing to undo",
+        _OF_REVIEW,
+        _with(
+            "domain.deciding.undo",
+            made=lambda real: lambda case, messages, *rest, **named: real(
+                case, [one.but(state="queued", attempts=0) for one in messages], *rest, **named
+            ),
+        ),
+        f"{_REVIEW}test_what_has_begun_is_not_undone",
+    ),
+    Control(
+        "reopening forgets what is in force",
+        "measures in force stay until the new decision says otherwise",
+        _OF_REVIEW,
+        _case_after(
+            "domain.office_steps.reopen", items=lambda case: tuple(one.but(measure="") for one in case.items)
+        ),
+        f"{_REVIEW}test_reopening_lifts_nothing",
+    ),
+    Control(
+        "what is gone is called restored",
+        "a report never says `restored` of a measure that can never be lifted",
+        _OF_REVIEW,
+        _with(
+            "domain.messages._gone",
+            made=lambda real: lambda name, item, case: real(name, item, case).model_copy(
+                update={"outcome": "restored", "action": "restore", "cannot_comply": None}
+            ),
+        ),
+        f"{_REVIEW}test_what_can_never_be_lifted_is_not_reported_as_restored",
+    ),
+    # --------------------------------------------------------------------------------------------------- delivery
+    Control(
+        "a failure is in force",
+        "a report that says so is queued only when the platform has answered `in force since`",
+        _OF_DELIVERY,
+        _with("services.delivery.checked", made=_failures_taken_for_success),
+        f"{_DELIVERY}test_nothing_is_reported_before_it_is_in_force",
+    ),
+    Control(
+        "nothing early",
+        "if the deadline comes near, an interim report is offered to people",
+        _OF_DELIVERY,
+        _gives("domain.results.interim_due", what=False),
+        f"{_DELIVERY}test_what_is_settled_is_reported_early_only_if_a_person_says_so",
+    ),
+    Control(
+        "no order for an object",
+        "an effect waits until the earlier one on its object is settled",
+        _OVERVIEW,
+        _with("domain.deciding.effect", made=_alone),
+        f"{_DELIVERY}test_effects_on_one_object_wait_for_each_other",
+    ),
+    Control(
+        "sent again without a look",
+        "before anything is sent again the regulator is asked whether it holds the message",
+        _OF_DELIVERY,
+        _with("services.delivery.Delivery._call", made=_never_looked_up),
+        f"{_DELIVERY}test_an_unknown_outcome_is_looked_up_before_it_is_sent_again",
+    ),
+    Control(
+        "an id for each try",
+        "a message has the same id on every try, and each confirmation is in the regulator's books once",
+        _RELIABILITY,
+        _with("services.delivery.Delivery._call", made=_own_ids_for_each_try),
+        f"{_DELIVERY}test_a_message_has_the_same_id_on_every_try",
+    ),
+    Control(
+        "tries are not recorded",
+        "every attempt is recorded",
+        _OF_DELIVERY,
+        _without_messages("services.outcomes.Outcomes.record", Attempt),
+        f"{_DELIVERY}test_every_try_is_recorded",
+    ),
+    Control(
+        "as seldom near the deadline",
+        "attempts become denser as the deadline nears",
+        _OF_DELIVERY,
+        _with(
+            "services.outcomes.next_attempt_at",
+            "domain.breaker.next_attempt_at",
+            made=lambda _real: lambda now, *_: now + 900,
+        ),
+        f"{_DELIVERY}test_tries_become_denser_as_the_deadline_nears",
+    ),
+    Control(
+        "given up past the deadline",
+        "nothing that is owed is given up",
+        _OF_DELIVERY,
+        _with("services.outcomes.next_attempt_at", made=_given_up),
+        f"{_DELIVERY}test_nothing_that_is_owed_is_given_up",
+    ),
+    Control(
+        "any receipt closes",
+        "a case is closed by the receipt for its final report",
+        _OVERVIEW,
+        _gives("domain.results._is_final_report", what=True),
+        f"{_DELIVERY}test_only_the_receipt_for_the_final_report_closes_a_case",
+    ),
+    Control(
+        "a refusal is dropped",
+        "a refused final report sends the case back to review, and people are alerted",
+        _OF_DELIVERY,
+        _gives("domain.results.reject", what=()),
+        f"{_DELIVERY}test_what_is_refused_for_good_is_parked_shown_and_decided_anew",
+    ),
+    Control(
+        "an overtaken report leaves",
+        "a report that was overtaken is not sent for the first time",
+        _OF_DELIVERY,
+        _gives("services.delivery.is_superseded", what=False),
+        f"{_DELIVERY}test_an_overtaken_report_is_not_sent_for_the_first_time",
+    ),
+    Control(
+        "no breaker",
+        "after five failures in a row one message at a time goes through as a probe",
+        _OF_DELIVERY,
+        _is("domain.breaker.OPENS_AFTER", 10**6),
+        f"{_DELIVERY}test_a_regulator_that_does_not_answer_is_left_alone_but_for_one_probe",
+    ),
+    Control(
+        "1970 is a time like any other",
+        "a time that cannot be parks its message, and people are alerted",
+        _OF_DELIVERY,
+        _gives("services.outcomes.wrong_time", what=""),
+        f"{_DELIVERY}test_a_time_that_cannot_be_parks_what_came_with_it",
+    ),
+    Control(
+        "letters deliver themselves",
+        "only the record of a person is the receipt for a letter",
+        _OF_DELIVERY,
+        _with(
+            "adapters.by_hand.ByHand.send",
+            made=lambda _real: lambda _self, message: Delivered("by itself", message.created_at, b"{}"),
+        ),
+        f"{_DELIVERY}test_a_letter_is_delivered_when_a_person_records_it",
+    ),
+    Control(
+        "nobody hears of what cannot be done",
+        "a measure that can never be carried out goes back to review, and people are alerted",
+        _OF_DELIVERY,
+        _gives("domain.results.measure_failed", what=()),
+        f"{_DELIVERY}test_what_can_never_be_carried_out_goes_back_to_review",
+    ),
+    Control(
+        "a lifting is given up",
+        "what must be lifted is never given up",
+        _OF_DELIVERY,
+        _with("services.outcomes.Outcomes._again", made=_parked_at_once),
+        f"{_DELIVERY}test_what_must_be_lifted_is_never_given_up",
+    ),
+    Control(
+        "reports leave after a hand-over",
+        "of a demand for user data nothing leaves but the acknowledgement",
+        _DUE_PROCESS,
+        _with(
+            "domain.duress.void",
+            made=lambda real: lambda messages, stamp, *, kinds: real(messages, stamp, kinds=("clarification",)),
+        ),
+        f"{_DELIVERY}test_a_report_that_was_worded_before_does_not_leave_after_a_demand_was_handed_over",
+    ),
+    Control(
+        "everybody takes a demand for user data",
+        "a demand for user data is claimed by a lawyer alone",
+        _DUE_PROCESS,
+        _gives("domain.steps.check_claimer"),
+        f"{_DELIVERY}test_a_demand_for_user_data_is_a_lawyers_and_only_acknowledged",
+    ),
+    Control(
+        "a demand for user data is answered",
+        "a demand for user data is never answered through this library",
+        _DUE_PROCESS,
+        _gives("domain.deciding.check_answerable"),
+        f"{_DELIVERY}test_a_demand_for_user_data_is_a_lawyers_and_only_acknowledged",
     ),
 )

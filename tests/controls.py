@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.domain.change import CaseWrite
+from kz_compliance_sdk.domain.change import CaseErased, CaseWrite
 from kz_compliance_sdk.domain.clock import Pause
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.review_policy import HEAD
@@ -129,7 +129,7 @@ def _as_somebody_else(real: Any) -> Any:
 def _no_commit(real: Any) -> Any:
     def commit(transaction: Any) -> None:
         transaction.flush()
-        transaction._lock.release()
+        transaction.rollback()
 
     return commit
 
@@ -177,6 +177,50 @@ def _the_last_first(real: Any) -> Any:
 
 def _heads_like_others(real: Any) -> Any:
     return lambda policy, actor, step: real(policy, replace(actor, roles=actor.roles - {HEAD}), step)
+
+
+def _what_was_decided_goes_on(_real: Any) -> Any:
+    """Nothing is void, and whatever was decided is current."""
+    return lambda *given, **named: [] if named else True
+
+
+def _first_report_only(real: Any) -> Any:
+    def with_report(case: Any, *given: Any, **named: Any) -> Any:
+        return (case, ()) if case.sequence else real(case, *given, **named)
+
+    return with_report
+
+
+def _acts_at_once(real: Any) -> Any:
+    def enter(case: Any, *given: Any) -> Any:
+        change, after = real(case, *given)
+        lifted = after.but(items=tuple(one.but(status="lifted", measure="") for one in after.items))
+        return tuple(replace(one, case=lifted) if _is_case(one) else one for one in change), lifted
+
+    return enter
+
+
+def _with_the_address(real: Any) -> Any:
+    def page(case: Any, reason: str, *given: Any, **named: Any) -> Any:
+        return real(case, f"{reason} nightingale", *given, **named)
+
+    return page
+
+
+def _of_any_platform(real: Any) -> Any:
+    def claim(review: Any, *given: Any, **named: Any) -> Any:
+        review._platform = "social"
+        return real(review, *given, **named)
+
+    return claim
+
+
+def _in_so_many_words(real: Any) -> Any:
+    def next_event(*given: Any) -> Any:
+        *place, data, texts = given if len(given) == 8 else (*given, None)
+        return real(*place, {**data, "said": dict(texts or {})}, texts)
+
+    return next_event
 
 
 def _parked_at_once(real: Any) -> Any:
@@ -532,8 +576,8 @@ CONTROLS: tuple[Control, ...] = (
         "a late request of an earlier holder is not mistaken for the present one's",
         _OF_REVIEW,
         _with(
-            "domain.deciding.check_lease",
-            made=lambda check: lambda case, _token, stamp: check(case, case.lease_token, stamp),
+            "domain.deciding.propose",
+            made=lambda real: lambda case, _token, *rest, **named: real(case, case.lease_token, *rest, **named),
         ),
         f"{_REVIEW}test_the_token_of_an_earlier_lease_is_good_for_nothing",
     ),
@@ -910,5 +954,379 @@ CONTROLS: tuple[Control, ...] = (
         _DUE_PROCESS,
         _gives("domain.deciding.check_answerable"),
         f"{_DELIVERY}test_a_demand_for_user_data_is_a_lawyers_and_only_acknowledged",
+    ),
+    # ------------------------------------------------------------- orders that fall, are suspended or are pressed
+    *(
+        Control(
+            f"a fallen order lifts nothing: {effect}",
+            "what only a withdrawn or annulled order held is lifted at once, and that is reported",
+            _OVERVIEW,
+            _gives("domain.cancellations._lifts", what=False),
+            f"{_ORDERS}test_what_only_a_fallen_order_held_is_lifted_and_that_is_reported[{effect}]",
+        )
+        for effect in ("withdrawn", "annulled")
+    ),
+    Control(
+        "other orders are overlooked",
+        "a measure that another case holds as well stays",
+        _OVERVIEW,
+        _with(
+            "domain.cancellations._stop",
+            made=lambda real: lambda case, item, effect_of, standing, *rest: real(
+                case, item, effect_of, replace(standing, held_by_others=()), *rest
+            ),
+        ),
+        f"{_ORDERS}test_what_another_order_holds_stays",
+    ),
+    Control(
+        "own terms fall with the order",
+        "a measure that rests on the platform's own terms stays",
+        _OVERVIEW,
+        _with(
+            "domain.cancellations._stop",
+            made=lambda real: lambda case, item, *rest: real(case, item.but(ground="local_law"), *rest),
+        ),
+        f"{_ORDERS}test_what_rests_on_the_platforms_own_terms_stays",
+    ),
+    Control(
+        "what was remedied comes back",
+        "an item whose fault was remedied is not published again",
+        _OVERVIEW,
+        _with("domain.cancellations._lifts", made=lambda _real: lambda effect_of, _item: effect_of is not None),
+        f"{_ORDERS}test_what_was_remedied_is_not_published_again",
+    ),
+    Control(
+        "a missing effect is a withdrawal",
+        "without an effect nothing in force is touched, and a person is alerted to ask",
+        _OVERVIEW,
+        _with(
+            "domain.cancellations._stop",
+            made=lambda real: lambda case, item, effect_of, *rest: real(case, item, effect_of or "withdrawn", *rest),
+        ),
+        f"{_ORDERS}test_a_cancellation_without_an_effect_lifts_nothing_and_people_are_told",
+    ),
+    Control(
+        "what was cancelled is decided all the same",
+        "with a cancellation undecided items stop",
+        _OVERVIEW,
+        _case_after("domain.arrivals.cancel", state=CaseState.QUEUED),
+        f"{_ORDERS}test_nothing_is_decided_any_more_of_what_was_cancelled",
+    ),
+    Control(
+        "a measure on an order that fell",
+        "a measure on the ground of local law is refused for an item whose order fell",
+        _DUE_PROCESS,
+        _gives("domain.deciding.check_orders", what=True),
+        f"{_ORDERS}test_no_measure_rests_on_an_order_that_fell",
+    ),
+    Control(
+        "one person acts on an order that fell",
+        "a measure for an item whose order fell takes two persons",
+        _DUE_PROCESS,
+        _with("domain.deciding.check_orders", made=lambda real: lambda *given: real(*given) and False),
+        f"{_ORDERS}test_no_measure_rests_on_an_order_that_fell",
+    ),
+    Control(
+        "an amendment leaves what was decided",
+        "what was decided but not carried out is void with a new revision",
+        _OVERVIEW,
+        _with("domain.results.is_current", "domain.naming.void", made=_what_was_decided_goes_on),
+        f"{_ORDERS}test_an_amendment_takes_back_what_was_not_carried_out",
+    ),
+    Control(
+        "what is named no longer stays",
+        "items that a new revision no longer names are lifted",
+        _OVERVIEW,
+        _with("domain.arrivals.stop", made=lambda _real: lambda _case, item, *_: (item, [])),
+        f"{_ORDERS}test_what_an_amendment_no_longer_names_is_lifted",
+    ),
+    *(
+        Control(
+            f"news changes nothing: {what}",
+            "what has not begun waits for a second person",
+            _DUE_PROCESS,
+            _with(f"services.{service}.withheld", made=lambda _real: lambda _tx, change, case, *_: (change, case)),
+            f"{_ORDERS}{test}",
+        )
+        for what, service, test in (
+            ("a suspension", "contests", "test_a_suspension_holds_back_what_has_not_begun"),
+            ("an instruction", "care", "test_an_instruction_holds_back_what_one_person_decided"),
+        )
+    ),
+    Control(
+        "pressed, and alone",
+        "after a recorded instruction a measure takes a second person",
+        _DUE_PROCESS,
+        _case_after("domain.duress.record_instruction", flags=()),
+        f"{_ORDERS}test_a_measure_after_an_instruction_takes_two_persons",
+    ),
+    Control(
+        "an alarm that nobody hears",
+        "an alarm pages a lead and a lawyer, in every state of a case",
+        _DUE_PROCESS,
+        _without_messages("domain.duress.raise_alarm"),
+        f"{_ORDERS}test_an_alarm_calls_a_lead_and_a_lawyer_in_every_state",
+    ),
+    Control(
+        "nobody at night",
+        "a notice that takes two persons while no approver is on duty pages people at intake",
+        _DUE_PROCESS,
+        _gives("services.admission.pages_at_intake", what=()),
+        f"{_ORDERS}test_a_night_without_an_approver_is_found_out_at_intake",
+    ),
+    Control(
+        "a letter acts by itself",
+        "a letter changes nothing until somebody other than its typist has vouched for it",
+        _OF_REVIEW,
+        _with("domain.letters_in.enter_letter", made=_acts_at_once),
+        f"{_REVIEW}test_a_letter_about_a_running_case_changes_nothing_by_itself",
+    ),
+    Control(
+        "a contest decides",
+        "what follows from a contest that was granted, a person decides, and people are told",
+        _OF_CLOCK,
+        _without_messages("domain.suspensions.settle_contest"),
+        f"{_ORDERS}test_a_contest_decides_nothing",
+    ),
+    Control(
+        "a suspension lifts",
+        "a suspension lifts nothing by itself",
+        _OF_CLOCK,
+        _case_after(
+            "domain.suspensions.confirm_suspension",
+            items=lambda case: tuple(one.but(status="lifted", measure="") for one in case.items),
+        ),
+        f"{_CLOCK}test_a_suspension_lifts_nothing",
+    ),
+    Control(
+        "the first decider decides the appeal",
+        "an appeal is never decided by the first decider",
+        _OF_USERS,
+        _gives("domain.appeals._check_other"),
+        f"{_ORDERS}test_whoever_decided_first_never_decides_the_appeal",
+    ),
+    Control(
+        "a reversal is not reported",
+        "after a reversal the regulator gets a corrected final report with the next `sequence`",
+        _OF_USERS,
+        _with("domain.results.with_report", made=_first_report_only),
+        f"{_ORDERS}test_an_appeal_that_succeeds_lifts_and_is_reported",
+    ),
+    Control(
+        "an appeal waits in silence",
+        "people are alerted two days before an appeal is due, and when it is past",
+        _OF_USERS,
+        _gives("domain.appeals._reminders", what=()),
+        f"{_ORDERS}test_people_are_told_of_an_appeal_that_waits",
+    ),
+    # ---------------------------------------------------------------------------------------------------- users
+    Control(
+        "users are not told",
+        "whoever is met by a measure is told of it, at once, and by name of the authority",
+        _OF_USERS,
+        _gives("domain.user_notices.of_measure", what=()),
+        f"{_USERS}test_the_user_is_told_at_once_and_by_name_of_the_authority",
+    ),
+    Control(
+        "whatever the authority wrote",
+        "a part of a notice to a user that holds somebody's identity is left out, and people are alerted",
+        _OF_USERS,
+        _gives("domain.identities._Named.found_in"),
+        f"{_USERS}test_what_an_authority_wrote_about_a_person_is_left_out",
+    ),
+    Control(
+        "silence for the asking",
+        "without a basis or an end for the silence the user is told after a day",
+        _OF_USERS,
+        _with("domain.user_notices.plan", made=lambda _real: lambda _notice, _telling, now: Plan("off", now)),
+        f"{_USERS}test_a_silence_without_a_basis_ends_after_a_day",
+    ),
+    Control(
+        "a delay without an end",
+        "a delay ends at most 42 days ahead",
+        _OF_USERS,
+        _with(
+            "domain.user_notice_delays.delay",
+            made=lambda real: lambda *given, **named: real(
+                *given[:-1], given[-1].model_copy(update={"longest_delay_s": 10**9}), **named
+            ),
+        ),
+        f"{_USERS}test_a_delay_has_an_end_and_a_lawyer",
+    ),
+    Control(
+        "anybody delays",
+        "a person's delay takes the role `legal`",
+        _OF_USERS,
+        _roles_unchecked("delay_user_notice"),
+        f"{_USERS}test_a_delay_has_an_end_and_a_lawyer",
+    ),
+    Control(
+        "the head ends an appeal",
+        "the head of the office ends no appeal",
+        _OF_USERS,
+        _with("domain.review_policy.ReviewPolicy.check", made=_heads_like_others),
+        f"{_USERS}test_the_head_ends_no_appeal",
+    ),
+    # ----------------------------------------------------------------------------- personal data, safety of people
+    Control(
+        "plain cells",
+        "what an authority wrote lies in the file encrypted with a key of the case",
+        _OF_PRIVACY,
+        _with("adapters.sql.private.PrivateRows._seal", made=lambda _real: lambda _self, _name, plain, *_: plain),
+        f"{_PRIVACY}test_nothing_personal_lies_in_the_file_in_the_clear",
+    ),
+    Control(
+        "erased in name only",
+        "at the end of retention the key is destroyed and the cells are emptied",
+        _OF_PRIVACY,
+        _without_messages("domain.retention.erase", CaseErased),
+        f"{_PRIVACY}test_at_its_end_personal_data_goes_and_what_happened_stays",
+    ),
+    Control(
+        "erased before its time",
+        "a case with a measure in force is kept for 1095 days after its end",
+        _OF_PRIVACY,
+        _gives("domain.retention.class_of", what="closed"),
+        f"{_PRIVACY}test_nothing_goes_before_its_time",
+    ),
+    Control(
+        "no secure delete",
+        "the pages of what was erased are overwritten",
+        _OF_PRIVACY,
+        _is("adapters.sql.writing._OVERWRITE_ALL", "PRAGMA secure_delete = OFF"),
+        f"{_PRIVACY}test_what_was_erased_is_overwritten",
+    ),
+    Control(
+        "a hold holds nothing",
+        "retention never touches a case that a legal hold keeps",
+        _OF_PRIVACY,
+        _gives("domain.retention.is_held", what=False),
+        f"{_PRIVACY}test_a_legal_hold_and_an_open_contest_keep_a_case",
+    ),
+    Control(
+        "a contest keeps nothing",
+        "retention never touches a case that an open contest keeps",
+        _OF_PRIVACY,
+        _gives("domain.retention.is_contested", what=False),
+        f"{_PRIVACY}test_a_legal_hold_and_an_open_contest_keep_a_case",
+    ),
+    Control(
+        "a hold is cut short by another",
+        "a new hold can make it longer and not shorter",
+        _OF_PRIVACY,
+        _gives("domain.retention.is_held", what=False),
+        f"{_PRIVACY}test_a_new_hold_is_never_shorter",
+    ),
+    Control(
+        "erased while in force",
+        "an early erasure is refused while a measure is in force",
+        _OF_PRIVACY,
+        _gives("domain.retention._refuse_what_is_needed"),
+        f"{_PRIVACY}test_a_measure_in_force_stops_an_early_erasure",
+    ),
+    Control(
+        "one person erases",
+        "an early erasure takes two people",
+        _OF_PRIVACY,
+        _gives("domain.retention.check_another"),
+        f"{_PRIVACY}test_an_early_erasure_takes_two_people",
+    ),
+    Control(
+        "colleagues by name",
+        "in an export the people of the office are numbers",
+        _OF_PRIVACY,
+        _with(
+            "services.privacy.export_document",
+            made=lambda real: lambda case, records, **_named: real(case, records, with_staff=True),
+        ),
+        f"{_PRIVACY}test_what_is_taken_out_is_on_record_and_names_no_colleague",
+    ),
+    Control(
+        "packs for everybody",
+        "a full evidence pack takes somebody who may disclose",
+        _OF_AUDIT,
+        _roles_unchecked("disclose"),
+        f"{_PRIVACY}test_a_pack_names_nobody_unless_somebody_answers_for_it",
+    ),
+    Control(
+        "alerts that tell",
+        "an alert carries the case reference and a reason code, no content and no names",
+        _OF_CLOCK,
+        _with("domain.results.page", made=_with_the_address),
+        f"{_PRIVACY}test_an_alert_carries_a_reference_and_a_code_alone",
+    ),
+    Control(
+        "logs that tell",
+        "no log line holds what somebody else's code said",
+        _RELIABILITY,
+        _with("services.delivery.kind_and_place", made=lambda _real: repr),
+        f"{_PRIVACY}test_no_log_line_holds_what_the_platforms_code_said",
+    ),
+    # ------------------------------------------------------------------------------------------ the audit trail
+    Control(
+        "a view leaves no trace",
+        "every step of a case is an event, and so is who looked at it",
+        _OF_AUDIT,
+        _gives("services.evidence.Evidence.record_view", what=True),
+        f"{_AUDIT}test_every_step_is_an_event",
+    ),
+    Control(
+        "reasons in the chain",
+        "what people wrote enters an event only as a salted digest",
+        _OF_AUDIT,
+        _with("domain.case.next_event", made=_in_so_many_words),
+        f"{_AUDIT}test_what_people_wrote_is_in_the_chain_as_a_digest_alone",
+    ),
+    *(
+        Control(
+            f"the trail is not read: {what}",
+            "whatever is changed behind the library's back is found and named",
+            page,
+            _gives("domain.proofs.check", what=()),
+            f"{_AUDIT}test_what_is_changed_behind_its_back_is_found[{what}]",
+        )
+        for what, page in (
+            ("event", _OF_AUDIT),
+            ("no event", _OF_AUDIT),
+            ("due time", _OF_AUDIT),
+            ("decision", _EVIDENCE),
+            ("message", _EVIDENCE),
+            ("text", _OF_AUDIT),
+        )
+    ),
+    Control(
+        "checkpoints unread",
+        "what no event speaks of is held against the checkpoints",
+        _CHECKPOINTS,
+        _with("services.verifying.check_case", made=lambda _real: lambda *_: []),
+        f"{_AUDIT}test_a_row_of_which_no_event_speaks_is_held_by_the_checkpoint",
+    ),
+    Control(
+        "nobody asks outside",
+        "an old backup in the place of the store is found with a checkpoint from outside",
+        _CHECKPOINTS,
+        _gives("domain.audit_log._hold_outside"),
+        f"{_AUDIT}test_an_old_backup_is_found_by_a_checkpoint_that_was_kept_elsewhere",
+    ),
+    Control(
+        "reports without a checkpoint",
+        "each report carries `size` and `root` of the last checkpoint",
+        _CHECKPOINTS,
+        _with("services.loading.with_checkpoint", made=lambda _real: lambda _tx, respondent: respondent),
+        f"{_AUDIT}test_a_report_carries_the_head_and_the_last_checkpoint",
+    ),
+    Control(
+        "platforms see each other",
+        "of two platforms in one file neither sees the other's cases",
+        _OVERVIEW,
+        _with("services.review.Review.claim", made=_of_any_platform),
+        f"{_STORE}test_two_platforms_see_and_change_only_their_own",
+    ),
+    Control(
+        "small counts are shown",
+        "no small count is shown or follows from what is",
+        "guides/transparency.md",
+        _gives("domain.transparency.hide", what={}),
+        "tests/unit/test_transparency_report.py::test_no_small_count_is_shown_or_follows_from_what_is[0]",
     ),
 )

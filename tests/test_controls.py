@@ -19,8 +19,9 @@ def test_a_broken_promise_turns_its_test_red(control: Control, request: pytest.F
     test, arguments = _named(control.test, request)
     with pytest.MonkeyPatch.context() as patch:
         control.breaks(patch)
-        with pytest.raises((AssertionError, pytest.fail.Exception)):
+        with pytest.raises((AssertionError, pytest.fail.Exception)) as caught:
             test(**arguments)
+    assert "Timeout" not in str(caught.value), "what hangs has noticed nothing"
 
 
 def test_every_control_has_a_name_of_its_own_and_a_page() -> None:

@@ -98,7 +98,7 @@ def test_a_report_carries_the_head_and_the_last_checkpoint(tmp_path: Path) -> No
     heads |= {event["hash"] for event in office.case(case)["audit"]}
     (report,) = office.reports()
     assert report["audit_head"] in heads
-    assert report["checkpoint"]["size"] == 1
+    assert report.get("checkpoint", {}).get("size") == 1
 
 
 def test_whoever_takes_a_pack_out_is_on_record(tmp_path: Path) -> None:

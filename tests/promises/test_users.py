@@ -19,6 +19,7 @@ def _in_force(office: Driver, **fields: Any) -> str:
 def test_the_user_is_told_at_once_and_by_name_of_the_authority(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     _in_force(office)
+    assert office.messenger.kinds() == [("1", "measure")]
     ((told, at),) = office.messenger.told.values()
     named = office.notice()["issuing_authority"]["name"]
     assert at == office.clock()

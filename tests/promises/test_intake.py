@@ -11,7 +11,9 @@ from tests.driver import HOUR, M1, Driver
 def _bytes(office: Driver, platform: str = "social") -> bytes:
     """A notice, signed for this platform or another."""
     said = {"id": "msg-x", "type": "notice.issued", "api_version": "1", "platform_id": platform}
-    return json.dumps({**said, "sent_at": "2026-11-24T07:00:00Z", "data": {**office.notice(), "platform_id": platform}}).encode()
+    return json.dumps(
+        {**said, "sent_at": "2026-11-24T07:00:00Z", "data": {**office.notice(), "platform_id": platform}}
+    ).encode()
 
 
 def test_what_was_acknowledged_is_there_for_everybody(tmp_path: Path) -> None:

@@ -63,16 +63,23 @@ CONTROLS: tuple[Control, ...] = (
             f"roles unchecked: {named}",
             "a step is taken only by who has one of its roles",
             "reference/roles.md",
-            _in_the_table(roles_unchecked(step)),
-            f"{OF_A_STEP}[{named}]",
+            roles_unchecked(step),
+            f"{REVIEW}test_a_step_takes_one_of_its_roles[{named}]",
         )
         for named, step in (
-            ("send_back", "send_back"),
-            ("ask", "request_clarification"),
+            ("send back", "send_back"),
+            ("question", "request_clarification"),
             ("recall", "request_clarification"),
             ("approve", "approve"),
-            ("evidence_full", "disclose"),
+            ("full pack", "disclose"),
         )
+    ),
+    Control(
+        "roles unchecked, in the table",
+        "each end of each step is the one in the table",
+        "reference/roles.md",
+        _in_the_table(roles_unchecked("disclose")),
+        f"{OF_A_STEP}[evidence_full]",
     ),
     Control(
         "the last case first",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,38 @@ def test_a_measure_takes_a_notice_whose_authenticity_is_verified(tmp_path: Path)
     case = office.enter(M1)
     with refused("unverified"):
         office.propose(M1, case, office.claim(M1, case))
+
+
+def _asked(office: Driver, by: Person) -> None:
+    case = office.issue()
+    office.ask(by, case, office.claim(by, case))
+
+
+def _recalled(office: Driver, by: Person) -> None:
+    case = office.issue()
+    office.ask(M1, case, office.claim(M1, case))
+    office.recall(by, case)
+
+
+def _proposed(office: Driver) -> str:
+    case = office.issue(category=POLITICAL)
+    office.propose(LEGAL, case, office.claim(LEGAL, case))
+    return case
+
+
+UNFIT: dict[str, Callable[[Driver], object]] = {
+    "send back": lambda office: office.send_back(M1, _proposed(office)),
+    "question": lambda office: _asked(office, HEAD),
+    "recall": lambda office: _recalled(office, HEAD),
+    "approve": lambda office: office.approve(M1, _proposed(office)),
+    "full pack": lambda office: office.evidence(M1, office.issue(), full=True),
+}
+
+
+@pytest.mark.parametrize("step", UNFIT)
+def test_a_step_takes_one_of_its_roles(step: str, tmp_path: Path) -> None:
+    with refused("not_allowed"):
+        UNFIT[step](Driver(tmp_path))
 
 
 def _vouched(office: Driver, by: Person) -> None:
@@ -216,7 +249,7 @@ def test_nobody_overrules_anothers_answers_alone(tmp_path: Path) -> None:
     ],
     ids=["finding", "reasons", "scope", "ground"],
 )
-def test_a_proposal_that_contradicts_itself_is_refused(said: dict[str, object], tmp_path: Path) -> None:
+def test_a_proposal_that_contradicts_itself_is_refused(said: dict[str, Any], tmp_path: Path) -> None:
     office = Driver(tmp_path)
     case = office.issue()
     with refused("invalid_input"):

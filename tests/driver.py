@@ -96,8 +96,16 @@ class Driver:
     leave at once. With `can_look` the platform can say what a piece of content is.
     """
 
-    def __init__(self, folder: Path, *, can_look: bool = False, name: str = "desk.sqlite3", **policy: Any) -> None:
-        self.path = folder / name
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        can_look: bool = False,
+        name: str = "desk.sqlite3",
+        platform: str = builders.PLATFORM_ID,
+        **policy: Any,
+    ) -> None:
+        self.path, self.platform_id = folder / name, platform
         put_blank(self.path)
         self.clock = FrozenClock()
         self.policy = kz_policy().model_copy(update={"undo_window_s": 0, **policy})
@@ -107,14 +115,14 @@ class Driver:
         self.messenger = FakeMessenger(self.clock)
         self.content = FakeContent(self.clock)
         self.can_look = can_look
-        self._messages = 0
+        self._messages = self._starts = 0
         self.start()
 
     def start(self) -> None:
         """Start the process of the desk; after `stop`, over the same file."""
         settings = _Settings.model_validate(
             {
-                "platform_id": builders.PLATFORM_ID,
+                "platform_id": self.platform_id,
                 "public_url": builders.HOST,
                 "hosts": ["social.example"],
                 "allow_test_keys": True,
@@ -125,7 +133,8 @@ class Driver:
             }
         )
         _POLICIES[settings.platform_id, settings.store.path] = self.policy
-        env = frozen_env(self.clock)
+        self._starts += 1
+        env = frozen_env(self.clock, self._starts)
         self.desk = ComplianceDesk(
             settings,
             enforcer=self.platform,
@@ -159,11 +168,14 @@ class Driver:
         body = json.dumps({**envelope, "sent_at": _rfc3339(self.clock())}, ensure_ascii=False).encode()
         return self.push_bytes(body, name, signed_at=signed_at)
 
-    def push_bytes(self, body: bytes, message_id: str, *, signed_at: int | None = None) -> Document:
-        """As `push`, of these bytes."""
+    def push_bytes(
+        self, body: bytes, message_id: str, *, signed_at: int | None = None, forged: bool = False
+    ) -> Document:
+        """As `push`, of these bytes. A `forged` message is not the one that was signed."""
         now = self.clock() if signed_at is None else signed_at
         key, target = regulator_signing_key(PROFILE), f"{builders.HOST}/notices"
-        headers = sign(key, PROFILE, "POST", target, body, now, message_id, f"nonce-{self._messages}")
+        signed = body + b" " if forged else body
+        headers = sign(key, PROFILE, "POST", target, signed, now, message_id, f"nonce-{self._messages}")
         answer = self.desk.receive("POST", "/notices", [("content-type", "application/json"), *headers], body)
         return {"status": answer.status, **(json.loads(answer.body) if answer.body else {})}
 
@@ -509,6 +521,13 @@ class Driver:
 
         self.messenger.faults += [fail] * _ON_AND_ON
 
+    def commit_fails(self, *, lands: bool, readable: bool = True) -> None:
+        """The next change is answered by the disk with an error, whether it `lands` all the same or not; before the
+        change after it nobody can look, unless the file stays `readable`."""
+        self.watch()
+        transaction = self.desk.store._lane._inline  # type: ignore[attr-defined]
+        transaction._cursor = _FailingCursor(transaction._cursor, transaction._driver.module, lands, readable)
+
     # ------------------------------------------------------------------------------------------------ the machine
 
     def wait(self, seconds: float) -> None:
@@ -528,6 +547,10 @@ class Driver:
     def watch(self) -> None:
         """Let the worker look at the clocks."""
         self.desk.watch()
+
+    def checkpoint(self) -> bytes:
+        """Let the worker make a checkpoint; returns what is kept of it elsewhere."""
+        return self.desk.proof.checkpoint().line
 
     def retention(self) -> None:
         """Let the worker destroy what nobody may keep any longer."""
@@ -580,9 +603,10 @@ class Driver:
         """The health document."""
         return self.desk.health_document()
 
-    def faults(self) -> list[str]:
-        """What `audit verify` finds."""
-        return [f"{fault.case_id} {fault.seq}: {fault.what}" for fault in self.desk.verify_audit().faults]
+    def faults(self, outside: bytes | None = None) -> list[str]:
+        """What `audit verify` finds, if need be with what was kept of checkpoints `outside`."""
+        found = self.desk.verify_audit(checkpoint=outside).faults
+        return [f"{fault.case_id} {fault.seq}: {fault.what}" for fault in found]
 
     def fingerprint(self) -> str:
         """A digest over everything that is stored: a refused step leaves it as it was."""
@@ -590,6 +614,25 @@ class Driver:
 
         with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as reader:
             return sha256("\n".join(reader.iterdump()).encode()).hexdigest()
+
+
+class _FailingCursor:
+    """A cursor whose next COMMIT is answered with an error; what follows works once a transaction begins again."""
+
+    def __init__(self, real: Any, module: Any, lands: bool, readable: bool) -> None:
+        self._real, self._module, self._lands, self._readable = real, module, lands, readable
+        self._waits, self._blind = True, False
+
+    def execute(self, sql: str, values: Any = ()) -> Any:
+        if sql == "BEGIN IMMEDIATE":
+            self._blind = False
+        if self._blind:
+            raise self._module.OperationalError("disk I/O error")
+        if sql != "COMMIT" or not self._waits:
+            return self._real.execute(sql, values)
+        self._waits, self._blind = False, not self._readable
+        self._real.execute("COMMIT" if self._lands else "ROLLBACK")
+        raise self._module.OperationalError("disk I/O error")
 
 
 def legal_check(**answers: str) -> LegalCheck:

@@ -26,6 +26,7 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
 from kz_compliance_sdk.testing.contract import files as contract_files
 from tests.conformance.pages import checks_page, inspection_page
+from tests.controls.page import promises_page
 from tests.faces.cli_pages import cli_page, exit_codes_page
 from tests.table.page import roles_page
 
@@ -290,6 +291,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/contract/conformance-checks.md": checks_page,
     "docs/contract/inspection.schema.json": inspection_page,
     "docs/contract/transparency-report.schema.json": transparency_schema,
+    "docs/promises.md": promises_page,
     "docs/reference/cli.md": cli_page,
     "docs/reference/figures.md": figures_page,
     "docs/reference/exit-codes.md": exit_codes_page,

@@ -1,0 +1,103 @@
+"""The audit trail, checkpoints and evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.controls.ways import (
+    AUDIT,
+    CHECKPOINTS,
+    EVIDENCE,
+    OF_AUDIT,
+    OVERVIEW,
+    STORE,
+    Control,
+    gives,
+    instead,
+)
+
+
+def _of_any_platform(real: Any) -> Any:
+    def claim(review: Any, *given: Any, **named: Any) -> Any:
+        review._platform = "social"
+        return real(review, *given, **named)
+
+    return claim
+
+
+def _in_so_many_words(real: Any) -> Any:
+    def next_event(*given: Any) -> Any:
+        *place, data, texts = given if len(given) == 8 else (*given, None)
+        return real(*place, {**data, "said": dict(texts or {})}, texts)
+
+    return next_event
+
+
+CONTROLS: tuple[Control, ...] = (
+    Control(
+        "a view leaves no trace",
+        "every step of a case is an event, and so is who looked at it",
+        OF_AUDIT,
+        gives("services.evidence.Evidence.record_view", what=True),
+        f"{AUDIT}test_every_step_is_an_event",
+    ),
+    Control(
+        "reasons in the chain",
+        "what people wrote enters an event only as a salted digest",
+        OF_AUDIT,
+        instead("domain.case.next_event", made=_in_so_many_words),
+        f"{AUDIT}test_what_people_wrote_is_in_the_chain_as_a_digest_alone",
+    ),
+    *(
+        Control(
+            f"the trail is not read: {what}",
+            "whatever is changed behind the library's back is found and named",
+            page,
+            gives("domain.proofs.check", what=()),
+            f"{AUDIT}test_what_is_changed_behind_its_back_is_found[{what}]",
+        )
+        for what, page in (
+            ("event", OF_AUDIT),
+            ("no event", OF_AUDIT),
+            ("due time", OF_AUDIT),
+            ("decision", EVIDENCE),
+            ("message", EVIDENCE),
+            ("text", OF_AUDIT),
+        )
+    ),
+    Control(
+        "checkpoints unread",
+        "what no event speaks of is held against the checkpoints",
+        CHECKPOINTS,
+        instead("services.verifying.check_case", made=lambda _real: lambda *_: []),
+        f"{AUDIT}test_a_row_of_which_no_event_speaks_is_held_by_the_checkpoint",
+    ),
+    Control(
+        "nobody asks outside",
+        "an old backup in the place of the store is found with a checkpoint from outside",
+        CHECKPOINTS,
+        gives("domain.audit_log._hold_outside"),
+        f"{AUDIT}test_an_old_backup_is_found_by_a_checkpoint_that_was_kept_elsewhere",
+    ),
+    Control(
+        "reports without a checkpoint",
+        "each report carries `size` and `root` of the last checkpoint",
+        CHECKPOINTS,
+        instead("services.loading.with_checkpoint", made=lambda _real: lambda _tx, respondent: respondent),
+        f"{AUDIT}test_a_report_carries_the_head_and_the_last_checkpoint",
+    ),
+    Control(
+        "platforms see each other",
+        "of two platforms in one file neither sees the other's cases",
+        OVERVIEW,
+        instead("services.review.Review.claim", made=_of_any_platform),
+        f"{STORE}test_two_platforms_see_and_change_only_their_own",
+    ),
+    Control(
+        "small counts are shown",
+        "no small count is shown or follows from what is",
+        "guides/transparency.md",
+        gives("domain.transparency.hide", what={}),
+        "tests/unit/test_transparency_report.py::test_no_small_count_is_shown_or_follows_from_what_is[0]",
+    ),
+)

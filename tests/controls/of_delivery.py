@@ -1,0 +1,206 @@
+"""What leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kz_compliance_sdk.domain.outbox import Attempt
+from kz_compliance_sdk.ports import Delivered, Failed, InForce
+from tests.controls.ways import (
+    DELIVERY,
+    DUE_PROCESS,
+    OF_DELIVERY,
+    OVERVIEW,
+    RELIABILITY,
+    Control,
+    gives,
+    instead,
+    is_now,
+    without,
+)
+
+
+def _own_ids_for_each_try(real: Any) -> Any:
+    return lambda delivery, one: real(delivery, one.but(id=f"{one.id}-{one.attempts}"))
+
+
+def _never_looked_up(real: Any) -> Any:
+    return lambda delivery, one: real(delivery, one.but(maybe_arrived=False))
+
+
+def _failures_taken_for_success(real: Any) -> Any:
+    def checked(message: Any, result: Any, now: int) -> Any:
+        return InForce(now) if isinstance(result, Failed) else real(message, result, now)
+
+    return checked
+
+
+def _given_up(real: Any) -> Any:
+    def later(now: int, attempts: int, deadline_at: int | None, jitter: float) -> int:
+        over = deadline_at is not None and now >= deadline_at
+        return now + 10**9 if over else int(real(now, attempts, deadline_at, jitter))
+
+    return later
+
+
+def _alone(real: Any) -> Any:
+    """Each effect has a lane of its own, whatever else is to be done with its object."""
+
+    def effect(*given: Any, **named: Any) -> Any:
+        return real(*given, **named).but(lane="")
+
+    return effect
+
+
+def _parked_at_once(real: Any) -> Any:
+    def again(outcomes: Any, message: Any, result: Any, now: int) -> Any:
+        return message.but(state="parked") if isinstance(result, Failed) else real(outcomes, message, result, now)
+
+    return again
+
+
+CONTROLS: tuple[Control, ...] = (
+    Control(
+        "a failure is in force",
+        "a report that says so is queued only when the platform has answered `in force since`",
+        OF_DELIVERY,
+        instead("services.delivery.checked", made=_failures_taken_for_success),
+        f"{DELIVERY}test_nothing_is_reported_before_it_is_in_force",
+    ),
+    Control(
+        "nothing early",
+        "if the deadline comes near, an interim report is offered to people",
+        OF_DELIVERY,
+        gives("domain.results.interim_due", what=False),
+        f"{DELIVERY}test_what_is_settled_is_reported_early_only_if_a_person_says_so",
+    ),
+    Control(
+        "no order for an object",
+        "an effect waits until the earlier one on its object is settled",
+        OVERVIEW,
+        instead("domain.deciding.effect", made=_alone),
+        f"{DELIVERY}test_effects_on_one_object_wait_for_each_other",
+    ),
+    Control(
+        "sent again without a look",
+        "before anything is sent again the regulator is asked whether it holds the message",
+        OF_DELIVERY,
+        instead("services.delivery.Delivery._call", made=_never_looked_up),
+        f"{DELIVERY}test_an_unknown_outcome_is_looked_up_before_it_is_sent_again",
+    ),
+    Control(
+        "an id for each try",
+        "a message has the same id on every try, and each confirmation is in the regulator's books once",
+        RELIABILITY,
+        instead("services.delivery.Delivery._call", made=_own_ids_for_each_try),
+        f"{DELIVERY}test_a_message_has_the_same_id_on_every_try",
+    ),
+    Control(
+        "tries are not recorded",
+        "every attempt is recorded",
+        OF_DELIVERY,
+        without("services.outcomes.Outcomes.record", Attempt),
+        f"{DELIVERY}test_every_try_is_recorded",
+    ),
+    Control(
+        "as seldom near the deadline",
+        "attempts become denser as the deadline nears",
+        OF_DELIVERY,
+        instead(
+            "services.outcomes.next_attempt_at",
+            "domain.breaker.next_attempt_at",
+            made=lambda _real: lambda now, *_: now + 900,
+        ),
+        f"{DELIVERY}test_tries_become_denser_as_the_deadline_nears",
+    ),
+    Control(
+        "given up past the deadline",
+        "nothing that is owed is given up",
+        OF_DELIVERY,
+        instead("services.outcomes.next_attempt_at", made=_given_up),
+        f"{DELIVERY}test_nothing_that_is_owed_is_given_up",
+    ),
+    Control(
+        "any receipt closes",
+        "a case is closed by the receipt for its final report",
+        OVERVIEW,
+        gives("domain.results._is_final_report", what=True),
+        f"{DELIVERY}test_only_the_receipt_for_the_final_report_closes_a_case",
+    ),
+    Control(
+        "a refusal is dropped",
+        "a refused final report sends the case back to review, and people are alerted",
+        OF_DELIVERY,
+        gives("domain.results.reject", what=()),
+        f"{DELIVERY}test_what_is_refused_for_good_is_parked_shown_and_decided_anew",
+    ),
+    Control(
+        "an overtaken report leaves",
+        "a report that was overtaken is not sent for the first time",
+        OF_DELIVERY,
+        gives("services.delivery.is_superseded", what=False),
+        f"{DELIVERY}test_an_overtaken_report_is_not_sent_for_the_first_time",
+    ),
+    Control(
+        "no breaker",
+        "after five failures in a row one message at a time goes through as a probe",
+        OF_DELIVERY,
+        is_now("domain.breaker.OPENS_AFTER", 10**6),
+        f"{DELIVERY}test_a_regulator_that_does_not_answer_is_left_alone_but_for_one_probe",
+    ),
+    Control(
+        "1970 is a time like any other",
+        "a time that cannot be parks its message, and people are alerted",
+        OF_DELIVERY,
+        gives("services.outcomes.wrong_time", what=""),
+        f"{DELIVERY}test_a_time_that_cannot_be_parks_what_came_with_it",
+    ),
+    Control(
+        "letters deliver themselves",
+        "only the record of a person is the receipt for a letter",
+        OF_DELIVERY,
+        instead(
+            "adapters.by_hand.ByHand.send",
+            made=lambda _real: lambda _self, message: Delivered("by itself", message.created_at, b"{}"),
+        ),
+        f"{DELIVERY}test_a_letter_is_delivered_when_a_person_records_it",
+    ),
+    Control(
+        "nobody hears of what cannot be done",
+        "a measure that can never be carried out goes back to review, and people are alerted",
+        OF_DELIVERY,
+        gives("domain.results.measure_failed", what=()),
+        f"{DELIVERY}test_what_can_never_be_carried_out_goes_back_to_review",
+    ),
+    Control(
+        "a lifting is given up",
+        "what must be lifted is never given up",
+        OF_DELIVERY,
+        instead("services.outcomes.Outcomes._again", made=_parked_at_once),
+        f"{DELIVERY}test_what_must_be_lifted_is_never_given_up",
+    ),
+    Control(
+        "reports leave after a hand-over",
+        "of a demand for user data nothing leaves but the acknowledgement",
+        DUE_PROCESS,
+        instead(
+            "domain.duress.void",
+            made=lambda real: lambda messages, stamp, *, kinds: real(messages, stamp, kinds=("clarification",)),
+        ),
+        f"{DELIVERY}test_a_report_that_was_worded_before_does_not_leave_after_a_demand_was_handed_over",
+    ),
+    Control(
+        "everybody takes a demand for user data",
+        "a demand for user data is claimed by a lawyer alone",
+        DUE_PROCESS,
+        gives("domain.steps.check_claimer"),
+        f"{DELIVERY}test_a_demand_for_user_data_is_a_lawyers_and_only_acknowledged",
+    ),
+    Control(
+        "a demand for user data is answered",
+        "a demand for user data is never answered through this library",
+        DUE_PROCESS,
+        gives("domain.deciding.check_answerable"),
+        f"{DELIVERY}test_a_demand_for_user_data_is_a_lawyers_and_only_acknowledged",
+    ),
+)

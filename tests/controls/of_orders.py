@@ -1,0 +1,214 @@
+"""Orders that fall, are suspended or are pressed; appeals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kz_compliance_sdk.domain.case import CaseState
+from tests.controls.ways import (
+    CLOCK,
+    DUE_PROCESS,
+    OF_CLOCK,
+    OF_REVIEW,
+    OF_USERS,
+    ORDERS,
+    OVERVIEW,
+    REVIEW,
+    Control,
+    gives,
+    instead,
+    is_case,
+    leaves,
+    without,
+)
+
+
+def _what_was_decided_goes_on(_real: Any) -> Any:
+    """Nothing is void, and whatever was decided is current."""
+    return lambda *given, **named: [] if named else True
+
+
+def _first_report_only(real: Any) -> Any:
+    def with_report(case: Any, *given: Any, **named: Any) -> Any:
+        return (case, ()) if case.sequence else real(case, *given, **named)
+
+    return with_report
+
+
+def _acts_at_once(real: Any) -> Any:
+    def enter(case: Any, *given: Any) -> Any:
+        change, after = real(case, *given)
+        lifted = after.but(items=tuple(one.but(status="lifted", measure="") for one in after.items))
+        return tuple(replace(one, case=lifted) if is_case(one) else one for one in change), lifted
+
+    return enter
+
+
+CONTROLS: tuple[Control, ...] = (
+    *(
+        Control(
+            f"a fallen order lifts nothing: {effect}",
+            "what only a withdrawn or annulled order held is lifted at once, and that is reported",
+            OVERVIEW,
+            gives("domain.cancellations._lifts", what=False),
+            f"{ORDERS}test_what_only_a_fallen_order_held_is_lifted_and_that_is_reported[{effect}]",
+        )
+        for effect in ("withdrawn", "annulled")
+    ),
+    Control(
+        "other orders are overlooked",
+        "a measure that another case holds as well stays",
+        OVERVIEW,
+        instead(
+            "domain.cancellations._stop",
+            made=lambda real: (
+                lambda case, item, effect_of, standing, *rest: real(
+                    case, item, effect_of, replace(standing, held_by_others=()), *rest
+                )
+            ),
+        ),
+        f"{ORDERS}test_what_another_order_holds_stays",
+    ),
+    Control(
+        "own terms fall with the order",
+        "a measure that rests on the platform's own terms stays",
+        OVERVIEW,
+        instead(
+            "domain.cancellations._stop",
+            made=lambda real: lambda case, item, *rest: real(case, item.but(ground="local_law"), *rest),
+        ),
+        f"{ORDERS}test_what_rests_on_the_platforms_own_terms_stays",
+    ),
+    Control(
+        "what was remedied comes back",
+        "an item whose fault was remedied is not published again",
+        OVERVIEW,
+        instead("domain.cancellations._lifts", made=lambda _real: lambda effect_of, _item: effect_of is not None),
+        f"{ORDERS}test_what_was_remedied_is_not_published_again",
+    ),
+    Control(
+        "a missing effect is a withdrawal",
+        "without an effect nothing in force is touched, and a person is alerted to ask",
+        OVERVIEW,
+        instead(
+            "domain.cancellations._stop",
+            made=lambda real: lambda case, item, effect_of, *rest: real(case, item, effect_of or "withdrawn", *rest),
+        ),
+        f"{ORDERS}test_a_cancellation_without_an_effect_lifts_nothing_and_people_are_told",
+    ),
+    Control(
+        "what was cancelled is decided all the same",
+        "with a cancellation undecided items stop",
+        OVERVIEW,
+        leaves("domain.arrivals.cancel", state=CaseState.QUEUED),
+        f"{ORDERS}test_nothing_is_decided_any_more_of_what_was_cancelled",
+    ),
+    Control(
+        "a measure on an order that fell",
+        "a measure on the ground of local law is refused for an item whose order fell",
+        DUE_PROCESS,
+        gives("domain.deciding.check_orders", what=True),
+        f"{ORDERS}test_no_measure_rests_on_an_order_that_fell",
+    ),
+    Control(
+        "one person acts on an order that fell",
+        "a measure for an item whose order fell takes two persons",
+        DUE_PROCESS,
+        instead("domain.deciding.check_orders", made=lambda real: lambda *given: real(*given) and False),
+        f"{ORDERS}test_no_measure_rests_on_an_order_that_fell",
+    ),
+    Control(
+        "an amendment leaves what was decided",
+        "what was decided but not carried out is void with a new revision",
+        OVERVIEW,
+        instead("domain.results.is_current", "domain.naming.void", made=_what_was_decided_goes_on),
+        f"{ORDERS}test_an_amendment_takes_back_what_was_not_carried_out",
+    ),
+    Control(
+        "what is named no longer stays",
+        "items that a new revision no longer names are lifted",
+        OVERVIEW,
+        instead("domain.arrivals.stop", made=lambda _real: lambda _case, item, *_: (item, [])),
+        f"{ORDERS}test_what_an_amendment_no_longer_names_is_lifted",
+    ),
+    *(
+        Control(
+            f"news changes nothing: {what}",
+            "what has not begun waits for a second person",
+            DUE_PROCESS,
+            instead(f"services.{service}.withheld", made=lambda _real: lambda _tx, change, case, *_: (change, case)),
+            f"{ORDERS}{test}",
+        )
+        for what, service, test in (
+            ("a suspension", "contests", "test_a_suspension_holds_back_what_has_not_begun"),
+            ("an instruction", "care", "test_an_instruction_holds_back_what_one_person_decided"),
+        )
+    ),
+    Control(
+        "pressed, and alone",
+        "after a recorded instruction a measure takes a second person",
+        DUE_PROCESS,
+        leaves("domain.duress.record_instruction", flags=()),
+        f"{ORDERS}test_a_measure_after_an_instruction_takes_two_persons",
+    ),
+    Control(
+        "an alarm that nobody hears",
+        "an alarm pages a lead and a lawyer, in every state of a case",
+        DUE_PROCESS,
+        without("domain.duress.raise_alarm"),
+        f"{ORDERS}test_an_alarm_calls_a_lead_and_a_lawyer_in_every_state",
+    ),
+    Control(
+        "nobody at night",
+        "a notice that takes two persons while no approver is on duty pages people at intake",
+        DUE_PROCESS,
+        gives("services.admission.pages_at_intake", what=()),
+        f"{ORDERS}test_a_night_without_an_approver_is_found_out_at_intake",
+    ),
+    Control(
+        "a letter acts by itself",
+        "a letter changes nothing until somebody other than its typist has vouched for it",
+        OF_REVIEW,
+        instead("domain.letters_in.enter_letter", made=_acts_at_once),
+        f"{REVIEW}test_a_letter_about_a_running_case_changes_nothing_by_itself",
+    ),
+    Control(
+        "a contest decides",
+        "what follows from a contest that was granted, a person decides, and people are told",
+        OF_CLOCK,
+        without("domain.suspensions.settle_contest"),
+        f"{ORDERS}test_a_contest_decides_nothing",
+    ),
+    Control(
+        "a suspension lifts",
+        "a suspension lifts nothing by itself",
+        OF_CLOCK,
+        leaves(
+            "domain.suspensions.confirm_suspension",
+            items=lambda case: tuple(one.but(status="lifted", measure="") for one in case.items),
+        ),
+        f"{CLOCK}test_a_suspension_lifts_nothing",
+    ),
+    Control(
+        "the first decider decides the appeal",
+        "an appeal is never decided by the first decider",
+        OF_USERS,
+        gives("domain.appeals._check_other"),
+        f"{ORDERS}test_whoever_decided_first_never_decides_the_appeal",
+    ),
+    Control(
+        "a reversal is not reported",
+        "after a reversal the regulator gets a corrected final report with the next `sequence`",
+        OF_USERS,
+        instead("domain.results.with_report", made=_first_report_only),
+        f"{ORDERS}test_an_appeal_that_succeeds_lifts_and_is_reported",
+    ),
+    Control(
+        "an appeal waits in silence",
+        "people are alerted two days before an appeal is due, and when it is past",
+        OF_USERS,
+        gives("domain.appeals._reminders", what=()),
+        f"{ORDERS}test_people_are_told_of_an_appeal_that_waits",
+    ),
+)

@@ -50,7 +50,7 @@ class _Child(Generic[T]):
     until: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # pytest keeps plugins in sets where several folders have a conftest
 class Watch:
     """Told by pytest how each test ended."""
 

@@ -78,6 +78,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(forget)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The quick part does not import files of which every test is slow: some need much that nothing else does."""
+    if not _quick(config) or collection_path.suffix != ".py":
+        return None
+    return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8") or None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     # With xdist the workers report to the controller, and only there is a terminal reporter.

@@ -105,6 +105,16 @@ def test_a_warning_and_an_unknown_marker_fail_a_run(tmp_path: Path) -> None:
     assert _pytest(tmp_path).returncode == 2
 
 
+def test_bytecode_that_may_not_lie_beside_the_sources_is_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    kept = gate.environment()
+    assert "PYTHONDONTWRITEBYTECODE" not in kept
+    assert kept["PYTHONPYCACHEPREFIX"] == str(gate.ROOT / "__pycache__")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+    assert "PYTHONPYCACHEPREFIX" not in gate.environment()
+
+
 def test_a_failing_stage_fails_the_gate_and_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     broken = gate.Stage("broken", (sys.executable, "-c", "print('the cause'); raise SystemExit(3)"), "sys", "mend it")
     sound = gate.Stage("sound", (sys.executable, "-c", "print('chatter')"), "sys", "nothing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -74,6 +75,8 @@ def pytest_configure(config: pytest.Config) -> None:
         def forget() -> None:
             os.environ.pop(chosen, None)
             shutil.rmtree(folder, ignore_errors=True)
+            if sys.pycache_prefix:
+                shutil.rmtree(Path(sys.pycache_prefix, *Path(folder).parts[1:]), ignore_errors=True)
 
         config.add_cleanup(forget)
 

@@ -17,6 +17,7 @@ from tests.journey.scene import PLATFORM
 from tests.journey.tampering.scenery import DRIVER
 from tests.journey.test_retention import Desk, fill, notice, sql
 from tests.unguarded import unguard
+from tests.variants import variants
 
 ONE, TWO = MasterKeys({"m1": b"1" * 32}, "m1"), MasterKeys({"m2": b"2" * 32}, "m2")
 BOTH = MasterKeys({"m2": b"2" * 32, "m1": b"1" * 32}, "m2")
@@ -133,7 +134,18 @@ DAMAGE: dict[str, Callable[[bytes], object]] = {
 
 
 @pytest.mark.parametrize("only", [True, False], ids=["the only case", "the newest case"])
-@pytest.mark.parametrize("form", DAMAGE)
+@pytest.mark.parametrize(
+    "form",
+    variants(
+        {form: form for form in DAMAGE},
+        "noise",
+        "the id",
+        "the sealed key",
+        "under a master key that never was",
+        "a text",
+        "a number",
+    ),
+)
 def test_a_store_opens_although_the_key_of_a_case_is_damaged_and_the_case_is_named(
     form: str, only: bool, tmp_path: Path
 ) -> None:

@@ -74,6 +74,15 @@ def test_a_test_that_leans_on_its_place_is_found_when_the_order_is_shuffled(tmp_
 
 
 @pytest.mark.slow
+def test_the_quick_part_does_not_import_a_file_of_which_every_test_is_slow(tmp_path: Path) -> None:
+    (tmp_path / "test_quick.py").write_text("def test_passes() -> None:\n    assert True\n")
+    marked = "import pytest\n\npytestmark = pytest.mark.slow\n"
+    (tmp_path / "test_slow.py").write_text(f"{marked}raise RuntimeError\n")
+    assert _pytest(tmp_path, "-m", "not slow").returncode == 0
+    assert _pytest(tmp_path).returncode == 2
+
+
+@pytest.mark.slow
 def test_the_busy_processes_end_with_what_they_run_beside() -> None:
     with gate.busy(2) as beside:
         assert [process.poll() for process in beside] == [None, None]

@@ -43,6 +43,7 @@ def test_a_store_opens_with_its_master_key_alone(tmp_path: Path) -> None:
 def test_a_new_master_key_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
     cases = fill(desk)
+    desk.store.close()
     desk.open(BOTH)
     desk.check()
     env = desk.world.env()
@@ -62,6 +63,7 @@ def test_a_damaged_key_keeps_no_old_master_key_for_the_others(tmp_path: Path) ->
     desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
     cases = fill(desk)
     hurt = sorted(desk.store.queries(PLATFORM).case_ids())[0]
+    desk.store.close()
     desk.open(BOTH)
     with desk.store.engine.connect() as connection:
         connection.exec_driver_sql("UPDATE cases SET data_key = x'026d310000' WHERE id = ?", (hurt,))
@@ -98,8 +100,10 @@ def test_a_store_without_a_master_key_takes_one_later(tmp_path: Path) -> None:
 def test_a_case_whose_key_is_of_another_master_key_fails_alone(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
     desk.host.push(notice(1), "msg-1")
+    desk.store.close()
     desk.open(BOTH)
     desk.host.push(notice(2), "msg-2")
+    desk.store.close()
     desk.open(TWO)  # its newest key opens
     first, second = sorted(desk.store.queries(PLATFORM).case_ids())
     with pytest.raises(StoreDamaged, match="'m1'") as refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -74,8 +75,17 @@ def pytest_configure(config: pytest.Config) -> None:
         def forget() -> None:
             os.environ.pop(chosen, None)
             shutil.rmtree(folder, ignore_errors=True)
+            if sys.pycache_prefix:
+                shutil.rmtree(Path(sys.pycache_prefix, *Path(folder).parts[1:]), ignore_errors=True)
 
         config.add_cleanup(forget)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The quick part does not import files of which every test is slow: some need much that nothing else does."""
+    if not _quick(config) or collection_path.suffix != ".py":
+        return None
+    return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8") or None
 
 
 @pytest.hookimpl(trylast=True)

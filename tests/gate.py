@@ -104,21 +104,29 @@ def chosen(options: argparse.Namespace) -> tuple[Stage, ...]:
     )
 
 
+def environment() -> dict[str, str]:
+    """What a stage runs in. Whoever wants no bytecode beside the sources gets it apart from them: without any, each
+    worker compiles all that it imports, which takes as long as a third of the quick part."""
+    given = os.environ | {"NO_COLOR": "1"}
+    if given.pop("PYTHONDONTWRITEBYTECODE", ""):
+        given.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / "__pycache__"))
+    return given
+
+
 def run(stage: Stage) -> Verdict:
     """Run one stage. What it prints is shown as it comes if the stage is `live`, and otherwise only if it fails."""
     started = time.monotonic()
     if importlib.util.find_spec(stage.needs) is None:
         print(f"\n== {stage.name}: {stage.needs} is not installed: pip install -r requirements/{stage.group}.txt")
         return Verdict(stage, False, 0.0)
-    environment = os.environ | {"NO_COLOR": "1"}
     if stage.live:
         print(f"== {stage.name}", flush=True)
-        code = subprocess.run(stage.command, cwd=ROOT, env=environment, check=False).returncode
+        code = subprocess.run(stage.command, cwd=ROOT, env=environment(), check=False).returncode
     else:
         done = subprocess.run(
             stage.command,
             cwd=ROOT,
-            env=environment,
+            env=environment(),
             check=False,
             text=True,
             stdout=subprocess.PIPE,

@@ -74,6 +74,15 @@ def test_a_test_that_leans_on_its_place_is_found_when_the_order_is_shuffled(tmp_
 
 
 @pytest.mark.slow
+def test_the_quick_part_does_not_import_a_file_of_which_every_test_is_slow(tmp_path: Path) -> None:
+    (tmp_path / "test_quick.py").write_text("def test_passes() -> None:\n    assert True\n")
+    marked = "import pytest\n\npytestmark = pytest.mark.slow\n"
+    (tmp_path / "test_slow.py").write_text(f"{marked}raise RuntimeError\n")
+    assert _pytest(tmp_path, "-m", "not slow").returncode == 0
+    assert _pytest(tmp_path).returncode == 2
+
+
+@pytest.mark.slow
 def test_the_busy_processes_end_with_what_they_run_beside() -> None:
     with gate.busy(2) as beside:
         assert [process.poll() for process in beside] == [None, None]
@@ -103,6 +112,16 @@ def test_a_warning_and_an_unknown_marker_fail_a_run(tmp_path: Path) -> None:
     assert _pytest(tmp_path).returncode == 1
     (tmp_path / "test_it.py").write_text("import pytest\n\n@pytest.mark.slwo\ndef test_it(): ...\n")
     assert _pytest(tmp_path).returncode == 2
+
+
+def test_bytecode_that_may_not_lie_beside_the_sources_is_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    kept = gate.environment()
+    assert "PYTHONDONTWRITEBYTECODE" not in kept
+    assert kept["PYTHONPYCACHEPREFIX"] == str(gate.ROOT / "__pycache__")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+    assert "PYTHONPYCACHEPREFIX" not in gate.environment()
 
 
 def test_a_failing_stage_fails_the_gate_and_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,6 +35,7 @@ from tests.faces.bad_inputs.requests import (
     serialised,
 )
 from tests.faces.bad_inputs.trials import LIVE, OWN_TEST, POLLED, PUSHED, SEQUENCES, pushed, run
+from tests.variants import variants
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "contract" / "bad-inputs.md"
 
@@ -57,7 +58,10 @@ def test_a_pushed_input_comes_to_what_the_catalogue_asks_for(
     run(case, "pushed", offices.new(), logs)
 
 
-@pytest.mark.parametrize("case", POLLED, ids=_name)
+OF_EACH_KIND = {(case.layer, case.outcome, case.code): _name(case) for case in reversed(POLLED)}.values()
+
+
+@pytest.mark.parametrize("case", variants({_name(case): case for case in POLLED}, *OF_EACH_KIND))
 def test_a_polled_input_comes_to_what_the_catalogue_asks_for(
     case: BadInput, offices: Offices, logs: pytest.LogCaptureFixture
 ) -> None:

@@ -18,6 +18,7 @@ from kz_compliance_sdk.testing import builders
 from tests.journey.scene import PLATFORM
 from tests.journey.test_retention import Desk, fill, notice, sql
 from tests.unit.case_makers import proposal, refusal
+from tests.variants import variants
 
 EMPTY = (
     "UPDATE inbox SET body = x'', proof = x'', data_key = x'' WHERE case_id <> ''",
@@ -204,7 +205,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("held", [False, True], ids=["before the next checkpoint", "after it"])
-@pytest.mark.parametrize("name", EDITS)
+@pytest.mark.parametrize("name", variants({name: name for name in EDITS}, "reply", "received_at", "exit"))
 def test_what_stays_of_an_emptied_message_of_no_case_is_still_held(name: str, held: bool, desk: Desk) -> None:
     """The control: only its words may go."""
     _sanctioned(desk)
@@ -230,7 +231,7 @@ LOOSE_KEYS = {
 }
 
 
-@pytest.mark.parametrize("name", LOOSE_KEYS)
+@pytest.mark.parametrize("name", variants({name: name for name in LOOSE_KEYS}, "none", "cut", "no bytes"))
 def test_the_key_of_a_message_of_no_case_is_missed(name: str, desk: Desk) -> None:
     fill(desk)
     desk.host.proof.checkpoint()

@@ -17,6 +17,7 @@ from tests.journey.scene import PLATFORM
 from tests.journey.tampering.scenery import DRIVER
 from tests.journey.test_retention import Desk, fill, notice, sql
 from tests.unguarded import unguard
+from tests.variants import variants
 
 ONE, TWO = MasterKeys({"m1": b"1" * 32}, "m1"), MasterKeys({"m2": b"2" * 32}, "m2")
 BOTH = MasterKeys({"m2": b"2" * 32, "m1": b"1" * 32}, "m2")
@@ -42,6 +43,7 @@ def test_a_store_opens_with_its_master_key_alone(tmp_path: Path) -> None:
 def test_a_new_master_key_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
     cases = fill(desk)
+    desk.store.close()
     desk.open(BOTH)
     desk.check()
     env = desk.world.env()
@@ -61,6 +63,7 @@ def test_a_damaged_key_keeps_no_old_master_key_for_the_others(tmp_path: Path) ->
     desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
     cases = fill(desk)
     hurt = sorted(desk.store.queries(PLATFORM).case_ids())[0]
+    desk.store.close()
     desk.open(BOTH)
     with desk.store.engine.connect() as connection:
         connection.exec_driver_sql("UPDATE cases SET data_key = x'026d310000' WHERE id = ?", (hurt,))
@@ -97,8 +100,10 @@ def test_a_store_without_a_master_key_takes_one_later(tmp_path: Path) -> None:
 def test_a_case_whose_key_is_of_another_master_key_fails_alone(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
     desk.host.push(notice(1), "msg-1")
+    desk.store.close()
     desk.open(BOTH)
     desk.host.push(notice(2), "msg-2")
+    desk.store.close()
     desk.open(TWO)  # its newest key opens
     first, second = sorted(desk.store.queries(PLATFORM).case_ids())
     with pytest.raises(StoreDamaged, match="'m1'") as refused:
@@ -133,7 +138,18 @@ DAMAGE: dict[str, Callable[[bytes], object]] = {
 
 
 @pytest.mark.parametrize("only", [True, False], ids=["the only case", "the newest case"])
-@pytest.mark.parametrize("form", DAMAGE)
+@pytest.mark.parametrize(
+    "form",
+    variants(
+        {form: form for form in DAMAGE},
+        "noise",
+        "the id",
+        "the sealed key",
+        "under a master key that never was",
+        "a text",
+        "a number",
+    ),
+)
 def test_a_store_opens_although_the_key_of_a_case_is_damaged_and_the_case_is_named(
     form: str, only: bool, tmp_path: Path
 ) -> None:

@@ -15,9 +15,11 @@ from kz_compliance_sdk.services.verifying import verify
 from tests.journey.scene import PLATFORM
 from tests.journey.tampering.scenery import DRIVER, Scenery, build
 from tests.unguarded import unguard
+from tests.variants import variants
 
 LOOSE = ("outbox", "attempts")
 """Tables in which something of no case may be; each row of these is held by itself."""
+HELD = ("audit", *(name for name, _ in CASE_TABLES if name not in LOOSE))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def _after(scenery: Scenery, statement: str, undo: str) -> list[Fault]:
 
 
 @pytest.mark.parametrize("case_id", ["", pytest.param("gone", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("table", ["audit", *(name for name, _ in CASE_TABLES if name not in LOOSE)])
+@pytest.mark.parametrize("table", variants({name: name for name in HELD}, "audit", "decisions", "tallies"))
 def test_a_row_of_no_case_is_named(table: str, case_id: str, scenery: Scenery) -> None:
     with closing(DRIVER.module.connect(scenery.world.path)) as raw:
         names = [row[1] for row in raw.execute(f"PRAGMA table_info({table})").fetchall()]

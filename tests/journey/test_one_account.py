@@ -13,6 +13,7 @@ from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.errors import NotAllowed
 from kz_compliance_sdk.testing.frozen import frozen_env
 from tests.driver import LEGAL, LEGAL2, M1, Driver, Person
+from tests.variants import variants
 
 FIRST, SECOND = LEGAL2, LEGAL
 BOX, OTHER = "box-1", "box-2"
@@ -166,7 +167,7 @@ def test_whoever_comes_in_by_the_first_account_or_by_an_unknown_one_is_no_other_
 
 
 @every_step
-@pytest.mark.parametrize("account", ["", OTHER])
+@pytest.mark.parametrize("account", variants({"unknown": "", "another": OTHER}, "unknown"))
 def test_where_nobody_knows_the_first_account_the_id_alone_tells_two_persons_apart(
     tmp_path: Path, begin: Callable[[Driver, Person], Second], account: str
 ) -> None:

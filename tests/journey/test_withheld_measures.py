@@ -12,6 +12,7 @@ import pytest
 from kz_compliance_sdk.errors import Conflict, IllegalMove, NotAllowed
 from kz_compliance_sdk.ports import Effect, Failed
 from tests.driver import CLERK, HEAD, HOUR, LEAD, LEGAL, M1, M2, Driver
+from tests.variants import variants
 
 OWN_TERMS = {"ground": "terms_of_service", "finding": "not_assessed"}
 EACH = {"1": {"reasons": "seen in the first post"}, "2": {"reasons": "seen in the second post"}}
@@ -37,9 +38,11 @@ def _instructed(office: Driver, case: str) -> None:
     office.record_instruction(CLERK, case)
 
 
-EITHER = pytest.mark.parametrize("news", [_recorded, _instructed])
-NEWS = pytest.mark.parametrize("news", [_recorded, _confirmed, _instructed])
-SUSPENDED = pytest.mark.parametrize("news", [_recorded, _confirmed])
+HANDS = ("queued", "claimed", "in_approval", "awaiting_answer")
+SUSPENSIONS = {"recorded": _recorded, "confirmed": _confirmed}
+EITHER = pytest.mark.parametrize("news", variants({"recorded": _recorded, "instructed": _instructed}, "recorded"))
+NEWS = pytest.mark.parametrize("news", variants(SUSPENSIONS | {"instructed": _instructed}, "recorded", "instructed"))
+SUSPENDED = pytest.mark.parametrize("news", variants(SUSPENSIONS, "recorded"))
 
 
 def _decided(office: Driver, **given: Any) -> str:
@@ -312,7 +315,12 @@ def test_what_was_decided_before_is_decided_anew(office: Driver, news: News) -> 
     assert office.platform.calls == []
 
 
-@pytest.mark.parametrize("hand", ["queued", "claimed", "in_approval", "awaiting_answer"])
+@pytest.mark.parametrize(
+    "hand",
+    variants(
+        {hand: hand for hand in ("queued", "claimed", "in_approval", "awaiting_answer")}, "claimed", "in_approval"
+    ),
+)
 def test_what_runs_beside_a_case_in_hand_is_open_again(office: Driver, hand: str) -> None:
     notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
     question = office.ask(M1, case, office.claim(M1, case))

@@ -12,6 +12,7 @@ import pytest
 from kz_compliance_sdk.ports import Delivered, InForce, Pending, Told
 from kz_compliance_sdk.testing.content import FakeContent
 from tests.driver import DAY, HOUR, LEAD, M1, Driver
+from tests.variants import variants
 
 NONSENSE: dict[str, Any] = {
     "1970": lambda _now: 1,
@@ -30,9 +31,11 @@ OFF: dict[str, Any] = {
     "the hour of Almaty": lambda now: now + 5 * HOUR,
 }
 FEW = {name: NONSENSE[name] for name in ("1970", "milliseconds", "true")}
-every_wrong = pytest.mark.parametrize("time", [*NONSENSE.values(), *OFF.values()], ids=[*NONSENSE, *OFF])
-wrong_or_off = pytest.mark.parametrize("time", [*FEW.values(), *OFF.values()], ids=[*FEW, *OFF])
-wrong = pytest.mark.parametrize("time", FEW.values(), ids=FEW)
+every_wrong = pytest.mark.parametrize(
+    "time", variants(NONSENSE | OFF, "1970", "milliseconds", "true", "an hour before the decision")
+)
+wrong_or_off = pytest.mark.parametrize("time", variants(FEW | OFF, "1970", "the hour of Almaty"))
+wrong = pytest.mark.parametrize("time", variants(FEW, "1970", "milliseconds"))
 Time = Callable[[int], Any]
 
 

@@ -38,6 +38,7 @@ def cells(scene: str) -> Iterator[Cell]:
             yield Cell(step.name, scene, role, lease, person)
 
 
+@cache
 def expected(cell: Cell) -> Outcome:
     """What the table says of it."""
     return BY_NAME[cell.step].outcome(SCENES[cell.scene], cell.role, cell.lease, cell.person)
@@ -57,13 +58,14 @@ def _start(cell: Cell) -> tuple[str, str, bool, bool]:
 
 def _from_one(same: list[Cell], shelf: Shelf) -> Iterator[str]:
     refused = [cell for cell in same if expected(cell).code]
-    with _opened(same[0], shelf) as (office, at):
-        for cell in refused:
-            if told := _difference(office, at, cell):
-                yield told
-                return  # what it did to the case would only lead to more of them
-        if refused and office.fingerprint() != at.fingerprint:
-            yield f"one of these left a trace, and was refused: {refused}"
+    if refused:
+        with _opened(same[0], shelf) as (office, at):
+            for cell in refused:
+                if told := _difference(office, at, cell):
+                    yield told
+                    return  # what it did to the case would only lead to more of them
+            if office.fingerprint() != at.fingerprint:
+                yield f"one of these left a trace, and was refused: {refused}"
     for cell in same:
         if not expected(cell).code:
             with _opened(cell, shelf) as (office, at):
@@ -115,9 +117,8 @@ def refusals(step: str) -> list[Cell]:
     """One combination for each refusal of a step, if it can be where nothing else stands against it, and one that is
     allowed: from as few scenes as will do."""
     ends: dict[str, dict[str, Cell]] = defaultdict(dict)
-    for cell in _shuffled():
-        if cell.step == step:
-            ends[cell.scene][_reason(cell)] = cell
+    for cell in _by_step()[step]:
+        ends[cell.scene][_reason(cell)] = cell
     found: dict[str, Cell] = {}
     for some in sorted(ends.values(), key=lambda some: ("" in some, len(some))):
         found |= some
@@ -140,6 +141,14 @@ def _shuffled() -> tuple[Cell, ...]:
     every = [cell for scene in SCENES for cell in cells(scene)]
     Random(1).shuffle(every)  # the same order each time
     return tuple(sorted(every, key=lambda cell: not expected(cell).code))
+
+
+@cache
+def _by_step() -> dict[str, list[Cell]]:
+    found: dict[str, list[Cell]] = defaultdict(list)
+    for cell in _shuffled():
+        found[cell.step].append(cell)
+    return found
 
 
 @cache

@@ -12,6 +12,7 @@ from tests.controls import (
     of_clock,
     of_delivery,
     of_intake,
+    of_ledger,
     of_orders,
     of_privacy,
     of_review,
@@ -31,4 +32,5 @@ CONTROLS: tuple[Control, ...] = (
     *of_users.CONTROLS,
     *of_privacy.CONTROLS,
     *of_audit.CONTROLS,
+    *of_ledger.CONTROLS,
 )

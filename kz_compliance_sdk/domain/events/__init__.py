@@ -1,0 +1,36 @@
+"""Everything that can happen: one file a subject, each kind with what it does to a case beside it.
+
+`KINDS` is the whole vocabulary by the name that stands in the chain, `READERS` what reads each kind and version.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType, ModuleType
+from typing import Final
+
+import msgspec
+
+from kz_compliance_sdk.domain.events import arrivals, delivery, office, privacy, remedies, review, users
+from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.ledger import Readers
+
+__all__ = ["KINDS", "READERS", "kind_of"]
+
+
+def kind_of(event: Event | type[Event]) -> str:
+    """The name of a kind in the chain: that of its class, in snake case."""
+    cls = event if isinstance(event, type) else type(event)
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+def _of(module: ModuleType) -> list[type[Event]]:
+    own = (value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__)
+    return [value for value in own if issubclass(value, Event)]
+
+
+SUBJECTS: Final = (arrivals, review, office, delivery, remedies, users, privacy)
+KINDS: Final = MappingProxyType({kind_of(kind): kind for module in SUBJECTS for kind in _of(module)})
+READERS: Final[Readers] = MappingProxyType(
+    {(name, kind.v): msgspec.json.Decoder(kind).decode for name, kind in KINDS.items()}
+)

@@ -1,0 +1,66 @@
+"""What every event is made of: the types that its fields may have, its parts, and what it does to a case.
+
+An event says what happened, not which fields changed: it holds what came from outside, from chance or from policy, and
+nothing that its `apply` can work out. Its fields are open: numbers that we gave, times in UTC seconds, versions, codes
+of closed lists, keyed digests. What anybody wrote is a part, named in `parts`; the class says in `words` which parts it
+may have, and of what class each is. Who acted is the envelope's (`ledger.py`), never a field.
+
+No `apply` holds a rule: it reads whatever is written. What may happen is for the commands to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Final, Literal
+
+from msgspec import Meta, Struct
+
+from kz_compliance_sdk.domain.fold import Case
+from kz_compliance_sdk.domain.ledger import PartClass, Sealed, Stamped
+
+_MOST: Final = 2**53 - 1
+At = Annotated[int, Meta(ge=0, le=_MOST, title="time")]
+"""UTC seconds; 0 where there is none."""
+Number = Annotated[int, Meta(ge=0, le=_MOST, title="number")]
+"""A number that we gave: of an item, a version, a revision, a sequence."""
+Code = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.+/:-]{0,100}$", title="code")]
+"""A code of a closed list: the contract's, the policy's, this library's."""
+Flag = Annotated[str, Meta(pattern=r"^[a-z_]{1,40}(:[0-9]{1,4})?$", title="flag")]
+"""A flag, and the number of the item that it speaks of."""
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:~-]{1,160}$", title="name")]
+"""An id that stays open: of an authority, a notice, a key, a message of ours."""
+Scope = Annotated[str, Meta(pattern=r"^([A-Z]{2}|\*)$", title="code")]
+"""Where a measure applies: a country, or `*` for everywhere."""
+Keyed = Annotated[str, Meta(pattern="^([0-9a-f]{32}|[0-9a-f]{64})?$", title="digest")]
+"""A digest under the platform's object key, which nobody can guess from; empty where there is none."""
+Object = Annotated[str, Meta(pattern="^object/[0-9a-f]{32}$", title="stream")]
+"""The stream of an object of the platform."""
+Language = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", title="code")]
+"""A language tag of the contract."""
+Source = Literal["pushed", "polled", "typed"]
+Authenticity = Literal["signed", "unverified", "verified"]
+Audience = tuple[Literal["moderator", "lead", "legal", "head"], ...]
+
+EVERYBODY: Final = ("moderator", "lead", "head")
+REVIEWERS: Final = ("moderator", "lead")
+
+
+class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What all kinds share: the parts that lie beside them."""
+
+    words: ClassVar[Mapping[str, PartClass]] = MappingProxyType({})
+    v: ClassVar[int] = 1
+    parts: dict[str, Sealed] = {}
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        """What it does to the case; nothing, unless the kind says otherwise."""
+
+
+class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A group of fields within an event."""
+
+
+def words(**classes: PartClass) -> Mapping[str, PartClass]:
+    """The parts that a kind may have."""
+    return MappingProxyType(classes)

@@ -1,0 +1,234 @@
+"""What leaves, what came of it, and what the platform and the regulator bring back."""
+
+from __future__ import annotations
+
+from kz_compliance_sdk.domain.events.base import EVERYBODY, REVIEWERS, At, Code, Event, Keyed, Name, Number, words
+from kz_compliance_sdk.domain.events.office import settled
+from kz_compliance_sdk.domain.fold import FINAL, Case
+from kz_compliance_sdk.domain.ledger import Stamped
+from kz_compliance_sdk.domain.transitions import ENDED, CaseState
+
+
+class Reported(Event, frozen=True, kw_only=True):
+    """The exact bytes of the next report: what the regulator is told, once it may leave."""
+
+    words = words(body="erasable")
+    sequence: Number
+    final: bool
+    not_before: At = 0
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.sequence = self.sequence
+        case.owe(
+            "report",
+            case.channel,
+            on,
+            decision=case.decision,
+            number=self.sequence,
+            not_before=self.not_before,
+            at_seq=on.seq,
+            final=self.final,
+        )
+
+
+class Begun(Event, frozen=True, kw_only=True):
+    """Somebody may be carrying a message out from now on. `body` is the keyed digest of the bytes that left."""
+
+    message: Name
+    body: Keyed = ""
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        held = case.messages[self.message]
+        held.state, held.tries = "begun", max(held.tries, 1)
+
+
+class Tried(Event, frozen=True, kw_only=True):
+    """So many tries were made, the last with this result; `attempts` is the digest over their rows."""
+
+    message: Name
+    count: Number
+    result: Code
+    attempts: Keyed
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.messages[self.message].tries = self.count
+
+
+class OutcomeUnknown(Event, frozen=True, kw_only=True):
+    """A try ended and nobody knows whether it arrived: it is looked up before it is sent again."""
+
+    message: Name
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.messages[self.message].state = "unknown"
+
+
+class Waiting(Event, frozen=True, kw_only=True):
+    """The message waits for a person who carries it."""
+
+    message: Name
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.messages[self.message].state = "waiting"
+
+
+class Parked(Event, frozen=True, kw_only=True):
+    """The message is refused, or cannot be carried out: it stays until a person acts."""
+
+    message: Name
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.messages[self.message].state = "parked"
+
+
+class Retried(Event, frozen=True, kw_only=True):
+    """A person has a parked message tried again."""
+
+    message: Name
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.messages[self.message].state = "begun"
+
+
+class Voided(Event, frozen=True, kw_only=True):
+    """The message leaves no more."""
+
+    message: Name
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.messages[self.message].state = "voided"
+
+
+class Done(Event, frozen=True, kw_only=True):
+    """The message did what it was to do, and nothing came back that the case must know: an alert was told."""
+
+    message: Name
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.messages[self.message].state = "done"
+
+
+class MeasureInForce(Event, frozen=True, kw_only=True):
+    """The platform says that a measure is in force since `at_platform`."""
+
+    message: Name
+    item: Number
+    at_platform: At
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        item = case.items[self.item]
+        case.messages[self.message].state = "done"
+        item.status = "in_force" if item.status == "decided" else item.status
+        item.measure, item.effective_at = item.action, self.at_platform
+        case.after_last()
+
+
+class MeasureLifted(Event, frozen=True, kw_only=True):
+    """A measure is lifted since `at_platform`; or, with `kept`, something else was found to hold its object."""
+
+    message: Name
+    item: Number
+    at_platform: At
+    kept: bool = False
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        item = case.items[self.item]
+        case.messages[self.message].state = "voided" if self.kept else "done"
+        if item.status == "lifting":
+            item.status = "kept" if self.kept else "lifted"
+        item.measure, item.effective_at = "", self.at_platform
+        if case.state not in ENDED:
+            case.after_last()
+
+
+class MeasureFailed(Event, frozen=True, kw_only=True):
+    """The platform cannot carry an effect out. With `final` a measure never can be, and goes back to review; any other
+    effect is tried on."""
+
+    words = words(reason="erasable")
+    message: Name
+    item: Number
+    final: bool = False
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        held, item = case.messages[self.message], case.items[self.item]
+        back = False
+        if self.final and held.kind == "enforce":
+            held.state = "parked"
+            if item.status == "decided":
+                item.status = "failed"
+                back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
+        if back:
+            case.back_to_review()
+        case.page(f"{held.kind}_{'failed' if back else 'stuck'}", REVIEWERS, 50, on)
+
+
+class AnswerUnusable(Event, frozen=True, kw_only=True):
+    """The platform answered with what cannot be: what was asked for may be done, and nobody knows since when. It waits
+    until a person has it asked again."""
+
+    words = words(reason="erasable")
+    message: Name
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.messages[self.message].state = "parked"
+        case.page("answer_unusable", REVIEWERS, 50, on)
+
+
+class Receipt(Event, frozen=True, kw_only=True):
+    """The regulator holds one of our messages; the receipt for the final report ends the case."""
+
+    words = words(receipt="kept", signature="kept")
+    message: Name
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        held = case.messages[self.message]
+        held.state = "done"
+        if held.kind != "report":
+            return
+        for one in case.messages.values():
+            if one.kind == "report" and one.number < held.number and one.state == "parked":
+                one.state = "voided"
+        ends = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.LIFTED)
+        if held.final and held.number == case.sequence and ends and not case.pending:
+            case.state, case.closed_at, case.lift_due_at = CaseState.CLOSED, on.at, 0
+
+
+class Rejected(Event, frozen=True, kw_only=True):
+    """The regulator refuses a message for good. A refused final report sends the case back to review."""
+
+    words = words(reason="erasable")
+    message: Name
+    code: Code
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        held = case.messages[self.message]
+        held.state = "parked"
+        ends = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.LIFTED)
+        if held.kind == "report" and held.final and held.number == case.sequence and ends and not case.pending:
+            again = [one for one in case.items.values() if one.status in FINAL and not one.renamed and not one.fell]
+            for item in again:
+                item.status = "open"
+            if again:
+                case.back_to_review()
+                case.flag("report_rejected")
+        case.page(f"{held.kind}_rejected", EVERYBODY, 60, on)
+
+
+class InterimOffered(Event, frozen=True, kw_only=True):
+    """People are asked whether the regulator is to hear of the settled items now."""
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.interim = settled(case)
+        case.page("interim_offered", ("lead", "head"), 50, on)
+
+
+class Stuck(Event, frozen=True, kw_only=True):
+    """A message cannot be delivered for so long that people are told, and it is tried on."""
+
+    message: Name
+    reason: Code
+    level: Number = 50
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.page(self.reason, REVIEWERS, self.level, on)

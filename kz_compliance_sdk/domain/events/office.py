@@ -1,0 +1,224 @@
+"""What the office does with a case beside deciding it, and what the clock does."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from kz_compliance_sdk.domain.events.base import EVERYBODY, At, Audience, Code, Event, Language, Number, words
+from kz_compliance_sdk.domain.fold import FINAL, Case, Lease, Step
+from kz_compliance_sdk.domain.ledger import Stamped
+from kz_compliance_sdk.domain.transitions import CaseState
+
+
+class Authenticated(Event, frozen=True, kw_only=True):
+    """Another person than the typist recorded how the authenticity of what was typed in was checked."""
+
+    words = words(how="erasable")
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.authenticity = "verified"
+
+
+class ReceiptCorrected(Event, frozen=True, kw_only=True):
+    """Another person than the typist corrected when a typed-in notice was received; the clock follows."""
+
+    words = words(reasons="erasable")
+    received_at: At
+    due_at: At
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.ladder_from += self.due_at - case.due_at
+        case.received_at = case.escalates_from = self.received_at
+        case.due_at = self.due_at
+
+
+class QuarantineSettled(Event, frozen=True, kw_only=True):
+    """A person dealt with a message that could not be used."""
+
+    words = words(reasons="erasable")
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.state, case.closed_at = CaseState.CLOSED, on.at
+
+
+class UndoableRecorded(Event, frozen=True, kw_only=True):
+    """A person recorded that a measure can never be lifted, after it was tried."""
+
+    words = words(reasons="erasable")
+    item: Number
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        item = case.items[self.item]
+        if (restore := case.effect_of(item, "restore")) is not None:
+            restore.state = "voided"
+        item.status, item.measure, item.effective_at = "gone", "", on.at
+        case.after_last()
+
+
+class AnsweredByHand(Event, frozen=True, kw_only=True):
+    """A person answers the case by letter from now on."""
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.channel = "by_hand"
+        for one in case.owed:
+            if one.endpoint == "regulator":
+                one.endpoint = "by_hand"
+
+
+class Viewed(Event, frozen=True, kw_only=True):
+    """A person looked at the case."""
+
+
+class Disclosed(Event, frozen=True, kw_only=True):
+    """A person took an evidence pack of the case out."""
+
+    words = words(reason="erasable")
+    form: Literal["redacted", "full"]
+    language: Language
+
+
+class Exported(Event, frozen=True, kw_only=True):
+    """A person took the personal data of the case out, for somebody who asked."""
+
+
+class AlarmRaised(Event, frozen=True, kw_only=True):
+    """A person calls a lead and a lawyer to the case."""
+
+    words = words(reason="erasable")
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.page("alarm", ("lead", "legal"), 70, on)
+
+
+class Instructed(Event, frozen=True, kw_only=True):
+    """A person recorded what somebody told the office to do: a measure then takes another person."""
+
+    words = words(given_by="erasable", unit="erasable", channel="erasable", said="erasable")
+    given_at: At
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.flag("instruction_recorded")
+        case.page("instruction_recorded", ("lead", "legal"), 50, on)
+
+
+class HandedOver(Event, frozen=True, kw_only=True):
+    """A lawyer took a demand for user data out of here: it is not answered, and what is in force stays."""
+
+    words = words(reasons="erasable")
+    stay: tuple[Number, ...] = ()
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        for number in case.undecided:
+            case.items[number].status = "in_force" if number in self.stay else "stopped"
+        case.void("clarification", "report")
+        case.state, case.closed_at, case.lease, case.lift_due_at = CaseState.CLOSED, on.at, None, 0
+
+
+class DemandRuledOut(Event, frozen=True, kw_only=True):
+    """A lawyer found that it is no demand for user data."""
+
+    words = words(reasons="erasable")
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.unflag("user_data_demand")
+        case.flag("demand_ruled_out")
+
+
+class InterimAsked(Event, frozen=True, kw_only=True):
+    """A person has the settled items reported while others are under way."""
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.interim = settled(case)
+
+
+class Escalated(Event, frozen=True, kw_only=True):
+    """Steps of the ladder were due: they fire once, and as one page. With `unsure` they are due only if a clock that
+    was just set is right: they count as not fired. `again` are those that fired like that before, and say so."""
+
+    steps: tuple[Code, ...]
+    lead: Code
+    audience: Audience
+    level: Number
+    unsure: bool = False
+    again: tuple[Code, ...] = ()
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        for step in self.steps:
+            case.steps[step] = Step(step, on.at, self.level, self.audience)
+            if self.unsure:
+                case.unsure[step] = None
+        for step in self.again:
+            case.unsure.pop(step, None)
+        if not self.unsure:
+            case.level, case.ladder_from = max(case.level, self.level), on.at
+        word = "unsure." if self.unsure else "again." if self.again else ""
+        case.page(f"{word}{self.lead}", self.audience, self.level, on)
+
+
+class ClockStepped(Event, frozen=True, kw_only=True):
+    """The host's clock was set while the case ran: what is left of its times stays what it was. `shift_s` is by how
+    much the ladder is now later on that clock (or `earlier`), `lease_until` where a lease was planned anew, `unsure`
+    the steps that had fired ahead of their time."""
+
+    shift_s: Number
+    earlier: bool = False
+    lease_until: At = 0
+    unsure: tuple[Code, ...] = ()
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.clock_shift = -self.shift_s if self.earlier else self.shift_s
+        case.unflag("clock_stepped")
+        if case.clock_shift:
+            case.flag("clock_stepped")
+        if case.lease is not None and self.lease_until:
+            case.lease = Lease(case.lease.token, case.lease.person, case.lease.account, self.lease_until)
+        case.unsure.update(dict.fromkeys(self.unsure))
+
+
+class EscalationSeen(Event, frozen=True, kw_only=True):
+    """A person has seen the escalations so far."""
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        for step in case.steps.values():
+            if not step.seen_at:
+                step.seen_by, step.seen_at = on.person, on.at
+
+
+class SuspensionWatched(Event, frozen=True, kw_only=True):
+    """The term stands still, and no end of that is known: people are asked whether the suspension still stands; or
+    `over`: it ended by its own time, and what is left of the term runs on."""
+
+    over: bool = False
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        if self.over:
+            mark_suspensions(case, on.at)
+            case.page("suspension_over", EVERYBODY, 50, on)
+        else:
+            case.page("suspension_open", ("lead", "head"), 20, on)
+
+
+class PreservationEnded(Event, frozen=True, kw_only=True):
+    """The time is over for which copies of what measures hide were to be kept. Nothing is deleted by itself."""
+
+    items: tuple[Number, ...]
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        for number in self.items:
+            if number in case.items:
+                case.items[number].preservation_over = True
+        case.page("preservation_ended", ("lead", "head"), 20, on)
+
+
+def settled(case: Case) -> int:
+    """How many items there is something final to tell about."""
+    return sum(item.status in FINAL for item in case.items.values())
+
+
+def mark_suspensions(case: Case, at: int) -> None:
+    """The flags about suspensions say what holds at `at`."""
+    case.unflag("suspension_unconfirmed", "suspended")
+    if any(not one.confirmed_by and not one.ended_at for one in case.suspensions.values()):
+        case.flag("suspension_unconfirmed")
+    if any(one.has_effect(at) for one in case.suspensions.values()):
+        case.flag("suspended")

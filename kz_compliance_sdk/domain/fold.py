@@ -1,0 +1,460 @@
+"""What a case is: the fold of its events. Only an event's `apply` changes one.
+
+Everything in here comes from the open content of the chain: numbers that we gave, times (UTC seconds), codes of closed
+lists, keyed digests. People are their numbers in the stream. What was written by anybody is read from the parts of the
+event whose sequence stands here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from copy import copy
+from typing import Literal
+
+from msgspec import Struct, field
+
+from kz_compliance_sdk.domain.ledger import FIRST, Stamped
+from kz_compliance_sdk.domain.transitions import ENDED, UNDECIDED, CaseState
+
+__all__ = [
+    "Appeal",
+    "Case",
+    "Check",
+    "Contest",
+    "Decision",
+    "Item",
+    "Lease",
+    "Letter",
+    "Look",
+    "Message",
+    "Step",
+    "Suspension",
+    "Telling",
+    "evolve",
+    "fold",
+    "message_id",
+]
+
+ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
+MessageKind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
+MessageState = Literal["owed", "begun", "unknown", "waiting", "parked", "voided", "done"]
+Pending = ("decided", "lifting")
+Undecided = ("open", "failed")
+Final = ("in_force", "settled", "lifted", "gone", "kept")
+PENDING: frozenset[str] = frozenset(Pending)
+OPEN: frozenset[str] = frozenset(Undecided)
+FINAL: frozenset[str] = frozenset(Final)
+SETTLED: frozenset[str] = frozenset({"voided", "done"})
+
+
+class Item(Struct):
+    """One item, by the number that the case gave it. `object` is the stream of the platform's object. `renamed` says
+    that the authority's id of it names another object since. `fell` is the effect with which its order fell, empty
+    while it stands. A copy of what its measure hides is kept until `preserve_until` (0: none is);
+    `preservation_over` says that people were told of its end."""
+
+    number: int
+    object: str
+    status: ItemStatus = "open"
+    action: str = "none"
+    ground: str = ""
+    scope: tuple[str, ...] = ("KZ",)
+    version: int = 0
+    measure: str = ""
+    effective_at: int = 0
+    decision: int = 0
+    preserve_until: int = 0
+    preservation_over: bool = False
+    renamed: bool = False
+    fell: str = ""
+
+
+class Lease(Struct, frozen=True):
+    """Who has the case in hand, under which fencing token, until when."""
+
+    token: int
+    person: int
+    account: int
+    until: int
+
+
+class Said(Struct, frozen=True):
+    """What a decision says of one item, without its words."""
+
+    item: int
+    finding: str
+    action: str
+    outcome: str
+    ground: str = ""
+    scope: tuple[str, ...] = ("KZ",)
+    refusal_code: str = ""
+    appeal: bool = True
+    content: str = ""
+
+
+class Decision(Struct):
+    """A proposal, and what became of it. `at_seq` is the event that holds its words; `rules` says what asked for a
+    second person."""
+
+    version: int
+    at_seq: int
+    digest: str
+    revision: int
+    items: dict[int, Said]
+    person: int
+    account: int
+    at: int
+    four_eyes: bool
+    rules: tuple[str, ...] = ()
+    check: int = 0
+    lawyer: bool = False
+    approved_by: int = 0
+    approved_account: int = 0
+    approved_at: int = 0
+
+
+class Check(Struct, frozen=True):
+    """One version of the legal check."""
+
+    version: int
+    at_seq: int
+    revision: int
+    person: int
+    account: int
+    answers: Mapping[str, str]
+
+
+class Look(Struct, frozen=True):
+    """What was last seen of an item's content. `reference` tells what the item named then."""
+
+    n: int
+    at_seq: int
+    reference: str
+    content: str
+    available: bool
+    fault: str
+
+
+class Message(Struct):
+    """What the case owes somebody outside, and where that stands. `at_seq` is the event that holds its bytes, 0 where
+    an encoder makes them. `due_at` orders; nothing leaves before `not_before`."""
+
+    id: str
+    kind: MessageKind
+    endpoint: str
+    at_seq: int
+    at: int
+    not_before: int
+    due_at: int
+    item: int = 0
+    object: str = ""
+    number: int = 0
+    state: MessageState = "owed"
+    final: bool = False
+    tries: int = 0
+    reason: str = ""
+    audience: tuple[str, ...] = ()
+    level: int = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether somebody may be carrying it out, or has tried to."""
+        return self.state in ("begun", "unknown", "parked", "waiting") or self.tries > 0
+
+    @property
+    def settled(self) -> bool:
+        return self.state in SETTLED
+
+
+class Letter(Struct, frozen=True):
+    """A letter that was typed in and that nobody has vouched for. `at_seq` holds its bytes."""
+
+    at_seq: int
+    kind: str
+    person: int
+    account: int
+
+
+class Contest(Struct):
+    """A contest of the order. It pauses nothing."""
+
+    number: int
+    at_seq: int
+    filed_at: int
+    person: int
+    result: str = ""
+    result_at: int = 0
+
+
+class Suspension(Struct):
+    """An order that suspends the case's order. It has effect once another person has confirmed it."""
+
+    number: int
+    at_seq: int
+    from_at: int
+    until_at: int
+    person: int
+    account: int
+    confirmed_by: int = 0
+    ended_at: int = 0
+
+    @property
+    def ends_at(self) -> int | None:
+        """When it ends or ended; None while nobody knows."""
+        return min((at for at in (self.until_at, self.ended_at) if at), default=None)
+
+    def has_effect(self, at: int) -> bool:
+        """Whether the order stands suspended by it at `at`."""
+        ends_at = self.ends_at
+        return bool(self.confirmed_by) and self.from_at <= at and (ends_at is None or at < ends_at)
+
+
+class Appeal(Struct):
+    """A user's appeal against the measure on one item. `reference` is a keyed digest of the platform's number of it."""
+
+    number: int
+    at_seq: int
+    reference: str
+    item: int
+    received_at: int
+    due_at: int
+    decision: int
+    state: Literal["open", "upheld", "reversed", "withdrawn"] = "open"
+
+
+class Telling(Struct):
+    """Where the telling of an item's user stands."""
+
+    message: str
+    at_seq: int
+    item: int
+    kind: str
+    decision: int
+    version: int
+    state: Literal["due", "delayed", "sent", "failed", "void", "off"]
+    due_at: int
+    delay_until: int = 0
+    basis: str = ""
+    sent_at: int = 0
+
+
+class Step(Struct):
+    """A step of the ladder that fired."""
+
+    step: str
+    at: int
+    level: int
+    audience: tuple[str, ...]
+    seen_by: int = 0
+    seen_at: int = 0
+
+
+class Case(Struct):
+    """A notice and everything that has become of it. `notice_at` is the event that holds the notice in force. By
+    `clock_shift` seconds the ladder is later on the host's clock than on these times, because that clock was set while
+    the case ran; the steps in `unsure` fired on it before their time. Times are UTC seconds, 0 where there is none."""
+
+    platform: str
+    stream: str
+    seq: int = 0
+    head: bytes = FIRST
+    state: CaseState = CaseState.QUEUED
+    authority: str = ""
+    notice: str = ""
+    revision: int = 0
+    kind: str = ""
+    category: str = ""
+    languages: tuple[str, ...] = ()
+    source: str = ""
+    authenticity: str = ""
+    channel: str = ""
+    typist: tuple[int, int] = (0, 0)
+    policy: str = ""
+    notice_at: int = 0
+    received_at: int = 0
+    escalates_from: int = 0
+    due_at: int = 0
+    requested_due_at: int = 0
+    lift_due_at: int = 0
+    decided_at: int = 0
+    undo_until: int = 0
+    closed_at: int = 0
+    erased_at: int = 0
+    held_until: int = 0
+    quarantine: int = 0
+    level: int = 0
+    decision: int = 0
+    sequence: int = 0
+    token: int = 0
+    was_claimed: bool = False
+    interim: int = 0
+    ladder_from: int = 0
+    clock_shift: int = 0
+    lease: Lease | None = None
+    erasure_asked: tuple[int, int, str] | None = None
+    flags: dict[str, None] = field(default_factory=dict)
+    items: dict[int, Item] = field(default_factory=dict)
+    decisions: dict[int, Decision] = field(default_factory=dict)
+    checks: dict[int, Check] = field(default_factory=dict)
+    looks: dict[int, Look] = field(default_factory=dict)
+    messages: dict[str, Message] = field(default_factory=dict)
+    letters: dict[int, Letter] = field(default_factory=dict)
+    contests: dict[int, Contest] = field(default_factory=dict)
+    suspensions: dict[int, Suspension] = field(default_factory=dict)
+    appeals: dict[int, Appeal] = field(default_factory=dict)
+    tellings: dict[str, Telling] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    unsure: dict[str, None] = field(default_factory=dict)
+    counted: bool = False
+    pages: int = 0
+    questions: int = 0
+
+    # -------------------------------------------------------------------------------------------- what is asked
+
+    @property
+    def undecided(self) -> tuple[int, ...]:
+        """The items about which something is to be decided."""
+        return tuple(n for n, item in self.items.items() if item.status in OPEN)
+
+    @property
+    def pending(self) -> bool:
+        """Whether an effect that was decided is still to come about."""
+        return any(item.status in PENDING for item in self.items.values())
+
+    @property
+    def owed(self) -> tuple[Message, ...]:
+        """What has still to leave, or to be settled by a person."""
+        return tuple(message for message in self.messages.values() if not message.settled)
+
+    def effect_of(self, item: Item, kind: MessageKind) -> Message | None:
+        """The unsettled message that carries out (`enforce`) or lifts (`restore`) what was decided for an item last."""
+        message = self.messages.get(message_id(self.stream, kind, 0, item.version, item.number))
+        return message if message is not None and not message.settled else None
+
+    # -------------------------------------------------------------------------- what the events below say it with
+
+    def flag(self, *flags: str) -> None:
+        self.flags.update(dict.fromkeys(flags))
+
+    def unflag(self, *flags: str) -> None:
+        for one in flags:
+            self.flags.pop(one, None)
+
+    def owe(
+        self,
+        kind: MessageKind,
+        endpoint: str,
+        on: Stamped,
+        *,
+        decision: int = 0,
+        number: int = 0,
+        item: int = 0,
+        not_before: int = 0,
+        due_at: int = 0,
+        name: str = "",
+        at_seq: int = 0,
+        final: bool = False,
+    ) -> Message:
+        """From now on the case owes this message."""
+        made = Message(
+            id=message_id(self.stream, name or kind, decision, number, item),
+            kind=kind,
+            endpoint=endpoint,
+            at_seq=at_seq,
+            at=on.at,
+            not_before=not_before or on.at,
+            due_at=due_at or self.lift_due_at or self.due_at,
+            item=item,
+            number=number,
+            final=final,
+        )
+        self.messages[made.id] = made
+        return made
+
+    def owe_effect(
+        self, item: Item, kind: Literal["enforce", "restore"], on: Stamped, *, not_before: int = 0, due_at: int = 0
+    ) -> None:
+        """From now on the case owes the platform this effect on the item's object."""
+        made = self.owe(
+            kind, "enforcer", on, number=item.version, item=item.number, not_before=not_before, due_at=due_at
+        )
+        made.object = item.object
+
+    def page(
+        self, reason: str, audience: tuple[str, ...], level: int, on: Stamped, *, not_before: int = 0, number: int = 0
+    ) -> None:
+        """From now on the case owes people an alert: a reason and a time, no content and no names."""
+        self.pages += 1
+        made = self.owe(
+            "page", "notifier", on, number=number or self.pages, name=f"page/{reason}", not_before=not_before
+        )
+        made.reason, made.audience, made.level = reason, audience, level
+
+    def void(self, *kinds: MessageKind, target: str = "", item: int = 0) -> None:
+        """Messages of these kinds that have not begun leave no more."""
+        for one in self.messages.values():
+            about = (not target or one.object == target) and (not item or one.item == item)
+            if one.kind in kinds and about and one.state in ("owed", "waiting") and not one.tries:
+                one.state = "voided"
+
+    def back_to_review(self) -> None:
+        self.state, self.lease = CaseState.QUEUED, None
+
+    def after_last(self) -> None:
+        """With the last pending item a decided case is enforced, and one that lifts is lifted."""
+        if not self.pending:
+            after = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseState.LIFTED}
+            self.state = after.get(self.state, self.state)
+
+    @property
+    def is_undecided(self) -> bool:
+        return self.state in UNDECIDED
+
+
+def message_id(stream: str, kind: str, decision: int, number: int, item: int) -> str:
+    """The id and idempotency key of a message, a UUID of version 8: the same content always yields the same."""
+    name = f"kz-compliance/message/v1\n{stream}\n{kind}\n{decision}\n{number}\n{item}"
+    text = hashlib.sha256(name.encode()).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:32]}"
+
+
+def evolve(case: Case, on: Stamped) -> Case:
+    """The case after one more event. The case that is given stays as it was."""
+    after = copy(case)
+    after.flags, after.unsure = dict(case.flags), dict(case.unsure)
+    for name in _MAPS:
+        setattr(after, name, {key: copy(value) for key, value in getattr(case, name).items()})
+    return _apply(after, on)
+
+
+def fold(platform: str, stream: str, events: Iterable[Stamped]) -> Case:
+    """The case that these events tell, from the first one on."""
+    case = Case(platform, stream)
+    for on in events:
+        _apply(case, on)
+    return case
+
+
+def _apply(case: Case, on: Stamped) -> Case:
+    on.event.apply(case, on)
+    case.seq, case.head = on.seq, on.hash
+    if case.state in ENDED:
+        # What is not watched is not planned anew either: it would keep a shift that holds no more.
+        case.clock_shift = 0
+    return case
+
+
+_MAPS = (
+    "items",
+    "decisions",
+    "checks",
+    "looks",
+    "messages",
+    "letters",
+    "contests",
+    "suspensions",
+    "appeals",
+    "tellings",
+    "steps",
+)

@@ -1,0 +1,304 @@
+"""The ledger's format: a stream is a chain of links, and a link is the exact bytes of one event.
+
+    hash = SHA-256("kz-compliance/event/v2\\n" || hash before it || SHA-256(content) || SHA-256(people))
+    mac  = HMAC-SHA256(ledger key, "kz-compliance/mac/v1\\n" || hash)
+
+`content` says what happened, and names who acted by two numbers. `people` says who these are, in a block of its own:
+where it is redacted the chain still proves itself. What somebody wrote is no part of either: it lies in a `Part` beside
+the link, and the content holds its name, its class and a salted digest, so that erasing it changes no hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from kz_compliance_sdk.domain.audit import Actor
+
+__all__ = [
+    "FIRST",
+    "Damage",
+    "LedgerKey",
+    "Link",
+    "NewerRelease",
+    "Part",
+    "PartClass",
+    "Roster",
+    "Sealed",
+    "Stamped",
+    "link",
+    "opens",
+    "read",
+    "seal",
+]
+
+_EVENT: Final = b"kz-compliance/event/v2\n"
+_MAC: Final = b"kz-compliance/mac/v1\n"
+FIRST: Final = bytes(32)
+"""What stands before the first event of a stream."""
+SALT_BYTES: Final = 16
+
+PartClass = Literal["erasable", "kept"]
+"""`erasable` goes at the end of retention; `kept` (receipts, proofs of origin, answers that were given) never does."""
+
+
+class Damage(Exception):
+    """A stream whose stored links do not prove themselves: nothing may be decided on it. `seq` is where it breaks."""
+
+    def __init__(self, stream: str, seq: int, what: str) -> None:
+        super().__init__(f"{stream}, event {seq}: {what}")
+        self.stream, self.seq, self.what = stream, seq, what
+
+
+class NewerRelease(Exception):
+    """An event that a later release wrote. It is whole, and this one must leave its stream alone."""
+
+    def __init__(self, stream: str, seq: int, kind: str, version: int) -> None:
+        super().__init__(f"{stream}, event {seq}: {kind} of version {version} was written by a newer release")
+        self.stream, self.seq, self.kind, self.version = stream, seq, kind, version
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerKey:
+    """The key of the chain, 32 random bytes kept outside the database. Whoever has only the database cannot append."""
+
+    secret: bytes = field(repr=False)
+
+    @property
+    def id(self) -> bytes:
+        """Eight bytes that name it and say nothing of it."""
+        return hashlib.sha256(self.secret).digest()[:8]
+
+    def mac(self, hash_: bytes) -> bytes:
+        return hmac.digest(self.secret, _MAC + hash_, "sha256")
+
+
+class Sealed(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the content says of a part: its class, and HMAC-SHA256 of its bytes under its salt, in hex."""
+
+    cls: PartClass = msgspec.field(name="class")
+    mac: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A text or a body beside a link. Without salt and bytes nobody can tell what it was."""
+
+    name: str
+    cls: PartClass
+    salt: bytes
+    data: bytes
+
+
+def seal(part: Part) -> Sealed:
+    """What the content of the event says of a part. Raises ValueError for a salt that is too short to hide anything."""
+    if len(part.salt) != SALT_BYTES:
+        raise ValueError(f"a part is sealed with {SALT_BYTES} bytes of salt")
+    return Sealed(cls=part.cls, mac=hmac.digest(part.salt, part.data, "sha256").hex())
+
+
+def opens(sealed: Sealed, part: Part) -> bool:
+    """Whether this is the part of which the content speaks."""
+    return sealed.cls == part.cls and hmac.compare_digest(
+        bytes.fromhex(sealed.mac), hmac.digest(part.salt, part.data, "sha256")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One stored event. `content` and `people` are the bytes that were hashed; the columns beside them repeat what the
+    content says, so that rows can be found, and are compared with it whenever it is read. Where the people were taken
+    out of a copy that is handed on, `redacted` is the SHA-256 of what stood there."""
+
+    platform: str
+    stream: str
+    seq: int
+    at: int
+    kind: str
+    content: bytes
+    people: bytes
+    hash: bytes
+    mac: bytes
+    key_id: bytes
+    redacted: bytes = b""
+
+
+class _Content(Struct, frozen=True, forbid_unknown_fields=True):
+    at: Annotated[int, Meta(ge=0)]
+    by: tuple[Annotated[int, Meta(ge=0)], Annotated[int, Meta(ge=0)]]
+    data: Raw
+    kind: str
+    platform: str
+    seq: Annotated[int, Meta(ge=1)]
+    stream: str
+    v: Annotated[int, Meta(ge=1)]
+
+
+class _People(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who acted. The salt keeps a name from being found out of the hash by trying."""
+
+    id: str
+    salt: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    account: str = ""
+    country: str = ""
+    roles: tuple[str, ...] = ()
+
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_content = msgspec.json.Decoder(_Content).decode
+_people = msgspec.json.Decoder(_People).decode
+
+
+def hash_of(before: bytes, content: bytes, people: bytes, redacted: bytes = b"") -> bytes:
+    """The hash of an event, 32 bytes."""
+    inner = hashlib.sha256(content).digest() + (redacted or hashlib.sha256(people).digest())
+    return hashlib.sha256(_EVENT + before + inner).digest()
+
+
+@dataclass(slots=True)
+class Roster:
+    """Who a stream's numbers stand for, in the order in which they first appeared in it. Person 0 is the machine,
+    account 0 is one that nobody named."""
+
+    persons: dict[str, int] = field(default_factory=dict)
+    accounts: dict[str, int] = field(default_factory=dict)
+
+    def numbers(self, actor: Actor | None) -> tuple[int, int]:
+        """The person's number and the account's; None is the machine. Somebody new gets the next one."""
+        if actor is None:
+            return 0, 0
+        person = self.persons.setdefault(actor.id, len(self.persons) + 1)
+        return person, self.accounts.setdefault(actor.account, len(self.accounts) + 1) if actor.account else 0
+
+
+def link(
+    platform: str,
+    stream: str,
+    seq: int,
+    at: int,
+    event: Struct,
+    *,
+    kind: str,
+    version: int,
+    before: bytes,
+    roster: Roster,
+    key: LedgerKey | None,
+    actor: Actor | None = None,
+    salt: bytes = b"",
+) -> Link:
+    """The link that follows the hash `before`. `at` is UTC seconds, `actor` None for the machine; `salt` is fresh
+    randomness of 16 bytes that hides who acted."""
+    body = Raw(_encode(event))
+    content = _encode(_Content(at, roster.numbers(actor), body, kind, platform, seq, stream, version))
+    people = b""
+    if actor is not None:
+        if len(salt) != SALT_BYTES:
+            raise ValueError(f"who acted is hidden by {SALT_BYTES} bytes of salt")
+        roles = tuple(sorted(actor.roles))
+        people = _encode(_People(actor.id, salt.hex(), actor.account, actor.country, roles))
+    hash_ = hash_of(before, content, people)
+    mac, key_id = (key.mac(hash_), key.id) if key is not None else (b"", b"")
+    return Link(platform, stream, seq, at, kind, content, people, hash_, mac, key_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """An event as it was read from a link that proves itself. `person` 0 is the machine, `account` 0 one that nobody
+    named; `who` says who they are, None for the machine and where the people were redacted."""
+
+    seq: int
+    at: int
+    person: int
+    account: int
+    who: Actor | None
+    kind: str
+    event: Any
+    hash: bytes
+
+
+Readers = Mapping[tuple[str, int], Any]
+"""For each kind and version what makes a value of its bytes: a msgspec decoder's `decode`."""
+
+
+def read(
+    links: Sequence[Link],
+    readers: Readers,
+    keys: Mapping[bytes, LedgerKey],
+    *,
+    platform: str,
+    stream: str,
+    after: tuple[int, bytes] = (0, FIRST),
+    roster: Roster | None = None,
+) -> list[Stamped]:
+    """The events of a stream, or those after the sequence and hash of a kept fold, each checked before it is decoded:
+    its place, its hash, its MAC, and that the columns beside the content say what the content says.
+
+    `keys` are the ledger keys by id; empty where the store has none. `roster` is filled with who the numbers are.
+    Raises Damage, and NewerRelease for a kind or a version that this release does not know.
+    """
+    known, (seq, before) = Roster() if roster is None else roster, after
+    found: list[Stamped] = []
+    for one in links:
+        seq += 1
+        if one.seq != seq or one.stream != stream or one.platform != platform:
+            raise Damage(stream, seq, "an event is missing, added or out of order")
+        if one.hash != hash_of(before, one.content, one.people, one.redacted):
+            raise Damage(stream, seq, "its bytes are not those that were hashed")
+        _check_mac(one, keys)
+        found.append(_stamped(one, readers, known))
+        before = one.hash
+    return found
+
+
+def _check_mac(one: Link, keys: Mapping[bytes, LedgerKey]) -> None:
+    if not keys and not one.key_id and not one.mac:
+        return
+    key = keys.get(one.key_id)
+    if key is None or not hmac.compare_digest(key.mac(one.hash), one.mac):
+        raise Damage(one.stream, one.seq, "its MAC is not of a ledger key that is in use")
+
+
+def _stamped(one: Link, readers: Readers, roster: Roster) -> Stamped:
+    try:
+        content = _content(one.content)
+    except msgspec.DecodeError as error:
+        raise Damage(one.stream, one.seq, f"its content is no event: {error}") from None
+    told = content.platform, content.stream, content.seq, content.at, content.kind
+    if told != (one.platform, one.stream, one.seq, one.at, one.kind):
+        raise Damage(one.stream, one.seq, "the columns beside it do not say what its content says")
+    reader = readers.get((content.kind, content.v))
+    if reader is None:
+        raise NewerRelease(one.stream, one.seq, content.kind, content.v)
+    try:
+        event = reader(content.data)
+    except msgspec.DecodeError as error:
+        raise Damage(one.stream, one.seq, f"its content is no {content.kind}: {error}") from None
+    return Stamped(one.seq, one.at, *content.by, _who(one, content.by, roster), one.kind, event, one.hash)
+
+
+def _who(one: Link, by: tuple[int, int], roster: Roster) -> Actor | None:
+    """Who acted; a number and a name belong together throughout the stream."""
+    if by[0] == 0 and one.people:
+        raise Damage(one.stream, one.seq, "the machine has no name")
+    if by[0] == 0 or one.redacted:
+        return None
+    try:
+        said = _people(one.people)
+    except msgspec.DecodeError as error:
+        raise Damage(one.stream, one.seq, f"its people cannot be read: {error}") from None
+    who = Actor(said.id, frozenset(said.roles), said.account, said.country)
+    if roster.numbers(who) != by:
+        raise Damage(one.stream, one.seq, "a number stands for two persons or accounts of this stream, or one has two")
+    return who
+
+
+def parts_missing(sealed: Mapping[str, Sealed], parts: Iterable[Part]) -> list[str]:
+    """The names of the parts of which an event speaks and that are not there, or are not what was sealed."""
+    held = {part.name: part for part in parts}
+    return [name for name, said in sealed.items() if name not in held or not opens(said, held[name])]

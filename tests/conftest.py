@@ -20,7 +20,7 @@ from tests.chance import draw_few
 __all__ = ["NOON", "FrozenClock"]
 
 NOON = ISSUED_AT  # 2026-11-24T12:00:00 in Asia/Almaty
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.beside_plugin"]
 _ROOM = 2 * 1024**3
 
 

@@ -15,6 +15,7 @@ from tests.controls import CONTROLS, SLOW, Control
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
+@pytest.mark.writes_by_itself  # broken code does what no event tells
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
 def test_a_broken_promise_turns_its_test_red(control: Control, request: pytest.FixtureRequest) -> None:
     test, arguments = _named(control.test, request)

@@ -1,4 +1,3 @@
-# Over 350 lines because it is the one list of what every store promises.
 """What every store promises: durable before it says so, all of a change or nothing, and nobody overwrites anybody."""
 
 from __future__ import annotations
@@ -39,6 +38,7 @@ from tests.unit.case_makers import (
 from tests.waiting import PATIENCE_S
 
 SALT = bytes(32)
+pytestmark = pytest.mark.writes_by_itself
 
 
 def _review(store: SqliteStore) -> Review:

@@ -26,6 +26,8 @@ id = "head"
 roles = ["head"]
 """
 
+pytestmark = pytest.mark.writes_by_itself  # cases that were closed long ago
+
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:

@@ -35,6 +35,7 @@ def test_what_nobody_knows_is_not_acknowledged(lands: bool, tmp_path: Path) -> N
     assert len(office.cases()) == 1
 
 
+@pytest.mark.writes_by_itself  # a commit whose outcome nobody told
 @pytest.mark.parametrize("lands", [True, False])
 def test_a_step_of_a_person_is_told_as_it_ended(lands: bool, tmp_path: Path) -> None:
     office = Driver(tmp_path)

@@ -1,0 +1,312 @@
+"""The ledger beside today's core: whatever a commit wrote is told as events, folded, and compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kz_compliance_sdk.domain import change as old
+from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.case import Case as OldCase
+from kz_compliance_sdk.domain.events import delivery, office
+from kz_compliance_sdk.domain.fold import Message
+from kz_compliance_sdk.domain.messages import lane_of
+from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.wire.v1 import read_message
+from tests.ledger.shadow import Shadow, object_of
+from tests.ledger.told import TOLD, Step
+
+
+@dataclass
+class Beside:
+    """The shadows of all cases of one store that were there from their first event."""
+
+    shadows: dict[tuple[str, str], Shadow] = field(default_factory=dict)
+    bodies: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
+    differences: list[str] = field(default_factory=list)
+
+    def take(self, change: old.Change) -> None:
+        """Take one committed change in."""
+        for write in change:
+            row = write.row if type(write) is old.InboxAdmitted else write
+            if type(row) is old.InboxRow:
+                self.bodies[row.sender, row.message_id, row.body_sha256] = row.body
+        for platform, case_id in dict.fromkeys(_cases_of(change)):
+            self._take(platform, case_id, change)
+
+    def end(self) -> None:
+        """Fold each case anew from its first event, with every link checked."""
+        for shadow in self.shadows.values():
+            if shadow.case != shadow.folded():
+                self.differences.append(f"{shadow.case_id}: the whole fold is another than the fold step by step")
+
+    def _take(self, platform: str, case_id: str, change: old.Change) -> None:
+        key = platform, case_id
+        mine = [write for write in change if (platform, case_id) in _case_of(write)]
+        opens = any(type(write) is old.CaseWrite and write.expected is None for write in mine)
+        shadow = self.shadows.get(key)
+        if shadow is None:
+            if not opens:
+                return
+            shadow = self.shadows[key] = Shadow(platform, case_id)
+        first = min((write.seq for write in mine if type(write) is AuditEvent), default=0)
+        if first and shadow.before is not None and first != shadow.before.audit_seq + 1:
+            # Another process went on with it meanwhile, or the outcome of a commit was not known.
+            del self.shadows[key]
+            return
+        segments = list(_segments(mine))
+        for after, writes, events in segments:
+            for event in events:
+                data = json.loads(event.content)["data"]
+                step = Step(shadow, shadow.before, after or shadow.before, writes, event, data, {}, self.bodies)  # type: ignore[arg-type]
+                step.items.update(self._items(data))
+                for told in TOLD[event.kind](step):
+                    shadow.append(told, event.at, event.actor)
+                self._meet(shadow, writes)
+            if after is not None:
+                if not events and after.watch_at != (shadow.before.watch_at if shadow.before else None):
+                    self._silent(shadow, after, writes)
+                shadow.before = after
+            self._messages(shadow, writes)
+        assert shadow.case is not None
+        self.differences += [f"{case_id}: {one}" for one in compare(shadow)]
+
+    def _items(self, data: Mapping[str, Any]) -> dict[str, Item]:
+        body = self.bodies.get((data.get("sender", ""), data.get("message", ""), data.get("sha256", "")))
+        if not body:
+            return {}
+        try:
+            message = read_message(body).data
+        except ComplianceError:
+            return {}
+        if isinstance(message, Notice | Clarification):
+            return {item.item_id: item for item in message.items or ()}
+        return {}
+
+    def _silent(self, shadow: Shadow, after: OldCase, writes: list[Any]) -> None:
+        for write in writes:
+            if type(write) is OutboxMessage and write.kind == "page":
+                reason = json.loads(write.body)["reason"]
+                if reason in ("suspension_open", "suspension_over"):
+                    shadow.append(
+                        office.SuspensionWatched(over=reason == "suspension_over"), write.created_at, "system"
+                    )
+
+    # ---------------------------------------------------------------------------------------------- what leaves
+
+    def _meet(self, shadow: Shadow, writes: list[Any]) -> None:
+        """Find the message that the fold owes for each that was written."""
+        assert shadow.case is not None
+        for write in writes:
+            if type(write) is not OutboxMessage or write.id in shadow.messages:
+                continue
+            taken = set(shadow.messages.values())
+            free = [one for one in shadow.case.messages.values() if one.id not in taken and one.kind == write.kind]
+            found = next((one for one in free if _same(shadow, one, write)), None)
+            if found is not None:
+                shadow.messages[write.id] = found.id
+                shadow.known[write.id] = write
+
+    def _messages(self, shadow: Shadow, writes: list[Any]) -> None:
+        self._meet(shadow, writes)
+        assert shadow.case is not None
+        for write in writes:
+            if type(write) is OutboxMessage and write.id not in shadow.messages:
+                if write.kind == "page":
+                    # What the machinery says by itself of a message that it cannot deliver.
+                    about = next(iter(shadow.case.messages), "none")
+                    body = json.loads(write.body)
+                    told = delivery.Stuck(message=about, reason=body["reason"], level=body["level"])
+                    shadow.append(told, write.created_at, "system")
+                    self._meet(shadow, [write])
+                if write.id not in shadow.messages:
+                    self.differences.append(f"{shadow.case_id}: nothing owes {write.kind} {write.body[:200]!r}")
+            if type(write) is old.MessageWrite and write.message.id in shadow.known:
+                self._moved(shadow, write.message)
+            if type(write) is old.MessageVoided and write.message_id in shadow.known:
+                self._voided(shadow, write)
+            if type(write) is old.ReportsOvertaken:
+                for one in list(shadow.known.values()):
+                    if (one.kind, one.state) == ("report", "parked") and one.lane_seq < write.sequence:
+                        self._now(shadow, one.but(state="void"), write.at)
+
+    def _voided(self, shadow: Shadow, write: old.MessageVoided) -> None:
+        was = shadow.known[write.message_id]
+        if was.state in ("queued", "waiting") or write.must:
+            self._now(shadow, was.but(state="void"), write.at)
+
+    def _moved(self, shadow: Shadow, message: OutboxMessage) -> None:
+        at = message.settled_at or message.lease_expires_at or message.next_attempt_at
+        self._now(shadow, message, at)
+
+    def _now(self, shadow: Shadow, message: OutboxMessage, at: int) -> None:
+        assert shadow.case is not None
+        was, name = shadow.known[message.id], shadow.messages[message.id]
+        shadow.known[message.id] = message
+        held = shadow.case.messages[name]
+        want = state_of(message)
+        if held.state == want:
+            return
+        events: dict[str, Any] = {
+            "begun": delivery.Begun(message=name) if not held.tries else delivery.Retried(message=name),
+            "unknown": delivery.OutcomeUnknown(message=name),
+            "waiting": delivery.Waiting(message=name),
+            "parked": delivery.Parked(message=name),
+            "voided": delivery.Voided(message=name),
+            "done": delivery.Done(message=name),
+        }
+        if want in events:
+            shadow.append(events[want], at, "system")
+        _ = was
+
+
+def state_of(message: OutboxMessage) -> str:
+    """What the ledger calls the state of a message."""
+    if message.state in ("queued", "leased"):
+        if message.maybe_arrived:
+            return "unknown"
+        return "begun" if message.attempts else "owed"
+    return {"waiting": "waiting", "parked": "parked", "void": "voided", "done": "done"}[message.state]
+
+
+def _same(shadow: Shadow, one: Message, write: OutboxMessage) -> bool:
+    if write.kind in ("enforce", "restore"):
+        by_lane = {lane_of(key): object_of(key) for key in shadow.objects.values()}
+        return one.number == write.lane_seq and one.object == by_lane.get(write.lane, "")
+    if write.kind == "report":
+        return one.number == write.lane_seq
+    if write.kind == "page":
+        return one.reason == str(json.loads(write.body)["reason"])
+    if write.kind == "user_notice":
+        return f"user_notice/{json.loads(write.body)['kind']}" == _telling(shadow, one)
+    return True
+
+
+def _telling(shadow: Shadow, one: Message) -> str:
+    assert shadow.case is not None
+    telling = shadow.case.tellings.get(one.id)
+    return f"user_notice/{telling.kind}" if telling is not None else ""
+
+
+def _case_of(write: Any) -> tuple[tuple[str, str], ...]:
+    kind = type(write)
+    if kind is old.CaseWrite:
+        return ((write.case.platform_id, write.case.id),)
+    if kind is old.MessageWrite:
+        return ((write.message.platform_id, write.message.case_id),)
+    if kind is old.AppealWrite:
+        return ((write.appeal.platform_id, write.appeal.case_id),)
+    if kind is old.InboxAdmitted:
+        return ((write.row.platform_id, write.row.case_id),)
+    case_id = getattr(write, "case_id", "")
+    return ((write.platform_id, case_id),) if case_id else ()
+
+
+def _cases_of(change: old.Change) -> Iterator[tuple[str, str]]:
+    for write in change:
+        yield from _case_of(write)
+
+
+def _segments(writes: Iterable[Any]) -> Iterator[tuple[OldCase | None, list[Any], list[AuditEvent]]]:
+    """The writes of a change by the writes of its case: each with its events, and what was written with it."""
+    given = list(writes)
+    cases = [write.case for write in given if type(write) is old.CaseWrite]
+    events = sorted((write for write in given if type(write) is AuditEvent), key=lambda event: event.seq)
+    if len(cases) < 2:
+        yield (cases[0] if cases else None), given, events
+        return
+    marks = [n for n, write in enumerate(given) if type(write) is old.CaseWrite]
+    since = 0
+    for n, case in enumerate(cases):
+        until = marks[n + 1] if n + 1 < len(cases) else len(given)
+        low = cases[n - 1].audit_seq if n else -1
+        mine = [event for event in events if low < event.seq <= case.audit_seq]
+        yield case, given[since:until], mine
+        since = until
+
+
+# ------------------------------------------------------------------------------------------------ what must be equal
+
+
+def compare(shadow: Shadow) -> list[str]:
+    """Where the fold and the case that was written differ."""
+    was, case = shadow.before, shadow.case
+    assert was is not None
+    assert case is not None
+    found: list[str] = []
+
+    def same(what: str, theirs: object, ours: object) -> None:
+        if theirs != ours:
+            found.append(f"{what}: {theirs!r} was written, the fold says {ours!r} (after {shadow.links[-1].kind})")
+
+    same("state", str(was.state), str(case.state))
+    pairs = {
+        "authority_id": case.authority, "notice_id": case.notice, "revision": case.revision, "kind": case.kind,
+        "category": case.category, "source": case.source, "authenticity": case.authenticity, "channel": case.channel,
+        "received_at": case.received_at, "escalates_from": case.escalates_from, "due_at": case.due_at,
+        "quarantine_no": case.quarantine, "lease_token": case.token, "decision_version": case.decision,
+        "sequence": case.sequence, "level": case.level, "was_claimed": case.was_claimed,
+        "interim_items": case.interim, "languages": case.languages, "clock_shift_s": case.clock_shift,
+        "unsure_steps": tuple(case.unsure),
+    }  # fmt: skip
+    for name, ours in pairs.items():
+        same(name, getattr(was, name), ours)
+    for name, at in {
+        "requested_due_at": case.requested_due_at, "lift_due_at": case.lift_due_at, "decided_at": case.decided_at,
+        "closed_at": case.closed_at, "undo_until": case.undo_until, "erased_at": case.erased_at,
+        "held_until": case.held_until,
+    }.items():  # fmt: skip
+        same(name, getattr(was, name) or 0, at)
+    same(
+        "lease",
+        (bool(was.lease_owner), was.lease_expires_at or 0),
+        (bool(case.lease), case.lease.until if case.lease else 0),
+    )
+    by_name = {number: name for name, number in shadow.numbers.items()}
+    flags = {_numbered(one, shadow) for one in was.flags}
+    same("flags", flags, set(case.flags))
+    for item in was.items:
+        held = case.items.get(shadow.numbers.get(item.item_id, 0))
+        if held is None:
+            found.append(f"item {item.item_id}: the fold has none (after {shadow.links[-1].kind})")
+            continue
+        theirs = (
+            item.status, item.action, item.ground, item.scope, item.effect_version, item.measure, item.effective_at,
+            item.decision_version, item.preserve_until, bool(item.was), item.fell,
+        )  # fmt: skip
+        ours2 = (
+            held.status, held.action, held.ground, held.scope, held.version, held.measure, held.effective_at,
+            held.decision, held.preserve_until, held.renamed, held.fell,
+        )  # fmt: skip
+        same(f"item {item.item_id}", theirs, ours2)
+    known = {item.item_id for item in was.items}
+    extra = [n for n, one in case.items.items() if by_name.get(n) not in known and one.status != "stopped"]
+    same("items beyond", [], extra)
+    same("contests", [(o.number, o.filed_at, o.result, o.result_at or 0) for o in was.contests],
+         [(o.number, o.filed_at, o.result, o.result_at) for o in case.contests.values()])  # fmt: skip
+    theirs3 = [(o.number, o.from_at, o.until_at or 0, bool(o.confirmed_by), o.ended_at or 0) for o in was.suspensions]
+    ours4 = [(o.number, o.from_at, o.until_at, bool(o.confirmed_by), o.ended_at) for o in case.suspensions.values()]
+    same("suspensions", theirs3, ours4)
+    for name, message in shadow.known.items():
+        ours3 = case.messages[shadow.messages[name]]
+        same(f"message {message.kind} {message.lane_seq}", state_of(message), ours3.state)
+        if ours3.state == "owed" and message.kind != "page":
+            same(f"{message.kind} not_before", message.next_attempt_at, ours3.not_before)
+            same(f"{message.kind} due_at", message.deadline_at, ours3.due_at)
+            same(f"{message.kind} endpoint", message.endpoint, ours3.endpoint)
+    owed = set(case.messages) - set(shadow.messages.values())
+    same(
+        "owed beyond",
+        [],
+        [(case.messages[n].kind, case.messages[n].reason) for n in owed if not case.messages[n].settled],
+    )
+    return found
+
+
+def _numbered(flag: str, shadow: Shadow) -> str:
+    code, _, item = flag.partition(":")
+    return f"{code}:{shadow.numbers.get(item, 0)}" if item else code

@@ -1,0 +1,97 @@
+"""Each change of today's core, told as events of the ledger, folded, and held against the case that was written.
+
+As long as both forms exist, every commit of every test is taken through this: a difference fails the test that made it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from kz_compliance_sdk.domain import change as old
+from kz_compliance_sdk.domain import events as vocabulary
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor
+from kz_compliance_sdk.domain.case import Case as OldCase
+from kz_compliance_sdk.domain.decision import Decision as OldDecision
+from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.fold import Case, evolve, fold
+from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Link, Part, Roster, Sealed, Stamped, link, read, seal
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+
+KEY = LedgerKey(b"k" * 32)
+_SALT = b"s" * 16
+Rows = list[Any]
+
+
+def keyed(*what: object) -> str:
+    return hashlib.sha256("\x1f".join(map(str, what)).encode()).hexdigest()[:32]
+
+
+def object_of(key: str) -> str:
+    return f"object/{keyed(key)}"
+
+
+@dataclass
+class Shadow:
+    """What one case of today is in the ledger: its links, its fold, and how its names map to numbers."""
+
+    platform: str
+    case_id: str
+    links: list[Link] = field(default_factory=list)
+    roster: Roster = field(default_factory=Roster)
+    read_by: Roster = field(default_factory=Roster)
+    numbers: dict[str, int] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
+    appeals: dict[str, int] = field(default_factory=dict)
+    letters: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    objects: dict[int, str] = field(default_factory=dict)
+    before: OldCase | None = None
+    known: dict[str, OutboxMessage] = field(default_factory=dict)
+    decisions: dict[int, OldDecision] = field(default_factory=dict)
+    rows: dict[str, old.UserNoticeState] = field(default_factory=dict)
+    case: Case | None = None
+
+    @property
+    def stream(self) -> str:
+        return f"case/{self.case_id}"
+
+    def append(self, event: Event, at: int, actor: str) -> None:
+        who = None if actor == SYSTEM.id else Actor(actor)
+        before = self.links[-1].hash if self.links else FIRST
+        self.links.append(
+            link(
+                self.platform,
+                self.stream,
+                len(self.links) + 1,
+                at,
+                event,
+                kind=vocabulary.kind_of(event),
+                version=event.v,
+                before=before,
+                roster=self.roster,
+                key=KEY,
+                actor=who,
+                salt=_SALT if who is not None else b"",
+            )
+        )
+        was = Case(self.platform, self.stream) if self.case is None else self.case
+        (stamped,) = self._read(self.links[-1:], (len(self.links) - 1, before), self.read_by)
+        self.case = evolve(was, stamped)
+
+    def folded(self) -> Case:
+        """The case as the whole chain tells it, each link checked."""
+        return fold(self.platform, self.stream, self._read(self.links, (0, FIRST), Roster()))
+
+    def _read(self, links: list[Link], after: tuple[int, bytes], roster: Roster) -> list[Stamped]:
+        told = {"platform": self.platform, "stream": self.stream, "after": after, "roster": roster}
+        return read(links, vocabulary.READERS, {KEY.id: KEY}, **told)  # type: ignore[arg-type]
+
+    def number(self, name: str) -> int:
+        return self.numbers[name]
+
+
+def sealed(**parts: str | bytes) -> dict[str, Sealed]:
+    """What an event says of these parts."""
+    given = {name: text.encode() if isinstance(text, str) else text for name, text in parts.items()}
+    return {name: seal(Part(name, "erasable", _SALT, data)) for name, data in given.items()}

@@ -1,0 +1,729 @@
+# Over 700 lines because every kind of today's events is told on this one page.
+"""What each event of today's core is in the ledger. It goes with that core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from json import loads
+from typing import Any
+
+from kz_compliance_sdk.domain import change as old
+from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.case import Case as OldCase
+from kz_compliance_sdk.domain.case import ItemState
+from kz_compliance_sdk.domain.decision import Decision as OldDecision
+from kz_compliance_sdk.domain.decision import ItemDecision
+from kz_compliance_sdk.domain.events import arrivals, delivery, office, privacy, remedies, review, users
+from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.messages import lane_of, object_key
+from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from tests.ledger.shadow import Shadow, keyed, object_of, sealed
+
+
+@dataclass
+class Step:
+    """One write of a case: what it was, what it is, and what was written with it."""
+
+    shadow: Shadow
+    before: OldCase | None
+    after: OldCase
+    writes: list[Any]
+    event: AuditEvent
+    data: dict[str, Any]
+    items: dict[str, Item]
+    bodies: dict[tuple[str, str, str], bytes]
+
+    def of(self, kind: type) -> list[Any]:
+        return [write for write in self.writes if type(write) is kind]
+
+    def messages(self, *kinds: str) -> list[OutboxMessage]:
+        return [one for one in self.of(OutboxMessage) if one.kind in kinds]
+
+    def paged(self, reason: str) -> bool:
+        return any(loads(one.body)["reason"] == reason for one in self.messages("page"))
+
+    # --------------------------------------------------------------------------------------------- shared parts
+
+    def came(self) -> arrivals.Came:
+        data = self.data
+        name = data["sender"], data["message"], data["sha256"]
+        row = next((r for r in [*self.of(old.InboxRow), *(w.row for w in self.of(old.InboxAdmitted))]), None)
+        status = row.status if row is not None else 202
+        source = data.get("source", "typed")
+        return arrivals.Came(
+            key=keyed(*name[:2]),
+            body=keyed(name[2]),
+            source=source,
+            channel=self.after.channel,  # type: ignore[arg-type]  # one of the two
+            status=status,
+        )
+
+    def flags(self, added: bool = True) -> tuple[str, ...]:
+        known = set(self.before.flags) if self.before is not None and added else set()
+        return tuple(self.flag(one) for one in self.after.flags if one not in known)
+
+    def flag(self, one: str) -> str:
+        code, _, item = one.partition(":")
+        return f"{code}:{self.shadow.numbers[item]}" if item else code
+
+    def named(self, ids: list[str]) -> tuple[arrivals.Named, ...]:
+        """The items of these ids, with numbers: an id that names another object now is another item."""
+        made = []
+        for name in ids:
+            was, now = (self.before.item(name) if self.before else None), self.after.item(name)
+            assert now is not None
+            key = object_key(self.items[name]) if name in self.items else now.object_key
+            number, instead = self.shadow.numbers.get(name, 0), 0
+            other = was is not None and bool(was.object_key) and not now.object_key
+            if not number or other:
+                instead, number = number, max(self.shadow.objects, default=0) + 1
+            begun = was is not None and not other and not was.measure and bool(now.measure)
+            if instead:
+                renamed = next((one.item_id for one in self.after.items if one.was == name and self.is_new(one)), None)
+                if renamed is not None:
+                    self.shadow.numbers[renamed] = instead
+            self.shadow.numbers[name] = number
+            self.shadow.objects[number] = key
+            made.append(arrivals.Named(number=number, object=object_of(key), instead_of=instead, begun=begun))
+        return tuple(made)
+
+    def is_new(self, item: ItemState) -> bool:
+        return self.before is None or self.before.item(item.item_id) is None
+
+    def fallen(self, names: list[str]) -> tuple[arrivals.Fallen, ...]:
+        """What became of these items; of one that was renamed under its new name."""
+        found = []
+        assert self.before is not None
+        for name in names:
+            was, number = self.before.item(name), self.shadow.numbers[name]
+            now = self.after.item(name)
+            if now is not None and was is not None and was.object_key and not now.object_key:
+                now = next((one for one in self.after.items if one.was == name and self.is_new(one)), None)
+            assert was is not None
+            if now is None:
+                found.append(arrivals.Fallen(item=number, fate="stopped", order=True))
+                continue
+            order = bool(now.fell) and not was.fell
+            if now.status not in ("stopped", "lifting", "kept"):
+                found.append(arrivals.Fallen(item=number, fate="stays", order=order))
+                continue
+            moved = now.status != was.status or now.effect_version != was.effect_version or now.action != was.action
+            fate: Any = now.status if moved else "stays"
+            version = now.effect_version if now.effect_version != was.effect_version else 0
+            held = bool(now.measure)
+            found.append(arrivals.Fallen(item=number, fate=fate, version=version, held=held, order=order))
+        return tuple(found)
+
+    def vouched(self) -> int:
+        if "how" not in self.data.get("sealed", ()):
+            return 0
+        return self.shadow.letters.pop((self.data["sender"], self.data["message"], self.data["sha256"]), 0)
+
+    def message(self, name: str) -> str:
+        return self.shadow.messages[name]
+
+    def item(self, name: str) -> int:
+        return self.shadow.numbers[name]
+
+
+# ------------------------------------------------------------------------------------------------------ arrivals
+
+
+def _notice_fields(s: Step) -> dict[str, Any]:
+    case = s.after
+    return {
+        "authority": case.authority_id,
+        "notice": case.notice_id,
+        "revision": case.revision,
+        "kind": case.kind,
+        "category": case.category,
+        "languages": case.languages,
+        "came": s.came(),
+        "requested_due_at": case.requested_due_at or 0,
+        "policy": "kz",
+        "authenticity": case.authenticity,
+        "no_approver": s.paged("no_approver_on_duty"),
+    }
+
+
+def _opened(s: Step) -> list[Event]:
+    items = s.named([item.item_id for item in s.after.items])
+    return [
+        arrivals.Opened(
+            **_notice_fields(s),
+            received_at=s.after.received_at,
+            escalates_from=s.after.escalates_from,
+            due_at=s.after.due_at,
+            items=items,
+            flags=s.flags(),
+        )
+    ]
+
+
+def _quarantined(s: Step) -> list[Event]:
+    return [
+        arrivals.Quarantined(
+            authority=s.after.authority_id,
+            notice=s.after.notice_id,
+            number=s.after.quarantine_no,
+            code=s.data["code"],
+            came=s.came(),
+            received_at=s.after.received_at,
+            due_at=s.after.due_at,
+            policy="kz",
+            flags=tuple(one for one in s.after.flags if one != s.data["code"]),
+            parts=sealed(reason=s.data["field"]),
+        )
+    ]
+
+
+def _admitted(s: Step) -> list[Event]:
+    items = s.named([item.item_id for item in s.after.items])
+    return [arrivals.Admitted(**_notice_fields(s), due_at=s.after.due_at, items=items, flags=s.flags())]
+
+
+def _amended(s: Step) -> list[Event]:
+    assert s.before is not None
+    ended = s.before.closed_at is not None
+    now = {item.item_id for item in s.after.items}
+    named = [name for name in s.items if name in now]
+    gone = [] if s.before.erased_at else [i.item_id for i in s.before.items if i.item_id not in named and not i.was]
+    other = [
+        name
+        for name in named
+        if (was := s.before.item(name)) is not None
+        and was.object_key
+        and (new := s.after.item(name)) is not None
+        and not new.object_key
+        and not s.before.erased_at
+    ]
+    fallen = s.fallen([*gone, *other])
+    if s.before.erased_at:
+        s.shadow.numbers.clear()
+        s.shadow.objects.clear()
+    items = s.named(named)
+    lift = next((one.deadline_at or 0 for one in s.messages("restore")), 0)
+    return [
+        arrivals.Amended(
+            **_notice_fields(s),
+            received_at=s.after.received_at if ended else 0,
+            due_at=s.after.due_at if ended else 0,
+            items=items,
+            fallen=fallen,
+            flags=tuple(f for f in s.flags() if f != "amended"),
+            lift_due_at=lift,
+            vouched=s.vouched(),
+        )
+    ]
+
+
+def _answered(s: Step) -> list[Event]:
+    assert s.before is not None
+    named = [name for name in s.items if s.after.item(name) is not None]
+    other = [
+        name
+        for name in named
+        if (was := s.before.item(name)) is not None
+        and was.object_key
+        and (new := s.after.item(name)) is not None
+        and not new.object_key
+    ]
+    fallen = s.fallen(other)
+    asked = [
+        item.item_id
+        for item in s.after.items
+        if item.status == "open" and item.item_id not in named
+        if (was := s.before.item(item.item_id)) is not None and was.status != "open"
+    ]
+    numbers = tuple(s.item(name) for name in asked)
+    question = s.shadow.messages.get(s.data["in_reply_to"], "unknown")
+    items = s.named(named)
+    return [
+        arrivals.Answered(
+            came=s.came(),
+            question=question,
+            items=items,
+            asked=numbers,
+            fallen=fallen,
+            flags=tuple(f for f in s.flags() if f != "clarified"),
+            vouched=s.vouched(),
+            no_approver=s.paged("no_approver_on_duty"),
+        )
+    ]
+
+
+def _cancelled(s: Step) -> list[Event]:
+    assert s.before is not None
+    given = s.data["items"]
+    about = [i.item_id for i in s.before.items if given is None or i.item_id in given]
+    lift = next((one.deadline_at or 0 for one in s.messages("restore")), 0) or s.after.lift_due_at or 0
+    return [
+        arrivals.Cancelled(
+            came=s.came(),
+            revision=s.data["revision"],
+            effect=s.data["effect"],
+            named=None
+            if given is None
+            else tuple(s.shadow.numbers[name] for name in given if name in s.shadow.numbers),
+            fallen=s.fallen(about),
+            lift_due_at=lift,
+            vouched=s.vouched(),
+        )
+    ]
+
+
+def _reminded(s: Step) -> list[Event]:
+    return [arrivals.Reminded(came=s.came(), level=s.data["level"])]
+
+
+_LETTERS = {
+    "cancellation_unverified": "cancellation",
+    "answer_unverified": "answer",
+    "amendment_unverified": "amendment",
+}
+
+
+def _flagged(s: Step) -> list[Event]:
+    flags = s.data["flags"]
+    kind = next((_LETTERS[one] for one in flags if one in _LETTERS), None)
+    if kind is not None and s.data.get("source") == "typed":
+        key = s.data["sender"], s.data["message"], s.data["sha256"]
+        s.shadow.letters[key] = len(s.shadow.links) + 1
+        entered = arrivals.LetterEntered(came=s.came(), kind=kind, received_at=s.data["received_at"])  # type: ignore[arg-type]
+        rest = tuple(s.flag(one) for one in flags if one not in _LETTERS)
+        return [entered, arrivals.Flagged(flags=rest, alert=False)] if rest else [entered]
+    alert = any(loads(one.body)["reason"].startswith("flag.") for one in s.messages("page"))
+    came = s.came() if "sender" in s.data else None
+    return [arrivals.Flagged(came=came, flags=tuple(s.flag(one) for one in flags), alert=alert)]
+
+
+def _taken_in(s: Step) -> list[Event]:
+    return [arrivals.TakenIn(came=s.came())]
+
+
+def _confirmed(s: Step) -> list[Event]:
+    return [arrivals.Confirmed(came=s.came())]
+
+
+def _dismissed(s: Step) -> list[Event]:
+    key = s.data["sender"], s.data["message"], s.data["sha256"]
+    return [arrivals.LetterDismissed(letter=s.shadow.letters.pop(key, 0))]
+
+
+# -------------------------------------------------------------------------------------------------------- review
+
+
+def _claimed(s: Step) -> list[Event]:
+    return [review.Claimed(token=s.data["token"], until=s.data["until"])]
+
+
+def _renewed(s: Step) -> list[Event]:
+    return [review.Renewed(until=s.data["until"])]
+
+
+def _sights(s: Step) -> tuple[review.Sight, ...]:
+    return tuple(
+        review.Sight(
+            item=s.item(row.item_id),
+            reference=keyed(row.reference),
+            content=keyed(row.digest) if row.digest else "",
+            available=row.available,
+            fault=row.fault,
+        )
+        for row in s.of(old.ContentSeen)
+    )
+
+
+def _looked(s: Step) -> list[Event]:
+    return [review.Looked(seen=_sights(s), approval="approval" in str(s.data.get("at", "")))]
+
+
+def _content_changed(s: Step) -> list[Event]:
+    if "version" in s.data:
+        return [review.ContentChanged(seen=_sights(s), version=s.data["version"])]
+    changed = {s.item(name) for name in s.data["items"]}
+    seen = _sights(s)
+    rest = tuple(one for one in seen if one.item not in changed)
+    first: list[Event] = [review.Looked(seen=rest, approval=True)] if rest else []
+    return [*first, review.ContentChanged(seen=tuple(one for one in seen if one.item in changed))]
+
+
+def _checked(s: Step) -> list[Event]:
+    (row,) = s.of(old.LegalCheckRow)
+    return [_check(row)]
+
+
+def _check(row: old.LegalCheckRow) -> review.LegallyChecked:
+    answers = {name: value for name, value in loads(row.body).items() if value in ("yes", "no", "unclear")}
+    return review.LegallyChecked(check=row.version, revision=row.revision, answers=answers)
+
+
+def judged(number: int, one: ItemDecision) -> review.Judged:
+    return review.Judged(
+        item=number,
+        finding=one.finding,
+        action=one.action,
+        outcome=one.wording.outcome,
+        ground=one.ground or "",
+        scope=one.scope,
+        refusal_code=one.wording.refusal_code or "",
+        appeal=one.wording.appeal_available,
+        content=keyed(one.content_sha256) if one.content_sha256 else "",
+    )
+
+
+def _proposed(s: Step) -> list[Event]:
+    made: list[Event] = [_check(row) for row in s.of(old.LegalCheckRow)]
+    (row,) = s.of(old.DecisionRow)
+    decision = OldDecision.model_validate_json(row.body)
+    s.shadow.decisions[decision.version] = decision
+    made.append(
+        review.Proposed(
+            decision=decision.version,
+            revision=decision.revision,
+            check=decision.legal_check.version if decision.legal_check else 0,
+            four_eyes=decision.needs_approval,
+            policy="kz",
+            lawyer=decision.by_legal,
+            text_checked=decision.proposal.text_checked,
+            items=tuple(judged(s.item(one.item_id), one) for one in decision.proposal.items),
+            parts=sealed(proposal=row.body),
+        )
+    )
+    return made if s.data["four_eyes"] else [*made, *_decided(s)]
+
+
+def _decided(s: Step) -> list[Event]:
+    version = s.after.decision_version
+    items = []
+    assert s.before is not None
+    for said in s.shadow.decisions[version].proposal.items:
+        item = s.after.item(said.item_id)
+        assert item is not None
+        if said.item_id not in s.before.open_items:
+            continue
+        if item.object_key:
+            s.shadow.objects[s.item(said.item_id)] = item.object_key
+        status: Any = item.status
+        effect = item.effect_version if status != "settled" else 0
+        kept = item.preserve_until if said.is_measure else 0
+        items.append(review.Set(item=s.item(said.item_id), status=status, version=effect, preserve_until=kept))
+    return [review.Decided(decision=version, not_before=s.data["not_before"], items=tuple(items))]
+
+
+def _approved(s: Step) -> list[Event]:
+    return [review.Approved(decision=s.data["decision"], digest=s.data["digest"]), *_decided(s)]
+
+
+def _undone(s: Step) -> list[Event]:
+    assert s.before is not None
+    back = tuple(
+        s.item(item.item_id)
+        for item in s.after.items
+        if item.status == "open" and (was := s.before.item(item.item_id)) is not None and was.status != "open"
+    )
+    return [review.Undone(decision=s.data["decision"], items=back)]
+
+
+# -------------------------------------------------------------------------------------------------------- office
+
+
+def _plain(make: Callable[[], Event]) -> Callable[[Step], list[Event]]:
+    return lambda _step: [make()]
+
+
+def _corrected(s: Step) -> list[Event]:
+    return [office.ReceiptCorrected(received_at=s.after.received_at, due_at=s.after.due_at)]
+
+
+def _handed_over(s: Step) -> list[Event]:
+    assert s.before is not None
+    opened = s.before.open_items
+    stay = tuple(s.item(i.item_id) for i in s.after.items if i.item_id in opened and i.status == "in_force")
+    return [office.HandedOver(stay=stay)]
+
+
+def _escalated(s: Step) -> list[Event]:
+    fired = s.of(old.EscalationFired)
+    lead = loads(s.messages("page")[-1].body)["reason"].removeprefix("unsure.").removeprefix("again.")
+    over: list[Event] = [office.SuspensionWatched(over=True)] if s.paged("suspension_over") else []
+    return [
+        *over,
+        office.Escalated(
+            steps=tuple(one.step for one in fired),
+            lead=lead,
+            audience=fired[0].audience,
+            level=fired[0].level,
+            unsure=s.data.get("unsure", False),
+            again=tuple(s.data.get("again", ())),
+        ),
+    ]
+
+
+def _stepped(s: Step) -> list[Event]:
+    assert s.before is not None
+    shift = s.after.clock_shift_s
+    moved = s.after.lease_expires_at if s.after.lease_expires_at != s.before.lease_expires_at else 0
+    unsure = tuple(one for one in s.after.unsure_steps if one not in s.before.unsure_steps)
+    return [office.ClockStepped(shift_s=abs(shift), earlier=shift < 0, lease_until=moved or 0, unsure=unsure)]
+
+
+def _preserved(s: Step) -> list[Event]:
+    return [office.PreservationEnded(items=tuple(s.item(name) for name in s.data["preserved_until"]))]
+
+
+# ------------------------------------------------------------------------------------------------------ delivery
+
+
+def _reported(s: Step) -> list[Event]:
+    (message,) = [one for one in s.messages("report") if one.id == s.data["message"]]
+    later = message.next_attempt_at if message.next_attempt_at != s.event.at else 0
+    return [
+        delivery.Reported(
+            sequence=s.data["sequence"], final=s.data["final"], not_before=later, parts=sealed(body=message.body)
+        )
+    ]
+
+
+def _effect(s: Step, kind: str) -> str:
+    """The message that carries the effect of which an event speaks."""
+    lane = lane_of(s.shadow.objects[s.item(s.data["item"])])
+    found = [
+        one for one in s.shadow.known.values() if (one.kind, one.lane, one.lane_seq) == (kind, lane, s.data["version"])
+    ]
+    return s.message(found[-1].id)
+
+
+def _in_force(s: Step) -> list[Event]:
+    item, at = s.item(s.data["item"]), s.data["effective_at"]
+    return [delivery.MeasureInForce(message=_effect(s, "enforce"), item=item, at_platform=at)]
+
+
+def _lifted(s: Step) -> list[Event]:
+    at, kept = s.data["at"], s.data["kept"]
+    message = _effect(s, "restore")
+    return [delivery.MeasureLifted(message=message, item=s.item(s.data["item"]), at_platform=at, kept=kept)]
+
+
+def _failed(s: Step) -> list[Event]:
+    kind = s.data["effect"]
+    if s.paged("answer_unusable"):
+        return [delivery.AnswerUnusable(message=_effect(s, kind))]
+    parked = any(w.message.state == "parked" for w in s.of(old.MessageWrite))
+    return [delivery.MeasureFailed(message=_effect(s, kind), item=s.item(s.data["item"]), final=parked)]
+
+
+def _receipt(s: Step) -> list[Event]:
+    return [delivery.Receipt(message=s.message(s.data["message"]))]
+
+
+def _rejected(s: Step) -> list[Event]:
+    return [delivery.Rejected(message=s.message(s.data["message"]), code=_code(s.data["code"]))]
+
+
+def _code(text: str) -> str:
+    return text if text.replace("_", "").replace(".", "").isalnum() and text.isascii() else "other"
+
+
+# --------------------------------------------------------------------------------------------- remedies and users
+
+
+def _contested(s: Step) -> list[Event]:
+    return [remedies.ContestRecorded(contest=s.data["contest"], filed_at=s.data["filed_at"])]
+
+
+def _contest_settled(s: Step) -> list[Event]:
+    return [remedies.ContestSettled(contest=s.data["contest"], result=s.data["result"], result_at=s.data["result_at"])]
+
+
+def _suspended(s: Step) -> list[Event]:
+    until = s.data["until_at"] or 0
+    return [remedies.Suspended(suspension=s.data["suspension"], from_at=s.data["from_at"], until_at=until)]
+
+
+def _suspension_ended(s: Step) -> list[Event]:
+    return [remedies.SuspensionEnded(suspension=s.data["suspension"], ended_at=s.data["ended_at"])]
+
+
+def _appealed(s: Step) -> list[Event]:
+    (write,) = s.of(old.AppealWrite)
+    appeal = write.appeal
+    number = s.shadow.appeals[appeal.appeal_id] = len(s.shadow.appeals) + 1
+    item = next(
+        s.item(one.item_id)
+        for one in sorted(s.after.items, key=lambda one: not one.measure)
+        if (one.was or one.item_id) == appeal.item_id and lane_of(one.object_key) == appeal.lane
+    )
+    return [
+        remedies.Appealed(
+            appeal=number,
+            reference=keyed(appeal.reference),
+            item=item,
+            received_at=appeal.received_at,
+            near_at=next(
+                one.next_attempt_at for one in s.messages("page") if loads(one.body)["reason"] == "appeal_near"
+            ),
+            due_at=appeal.due_at,
+            decision=appeal.decision_version,
+        )
+    ]
+
+
+def _reversed(s: Step) -> list[Event]:
+    assert s.before is not None
+    number = s.shadow.appeals[s.data["appeal"]]
+    if "decision" not in s.data:
+        return [remedies.AppealReversed(appeal=number)]
+    (row,) = s.of(old.DecisionRow)
+    decision = OldDecision.model_validate_json(row.body)
+    s.shadow.decisions[decision.version] = decision
+    lifted = []
+    items = []
+    for name in s.data["lifts"]:
+        now = s.after.item(name)
+        assert now is not None
+        fate: Any = now.status
+        lifted.append(arrivals.Fallen(item=s.item(name), fate=fate, version=now.effect_version))
+        said = decision.item(now.was or now.item_id)
+        assert said is not None
+        items.append(judged(s.item(name), said))
+    lift = next((one.deadline_at or 0 for one in s.messages("restore")), 0) or s.after.lift_due_at or 0
+    closed = s.before.state == "closed" and s.after.state == "closed"
+    return [
+        remedies.AppealReversed(
+            appeal=number,
+            decision=decision.version,
+            items=tuple(items),
+            lifted=tuple(lifted),
+            lift_due_at=lift,
+            reports=not closed,
+            parts=sealed(proposal=row.body),
+        )
+    ]
+
+
+def _user_notice(s: Step) -> list[Event]:
+    row = next(one for one in s.of(old.UserNoticeState) if one.message_id == s.data["message"])
+    item = next(
+        one
+        for one in sorted(s.after.items, key=lambda one: one.decision_version != row.decision_version)
+        if (one.was or one.item_id) == row.item_id and lane_of(one.object_key) == row.lane
+    )
+    void = tuple(
+        s.message(one.message_id)
+        for one in s.of(old.UserNoticeState)
+        if one.state == "void" and one.message_id in s.shadow.rows and s.shadow.rows[one.message_id].state != "void"
+    )
+    for one in s.of(old.UserNoticeState):
+        s.shadow.rows[one.message_id] = one
+    gone: list[Event] = [users.UserNoticeVoided(messages=void)] if void else []
+    appeal = 0
+    if row.kind == "appeal_decided":
+        appeal = next(iter(s.shadow.appeals[w.appeal.appeal_id] for w in s.of(old.AppealWrite)))
+    mine = [loads(one.body)["reason"] for one in s.messages("page")]
+    return [
+        *gone,
+        users.UserNoticeOwed(
+            item=s.item(item.item_id),
+            notice=row.kind,
+            appeal=appeal,
+            effect=item.effect_version,
+            state=row.state,
+            due_at=row.due_at,
+            basis=row.basis,
+            asks="user_notice_barred" in mine,
+            words_missing="user_notice_words" in mine,
+        ),
+    ]
+
+
+def _told(s: Step) -> list[Event]:
+    name = s.message(s.data["message"])
+    for one in s.of(old.UserNoticeState):
+        s.shadow.rows[one.message_id] = one
+    if s.data["state"] == "sent":
+        return [users.UserTold(message=name, at_platform=s.data["sent_at"])]
+    return [users.UserNeverTold(message=name)]
+
+
+def _delayed(s: Step) -> list[Event]:
+    for one in s.of(old.UserNoticeState):
+        s.shadow.rows[one.message_id] = one
+    names = tuple(s.message(name) for name in s.data["messages"])
+    return [users.UserNoticeDelayed(messages=names, until=s.data["until"])]
+
+
+def _erasure_asked(s: Step) -> list[Event]:
+    return [privacy.ErasureAsked(ground=s.data["ground"])]
+
+
+TOLD: dict[str, Callable[[Step], list[Event]]] = {
+    "open": _opened,
+    "quarantine": _quarantined,
+    "admit": _admitted,
+    "amend": _amended,
+    "answer": _answered,
+    "cancel": _cancelled,
+    "remind": _reminded,
+    "flag": _flagged,
+    "take_in": _taken_in,
+    "confirm": _confirmed,
+    "dismiss_letter": _dismissed,
+    "claim": _claimed,
+    "renew": _renewed,
+    "release": _plain(review.Released),
+    "expire": _plain(review.Expired),
+    "look": _looked,
+    "content_changed": _content_changed,
+    "record_legal_check": _checked,
+    "propose": _proposed,
+    "approve": _approved,
+    "send_back": lambda s: [review.SentBack(decision=s.data["decision"])],
+    "undo": _undone,
+    "request_clarification": lambda s: [review.Asked(questions=s.data["questions"])],
+    "recall": _plain(review.Recalled),
+    "reopen": lambda s: [review.Reopened(named=tuple(s.item(name) for name in s.data.get("items", ())))],
+    "withhold": lambda s: [review.Withheld(items=tuple(s.item(name) for name in s.data["items"]))],
+    "clock_stepped": _stepped,
+    "authenticate": _plain(office.Authenticated),
+    "correct_receipt": _corrected,
+    "settle_quarantine": _plain(office.QuarantineSettled),
+    "record_undoable": lambda s: [office.UndoableRecorded(item=s.item(s.data["item"]))],
+    "deliver_by_hand": _plain(office.AnsweredByHand),
+    "view": _plain(office.Viewed),
+    "disclose": lambda s: [office.Disclosed(form=s.data["form"], language=s.data["lang"])],
+    "export": _plain(office.Exported),
+    "raise_alarm": _plain(office.AlarmRaised),
+    "record_instruction": lambda s: [office.Instructed(given_at=s.data["given_at"])],
+    "hand_over": _handed_over,
+    "rule_out_demand": _plain(office.DemandRuledOut),
+    "report_interim": _plain(office.InterimAsked),
+    "escalate": _escalated,
+    "acknowledge": _plain(office.EscalationSeen),
+    "preservation_ended": _preserved,
+    "report": _reported,
+    "measure_in_force": _in_force,
+    "measure_lifted": _lifted,
+    "measure_failed": _failed,
+    "receipt": _receipt,
+    "reject": _rejected,
+    "offer_interim": _plain(delivery.InterimOffered),
+    "contest": _contested,
+    "settle_contest": _contest_settled,
+    "suspend": _suspended,
+    "confirm_suspension": lambda s: [remedies.SuspensionConfirmed(suspension=s.data["suspension"])],
+    "end_suspension": _suspension_ended,
+    "appeal": _appealed,
+    "uphold": lambda s: [remedies.AppealUpheld(appeal=s.shadow.appeals[s.data["appeal"]])],
+    "withdraw_appeal": lambda s: [remedies.AppealWithdrawn(appeal=s.shadow.appeals[s.data["appeal"]])],
+    "reverse": _reversed,
+    "user_notice": _user_notice,
+    "tell_user": _told,
+    "delay_user_notice": _delayed,
+    "hold": lambda s: [privacy.Held(until=s.data["until"])],
+    "end_hold": _plain(privacy.HoldEnded),
+    "ask_erasure": _erasure_asked,
+    "erase": lambda s: [privacy.Erased(ground=s.data["ground"])],
+}

@@ -1,4 +1,3 @@
-# Over 350 lines because everything that a person or a peer does is on this one page.
 """The one driver: a method for each thing that a person or a peer does, and what can be read afterwards.
 
 Tests that must outlive the shape of the core speak to this class, to the command line, to HTTP and to files. What goes
@@ -6,7 +5,6 @@ in and what comes out are plain values: names, numbers, texts, and the documents
 refused comes out as an error of the public tree (`ComplianceError`), by its `code`.
 """
 
-# Over 350 lines because it is one list: a method for each thing that a person or a peer does.
 from __future__ import annotations
 
 import json

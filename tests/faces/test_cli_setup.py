@@ -1,4 +1,3 @@
-# Over 350 lines because every way to set an office up wrongly is told on one page.
 """The command line around the job: settings, schema, audit, doctor, help, errors and exit codes."""
 
 from __future__ import annotations

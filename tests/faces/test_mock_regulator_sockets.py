@@ -1,4 +1,3 @@
-# Over 350 lines because every test speaks to the one regulator that is set up at its top.
 """The mock regulator over real sockets: faults happen to the connection, and the platform's own client meets them."""
 
 from __future__ import annotations

@@ -235,6 +235,7 @@ def test_nothing_is_erased_on_a_clock_that_may_be_ahead(desk: Desk, by: int, wro
     assert privacy.retention(dry_run=True).at == desk.clock()
 
 
+@pytest.mark.writes_by_itself
 def test_a_day_until_which_a_user_must_not_be_told_stays_that_day(desk: Desk) -> None:
     (case,) = desk.host.cases()
     day = desk.clock() + DAY

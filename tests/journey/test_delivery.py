@@ -231,6 +231,7 @@ def test_one_message_that_always_fails_does_not_speak_for_the_endpoint(host: Hos
     assert delivered == set(cases[1:])
 
 
+@pytest.mark.writes_by_itself
 def test_after_an_outage_the_most_urgent_leaves_first(host: Host) -> None:
     """The control is the order in which they would leave by the time of their next attempt."""
     order = [3, 1, 4, 2]

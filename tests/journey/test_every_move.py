@@ -1,4 +1,3 @@
-# Over 350 lines because the whole walk, with everybody who takes a step in it, is on this one page.
 """Random walks over the whole desk: authorities, people, platform, regulator and clock in any order.
 
 Whatever the order, an authority's message and a delivery are never refused by the table of moves, an object is

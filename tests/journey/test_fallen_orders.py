@@ -1,4 +1,3 @@
-# Over 350 lines because every way an order falls, and every way back, is on this one page.
 """An order that fell stays fallen: no way back puts a measure in force for it, and lifting one is as easy as always."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# Over 350 lines because the run, what it plants and every place that is searched belong on one page.
 """A whole run with personal data planted in every field that can carry it, and a search of everything that leaves.
 
 Searched are: every log record of every logger (its text, its fields, its traceback), every byte that this program

@@ -1,4 +1,3 @@
-# Over 350 lines because every way in which personal data ends, or must not, is on this one page.
 """The end of personal data: what was planted cannot be found in the file any more, and the chain still holds."""
 
 from __future__ import annotations

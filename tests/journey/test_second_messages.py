@@ -1,4 +1,3 @@
-# Over 350 lines because all that a second message can do to a case is on this one page.
 """What a second message about a notice does: to objects, to what waits for approval, to clocks, to what was refused."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# Over 350 lines because every rule about the pause of a term is on this one page.
 """Contests and suspension orders, from the record to the clock, the queue, the ladder and the audit trail."""
 
 from __future__ import annotations

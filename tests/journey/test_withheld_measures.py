@@ -1,4 +1,3 @@
-# Over 350 lines because whatever the news can meet, begun or not, is on this one page.
 """A suspension or an instruction that comes after the decision: what has not begun waits for a second person."""
 
 from __future__ import annotations

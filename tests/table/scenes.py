@@ -4,7 +4,6 @@ FIRST did the first part of everything: typed in, proposed, recorded, asked. Wha
 them.
 """
 
-# Over 350 lines because it is one list: how each state of a case comes about.
 from __future__ import annotations
 
 import shutil

@@ -4,7 +4,6 @@ It is written from `docs/concepts` and says what must be, whatever the code does
 and `docs/reference/roles.md` is made from it.
 """
 
-# Over 350 lines because it is one table.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,3 @@
-# Over 350 lines because the words, the form and the way of a letter are held to one set of messages.
 """The answer letter: it says in two languages what the message says, and nothing else."""
 
 from __future__ import annotations

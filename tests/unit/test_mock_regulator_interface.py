@@ -1,4 +1,3 @@
-# Over 350 lines because every test speaks through the one signing caller at its top.
 """The regulator's interface without a socket: who is let in, what is answered, and each fault that needs no network."""
 
 from __future__ import annotations

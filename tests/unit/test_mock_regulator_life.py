@@ -1,4 +1,3 @@
-# Over 350 lines because every test speaks to the one regulator that is set up at its top.
 """What the mock regulator does in time: by its agenda, by its conduct, and by what faults do to its pushes."""
 
 from __future__ import annotations

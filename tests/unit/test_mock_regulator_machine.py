@@ -1,4 +1,3 @@
-# Over 350 lines because the machine, its model and the faults planted in it are read together.
 """The mock's books against a model that a reader can check at a glance, in whatever order things happen.
 
 Everything goes through `handle`, signed as a platform signs it. The model is two dictionaries for each platform: what

@@ -1,4 +1,3 @@
-# Over 350 lines because one object is what a test speaks to, a method for each thing that a regulator can do.
 """The mock regulator: books, keys, faults and the way to the platform, behind one object."""
 
 from __future__ import annotations

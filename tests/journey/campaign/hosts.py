@@ -1,4 +1,3 @@
-# Over 350 lines because a plan, the processes that follow it and the platform that they act on belong together.
 """The processes that are killed or stopped: receivers, and workers with a platform that remembers its effects.
 
 They are started through multiprocessing's fork server, which has this module loaded already and no thread and no file

@@ -1,4 +1,3 @@
-# Over 350 lines because a run is told from its beginning to its end.
 """One run: notices pour in, hosts die, people decide; then peace, and the reckoning."""
 
 from __future__ import annotations

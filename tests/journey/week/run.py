@@ -1,4 +1,3 @@
-# Over 350 lines because all that acts in a week is seen in one place.
 """One simulated week, from its seed to its verdict."""
 
 from __future__ import annotations

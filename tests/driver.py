@@ -264,7 +264,7 @@ class Driver:
     ) -> str:
         """Propose the same action for each open item (`none` refuses), or what `items` says for those that it names;
         returns the digest that an approval names. `fields` replace those of each item's decision."""
-        open_items = [one["item_id"] for one in self.case(case)["item_states"] if one["status"] in ("open", "failed")]
+        open_items = [one.item_id for one in self.desk.case(case).items if one.status in ("open", "failed")]
         seen = self.look(by, case, token) if self.can_look and action != "none" else {}
         named = {one: {"content_sha256": seen[one]} for one in open_items if seen.get(one)}
         chosen: Mapping[str, Mapping[str, Any]] = {one: {} for one in open_items} if items is None else items
@@ -517,6 +517,17 @@ class Driver:
         """The cases as `cases list --json` prints them."""
         return [case_row(case, clock_of(case, (), self.clock())) for case in self.desk.cases(**which).cases]
 
+    def standing(self, case: str) -> Document:
+        """Where a case stands: its row, and what `cases show --json` says of its items and of its lifting."""
+        held = self.desk.case(case)
+        return {
+            **case_row(held, clock_of(held, (), self.clock())),
+            "item_states": [
+                {"item_id": one.item_id, "status": one.status, "measure": one.measure or None} for one in held.items
+            ],
+            "lift_due_at": None if held.lift_due_at is None else _rfc3339(held.lift_due_at),
+        }
+
     def messages(self, case: str, *kinds: str) -> list[Document]:
         """The messages of a case, by default of every kind."""
         return [one for one in self.case(case)["messages"] if not kinds or one["kind"] in kinds]
@@ -578,6 +589,13 @@ def item_decision(item_id: str, action: str = "remove", **fields: Any) -> ItemDe
     return ItemDecision.model_validate(
         {"item_id": item_id, "reasons": "as the notice says", "action": action, **made, **fields}
     )
+
+
+def seconds(at: str | None) -> int | None:
+    """A time as a document gives it, in UTC seconds."""
+    from datetime import datetime
+
+    return None if at is None else int(datetime.fromisoformat(at).timestamp())
 
 
 def _rfc3339(at: int) -> str:

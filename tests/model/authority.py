@@ -1,0 +1,143 @@
+"""What an authority sends, in the model."""
+
+from __future__ import annotations
+
+from tests.model.cases import ENDED, HOUR, IN_REVIEW, LIFT_S, OPEN, TERM_S, Case, Item, Office, Spec
+from tests.model.people import owe_report, refuse
+
+
+def issue(office: Office, spec: Spec) -> None:
+    """A notice comes, or is typed in: its clock starts now."""
+    case = Case(spec, office.now, office.now + TERM_S, clock_from=office.now)
+    case.items = {name: Item(name, target) for name, target in spec.items.items()}
+    if spec.asked_hours is not None:
+        case.asked_due = office.now + spec.asked_hours * HOUR
+    if spec.typed_in:
+        case.typist, case.authentic = "m1", False
+    office.cases[spec.letter] = case
+    office.books[spec.letter] = []
+
+
+def cancel(
+    office: Office, case: Case, effect: str | None, items: tuple[str, ...] | None, received: int | None = None
+) -> None:
+    """Undecided items stop; `effect` says what happens to what is in force."""
+    named = list(case.items) if items is None else [name for name in items if name in case.items]
+    if items is not None and len(named) < len(items):
+        case.flags.add("cancels_unknown_item")
+    if not named:
+        office.page(case, "flag.cancels_unknown_item")
+        return
+    case.flags.add(f"cancelled_{effect}" if effect else "effect_missing")
+    office.page(case, "cancelled" if effect else "cancelled.effect_missing")
+    before = case.state
+    fell = [_fall(office, case, case.items[name], effect, office.now if received is None else received) for name in named]
+    if not any(fell):
+        return
+    if "lifting" in fell and before == "lifting":
+        office.deep.add("cancelled while lifting")
+    if before in IN_REVIEW:
+        case.let_go()
+        case.proposed = None
+    _settle_after_cancel(office, case, before)
+
+
+def _fall(office: Office, case: Case, item: Item, effect: str | None, received: int) -> str:
+    """What becomes of one item whose order falls; empty if nothing does."""
+    lifts = effect in ("withdrawn", "annulled") or (effect == "remedied" and item.measure == "suspend_account")
+    if effect is not None:
+        item.fallen = effect != "remedied" or item.target.startswith("account:")
+    if item.measure and item.status != "lifting":
+        if effect is None:
+            if item.status in OPEN or item.status == "decided":
+                office.void_effects(case, item.id)
+                item.status = "in_force"
+                return "kept"
+            return ""
+        office.void_effects(case, item.id)
+        own = item.ground == "terms_of_service"
+        if not lifts or own or office.others_hold(case, item):
+            item.status = "kept"
+            return "kept"
+        item.status = "lifting"
+        office.owe(case, item, "restore", office.now)
+        case.lift_due = received + LIFT_S
+        return "lifting"
+    if item.status in (*OPEN, "decided"):
+        office.void_effects(case, item.id)
+        item.status = "stopped"
+        return "stopped"
+    return ""
+
+
+def _settle_after_cancel(office: Office, case: Case, before: str) -> None:
+    states = {item.status for item in case.items.values()}
+    if states & set(OPEN):
+        case.state = "queued" if before in (*IN_REVIEW,) else case.state
+        return
+    if "decided" in states:
+        case.state = "decided"
+        return
+    if "lifting" in states:
+        case.state = "lifting"
+        case.void_reports()
+        return
+    if states & {"in_force", "kept", "settled", "lifted"}:
+        case.state = "lifted" if states & {"kept"} else "enforced" if before != "closed" else "closed"
+        if case.state != "closed":
+            owe_report(office, case, case.undo_until if not case.begun else office.now)
+        return
+    case.state = "cancelled"
+    case.void_reports()
+
+
+def remind(office: Office, letter: str, level: int) -> None:
+    case = office.cases[letter]
+    case.level = max(case.level, level)
+    office.page(case, "reminded")
+
+
+def clarify(office: Office, letter: str, question: int) -> None:
+    """The authority answers a question: the case goes back to the queue; its clock never stood still."""
+    case = office.cases[letter]
+    refuse((question >= len(case.questions), "InvalidInput"))
+    if case.questions[question] == "answered":
+        return
+    case.questions[question] = "answered"
+    case.flags.add("clarified")
+    if case.state in IN_REVIEW:
+        case.let_go()
+        case.proposed, case.state = None, "queued"
+
+
+def amend(office: Office, letter: str, items: dict[str, str]) -> None:
+    """A new revision: everything is decided anew; what it no longer names is lifted unless something else holds it."""
+    case = office.cases[letter]
+    case.revision += 1
+    case.flags.add("amended")
+    office.page(case, "amended")
+    if case.state in ENDED:
+        case.received = case.clock_from = office.now
+        case.due = office.now + TERM_S
+        case.fired, case.ever_claimed = set(), False
+        office.deep.add("amended after its end")
+    case.let_go()
+    case.proposed, case.begun = None, True
+    case.void_reports()
+    for item in list(case.items.values()):
+        office.void_effects(case, item.id)
+        if item.id in items:
+            item.status, item.fallen = "open", False
+        elif not item.measure:
+            del case.items[item.id]
+        elif item.ground == "terms_of_service" or office.others_hold(case, item):
+            item.status = "kept"
+        else:
+            item.status = "lifting"
+            office.owe(case, item, "restore", office.now)
+            case.lift_due = office.now + LIFT_S
+        if item.measure:
+            office.deep.add("amended after enforcement")
+    for name, target in items.items():
+        case.items.setdefault(name, Item(name, target))
+    case.state = "queued"

@@ -1,0 +1,119 @@
+"""What the worker does, in the model: what is due leaves, and steps of the ladder fire."""
+
+from __future__ import annotations
+
+from tests.model.cases import ASK_AGAIN_S, BEFORE, ENDED, HOUR, Case, Effect, Office, Suspension
+from tests.model.people import drop_suspension_flags, expire, owe_report
+
+
+def deliver(office: Office) -> None:
+    """Deliver until nothing is due."""
+    while any([_effects(office), _reports(office)]):
+        pass
+    office.told.update(office.untold)
+    office.untold.clear()
+    office.pages.update(office.unpaged)
+    office.unpaged.clear()
+
+
+def _effects(office: Office) -> bool:
+    moved = False
+    for target in {one.target for one in office.effects if one.state == "queued"}:
+        waiting = sorted((e for e in office.effects if e.target == target and e.state == "queued"), key=lambda e: e.version)
+        for effect in waiting:
+            if effect.due > office.now:
+                break
+            _carry_out(office, effect)
+            moved = True
+    return moved
+
+
+def _carry_out(office: Office, effect: Effect) -> None:
+    case, item = effect.case, effect.case.items[effect.item]
+    effect.state = "done"
+    letter = case.spec.letter
+    case.begun = True
+    if effect.verb == "enforce":
+        office.objects[effect.target] = effect.action
+        told = f"{effect.action} {item.ground}"
+        if item.told != told:
+            office.untold.append((letter, item.id, "measure"))
+        item.status, item.measure, item.told = "in_force", effect.action, told
+    else:
+        if office.others_hold(case, item):
+            item.status = "kept"
+        else:
+            office.objects[effect.target] = "restore"
+            if item.told:
+                office.untold.append((letter, item.id, "restored"))
+            item.status, item.measure, item.told = "lifted", "", ""
+    if case.pending() or case.state not in ("decided", "lifting"):
+        return
+    if case.state == "lifting":
+        case.lift_due = None
+    case.state = "enforced" if case.state == "decided" else "lifted"
+    owe_report(office, case, office.now)
+
+
+def _reports(office: Office) -> bool:
+    moved = False
+    for letter, case in office.cases.items():
+        for report in case.reports:
+            if report.state == "queued" and report.due <= office.now:
+                moved, case.begun = True, True
+                if case.spec.typed_in:
+                    report.state = "waiting"
+                    continue
+                report.state = "done"
+                office.books[letter].append((report.final, report.items))
+                if case.state in ("decided", "enforced", "lifted"):
+                    case.state = "closed"
+    return moved
+
+
+def watch(office: Office) -> None:
+    """Give back what nobody holds any more, and fire each step of the ladder that is due, once."""
+    expire(office)
+    for case in office.cases.values():
+        for one in case.suspensions:
+            _look_at(office, case, one)
+        if case.state not in ENDED and not case.paused(office.now):
+            _ladder(office, case)
+
+
+def _look_at(office: Office, case: Case, one: Suspension) -> None:
+    """Ask every week whether a suspension without an end still stands, and say that one is over."""
+    if not one.confirmed or one.over or one.ended is not None:
+        return
+    if one.until is not None and one.until <= office.now:
+        one.over = True
+        drop_suspension_flags(office, case)
+        office.page(case, "suspension_over")
+    elif one.until is None and office.now >= one.asked_at + ASK_AGAIN_S:
+        one.asked_at = office.now
+        office.page(case, "suspension_open")
+
+
+def _ladder(office: Office, case: Case) -> None:
+    now, due = office.now, case.due_at(office.now)
+    steps = _steps("due", due, now)
+    if not case.ever_claimed:
+        steps.append((10, case.received + HOUR, "due.unclaimed_1h"))
+    if case.asked_due is not None and case.urgency(now) < due:
+        steps += _steps("requested", case.asked_due, min(now, due - 1))
+    fresh = [(severity, at, name) for severity, at, name in steps if at <= now and name not in case.fired]
+    if not fresh:
+        return
+    case.fired.update(name for _, _, name in fresh)
+    severity, _, name = max(fresh)
+    case.level = max(case.level, severity)
+    office.page(case, name)
+
+
+def _steps(clock: str, due: int, until: int) -> list[tuple[int, int, str]]:
+    """The steps of one clock: how loud, when, and which. Of the hours past its end the last one stands for all."""
+    steps = [(severity, due - before, f"{clock}.{name}") for name, before, severity in BEFORE]
+    hours = (until - due) // HOUR
+    if hours >= 1:
+        steps.append((70, due + hours * HOUR, f"{clock}.overdue.{hours}"))
+    return steps

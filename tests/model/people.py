@@ -1,0 +1,444 @@
+"""What people do, in the model: allowed or refused, and what follows. Each function is one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.model.cases import (
+    APPEAL_S,
+    IN_REVIEW,
+    LEASE_S,
+    UNDO_S,
+    Appeal,
+    Case,
+    Item,
+    Letter,
+    Office,
+    Proposed,
+    Report,
+    Suspension,
+)
+
+ROLES = {
+    "m1": "moderator",
+    "m2": "moderator",
+    "lead": "lead",
+    "lead2": "lead",
+    "legal": "legal",
+    "legal2": "legal",
+    "head": "head",
+    "clerk": "head",
+    "visitor": "",
+}
+ANYBODY = ("moderator", "lead", "legal", "head")
+BESIDE = (*IN_REVIEW, "decided", "enforced", "lifting", "lifted", "closed", "cancelled")
+
+
+class Refused(Exception):
+    """A step that must be refused, with an error of one of these classes."""
+
+    def __init__(self, reasons: set[str]) -> None:
+        super().__init__(", ".join(sorted(reasons)))
+        self.reasons = reasons
+
+
+def refuse(*rules: tuple[bool, str]) -> None:
+    """Refuse for whichever rules are broken: which of several the library names first is its own affair."""
+    broken = {name for is_broken, names in rules if is_broken for name in names.split()}
+    if broken:
+        raise Refused(broken)
+
+
+def role(by: str, *roles: str) -> tuple[bool, str]:
+    return ROLES[by] not in roles, "NotAllowed"
+
+
+def state(case: Case, *states: str) -> tuple[bool, str]:
+    return case.state not in states, "IllegalMove"
+
+
+def lease(office: Office, case: Case, by: str) -> tuple[bool, str]:
+    held = case.state == "claimed" and case.owner == by and office.now < case.lease_until
+    return not held, "LeaseLost"
+
+
+# ------------------------------------------------------------------------------------------------------- the queue
+
+
+def claim(office: Office, by: str, letter: str | None) -> None:
+    refuse(role(by, *ANYBODY))
+    expire(office)
+    if letter is None:
+        free = [one for one in office.cases.values() if one.state == "queued"]
+        refuse((not free, "NotFound"))
+        case = min(free, key=lambda one: (one.urgency(office.now), one.received))
+    else:
+        case = office.cases[letter]
+        refuse(state(case, "queued"))
+    case.state, case.owner, case.lease_until, case.ever_claimed = "claimed", by, office.now + LEASE_S, True
+    case.token += 1
+
+
+def expire(office: Office) -> None:
+    """Leases that ran out end with the next claim of anybody, and with the next watch."""
+    for case in office.cases.values():
+        if case.state == "claimed" and office.now >= case.lease_until:
+            case.let_go()
+            case.state = "queued"
+
+
+def renew(office: Office, by: str, letter: str) -> None:
+    case = office.cases[letter]
+    refuse(lease(office, case, by))
+    case.lease_until = office.now + LEASE_S
+
+
+def release(office: Office, by: str, letter: str) -> None:
+    case = office.cases[letter]
+    refuse(lease(office, case, by))
+    case.let_go()
+    case.state = "queued"
+
+
+# -------------------------------------------------------------------------------------------------------- decisions
+
+WAYS = ("remove", "own", "refuse", "mixed", "abroad", "unclear", "contradiction", "partial")
+
+
+def decisions_of(case: Case, way: str) -> dict[str, tuple[str, str]]:
+    """What a way of deciding says of each open item."""
+    said: dict[str, tuple[str, str]] = {}
+    for n, item in enumerate(case.open_items()):
+        measure = "suspend_account" if item.target.startswith("account:") else "remove"
+        ground = "terms_of_service" if way in ("own", "abroad") else "local_law"
+        refusing = way == "refuse" or (way == "mixed" and n % 2 == 1)
+        said[item.id] = ("none", "") if refusing else (measure, ground)
+    if way == "partial":
+        said.pop(next(iter(said)))
+    return said
+
+
+def propose(office: Office, by: str, letter: str, way: str) -> None:
+    case = office.cases[letter]
+    said = decisions_of(case, way)
+    measure = any(action != "none" for action, _ in said.values())
+    refuse(
+        role(by, *ANYBODY),
+        lease(office, case, by),
+        (way == "contradiction" and measure, "InvalidInput"),
+        (way == "partial", "InvalidInput"),
+        (measure and not case.authentic, "NotAllowed IllegalMove InvalidInput"),
+    )
+    case.let_go()
+    case.proposed = Proposed(by, said, measure)
+    second = (
+        case.spec.four_eyes
+        or ROLES[by] == "head"
+        or way in ("abroad", "unclear")
+        or "instruction_recorded" in case.flags
+        or (measure and case.spec.legal_review and ROLES[by] != "legal")
+    )
+    if second:
+        case.state = "in_approval"
+    else:
+        _decide(office, case, (by,))
+
+
+def _decide(office: Office, case: Case, deciders: tuple[str, ...]) -> None:
+    """What was proposed is decided: nothing of it leaves before the undo window has passed."""
+    assert case.proposed is not None
+    case.undo_until, case.begun = office.now + UNDO_S, False
+    for name, (action, ground) in case.proposed.items.items():
+        item = case.items[name]
+        item.action, item.ground, item.deciders = action, ground, deciders
+        if action != "none":
+            item.status = "decided"
+            office.owe(case, item, "enforce", case.undo_until)
+        elif item.measure:
+            item.status = "lifting"
+            office.owe(case, item, "restore", case.undo_until)
+        else:
+            item.status = "settled"
+    case.proposed = None
+    case.state = "decided"
+    if not case.pending():
+        owe_report(office, case, case.undo_until)
+    if len(deciders) == 2:
+        office.deep.add("decided by two")
+
+
+def owe_report(office: Office, case: Case, due: int) -> None:
+    case.void_reports()
+    case.reports.append(Report(due, True, case.outcomes()))
+
+
+def approve(office: Office, by: str, letter: str) -> None:
+    case = office.cases[letter]
+    proposed = case.proposed
+    refuse(role(by, "lead", "legal"), (proposed is None, "IllegalMove Conflict NotFound"))
+    assert proposed is not None
+    lawyers = "legal" in (ROLES[by], ROLES[proposed.by])
+    refuse(
+        (proposed.by == by, "NotAllowed"),
+        (proposed.measure and case.spec.legal_review and not lawyers, "NotAllowed"),
+    )
+    _decide(office, case, (proposed.by, by))
+
+
+def send_back(office: Office, by: str, letter: str) -> None:
+    case = office.cases[letter]
+    refuse(role(by, "lead", "legal"), (case.proposed is None, "IllegalMove Conflict NotFound"))
+    case.proposed, case.state = None, "queued"
+    office.deep.add("sent back")
+
+
+def undo(office: Office, by: str, letter: str) -> None:
+    case = office.cases[letter]
+    refuse(role(by, "moderator", "lead", "legal"), state(case, "decided", "lifting"))
+    undone = [item for item in case.items.values() if item.status in ("decided", "settled")]
+    refuse((case.begun or not undone, "IllegalMove"))
+    for item in undone:
+        item.status = "open"
+        office.void_effects(case, item.id)
+    case.void_reports()
+    case.state, case.begun = "queued", True
+    office.deep.add("undone")
+
+
+def reopen(office: Office, by: str, letter: str) -> None:
+    case = office.cases[letter]
+    refuse(role(by, "lead", "legal"), state(case, "closed", "cancelled"))
+    for item in case.items.values():
+        item.status = "open"
+    case.state = "queued"
+    office.deep.add("reopened")
+
+
+# ------------------------------------------------------------------------------------------------------- questions
+
+
+def ask(office: Office, by: str, letter: str) -> None:
+    case = office.cases[letter]
+    refuse(role(by, "moderator", "lead", "legal"), lease(office, case, by))
+    case.let_go()
+    case.state = "awaiting_answer"
+    case.questions.append("asked")
+
+
+def recall(office: Office, by: str, letter: str) -> None:
+    case = office.cases[letter]
+    refuse(role(by, "moderator", "lead", "legal"), state(case, "awaiting_answer"))
+    case.state = "queued"
+
+
+# --------------------------------------------------------------------------------------------------------- beside it
+
+
+def record_instruction(office: Office, by: str, letter: str) -> None:
+    case = office.cases[letter]
+    refuse(role(by, *ANYBODY))
+    case.flags.add("instruction_recorded")
+    office.page(case, "instruction_recorded")
+
+
+def authenticate(office: Office, by: str, letter: str) -> None:
+    case = office.cases[letter]
+    refuse(
+        role(by, *ANYBODY), state(case, *IN_REVIEW), (case.typist == by, "NotAllowed"), (case.authentic, "IllegalMove")
+    )
+    case.authentic = True
+
+
+def contest(office: Office, by: str, letter: str) -> None:
+    case = office.cases[letter]
+    refuse(role(by, "lead", "legal", "head"), state(case, *BESIDE))
+    case.contests.append("open")
+    case.flags.add("contested")
+
+
+def settle_contest(office: Office, by: str, letter: str, number: int, result: str) -> None:
+    case = office.cases[letter]
+    refuse(role(by, "lead", "legal", "head"), state(case, *BESIDE))
+    refuse((case.contests[number - 1] != "open", "IllegalMove Conflict InvalidInput"))
+    case.contests[number - 1] = result
+    if "open" not in case.contests:
+        case.flags.discard("contested")
+    if result != "rejected":
+        office.page(case, f"contest.{result}")
+
+
+def suspend(office: Office, by: str, letter: str, ago: int, lasts: int | None) -> None:
+    case = office.cases[letter]
+    refuse(role(by, "lead", "legal", "head"), state(case, *BESIDE))
+    start = office.now - ago
+    until = None if lasts is None else office.now + lasts
+    case.suspensions.append(Suspension(by, start, until, office.now))
+    case.flags.add("suspension_unconfirmed")
+    office.page(case, "suspension_to_confirm")
+
+
+def confirm_suspension(office: Office, by: str, letter: str, number: int) -> None:
+    case = office.cases[letter]
+    one = case.suspensions[number - 1]
+    refuse(
+        role(by, "lead", "legal"),
+        (one.by == by, "NotAllowed"),
+        (bool(one.confirmed) or one.ended is not None, "IllegalMove Conflict InvalidInput"),
+    )
+    one.confirmed, one.asked_at = by, office.now
+    if all(other.confirmed or other.ended is not None for other in case.suspensions):
+        case.flags.discard("suspension_unconfirmed")
+    case.flags.add("suspended")
+    office.page(case, "suspended")
+    if case.paused(office.now) and case.state in (*IN_REVIEW, "decided", "enforced"):
+        office.deep.add("suspended while it ran")
+
+
+def end_suspension(office: Office, by: str, letter: str, number: int) -> None:
+    case = office.cases[letter]
+    one = case.suspensions[number - 1]
+    end = one.end()
+    refuse(
+        role(by, "lead", "legal", "head"),
+        (end is not None and end <= office.now, "IllegalMove Conflict InvalidInput"),
+    )
+    one.ended = office.now
+    drop_suspension_flags(office, case)
+    if one.confirmed:
+        office.deep.add("suspension ended by a person")
+
+
+def drop_suspension_flags(office: Office, case: Case) -> None:
+    running = [one for one in case.suspensions if (one.end() or office.now + 1) > office.now]
+    if not any(one.confirmed for one in running):
+        case.flags.discard("suspended")
+    if all(one.confirmed for one in running):
+        case.flags.discard("suspension_unconfirmed")
+
+
+# ----------------------------------------------------------------------------------------------------------- appeals
+
+
+def appeal(office: Office, by: str | None, letter: str, name: str) -> None:
+    case = office.cases[letter]
+    item = case.items[name]
+    refuse(
+        (by is not None and ROLES[by] not in ANYBODY, "NotAllowed"),
+        state(case, *BESIDE[:-1]),
+        (not item.measure, "IllegalMove InvalidInput"),
+    )
+    office.appeals.append(Appeal(letter, name, item.target, office.now + APPEAL_S))
+    office.page(case, "appeal_received")
+
+
+def _appealed(office: Office, number: int) -> tuple[Appeal, Case, Item]:
+    one = office.appeals[number]
+    case = office.cases[one.case]
+    return one, case, case.items[one.item]
+
+
+def withdraw_appeal(office: Office, by: str | None, number: int) -> None:
+    one, _case, item = _appealed(office, number)
+    refuse(
+        (by is not None and ROLES[by] not in ("moderator", "lead", "legal"), "NotAllowed"),
+        (by is not None and by in item.deciders, "NotAllowed"),
+        (one.state != "open", "IllegalMove Conflict"),
+    )
+    one.state = "withdrawn"
+
+
+def _refuse_deciding(office: Office, by: str, number: int) -> tuple[Appeal, Case, Item]:
+    one, case, item = _appealed(office, number)
+    refuse(
+        role(by, "lead", "legal"),
+        (by in item.deciders, "NotAllowed"),
+        (one.state != "open", "IllegalMove Conflict"),
+        (item.status in ("open", "failed", "decided"), "IllegalMove"),
+    )
+    return one, case, item
+
+
+def uphold(office: Office, by: str, number: int) -> None:
+    one, case, item = _refuse_deciding(office, by, number)
+    refuse(state(case, "decided", "enforced", "lifting", "lifted", "closed"), (not item.measure, "IllegalMove"))
+    one.state = "upheld"
+    office.untold.append((one.case, one.item, "appeal_decided"))
+
+
+def reverse(office: Office, by: str, number: int) -> None:
+    one, case, item = _refuse_deciding(office, by, number)
+    waits = any(other.status in ("decided", "settled") and other is not item for other in case.items.values())
+    refuse(
+        state(case, "decided", "enforced", "lifting", "lifted", "closed", "cancelled"),
+        (case.state in ("decided", "lifting") and not case.begun and waits, "IllegalMove Conflict"),
+    )
+    one.state = "reversed"
+    office.untold.append((one.case, one.item, "appeal_decided"))
+    office.deep.add("appeal reversed")
+    if not item.measure or item.status == "lifting":
+        return
+    item.deciders = (by,)
+    item.action, item.ground = "none", ""
+    if office.others_hold(case, item):
+        item.status = "kept"
+        if case.state in ("enforced", "closed"):
+            case.state = "lifted"
+        if case.state == "lifted":
+            owe_report(office, case, office.now)
+        return
+    case.void_reports()
+    item.status = "lifting"
+    office.owe(case, item, "restore", office.now)
+    case.state = "lifting"
+
+
+# ----------------------------------------------------------------------------------------------------------- letters
+
+
+def enter_cancellation(office: Office, by: str, letter: str, effect: str | None, items: tuple[str, ...] | None) -> None:
+    case = office.cases[letter]
+    unknown = any(name not in case.items for name in items or ())
+    refuse(role(by, *ANYBODY), state(case, *BESIDE), (unknown, "InvalidInput"))
+    case.letters.append(Letter(by, "cancellation", case.revision, office.now, effect, items))
+    case.flags.add("cancellation_unverified")
+    office.page(case, "cancellation_to_vouch_for")
+
+
+def dismiss(office: Office, by: str, letter: str, number: int) -> None:
+    case = office.cases[letter]
+    one = case.letters[number]
+    refuse(role(by, *ANYBODY), (one.state != "waits", "IllegalMove Conflict NotFound"))
+    one.state = "dismissed"
+    drop_letter_flags(case)
+
+
+def vouch(office: Office, by: str, letter: str, number: int, cancel: Callable[..., None]) -> None:
+    case = office.cases[letter]
+    one = case.letters[number]
+    refuse(
+        role(by, *ANYBODY),
+        (one.typist == by, "NotAllowed"),
+        (one.state != "waits", "IllegalMove Conflict NotFound"),
+        (one.revision != case.revision, "IllegalMove Conflict"),
+    )
+    one.state = "vouched"
+    drop_letter_flags(case)
+    cancel(office, case, one.effect, one.items, one.at)
+    office.deep.add("letter vouched for")
+
+
+def record_delivery(office: Office, by: str, letter: str) -> None:
+    """A letter of ours was handed over: only that is the receipt."""
+    case = office.cases[letter]
+    refuse(role(by, *ANYBODY))
+    for report in case.reports:
+        if report.state == "waiting":
+            report.state = "done"
+            office.books[letter].append((report.final, report.items))
+    if case.state in ("decided", "enforced", "lifted"):
+        case.state = "closed"
+
+
+def drop_letter_flags(case: Case) -> None:
+    if not any(one.state == "waits" for one in case.letters):
+        case.flags.discard("cancellation_unverified")

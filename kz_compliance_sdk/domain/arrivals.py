@@ -35,7 +35,7 @@ from kz_compliance_sdk.domain.notice import (
     requested_due_at,
 )
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.results import requested_steps_past
+from kz_compliance_sdk.domain.results import fired, steps_past
 from kz_compliance_sdk.domain.running_time import replanned
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
@@ -229,6 +229,7 @@ def amend(
             standing = with_version(standing, items[number])
             writes += more
     times = _times(notice, arrival.received_at, arrival.received_at, policy) if case.state in ENDED else {}
+    past = None
     if not times:
         requested = requested_due_at(notice, arrival.received_at)
         times = {"requested_due_at": requested, "urgent_at": clock.urgent_at(case.due_at, requested)}
@@ -239,6 +240,7 @@ def amend(
             requested_due_at=requested,
             after=stamp.at,
         )
+        past = steps_past(case, requested, policy, stamp)
     stamp, words = own_words(arrival, stamp)
     questions, unasked = taken_back(standing.messages, stamp)
     amended, event = move(
@@ -260,6 +262,7 @@ def amend(
         decided_at=None,
         closed_at=None,
         lift_due_at=None,
+        level=max(case.level, past.severity if past is not None else 0),
         **_of_notice(notice),
         **of_arrival(arrival),
         **times,
@@ -267,8 +270,8 @@ def amend(
     )
     amended = replanned(amended, policy, stamp.at)
     writes += [*questions, *void(standing.messages, stamp, kinds=("report",))]
-    if amended.requested_due_at != case.requested_due_at:
-        writes += requested_steps_past(amended, policy, stamp)
+    if past is not None:
+        writes += fired(amended, past, stamp)
     writes += _acknowledged(amended, stamp)
     alert = page(amended, "amended", ("moderator", "lead"), 30, stamp)
     return (CaseWrite(amended, case.version), event, *writes, alert), amended

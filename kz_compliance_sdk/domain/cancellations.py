@@ -191,9 +191,9 @@ def _ended(stamp: Stamp) -> dict[str, Any]:
 
 
 def lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
-    """When the clock of a lift first looks, UTC seconds."""
+    """When the clock of a lift first looks, UTC seconds: at once if its time is over, for a letter took its time."""
     due = case.lift_due_at or stamp.at + policy.lift_term_s
-    return clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=stamp.at)
+    return clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=min(stamp.at, due - 1))
 
 
 def stop(

@@ -240,13 +240,13 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
         **times,
     )
     following = clock.next_step_at(policy.ladder, after=stamp.at, **times)
-    fired = clock.merged(steps)
-    if fired is None:
+    due = clock.merged(steps)
+    if due is None:
         return (CaseWrite(case.but(watch_at=following, version=case.version + 1), case.version), *over)
-    level = max(case.level, fired.severity)
-    data: dict[str, Json] = {"steps": list(fired.merged_ids), "audience": list(fired.audience), "level": level}
+    level = max(case.level, due.severity)
+    data: dict[str, Json] = {"steps": list(due.merged_ids), "audience": list(due.audience), "level": level}
     raised, event = move(case, "escalate", case.state, stamp, data, watch_at=following, level=level)
-    return (CaseWrite(raised, case.version), event, *_fired(raised, fired, stamp), *over)
+    return (CaseWrite(raised, case.version), event, *fired(raised, due, stamp), *over)
 
 
 def _look_again(case: Case, stamp: Stamp) -> Change:
@@ -256,19 +256,27 @@ def _look_again(case: Case, stamp: Stamp) -> Change:
     return (CaseWrite(looked, case.version), page(looked, "suspension_open", ("lead", "head"), 20, stamp))
 
 
-def requested_steps_past(case: Case, policy: Policy, stamp: Stamp) -> Change:
-    """A message has just set the time asked for: the steps of its clock that are over already fire at once."""
+def steps_past(case: Case, requested_due_at: int | None, policy: Policy, stamp: Stamp) -> clock.Escalation | None:
+    """What an amendment fires at once before it plans the ladder of a running case anew: of the term what the watch had
+    not come to yet, and all that is over already of a time asked for that it sets."""
     times = {"received_at": case.escalates_from, "due_at": case.due_at}
-    requested = case.requested_due_at
-    since = clock.first_watch_at(policy.ladder, requested_due_at=requested, **times)
+    since = clock.first_watch_at(policy.ladder, requested_due_at=requested_due_at, **times)
+    on_the_term = case.watch_at is not None and case.lift_due_at is None and not running_time.pauses_of(case)
+    reached = case.watch_at if on_the_term and case.watch_at is not None else stamp.at + 1
+    is_set = requested_due_at != case.requested_due_at
     steps = clock.steps_due(
-        policy.ladder, requested_due_at=requested, since=since, now=stamp.at, unclaimed=not case.was_claimed, **times
+        policy.ladder,
+        requested_due_at=requested_due_at,
+        since=since,
+        now=stamp.at,
+        unclaimed=not case.was_claimed and not case.decision_version,
+        **times,
     )
-    past = clock.merged(tuple(step for step in steps if step.clock == "requested"))
-    return _fired(case, past, stamp) if past is not None else ()
+    return clock.merged([step for step in steps if step.at >= reached or (is_set and step.clock == "requested")])
 
 
-def _fired(case: Case, escalation: clock.Escalation, stamp: Stamp) -> Change:
+def fired(case: Case, escalation: clock.Escalation, stamp: Stamp) -> Change:
+    """The steps of an escalation, each as fired now, and the one page for them."""
     facts = tuple(
         EscalationFired(case.platform_id, case.id, step, stamp.at, escalation.severity, escalation.audience)
         for step in escalation.merged_ids

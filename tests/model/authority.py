@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.model.cases import ENDED, HOUR, IN_REVIEW, LIFT_S, OPEN, TERM_S, Case, Item, Office, Spec
+from tests.model.ladder import ladder, steps_until
 from tests.model.people import owe_report, refuse
 
 
@@ -10,8 +11,7 @@ def issue(office: Office, spec: Spec) -> None:
     """A notice comes, or is typed in: its clock starts now."""
     case = Case(spec, office.now, office.now + TERM_S, clock_from=office.now)
     case.items = {name: Item(name, target) for name, target in spec.items.items()}
-    if spec.asked_hours is not None:
-        case.asked_due = office.now + spec.asked_hours * HOUR
+    case.asked_due = asked_due(office, spec)
     if spec.typed_in:
         case.typist, case.authentic = "m1", False
     office.cases[spec.letter] = case
@@ -25,13 +25,13 @@ def cancel(
     named = list(case.items) if items is None else [name for name in items if name in case.items]
     if items is not None and len(named) < len(items):
         case.flags.add("cancels_unknown_item")
-    if not named:
         office.page(case, "flag.cancels_unknown_item")
+    if not named:
         return
     case.flags.add(f"cancelled_{effect}" if effect else "effect_missing")
     office.page(case, "cancelled" if effect else "cancelled.effect_missing")
     before = case.state
-    fell = [_fall(office, case, case.items[name], effect, office.now if received is None else received) for name in named]
+    fell = [_fall(office, case, case.items[name], effect) for name in named]
     if not any(fell):
         return
     if "lifting" in fell and before == "lifting":
@@ -39,31 +39,30 @@ def cancel(
     if before in IN_REVIEW:
         case.let_go()
         case.proposed = None
+    case.some_fell = True
     _settle_after_cancel(office, case, before)
+    if "lifting" in fell and case.state == "lifting":
+        case.lift_by((office.now if received is None else received) + LIFT_S, office.now)
 
 
-def _fall(office: Office, case: Case, item: Item, effect: str | None, received: int) -> str:
+def _fall(office: Office, case: Case, item: Item, effect: str | None) -> str:
     """What becomes of one item whose order falls; empty if nothing does."""
     lifts = effect in ("withdrawn", "annulled") or (effect == "remedied" and item.measure == "suspend_account")
     if effect is not None:
         item.fallen = effect != "remedied" or item.target.startswith("account:")
     if item.measure and item.status != "lifting":
         if effect is None:
-            if item.status in OPEN or item.status == "decided":
-                office.void_effects(case, item.id)
-                item.status = "in_force"
-                return "kept"
             return ""
         office.void_effects(case, item.id)
         own = item.ground == "terms_of_service"
         if not lifts or own or office.others_hold(case, item):
             item.status = "kept"
+            item.measure = item.measure if own or not lifts else ""
             return "kept"
         item.status = "lifting"
         office.owe(case, item, "restore", office.now)
-        case.lift_due = received + LIFT_S
         return "lifting"
-    if item.status in (*OPEN, "decided"):
+    if item.status in OPEN or (item.status == "decided" and item.ground != "terms_of_service"):
         office.void_effects(case, item.id)
         item.status = "stopped"
         return "stopped"
@@ -91,6 +90,23 @@ def _settle_after_cancel(office: Office, case: Case, before: str) -> None:
     case.void_reports()
 
 
+def asked_due(office: Office, spec: Spec) -> int | None:
+    """The hours that a notice asks for count from the receipt of the revision that asks for them."""
+    return None if spec.asked_hours is None else office.now + spec.asked_hours * HOUR
+
+
+def _plan_anew(office: Office, case: Case) -> None:
+    """What is over already fires at once: of a time asked for that is set anew, all of it."""
+    asked = asked_due(office, case.spec)
+    if asked != case.asked_due:
+        case.asked_due = asked
+        case.fired = {name for name in case.fired if not name.startswith("requested")}
+    if case.lift_due is not None:
+        case.fired |= {name for name in steps_until(case, office.now) if name.startswith("due")}
+    if not case.paused(office.now):
+        ladder(office, case)
+
+
 def remind(office: Office, letter: str, level: int) -> None:
     case = office.cases[letter]
     case.level = max(case.level, level)
@@ -105,9 +121,11 @@ def clarify(office: Office, letter: str, question: int) -> None:
         return
     case.questions[question] = "answered"
     case.flags.add("clarified")
-    if case.state in IN_REVIEW:
-        case.let_go()
-        case.proposed, case.state = None, "queued"
+    if case.state not in ("awaiting_answer", "in_approval"):
+        office.page(case, "flag.clarified")
+        return
+    office.page(case, "clarified")
+    case.proposed, case.state = None, "queued"
 
 
 def amend(office: Office, letter: str, items: dict[str, str]) -> None:
@@ -119,9 +137,14 @@ def amend(office: Office, letter: str, items: dict[str, str]) -> None:
     if case.state in ENDED:
         case.received = case.clock_from = office.now
         case.due = office.now + TERM_S
-        case.fired, case.ever_claimed = set(), False
+        case.fired = set()
+        case.asked_due = asked_due(office, case.spec)
         office.deep.add("amended after its end")
+    else:
+        _plan_anew(office, case)
     case.let_go()
+    case.lift_due = None
+    case.answers = {}
     case.proposed, case.begun = None, True
     case.void_reports()
     for item in list(case.items.values()):
@@ -129,13 +152,13 @@ def amend(office: Office, letter: str, items: dict[str, str]) -> None:
         if item.id in items:
             item.status, item.fallen = "open", False
         elif not item.measure:
-            del case.items[item.id]
+            item.status = "stopped" if item.status in (*OPEN, "decided") else item.status
         elif item.ground == "terms_of_service" or office.others_hold(case, item):
             item.status = "kept"
+            item.measure = item.measure if item.ground == "terms_of_service" else ""
         else:
             item.status = "lifting"
             office.owe(case, item, "restore", office.now)
-            case.lift_due = office.now + LIFT_S
         if item.measure:
             office.deep.add("amended after enforcement")
     for name, target in items.items():

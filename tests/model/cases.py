@@ -152,8 +152,11 @@ class Case:
     typist: str = ""
     authentic: bool = True
     proposed: Proposed | None = None
+    answers: dict[str, bool] = field(default_factory=dict)
     undo_until: int = 0
     begun: bool = True
+    some_fell: bool = False
+    in_decision: set[str] = field(default_factory=set)
     fired: set[str] = field(default_factory=set)
     reports: list[Report] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
@@ -161,6 +164,8 @@ class Case:
     suspensions: list[Suspension] = field(default_factory=list)
     contests: list[str] = field(default_factory=list)
     lift_due: int | None = None
+    lift_from: int = 0
+    lift_fired: set[str] = field(default_factory=set)
     clock_from: int = 0
 
     # ------------------------------------------------------------------------------------------------ the clock
@@ -193,8 +198,20 @@ class Case:
 
     def urgency(self, now: int) -> int:
         """What orders the queue: a shorter time that the notice asked for counts, unless an order suspends it."""
+        if self.paused(now):
+            return self.due_at(self.next_look(now))
         due = self.due_at(now)
-        return due if self.asked_due is None or self.paused_s(now) else min(due, self.asked_due)
+        suspended = any(one.confirmed for one in self.suspensions)
+        return due if self.asked_due is None or suspended else min(due, self.asked_due)
+
+    def next_look(self, now: int) -> int:
+        """When a paused case runs on, or somebody is asked whether it still stands: it waits in the queue as if until then."""
+        looks = []
+        for one in self.suspensions:
+            end = one.end()
+            if one.confirmed and one.start <= now and (end is None or now < end):
+                looks.append(one.asked_at + ASK_AGAIN_S if end is None else end)
+        return max(looks)
 
     def late(self, now: int) -> bool:
         return now > self.due_at(now) and self.state not in ENDED
@@ -218,6 +235,10 @@ class Case:
             elif item.status == "lifted":
                 said[item.id] = "restored"
         return said
+
+    def lift_by(self, due: int, now: int) -> None:
+        """A lifting begins: its clock is its own, and its ladder too."""
+        self.lift_due, self.lift_from, self.lift_fired = due, now, set()
 
     def let_go(self) -> None:
         """End whatever lease there is: the token is worth nothing any more."""
@@ -266,9 +287,6 @@ class Office:
         """Whether the measure on an object has another ground than this item's order."""
         for other in self.cases.values():
             for one in other.items.values():
-                if one is item or one.target != item.target or not one.measure:
-                    continue
-                if other is not case and one.status in ("lifting", "kept") and one.fallen and one.ground == "local_law":
-                    continue
-                return True
+                if one is not item and one.target == item.target and one.measure and one.status != "lifting":
+                    return True
         return False

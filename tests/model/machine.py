@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.model.cases import ASK_AGAIN_S, BEFORE, ENDED, HOUR, Case, Effect, Office, Suspension
+from tests.model.cases import ASK_AGAIN_S, ENDED, Case, Effect, Office, Suspension
+from tests.model.ladder import ladder, ladder_of_a_lift
 from tests.model.people import drop_suspension_flags, expire, owe_report
 
 
@@ -49,8 +50,6 @@ def _carry_out(office: Office, effect: Effect) -> None:
             item.status, item.measure, item.told = "lifted", "", ""
     if case.pending() or case.state not in ("decided", "lifting"):
         return
-    if case.state == "lifting":
-        case.lift_due = None
     case.state = "enforced" if case.state == "decided" else "lifted"
     owe_report(office, case, office.now)
 
@@ -67,7 +66,7 @@ def _reports(office: Office) -> bool:
                 report.state = "done"
                 office.books[letter].append((report.final, report.items))
                 if case.state in ("decided", "enforced", "lifted"):
-                    case.state = "closed"
+                    case.state, case.lift_due = "closed", None
     return moved
 
 
@@ -77,8 +76,10 @@ def watch(office: Office) -> None:
     for case in office.cases.values():
         for one in case.suspensions:
             _look_at(office, case, one)
-        if case.state not in ENDED and not case.paused(office.now):
-            _ladder(office, case)
+        if case.state in ("lifting", "lifted") and case.lift_due is not None:
+            ladder_of_a_lift(office, case)
+        elif case.state not in ENDED and not case.paused(office.now):
+            ladder(office, case)
 
 
 def _look_at(office: Office, case: Case, one: Suspension) -> None:
@@ -92,28 +93,3 @@ def _look_at(office: Office, case: Case, one: Suspension) -> None:
     elif one.until is None and office.now >= one.asked_at + ASK_AGAIN_S:
         one.asked_at = office.now
         office.page(case, "suspension_open")
-
-
-def _ladder(office: Office, case: Case) -> None:
-    now, due = office.now, case.due_at(office.now)
-    steps = _steps("due", due, now)
-    if not case.ever_claimed:
-        steps.append((10, case.received + HOUR, "due.unclaimed_1h"))
-    if case.asked_due is not None and case.urgency(now) < due:
-        steps += _steps("requested", case.asked_due, min(now, due - 1))
-    fresh = [(severity, at, name) for severity, at, name in steps if at <= now and name not in case.fired]
-    if not fresh:
-        return
-    case.fired.update(name for _, _, name in fresh)
-    severity, _, name = max(fresh)
-    case.level = max(case.level, severity)
-    office.page(case, name)
-
-
-def _steps(clock: str, due: int, until: int) -> list[tuple[int, int, str]]:
-    """The steps of one clock: how loud, when, and which. Of the hours past its end the last one stands for all."""
-    steps = [(severity, due - before, f"{clock}.{name}") for name, before, severity in BEFORE]
-    hours = (until - due) // HOUR
-    if hours >= 1:
-        steps.append((70, due + hours * HOUR, f"{clock}.overdue.{hours}"))
-    return steps

@@ -8,6 +8,7 @@ from tests.model.cases import (
     APPEAL_S,
     IN_REVIEW,
     LEASE_S,
+    LIFT_S,
     UNDO_S,
     Appeal,
     Case,
@@ -18,6 +19,7 @@ from tests.model.cases import (
     Report,
     Suspension,
 )
+from tests.model.ladder import steps_until
 
 ROLES = {
     "m1": "moderator",
@@ -67,22 +69,26 @@ def lease(office: Office, case: Case, by: str) -> tuple[bool, str]:
 
 def claim(office: Office, by: str, letter: str | None) -> None:
     refuse(role(by, *ANYBODY))
-    expire(office)
     if letter is None:
-        free = [one for one in office.cases.values() if one.state == "queued"]
+        free = [one for one in office.cases.values() if one.state == "queued" or is_over(office, one)]
         refuse((not free, "NotFound"))
         case = min(free, key=lambda one: (one.urgency(office.now), one.received))
     else:
         case = office.cases[letter]
-        refuse(state(case, "queued"))
+        refuse((case.state != "queued" and not is_over(office, case), "IllegalMove"))
+    expire(office)
     case.state, case.owner, case.lease_until, case.ever_claimed = "claimed", by, office.now + LEASE_S, True
     case.token += 1
+
+
+def is_over(office: Office, case: Case) -> bool:
+    return case.state == "claimed" and office.now >= case.lease_until
 
 
 def expire(office: Office) -> None:
     """Leases that ran out end with the next claim of anybody, and with the next watch."""
     for case in office.cases.values():
-        if case.state == "claimed" and office.now >= case.lease_until:
+        if is_over(office, case):
             case.let_go()
             case.state = "queued"
 
@@ -131,10 +137,13 @@ def propose(office: Office, by: str, letter: str, way: str) -> None:
     )
     case.let_go()
     case.proposed = Proposed(by, said, measure)
+    others = [open_question for who, open_question in case.answers.items() if who != by]
+    case.answers[by] = way == "unclear"
     second = (
         case.spec.four_eyes
         or ROLES[by] == "head"
         or way in ("abroad", "unclear")
+        or any(others)
         or "instruction_recorded" in case.flags
         or (measure and case.spec.legal_review and ROLES[by] != "legal")
     )
@@ -147,7 +156,8 @@ def propose(office: Office, by: str, letter: str, way: str) -> None:
 def _decide(office: Office, case: Case, deciders: tuple[str, ...]) -> None:
     """What was proposed is decided: nothing of it leaves before the undo window has passed."""
     assert case.proposed is not None
-    case.undo_until, case.begun = office.now + UNDO_S, False
+    case.undo_until, case.begun, case.some_fell = office.now + UNDO_S, False, False
+    case.in_decision = set(case.proposed.items)
     for name, (action, ground) in case.proposed.items.items():
         item = case.items[name]
         item.action, item.ground, item.deciders = action, ground, deciders
@@ -192,16 +202,20 @@ def send_back(office: Office, by: str, letter: str) -> None:
     office.deep.add("sent back")
 
 
+def _of_decision(case: Case) -> list[Item]:
+    return [case.items[name] for name in case.in_decision if name in case.items]
+
+
 def undo(office: Office, by: str, letter: str) -> None:
     case = office.cases[letter]
     refuse(role(by, "moderator", "lead", "legal"), state(case, "decided", "lifting"))
-    undone = [item for item in case.items.values() if item.status in ("decided", "settled")]
-    refuse((case.begun or not undone, "IllegalMove"))
+    undone = [item for item in _of_decision(case) if item.status in ("decided", "settled")]
+    refuse((case.begun or not undone or (case.some_fell and office.now >= case.undo_until), "IllegalMove"))
     for item in undone:
         item.status = "open"
         office.void_effects(case, item.id)
     case.void_reports()
-    case.state, case.begun = "queued", True
+    case.state, case.begun, case.lift_due = "queued", True, None
     office.deep.add("undone")
 
 
@@ -211,6 +225,7 @@ def reopen(office: Office, by: str, letter: str) -> None:
     for item in case.items.values():
         item.status = "open"
     case.state = "queued"
+    case.fired |= steps_until(case, office.now)
     office.deep.add("reopened")
 
 
@@ -263,8 +278,7 @@ def settle_contest(office: Office, by: str, letter: str, number: int, result: st
     case.contests[number - 1] = result
     if "open" not in case.contests:
         case.flags.discard("contested")
-    if result != "rejected":
-        office.page(case, f"contest.{result}")
+    office.page(case, f"contest.{result}")
 
 
 def suspend(office: Office, by: str, letter: str, ago: int, lasts: int | None) -> None:
@@ -288,7 +302,9 @@ def confirm_suspension(office: Office, by: str, letter: str, number: int) -> Non
     one.confirmed, one.asked_at = by, office.now
     if all(other.confirmed or other.ended is not None for other in case.suspensions):
         case.flags.discard("suspension_unconfirmed")
-    case.flags.add("suspended")
+    end = one.end()
+    if end is None or end > office.now:
+        case.flags.add("suspended")
     office.page(case, "suspended")
     if case.paused(office.now) and case.state in (*IN_REVIEW, "decided", "enforced"):
         office.deep.add("suspended while it ran")
@@ -367,7 +383,7 @@ def uphold(office: Office, by: str, number: int) -> None:
 
 def reverse(office: Office, by: str, number: int) -> None:
     one, case, item = _refuse_deciding(office, by, number)
-    waits = any(other.status in ("decided", "settled") and other is not item for other in case.items.values())
+    waits = any(other.status in ("decided", "settled") and other is not item for other in _of_decision(case))
     refuse(
         state(case, "decided", "enforced", "lifting", "lifted", "closed", "cancelled"),
         (case.state in ("decided", "lifting") and not case.begun and waits, "IllegalMove Conflict"),
@@ -380,7 +396,7 @@ def reverse(office: Office, by: str, number: int) -> None:
     item.deciders = (by,)
     item.action, item.ground = "none", ""
     if office.others_hold(case, item):
-        item.status = "kept"
+        item.status, item.measure = "kept", ""
         if case.state in ("enforced", "closed"):
             case.state = "lifted"
         if case.state == "lifted":
@@ -389,6 +405,7 @@ def reverse(office: Office, by: str, number: int) -> None:
     case.void_reports()
     item.status = "lifting"
     office.owe(case, item, "restore", office.now)
+    case.lift_by(office.now + LIFT_S, office.now)
     case.state = "lifting"
 
 
@@ -436,7 +453,7 @@ def record_delivery(office: Office, by: str, letter: str) -> None:
             report.state = "done"
             office.books[letter].append((report.final, report.items))
     if case.state in ("decided", "enforced", "lifted"):
-        case.state = "closed"
+        case.state, case.lift_due = "closed", None
 
 
 def drop_letter_flags(case: Case) -> None:

@@ -373,7 +373,7 @@ def _can(office: Office, step: Step) -> bool:
     if name == "settle_contest":
         return last <= len(case.contests)
     if name == "propose":
-        return bool(case.open_items())
+        return len(case.open_items()) > (last == "partial")
     if name == "record_delivery":
         return any(one.state == "waiting" for one in case.reports)
     return name != "appeal" or last in case.items

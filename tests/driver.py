@@ -366,7 +366,7 @@ class Driver:
         self, by: Person, case: str, effect: str | None = "withdrawn", item_ids: Sequence[str] | None = None
     ) -> str:
         """Type in a letter that cancels; returns its message id."""
-        now = self.clock()
+        now, before = self.clock(), self._letters(case)
         self.desk.by_letter.enter_cancellation(
             by.actor,
             case,
@@ -377,12 +377,13 @@ class Driver:
             received_at=now,
             how="a letter",
         )
-        return self._last_letter(case)
+        return next(iter(self._letters(case) - before), "")
 
     def enter_answer(
         self, by: Person, case: str, question: str, items: Sequence[Mapping[str, Any]] | None = None
     ) -> str:
         """Type in a letter that answers a question of ours; returns its message id."""
+        before = self._letters(case)
         answer = Answer(text=(LocalText(lang="ru", text="Вся запись."),))
         named = None if items is None else [Item.model_validate(one) for one in items]
         self.desk.by_letter.enter_answer(
@@ -394,11 +395,10 @@ class Driver:
             how="a letter",
             items=named,
         )
-        return self._last_letter(case)
+        return next(iter(self._letters(case) - before), "")
 
-    def _last_letter(self, case: str) -> str:
-        waiting = self.desk.by_letter.waiting(case)
-        return waiting[-1].message_id if waiting else ""
+    def _letters(self, case: str) -> set[str]:
+        return {letter.message_id for letter in self.desk.by_letter.waiting(case)}
 
     def vouch(self, by: Person, case: str, letter: str) -> None:
         """Record how a letter's authenticity was checked: it then does what it says."""

@@ -52,18 +52,17 @@ def _fall(office: Office, case: Case, item: Item, effect: str | None) -> str:
         item.fallen = effect != "remedied" or item.target.startswith("account:")
     if item.measure and item.status != "lifting":
         if effect is None:
-            return ""
-        office.void_effects(case, item.id)
+            return "seen again" if item.status in OPEN else ""
+        office.void_effects(case, item.id, "enforce", "restore")
         own = item.ground == "terms_of_service"
         if not lifts or own or office.others_hold(case, item):
-            item.status = "kept"
-            item.measure = item.measure if own or not lifts else ""
+            office.keep(case, item, ours=own or not lifts)
             return "kept"
         item.status = "lifting"
         office.owe(case, item, "restore", office.now)
         return "lifting"
     if item.status in OPEN or (item.status == "decided" and item.ground != "terms_of_service"):
-        office.void_effects(case, item.id)
+        office.void_effects(case, item.id, "enforce", "restore")
         item.status = "stopped"
         return "stopped"
     return ""
@@ -148,14 +147,16 @@ def amend(office: Office, letter: str, items: dict[str, str]) -> None:
     case.proposed, case.begun = None, True
     case.void_reports()
     for item in list(case.items.values()):
-        office.void_effects(case, item.id)
-        if item.id in items:
+        office.void_effects(case, item.id, "enforce")
+        item.named = item.id in items
+        if item.named:
             item.status, item.fallen = "open", False
+        elif item.status in ("lifting", "lifted", "kept", "stopped"):
+            pass
         elif not item.measure:
             item.status = "stopped" if item.status in (*OPEN, "decided") else item.status
         elif item.ground == "terms_of_service" or office.others_hold(case, item):
-            item.status = "kept"
-            item.measure = item.measure if item.ground == "terms_of_service" else ""
+            office.keep(case, item, ours=item.ground == "terms_of_service")
         else:
             item.status = "lifting"
             office.owe(case, item, "restore", office.now)

@@ -65,6 +65,9 @@ class Item:
     measure: str = ""
     fallen: bool = False
     told: str = ""
+    named: bool = True
+    kept_for: str = ""
+    decided_by: tuple[str, ...] = ()
     deciders: tuple[str, ...] = ()
 
 
@@ -96,8 +99,8 @@ class Appeal:
     item: str
     target: str
     due: int
+    deciders: tuple[str, ...]
     state: str = "open"
-    asked: int = 0
 
 
 @dataclass
@@ -229,7 +232,7 @@ class Case:
         said = {}
         for item in self.items.values():
             if item.status in ("in_force", "kept"):
-                said[item.id] = OUTCOMES[item.measure]
+                said[item.id] = OUTCOMES[item.measure or item.kept_for]
             elif item.status == "settled":
                 said[item.id] = "refused"
             elif item.status == "lifted":
@@ -277,11 +280,18 @@ class Office:
         version = self.versions[item.target]
         self.effects.append(Effect(case, item.id, verb, item.target, action, due, version))
 
-    def void_effects(self, case: Case, *items: str) -> None:
-        """What has not begun of these items never leaves."""
+    def void_effects(self, case: Case, item: str, *verbs: str) -> None:
+        """What has not begun of an item never leaves."""
         for effect in self.effects:
-            if effect.case is case and effect.state == "queued" and effect.item in items:
+            if effect.case is case and effect.state == "queued" and effect.item == item and effect.verb in verbs:
                 effect.state = "void"
+
+    def keep(self, case: Case, item: Item, *, ours: bool) -> None:
+        """A measure stays: on a ground of this case's own, or because another order holds its object."""
+        item.status = "kept"
+        if not ours:
+            item.kept_for, item.measure = item.measure, ""
+            self.deep.add("kept for another order")
 
     def others_hold(self, case: Case, item: Item) -> bool:
         """Whether the measure on an object has another ground than this item's order."""

@@ -16,6 +16,7 @@ Step = tuple[Any, ...]
 OPEN_FAULTS = frozenset(
     {
         "own terms dropped",  # an own-terms measure that was not carried out yet survives the amendment that drops it
+        "fallen and reopened",  # an item whose order fell can be acted upon again by undo or reopen
         "cancelled in the window",  # a partial cancellation reports a refusal inside its undo window
     }
 )
@@ -47,6 +48,8 @@ def _meets_a_fault(office: Office, step: Step) -> bool:
     if name == "amend" and "own terms dropped" in OPEN_FAULTS:
         items = office.cases[letter].items.values()
         return any(item.status == "decided" and item.ground == "terms_of_service" for item in items)
+    if name in ("undo", "reopen") and "fallen and reopened" in OPEN_FAULTS:
+        return any(item.fallen for item in office.cases[step[2]].items.values())
     if name in ("cancel", "vouch") and "cancelled in the window" in OPEN_FAULTS:
         case = office.cases[letter if name == "cancel" else step[2]]
         return not case.begun and any(item.status == "settled" for item in case.items.values())

@@ -39,15 +39,18 @@ def _carry_out(office: Office, effect: Effect) -> None:
         told = f"{effect.action} {item.ground}"
         if item.told != told:
             office.untold.append((letter, item.id, "measure"))
-        item.status, item.measure, item.told = "in_force", effect.action, told
+        item.status, item.measure, item.told, item.deciders = "in_force", effect.action, told, item.decided_by
     else:
+        settled = item.status == "lifting"
         if office.others_hold(case, item):
-            item.status = "kept"
+            office.keep(case, item, ours=False)
         else:
             office.objects[effect.target] = "restore"
             if item.told:
                 office.untold.append((letter, item.id, "restored"))
             item.status, item.measure, item.told = "lifted", "", ""
+        if not settled:
+            item.status = "open"  # a new revision names it again: it is decided anew
     if case.pending() or case.state not in ("decided", "lifting"):
         return
     case.state = "enforced" if case.state == "decided" else "lifted"

@@ -160,7 +160,8 @@ def _decide(office: Office, case: Case, deciders: tuple[str, ...]) -> None:
     case.in_decision = set(case.proposed.items)
     for name, (action, ground) in case.proposed.items.items():
         item = case.items[name]
-        item.action, item.ground, item.deciders = action, ground, deciders
+        office.void_effects(case, item.id, "enforce", "restore")  # superseded
+        item.action, item.ground, item.decided_by = action, ground, deciders
         if action != "none":
             item.status = "decided"
             office.owe(case, item, "enforce", case.undo_until)
@@ -213,7 +214,7 @@ def undo(office: Office, by: str, letter: str) -> None:
     refuse((case.begun or not undone or (case.some_fell and office.now >= case.undo_until), "IllegalMove"))
     for item in undone:
         item.status = "open"
-        office.void_effects(case, item.id)
+        office.void_effects(case, item.id, "enforce", "restore")
     case.void_reports()
     case.state, case.begun, case.lift_due = "queued", True, None
     office.deep.add("undone")
@@ -223,7 +224,7 @@ def reopen(office: Office, by: str, letter: str) -> None:
     case = office.cases[letter]
     refuse(role(by, "lead", "legal"), state(case, "closed", "cancelled"))
     for item in case.items.values():
-        item.status = "open"
+        item.status = "open" if item.named and not item.fallen else item.status
     case.state = "queued"
     case.fired |= steps_until(case, office.now)
     office.deep.add("reopened")
@@ -318,9 +319,10 @@ def end_suspension(office: Office, by: str, letter: str, number: int) -> None:
         role(by, "lead", "legal", "head"),
         (end is not None and end <= office.now, "IllegalMove Conflict InvalidInput"),
     )
-    one.ended = office.now
+    one.ended, one.over = office.now, True
     drop_suspension_flags(office, case)
     if one.confirmed:
+        office.page(case, "suspension_over")
         office.deep.add("suspension ended by a person")
 
 
@@ -343,7 +345,7 @@ def appeal(office: Office, by: str | None, letter: str, name: str) -> None:
         state(case, *BESIDE[:-1]),
         (not item.measure, "IllegalMove InvalidInput"),
     )
-    office.appeals.append(Appeal(letter, name, item.target, office.now + APPEAL_S))
+    office.appeals.append(Appeal(letter, name, item.target, office.now + APPEAL_S, item.deciders))
     office.page(case, "appeal_received")
 
 
@@ -354,10 +356,10 @@ def _appealed(office: Office, number: int) -> tuple[Appeal, Case, Item]:
 
 
 def withdraw_appeal(office: Office, by: str | None, number: int) -> None:
-    one, _case, item = _appealed(office, number)
+    one = office.appeals[number]
     refuse(
         (by is not None and ROLES[by] not in ("moderator", "lead", "legal"), "NotAllowed"),
-        (by is not None and by in item.deciders, "NotAllowed"),
+        (by is not None and by in one.deciders, "NotAllowed"),
         (one.state != "open", "IllegalMove Conflict"),
     )
     one.state = "withdrawn"
@@ -367,7 +369,7 @@ def _refuse_deciding(office: Office, by: str, number: int) -> tuple[Appeal, Case
     one, case, item = _appealed(office, number)
     refuse(
         role(by, "lead", "legal"),
-        (by in item.deciders, "NotAllowed"),
+        (by in one.deciders, "NotAllowed"),
         (one.state != "open", "IllegalMove Conflict"),
         (item.status in ("open", "failed", "decided"), "IllegalMove"),
     )
@@ -393,10 +395,9 @@ def reverse(office: Office, by: str, number: int) -> None:
     office.deep.add("appeal reversed")
     if not item.measure or item.status == "lifting":
         return
-    item.deciders = (by,)
     item.action, item.ground = "none", ""
     if office.others_hold(case, item):
-        item.status, item.measure = "kept", ""
+        office.keep(case, item, ours=False)
         if case.state in ("enforced", "closed"):
             case.state = "lifted"
         if case.state == "lifted":

@@ -180,7 +180,7 @@ def _after_cancelling(
     if statuses <= {"stopped"} and case.state is not CaseState.CLOSED:
         return CaseState.CANCELLED, {**NO_LEASE, **_ended(stamp)}
     if touched and case.decision_version and statuses & {"kept", "lifted", "gone"}:
-        return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": lift_watch(case, policy, stamp)}
+        return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": lifted_watch(case, policy, stamp)}
     if touched and (case.state is CaseState.DECIDED or case.state in UNDECIDED):
         return CaseState.ENFORCED, NO_LEASE
     return case.state, {}
@@ -194,6 +194,20 @@ def lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
     """When the clock of a lift first looks, UTC seconds: at once if its time is over, for a letter took its time."""
     due = case.lift_due_at or stamp.at + policy.lift_term_s
     return clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=min(stamp.at, due - 1))
+
+
+def lifted_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
+    """When the watch first looks at a case in which nothing is left to lift: without a lift the term leads, UTC
+    seconds."""
+    if case.lift_due_at is not None:
+        return lift_watch(case, policy, stamp)
+    return clock.next_step_at(
+        policy.ladder,
+        received_at=case.escalates_from,
+        due_at=case.due_at,
+        requested_due_at=case.requested_due_at,
+        after=stamp.at,
+    )
 
 
 def stop(

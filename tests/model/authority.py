@@ -41,6 +41,10 @@ def cancel(
         case.proposed = None
     case.some_fell = True
     _settle_after_cancel(office, case, before)
+    if "kept" in fell:
+        office.deep.add("fell, and stays")
+    if "lifting" in fell and before not in (*IN_REVIEW, "lifting"):
+        office.deep.add("lifted by a cancellation")
     if "lifting" in fell and case.state == "lifting":
         case.lift_by((office.now if received is None else received) + LIFT_S, office.now)
 
@@ -80,6 +84,8 @@ def _settle_after_cancel(office: Office, case: Case, before: str) -> None:
         case.state = "lifting"
         case.void_reports()
         return
+    if before in ENDED:
+        case.fired |= steps_until(case, office.now)
     if states & {"in_force", "kept", "settled", "lifted"}:
         case.state = "lifted" if states & {"kept"} else "enforced" if before != "closed" else "closed"
         if case.state != "closed":
@@ -124,6 +130,7 @@ def clarify(office: Office, letter: str, question: int) -> None:
         office.page(case, "flag.clarified")
         return
     office.page(case, "clarified")
+    office.deep.add("question answered")
     case.proposed, case.state = None, "queued"
 
 

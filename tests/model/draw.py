@@ -49,7 +49,7 @@ def _meets_a_fault(office: Office, step: Step) -> bool:
         items = office.cases[letter].items.values()
         return any(item.status == "decided" and item.ground == "terms_of_service" for item in items)
     if name in ("undo", "reopen") and "fallen and reopened" in OPEN_FAULTS:
-        return any(item.fallen for item in office.cases[step[2]].items.values())
+        return any(item.fallen or not item.named for item in office.cases[step[2]].items.values())
     if name in ("cancel", "vouch") and "cancelled in the window" in OPEN_FAULTS:
         case = office.cases[letter if name == "cancel" else step[2]]
         return not case.begun and any(item.status == "settled" for item in case.items.values())
@@ -71,7 +71,7 @@ def _candidates(office: Office, chance: random.Random, notices: dict[str, Spec])
     for letter, case in office.cases.items():
         yield from _of_case(office, chance, letter, case)
     for number, appeal in enumerate(office.appeals):
-        weight = 5.0 if appeal.state == "open" else 0.1
+        weight = 8.0 if appeal.state == "open" else 0.1
         yield weight, ("reverse", chance.choice(("lead", "lead2", "legal", "legal2", "m1", "head")), number)
         yield weight / 3, ("uphold", chance.choice(("lead", "legal2", "head")), number)
         yield weight / 4, ("withdraw_appeal", chance.choice((None, "m1", "lead2", "head")), number)
@@ -109,9 +109,9 @@ def _authority(chance: random.Random, letter: str, case: Case) -> Iterator[tuple
     deep = case.state not in IN_REVIEW
     named = chance.choice((None, ("1",), ("2",), ("1", "2"), ("9",), ("1", "9")))
     if not case.spec.typed_in:
-        yield (1.5 if deep else 0.5), ("cancel", letter, chance.choice(EFFECTS), named)
+        yield (3 if deep else 0.4), ("cancel", letter, chance.choice(EFFECTS), named)
         yield 0.5, ("remind", letter, chance.choice((1, 2, 3)))
-        yield (0.9 if deep else 0.4), ("amend", letter, chance.choice(("same", "drop", "add")))
+        yield (1.5 if deep else 0.3), ("amend", letter, chance.choice(("same", "drop", "add")))
         for number, state in enumerate(case.questions):
             if state == "asked":
                 yield 2, ("clarify", letter, number)
@@ -124,13 +124,13 @@ def _authority(chance: random.Random, letter: str, case: Case) -> Iterator[tuple
 
 def _remedies(office: Office, chance: random.Random, letter: str, case: Case) -> Iterator[tuple[float, Step]]:
     for name, item in case.items.items():
-        yield (1.5 if item.measure else 0.05), ("appeal", chance.choice((None, "m1", "visitor")), letter, name)
+        yield (3 if item.measure else 0.05), ("appeal", chance.choice((None, "m1", "visitor")), letter, name)
     yield 0.2, ("contest", chance.choice(PEOPLE), letter)
     for number in range(len(case.contests)):
         yield 0.3, ("settle_contest", chance.choice(PEOPLE), letter, number + 1, chance.choice(("granted", "rejected")))
     ago, lasts = chance.choice((0, 0, 0, 600, 2 * HOUR)), chance.choice((None, None, 2 * HOUR, DAY))
-    yield 0.5, ("suspend", chance.choice(("lead", "legal", "head", "m1")), letter, ago, lasts)
+    yield 0.8, ("suspend", chance.choice(("lead", "legal", "head", "m1")), letter, ago, lasts)
     for number, one in enumerate(case.suspensions):
         weight = 3.0 if not one.confirmed and one.ended is None else 0.1
-        yield weight, ("confirm_suspension", chance.choice(("lead", "legal", "lead2", "head")), letter, number + 1)
+        yield 2 * weight, ("confirm_suspension", chance.choice(("lead", "legal", "lead2", "head")), letter, number + 1)
         yield 0.5 if one.confirmed else 0.2, ("end_suspension", chance.choice(("lead", "head", "m2")), letter, number + 1)

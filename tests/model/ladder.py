@@ -35,11 +35,18 @@ def _fire(office: Office, case: Case, steps: list[tuple[int, int, str]], fired: 
     fresh = [(severity, at, name) for severity, at, name in steps if at <= now and name not in fired]
     if not fresh:
         return
+    office.deep.add("two steps at once" if len(fresh) > 1 else "a step fired")
+    if severity_of(fresh) == 70:
+        office.deep.add("overdue")
     fired.update(name for _, _, name in fresh)
     # Where both clocks are equally loud, the statutory one leads.
     severity, _, _, name = max((severity, name.startswith("due"), at, name) for severity, at, name in fresh)
     case.level = max(case.level, severity)
     office.page(case, name)
+
+
+def severity_of(steps: list[tuple[int, int, str]]) -> int:
+    return max(severity for severity, _, _ in steps)
 
 
 def _steps(clock: str, due: int, until: int) -> list[tuple[int, int, str]]:

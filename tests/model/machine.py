@@ -49,6 +49,7 @@ def _carry_out(office: Office, effect: Effect) -> None:
             if item.told:
                 office.untold.append((letter, item.id, "restored"))
             item.status, item.measure, item.told = "lifted", "", ""
+            office.deep.add("lifted")
         if not settled:
             item.status = "open"  # a new revision names it again: it is decided anew
     if case.pending() or case.state not in ("decided", "lifting"):
@@ -68,6 +69,7 @@ def _reports(office: Office) -> bool:
                     continue
                 report.state = "done"
                 office.books[letter].append((report.final, report.items))
+                office.deep.add("reported more than once" if len(office.books[letter]) > 1 else "reported")
                 if case.state in ("decided", "enforced", "lifted"):
                     case.state, case.lift_due = "closed", None
     return moved

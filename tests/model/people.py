@@ -277,6 +277,7 @@ def settle_contest(office: Office, by: str, letter: str, number: int, result: st
     refuse(role(by, "lead", "legal", "head"), state(case, *BESIDE))
     refuse((case.contests[number - 1] != "open", "IllegalMove Conflict InvalidInput"))
     case.contests[number - 1] = result
+    office.deep.add("contest settled")
     if "open" not in case.contests:
         case.flags.discard("contested")
     office.page(case, f"contest.{result}")
@@ -304,7 +305,8 @@ def confirm_suspension(office: Office, by: str, letter: str, number: int) -> Non
     if all(other.confirmed or other.ended is not None for other in case.suspensions):
         case.flags.discard("suspension_unconfirmed")
     end = one.end()
-    if end is None or end > office.now:
+    one.over = end is not None and end <= office.now
+    if not one.over:
         case.flags.add("suspended")
     office.page(case, "suspended")
     if case.paused(office.now) and case.state in (*IN_REVIEW, "decided", "enforced"):
@@ -359,47 +361,53 @@ def withdraw_appeal(office: Office, by: str | None, number: int) -> None:
     one = office.appeals[number]
     refuse(
         (by is not None and ROLES[by] not in ("moderator", "lead", "legal"), "NotAllowed"),
-        (by is not None and by in one.deciders, "NotAllowed"),
+        (by in one.deciders or by in office.cases[one.case].items[one.item].decided_by, "NotAllowed"),
         (one.state != "open", "IllegalMove Conflict"),
     )
     one.state = "withdrawn"
-
-
-def _refuse_deciding(office: Office, by: str, number: int) -> tuple[Appeal, Case, Item]:
-    one, case, item = _appealed(office, number)
-    refuse(
-        role(by, "lead", "legal"),
-        (by in one.deciders, "NotAllowed"),
-        (one.state != "open", "IllegalMove Conflict"),
-        (item.status in ("open", "failed", "decided"), "IllegalMove"),
-    )
-    return one, case, item
+    office.deep.add("appeal taken back")
 
 
 def uphold(office: Office, by: str, number: int) -> None:
-    one, case, item = _refuse_deciding(office, by, number)
-    refuse(state(case, "decided", "enforced", "lifting", "lifted", "closed"), (not item.measure, "IllegalMove"))
+    one, case, item = _appealed(office, number)
+    refuse(
+        *_appeal_rules(one, item, by),
+        state(case, "decided", "enforced", "lifting", "lifted", "closed"),
+        (not item.measure or item.status == "lifting", "IllegalMove"),
+    )
     one.state = "upheld"
+    office.deep.add("appeal upheld")
     office.untold.append((one.case, one.item, "appeal_decided"))
 
 
+def _appeal_rules(one: Appeal, item: Item, by: str) -> list[tuple[bool, str]]:
+    return [
+        role(by, "lead", "legal"),
+        (by in one.deciders or by in item.decided_by, "NotAllowed"),
+        (one.state != "open", "IllegalMove Conflict"),
+        (item.status in ("open", "failed", "decided"), "IllegalMove"),
+    ]
+
+
 def reverse(office: Office, by: str, number: int) -> None:
-    one, case, item = _refuse_deciding(office, by, number)
-    waits = any(other.status in ("decided", "settled") and other is not item for other in _of_decision(case))
+    one, case, item = _appealed(office, number)
+    waits = bool(item.measure) and any(other.status in ("decided", "settled", "lifting") for other in _of_decision(case))
     refuse(
+        *_appeal_rules(one, item, by),
         state(case, "decided", "enforced", "lifting", "lifted", "closed", "cancelled"),
-        (case.state in ("decided", "lifting") and not case.begun and waits, "IllegalMove Conflict"),
+        (case.state in ("decided", "lifting") and office.now < case.undo_until and not case.begun and waits, "IllegalMove Conflict"),
     )
     one.state = "reversed"
     office.untold.append((one.case, one.item, "appeal_decided"))
     office.deep.add("appeal reversed")
     if not item.measure or item.status == "lifting":
         return
-    item.action, item.ground = "none", ""
+    item.action, item.ground, item.decided_by = "none", "", (by,)
     if office.others_hold(case, item):
         office.keep(case, item, ours=False)
         if case.state in ("enforced", "closed"):
             case.state = "lifted"
+            case.fired |= steps_until(case, office.now)
         if case.state == "lifted":
             owe_report(office, case, office.now)
         return
@@ -453,6 +461,7 @@ def record_delivery(office: Office, by: str, letter: str) -> None:
         if report.state == "waiting":
             report.state = "done"
             office.books[letter].append((report.final, report.items))
+            office.deep.add("letter of ours delivered")
     if case.state in ("decided", "enforced", "lifted"):
         case.state, case.lift_due = "closed", None
 

@@ -327,11 +327,11 @@ class Played:
     difference: Difference | None = None
 
 
-def play(seed: int, length: int, steps: Sequence[Step] | None = None) -> Played:
-    """Play a sequence of this seed, or these steps."""
+def play(seed: int, length: int, steps: Sequence[Step] | None = None, **policy: Any) -> Played:
+    """Play a sequence of this seed, or these steps. `policy` makes the library another than the model knows."""
     chance, notices = random.Random(f"steps {seed}"), specs(seed)
     with tempfile.TemporaryDirectory(prefix="model-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
-        side = Side(Driver(Path(folder), undo_window_s=60), notices)
+        side = Side(Driver(Path(folder), **{"undo_window_s": 60, **policy}), notices)
         office = Office(side.office.clock())
         taken: list[Step] = []
         try:

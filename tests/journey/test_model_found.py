@@ -1,0 +1,65 @@
+"""What the model of case and clock found in the library, each as the few steps that showed it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.errors import IllegalMove
+from tests.driver import HOUR, LEAD, LEAD2, LEGAL, M1, Driver
+
+
+def _fired(office: Driver, case: str) -> set[str]:
+    return {one["step"] for one in office.case(case)["escalations"]}
+
+
+def test_an_amendment_does_not_swallow_what_the_watch_had_not_come_to(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1)
+    office.wait(25 * HOUR)
+    office.amend(office.notice(1))
+    assert {"due.before_12h", "due.due", "due.overdue.1"} <= _fired(office, case)
+    assert office.case(case)["level"] == 70
+    office.watch()
+    office.deliver()
+    assert office.pages().count("due.overdue.1") == 1, "once, and not again by the watch"
+
+
+def test_an_amendment_repeats_nothing_that_has_fired(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    office.issue(1)
+    office.wait(13 * HOUR)
+    office.watch()
+    office.amend(office.notice(1))
+    office.watch()
+    office.deliver()
+    assert office.pages().count("due.before_12h") == 1
+
+
+def test_the_lift_of_a_letter_that_lay_too_long_is_alerted_at_once(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1)
+    office.decide(case)
+    office.deliver()
+    letter = office.enter_cancellation(M1, case)
+    office.wait(2 * HOUR)
+    office.vouch(LEAD, case, letter)
+    office.watch()
+    assert "due.due" in _fired(office, case)
+
+
+def test_an_appeal_waits_while_the_lift_of_its_item_can_be_taken_back(tmp_path: Path) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    case = office.issue(1)
+    office.decide(case)
+    office.wait(61)
+    office.deliver()
+    office.reopen(LEAD, case)
+    appeal = office.appeal(case)
+    office.propose(LEGAL, case, office.claim(LEGAL, case), "none")
+    with pytest.raises(IllegalMove, match="undo window"):
+        office.reverse(LEAD2, appeal)
+    office.undo(M1, case)
+    office.deliver()
+    assert ("1", "appeal_decided") not in office.messenger.kinds(), "nobody was told of a lift that did not come"

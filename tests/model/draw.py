@@ -133,4 +133,7 @@ def _remedies(office: Office, chance: random.Random, letter: str, case: Case) ->
     for number, one in enumerate(case.suspensions):
         weight = 3.0 if not one.confirmed and one.ended is None else 0.1
         yield 2 * weight, ("confirm_suspension", chance.choice(("lead", "legal", "lead2", "head")), letter, number + 1)
-        yield 0.5 if one.confirmed else 0.2, ("end_suspension", chance.choice(("lead", "head", "m2")), letter, number + 1)
+        yield (
+            0.5 if one.confirmed else 0.2,
+            ("end_suspension", chance.choice(("lead", "head", "m2")), letter, number + 1),
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.model.cases import BEFORE, HOUR, Case, Office
 
+
 def ladder(office: Office, case: Case) -> None:
     _fire(office, case, _all(case, office.now), case.fired)
 
@@ -27,7 +28,12 @@ def ladder_of_a_lift(office: Office, case: Case) -> None:
     """The clock of a lifting: of its ladder what is still to come when it begins."""
     assert case.lift_due is not None
     steps = _steps("due", case.lift_due, office.now)
-    _fire(office, case, [one for one in steps if one[1] > case.lift_from or case.lift_from >= case.lift_due], case.lift_fired)
+    _fire(
+        office,
+        case,
+        [one for one in steps if one[1] > case.lift_from or case.lift_from >= case.lift_due],
+        case.lift_fired,
+    )
 
 
 def _fire(office: Office, case: Case, steps: list[tuple[int, int, str]], fired: set[str]) -> None:

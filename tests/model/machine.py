@@ -20,7 +20,9 @@ def deliver(office: Office) -> None:
 def _effects(office: Office) -> bool:
     moved = False
     for target in {one.target for one in office.effects if one.state == "queued"}:
-        waiting = sorted((e for e in office.effects if e.target == target and e.state == "queued"), key=lambda e: e.version)
+        waiting = sorted(
+            (e for e in office.effects if e.target == target and e.state == "queued"), key=lambda e: e.version
+        )
         for effect in waiting:
             if effect.due > office.now:
                 break

@@ -391,11 +391,16 @@ def _appeal_rules(one: Appeal, item: Item, by: str) -> list[tuple[bool, str]]:
 
 def reverse(office: Office, by: str, number: int) -> None:
     one, case, item = _appealed(office, number)
-    waits = bool(item.measure) and any(other.status in ("decided", "settled", "lifting") for other in _of_decision(case))
+    waits = bool(item.measure) and any(
+        other.status in ("decided", "settled", "lifting") for other in _of_decision(case)
+    )
     refuse(
         *_appeal_rules(one, item, by),
         state(case, "decided", "enforced", "lifting", "lifted", "closed", "cancelled"),
-        (case.state in ("decided", "lifting") and office.now < case.undo_until and not case.begun and waits, "IllegalMove Conflict"),
+        (
+            case.state in ("decided", "lifting") and office.now < case.undo_until and not case.begun and waits,
+            "IllegalMove Conflict",
+        ),
     )
     one.state = "reversed"
     office.untold.append((one.case, one.item, "appeal_decided"))

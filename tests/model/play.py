@@ -215,7 +215,7 @@ def _take(side: Side, model: Office, name: str, given: list[Any]) -> None:
             side.appeals.append(made)
         case "withdraw_appeal", [by, number]:
             desk.withdraw_appeal(side.appeals[number], PERSONS[by] if by else None)
-        case ("uphold" | "reverse"), [by, number]:
+        case (("uphold" | "reverse"), [by, number]):
             getattr(desk, name)(PERSONS[by], side.appeals[number])
         case _:
             _take_in_case(side, model, name, PERSONS[given[0]], given[1], given[2:])
@@ -230,12 +230,14 @@ def _take_in_case(side: Side, model: Office, name: str, by: Person, letter: str 
     match name, more:
         case "propose", [way]:
             side.propose(by, letter, way, people.decisions_of(model.cases[letter], way))
-        case ("approve" | "send_back"), []:
+        case (("approve" | "send_back"), []):
             getattr(desk, name)(by, case, side.digests.get(letter, "0" * 64))
         case "record_delivery", []:
-            (letter_out,) = [one for one in desk.messages(case) if one["state"] == "waiting" and one["kind"] == "report"]
+            (letter_out,) = [
+                one for one in desk.messages(case) if one["state"] == "waiting" and one["kind"] == "report"
+            ]
             desk.record_delivery(by, letter_out["message"])
-        case ("renew" | "release"), []:
+        case (("renew" | "release"), []):
             getattr(desk, name)(by, case, token)
         case "ask", []:
             side.questions[letter].append(desk.ask(by, case, token))
@@ -243,7 +245,7 @@ def _take_in_case(side: Side, model: Office, name: str, by: Person, letter: str 
             desk.record_instruction(by, case)
         case "enter_cancellation", [effect, items]:
             side.letters[letter].append(desk.enter_cancellation(by, case, effect, items))
-        case ("vouch" | "dismiss"), [number]:
+        case (("vouch" | "dismiss"), [number]):
             getattr(desk, name)(by, case, side.letters[letter][number])
         case "suspend", [ago, lasts]:
             now = desk.clock()
@@ -399,4 +401,3 @@ def shrink(found: Difference, length: int) -> Difference:
                 best, again = played.difference, True
                 break
     return best
-

@@ -259,10 +259,11 @@ def _look_again(case: Case, stamp: Stamp) -> Change:
 def steps_past(case: Case, requested_due_at: int | None, policy: Policy, stamp: Stamp) -> clock.Escalation | None:
     """What an amendment fires at once before it plans the ladder of a running case anew: of the term what the watch had
     not come to yet, and all that is over already of a time asked for that it sets."""
+    if running_time.pauses_of(case):
+        return None  # a suspended ladder goes on where it stopped, and a time asked for counts no more
     times = {"received_at": case.escalates_from, "due_at": case.due_at}
     since = clock.first_watch_at(policy.ladder, requested_due_at=requested_due_at, **times)
-    on_the_term = case.watch_at is not None and case.lift_due_at is None and not running_time.pauses_of(case)
-    reached = case.watch_at if on_the_term and case.watch_at is not None else stamp.at + 1
+    reached = case.watch_at if case.watch_at is not None and case.lift_due_at is None else stamp.at + 1
     is_set = requested_due_at != case.requested_due_at
     steps = clock.steps_due(
         policy.ladder,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.errors import IllegalMove
-from tests.driver import HOUR, LEAD, LEAD2, LEGAL, M1, Driver
+from tests.driver import HEAD, HOUR, LEAD, LEAD2, LEGAL, M1, Driver
 
 
 def _fired(office: Driver, case: str) -> set[str]:
@@ -63,3 +63,24 @@ def test_an_appeal_waits_while_the_lift_of_its_item_can_be_taken_back(tmp_path: 
     office.undo(M1, case)
     office.deliver()
     assert ("1", "appeal_decided") not in office.messenger.kinds(), "nobody was told of a lift that did not come"
+
+
+def test_a_suspension_that_begins_after_the_term_ran_out_is_not_shown_as_a_pause(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1)
+    office.wait(26 * HOUR)
+    office.suspend(HEAD, case)
+    office.confirm_suspension(LEAD, case)
+    clock = office.case(case)["clock"]
+    assert clock["late"]
+    assert not clock["paused"]
+
+
+def test_an_amendment_of_a_suspended_case_fires_nothing(tmp_path: Path) -> None:
+    office, short = Driver(tmp_path), {"deadline": {"hours": 6}}
+    case = office.issue(1, **short)
+    office.suspend(HEAD, case)
+    office.wait(61)
+    office.confirm_suspension(LEAD, case)
+    office.amend(office.notice(1, **short))
+    assert _fired(office, case) == set()

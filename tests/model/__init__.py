@@ -1,1 +1,1 @@
-"""An independent model of case and clock, written from the documentation alone, and what compares the library with it."""
+"""A model of case and clock, written from the documentation alone, and what holds the library against it."""

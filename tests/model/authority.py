@@ -108,7 +108,7 @@ def _plan_anew(office: Office, case: Case) -> None:
         case.fired = {name for name in case.fired if not name.startswith("requested")}
     if case.lift_due is not None:
         case.fired |= {name for name in steps_until(case, office.now) if name.startswith("due")}
-    if not case.paused(office.now):
+    if not any(one.confirmed for one in case.suspensions):
         ladder(office, case)
 
 

@@ -183,7 +183,7 @@ class Case:
         paused, reached, limit = 0, 0, self.due
         for start, end in sorted(spans):
             start = max(start, reached)
-            if start >= limit + paused or end <= start:
+            if start > limit + paused or end <= start:
                 continue
             paused, reached = paused + end - start, end
         return paused
@@ -193,7 +193,7 @@ class Case:
         for one in self.suspensions:
             end = one.end()
             if one.confirmed and one.start <= now and (end is None or now < end):
-                return one.start < self.due_at(now)
+                return one.start <= self.due_at(now)
         return False
 
     def due_at(self, now: int) -> int:
@@ -208,7 +208,7 @@ class Case:
         return due if self.asked_due is None or suspended else min(due, self.asked_due)
 
     def next_look(self, now: int) -> int:
-        """When a paused case runs on, or somebody is asked whether it still stands: it waits in the queue as if until then."""
+        """When a pause ends, or somebody is asked whether it lasts: until then the case waits in the queue."""
         looks = []
         for one in self.suspensions:
             end = one.end()
@@ -241,7 +241,8 @@ class Case:
 
     def lift_by(self, due: int, now: int) -> None:
         """A lifting begins: its clock is its own, and its ladder too."""
-        self.lift_due, self.lift_from, self.lift_fired = due, now, set()
+        if self.lift_due is None:
+            self.lift_due, self.lift_from, self.lift_fired = due, now, set()
 
     def let_go(self) -> None:
         """End whatever lease there is: the token is worth nothing any more."""

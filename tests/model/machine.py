@@ -82,7 +82,8 @@ def watch(office: Office) -> None:
     expire(office)
     for case in office.cases.values():
         for one in case.suspensions:
-            _look_at(office, case, one)
+            if case.state not in ENDED:
+                _look_at(office, case, one)
         if case.state in ("lifting", "lifted") and case.lift_due is not None:
             ladder_of_a_lift(office, case)
         elif case.state not in ENDED and not case.paused(office.now):

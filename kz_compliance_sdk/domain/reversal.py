@@ -34,12 +34,13 @@ def reverse(
     texts = {"reasons": reasons}
     decided = replace(appeal, state="reversed", decided_by=stamp.actor.id, decided_at=stamp.at)
     settled: list[Write] = [AppealWrite(decided, "open"), *silenced(appeal, stamp)]
-    if item.measure:
+    if item.status == "lifting":
         _check_undo_over(case, standing, stamp)
     if not item.measure or item.status == "lifting":
         moved, event = move(case, "reverse", case.state, stamp, {**facts(appeal), "lifts": []}, texts)
         return Settled((CaseWrite(moved, case.version), event, *settled), moved, decided, item.item_id)
     check_settled(case, item)
+    _check_undo_over(case, standing, stamp)
     lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in STANDS]
     decision = _superseding(case, lifted, reasons, wording, stamp)
     row = row_of(case, decision)

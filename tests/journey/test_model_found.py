@@ -77,10 +77,10 @@ def test_a_suspension_that_begins_after_the_term_ran_out_is_not_shown_as_a_pause
 
 
 def test_an_amendment_of_a_suspended_case_fires_nothing(tmp_path: Path) -> None:
-    office, short = Driver(tmp_path), {"deadline": {"hours": 6}}
-    case = office.issue(1, **short)
+    office, hours = Driver(tmp_path), {"hours": 6}
+    case = office.issue(1, deadline=hours)
     office.suspend(HEAD, case)
     office.wait(61)
     office.confirm_suspension(LEAD, case)
-    office.amend(office.notice(1, **short))
+    office.amend(office.notice(1, deadline=hours))
     assert _fired(office, case) == set()

@@ -44,14 +44,14 @@ def draw(office: Office, chance: random.Random, notices: dict[str, Spec]) -> Ste
 
 
 def _meets_a_fault(office: Office, step: Step) -> bool:
-    name, letter = step[0], step[1] if len(step) > 1 else None
+    name = step[0]
     if name == "amend" and "own terms dropped" in OPEN_FAULTS:
-        items = office.cases[letter].items.values()
+        items = office.cases[step[1]].items.values()
         return any(item.status == "decided" and item.ground == "terms_of_service" for item in items)
     if name in ("undo", "reopen") and "fallen and reopened" in OPEN_FAULTS:
         return any(item.fallen or not item.named for item in office.cases[step[2]].items.values())
     if name in ("cancel", "vouch") and "cancelled in the window" in OPEN_FAULTS:
-        case = office.cases[letter if name == "cancel" else step[2]]
+        case = office.cases[step[1] if name == "cancel" else step[2]]
         return not case.begun and any(item.status == "settled" for item in case.items.values())
     return False
 

@@ -96,7 +96,7 @@ class Side:
         spec = self.notices[letter]
         deadline = {} if spec.asked_hours is None else {"deadline": {"hours": spec.asked_hours}}
         items = _issued_items(spec.items)
-        given = {"category": spec.category, "issued_at": self.office.clock(), **deadline}
+        given: dict[str, Any] = {"category": spec.category, "issued_at": self.office.clock(), **deadline}
         self.bodies[letter] = self.office.notice(spec.number, items, **given)
         if spec.typed_in:
             self.cases[letter] = self.office.enter(driver.M1, spec.number, items=items, **given)
@@ -359,7 +359,7 @@ def _can(office: Office, step: Step) -> bool:
     """Whether what a step names is there: in a shortened sequence it may be gone."""
     name, *given = step
     if name in ("uphold", "reverse", "withdraw_appeal"):
-        return given[1] < len(office.appeals)
+        return bool(given[1] < len(office.appeals))
     if name in ("deliver", "watch", "wait"):
         return True
     if name == "issue":
@@ -370,20 +370,19 @@ def _can(office: Office, step: Step) -> bool:
         return True
     if letter not in office.cases:
         return False
-    case, last = office.cases[letter], given[at + 1] if len(given) > at + 1 else None
-    if name == "clarify":
-        return last < len(case.questions)
-    if name in ("vouch", "dismiss"):
-        return last < len(case.letters)
-    if name in ("confirm_suspension", "end_suspension"):
-        return last <= len(case.suspensions)
-    if name == "settle_contest":
-        return last <= len(case.contests)
-    if name == "propose":
-        return len(case.open_items()) > (last == "partial")
-    if name == "record_delivery":
-        return any(one.state == "waiting" for one in case.reports)
-    return name != "appeal" or last in case.items
+    case, last = office.cases[letter], given[at + 1] if len(given) > at + 1 else 0
+    there = {
+        "clarify": lambda: last < len(case.questions),
+        "vouch": lambda: last < len(case.letters),
+        "dismiss": lambda: last < len(case.letters),
+        "confirm_suspension": lambda: last <= len(case.suspensions),
+        "end_suspension": lambda: last <= len(case.suspensions),
+        "settle_contest": lambda: last <= len(case.contests),
+        "propose": lambda: len(case.open_items()) > (last == "partial"),
+        "record_delivery": lambda: any(one.state == "waiting" for one in case.reports),
+        "appeal": lambda: last in case.items,
+    }
+    return bool(there.get(name, lambda: True)())
 
 
 def _one(side: Side, office: Office, notices: dict[str, Spec], step: Step) -> tuple[str, Any, Any] | None:

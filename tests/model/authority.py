@@ -45,7 +45,7 @@ def cancel(
         office.deep.add("fell, and stays")
     if "lifting" in fell and before not in (*IN_REVIEW, "lifting"):
         office.deep.add("lifted by a cancellation")
-    if "lifting" in fell and case.state == "lifting":
+    if case.state == "lifting":
         case.lift_by((office.now if received is None else received) + LIFT_S, office.now)
 
 
@@ -57,6 +57,8 @@ def _fall(office: Office, case: Case, item: Item, effect: str | None) -> str:
     if item.measure and item.status != "lifting":
         if effect is None:
             return "seen again" if item.status in OPEN else ""
+        if item.status == "decided" and item.ground == "terms_of_service":
+            return ""
         office.void_effects(case, item.id, "enforce", "restore")
         own = item.ground == "terms_of_service"
         if not lifts or own or office.others_hold(case, item):
@@ -77,12 +79,12 @@ def _settle_after_cancel(office: Office, case: Case, before: str) -> None:
     if states & set(OPEN):
         case.state = "queued" if before in (*IN_REVIEW,) else case.state
         return
-    if "decided" in states:
-        case.state = "decided"
-        return
     if "lifting" in states:
         case.state = "lifting"
         case.void_reports()
+        return
+    if "decided" in states:
+        case.state = "decided"
         return
     if before in ENDED:
         case.fired |= steps_until(case, office.now)

@@ -37,13 +37,19 @@ def specs(seed: int) -> dict[str, Spec]:
     }
 
 
+def drawn(seed: int) -> tuple[str, ...]:
+    """Which of the notices a sequence draws: the fewer, the deeper it gets."""
+    return tuple(random.Random(f"drawn {seed}").choice(("A", "B", "C", "AB", "AB", "AC", "ABC")))
+
+
 def draw(office: Office, chance: random.Random, notices: dict[str, Spec]) -> Step:
     """One step that is likely to lead on from where the model stands."""
-    wanted = [one for one in _candidates(office, chance, notices) if not _meets_a_fault(office, one[1])]
+    wanted = [one for one in _candidates(office, chance, notices) if not meets_a_fault(office, one[1])]
     return chance.choices([step for _, step in wanted], [weight for weight, _ in wanted])[0]
 
 
-def _meets_a_fault(office: Office, step: Step) -> bool:
+def meets_a_fault(office: Office, step: Step) -> bool:
+    """Whether a step would meet what is known and not mended."""
     name = step[0]
     if name == "amend" and "own terms dropped" in OPEN_FAULTS:
         items = office.cases[step[1]].items.values()

@@ -15,7 +15,7 @@ from tests import driver
 from tests.driver import Driver, Person
 from tests.model import authority, machine, people
 from tests.model.cases import ENDED, Office, Spec
-from tests.model.draw import Step, draw, specs
+from tests.model.draw import Step, draw, drawn, meets_a_fault, specs
 
 _MEMORY = Path("/dev/shm")  # files that need not outlive a sequence
 FLAGS = frozenset(
@@ -337,14 +337,15 @@ class Played:
 def play(seed: int, length: int, steps: Sequence[Step] | None = None, **policy: Any) -> Played:
     """Play a sequence of this seed, or these steps. `policy` makes the library another than the model knows."""
     chance, notices = random.Random(f"steps {seed}"), specs(seed)
+    wanted = {letter: notices[letter] for letter in drawn(seed)}
     with tempfile.TemporaryDirectory(prefix="model-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         side = Side(Driver(Path(folder), **{"undo_window_s": 60, **policy}), notices)
         office = Office(side.office.clock())
         taken: list[Step] = []
         try:
             for n in range(length if steps is None else len(steps)):
-                step = draw(office, chance, notices) if steps is None else steps[n]
-                if not _can(office, step):
+                step = draw(office, chance, wanted) if steps is None else steps[n]
+                if not _can(office, step) or meets_a_fault(office, step):
                     continue
                 taken.append(step)
                 found = _one(side, office, notices, step)
@@ -371,7 +372,7 @@ def _can(office: Office, step: Step) -> bool:
     if letter not in office.cases:
         return False
     case, last = office.cases[letter], given[at + 1] if len(given) > at + 1 else 0
-    there = {
+    there: dict[str, Callable[[], bool]] = {
         "clarify": lambda: last < len(case.questions),
         "vouch": lambda: last < len(case.letters),
         "dismiss": lambda: last < len(case.letters),
@@ -382,7 +383,7 @@ def _can(office: Office, step: Step) -> bool:
         "record_delivery": lambda: any(one.state == "waiting" for one in case.reports),
         "appeal": lambda: last in case.items,
     }
-    return bool(there.get(name, lambda: True)())
+    return name not in there or there[name]()
 
 
 def _one(side: Side, office: Office, notices: dict[str, Spec], step: Step) -> tuple[str, Any, Any] | None:

@@ -54,6 +54,8 @@ def _fall(office: Office, case: Case, item: Item, effect: str | None) -> str:
     lifts = effect in ("withdrawn", "annulled") or (effect == "remedied" and item.measure == "suspend_account")
     if effect is not None:
         item.fallen = effect != "remedied" or item.target.startswith("account:")
+    if item.status == "kept" and item.ground == "terms_of_service":
+        return ""
     if item.measure and item.status != "lifting":
         if effect is None:
             return "seen again" if item.status in OPEN else ""

@@ -17,6 +17,7 @@ OPEN_FAULTS = frozenset(
     {
         "own terms dropped",  # an own-terms measure that was not carried out yet survives the amendment that drops it
         "fallen and reopened",  # an item whose order fell can be acted upon again by undo or reopen
+        "remedied and then annulled",  # what stays of a remedied order stays when the order is annulled afterwards
         "cancelled in the window",  # a partial cancellation reports a refusal inside its undo window
     }
 )
@@ -56,6 +57,10 @@ def meets_a_fault(office: Office, step: Step) -> bool:
         return any(item.status == "decided" and item.ground == "terms_of_service" for item in items)
     if name in ("undo", "reopen") and "fallen and reopened" in OPEN_FAULTS:
         return any(item.fallen or not item.named for item in office.cases[step[2]].items.values())
+    if name in ("cancel", "vouch") and "remedied and then annulled" in OPEN_FAULTS:
+        items = office.cases[step[1] if name == "cancel" else step[2]].items.values()
+        if any(item.status == "kept" and item.ground == "local_law" for item in items):
+            return True
     if name in ("cancel", "vouch") and "cancelled in the window" in OPEN_FAULTS:
         case = office.cases[step[1] if name == "cancel" else step[2]]
         return not case.begun and any(item.status == "settled" for item in case.items.values())

@@ -306,7 +306,9 @@ def confirm_suspension(office: Office, by: str, letter: str, number: int) -> Non
         case.flags.discard("suspension_unconfirmed")
     end = one.end()
     one.over = end is not None and end <= office.now
-    if not one.over:
+    if one.over:
+        drop_suspension_flags(office, case)
+    else:
         case.flags.add("suspended")
     office.page(case, "suspended")
     if case.paused(office.now) and case.state in (*IN_REVIEW, "decided", "enforced"):

@@ -40,13 +40,14 @@ def cancel(
         case.let_go()
         case.proposed = None
     case.some_fell = True
-    _settle_after_cancel(office, case, before)
+    at = office.now if received is None else received
+    _settle_after_cancel(office, case, before, at)
     if "kept" in fell:
         office.deep.add("fell, and stays")
     if "lifting" in fell and before not in (*IN_REVIEW, "lifting"):
         office.deep.add("lifted by a cancellation")
     if case.state == "lifting":
-        case.lift_by((office.now if received is None else received) + LIFT_S, office.now)
+        case.lift_by(at + LIFT_S, office.now)
 
 
 def _fall(office: Office, case: Case, item: Item, effect: str | None) -> str:
@@ -54,6 +55,8 @@ def _fall(office: Office, case: Case, item: Item, effect: str | None) -> str:
     lifts = effect in ("withdrawn", "annulled") or (effect == "remedied" and item.measure == "suspend_account")
     if effect is not None:
         item.fallen = effect != "remedied" or item.target.startswith("account:")
+    if item.status == "lifting" and lifts:
+        return "lifting"
     if item.status == "kept" and item.ground == "terms_of_service":
         return ""
     if item.measure and item.status != "lifting":
@@ -76,7 +79,7 @@ def _fall(office: Office, case: Case, item: Item, effect: str | None) -> str:
     return ""
 
 
-def _settle_after_cancel(office: Office, case: Case, before: str) -> None:
+def _settle_after_cancel(office: Office, case: Case, before: str, received: int) -> None:
     states = {item.status for item in case.items.values()}
     if states & set(OPEN):
         case.state = "queued" if before in (*IN_REVIEW,) else case.state
@@ -89,7 +92,7 @@ def _settle_after_cancel(office: Office, case: Case, before: str) -> None:
         case.state = "decided"
         return
     if before in ENDED:
-        case.fired |= steps_until(case, office.now)
+        case.fired |= steps_until(case, received)  # of a letter the time runs from its receipt
     if states & {"in_force", "kept", "settled", "lifted"}:
         case.state = "lifted" if states & {"kept"} else "enforced" if before != "closed" else "closed"
         if case.state != "closed":

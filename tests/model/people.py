@@ -334,7 +334,7 @@ def drop_suspension_flags(office: Office, case: Case) -> None:
     running = [one for one in case.suspensions if (one.end() or office.now + 1) > office.now]
     if not any(one.confirmed for one in running):
         case.flags.discard("suspended")
-    if all(one.confirmed for one in running):
+    if all(one.confirmed or one.ended is not None for one in case.suspensions):
         case.flags.discard("suspension_unconfirmed")
 
 

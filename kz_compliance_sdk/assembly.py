@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.checkpoints import Check
 from kz_compliance_sdk.domain.completeness import Recipient
+from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import ReportSignature
@@ -145,8 +146,9 @@ def master_keys(settings: Settings) -> MasterKeys:
 
 
 def open_store(settings: Settings, env: Env, *, create: bool) -> SqliteStore:
-    """The store that is configured. Raises StoreUnusable."""
-    return SqliteStore(
+    """The store that is configured; somebody is paged if the log of those who ran last is gone. Raises StoreUnusable,
+    StoreError."""
+    store = SqliteStore(
         settings.store.path,
         env,
         most_waiting=settings.store.max_waiting,
@@ -155,6 +157,10 @@ def open_store(settings: Settings, env: Env, *, create: bool) -> SqliteStore:
         create=create,
         keys=master_keys(settings),
     )
+    if store.lost_log:
+        alert = notify(settings.platform_id, "store", "log_lost", ("lead", "head"), 60, Stamp(store.now(), SYSTEM))
+        store.submit(settings.platform_id, lambda _tx: ((alert,), None)).result()
+    return store
 
 
 def privacy(settings: Settings, store: Store, env: Env) -> Privacy:

@@ -1,3 +1,4 @@
+# Over 350 lines because everything that a person or a peer does is on this one page.
 """The one driver: a method for each thing that a person or a peer does, and what can be read afterwards.
 
 Tests that must outlive the shape of the core speak to this class, to the command line, to HTTP and to files. What goes
@@ -5,6 +6,7 @@ in and what comes out are plain values: names, numbers, texts, and the documents
 refused comes out as an error of the public tree (`ComplianceError`), by its `code`.
 """
 
+# Over 350 lines because it is one list: a method for each thing that a person or a peer does.
 from __future__ import annotations
 
 import json
@@ -30,6 +32,7 @@ from kz_compliance_sdk.domain.report import Contest, Question, Statement
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.cli.documents import appeal_row, case_document, case_row
+from kz_compliance_sdk.ports import Failed, Rejected, RetryAt
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent
@@ -44,12 +47,13 @@ from tests.journey.scene import FakePlatform, FakeRegulator
 PROFILE: Profile = "standard-webhooks"
 HOUR = 3600
 DAY = 24 * HOUR
+_ON_AND_ON = 100
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody of the office, as the host's authentication names them."""
+    """Somebody of the office, as the host's authentication names them. Several roles have a space between them."""
 
     id: str
     role: str = "moderator"
@@ -62,7 +66,7 @@ class Person:
 
     @property
     def actor(self) -> Actor:
-        return Actor(self.id, frozenset({self.role} if self.role else ()), self.account, self.country)
+        return Actor(self.id, frozenset(self.role.split()), self.account, self.country)
 
 
 M1, M2 = Person("m1"), Person("m2")
@@ -264,12 +268,12 @@ class Driver:
     ) -> str:
         """Propose the same action for each open item (`none` refuses), or what `items` says for those that it names;
         returns the digest that an approval names. `fields` replace those of each item's decision."""
-        open_items = [one.item_id for one in self.desk.case(case).items if one.status in ("open", "failed")]
+        if items is None:
+            items = {one.item_id: {} for one in self.desk.case(case).items if one.status in ("open", "failed")}
         seen = self.look(by, case, token) if self.can_look and action != "none" else {}
-        named = {one: {"content_sha256": seen[one]} for one in open_items if seen.get(one)}
-        chosen: Mapping[str, Mapping[str, Any]] = {one: {} for one in open_items} if items is None else items
+        named = {one: {"content_sha256": seen[one]} for one in items if seen.get(one)}
         decisions = [
-            item_decision(one, **{"action": action, **fields, **named.get(one, {}), **chosen[one]}) for one in chosen
+            item_decision(one, **{"action": action, **fields, **named.get(one, {}), **items[one]}) for one in items
         ]
         check = legal if isinstance(legal, int) else legal_check(**(legal or {}))
         given = Proposal(items=tuple(decisions), legal_check=check, text_checked=text_checked)
@@ -313,9 +317,9 @@ class Driver:
         """Decide without waiting for the answer."""
         self.desk.recall(by.actor, case)
 
-    def reopen(self, by: Person, case: str) -> None:
-        """Supersede the decision of an ended case."""
-        self.desk.reopen(by.actor, case, "it was wrong")
+    def reopen(self, by: Person, case: str, items: Sequence[str] = ()) -> None:
+        """Supersede the decision of an ended case; `items` names those whose order fell and that are decided anew."""
+        self.desk.reopen(by.actor, case, "it was wrong", items=items)
 
     def settle_quarantine(self, by: Person, case: str) -> None:
         """Close a quarantined message that was dealt with otherwise."""
@@ -477,6 +481,32 @@ class Driver:
     def export(self, by: Person, case: str) -> Document:
         """All personal data of a case, for a person who asks."""
         return dict(json.loads(self.desk.privacy.export(by.actor, case)))
+
+    def evidence(self, by: Person, case: str, *, full: bool = False) -> bytes:
+        """An evidence pack of a case, with names if it is `full`."""
+        return self.desk.evidence(by.actor, case, full=full, reason="a court asked for it" if full else "")
+
+    # ------------------------------------------------------------------------------------- what fails around it
+
+    def regulator_is_down(self) -> None:
+        """From now on the regulator's system is busy with something else."""
+        self.regulator.faults += [lambda _message: RetryAt("503")] * _ON_AND_ON
+
+    def regulator_refuses(self) -> None:
+        """The regulator refuses the next message for good."""
+        self.regulator.faults.append(lambda _message: Rejected("unknown_notice", "never heard of it"))
+
+    def platform_fails(self, item_id: str) -> None:
+        """From now on the platform cannot act on the object of this item."""
+        self.platform.faults += [lambda effect: Failed("busy") if effect.item_id == item_id else None] * _ON_AND_ON
+
+    def users_are_out_of_reach(self) -> None:
+        """From now on no message to a user gets through."""
+
+        def fail(_notice: object) -> None:
+            raise ConnectionError("the mailbox is full")
+
+        self.messenger.faults += [fail] * _ON_AND_ON
 
     # ------------------------------------------------------------------------------------------------ the machine
 

@@ -6,11 +6,14 @@ Each stage is a command that also works alone. All of them run, whatever fails, 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import os
+import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,6 +47,8 @@ def _module(name: str, *arguments: str) -> tuple[str, ...]:
 
 
 _CALL_IMPORT_LINTER = "import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())"
+
+_NEVER_REST = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    pass"
 
 STAGES = (
     Stage("format", _module("ruff", "format", "--check", "."), "ruff", "python -m tests.gate --fix"),
@@ -89,6 +94,9 @@ def chosen(options: argparse.Namespace) -> tuple[Stage, ...]:
         pytest_options += ["-m", "not slow"]
     if options.no_skip:
         pytest_options.append("--no-skip")
+    if options.shuffle is not None:
+        # Within a file and the files among each other: what a file sets up for all its tests stays up for them.
+        pytest_options += [f"--random-order-seed={options.shuffle}", "--random-order-bucket=module"]
     return tuple(
         replace(stage, command=stage.command + tuple(pytest_options)) if stage.name == "tests" else stage
         for stage in STAGES
@@ -120,6 +128,19 @@ def run(stage: Stage) -> Verdict:
         if code:
             print(f"== {stage.name}\n{done.stdout.rstrip()}", flush=True)
     return Verdict(stage, code == 0, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def busy(count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """So many processes beside the tests that do nothing and never rest. They end with the gate, however it ends."""
+    command = (PYTHON, "-c", _NEVER_REST, str(os.getpid()))
+    with contextlib.ExitStack() as stack:
+        started = []
+        for _ in range(count):
+            process = stack.enter_context(subprocess.Popen(command))
+            stack.callback(process.kill)
+            started.append(process)
+        yield started
 
 
 def table(verdicts: tuple[Verdict, ...]) -> str:
@@ -196,6 +217,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--no-skip", action="store_true", help="a skipped test fails the run (as in CI)")
     parser.add_argument("--serial", action="store_true", help="run the tests in one process")
+    parser.add_argument(
+        "--shuffle",
+        nargs="?",
+        type=int,
+        const=random.randrange(1_000_000),
+        metavar="SEED",
+        help="run the tests in an order that SEED chooses; without one it is drawn, and said",
+    )
+    parser.add_argument("--busy", type=int, default=0, metavar="N", help="keep N processes busy beside the tests (0)")
     parser.add_argument("--fix", action="store_true", help="rewrite what ruff can rewrite, and stop")
     parser.add_argument("--pin", action="store_true", help="resolve requirements/*.txt again (needs uv), and stop")
     options = parser.parse_args(arguments)
@@ -203,7 +233,10 @@ def main(arguments: list[str] | None = None) -> int:
         return mend()
     if options.pin:
         return pin()
-    verdicts = tuple(run(stage) for stage in chosen(options))
+    if options.shuffle is not None:
+        print(f"the order of the tests: --shuffle {options.shuffle}")
+    with busy(options.busy):
+        verdicts = tuple(run(stage) for stage in chosen(options))
     print(f"\n{table(verdicts)}")
     return 0 if all(verdict.passed for verdict in verdicts) else 1
 

@@ -28,6 +28,7 @@ from kz_compliance_sdk.testing.contract import files as contract_files
 from tests.conformance.pages import checks_page, inspection_page
 from tests.faces.cli_pages import cli_page, exit_codes_page
 from tests.newest_schema import newest_schema
+from tests.table.page import roles_page
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -294,6 +295,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/reference/figures.md": figures_page,
     "docs/reference/exit-codes.md": exit_codes_page,
     "docs/reference/flags.md": flags_page,
+    "docs/reference/roles.md": roles_page,
     "docs/reference/settings.md": settings_page,
     "kz_compliance_sdk/adapters/sql/newest.sql": newest_schema,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from argparse import Namespace
@@ -11,11 +13,12 @@ import pytest
 
 from kz_compliance_sdk.domain.transitions import TRANSITIONS
 from tests import chance, gate, generate
+from tests.waiting import comes
 
 
 def _options(**given: object) -> Namespace:
     defaults = {"quick": False, "tests": False, "no_tests": False, "only": None, "no_skip": False, "serial": False}
-    return Namespace(**(defaults | given))
+    return Namespace(**(defaults | {"shuffle": None} | given))
 
 
 def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -41,6 +44,56 @@ def test_no_skip_fails_a_run_in_which_a_test_was_skipped(tmp_path: Path, workers
     assert forbidden.returncode == 1
     assert "1 skipped, and --no-skip forbids it" in forbidden.stdout
     assert _pytest(tmp_path, *workers).returncode == 0
+
+
+_IN_ORDER = """
+import pytest
+
+SEEN = []
+
+@pytest.mark.parametrize("number", range(9))
+def test_it(number):
+    SEEN.append(number)
+    assert len(SEEN) < 9 or SEEN == sorted(SEEN), SEEN
+"""
+
+
+@pytest.mark.slow
+def test_a_test_that_leans_on_its_place_is_found_when_the_order_is_shuffled(tmp_path: Path) -> None:
+    """The same seed gives the same order, and to two workers as well; without one the tests run as they are written."""
+    (tmp_path / "test_it.py").write_text(_IN_ORDER)
+    (tests,) = gate.chosen(_options(tests=True, serial=True, shuffle=7))
+    shuffled = [option for option in tests.command if option.startswith("--random-order")]
+    assert _pytest(tmp_path).returncode == 0
+    first, again = (_pytest(tmp_path, *shuffled) for _ in range(2))
+    orders = [re.findall(r"E +AssertionError: (\[.+\])", done.stdout) for done in (first, again)]
+    assert orders[0] == orders[1] != []
+    assert (first.returncode, again.returncode) == (1, 1)
+    # Each sees a part, and both must have collected the same.
+    assert "9 passed" in _pytest(tmp_path, *shuffled, "-n", "2").stdout
+
+
+@pytest.mark.slow
+def test_the_busy_processes_end_with_what_they_run_beside() -> None:
+    with gate.busy(2) as beside:
+        assert [process.poll() for process in beside] == [None, None]
+    assert all(process.returncode is not None for process in beside)
+    # And with a gate that had no time to end them.
+    code = (
+        "import os, sys; from tests import gate; held = gate.busy(1).__enter__(); "
+        "print(held[0].pid, flush=True); os._exit(0)"
+    )
+    left = subprocess.run([sys.executable, "-c", code], cwd=gate.ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    comes(lambda: _is_over(int(left.stdout)))
+
+
+def _is_over(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 @pytest.mark.slow

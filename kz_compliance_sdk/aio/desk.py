@@ -175,9 +175,9 @@ class AsyncComplianceDesk(AsyncGroups):
         """See ComplianceDesk."""
         return await self._hop(self.blocking.undo, actor, case_id)
 
-    async def reopen(self, actor: Actor, case_id: str, reasons: str) -> Case:
+    async def reopen(self, actor: Actor, case_id: str, reasons: str, *, items: Sequence[str] = ()) -> Case:
         """See ComplianceDesk."""
-        return await self._hop(self.blocking.reopen, actor, case_id, reasons)
+        return await self._hop(self.blocking.reopen, actor, case_id, reasons, items=items)
 
     async def request_clarification(
         self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False

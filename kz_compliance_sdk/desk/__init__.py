@@ -25,6 +25,7 @@ from kz_compliance_sdk.ports import Health, Page, Tx
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.case_files import CaseFile as CaseFile
 from kz_compliance_sdk.services.case_files import case_file_of
+from kz_compliance_sdk.services.clock_steps import follow_clock
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Drained
 from kz_compliance_sdk.services.evidence import Evidence
@@ -162,9 +163,10 @@ class ComplianceDesk(Groups):
         """Take a decision back inside the undo window. Raises IllegalMove once anything has been carried out."""
         return self._review.undo(actor, case_id).result()
 
-    def reopen(self, actor: Actor, case_id: str, reasons: str) -> Case:
-        """Supersede the decision of an ended case. Raises NotAllowed, IllegalMove."""
-        return self._review.reopen(actor, case_id, reasons).result()
+    def reopen(self, actor: Actor, case_id: str, reasons: str, *, items: Sequence[str] = ()) -> Case:
+        """Supersede the decision of an ended case. `items` names those whose order fell and that are decided anew all
+        the same. Raises NotAllowed, InvalidInput, IllegalMove."""
+        return self._review.reopen(actor, case_id, reasons, items).result()
 
     def request_clarification(
         self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False
@@ -235,8 +237,11 @@ class ComplianceDesk(Groups):
         return self.delivery.drain_once()
 
     def watch(self, now: int | None = None) -> Watched:
-        """Fire the escalation steps that are due at `now` (UTC seconds; by default the store's clock)."""
+        """Fire the escalation steps that are due at `now` (UTC seconds; by default the store's clock, and then it is
+        looked first whether that was set)."""
         self._flush_refusals()
+        if now is None:
+            follow_clock(self.store, self.platform_id, self.policy, self.env)
         return deadlines.watch(self.store, self.platform_id, self.policy, now)
 
     # --------------------------------------------------------------------------------------------- reading

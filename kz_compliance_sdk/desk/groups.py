@@ -37,7 +37,7 @@ class Groups(Parts):
     @cached_property
     def contests(self) -> Contests:
         """Contests of orders, and the orders that suspend them."""
-        return Contests(self.store, self.platform_id, self.env.entropy)
+        return Contests(self.store, self.platform_id, self.policy, self.env.entropy)
 
     @cached_property
     def privacy(self) -> Privacy:

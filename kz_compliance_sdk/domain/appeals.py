@@ -6,11 +6,11 @@ What a user writes enters the case only as a sealed text of its audit trail.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent, Stamp
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import Case, ItemState, move
 from kz_compliance_sdk.domain.change import (
@@ -23,15 +23,15 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, Finding
-from kz_compliance_sdk.domain.duress import refuse_head
 from kz_compliance_sdk.domain.messages import NOTIFIER, lane_of, page
 from kz_compliance_sdk.domain.outbox import OutboxMessage, message_id
+from kz_compliance_sdk.domain.persons import Person, check_another, who_decided
 from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.domain.report import RefusalCode, Statement
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.domain.user_notices import name_of
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
 AppealOutcome = Literal["uphold", "reverse"]
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -132,10 +132,18 @@ def check_reference(reference: str) -> None:
         )
 
 
-def uphold(case: Case, appeal: Appeal, reasons: str, decisions: Mapping[int, Decision], *, stamp: Stamp) -> Settled:
+def uphold(
+    case: Case,
+    appeal: Appeal,
+    reasons: str,
+    decisions: Mapping[int, Decision],
+    events: Sequence[AuditEvent],
+    *,
+    stamp: Stamp,
+) -> Settled:
     """The measure stays. Raises NotAllowed for whoever decided first, and IllegalMove if it was lifted meanwhile or the
     item is being decided anew."""
-    item = check_decider(case, appeal, reasons, decisions, stamp)
+    item = check_decider(case, appeal, reasons, decisions, events, stamp)
     if not item.measure or item.status == "lifting":
         raise IllegalMove(
             "the measure was lifted meanwhile: nothing is left that could be upheld. Reverse it.", reference=case.id
@@ -147,12 +155,14 @@ def uphold(case: Case, appeal: Appeal, reasons: str, decisions: Mapping[int, Dec
     return Settled(change, moved, decided, item.item_id)
 
 
-def withdraw(case: Case, appeal: Appeal, decisions: Mapping[int, Decision], *, stamp: Stamp) -> Settled:
+def withdraw(
+    case: Case, appeal: Appeal, decisions: Mapping[int, Decision], events: Sequence[AuditEvent], *, stamp: Stamp
+) -> Settled:
     """The user takes the appeal back. Raises NotAllowed for whoever decided first, IllegalMove."""
+    _check_open(appeal)
     if stamp.actor != SYSTEM:
         REVIEW_POLICY.check(stamp.actor, "withdraw_appeal")
-        _check_other(case, appeal, about(case, appeal), decisions, stamp)
-    _check_open(appeal)
+        _check_other(case, appeal, about(case, appeal), decisions, events, stamp)
     moved, event = move(case, "withdraw_appeal", case.state, stamp, facts(appeal))
     gone = replace(appeal, state="withdrawn", decided_at=stamp.at)
     change = (CaseWrite(moved, case.version), event, AppealWrite(gone, "open"), *silenced(appeal, stamp))
@@ -208,25 +218,36 @@ def _item_of(case: Case, item_id: str) -> ItemState:
 
 
 def check_decider(
-    case: Case, appeal: Appeal, reasons: str, decisions: Mapping[int, Decision], stamp: Stamp
+    case: Case,
+    appeal: Appeal,
+    reasons: str,
+    decisions: Mapping[int, Decision],
+    events: Sequence[AuditEvent],
+    stamp: Stamp,
 ) -> ItemState:
     REVIEW_POLICY.check(stamp.actor, "decide_appeal")
     need(reasons, "reasons", "Say what you found when you looked at it anew.")
     _check_open(appeal)
     item = about(case, appeal)
-    _check_other(case, appeal, item, decisions, stamp)
+    _check_other(case, appeal, item, decisions, events, stamp)
     return item
 
 
-def _check_other(case: Case, appeal: Appeal, item: ItemState, decisions: Mapping[int, Decision], stamp: Stamp) -> None:
-    """Refuse whoever cannot end an appeal alone: the head of the office, and those who decided first."""
-    refuse_head(case, stamp.actor)
+def _check_other(
+    case: Case,
+    appeal: Appeal,
+    item: ItemState,
+    decisions: Mapping[int, Decision],
+    events: Sequence[AuditEvent],
+    stamp: Stamp,
+) -> None:
+    """Refuse whoever decided first."""
     decision = decisions.get(item.decision_version)
-    first = {appeal.proposed_by, appeal.approved_by}
+    ids = [appeal.proposed_by, appeal.approved_by]
     if decision is not None:
-        first |= {decision.proposed_by, decision.approved_by}
-    if stamp.actor.id in first:
-        raise NotAllowed("nobody ends an appeal against their own decision.", code="four_eyes", reference=case.id)
+        ids += [decision.proposed_by, decision.approved_by]
+    first = *map(Person, filter(None, ids)), *who_decided(events, appeal.decision_version, item.decision_version)
+    check_another(first, stamp.actor, "nobody ends an appeal against their own decision.", case.id)
 
 
 def _check_open(appeal: Appeal) -> None:

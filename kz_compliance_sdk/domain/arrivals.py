@@ -14,7 +14,9 @@ from kz_compliance_sdk.domain.cancellations import (
     cancel,
     evidence,
     of_arrival,
+    on_its_way_falls,
     own_words,
+    standing_told,
     stop,
     taken_back,
     void,
@@ -35,8 +37,8 @@ from kz_compliance_sdk.domain.notice import (
     requested_due_at,
 )
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.results import fired, steps_past
-from kz_compliance_sdk.domain.running_time import replanned
+from kz_compliance_sdk.domain.results import after, escalated, steps_past
+from kz_compliance_sdk.domain.running_time import replanned, term_times
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 __all__ = [
@@ -148,6 +150,7 @@ def quarantine(
 def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """A usable message for a notice that so far was only in quarantine: it inherits the earlier receipt."""
     times = _times(notice, case.received_at, case.escalates_from, policy)
+    times["watch_at"] += case.clock_shift_s
     stamp, texts = own_words(arrival, stamp)
     data: dict[str, Json] = {**evidence(arrival), "revision": notice.revision, "inherits": case.received_at}
     data["due_at"] = times["due_at"]
@@ -198,8 +201,9 @@ def confirm(
     case: Case, typed: Notice, notice: Notice, arrival: Arrival, policy: Policy, standing: Standing, stamp: Stamp
 ) -> tuple[Change, Case]:
     """The authority's signed message about what was `typed` in from a letter. From now on its bytes count; if it
-    demands something else than was typed, everything is decided anew."""
-    if _demand(typed) != _demand(notice):
+    demands something else than was typed, everything is decided anew; but what fell meanwhile was this revision."""
+    fallen = {item.item_id for item in case.items if not item.order_stands}
+    if _demand(typed) != _demand(notice) and not fallen.issuperset(item.item_id for item in notice.items):
         return amend(case, notice, arrival, policy, standing, stamp)
     confirmed, event = move(case, "confirm", case.state, stamp, evidence(arrival), **of_arrival(arrival))
     return (CaseWrite(confirmed, case.version), event, acknowledgement(confirmed, stamp)), confirmed
@@ -225,21 +229,17 @@ def amend(
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     for number, item in enumerate(items):
         if item.item_id not in noticed and not item.was:
-            items[number], more = stop(case, item, "withdrawn", standing, policy, stamp)
-            standing = with_version(standing, items[number])
+            stopped, more = stop(case, on_its_way_falls(item, standing), "withdrawn", standing, policy, stamp)
+            items[number] = stopped.but(ground=item.ground)
+            standing = with_version(standing, stopped)
             writes += more
     times = _times(notice, arrival.received_at, arrival.received_at, policy) if case.state in ENDED else {}
     past = None
     if not times:
         requested = requested_due_at(notice, arrival.received_at)
         times = {"requested_due_at": requested, "urgent_at": clock.urgent_at(case.due_at, requested)}
-        times["watch_at"] = clock.next_step_at(
-            policy.ladder,
-            received_at=case.escalates_from,
-            due_at=case.due_at,
-            requested_due_at=requested,
-            after=stamp.at,
-        )
+        ladder = term_times(case.but(requested_due_at=requested))
+        times["watch_at"] = clock.next_step_at(policy.ladder, after=stamp.at, **ladder)
         past = steps_past(case, requested, policy, stamp)
     stamp, words = own_words(arrival, stamp)
     questions, unasked = taken_back(standing.messages, stamp)
@@ -253,6 +253,7 @@ def amend(
             "revision": notice.revision,
             "supersedes": case.revision,
             "due_at": times.get("due_at", case.due_at),
+            **standing_told(case.items, items),
             **unasked,
         },
         {**(words or {}), **(texts or {})},
@@ -262,7 +263,6 @@ def amend(
         decided_at=None,
         closed_at=None,
         lift_due_at=None,
-        level=max(case.level, past.severity if past is not None else 0),
         **_of_notice(notice),
         **of_arrival(arrival),
         **times,
@@ -270,11 +270,10 @@ def amend(
     )
     amended = replanned(amended, policy, stamp.at)
     writes += [*questions, *void(standing.messages, stamp, kinds=("report",))]
-    if past is not None:
-        writes += fired(amended, past, stamp)
     writes += _acknowledged(amended, stamp)
     alert = page(amended, "amended", ("moderator", "lead"), 30, stamp)
-    return (CaseWrite(amended, case.version), event, *writes, alert), amended
+    fired = escalated(amended, past, stamp) if past is not None else ()
+    return (CaseWrite(amended, case.version), event, *writes, alert, *fired), after(amended, fired)
 
 
 def answer(
@@ -289,7 +288,11 @@ def answer(
     """The authority answered. What it names, and what was answered with `clarification_needed`, is decided anew; so is
     what waits for approval, which covers only what was seen. Any other case is flagged, and its holder sees it."""
     noticed = {item.item_id: item for item in clarification.items or ()}
-    asked = {item.item_id for item in case.items if _outcome(item, standing.decisions) == "clarification_needed"}
+    asked = {
+        item.item_id
+        for item in case.items
+        if item.order_stands and _outcome(item, standing.decisions) == "clarification_needed"
+    }
     waits = case.state in (CaseState.AWAITING_ANSWER, CaseState.IN_APPROVAL)
     decided = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.CLOSED) and bool(asked)
     named = bool(noticed) and is_legal(case.state, "answer", CaseState.QUEUED)
@@ -305,7 +308,7 @@ def answer(
         "answer",
         CaseState.QUEUED,
         stamp,
-        {**evidence(arrival), "in_reply_to": clarification.in_reply_to},
+        {**evidence(arrival), "in_reply_to": clarification.in_reply_to, **standing_told(case.items, items)},
         texts,
         items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, *arrival.flags, "clarified"))),

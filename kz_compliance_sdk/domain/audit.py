@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kz_compliance_sdk.domain.canonical import Json, canonical, encoded
 
@@ -25,7 +27,8 @@ class Actor:
     """Who does something: an id that the host's authentication vouches for, and that person's roles.
 
     `account` is the account that the person came in by, where the host knows it. It gives no right; every event that
-    the person causes names it, so that two persons behind one account can be seen. `country` is where the host's
+    the person causes names it, and whoever comes in by the account of the first person is no second one
+    (`persons.py`). `country` is where the host's
     authentication says that the person is (two letters, such as `DE`; empty: it does not say); policy can ask for an
     approver outside Kazakhstan.
     """
@@ -132,6 +135,17 @@ def next_event(
         event_hash(prev, content),
         tuple(sealed),
     )
+
+
+def told(events: Sequence[AuditEvent]) -> Iterator[tuple[AuditEvent, Mapping[str, Any]]]:
+    """Each event with the facts that it holds; one that cannot be read is left out, the chain names it."""
+    for event in events:
+        try:
+            data = json.loads(event.content)["data"]
+        except (ValueError, TypeError, LookupError):
+            continue
+        if isinstance(data, dict):
+            yield event, data
 
 
 @dataclass(frozen=True, slots=True)

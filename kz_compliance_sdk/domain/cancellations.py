@@ -19,6 +19,7 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import hold_of
+from kz_compliance_sdk.domain.running_time import term_times
 from kz_compliance_sdk.domain.transitions import UNDECIDED
 
 EVERYBODY = ("moderator", "lead", "head")
@@ -27,8 +28,8 @@ EVERYBODY = ("moderator", "lead", "head")
 @dataclass(frozen=True)
 class Arrival(Changeable):
     """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
-    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `entered_by` typed it in and says `how`
-    it came; `salt` is fresh randomness that seals this text."""
+    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `entered_by` typed it in, come in by
+    `account`, and says `how` it came; `salt` is fresh randomness that seals this text."""
 
     platform_id: str
     message: tuple[str, str, str]
@@ -39,6 +40,7 @@ class Arrival(Changeable):
     published_at: int
     flags: tuple[str, ...] = ()
     entered_by: str = ""
+    account: str = ""
     how: str = ""
     salt: bytes = b""
 
@@ -47,7 +49,8 @@ class Arrival(Changeable):
 class Standing:
     """What is known around a case when a message changes it: its unsettled outbox messages, the objects that something
     else still holds, its own holds (the object and the item of each), the versions of its objects, its decisions, who
-    answers for its reports, and what is known of the telling of each item's user."""
+    answers for its reports, what is known of the telling of each item's user, and which items are accounts or
+    services."""
 
     messages: Sequence[OutboxMessage]
     held_by_others: Collection[str]
@@ -56,6 +59,7 @@ class Standing:
     decisions: Mapping[int, Decision]
     respondent: Respondent
     notified: Mapping[str, UserNotified] = field(default_factory=dict)
+    accounts: Collection[str] = ()
 
 
 def evidence(arrival: Arrival) -> dict[str, Json]:
@@ -105,7 +109,7 @@ def cancel(
     if named is not None:
         standing = holding(standing, (item for item in case.items if item.item_id not in named))
     # What is lifted is lifted at once: that time runs from the receipt, also of what a second person had to vouch for.
-    on_lift_clock = case.but(lift_due_at=case.lift_due_at or arrival.received_at + policy.lift_term_s)
+    on_lift_clock = case.but(lift_due_at=lift_due_at(case, policy, arrival.received_at))
     items: list[ItemState] = []
     writes: list[Write] = []
     for item in case.items:
@@ -130,6 +134,7 @@ def cancel(
             "effect": cancellation.effect,
             "items": None if named is None else list(named),
             "revision": cancellation.revision,
+            **standing_told(case.items, items),
             **unasked,
         },
         texts,
@@ -138,7 +143,9 @@ def cancel(
         **changes,
     )
     writes += [event, *questions]
-    news = target is not case.state or tuple(items) != case.items
+    # That an order fell is nothing to report by itself.
+    told = (new.but(fell=old.fell) for old, new in zip(case.items, items, strict=True))
+    news = target is not case.state or tuple(told) != case.items
     settles = news and target in (CaseState.LIFTED, CaseState.ENFORCED)
     if settles:
         cancelled, reported = with_report(
@@ -146,7 +153,6 @@ def cancel(
             standing.decisions,
             standing.respondent,
             stamp,
-            not_before=stamp.at,
             final=not cancelled.open_items,
             notified=standing.notified,
         )
@@ -167,7 +173,7 @@ def _after_cancelling(
         return CaseState.LIFTING, {
             **NO_LEASE,
             "closed_at": None,
-            "lift_due_at": case.lift_due_at or stamp.at + policy.lift_term_s,
+            "lift_due_at": lift_due_at(case, policy, stamp.at),
             "watch_at": lift_watch(case, policy, stamp),
         }
     if statuses & OPEN_ITEM:
@@ -192,7 +198,7 @@ def _ended(stamp: Stamp) -> dict[str, Any]:
 
 def lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
     """When the clock of a lift first looks, UTC seconds: at once if its time is over, for a letter took its time."""
-    due = case.lift_due_at or stamp.at + policy.lift_term_s
+    due = lift_due_at(case, policy, stamp.at) + case.clock_shift_s
     return clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=min(stamp.at, due - 1))
 
 
@@ -201,27 +207,47 @@ def lifted_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
     seconds."""
     if case.lift_due_at is not None:
         return lift_watch(case, policy, stamp)
-    return clock.next_step_at(
-        policy.ladder,
-        received_at=case.escalates_from,
-        due_at=case.due_at,
-        requested_due_at=case.requested_due_at,
-        after=stamp.at,
-    )
+    return clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
+
+
+def lift_due_at(case: Case, policy: Policy, at: int) -> int:
+    """Until when what falls at `at` must be lifted, as the case counts its times."""
+    return case.lift_due_at or at + policy.lift_term_s - case.clock_shift_s
 
 
 def stop(
     case: Case, item: ItemState, effect_of: str | None, standing: Standing, policy: Policy, stamp: Stamp
 ) -> tuple[ItemState, list[Write]]:
     """One item whose order no longer stands: what becomes of it, and the writes that go with it."""
+    stopped, writes = _stop(case, item, effect_of, standing, policy, stamp)
+    fell = item.fell or (effect_of if effect_of is not None and _falls(effect_of, item, standing) else "")
+    return stopped.but(fell=fell), writes
+
+
+def _falls(effect_of: str, item: ItemState, standing: Standing) -> bool:
+    """Whether no measure can rest on the order any more. Of what was remedied that holds for accounts and services."""
+    return effect_of != "remedied" or item.item_id in standing.accounts or _lifts(effect_of, item)
+
+
+def standing_told(before: Iterable[ItemState], after: Iterable[ItemState]) -> dict[str, Json]:
+    """What an event says of the orders that fell with it, and of those that stand again."""
+    was, now = {item.item_id: item.fell for item in before}, {item.item_id: item.fell for item in after}
+    fell: list[Json] = [name for name, fallen in now.items() if fallen and not was.get(name)]
+    stands: list[Json] = [name for name, fallen in was.items() if fallen and not now.get(name)]
+    return {**({"fell": fell} if fell else {}), **({"stands": stands} if stands else {})}
+
+
+def _stop(
+    case: Case, item: ItemState, effect_of: str | None, standing: Standing, policy: Policy, stamp: Stamp
+) -> tuple[ItemState, list[Write]]:
     own_terms = item.ground == "terms_of_service"
     if item.status == "lifting" and item.action == "none" and _lifts(effect_of, item):
         # People who take their decision back do not take this back: the order fell as well.
         return item.but(action=item.measure), []
     if item.status in ("stopped", "lifted", "gone", "kept", "lifting") or (item.status == "decided" and own_terms):
         return item, []
-    begun = has_begun(item, standing)
-    writes: list[Write] = [] if begun else [*void(enforcing(item, standing), stamp, kinds=("enforce",))]
+    begun = has_begun(item, standing.messages)
+    writes: list[Write] = [] if begun else [*void(enforcing(item, standing.messages), stamp, kinds=("enforce",))]
     if not item.measure and not begun:
         settled = item.status == "settled"
         return (item, []) if settled else (item.but(status="stopped"), writes)
@@ -239,7 +265,7 @@ def stop(
         return item.but(status="kept", measure=""), writes
     version = standing.versions.get(item.object_key, 0) + 1
     lifted = item.but(status="lifting", effect_version=version, measure=item.measure or item.action)
-    on_lift_clock = case.but(lift_due_at=case.lift_due_at or stamp.at + policy.lift_term_s)
+    on_lift_clock = case.but(lift_due_at=lift_due_at(case, policy, stamp.at))
     writes.append(effect(on_lift_clock, lifted, "restore", stamp.at, stamp))
     writes.append(ObjectVersion(case.platform_id, item.object_key, version))
     return lifted, writes
@@ -258,6 +284,12 @@ def holding(standing: Standing, items: Iterable[ItemState]) -> Standing:
     return replace(standing, held_by_others={*standing.held_by_others, *held})
 
 
+def on_its_way_falls(item: ItemState, standing: Standing) -> ItemState:
+    """An item that an authority names no longer, as `stop` is to see it: the platform's own terms keep what is in
+    force, not what is only on its way."""
+    return item if is_held(item, standing) and item.status != "decided" else item.but(ground="")
+
+
 def is_held(item: ItemState, standing: Standing) -> bool:
     """Whether a measure that the case decided for this item is in force."""
     return (item.object_key, item.item_id) in standing.holds
@@ -270,15 +302,15 @@ def with_version(standing: Standing, item: ItemState) -> Standing:
     return replace(standing, versions={**standing.versions, item.object_key: latest})
 
 
-def has_begun(item: ItemState, standing: Standing) -> bool:
+def has_begun(item: ItemState, messages: Iterable[OutboxMessage]) -> bool:
     """Whether somebody may be carrying out the item's measure now, or has tried to: it can still come into force."""
-    return any(message.state != "queued" or message.attempts > 0 for message in enforcing(item, standing))
+    return any(message.state != "queued" or message.attempts > 0 for message in enforcing(item, messages))
 
 
-def enforcing(item: ItemState, standing: Standing) -> list[OutboxMessage]:
+def enforcing(item: ItemState, messages: Iterable[OutboxMessage]) -> list[OutboxMessage]:
     """The unsettled message that is to put the item's measure in force, if there is one."""
     lane = lane_of(item.object_key)
-    return [m for m in standing.messages if (m.kind, m.lane, m.lane_seq) == ("enforce", lane, item.effect_version)]
+    return [m for m in messages if (m.kind, m.lane, m.lane_seq) == ("enforce", lane, item.effect_version)]
 
 
 def void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, ...]) -> list[MessageVoided]:

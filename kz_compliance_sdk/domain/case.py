@@ -35,6 +35,8 @@ class ItemState(Changeable):
     `effect_version` is the version of the last effect that was decided for it. `was` is the id under which the
     authority knew an item whose id now names another object: what was done is undone, and only the other is decided.
     An item that is `gone` had a measure that can never be lifted: the platform holds its object no more.
+    `fell` is the effect by which its order fell, empty while that stands: no step of people changes it, only a later
+    order of the authority that names the item.
     A sealed copy is kept until `preserve_until` (UTC seconds, 0 if none is)."""
 
     item_id: str
@@ -52,6 +54,13 @@ class ItemState(Changeable):
     decision_version: int = 0
     was: str = ""
     preserve_until: int = 0
+    fell: str = ""
+
+    @property
+    def order_stands(self) -> bool:
+        """Whether a measure can still rest on the order. Without it there are only the platform's own terms, and then
+        two persons decide."""
+        return not self.fell
 
 
 @dataclass(frozen=True)
@@ -60,9 +69,11 @@ class Case(Changeable):
 
     `due_at` is the statutory deadline and never moves by itself; `urgent_at` orders the queue; `watch_at` is when the
     next escalation step is due, None once the case has ended. `lease_token` only grows: it fences late writers off.
-    `running_watch_at` is where the ladder stopped while the term is paused (`running_time.py`).
-    `erased_at` is when its personal data was destroyed, `held_until` until when a legal hold keeps it, `erasure_asked`
-    who asked for its erasure before the end of retention, and on which ground.
+    `undo_until` is the end of the latest decision's undo window. `running_watch_at` is where the ladder stopped while
+    the term is paused (`running_time.py`). By `clock_shift_s` the ladder is later on the host's clock than on the
+    stored times, because that clock was set while the case ran; `unsure_steps` fired on it before their time and fire
+    again (`clock_steps.py`). `erased_at` is when its personal data was destroyed, `held_until` until when a legal hold
+    keeps it, `erasure_asked` who asked for its erasure before the end of retention, and on which ground.
     """
 
     platform_id: str
@@ -96,6 +107,7 @@ class Case(Changeable):
     sequence: int = 0
     level: int = 0
     decided_at: int | None = None
+    undo_until: int | None = None
     lift_due_at: int | None = None
     closed_at: int | None = None
     entered_by: str = ""
@@ -106,6 +118,8 @@ class Case(Changeable):
     contests: tuple[FiledContest, ...] = ()
     suspensions: tuple[Suspension, ...] = ()
     running_watch_at: int | None = None
+    clock_shift_s: int = 0
+    unsure_steps: tuple[str, ...] = ()
     erased_at: int | None = None
     held_until: int | None = None
     erasure_asked: tuple[str, ...] = ()
@@ -122,6 +136,15 @@ class Case(Changeable):
     def settled_items(self) -> int:
         """How many items there is something final to tell about."""
         return sum(item.status in FINAL_ITEM for item in self.items)
+
+    def told_from(self, at: int) -> int:
+        """From when a report that is made at `at` may leave, UTC seconds: never while people can take back what it
+        tells."""
+        settled = any(
+            item.status == "settled" and item.order_stands and item.decision_version == self.decision_version
+            for item in self.items
+        )
+        return max(at, self.undo_until or 0) if settled else at
 
     def item(self, item_id: str) -> ItemState | None:
         return next((item for item in self.items if item.item_id == item_id), None)
@@ -146,6 +169,9 @@ def move(
     data = {**data, "from": str(source), "to": str(target)}
     event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, verb, data, texts)
     moved = case.but(state=target, version=case.version + 1, audit_seq=event.seq, audit_head=event.hash, **changes)
+    if moved.watch_at is None and moved.clock_shift_s:
+        # What is not watched is not replanned either: it would keep a shift that holds no more.
+        moved = moved.but(clock_shift_s=0)
     return moved, event
 
 

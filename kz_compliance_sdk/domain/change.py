@@ -9,6 +9,7 @@ from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change_afterlife import CaseErased as CaseErased
 from kz_compliance_sdk.domain.change_afterlife import MessageErased as MessageErased
 from kz_compliance_sdk.domain.change_afterlife import Tally as Tally
+from kz_compliance_sdk.domain.change_clock import ClockSet as ClockSet
 from kz_compliance_sdk.domain.change_users import Appeal as Appeal
 from kz_compliance_sdk.domain.change_users import AppealWrite as AppealWrite
 from kz_compliance_sdk.domain.change_users import UserNoticeKind as UserNoticeKind
@@ -324,6 +325,7 @@ Write = (
     | CursorMoved
     | EndpointState
     | Heartbeat
+    | ClockSet
     | RefusalsCounted
     | SanctionNoted
     | Tally

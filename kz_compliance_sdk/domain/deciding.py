@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.answerable import check_answerable
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
 from kz_compliance_sdk.domain.bulk import check_bulk
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, move
@@ -38,12 +37,13 @@ from kz_compliance_sdk.domain.legal_flags import codes
 from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, object_key, with_report
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.persons import check_no_proposer
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.preservation import preserve_until
-from kz_compliance_sdk.domain.proposal_checks import check_proposal
+from kz_compliance_sdk.domain.proposal_checks import check_orders, check_proposal
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
-from kz_compliance_sdk.domain.running_time import replanned
+from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 from kz_compliance_sdk.domain.steps import check_lease, need
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
 
@@ -83,6 +83,7 @@ def propose(
     check_proposal_texts(case, proposal, context.notice)
     check_bulk(case, proposal, context.policy)
     _check_objects(case, proposal, context.notice)
+    without_order = check_orders(case, proposal)
     legal = rests_on(case, proposal, context.checks, stamp)
     unseen = check_content(case, proposal, context.notice, context.seen, can_look=context.can_look)
     if any(item.is_measure for item in proposal.items) and case.authenticity == "unverified":
@@ -96,6 +97,7 @@ def propose(
     lifts = any(item.item_id in in_force and not item.is_measure for item in proposal.items)
     needs_approval = (
         unseen
+        or without_order
         or (legal is not None and legal.doubt)
         or needs_second(case, proposal, context.policy, stamp.actor)
         or (lifts and context.policy.four_eyes_lifting)
@@ -169,9 +171,11 @@ def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:
             )
 
 
-def approve(case: Case, digest: str, decision: Decision, context: Context, *, stamp: Stamp) -> tuple[Change, Case]:
+def approve(
+    case: Case, digest: str, decision: Decision, context: Context, events: Sequence[AuditEvent], *, stamp: Stamp
+) -> tuple[Change, Case]:
     """Approve exactly what was seen: `digest` names it. Raises Conflict if it has changed since, and NotAllowed for
-    the proposer (the database refuses that too)."""
+    whoever is no other person than the proposer (the database refuses the same id too)."""
     REVIEW_POLICY.check(stamp.actor, "approve")
     if case.state is not CaseState.IN_APPROVAL:
         move(case, "approve", CaseState.DECIDED, stamp, {})
@@ -179,8 +183,7 @@ def approve(case: Case, digest: str, decision: Decision, context: Context, *, st
         raise Conflict(
             "the proposal is not the one that you saw. Read it again, then approve its new digest.", reference=case.id
         )
-    if decision.proposed_by == stamp.actor.id:
-        raise NotAllowed("nobody approves their own proposal.", code="four_eyes", reference=case.id)
+    check_no_proposer(decision, events, stamp.actor)
     check_approver(case, decision, context.policy, stamp.actor)
     data: dict[str, Json] = {"decision": decision.version, "digest": digest}
     if stamp.actor.country:
@@ -214,7 +217,8 @@ def _decide(
     start = stamp.at + context.policy.undo_window_s
     versions = dict(context.versions)
     named = {item.item_id: _named(item) for item in context.notice.items}
-    of_item = {decided.item_id: decided for decided in decision.proposal.items}
+    # What has begun goes on while the rest of its decision waits for a second person.
+    of_item = {decided.item_id: decided for decided in decision.proposal.items if decided.item_id in case.open_items}
     kept_until = preserve_until(context.policy, context.notice, start)
     items: list[ItemState] = []
     writes: list[Write] = []
@@ -244,13 +248,20 @@ def _decide(
                 writes.append(HoldEnded(case.platform_id, key, case.id, item.item_id))
             item = _as_decided(item, decided, decision, status, measure="", **about)
         items.append(item)
-    changes = {**NO_LEASE, "items": tuple(items), "decision_version": decision.version, "decided_at": stamp.at}
+    changes = {
+        **NO_LEASE,
+        "items": tuple(items),
+        "decision_version": decision.version,
+        "decided_at": stamp.at,
+        "undo_until": start,
+        "flags": tuple(flag for flag in case.flags if flag != "withheld"),
+    }
     moved, event = move(case, verb, CaseState.DECIDED, stamp, {**data, "not_before": start}, texts, **changes)
     writes.append(event)
     if not moved.pending:
         known = {**context.decisions, decision.version: decision}
         notified = context.notified
-        moved, more = with_report(moved, known, context.respondent, stamp, not_before=start, notified=notified)
+        moved, more = with_report(moved, known, context.respondent, stamp, notified=notified)
         writes.extend(more)
     return (CaseWrite(moved, case.version, token), *writes), moved
 
@@ -286,6 +297,8 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
     # What an earlier decision or a cancellation set going is not this decision's to take back.
     latest = [item for item in case.items if item.decision_version == case.decision_version]
     own = [item for item in latest if not _fell(item)]
+    if latest and not own:
+        raise IllegalMove("nothing is left to take back of what was decided: its order fell.", reference=case.id)
     messages = [message for message in messages if message.kind == "report" or item_of(case, message) in own]
     carried_out = any(item.status not in (*PENDING_ITEM, "settled") for item in own)
     if carried_out and case.pending and not any(item.status in PENDING_ITEM for item in own):
@@ -296,8 +309,8 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
         )
     begun = any(message.state != "queued" or message.attempts for message in messages)
     # Of what fell meanwhile nobody can tell whether it had begun; before the window's end nothing has.
-    overtaken = case.state is CaseState.LIFTING or own != latest
-    if not own or carried_out or begun or (overtaken and not _window_runs(case, messages, policy, stamp)):
+    overtaken = case.state is not CaseState.DECIDED or own != latest
+    if not own or carried_out or begun or (overtaken and not _window_runs(case, stamp)):
         raise IllegalMove(
             "the undo window is over: the decision is being carried out. Reopen the case to supersede it.",
             reference=case.id,
@@ -311,7 +324,7 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
         {"decision": case.decision_version},
         items=items,
         decided_at=None,
-        **_on_the_term_again(case, policy, stamp),
+        **on_the_term_again(case, policy, stamp.at),
     )
     back = replanned(back, policy, stamp.at)
     voids = tuple(MessageVoided(case.platform_id, case.id, message.id, stamp.at, must=True) for message in messages)
@@ -319,27 +332,12 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
 
 
 def _fell(item: ItemState) -> bool:
-    """Whether it stopped, is lifted or stays because its order no longer stands. A decision lifts only that for which
-    it decides no measure."""
+    """Whether it stopped, is lifted, stays or stays refused because its order no longer stands. A decision lifts only
+    that for which it decides no measure."""
+    if item.status == "settled":
+        return not item.order_stands
     return item.status == "stopped" or (item.status in ("lifting", "lifted", "gone", "kept") and item.action != "none")
 
 
-def _window_runs(case: Case, messages: Sequence[OutboxMessage], policy: Policy, stamp: Stamp) -> bool:
-    """What an appeal decided is carried out at once, and never had a window."""
-    ends_at = (case.decided_at or 0) + policy.undo_window_s
-    return stamp.at < ends_at and all(message.next_attempt_at >= ends_at for message in messages)
-
-
-def _on_the_term_again(case: Case, policy: Policy, stamp: Stamp) -> dict[str, Any]:
-    """The time to lift no longer leads where something is to be decided: what is lifted keeps its own deadline. The
-    ladder of the term goes on where the decision left it."""
-    if case.lift_due_at is None:
-        return {}
-    watch_at = clock.next_step_at(
-        policy.ladder,
-        received_at=case.escalates_from,
-        due_at=case.due_at,
-        requested_due_at=case.requested_due_at,
-        after=stamp.at if case.decided_at is None else case.decided_at,
-    )
-    return {"lift_due_at": None, "watch_at": watch_at}
+def _window_runs(case: Case, stamp: Stamp) -> bool:
+    return stamp.at < (case.undo_until or 0)

@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND, codes
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import HEAD, REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 
@@ -32,11 +32,9 @@ __all__ = [
     "needs_second",
     "raise_alarm",
     "record_instruction",
-    "refuse_head",
     "rule_out_demand",
 ]
 
-HEAD = "head"
 LEGAL = "legal"
 _TOLD = ("lead", "legal")
 _LOUD = 70
@@ -71,15 +69,9 @@ def needs_second(case: Case, proposal: Proposal, policy: Policy, actor: Actor) -
 
 
 def check_approver(case: Case, decision: Decision, policy: Policy, actor: Actor) -> None:
-    """Refuse an approver who may not be the second person of this decision. Raises NotAllowed with the code `head`,
+    """Refuse an approver who may not be the second person of this decision. Raises NotAllowed with the code
     `legal_review`, `approver_inside` or `user_data_demand`."""
     check_answerable(case)
-    if HEAD in actor.roles:
-        raise NotAllowed(
-            "the head of the office can be pressed in person and never approves: ask a lead or a lawyer.",
-            code="head",
-            reference=case.id,
-        )
     if not _has_measure(decision.proposal):
         return
     marks = codes(case.flags)
@@ -94,16 +86,6 @@ def check_approver(case: Case, decision: Decision, policy: Policy, actor: Actor)
         raise NotAllowed(
             "this measure needs an approver outside the country, and your account says no such place.",
             code="approver_inside",
-            reference=case.id,
-        )
-
-
-def refuse_head(case: Case, actor: Actor) -> None:
-    """Refuse the head of the office where one person ends something for good. Raises NotAllowed (`head`)."""
-    if HEAD in actor.roles:
-        raise NotAllowed(
-            "the head of the office can be pressed in person and never decides alone: ask a lead or a lawyer.",
-            code="head",
             reference=case.id,
         )
 
@@ -163,7 +145,6 @@ def hand_over(
     an earlier decision is under way.
     """
     REVIEW_POLICY.check(stamp.actor, "hand_over")
-    refuse_head(case, stamp.actor)
     _check_demand(case)
     need(reasons, "reasons", "Say who handles it now and where it is filed.")
     # What an amendment took back can still be in flight, and would land in a case that has ended.

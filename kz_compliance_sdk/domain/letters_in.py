@@ -18,10 +18,11 @@ from kz_compliance_sdk.domain.change import CaseWrite, Change, InboxDismissed
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification
+from kz_compliance_sdk.domain.persons import Person, check_another
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
-from kz_compliance_sdk.errors import IllegalMove, NotAllowed
+from kz_compliance_sdk.errors import IllegalMove
 
 _FLAG = {"notice.cancelled": "cancellation_unverified", "notice.clarified": "answer_unverified"}
 _AMENDMENT = "amendment_unverified"
@@ -66,10 +67,7 @@ def vouch_for_letter(
 ) -> tuple[Change, Case]:
     """A second person says `how` the letter's authenticity was checked: now it does what it says. `others` are the
     flags of letters that still wait. Never by its typist: raises NotAllowed."""
-    REVIEW_POLICY.check(stamp.actor, "authenticate")
-    if stamp.actor.id == arrival.entered_by:
-        raise NotAllowed("the typist cannot vouch for what they typed in.", code="four_eyes", reference=case.id)
-    need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
+    check_voucher(case, Person(arrival.entered_by, arrival.account), how, stamp)
     known = case.but(flags=without(case, others))
     if isinstance(letter, Clarification):
         return answer(known, letter, arrival, policy, standing, stamp, {"how": how})
@@ -80,6 +78,13 @@ def vouch_for_letter(
             reference=case.id,
         )
     return cancel(known, letter, arrival, policy, standing, stamp, {"how": how})
+
+
+def check_voucher(case: Case, typist: Person, how: str, stamp: Stamp) -> None:
+    """Whether this person may vouch for what was typed in: never its typist. Raises NotAllowed, InvalidInput."""
+    REVIEW_POLICY.check(stamp.actor, "authenticate")
+    check_another([typist], stamp.actor, "the typist cannot vouch for what they typed in.", case.id)
+    need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
 
 
 def dismiss_letter(

@@ -228,13 +228,12 @@ def with_report(
     respondent: Respondent,
     stamp: Stamp,
     *,
-    not_before: int,
     final: bool = True,
     notified: Mapping[str, UserNotified] = _NOBODY,
 ) -> tuple[Case, tuple[Write, ...]]:
     """The case with its next report queued. The report carries the audit head before its own event. `notified` is what
     it says of the affected user of each item."""
-    message = report(case, decisions, respondent, stamp, final=final, not_before=not_before, notified=notified)
+    message = report(case, decisions, respondent, stamp, final=final, notified=notified)
     data: dict[str, Json] = {
         "message": message.id,
         "sha256": hashlib.sha256(message.body).hexdigest(),
@@ -252,7 +251,6 @@ def report(
     stamp: Stamp,
     *,
     final: bool,
-    not_before: int,
     notified: Mapping[str, UserNotified] = _NOBODY,
 ) -> OutboxMessage:
     """The confirmation, or an interim report while some items are pending."""
@@ -281,7 +279,7 @@ def report(
         outbound_bytes(document),
         stamp,
         endpoint=case.channel,
-        not_before=not_before,
+        not_before=case.told_from(stamp.at),
         lane=f"report:{case.id}",
         lane_seq=sequence,
     )

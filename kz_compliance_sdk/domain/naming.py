@@ -11,6 +11,7 @@ from kz_compliance_sdk.domain.cancellations import (
     has_begun,
     holding,
     is_held,
+    on_its_way_falls,
     stop,
     void,
     with_version,
@@ -37,15 +38,14 @@ def named_anew(
             items.append(item)
             continue
         if item in same:
-            begun = has_begun(item, standing)
+            begun = has_begun(item, standing.messages)
             # What somebody is carrying out at this moment can come into force: only lifting it takes it back.
-            items.append(item.but(status="open", measure=item.measure or (item.action if begun else "")))
-            writes += void(enforcing(item, standing), stamp, kinds=("enforce",))
+            measure = item.measure or (item.action if begun else "")
+            items.append(item.but(status="open", measure=measure, fell=""))
+            writes += void(enforcing(item, standing.messages), stamp, kinds=("enforce",))
             continue
         held = is_held(item, standing)
-        # The platform's own terms keep what is in force, not what is only on its way.
-        taken_back = item if held and item.status != "decided" else item.but(ground="")
-        stopped, more = stop(case, taken_back, "withdrawn", standing, policy, stamp)
+        stopped, more = stop(case, on_its_way_falls(item, standing), "withdrawn", standing, policy, stamp)
         standing = with_version(standing, stopped)
         writes += more
         items.append(ItemState(item.item_id))

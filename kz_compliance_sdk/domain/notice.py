@@ -131,6 +131,12 @@ class Item(ValueModel):
         return self
 
 
+def is_account(item: Item) -> bool:
+    """Whether it is about an account or a service, and not about something that was published there."""
+    names_only = bool(item.account_ref) and not (item.url or item.object_id)
+    return names_only or item.content_type in ("account", "group", "channel", "page")
+
+
 def _each_once(items: tuple[Item, ...]) -> tuple[Item, ...]:
     if len({item.item_id for item in items}) != len(items):
         raise PydanticCustomError("schema_value", "two items carry the same item_id")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from kz_compliance_sdk.domain import clock
@@ -12,36 +12,52 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationAcknowledged
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.duress import refuse_head
-from kz_compliance_sdk.domain.letters_in import without
+from kz_compliance_sdk.domain.letters_in import check_voucher, without
 from kz_compliance_sdk.domain.messages import Respondent, with_report
 from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.persons import Person, check_another
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import can_report_interim
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
-from kz_compliance_sdk.domain.running_time import replanned
+from kz_compliance_sdk.domain.running_time import replanned, term_times
 from kz_compliance_sdk.domain.steps import need
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
 
-def reopen(case: Case, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[Change, Case]:
-    """Supersede an ended case: every item is decided anew; measures in force stay meanwhile."""
+def reopen(
+    case: Case, reasons: str, policy: Policy, named: Collection[str] = (), *, stamp: Stamp
+) -> tuple[Change, Case]:
+    """Supersede an ended case: every item is decided anew whose order stands, and those whose order fell that are
+    `named`; measures in force stay meanwhile. Raises InvalidInput for an item that is not there, and IllegalMove if
+    nothing is left to decide."""
     REVIEW_POLICY.check(stamp.actor, "reopen")
     need(reasons, "reasons", "Say why the decision is superseded.")
     if case.erased_at is not None:
         raise IllegalMove("its personal data was erased: there is nothing left to decide about.", reference=case.id)
     if not case.items:
         raise IllegalMove("a quarantined message has no item to decide about.", reference=case.id)
-    items = tuple(item if item.was else item.but(status="open") for item in case.items)
+    for name in named:
+        if (item := case.item(name)) is None or item.was:
+            raise InvalidInput(
+                f"the case has no item {name!r} to decide about.", field="items", remedy="Name one of its items."
+            )
+    again = {item.item_id for item in case.items if not item.was and (item.order_stands or item.item_id in named)}
+    if not again:
+        raise IllegalMove(
+            "its order fell: nothing is left to decide. To act on the platform's own terms, or to lift what is in "
+            "force, name the items.",
+            reference=case.id,
+        )
+    items = tuple(item.but(status="open") if item.item_id in again else item for item in case.items)
     watch = clock.next_step_at(policy.ladder, received_at=case.escalates_from, due_at=case.due_at, after=stamp.at)
     back, event = move(
         case,
         "reopen",
         CaseState.QUEUED,
         stamp,
-        {},
+        {"items": list(named)} if named else {},
         {"reasons": reasons},
         items=items,
         closed_at=None,
@@ -53,24 +69,20 @@ def reopen(case: Case, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[C
     return (CaseWrite(back, case.version), event), back
 
 
-def correct_receipt(case: Case, received_at: int, reasons: str, policy: Policy, *, stamp: Stamp) -> tuple[Change, Case]:
+def correct_receipt(
+    case: Case, received_at: int, reasons: str, policy: Policy, typist: Person, *, stamp: Stamp
+) -> tuple[Change, Case]:
     """Correct the recorded receipt of a typed-in notice: a dated event by a second person, and the clock follows."""
     REVIEW_POLICY.check(stamp.actor, "correct_receipt")
     if case.source != "typed":
         raise IllegalMove("only the receipt of a typed-in notice can be corrected.", reference=case.id)
-    if stamp.actor.id == case.entered_by:
-        raise NotAllowed("the typist cannot correct the receipt: it takes somebody else.", code="four_eyes")
+    check_another([typist], stamp.actor, "the typist cannot correct the receipt: it takes somebody else.", case.id)
     need(reasons, "reasons", "Say what shows the right time.")
     if received_at > stamp.at:
         raise InvalidInput("the receipt lies in the future.", field="received_at", remedy="Give a time that is past.")
     due = clock.due_at(received_at, policy.term(case.kind, case.category), policy.calendar)
-    following = clock.next_step_at(
-        policy.ladder,
-        received_at=received_at,
-        due_at=due,
-        requested_due_at=case.requested_due_at,
-        after=stamp.at,
-    )
+    times = term_times(case.but(escalates_from=received_at, due_at=due))
+    following = clock.next_step_at(policy.ladder, after=stamp.at, **times)
     # What was still to come on the old clock and is past on the new one fires at once.
     watch = min(following, case.watch_at + due - case.due_at) if case.watch_at is not None else following
     data: dict[str, Json] = {"was": case.received_at, "is": received_at, "due_at": due}
@@ -94,7 +106,6 @@ def correct_receipt(case: Case, received_at: int, reasons: str, policy: Policy, 
 def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
     """A person has dealt with a message that could not be used; `reasons` say how."""
     REVIEW_POLICY.check(stamp.actor, "settle_quarantine")
-    refuse_head(case, stamp.actor)
     need(reasons, "reasons", "Say how it was dealt with, for example: the sender was called and sends it again.")
     settled, event = move(
         case,
@@ -109,13 +120,13 @@ def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change
     return (CaseWrite(settled, case.version), event), settled
 
 
-def authenticate(case: Case, how: str, *, stamp: Stamp) -> tuple[Change, Case]:
+def authenticate(case: Case, how: str, typist: Person, *, stamp: Stamp) -> tuple[Change, Case]:
     """Record how the authenticity of a typed-in notice was checked. Never by its typist: raises NotAllowed."""
     if case.authenticity != "unverified":
         raise IllegalMove(
             f"the authenticity of this notice is already settled: {case.authenticity}.", reference=case.id
         )
-    _check_voucher(case, case.entered_by, how, stamp)
+    check_voucher(case, typist, how, stamp)
     verified, event = move(case, "authenticate", case.state, stamp, {}, {"how": how}, authenticity="verified")
     return (CaseWrite(verified, case.version), event), verified
 
@@ -132,17 +143,10 @@ def vouch_for_amendment(
 ) -> tuple[Change, Case]:
     """Record how the authenticity of a typed-in amendment was checked; only then does it amend a notice whose own
     origin is proved. `others` are the flags of letters that still wait. Never by its typist: raises NotAllowed."""
-    _check_voucher(case, arrival.entered_by, how, stamp)
+    check_voucher(case, Person(arrival.entered_by, arrival.account), how, stamp)
     return amend(
         begin_anew(case).but(flags=without(case, others)), notice, arrival, policy, standing, stamp, {"how": how}
     )
-
-
-def _check_voucher(case: Case, typist: str, how: str, stamp: Stamp) -> None:
-    REVIEW_POLICY.check(stamp.actor, "authenticate")
-    if stamp.actor.id == typist:
-        raise NotAllowed("the typist cannot vouch for what they typed in.", code="four_eyes", reference=case.id)
-    need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
 
 
 def report_interim(
@@ -159,7 +163,7 @@ def report_interim(
         raise IllegalMove("there is nothing to report before the rest: the whole report follows.", reference=case.id)
     told = case.settled_items
     moved, event = move(case, "report_interim", case.state, stamp, {"settled": told}, interim_items=told)
-    moved, more = with_report(moved, decisions, respondent, stamp, not_before=stamp.at, final=False, notified=notified)
+    moved, more = with_report(moved, decisions, respondent, stamp, final=False, notified=notified)
     return (CaseWrite(moved, case.version), event, *more), moved
 
 

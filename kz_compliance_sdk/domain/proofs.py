@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kz_compliance_sdk.domain import proofs_outgoing, proofs_review, proofs_users
-from kz_compliance_sdk.domain.audit import AuditEvent, Fault, verify_chain
+from kz_compliance_sdk.domain.audit import AuditEvent, Fault, told, verify_chain
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Appeal, ContentSeen, InboxRow, LegalCheckRow, UserNoticeState
 from kz_compliance_sdk.domain.decision import decision_digest
@@ -77,17 +77,6 @@ class Loose:
     erased_elsewhere: frozenset[str]
 
 
-def told(events: Sequence[AuditEvent]) -> Iterator[tuple[AuditEvent, Mapping[str, Any]]]:
-    """Each event with the facts that it holds; one that cannot be read is left out, the chain names it."""
-    for event in events:
-        try:
-            data = json.loads(event.content)["data"]
-        except (ValueError, TypeError, LookupError):
-            continue
-        if isinstance(data, dict):
-            yield event, data
-
-
 def messages_behind(events: Sequence[AuditEvent]) -> list[MessageKey]:
     """The messages that the events say were received."""
     return [key for _, data in told(events) if (key := _message_behind(data)) is not None]
@@ -100,6 +89,7 @@ def check(records: Records) -> tuple[Fault, ...]:
     return (
         *verify_chain(case.id, records.events, head=case.audit_head, length=case.audit_seq),
         *_of_case(case, events),
+        *_of_orders(case, events),
         *_of_remedies(case, events),
         *_of_key(records, erased),
         *_of_texts(case.id, events, erased),
@@ -174,6 +164,10 @@ def _of_case(case: Case, events: _Told) -> Iterator[Fault]:
             said["state"] = event.seq, data["to"]
         if "due_at" in data:
             said["due_at"] = event.seq, data["due_at"]
+        if "not_before" in data:
+            said["undo_until"] = event.seq, data["not_before"]
+        elif event.kind == "reverse" and "decision" in data:
+            said["undo_until"] = event.seq, None
         if (received := _receipt(event.kind, data)) is not None:
             said["received_at"] = event.seq, received
         if _message_behind(data) is not None and event.kind not in _ONLY_TOLD:
@@ -191,6 +185,37 @@ def _of_case(case: Case, events: _Told) -> Iterator[Fault]:
         yield Fault(case.id, 0, "the case is said to be erased, and no event says so")
     if case.entered_by not in typists:
         yield Fault(case.id, 0, f"the case's typist is {case.entered_by or 'nobody'}, and no event says so")
+
+
+def _of_orders(case: Case, events: _Told) -> Iterator[Fault]:
+    """Which items have an order that stands must be what the authority's messages left."""
+    try:
+        fallen = orders_told(events)
+    except (LookupError, TypeError):
+        yield Fault(case.id, 0, "the orders that fell are told in another shape than was written")
+        return
+    for item in case.items:
+        if item.fell != fallen.get(item.item_id, ""):
+            was = fallen.get(item.item_id) or "nothing"
+            yield Fault(
+                case.id,
+                0,
+                f"the order about the item {item.item_id} fell by {item.fell or 'nothing'}, its events say {was}",
+            )
+
+
+def orders_told(events: _Told) -> dict[str, str]:
+    """By what the order about each item fell, as the events of a case tell it."""
+    fallen: dict[str, str] = {}
+    erased = False
+    for event, data in events:
+        erased = erased or event.kind == "erase"
+        if erased and event.kind == "amend":
+            # Nothing of the earlier revisions was known any more.
+            fallen, erased = {}, False
+        fallen |= dict.fromkeys(data.get("fell", ()), data.get("effect", "withdrawn"))
+        fallen |= dict.fromkeys(data.get("stands", ()), "")
+    return fallen
 
 
 def _of_key(records: Records, erased: _Erased) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, ItemDecision, Proposal
 from kz_compliance_sdk.domain.report import Outcome
 from kz_compliance_sdk.domain.steps import need
@@ -40,6 +41,21 @@ def check_proposal(proposal: Proposal, open_items: frozenset[str], languages: tu
         )
     for number, item in enumerate(proposal.items):
         _check_item(item, f"items[{number}]", languages)
+
+
+def check_orders(case: Case, proposal: Proposal) -> bool:
+    """Whether a measure is proposed for an item whose order fell: it rests on the platform's own terms, and a second
+    person decides. Raises InvalidInput for one on the ground of local law."""
+    fallen = {item.item_id for item in case.items if not item.order_stands}
+    acts = [(n, item) for n, item in enumerate(proposal.items) if item.is_measure and item.item_id in fallen]
+    for number, item in acts:
+        if item.ground != "terms_of_service":
+            raise InvalidInput(
+                f"the order about the item {item.item_id!r} no longer stands, so no measure can rest on it.",
+                field=f"items[{number}].ground",
+                remedy="Decide it without a measure; or act on the ground 'terms_of_service', by two persons.",
+            )
+    return bool(acts)
 
 
 def _check_item(item: ItemDecision, path: str, languages: tuple[str, ...]) -> None:

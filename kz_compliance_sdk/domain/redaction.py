@@ -20,10 +20,10 @@ Said = Notice | Clarification | Cancellation | Reminder
 
 _FACTS = frozenset(
     "action answer_by at audience basis code contest decision decisions due_at effect effective_at ended_at filed_at "
-    "final flags for form four_eyes from from_at given_at ground in_reply_to inherits is item items kept kind lang "
-    "level lifts message messages not_before notice objects outgoing questions receipt receipt_sha256 received_at "
-    "result result_at revision sender sent_at sequence settled sha256 source state steps supersedes suspension tell_at "
-    "text_checked texts to token unasked until until_at version was".split()
+    "fell final flags for form four_eyes from from_at given_at ground in_reply_to inherits is item items kept kind "
+    "lang level lifts message messages not_before notice objects outgoing questions receipt receipt_sha256 "
+    "received_at result result_at revision sender sent_at sequence settled sha256 source stands state steps "
+    "supersedes suspension tell_at text_checked texts to token unasked until until_at version was".split()
 )
 # Made of the name of the object and of what is known otherwise: whoever guesses that name could check it.
 _RIDDLES: Mapping[str, tuple[str, ...]] = {

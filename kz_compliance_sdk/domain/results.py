@@ -21,6 +21,9 @@ from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.suspensions import TOLD, flags_of
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
+UNUSABLE = "answer_unusable", ("moderator", "lead"), 50
+"""What people are told of an answer that cannot be used, who is, and how loudly."""
+
 _AFTER_LAST = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseState.LIFTED}
 
 
@@ -58,7 +61,6 @@ def settle(
             answering.decisions,
             answering.respondent,
             stamp,
-            not_before=stamp.at,
             final=not moved.open_items,
             notified=answering.notified,
         )
@@ -144,10 +146,22 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
     return (CaseWrite(failed, case.version), event, alert)
 
 
+def answer_unusable(case: Case, message: OutboxMessage, what: str, stamp: Stamp) -> Change:
+    """The platform answered to an effect with a time that cannot be: it may be in force, and nobody knows since when.
+    The item stays as it is until a person has it asked again."""
+    item = item_of(case, message)
+    alert = page(case, *UNUSABLE, stamp, key=f"{message.id}.{message.attempts}")
+    if item is None or not is_legal(case.state, "measure_failed", case.state):
+        return (alert,)
+    data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
+    failed, event = move(case, "measure_failed", case.state, stamp, data, {"reason": what})
+    return (CaseWrite(failed, case.version), event, alert)
+
+
 def interim_due(case: Case, policy: Policy, now: int) -> bool:
     """Whether a report of the settled items should be offered now although others are stuck: the deadline is near, and
     there is something to tell that was not offered yet."""
-    deadline = case.lift_due_at or running_time.shown_due_at(case, now)
+    deadline = (case.lift_due_at or running_time.shown_due_at(case, now)) + case.clock_shift_s
     near = now >= deadline - policy.interim_before_s
     return near and can_report_interim(case) and case.settled_items > case.interim_items
 
@@ -189,13 +203,15 @@ def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256:
 
 def reject(case: Case, message: OutboxMessage, code: str, stamp: Stamp) -> Change:
     """The regulator refuses a message for good. A refused final report sends the case back to review, unless it told
-    only of objects that the notice no longer names: about these nothing is decided any more."""
+    only of objects that the notice no longer names, or of items whose order fell: about these nothing is decided any
+    more."""
     data: dict[str, Json] = {"message": message.id, "kind": message.kind, "code": code}
     items, target = case.items, case.state
     changes: dict[str, Any] = {}
     if _is_final_report(case, message) and is_legal(case.state, "reject", CaseState.QUEUED) and not case.pending:
         again = tuple(
-            item.but(status="open") if item.status in FINAL_ITEM and not item.was else item for item in case.items
+            item.but(status="open") if item.status in FINAL_ITEM and not item.was and item.order_stands else item
+            for item in case.items
         )
         if again != items:
             items, target = again, CaseState.QUEUED
@@ -220,11 +236,10 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
     """Fire the steps of the ladder that are due, once and as one page, and set when the watch must look next."""
     if case.watch_at is None or case.watch_at > stamp.at:
         return ()
-    lifting = case.lift_due_at is not None and case.state in (CaseState.LIFTING, CaseState.LIFTED)
     over: Change = ()
     since, times = case.watch_at, running_time.ladder_times(case, stamp.at)
-    if lifting and case.lift_due_at is not None:
-        times = {"received_at": case.escalates_from, "due_at": case.lift_due_at, "requested_due_at": None}
+    if running_time.is_lifting(case):
+        pass
     elif running_time.stands_still(case, stamp.at):
         return _look_again(case, stamp)
     elif case.running_watch_at is not None:
@@ -236,17 +251,46 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
         policy.ladder,
         since=since,
         now=stamp.at,
-        unclaimed=not case.was_claimed and not case.decision_version,
+        unclaimed=is_untouched(case),
         **times,
     )
     following = clock.next_step_at(policy.ladder, after=stamp.at, **times)
     due = clock.merged(steps)
     if due is None:
         return (CaseWrite(case.but(watch_at=following, version=case.version + 1), case.version), *over)
-    level = max(case.level, due.severity)
-    data: dict[str, Json] = {"steps": list(due.merged_ids), "audience": list(due.audience), "level": level}
-    raised, event = move(case, "escalate", case.state, stamp, data, watch_at=following, level=level)
-    return (CaseWrite(raised, case.version), event, *fired(raised, due, stamp), *over)
+    return (*escalated(case, due, stamp, watch_at=following), *over)
+
+
+def is_untouched(case: Case) -> bool:
+    """Whether nobody ever took the case in hand."""
+    return not case.was_claimed and not case.decision_version
+
+
+def escalated(
+    case: Case, fired: clock.Escalation, stamp: Stamp, *, unsure: bool = False, watch_at: int | None = None
+) -> Change:
+    """The steps of the ladder as fired, and their page. With `unsure` they are so only if a clock that was just set is
+    right: they count as not fired, and fire again at their time, which says so."""
+    again = () if unsure else tuple(step for step in fired.merged_ids if step in case.unsure_steps)
+    left = dict.fromkeys((*case.unsure_steps, *(fired.merged_ids if unsure else ())))
+    level = case.level if unsure else max(case.level, fired.severity)
+    data: dict[str, Json] = {"steps": list(fired.merged_ids), "audience": list(fired.audience), "level": level}
+    if unsure:
+        data["unsure"] = True
+    if again:
+        data["again"] = list(again)
+    raised, event = move(
+        case,
+        "escalate",
+        case.state,
+        stamp,
+        data,
+        watch_at=case.watch_at if watch_at is None else watch_at,
+        level=level,
+        unsure_steps=tuple(step for step in left if step not in again),
+    )
+    word = "unsure." if unsure else "again." if again else ""
+    return (CaseWrite(raised, case.version), event, *_fired(raised, fired, stamp, word))
 
 
 def _look_again(case: Case, stamp: Stamp) -> Change:
@@ -261,25 +305,17 @@ def steps_past(case: Case, requested_due_at: int | None, policy: Policy, stamp: 
     not come to yet, and all that is over already of a time asked for that it sets."""
     if running_time.pauses_of(case):
         return None  # a suspended ladder goes on where it stopped, and a time asked for counts no more
-    times = {"received_at": case.escalates_from, "due_at": case.due_at}
-    since = clock.first_watch_at(policy.ladder, requested_due_at=requested_due_at, **times)
+    times = running_time.term_times(case.but(requested_due_at=requested_due_at))
+    since = clock.first_watch_at(policy.ladder, **times)
     reached = case.watch_at if case.watch_at is not None and case.lift_due_at is None else stamp.at + 1
     is_set = requested_due_at != case.requested_due_at
-    steps = clock.steps_due(
-        policy.ladder,
-        requested_due_at=requested_due_at,
-        since=since,
-        now=stamp.at,
-        unclaimed=not case.was_claimed and not case.decision_version,
-        **times,
-    )
+    steps = clock.steps_due(policy.ladder, since=since, now=stamp.at, unclaimed=is_untouched(case), **times)
     return clock.merged([step for step in steps if step.at >= reached or (is_set and step.clock == "requested")])
 
 
-def fired(case: Case, escalation: clock.Escalation, stamp: Stamp) -> Change:
-    """The steps of an escalation, each as fired now, and the one page for them."""
+def _fired(case: Case, escalation: clock.Escalation, stamp: Stamp, word: str = "") -> Change:
     facts = tuple(
         EscalationFired(case.platform_id, case.id, step, stamp.at, escalation.severity, escalation.audience)
         for step in escalation.merged_ids
     )
-    return (*facts, page(case, escalation.lead.id, escalation.audience, escalation.severity, stamp))
+    return (*facts, page(case, f"{word}{escalation.lead.id}", escalation.audience, escalation.severity, stamp))

@@ -5,19 +5,20 @@ The chain of a case holds no personal data, only digests of it: it stays whole w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, ItemState, move, note
 from kz_compliance_sdk.domain.change import CaseErased, CaseWrite, Change
+from kz_compliance_sdk.domain.persons import Person, check_another, who_took
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
 Class = Literal["closed", "in_force", "cancelled", "quarantined"]
 
@@ -160,14 +161,17 @@ def ask_erasure(case: Case, ground: str, *, stamp: Stamp) -> tuple[Change, Case]
     return (CaseWrite(asked, case.version), event), asked
 
 
-def agree_to_erasure(case: Case, holdings: Holdings, *, stamp: Stamp) -> tuple[Change, Case]:
-    """Destroy the personal data of a case before the end of its retention, as another person asked."""
+def agree_to_erasure(
+    case: Case, holdings: Holdings, events: Sequence[AuditEvent], *, stamp: Stamp
+) -> tuple[Change, Case]:
+    """Destroy the personal data of a case before the end of its retention, as another person asked. Raises
+    NotAllowed."""
     REVIEW_POLICY.check(stamp.actor, "erase")
     if not case.erasure_asked:
         raise IllegalMove("nobody has asked for the erasure of this case.", reference=case.id)
     by, ground = case.erasure_asked
-    if by == stamp.actor.id:
-        raise NotAllowed("who asked for an erasure cannot agree to it: it takes somebody else.", code="four_eyes")
+    first = Person(by), *who_took(events, "ask_erasure")[-1:]
+    check_another(first, stamp.actor, "who asked for an erasure cannot agree to it: it takes somebody else.", case.id)
     _refuse_what_is_needed(case, stamp.at)
     return erase(case, holdings, ground, stamp=stamp)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from kz_compliance_sdk.domain.appeals import STANDS, Reversal, Settled, check_decider, check_settled, facts, silenced
-from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_watch, lifted_watch, void
+from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
+from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch, void
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import Appeal, AppealWrite, CaseWrite, HoldEnded, ObjectVersion, Write
@@ -23,14 +24,22 @@ from kz_compliance_sdk.errors import IllegalMove
 
 
 def reverse(
-    case: Case, appeal: Appeal, reasons: str, wording: Reversal, policy: Policy, standing: Standing, *, stamp: Stamp
+    case: Case,
+    appeal: Appeal,
+    reasons: str,
+    wording: Reversal,
+    policy: Policy,
+    standing: Standing,
+    events: Sequence[AuditEvent],
+    *,
+    stamp: Stamp,
 ) -> Settled:
     """The user was right: a superseding decision lifts the measure, and the regulator gets a corrected report.
 
     What another order holds as well stays. Raises NotAllowed for whoever decided first, InvalidInput naming the field,
     and IllegalMove while the item is being decided anew, or the undo window of another decision of the case runs.
     """
-    item = check_decider(case, appeal, reasons, standing.decisions, stamp)
+    item = check_decider(case, appeal, reasons, standing.decisions, events, stamp)
     texts = {"reasons": reasons}
     decided = replace(appeal, state="reversed", decided_by=stamp.actor.id, decided_at=stamp.at)
     settled: list[Write] = [AppealWrite(decided, "open"), *silenced(appeal, stamp)]
@@ -54,7 +63,14 @@ def reverse(
         "digest": row.digest,
         "four_eyes": False,
     }
-    fields: dict[str, Any] = {"items": items, "decision_version": decision.version, "decided_at": stamp.at, **changes}
+    fields: dict[str, Any] = {
+        "items": items,
+        "decision_version": decision.version,
+        "decided_at": stamp.at,
+        # It is carried out at once, and never has a window.
+        "undo_until": None,
+        **changes,
+    }
     moved, event = move(case, "reverse", target, stamp, data, texts, **fields)
     writes = [row, event, *writes, *settled]
     if target is not case.state or (case.state is not CaseState.CLOSED and not moved.pending):
@@ -65,7 +81,6 @@ def reverse(
                 {**standing.decisions, decision.version: decision},
                 standing.respondent,
                 stamp,
-                not_before=stamp.at,
                 notified=standing.notified,
             )
             writes += more
@@ -137,7 +152,7 @@ def _after(case: Case, items: tuple[ItemState, ...], policy: Policy, stamp: Stam
         return CaseState.LIFTING, {
             **NO_LEASE,
             "closed_at": None,
-            "lift_due_at": case.lift_due_at or stamp.at + policy.lift_term_s,
+            "lift_due_at": lift_due_at(case, policy, stamp.at),
             "watch_at": lift_watch(case, policy, stamp),
         }
     if case.state in (CaseState.ENFORCED, CaseState.CLOSED):

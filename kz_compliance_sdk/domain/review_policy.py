@@ -9,22 +9,31 @@ from types import MappingProxyType
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.errors import NotAllowed
 
+HEAD = "head"
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewPolicy:
-    """Which roles may take which step, as data."""
+    """Which roles may take which step, and which steps the head of the office never takes, whatever else they are."""
 
     may: Mapping[str, frozenset[str]]
+    never_head: frozenset[str]
 
     def check(self, actor: Actor, step: str) -> None:
-        """Raises NotAllowed unless one of the actor's roles may take this step."""
+        """Raises NotAllowed unless one of the actor's roles may take this step, and with the code `head` for the head
+        where one person ends something for good."""
         if not actor.roles & self.may.get(step, frozenset()):
             allowed = ", ".join(sorted(self.may.get(step, frozenset()))) or "nobody"
             raise NotAllowed(f"{actor.id} may not {step.replace('_', ' ')}: that takes one of these roles: {allowed}")
+        if HEAD in actor.roles and step in self.never_head:
+            raise NotAllowed(
+                "the head of the office can be pressed in person and never decides alone: ask a lead or a lawyer.",
+                code="head",
+            )
 
 
 _REVIEWERS = frozenset({"moderator", "lead", "legal"})
-_OFFICE = _REVIEWERS | {"head"}
+_OFFICE = _REVIEWERS | {HEAD}
 REVIEW_POLICY = ReviewPolicy(
     MappingProxyType(
         {
@@ -63,7 +72,8 @@ REVIEW_POLICY = ReviewPolicy(
             "erase": frozenset({"legal", "head"}),
             "export": frozenset({"legal", "head"}),
         }
-    )
+    ),
+    never_head=frozenset({"approve", "decide_appeal", "hand_over", "settle_quarantine", "withdraw_appeal"}),
 )
 
 ROLES: frozenset[str] = frozenset().union(*REVIEW_POLICY.may.values())

@@ -1,6 +1,8 @@
 """The clock of a case whose term was paused. The ladder runs in running time: while the order stands suspended, it
 stands still, and then goes on with what was left.
 
+Where the host's clock was set while a case ran (`clock_steps.py`), all of its ladder is later by `clock_shift_s`.
+
 The stored `due_at` is never touched. What is later by the pause is `urgent_at`, so that the queue follows, and the time
 of the next watch. While the term stands still `running_watch_at` holds where the ladder stopped, on the clock as if
 nothing had been paused, and the watch only looks whether the suspension lasts. Once a term was paused, the shorter time
@@ -9,10 +11,10 @@ that the sender had asked for counts no more: a wish does not outlive the suspen
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from kz_compliance_sdk.domain import clock
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.policy import Policy
 
 LOOK_S = 7 * 86_400
@@ -45,13 +47,33 @@ def stands_still(case: Case, at: int) -> bool:
     return shown_due_at(case, at + 1) > shown_due_at(case, at)
 
 
+def is_lifting(case: Case) -> bool:
+    """Whether the time to lift leads."""
+    return case.lift_due_at is not None and case.state in (CaseState.LIFTING, CaseState.LIFTED)
+
+
+def term_times(case: Case) -> LadderTimes:
+    """What the ladder of a case counts from, as if nothing had been paused."""
+    shift_s, requested = case.clock_shift_s, case.requested_due_at
+    return {
+        "received_at": case.escalates_from + shift_s,
+        "due_at": case.due_at + shift_s,
+        "requested_due_at": None if requested is None else requested + shift_s,
+    }
+
+
 def ladder_times(case: Case, at: int) -> LadderTimes:
-    """What the ladder of a case that is not paused counts from at `at`."""
+    """What the ladder of a case that does not stand still counts from at `at`."""
+    times = term_times(case)
+    if is_lifting(case) and case.lift_due_at is not None:
+        return {**times, "due_at": case.lift_due_at + case.clock_shift_s, "requested_due_at": None}
+    if not pauses_of(case):
+        return times
     paused_s = shown_due_at(case, at) - case.due_at
     return {
-        "received_at": case.escalates_from + paused_s,
-        "due_at": case.due_at + paused_s,
-        "requested_due_at": None if pauses_of(case) else case.requested_due_at,
+        "received_at": times["received_at"] + paused_s,
+        "due_at": times["due_at"] + paused_s,
+        "requested_due_at": None,
     }
 
 
@@ -68,7 +90,7 @@ def ladder_stopped_at(case: Case, at: int) -> int | None:
         return None
     if case.running_watch_at is not None:
         return case.running_watch_at
-    return case.watch_at - (shown_due_at(case, at) - case.due_at)
+    return case.watch_at - (shown_due_at(case, at) - case.due_at) - case.clock_shift_s
 
 
 def planned(case: Case, stopped_at: int | None, at: int) -> Case:
@@ -82,13 +104,23 @@ def planned(case: Case, stopped_at: int | None, at: int) -> Case:
     due_at = shown_due_at(case, at)
     # Of a term that was never paused the time asked for still orders the queue.
     urgent_at = due_at if pauses_of(case) else clock.urgent_at(due_at, case.requested_due_at)
-    return case.but(running_watch_at=None, watch_at=stopped_at + due_at - case.due_at, urgent_at=urgent_at)
+    watch_at = stopped_at + due_at - case.due_at + case.clock_shift_s
+    return case.but(running_watch_at=None, watch_at=watch_at, urgent_at=urgent_at)
 
 
 def replanned(case: Case, policy: Policy, at: int) -> Case:
     """The case after a step that set its times as if nothing had been paused: now with its pauses."""
     if not pauses_of(case) or case.watch_at is None:
         return case
-    ran_until = at - (shown_due_at(case, at) - case.due_at)
+    ran_until = at - (shown_due_at(case, at) - case.due_at) - case.clock_shift_s
     stopped_at = clock.next_step_at(policy.ladder, received_at=case.escalates_from, due_at=case.due_at, after=ran_until)
     return planned(case, stopped_at, at)
+
+
+def on_the_term_again(case: Case, policy: Policy, at: int) -> dict[str, Any]:
+    """The time to lift no longer leads where something is to be decided: what is lifted keeps its own deadline. The
+    ladder of the term goes on where the decision left it."""
+    if case.lift_due_at is None:
+        return {}
+    after = at if case.decided_at is None else case.decided_at
+    return {"lift_due_at": None, "watch_at": clock.next_step_at(policy.ladder, after=after, **term_times(case))}

@@ -85,8 +85,8 @@ def request_clarification(
 ) -> tuple[Change, Case]:
     """Ask the authority what is missing. The clock runs on. Raises LeaseLost, NotAllowed, and InvalidInput for text
     that nobody has checked for identities."""
-    check_lease(case, token, stamp)
     REVIEW_POLICY.check(stamp.actor, "request_clarification")
+    check_lease(case, token, stamp)
     check_answerable(case)
     if not questions:
         raise InvalidInput("there is no question.", field="questions", remedy="Ask at least one.")

@@ -1,13 +1,13 @@
 """What people record of the remedies against an order: a contest, its result, and an order that suspends it.
 
-A contest pauses nothing. A suspension pauses the term once a second person has confirmed it; it lifts no measure and
-stops no effect by itself: people are told, and decide.
+A contest pauses nothing. A suspension pauses the term once a second person has confirmed it. It lifts no measure; what
+has not begun waits for a second person, from the moment when it is recorded.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,10 +24,11 @@ from kz_compliance_sdk.domain.contest import (
     SuspensionOrder,
 )
 from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.persons import Person, check_another, who_took
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
 TOLD = ("moderator", "lead", "head")
 MOST = 50
@@ -132,19 +133,21 @@ def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tu
     return (CaseWrite(marked, case.version), event, alert), marked
 
 
-def confirm_suspension(case: Case, number: int, how: str, *, stamp: Stamp) -> tuple[Change, Case]:
+def confirm_suspension(
+    case: Case, number: int, how: str, events: Sequence[AuditEvent], *, stamp: Stamp
+) -> tuple[Change, Case]:
     """A second person has seen the order, and says `how`: from now on it has effect, from the time that it names.
 
-    The term stands still, and what is left of it runs on when the suspension ends. Raises NotAllowed for the person
-    who recorded it.
+    The term stands still, and what is left of it runs on when the suspension ends. Raises NotAllowed for whoever
+    is no other person than the one who recorded it.
     """
     REVIEW_POLICY.check(stamp.actor, "confirm_suspension")
     need(how, "how", "Say how it was checked, for example: read on the court's own site.")
     found = _suspension(case, number)
     if found.confirmed_by or found.ended_at is not None:
         raise IllegalMove(f"the suspension {number} is confirmed or has ended already.", reference=case.id)
-    if found.recorded_by == stamp.actor.id:
-        raise NotAllowed("nobody confirms what they recorded themselves.", code="four_eyes", reference=case.id)
+    first = Person(found.recorded_by), *who_took(events, "suspend", suspension=number)
+    check_another(first, stamp.actor, "nobody confirms what they recorded themselves.", case.id)
     confirmed = replace(found, confirmed_by=stamp.actor.id)
     writes, after = _changed(case, "confirm_suspension", confirmed, {"suspension": number}, {"how": how}, stamp)
     # The order may bear on measures that are in force or under way. The machine lifts none.

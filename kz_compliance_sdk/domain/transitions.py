@@ -94,7 +94,28 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_each((_S.QUEUED, _S.CLAIMED, _S.IN_APPROVAL), "answer", _S.QUEUED, "the authority said more than had been seen"),
     *_each((_S.DECIDED, _S.ENFORCED, _S.CLOSED), "answer", _S.QUEUED, "an answer to what was decided"),
     *_each(
-        (_S.DECIDED, _S.LIFTING), "undo", _S.QUEUED, "taken back inside the undo window; nothing had been carried out"
+        (_S.DECIDED, _S.LIFTING, _S.ENFORCED, _S.LIFTED),
+        "undo",
+        _S.QUEUED,
+        "taken back inside the undo window; nothing had been carried out",
+    ),
+    *_each(
+        (_S.DECIDED, _S.LIFTING),
+        "withhold",
+        _S.IN_APPROVAL,
+        "the order was suspended, or an instruction recorded: what has not begun waits for a second person",
+    ),
+    *_each(
+        (_S.DECIDED, _S.LIFTING, _S.IN_APPROVAL),
+        "withhold",
+        _S.QUEUED,
+        "what has not begun is of an earlier decision, or two had decided: it is decided anew, by two",
+    ),
+    *_each(
+        (_S.QUEUED, _S.CLAIMED, _S.AWAITING_ANSWER),
+        "withhold",
+        None,
+        "what has not begun of an earlier decision is open again beside the rest",
     ),
     *_each((_S.DECIDED, _S.LIFTING, *UNDECIDED), "measure_in_force", None, "one measure is in force; others are not"),
     Transition(_S.DECIDED, "measure_in_force", _S.ENFORCED, "the last measure is in force"),
@@ -157,6 +178,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "remind", None, "a reminder raises the level, never the clock"
     ),
     *_each(_RUNNING, "escalate", None, "a step of the ladder was due"),
+    *_each(_RUNNING, "clock_stepped", None, "the host's clock was set: what was planned keeps its distance"),
     *_each((*_RUNNING, _S.CLOSED, _S.CANCELLED), "acknowledge", None, "a person has seen the escalation"),
     *_each(
         (*UNDECIDED, *_AFTER_DECISION, _S.CANCELLED), "flag", None, "something that the moderator must see was learnt"

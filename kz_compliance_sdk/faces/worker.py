@@ -14,8 +14,10 @@ from typing import Any
 from kz_compliance_sdk.adapters.troubles import Troubles, cause_of
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.change import Heartbeat
+from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.messages import NOTIFIER, REGULATOR
 from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.services.clock_steps import follow_clock, look
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.health import HUNG
@@ -51,6 +53,7 @@ class Worker:
         self._calls: list[_Call] = []
         self._due: dict[str, float] = {}
         self._busy: dict[str, Future[Any]] = {}
+        self._seen: Seen | None = None
 
     def stop(self) -> None:
         """Finish what is under way, then return from `run`. Safe to call from a signal handler."""
@@ -61,6 +64,7 @@ class Worker:
         settings = self._desk.settings
         idle_s = settings.worker.idle_s
         while not self._stop.is_set():
+            self._look_at_clock()
             self._every("watch", settings.worker.watch_interval_s, self._desk.watch)
             self._every("heartbeat", settings.worker.heartbeat_s, self._beat)
             self._every("the look at the ways out", settings.worker.heartbeat_s, self._look_at_ways)
@@ -72,6 +76,15 @@ class Worker:
                 self._start_deliveries()
             self._rest(idle_s)
         self._finish()
+
+    def _look_at_clock(self) -> None:
+        """Each round, so that nothing leaves or fires on a clock that has just been set."""
+        desk, seen, last = self._desk, look(self._desk.env), self._seen
+        if seen is None:
+            return
+        self._seen = seen
+        if last is None or step_between(last, seen) is not None:
+            self._guarded("the clock", partial(follow_clock, desk.store, desk.platform_id, desk.policy, desk.env))
 
     def _start_deliveries(self) -> None:
         delivery = self._desk.delivery

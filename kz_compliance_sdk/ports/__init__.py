@@ -9,6 +9,7 @@ from kz_compliance_sdk.domain.user_notice import UserNotice as UserNotice
 from kz_compliance_sdk.ports.alerting import Alert as Alert
 from kz_compliance_sdk.ports.alerting import Notifier as Notifier
 from kz_compliance_sdk.ports.alerting import Witness as Witness
+from kz_compliance_sdk.ports.env import Boot as Boot
 from kz_compliance_sdk.ports.env import Env as Env
 from kz_compliance_sdk.ports.env import Uuid7 as Uuid7
 from kz_compliance_sdk.ports.platform import Content as Content

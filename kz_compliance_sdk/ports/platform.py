@@ -35,14 +35,14 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """Done. `effective_at` is UTC seconds."""
+    """Done. `effective_at` is since when this effect stands: whole UTC seconds, not before it was decided."""
 
     effective_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Begun; ask again at `check_at` (UTC seconds)."""
+    """Begun; ask again at `check_at` (whole UTC seconds, within 30 days)."""
 
     check_at: int
 
@@ -94,7 +94,8 @@ class Enforcer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The platform has told the user, or holds the message for them, since `told_at` (UTC seconds)."""
+    """The platform has told the user, or holds the message for them, since `told_at` (whole UTC seconds, not before the
+    message was written)."""
 
     told_at: int
 

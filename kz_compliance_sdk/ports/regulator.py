@@ -10,8 +10,9 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The regulator's receipt, checked against what was sent: `body` is the receipt as it came, `signature` the headers
-    that prove it to a third party (empty where it was found among others)."""
+    """The regulator's receipt, checked against what was sent: `recorded_at` is UTC seconds by its clock, `body` the
+    receipt as it came, `signature` the headers that prove it to a third party (empty where it was found among
+    others)."""
 
     receipt_id: str
     recorded_at: int

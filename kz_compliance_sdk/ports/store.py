@@ -78,6 +78,9 @@ class Tx(Protocol):
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
+    def events(self, case_id: str) -> list[AuditEvent]:
+        """The audit events of a case in their order, without the texts that were sealed beside them."""
+
     def event_kinds(self, case_id: str) -> dict[str, int]:
         """How many audit events of each kind a case has."""
 
@@ -101,7 +104,8 @@ class Tx(Protocol):
         """A message that is parked or waits for a person. Raises NotFound, also for any other."""
 
     def open_messages(self, case_id: str) -> list[OutboxMessage]:
-        """The case's messages that are queued, leased or waiting for a person."""
+        """The case's messages that are queued, leased or waiting for a person, and those that are parked since their
+        answer could not be used."""
 
     def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
         """Messages to one endpoint whose time has come and whose lane is free, most urgent first."""
@@ -118,6 +122,9 @@ class Tx(Protocol):
         """Raises NotFound."""
 
     def endpoint(self, name: str) -> EndpointState: ...
+
+    def heartbeat(self, part: str) -> Heartbeat | None:
+        """When a part of the machinery last ran, None if it never did."""
 
     def holdings(self, case_id: str) -> Holdings:
         """How much personal data is held of a case."""
@@ -167,7 +174,7 @@ class Health:
     """What an operator must know at a glance. Times are UTC seconds. `untold` counts the users who should have been
     told by now; `undelivered` is everything else. `fault` is a code for what is wrong with the store itself, empty if
     nothing is. `suspended` counts the running cases whose term is longer by a suspension; what is overdue is counted
-    with it."""
+    with it. `withheld` counts the decisions that news sent back to a second person."""
 
     by_state: Mapping[str, int]
     overdue: int
@@ -180,6 +187,7 @@ class Health:
     fault: str = ""
     suspended: int = 0
     untold: int = 0
+    withheld: int = 0
 
 
 class Queries(FigureSource, Protocol):

@@ -12,6 +12,7 @@ from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.change import Appeal, Change
 from kz_compliance_sdk.domain.messages import Respondent, page
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling
 from kz_compliance_sdk.errors import ComplianceError, Conflict, InvalidInput, NotFound
 from kz_compliance_sdk.ports import AppealPage, Store, Tx
@@ -94,6 +95,7 @@ class Appeals:
         Never by whoever proposed or approved the decision in force: raises NotAllowed (`four_eyes`). Raises also
         InvalidInput naming the field, NotFound, and IllegalMove while the item is being decided anew.
         """
+        REVIEW_POLICY.check(actor, "decide_appeal")
         if outcome not in ("uphold", "reverse"):
             raise InvalidInput("this is no outcome.", field="outcome", remedy="Use 'uphold' or 'reverse'.")
         if (outcome == "reverse") != (reversal is not None):
@@ -106,11 +108,13 @@ class Appeals:
         def work(tx: Tx) -> tuple[Change, Appeal]:
             appeal = tx.appeal(appeal_id)
             case, stamp = tx.case(appeal.case_id), self._stamp(tx, actor)
-            standing = standing_of(tx, case, self._respondent)
+            standing, events = standing_of(tx, case, self._respondent), tx.events(case.id)
             if reversal is None:
-                settled = appeals.uphold(case, appeal, reasons, standing.decisions, stamp=stamp)
+                settled = appeals.uphold(case, appeal, reasons, standing.decisions, events, stamp=stamp)
             else:
-                settled = reversals.reverse(case, appeal, reasons, reversal, self._policy, standing, stamp=stamp)
+                settled = reversals.reverse(
+                    case, appeal, reasons, reversal, self._policy, standing, events, stamp=stamp
+                )
             told = self._told(tx, settled, stamp, reversed_=reversal is not None)
             return with_tally(tx, told), settled.appeal
 
@@ -119,11 +123,13 @@ class Appeals:
     def withdraw(self, actor: Actor | None, appeal_id: str) -> Appeal:
         """The user takes an appeal back; `actor` is None where the platform's own system says so. Raises NotFound,
         NotAllowed for whoever decided first and for the head, IllegalMove for one that is not open."""
+        if actor is not None:
+            REVIEW_POLICY.check(actor, "withdraw_appeal")
 
         def work(tx: Tx) -> tuple[Change, Appeal]:
             appeal = tx.appeal(appeal_id)
-            case, decisions = tx.case(appeal.case_id), tx.decisions(appeal.case_id)
-            settled = appeals.withdraw(case, appeal, decisions, stamp=self._stamp(tx, actor))
+            case, decisions, events = tx.case(appeal.case_id), tx.decisions(appeal.case_id), tx.events(appeal.case_id)
+            settled = appeals.withdraw(case, appeal, decisions, events, stamp=self._stamp(tx, actor))
             return settled.change, settled.appeal
 
         return self._store.submit(self._platform, work).result()

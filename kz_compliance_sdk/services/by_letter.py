@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, get_args
@@ -18,13 +17,14 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, InboxApplied, InboxRow
 from kz_compliance_sdk.domain.messages import BY_HAND, Respondent
 from kz_compliance_sdk.domain.notice import Answer, Cancellation, Clarification, Effect, Item, Notice
+from kz_compliance_sdk.domain.persons import Person
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services.loading import letters_waiting, standing_of
+from kz_compliance_sdk.services.loading import letters_waiting, standing_before, typist_in
 from kz_compliance_sdk.services.response import accepted
 from kz_compliance_sdk.services.tallying import counted
 from kz_compliance_sdk.wire.v1 import MessageType, read_message, write_message
@@ -162,7 +162,7 @@ class ByLetter:
                 if row.exit == "noted":
                     raise IllegalMove("this letter was dismissed before.", reference=case_id)
                 return (), case
-            arrival = self._arrival(message, received_at, actor.id, how, salt)
+            arrival = self._arrival(message, received_at, Person(actor.id, actor.account), how, salt)
             change, after = letters_in.enter_letter(case, said, arrival, Stamp(tx.now, actor, salt))
             proof: dict[str, Json] = {"entered_by": actor.id, "entered_at": tx.now}
             if actor.account:
@@ -197,6 +197,7 @@ class ByLetter:
 
         Raises NotAllowed, NotFound, and IllegalMove for an amendment, which `authenticate` is for.
         """
+        REVIEW_POLICY.check(actor, "authenticate")
 
         def work(tx: Tx) -> tuple[Change, Case]:
             case, (row, others) = tx.case(case_id), _named(tx, case_id, message_id)
@@ -204,7 +205,7 @@ class ByLetter:
             if isinstance(letter.says, Notice):
                 raise IllegalMove("this letter is an amendment: call authenticate.", reference=case_id)
             message = (row.sender, row.message_id, row.body_sha256)
-            arrival = self._arrival(message, row.received_at, letter.entered_by)
+            arrival = self._arrival(message, row.received_at, typist_in(row))
             change, after = letters_in.vouch_for_letter(
                 case,
                 letter.says,
@@ -212,7 +213,7 @@ class ByLetter:
                 how,
                 others,
                 self._policy,
-                standing_of(tx, case, self._respondent),
+                standing_before(tx, case, letter.says, self._respondent),
                 Stamp(tx.now, actor, self._entropy(32)),
             )
             return (*change, InboxApplied(self._platform, *message, case.id)), after
@@ -221,6 +222,7 @@ class ByLetter:
 
     def dismiss(self, actor: Actor, case_id: str, message_id: str, reasons: str) -> Case:
         """Record that a letter is not what it seemed: it never takes effect. Raises NotAllowed and NotFound."""
+        REVIEW_POLICY.check(actor, "authenticate")
 
         def work(tx: Tx) -> tuple[Change, Case]:
             row, others = _named(tx, case_id, message_id)
@@ -231,7 +233,7 @@ class ByLetter:
         return self._submit(work)
 
     def _arrival(
-        self, message: tuple[str, str, str], received_at: int, typist: str, how: str = "", salt: bytes = b""
+        self, message: tuple[str, str, str], received_at: int, typist: Person, how: str = "", salt: bytes = b""
     ) -> Arrival:
         return Arrival(
             self._platform,
@@ -241,7 +243,8 @@ class ByLetter:
             BY_HAND,
             received_at,
             received_at,
-            entered_by=typist,
+            entered_by=typist.id,
+            account=typist.account,
             how=how,
             salt=salt,
         )
@@ -264,4 +267,4 @@ def _named(tx: Tx, case_id: str, message_id: str) -> tuple[InboxRow, tuple[str, 
 def _letter(row: InboxRow) -> Letter:
     said = read_message(row.body).data
     assert isinstance(said, Cancellation | Clarification | Notice)  # noqa: S101  nothing else is typed in
-    return Letter(row.message_id, row.type, json.loads(row.proof)["entered_by"], row.received_at, said)
+    return Letter(row.message_id, row.type, typist_in(row).id, row.received_at, said)

@@ -16,8 +16,9 @@ from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import languages_of
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
+from kz_compliance_sdk.domain.withholding import by_one_person
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services.loading import notice_of, own_holds
+from kz_compliance_sdk.services.loading import notice_of, own_holds, withheld
 from kz_compliance_sdk.services.tallying import counted
 
 __all__ = ["Care"]
@@ -72,13 +73,18 @@ class Care:
         return self._do(lambda tx: duress.raise_alarm(tx.case(case_id), reason, stamp=self._stamp(tx, actor)))
 
     def record_instruction(self, actor: Actor, case_id: str, instruction: Instruction) -> Case:
-        """Record what somebody told the office to do; a measure then takes a second person.
+        """Record what somebody told the office to do; a measure then takes a second person, also one that was decided
+        by one and has not begun.
 
         Raises InvalidInput that names the field, NotAllowed, NotFound.
         """
-        return self._do(
-            lambda tx: duress.record_instruction(tx.case(case_id), instruction, stamp=self._stamp(tx, actor))
-        )
+
+        def work(tx: Tx) -> tuple[Change, Case]:
+            stamp = self._stamp(tx, actor)
+            change, case = duress.record_instruction(tx.case(case_id), instruction, stamp=stamp)
+            return withheld(tx, change, case, by_one_person, self._policy, stamp)
+
+        return self._do(work)
 
     def hand_over(self, actor: Actor, case_id: str, reasons: str) -> Case:
         """Take a demand for user data out of here, as a lawyer: the case ends and nothing is reported.

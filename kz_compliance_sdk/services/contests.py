@@ -9,20 +9,35 @@ from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.contest import ContestResult, SuspensionOrder
+from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Contest
+from kz_compliance_sdk.domain.withholding import rests_on_order
 from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.services.loading import withheld
 from kz_compliance_sdk.services.tallying import counted
 
 
 class Contests:
     """What is recorded of the remedies against the orders that one platform received."""
 
-    def __init__(self, store: Store, platform_id: str, entropy: Callable[[int], bytes]) -> None:
-        self._store, self._platform, self._entropy = store, platform_id, entropy
+    def __init__(self, store: Store, platform_id: str, policy: Policy, entropy: Callable[[int], bytes]) -> None:
+        self._store, self._platform, self._policy, self._entropy = store, platform_id, policy, entropy
 
     def _take(self, actor: Actor, case_id: str, step: Callable[[Case, Stamp], tuple[Change, Case]]) -> Case:
         def work(tx: Tx) -> tuple[Change, Case]:
             return step(tx.case(case_id), Stamp(tx.now, actor, self._entropy(32)))
+
+        return self._store.submit(self._platform, counted(work)).result()
+
+    def _take_and_withhold(
+        self, actor: Actor, case_id: str, step: Callable[[Tx, Case, Stamp], tuple[Change, Case]]
+    ) -> Case:
+        """Take a step after which no measure may leave on the ground of the order unless a second person says so."""
+
+        def work(tx: Tx) -> tuple[Change, Case]:
+            stamp = Stamp(tx.now, actor, self._entropy(32))
+            change, case = step(tx, tx.case(case_id), stamp)
+            return withheld(tx, change, case, rests_on_order, self._policy, stamp)
 
         return self._store.submit(self._platform, counted(work)).result()
 
@@ -50,17 +65,23 @@ class Contests:
         )
 
     def suspend(self, actor: Actor, case_id: str, order: SuspensionOrder) -> Case:
-        """Record an order that suspends the case's order. It has no effect before somebody else confirms it.
+        """Record an order that suspends the case's order. It pauses no term before somebody else confirms it, but
+        measures on the ground of the order that have not begun wait for a second person at once.
 
         Raises NotAllowed and InvalidInput.
         """
-        return self._take(actor, case_id, lambda case, stamp: suspensions.record_suspension(case, order, stamp=stamp))
+        return self._take_and_withhold(
+            actor, case_id, lambda _tx, case, stamp: suspensions.record_suspension(case, order, stamp=stamp)
+        )
 
     def confirm_suspension(self, actor: Actor, case_id: str, number: int, how: str) -> Case:
         """Confirm the suspension `number`, never by the person who recorded it: the term stands still from the time
-        that the order names. Measures in force stay. Raises NotAllowed, InvalidInput and IllegalMove."""
-        return self._take(
-            actor, case_id, lambda case, stamp: suspensions.confirm_suspension(case, number, how, stamp=stamp)
+        that the order names. Measures in force stay, those that have not begun wait for a second person. Raises
+        NotAllowed, InvalidInput and IllegalMove."""
+        return self._take_and_withhold(
+            actor,
+            case_id,
+            lambda tx, case, stamp: suspensions.confirm_suspension(case, number, how, tx.events(case_id), stamp=stamp),
         )
 
     def end_suspension(self, actor: Actor, case_id: str, number: int, ended_at: int, reasons: str) -> Case:

@@ -45,6 +45,7 @@ from kz_compliance_sdk.services.outcomes import (
     ContentChanged,
     Outcomes,
     Superseded,
+    Unusable,
     attempt_of,
     checked,
     fault,
@@ -235,10 +236,12 @@ class Delivery:
         try:
             answer = self._call(message)
             begun = begun and not isinstance(answer, _NOT_BEGUN)
-            result = checked(message.endpoint, answer)
+            result = checked(message, answer, self._clock())
         except Exception as error:  # noqa: BLE001  an adapter or the platform's own code failed: recorded, tried again
             _log.warning("a call to the %s failed: %s", message.endpoint, kind_and_place(error))
             result = fault(message.endpoint, type(error).__name__)
+        if isinstance(result, Unusable):
+            _log.error("message %s: %s", message.id, result.what)
         if begun:
             message = message.but(maybe_arrived=True)
         record = partial(self._outcomes.record, message=message, result=result, started=started)

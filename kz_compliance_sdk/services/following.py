@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.ports import Tx
-from kz_compliance_sdk.services.loading import standing_of
+from kz_compliance_sdk.services.loading import standing_before
 from kz_compliance_sdk.services.marking import marked_answer
 from kz_compliance_sdk.wire.v1 import read_message
 
@@ -31,7 +31,7 @@ def follow(
     if isinstance(data, Reminder):
         return arrivals.remind(case, data, arrival, stamp)
     if isinstance(data, Clarification):
-        change, case = arrivals.answer(case, data, arrival, policy, standing_of(tx, case, respondent), stamp)
+        change, case = arrivals.answer(case, data, arrival, policy, standing_before(tx, case, data, respondent), stamp)
         return (*change, *pages_at_intake(case, policy, stamp)) if arrival.flags else change, case
     if data.revision < case.revision:
         return arrivals.flag(case, ("cancels_older_revision",), stamp, arrival)
@@ -42,7 +42,7 @@ def follow(
         flagged, case = arrivals.flag(case, ("cancels_unknown_item",), stamp, arrival)
         if unknown.issuperset(named):
             return flagged, case
-    change, case = arrivals.cancel(case, data, arrival, policy, standing_of(tx, case, respondent), stamp)
+    change, case = arrivals.cancel(case, data, arrival, policy, standing_before(tx, case, data, respondent), stamp)
     return (*flagged, *change), case
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
-from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.case import Case, ItemState
+from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.deciding import Context
+from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import Respondent, object_key
-from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, is_account
+from kz_compliance_sdk.domain.persons import Person
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
+from kz_compliance_sdk.domain.withholding import withhold
 from kz_compliance_sdk.errors import NotFound, Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.wire.v1 import Message, read_admitted, read_message
@@ -101,7 +106,7 @@ def own_holds(tx: Tx, case: Case) -> frozenset[tuple[str, str]]:
 
 
 def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
-    """What an amendment or a cancellation needs."""
+    """What an amendment needs."""
     keys = {item.object_key for item in case.items if item.object_key}
     return Standing(
         messages=tx.open_messages(case.id),
@@ -114,9 +119,39 @@ def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
     )
 
 
+def standing_before(tx: Tx, case: Case, said: Cancellation | Clarification, respondent: Respondent) -> Standing:
+    """What a cancellation or an answer needs: of what was remedied also which items are accounts or services."""
+    standing = standing_of(tx, case, respondent)
+    if not isinstance(said, Cancellation) or said.effect != "remedied":
+        return standing
+    accounts = frozenset(name for name, item in items_named(tx, case).items() if is_account(item))
+    return replace(standing, accounts=accounts)
+
+
+def withheld(
+    tx: Tx, change: Change, case: Case, bears_on: Callable[[ItemState, Decision], bool], policy: Policy, stamp: Stamp
+) -> tuple[Change, Case]:
+    """What the news of `change` holds back of a case's decisions, if anything of them is still to come."""
+    if not case.pending:
+        return change, case
+    return withhold(change, case, bears_on, tx.open_messages(case.id), tx.decisions(case.id), policy, stamp)
+
+
 def letters_waiting(tx: Tx, case: Case) -> list[InboxRow]:
     """The letters of a case that were typed in and that nobody has vouched for or dismissed, oldest first."""
     return [row for row in tx.waiting_for(case.notice_id) if row.case_id == case.id and row.source == "typed"]
+
+
+def typist_in(row: InboxRow) -> Person:
+    """Who typed a letter in."""
+    proof = json.loads(row.proof)
+    return Person(proof["entered_by"], proof.get("account", ""))
+
+
+def typist_of(tx: Tx, case: Case) -> Person:
+    """Who typed the notice in that the case rests on; nobody for one that came otherwise, or was erased."""
+    row = tx.inbox_row(*case.message)
+    return typist_in(row) if row.source == "typed" and row.proof else Person(case.entered_by)
 
 
 def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...]] | None:
@@ -129,8 +164,10 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...
         return None
     data, row = min(later, key=lambda one: one[0].revision)
     message, at = (row.sender, row.message_id, row.body_sha256), row.received_at
-    typist = json.loads(row.proof)["entered_by"]
-    arrival = Arrival(row.platform_id, message, "typed", "verified", case.channel, at, at, entered_by=typist)
+    by = typist_in(row)
+    arrival = Arrival(
+        row.platform_id, message, "typed", "verified", case.channel, at, at, entered_by=by.id, account=by.account
+    )
     return data, arrival, flags_of_letters(other.type for other in rows if other is not row)
 
 

@@ -19,10 +19,12 @@ from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.content import Looked, Reference
+from kz_compliance_sdk.domain.persons import check_no_proposer
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import check_lease
 from kz_compliance_sdk.errors import ConfigError, Conflict
 from kz_compliance_sdk.ports import Content, Future, Resolved, Store, Tx
+from kz_compliance_sdk.services.answered_times import wrong_time
 from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.loading import notice_of
 
@@ -118,9 +120,9 @@ class Looking:
         def begin(tx: Tx) -> tuple[Change, Mapping[str, Reference]]:
             case = tx.case(case_id)
             decision = tx.decisions(case_id).get(case.decision_version)
-            own = decision is not None and decision.proposed_by == actor.id
-            if case.state is not CaseState.IN_APPROVAL or decision is None or own or decision.digest != digest:
+            if case.state is not CaseState.IN_APPROVAL or decision is None or decision.digest != digest:
                 return (), {}  # approving says what is wrong
+            check_no_proposer(decision, tx.events(case_id), actor)
             seen = {item.item_id for item in decision.proposal.items if item.content_sha256 is not None}
             named = content.references(case, notice_of(tx, case))
             return (), {item_id: reference for item_id, reference in named.items() if item_id in seen}
@@ -201,6 +203,9 @@ def _checked(answer: object) -> tuple[Looked, str | None]:
     if not isinstance(name, str) or len(name) > 1000 or not isinstance(there, bool):
         return Looked(fault="unusable_answer"), None
     if there and not (isinstance(digest, str) and _SHA256.fullmatch(digest)):
+        return Looked(fault="unusable_answer"), None
+    if wrong := wrong_time(answer, 0, 0):
+        _log.error("the content could not be resolved: %s", wrong)
         return Looked(fault="unusable_answer"), None
     preview: Any = answer.preview
     shown = preview[:_PREVIEW] if isinstance(preview, str) else None

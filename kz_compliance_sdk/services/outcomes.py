@@ -12,7 +12,7 @@ from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, MessageWrite, Write
 from kz_compliance_sdk.domain.content import Looked, content_changed
-from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, notify, page
+from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, notify, page
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage, is_refused_for_good, next_attempt_at
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
@@ -33,6 +33,7 @@ from kz_compliance_sdk.ports import (
     Unknown,
 )
 from kz_compliance_sdk.services import telling as telling_users
+from kz_compliance_sdk.services.answered_times import wrong_time
 from kz_compliance_sdk.services.loading import answering_of
 from kz_compliance_sdk.services.tallying import with_tally
 
@@ -44,7 +45,6 @@ _ALLOWED: dict[str, tuple[type, ...]] = {
     ENFORCER: (InForce, Pending, Failed),
     MESSENGER: (Told, RetryAt, Failed),
 }
-_TIME_OF = {InForce: "effective_at", Pending: "check_at", RetryAt: "at", Told: "told_at"}
 _LONGEST_RETRY_AFTER = 3600
 PAGE_AFTER_ATTEMPTS = 5
 
@@ -61,19 +61,28 @@ class ContentChanged:
     looked: Looked
 
 
-Result = Sent | EffectResult | TellResult | Superseded | ContentChanged
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """The call came back with a time that cannot be, and what was asked for may be done. `what` says which time it is,
+    and what to do."""
+
+    what: str
 
 
-def checked(endpoint: str, result: object) -> Result:
+Result = Sent | EffectResult | TellResult | Superseded | ContentChanged | Unusable
+
+
+def checked(message: OutboxMessage, result: object, now: int) -> Result:
     """What a call gave, if the port allows it; what an adapter or the platform gave otherwise is a fault of its own."""
+    endpoint = message.endpoint
     allowed = (*_ALLOWED[endpoint], ContentChanged) if endpoint in _ALLOWED else (*_SENT, Superseded)
     if not isinstance(result, allowed):
         return fault(endpoint, f"it returned {type(result).__name__}, which is no answer")
     answer: Result = result  # type: ignore[assignment]  # one of those that are allowed
-    at = getattr(result, _TIME_OF.get(type(result), ""), 0)
-    if type(at) is not int and not (at is None and isinstance(result, RetryAt)):
-        return fault(endpoint, f"it returned {type(result).__name__} with a time that is no whole number")
-    return answer
+    wrong = wrong_time(answer, message.created_at, now)
+    if wrong and isinstance(answer, RetryAt):
+        return fault(endpoint, wrong)
+    return Unusable(f"{wrong}. Mend it, then: kz-compliance cases retry") if wrong else answer
 
 
 def fault(endpoint: str, what: str) -> Result:
@@ -106,6 +115,8 @@ def told(result: Result) -> tuple[str, str]:
             return "told", f"the user was told at {result.told_at}"
         case ContentChanged():
             return "content_changed", "nothing was carried out" if result.looked.available else "the content is gone"
+        case Unusable():
+            return "unusable", result.what
         case Superseded():
             return "superseded", "the regulator does not hold it, and it no longer says what holds"
 
@@ -138,7 +149,7 @@ class Outcomes:
         writes, after = self._outcome(tx, _case(tx, message), message.but(lease_expires_at=None), result, stamp)
         writes += self._endpoint(tx, message, result, stamp)
         settled = after.state not in ("queued", "leased")
-        if settled:
+        if settled and not isinstance(result, Unusable):
             after = after.but(settled_at=now)
         attempt = attempt_of(message, started, now, *told(result))
         return with_tally(tx, (*writes, MessageWrite(after, message.lease_token), attempt)), settled
@@ -206,6 +217,8 @@ class Outcomes:
                     else content_changed(case, message, result.looked, tx.content_seen(case.id), stamp)
                 )
                 return list(change), message.but(state="void")
+            case Unusable():
+                return _unusable(case, message, result, stamp)
             case Rejected():
                 return self._rejected(tx, case, message, result, stamp)
             case Failed() if result.permanent and message.kind == "enforce" and case is not None:
@@ -279,6 +292,21 @@ class Outcomes:
             about = message.endpoint
             writes.append(notify(message.platform_id, about, f"{about}_refuses", ("lead",), 50, stamp, key=message.id))
         return writes
+
+
+def _unusable(
+    case: Case | None, message: OutboxMessage, result: Unusable, stamp: Stamp
+) -> tuple[list[Write], OutboxMessage]:
+    """It may be done, and asking again would bring the same: it waits until a person has the code mended."""
+    parked = message.but(state="parked", maybe_arrived=True)
+    if case is None:
+        return [], parked
+    if message.endpoint == ENFORCER:
+        if item_of(case, message) is None:
+            # Something later was decided meanwhile: since when this one was in force is asked by nobody.
+            return [], message.but(state="done", maybe_arrived=False)
+        return list(results.answer_unusable(case, message, result.what, stamp)), parked
+    return [page(case, *results.UNUSABLE, stamp, key=f"{message.id}.{message.attempts}")], parked
 
 
 def _case(tx: Tx, message: OutboxMessage) -> Case | None:

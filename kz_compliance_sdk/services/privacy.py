@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, StoreError
 from kz_compliance_sdk.ports import Queries, Store, Tx
+from kz_compliance_sdk.services.clock_steps import time_passed
 from kz_compliance_sdk.services.export import export_document
 
 __all__ = ["Privacy", "RetentionRun"]
@@ -61,11 +62,13 @@ class Privacy:
         self, now: int | None = None, *, dry_run: bool = False, progress: Callable[[int], None] | None = None
     ) -> RetentionRun:
         """Destroy the personal data of every case whose time has come at `now` (UTC seconds; by default the store's
-        clock), each in a commit of its own. With `dry_run` nothing is written. Safe to break off and to repeat.
+        clock, or less if that may be ahead), each in a commit of its own. With `dry_run` nothing is written. Safe to
+        break off and to repeat.
 
         Raises StoreError. A case that cannot be read holds up no other: it is named in `failed`.
         """
-        at = self._store.now() if now is None else now
+        # What is destroyed too early does not come back.
+        at = self._store.submit(self._platform, lambda tx: ((), time_passed(tx))).result() if now is None else now
         queries = self._store.queries(self._platform)
         went: Counter[str] = Counter()
         kept: Counter[str] = Counter()
@@ -139,7 +142,8 @@ class Privacy:
         Raises NotAllowed for who asked, IllegalMove while something needs the data."""
 
         def step(tx: Tx, case: Case) -> tuple[Change, Case]:
-            return retention.agree_to_erasure(case, tx.holdings(case_id), stamp=self._stamp(tx, actor))
+            stamp = self._stamp(tx, actor)
+            return retention.agree_to_erasure(case, tx.holdings(case_id), tx.events(case_id), stamp=stamp)
 
         erased = self._step(case_id, step)
         self._empty_log()

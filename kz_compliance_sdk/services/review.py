@@ -28,6 +28,7 @@ from kz_compliance_sdk.services.loading import (
     notified_of,
     standing_of,
     typed_amendment,
+    typist_of,
     with_checkpoint,
 )
 from kz_compliance_sdk.services.looking import Looking
@@ -126,6 +127,7 @@ class Review:
 
     def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Future[Decided]:
         """The same proposal again, by the same person under the same lease, gets the first answer."""
+        REVIEW_POLICY.check(actor, "propose")
 
         def work(tx: Tx) -> tuple[Change, Decided]:
             case = tx.case(case_id)
@@ -152,6 +154,7 @@ class Review:
     def approve(self, actor: Actor, case_id: str, digest: str) -> Future[Decided]:
         """The content is compared first, outside the transaction: raises Conflict if it is not what was proposed
         about."""
+        REVIEW_POLICY.check(actor, "approve")
         if self._looking is not None:
             self._looking.before_approval(actor, case_id, digest)
 
@@ -159,13 +162,16 @@ class Review:
             case = tx.case(case_id)
             context = context_of(tx, case, self._policy, self._respondent)
             decision = _current(case, context.decisions)
-            change, after = deciding.approve(case, digest, decision, context, stamp=self._stamp(tx, actor))
+            events, stamp = tx.events(case_id), self._stamp(tx, actor)
+            change, after = deciding.approve(case, digest, decision, context, events, stamp=stamp)
             approved = decision.model_copy(update={"approved_by": actor.id, "approved_at": tx.now})
             return change, Decided(after, approved)
 
         return self._submit(work)
 
     def send_back(self, actor: Actor, case_id: str, digest: str, reasons: str) -> Future[Case]:
+        REVIEW_POLICY.check(actor, "send_back")
+
         def work(tx: Tx) -> tuple[Change, Case]:
             case = tx.case(case_id)
             decision = _current(case, tx.decisions(case_id))
@@ -181,18 +187,19 @@ class Review:
 
         return self._submit(work)
 
-    def reopen(self, actor: Actor, case_id: str, reasons: str) -> Future[Case]:
+    def reopen(self, actor: Actor, case_id: str, reasons: str, items: Sequence[str] = ()) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
-            return office_steps.reopen(tx.case(case_id), reasons, self._policy, stamp=self._stamp(tx, actor))
+            return office_steps.reopen(tx.case(case_id), reasons, self._policy, items, stamp=self._stamp(tx, actor))
 
         return self._submit(work)
 
     def request_clarification(
         self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False
     ) -> Future[Case]:
+        REVIEW_POLICY.check(actor, "request_clarification")
+
         def work(tx: Tx) -> tuple[Change, Case]:
             case, stamp = tx.case(case_id), self._stamp(tx, actor)
-            steps.check_lease(case, token, stamp)
             notice = notice_of(tx, case)
             return steps.request_clarification(case, token, questions, notice, text_checked=text_checked, stamp=stamp)
 
@@ -203,12 +210,13 @@ class Review:
 
     def authenticate(self, actor: Actor, case_id: str, how: str) -> Future[Case]:
         """An amendment that was typed in waits for this as well, and then takes effect."""
+        REVIEW_POLICY.check(actor, "authenticate")
 
         def work(tx: Tx) -> tuple[Change, Case]:
             case, stamp = tx.case(case_id), self._stamp(tx, actor)
             amendment = typed_amendment(tx, case)
             if amendment is None:
-                return office_steps.authenticate(case, how, stamp=stamp)
+                return office_steps.authenticate(case, how, typist_of(tx, case), stamp=stamp)
             notice, arrival, others = amendment
             standing = standing_of(tx, case, self._respondent)
             change, case = office_steps.vouch_for_amendment(
@@ -221,8 +229,9 @@ class Review:
 
     def correct_receipt(self, actor: Actor, case_id: str, received_at: int, reasons: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
-            stamp = self._stamp(tx, actor)
-            return office_steps.correct_receipt(tx.case(case_id), received_at, reasons, self._policy, stamp=stamp)
+            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            typist = typist_of(tx, case)
+            return office_steps.correct_receipt(case, received_at, reasons, self._policy, typist, stamp=stamp)
 
         return self._submit(work)
 

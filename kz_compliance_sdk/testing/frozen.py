@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from kz_compliance_sdk.ports import Env, Uuid7
+from kz_compliance_sdk.ports import Boot, Env, Uuid7
 from kz_compliance_sdk.testing.builders import ISSUED_AT
 
 __all__ = ["FrozenClock", "SystemClock", "frozen_env"]
@@ -17,22 +17,37 @@ __all__ = ["FrozenClock", "SystemClock", "frozen_env"]
 class FrozenClock:
     """UTC seconds that pass only when a test lets them. Sleeping on it lets them pass.
 
-    It starts at 2026-11-24T12:00:00 in Asia/Almaty, which is also when the sample notices are issued.
+    It starts at 2026-11-24T12:00:00 in Asia/Almaty, which is also when the sample notices are issued. `step` sets it as
+    somebody sets a host's clock; `restart` is a host that starts anew.
     """
 
     def __init__(self, now: int = ISSUED_AT) -> None:
         self._now = float(now)
+        self._wrong_s = 0.0
+        self._started, self._starts = self._now, 1
 
     def __call__(self) -> int:
-        return int(self._now)
+        return int(self._now + self._wrong_s)
 
     def monotonic(self) -> float:
         """The same clock, as seconds of elapsed time."""
         return self._now
 
+    def boot(self) -> Boot:
+        """How long the host has run. Setting its clock changes nothing about it."""
+        return Boot(f"start-{self._starts}", self._now - self._started)
+
     def advance(self, seconds: float) -> None:
         """Let so many seconds pass, at once."""
         self._now += seconds
+
+    def step(self, seconds: float) -> None:
+        """Set the clock forward by so many seconds, or back: no time passes."""
+        self._wrong_s += seconds
+
+    def restart(self) -> None:
+        """Start the host anew: the time since its start begins again."""
+        self._started, self._starts = self._now, self._starts + 1
 
 
 class SystemClock(FrozenClock):
@@ -44,6 +59,9 @@ class SystemClock(FrozenClock):
     def monotonic(self) -> float:
         return time.monotonic()
 
+    def boot(self) -> Boot:
+        return Boot("", time.monotonic())
+
     def advance(self, seconds: float) -> None:
         time.sleep(seconds)
 
@@ -54,6 +72,7 @@ def frozen_env(clock: FrozenClock, seed: int = 20261124) -> Env:
     return Env(
         clock=clock,
         monotonic=clock.monotonic,
+        boot=clock.boot,
         ids=Uuid7(lambda: clock() * 1000, chance.getrandbits),
         random=chance.random,
         entropy=chance.randbytes,

@@ -6,7 +6,6 @@ import http.client
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.wire.signature import Profile
 from tests.benchmarks import samples
 from tests.benchmarks.rows import Row, Size, compared, interleaved, pinned, skipped
+from tests.waiting import PATIENCE_S, free_port
 
 NAMES = ("http.unstored", "http.decided", "http.durable", "http.rfc9421", "http.memory")
 CONNECTIONS = 64
@@ -90,9 +90,7 @@ class Server:
 @contextmanager
 def serving(kind: Kind, store: Path, *, core: int = 0) -> Iterator[Server]:
     """A server on a core of its own, ready to answer."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     command = [
         *pinned(core), sys.executable, "-m", "uvicorn", "--factory", "tests.benchmarks.apps:make",
         "--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--loop", "uvloop", "--http", "httptools",
@@ -107,11 +105,11 @@ def serving(kind: Kind, store: Path, *, core: int = 0) -> Iterator[Server]:
         yield Server(port, process.pid, errors)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], errors: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break

@@ -19,6 +19,7 @@ from kz_compliance_sdk.ports import Env, Tx
 from tests.blank import put_blank
 from tests.unguarded import unguard
 from tests.unit.case_makers import PLATFORM, POLICY, a_notice, arrival, stamp
+from tests.waiting import PATIENCE_S
 
 OpenStore = Callable[..., SqliteStore]
 
@@ -94,11 +95,11 @@ class Gate:
     def __init__(self, store: SqliteStore) -> None:
         self._entered, self._open = threading.Event(), threading.Event()
         self._done: Future[None] = store.submit(PLATFORM, self._work)
-        assert self._entered.wait(10)
+        assert self._entered.wait(PATIENCE_S)
 
     def _work(self, _tx: Tx) -> tuple[Change, None]:
         self._entered.set()
-        assert self._open.wait(10)
+        assert self._open.wait(PATIENCE_S)
         return (), None
 
     def __enter__(self) -> Gate:
@@ -106,4 +107,4 @@ class Gate:
 
     def __exit__(self, *_: object) -> None:
         self._open.set()
-        self._done.result(10)
+        self._done.result(PATIENCE_S)

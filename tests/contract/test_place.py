@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql import engine
-from kz_compliance_sdk.adapters.sql.sqlite import APPLICATION_ID, FileLock, Place, choose_driver, place_of
+from kz_compliance_sdk.adapters.sql.file_states import State, state_of
+from kz_compliance_sdk.adapters.sql.sqlite import APPLICATION_ID, FileLock, choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.errors import StoreError, StoreUnusable
 from tests.contract.conftest import Gate, OpenStore, opening, raw, save, saved
 from tests.unit.case_makers import PLATFORM
 
-STORE = "kz_compliance_sdk.adapters.sql.transaction.place_of"
+FILES = "kz_compliance_sdk.adapters.sql.files"
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="files that are open can be moved and deleted here")
 
 
@@ -68,7 +69,7 @@ def test_nothing_is_acknowledged_into_a_file_that_is_gone(how: str, store: Sqlit
 def test_control_without_the_look_it_would_be_acknowledged(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(STORE, lambda _path: (1, 1))
+    monkeypatch.setattr(f"{FILES}.wrong_of", lambda *_: None)
     saved(store, 1)
     _delete(path)
     saved(store, 2)
@@ -100,21 +101,21 @@ def test_a_file_that_comes_back_is_used_again(store: SqliteStore, path: Path) ->
 
 
 @needs_posix
-def test_one_look_at_the_file_for_each_commit(lane: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_look_at_the_files_before_and_after_each_commit(lane: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     saved(lane, 1)
     looked: list[str] = []
 
-    def look(path: str) -> Place | None:
-        if not path.endswith("-wal"):
-            looked.append(path)
-        return place_of(path)
+    def look(path: str) -> State:
+        looked.append(path)
+        return state_of(path)
 
-    monkeypatch.setattr(STORE, look)
+    monkeypatch.setattr(f"{FILES}.state_of", look)
     with Gate(lane):
         futures = [lane.save(PLATFORM, opening(n)[0]) for n in range(2, 102)]
     for future in futures:
         future.result(10)
-    assert looked == [lane.path] * 2, "the gate's, and one for all hundred"
+    beside = [f"{lane.path}{end}" for end in (("-wal", "-shm") if lane.driver.wal else ())]
+    assert looked == [lane.path, *beside] * 4, "before and after: the gate's, and one for all hundred"
 
 
 @pytest.mark.parametrize("end", ["-wal", "-shm", "-journal", ".lane"])
@@ -140,6 +141,7 @@ def test_without_leave_to_create_nothing_is_made(open_store: OpenStore, path: Pa
     assert refused.value.code == "store_missing"
     assert list(path.parent.iterdir()) == []
     open_store().close()
+    assert {file.name for file in path.parent.iterdir()} == {path.name, beside(path, ".lane").name}
     saved(open_store(create=False), 1)
 
 
@@ -178,7 +180,7 @@ def test_each_file_is_marked_as_ours_and_read_by_one_account(open_store: OpenSto
     if os.name == "posix":
         modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
         assert set(modes.values()) == {0o600}, modes
-        assert len(modes) == (4 if opened.driver.wal else 2)
+        assert len(modes) == (5 if opened.driver.wal else 3)
 
 
 def test_a_start_that_is_broken_off_leaves_no_half_store(

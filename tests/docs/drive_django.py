@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.docs.site import INTAKE_PATH, proposal, signed_notice
+from tests.waiting import PATIENCE_S
 
 
 def _configure(place: Path) -> None:
@@ -74,7 +75,7 @@ def _drive() -> dict[str, Any]:
     pack = client.post(f"/moderation/cases/{case_id}/evidence", {"lang": "kk"})
 
     def stop_when_hidden() -> None:
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + PATIENCE_S
         while not hidden.exists() and time.monotonic() < give_up:
             time.sleep(0.1)
         signal.raise_signal(signal.SIGTERM)

@@ -32,6 +32,7 @@ from kz_compliance_sdk import (
 )
 from tests.docs.blocks import DOCS, ROOT, write_files
 from tests.docs.site import INTAKE_PATH, proposal, settings_file, signed_notice
+from tests.waiting import PATIENCE_S, comes
 
 GUIDES = DOCS / "guides"
 MODERATOR = Actor("aigerim", frozenset({"moderator"}))
@@ -142,9 +143,7 @@ def test_fastapi_receives_decides_and_carries_out(place: Path, monkeypatch: pyte
         assert client.post("/moderation/claim").status_code == 403
         assert client.post(f"/moderation/cases/{case_id}/evidence").status_code == 403
 
-        give_up = time.monotonic() + 20
-        while not app.state.enforcer.hidden and time.monotonic() < give_up:
-            time.sleep(0.05)
+        comes(lambda: app.state.enforcer.hidden)
         assert len(app.state.enforcer.hidden) == 1
         health = client.get(f"{INTAKE_PATH}/health").json()
         assert health["watcher_last_ran"] is not None
@@ -162,7 +161,7 @@ def test_django_receives_decides_and_carries_out(place: Path) -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=2 * PATIENCE_S,
     )
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == {
@@ -284,11 +283,11 @@ def test_a_regulator_of_ones_own_closes_a_case_and_is_asked_before_a_second_send
         lease = desk.claim(MODERATOR)
         assert lease is not None
         desk.propose(MODERATOR, lease.case.id, lease.token, decision(desk, lease.case.id))
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + PATIENCE_S
         while desk.case(lease.case.id).state is not CaseState.CLOSED and time.monotonic() < give_up:
             if not desk.deliver().leased:
                 time.sleep(0.1)
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + PATIENCE_S
         while desk.health().undelivered and time.monotonic() < give_up:
             desk.deliver()
             time.sleep(0.1)

@@ -45,6 +45,7 @@ from tests.docs.blocks import DOCS, ROOT, Block, blocks
 from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
 from tests.journey.campaign.run import SPEED, Campaign
 from tests.journey.races.pairs import PAIRS
+from tests.waiting import PATIENCE_S
 
 README = ROOT / "README.md"
 GENERATED = {
@@ -222,49 +223,47 @@ def test_a_number_on_a_page_is_the_number_in_the_code(page: str, says: str, valu
 def test_the_table_of_roles_is_the_policy() -> None:
     """Every row of the page gives the roles that the code lets take these steps, and no step is left out."""
     steps = {
-        "claim": "claim",
-        "propose": "propose",
-        "undo": "undo",
-        "ask for clarification": "request_clarification",
-        "approve": "approve",
-        "send back": "send_back",
-        "reopen": "reopen",
-        "report some items before the rest": "report_interim",
-        "settle a quarantined message": "settle_quarantine",
-        "answer the legal check": "record_legal_check",
+        "take a case": "claim",
         "look at the content": "look",
-        "type in a notice": "enter",
-        "vouch for its authenticity": "authenticate",
-        "deliver a letter": "deliver_by_hand",
-        "acknowledge an escalation": "acknowledge",
-        "raise the alarm": "raise_alarm",
-        "record an instruction": "record_instruction",
-        "hand over a demand for user data": "hand_over",
-        "rule out a demand for user data": "rule_out_demand",
-        "decide an appeal": "decide_appeal",
-        "put off what a user is told": "delay_user_notice",
-        "record an appeal": "receive_appeal",
-        "take an appeal back": "withdraw_appeal",
-        "correct the receipt of a typed-in notice": "correct_receipt",
-        "record a contest": "contest",
-        "record a suspension order": "suspend",
-        "confirm a suspension order": "confirm_suspension",
+        "answer the legal check": "record_legal_check",
+        "propose a measure": "propose",
+        "approve a proposal": "approve",
+        "send a proposal back": "send_back",
+        "take a decision back inside the undo window": "undo",
+        "supersede the decision of an ended case": "reopen",
+        "ask the authority what is missing": "request_clarification",
+        "have what is settled reported before the rest": "report_interim",
         "record that a measure can never be lifted": "record_undoable",
-        "make an evidence pack": "evidence",
-        "make an evidence pack with names": "disclose",
+        "say that the alerts were seen": "acknowledge",
+        "type in a notice": "enter",
+        "vouch for a notice that was typed in": "authenticate",
+        "correct the receipt of a notice that was typed in": "correct_receipt",
+        "settle a quarantined message": "settle_quarantine",
+        "record that a letter was delivered": "deliver_by_hand",
+        "raise the alarm": "raise_alarm",
+        "record what somebody told the office to do": "record_instruction",
+        "hand a demand for user data over": "hand_over",
+        "rule out a demand for user data": "rule_out_demand",
+        "record that the order is contested": "contest",
+        "record an order that suspends": "suspend",
+        "confirm a suspension": "confirm_suspension",
+        "put off what a user is told": "delay_user_notice",
+        "write down a user's appeal": "receive_appeal",
+        "leave the measure that a user appealed against": "decide_appeal",
+        "write down that a user took an appeal back": "withdraw_appeal",
         "keep a case by a legal hold": "hold",
         "end a legal hold": "end_hold",
-        "ask for or agree to an erasure": "erase",
-        "export personal data": "export",
+        "agree to an erasure": "erase",
+        "take the personal data of a case out": "export",
+        "make an evidence pack": "evidence",
+        "make an evidence pack with names": "disclose",
     }
-    page = (DOCS / "concepts" / "review.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", page[page.index("| Step | Roles |") :], re.MULTILINE)[1:]
-    told = {
-        steps[step]: frozenset(roles.partition(";")[0].split(", "))
-        for names, roles in rows
-        for step in names.split(", ")
-    }
+    page = (DOCS / "reference" / "roles.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \| (.*?) ?\|$", page, re.MULTILINE)
+    told = {steps[step]: frozenset(roles.split(", ")) for step, roles, _, _ in rows if step in steps}
     assert told == dict(REVIEW_POLICY.may)
+    head = {steps[step] for step, _, _, more in rows if step in steps and "never the head" in more}
+    assert head == REVIEW_POLICY.never_head
 
 
 def test_the_notice_of_the_contract_is_one() -> None:
@@ -336,7 +335,9 @@ def test_the_backup_of_operations_copies_a_database_that_is_in_use(tmp_path: Pat
     with ComplianceDesk(Settings.load(settings_file(tmp_path))) as desk:
         assert desk.receive("POST", INTAKE_PATH, list(headers.items()), body).status == 202
         command = [sys.executable, str(script), str(desk.settings.store.path), str(copy)]
-        codes = [subprocess.run(command, check=False, capture_output=True, timeout=60).returncode for _ in range(2)]
+        codes = [
+            subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE_S).returncode for _ in range(2)
+        ]
     assert (codes[0], bool(codes[1])) == (0, True)
     connection = sqlite3.connect(copy)
     assert connection.execute("SELECT count(*) FROM cases").fetchone() == (1,)

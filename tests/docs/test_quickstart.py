@@ -6,10 +6,8 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,15 +16,9 @@ import pytest
 
 from kz_compliance_sdk import Settings
 from tests.docs.blocks import DOCS, ROOT, blocks, write_files
+from tests.waiting import PATIENCE_S, comes, free_port
 
 PAGE = DOCS / "quickstart.md"
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 class Reader:
@@ -34,7 +26,7 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = {"8000": str(_free_port()), "8800": str(_free_port())}
+        self.ports = {"8000": str(free_port()), "8800": str(free_port())}
         for path in write_files(PAGE, folder).values():
             path.write_text(self._ported(path.read_text(encoding="utf-8")), encoding="utf-8")
         self.environ = {
@@ -70,7 +62,7 @@ class Reader:
             check=False,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             stdin=subprocess.DEVNULL,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -84,24 +76,22 @@ class Reader:
                 self._argv(command), cwd=self.folder, env=self.environ, stdout=written, stderr=written
             )
         try:
-            give_up = time.monotonic() + 30
-            while not log.read_bytes() and process.poll() is None and time.monotonic() < give_up:
-                time.sleep(0.05)
+            comes(lambda: log.read_bytes() or process.poll() is not None)
             assert process.poll() is None, log.read_text(encoding="utf-8")
             yield
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(PATIENCE_S)
 
     def waits_for(self, state: str) -> None:
         command = f".venv/bin/kz-compliance cases list --notice KZ-2026-0000001 --state {state} --json"
-        give_up = time.monotonic() + 60
-        while True:
+
+        def found() -> list[object]:
             self.types(command)
-            if json.loads(self.answers[command])["cases"]:
-                return
-            assert time.monotonic() < give_up, f"the case does not become {state}"
-            time.sleep(0.5)
+            cases: list[object] = json.loads(self.answers[command])["cases"]
+            return cases
+
+        comes(found)
 
 
 @pytest.mark.slow
@@ -146,7 +136,7 @@ def _try_four_eyes(reader: Reader) -> None:
 def test_a_key_of_ones_own_is_one_that_the_settings_take(tmp_path: Path) -> None:
     """What the page's script prints passes for a signing key and for a trusted key."""
     script = write_files(PAGE, tmp_path)["make_key.py"]
-    done = subprocess.run([sys.executable, str(script)], check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, str(script)], check=True, capture_output=True, text=True, timeout=PATIENCE_S)
     secret, public = (line.partition("= ")[2] for line in done.stdout.splitlines())
     settings = Settings.load(
         environ={},

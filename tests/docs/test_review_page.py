@@ -25,6 +25,7 @@ from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 from kz_compliance_sdk.testing.office import Office
 from tests.docs.blocks import DOCS, ROOT, write_files
 from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
+from tests.waiting import PATIENCE_S
 
 
 def test_the_questions_of_the_legal_check_are_those_of_the_code() -> None:
@@ -96,7 +97,7 @@ print(json.dumps([there.status_code, dict(there.headers), there.content.decode()
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         cwd=ROOT,
     )
     assert run.returncode == 0, run.stderr

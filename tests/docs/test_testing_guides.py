@@ -20,6 +20,7 @@ from kz_compliance_sdk.testing.asked import PROFILES
 from kz_compliance_sdk.testing.broken import BROKEN
 from tests.docs.blocks import DOCS, ROOT, blocks, write_files
 from tests.faces.plugin_project import environment, project, run_pytest
+from tests.waiting import PATIENCE_S
 
 GUIDE, CI = DOCS / "guides" / "testing.md", DOCS / "guides" / "ci.md"
 EXAMPLE = ROOT / "examples" / "platform"
@@ -180,7 +181,7 @@ def _as_in_ci(folder: Path, name: str, profile: str) -> subprocess.CompletedProc
         check=False,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=2 * PATIENCE_S,
     )
 
 

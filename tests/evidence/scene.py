@@ -29,8 +29,8 @@ FORMS = ("redacted", "full")
 URL = "https://platform.test/kz/notices"
 MODERATOR = Actor("aigerim.moderator", frozenset({"moderator"}), account="aigerim.account")
 LEAD = Actor("daniyar.lead", frozenset({"lead", "legal"}), account="daniyar.account")
-HEAD = Actor("saule.head", frozenset({"head"}))
-OFFICE_PEOPLE = ("aigerim.moderator", "aigerim.account", "daniyar.lead", "daniyar.account", "saule.head")
+HEAD = Actor("saule.head", frozenset({"head"}), account="saule.account")
+OFFICE_PEOPLE = tuple(name for one in (MODERATOR, LEAD, HEAD) for name in (one.id, one.account))
 VICTIM = "Planted Reporter"
 USER = "planted-user"
 HOSTILE = '</td></table><script src="https://evil.example/x.js">alert(1)</script>\u200b"\'&'

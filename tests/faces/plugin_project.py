@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -51,4 +53,6 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(folder), *arguments]
     # By its entry point, and no other plugin of this environment: respx's brings httpx along.
     environ = {**environment(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": ""}
-    return subprocess.run(command, cwd=folder, env=environ, check=False, capture_output=True, text=True, timeout=100)
+    return subprocess.run(
+        command, cwd=folder, env=environ, check=False, capture_output=True, text=True, timeout=2 * PATIENCE_S
+    )

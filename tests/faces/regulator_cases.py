@@ -28,6 +28,7 @@ from kz_compliance_sdk.wire.signature import Key, KeyRing, Profile, SigningKey, 
 from kz_compliance_sdk.wire.signature.keyring import TEST_ED25519_PRIVATE
 from tests.conftest import NOON
 from tests.faces.regulator_server import Behaviour, Exchange, Server, serving
+from tests.waiting import PATIENCE_S
 
 PLATFORM = "social-kz"
 REGULATOR_KEY = SigningKey("regulator-1", "ed25519", TEST_ED25519_PRIVATE)
@@ -118,8 +119,8 @@ def regulator(env: Env, behaviour: Behaviour, **options: Any) -> Iterator[tuple[
             "ring": trusted(REGULATOR_KEY),
             "signing_key": PLATFORM_KEY,
             "env": env,
-            "read_timeout": 0.3,
-            "connect_timeout": 2.0,
+            "read_timeout": PATIENCE_S,
+            "connect_timeout": PATIENCE_S,
         }
         with HttpRegulator(server.url, **{**given, **options}) as way:
             yield way, server

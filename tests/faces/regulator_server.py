@@ -14,6 +14,8 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
+from tests.waiting import PATIENCE_S
+
 Behaviour = Callable[["Exchange"], Awaitable[None]]
 
 
@@ -89,12 +91,12 @@ def serving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
     thread.start()
-    assert ready.wait(5)
+    assert ready.wait(PATIENCE_S)
     try:
         yield server
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(5)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
         loop.close()
 

@@ -242,7 +242,8 @@ def test_a_slow_body_is_given_up_at_one_deadline_for_all_of_it(pause: float, off
 
     took, answer = asyncio.run(timed())
     assert (answer["status"], answer["code"]) == (408, "timeout")
-    assert took < 2.9, "one deadline, and a second until somebody looks"
+    # The deadline is one second. A deadline for each part would never come to its end drop by drop.
+    assert 1 <= took < 20, "one deadline for all of it"
 
 
 @pytest.mark.parametrize("parts", [0, 1, 2])

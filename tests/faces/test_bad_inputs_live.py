@@ -20,8 +20,11 @@ from tests.faces.bad_inputs.differences import DIFFERENCES
 from tests.faces.bad_inputs.office import Answer, Office, Offices
 from tests.faces.bad_inputs.requests import Request, envelope, signed
 from tests.faces.bad_inputs.sockets import Line, Parser, asked, head, served
+from tests.waiting import PATIENCE_S
 
 READ_S = 1
+LONG_S = 20
+"""Far less than a hundred slow senders take one after the other, and far more than a loaded machine needs."""
 MAX_BODY = 65_536
 
 
@@ -63,7 +66,7 @@ def test_a_length_that_promises_too_much_is_given_up_at_the_deadline(port: int, 
         started = time.monotonic()
         line.send(head(request, length=len(request.body) + 10), request.body)
         assert came(line.answer()) == wanted("H010")
-        assert time.monotonic() - started < READ_S + 5
+        assert time.monotonic() - started < PATIENCE_S / 2
         assert line.is_closed()
     assert office.inbox() == []
 
@@ -116,7 +119,7 @@ def test_slow_bodies_are_given_up_and_keep_no_notice_waiting(port: int, office: 
             line.send(head(slow), slow.body[:1])
         started = time.monotonic()
         assert asked(port, message()).status == 202
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < LONG_S
         for place in range(1, 4):
             for line in lines:
                 line.send(slow.body[place : place + 1])
@@ -137,7 +140,7 @@ def test_slow_heads_keep_no_notice_waiting(port: int) -> None:
             line.send(b"POST /notices HTTP/1.1\r\nhost: s")
         started = time.monotonic()
         assert asked(port, message()).status == DIFFERENCES["H016", "live"].status
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < LONG_S
         time.sleep(READ_S + 0.5)
         assert not any(line.has_answer() for line in lines), "the server has a deadline by now: take the row away"
     finally:
@@ -208,9 +211,8 @@ def test_a_flood_of_the_unsigned_keeps_no_notice_waiting(port: int, office: Offi
     before = office.counts()
     with ThreadPoolExecutor(8) as senders:
         flood = [senders.submit(asked, port, forged) for _ in range(400)]
-        started = time.monotonic()
         assert asked(port, message()).status == 202
-        assert time.monotonic() - started < 2
+        assert not all(one.done() for one in flood), "it waited for the whole flood"
         answers = [one.result() for one in flood]
     assert {came(answer) for answer in answers} == {wanted("H030")}
     assert {answer.body for answer in answers} == {NOT_AUTHENTIC.body}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
+import os
+import socket
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ from kz_compliance_sdk.testing.conformance.sandbox import INTAKE_URL, sandbox_pl
 from kz_compliance_sdk.testing.mock_regulator import MockRegulator, Platform, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
 from tests.faces.cli_office import Office
-from tests.faces.test_cli_processes import free_port, process, stopped
+from tests.faces.test_cli_processes import process, stopped
+from tests.waiting import PATIENCE_S, free_port
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +52,11 @@ def served(handle: Callable[[Request], Reply]) -> Iterator[str]:
     """Serve a function on the loopback; each request in a thread of its own."""
     with running(Server(handle, lambda _request: True)) as (host, port):
         yield f"http://{host}:{port}"
-        # A connection that was opened to see whether somebody is there may still be on its way into the server.
-        time.sleep(0.1)
+        # A connection that was opened to see whether somebody is there may still be on its way into the server: who
+        # comes after it is answered after it.
+        with socket.create_connection((host, port), PATIENCE_S) as last:
+            last.sendall(b"no http\r\n\r\n")
+            assert last.recv(1)
 
 
 # --------------------------------------------------------------------------------------------------- without a network
@@ -242,6 +247,7 @@ def test_our_own_receiver_holds_all_of_it_within_a_minute(
     office, port = Office(tmp_path, monkeypatch), free_port()
     monkeypatch.delenv("KZ_COMPLIANCE_CONFIG", raising=False)
     _settings(office, port, kit("keys")[1])
+    worked_before = _cpu_s()
     with process(office, "serve", "--port", str(port), "--inspect") as receiver:
         url = f"http://127.0.0.1:{port}"
         code, out, _ = kit("intake", "--url", f"{url}/notices", "--inspect", f"{url}/inspect", "--json")
@@ -249,7 +255,15 @@ def test_our_own_receiver_holds_all_of_it_within_a_minute(
     report: dict[str, Any] = json.loads(out)
     broken = [(row["name"], row["came"]) for row in report["checks"] if row["verdict"] != "held"]
     assert (code, broken) == (0, [])
-    assert sum(row["seconds"] for row in report["checks"]) < 60
+    # One check waits until the receiver gives up, all else is work, which beside other programs takes any time.
+    waited = max(row["seconds"] for row in report["checks"])
+    assert waited + _cpu_s() - worked_before < 60
+
+
+def _cpu_s() -> float:
+    """Seconds of CPU of this process and of those that it started and saw end."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 @pytest.mark.slow
@@ -266,7 +280,7 @@ def test_a_receiver_refuses_to_show_its_store_in_production_and_to_others(
     office, port = Office(tmp_path, monkeypatch), free_port()
     _settings(office, port, kit("keys")[1], sandbox=sandbox)
     with process(office, "serve", "--host", host, "--port", str(port), "--inspect") as receiver:
-        assert receiver.popen.wait(20) == 3
+        assert receiver.popen.wait(PATIENCE_S) == 3
         assert says in receiver.first_line
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.services.response import Response, unavailable
 from tests.faces.cli_office import Office, over_http
 from tests.faces.test_cli_faults import NOBODY
+from tests.waiting import PATIENCE_S, comes
 
 
 @pytest.fixture
@@ -34,11 +34,11 @@ def worked(desk: ComplianceDesk, caplog: pytest.LogCaptureFixture, enough: Calla
     worker = Worker(desk)
     running = threading.Thread(target=worker.run)
     running.start()
-    end = time.monotonic() + 20
-    while time.monotonic() < end and not enough():
-        time.sleep(0.02)
-    worker.stop()
-    running.join(20)
+    try:
+        comes(enough)
+    finally:
+        worker.stop()
+        running.join(PATIENCE_S)
     assert not running.is_alive()
     return [record.getMessage() for record in caplog.records if record.name == "kz_compliance_sdk.worker"]
 

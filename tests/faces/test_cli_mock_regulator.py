@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
 from kz_compliance_sdk.testing.mock_regulator import SCENARIOS, plan_of
 from tests.faces.cli_office import Office
-from tests.faces.test_cli_processes import ask, free_port, process, stopped
+from tests.faces.test_cli_processes import ask, process, stopped
+from tests.waiting import comes, free_port
 
 
 @pytest.fixture
@@ -42,13 +42,13 @@ def test_a_process_lives_through_a_scenario_by_itself(office: Office) -> None:
     with process(office, "mock-regulator", *options, "--intake-url", "http://127.0.0.1:9/notices") as mock:
         assert f"127.0.0.1:{port}" in mock.first_line
         ids = [step.message_id for step in plan_of("rush", 7, 0, ("social",)) if step.act == "issue"]
-        issued: list[str] = []
-        deadline = time.monotonic() + 60
-        while len(issued) < len(ids) and time.monotonic() < deadline:
-            time.sleep(0.2)
+
+        def issued() -> list[str]:
             history = ask(port, "GET", "/control/agenda")["history"]
-            issued = [done["message_id"] for done in history if done["act"] == "issue" and done["outcome"] == "done"]
-        assert issued == ids
+            return [done["message_id"] for done in history if done["act"] == "issue" and done["outcome"] == "done"]
+
+        comes(lambda: len(issued()) >= len(ids))
+        assert issued() == ids
         assert len(ask(port, "GET", "/control/books")["platforms"]["social"]["notices"]) == len(ids)
         assert ask(port, "GET", "/control/conduct")["reminders_s"] == [0, 3_600, 21_600]
         assert stopped(mock)[0] == 0

@@ -12,8 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import pytest
 
 from kz_compliance_sdk.faces.cli.receiving import collect_garbage_seldom
 from tests.faces.cli_office import Office, over_http
+from tests.waiting import PATIENCE_S, comes, free_port
 
 pytestmark = pytest.mark.slow
 
@@ -31,12 +31,6 @@ COMMAND = (sys.executable, "-m", "kz_compliance_sdk")
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     return Office(tmp_path, monkeypatch)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -65,27 +59,17 @@ def process(office: Office, *arguments: str) -> Iterator[Running]:
 
 def stopped(running: Running, number: int = signal.SIGTERM) -> tuple[int, str]:
     running.popen.send_signal(number)
-    _, stderr = running.popen.communicate(timeout=20)
+    _, stderr = running.popen.communicate(timeout=PATIENCE_S)
     return running.popen.returncode, stderr
 
 
 def ask(port: int, method: str, path: str, body: Any = None) -> Any:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     with contextlib.closing(connection):
         headers = {"content-type": "application/json"} if body is not None else {}
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         answer = connection.getresponse()
         return json.loads(answer.read())
-
-
-def until(what: Callable[[], Any], seconds: float = 20) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"it did not happen within {seconds:g} s")
 
 
 def test_a_pushed_notice_is_decided_carried_out_and_confirmed(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +84,7 @@ def test_a_pushed_notice_is_decided_carried_out_and_confirmed(office: Office, mo
         assert f"127.0.0.1:{regulator}" in mock.first_line
         assert f"127.0.0.1:{intake}/notices" in receiver.first_line
         ask(regulator, "POST", "/control/issue", {"sample": 1, "push": True, "in_feed": False})
-        (row,) = until(lambda: office.document("cases", "list")["cases"])
+        (row,) = comes(lambda: office.document("cases", "list")["cases"])
         assert row["source"] == "pushed"
 
         office.ok("cases", "claim")
@@ -108,7 +92,7 @@ def test_a_pushed_notice_is_decided_carried_out_and_confirmed(office: Office, mo
 
         file = office.proposal(notice, "remove")
         office.ok("cases", "decide", notice, "--file", file, "--yes")
-        until(lambda: office.document("cases", "show", notice)["state"] == "closed")
+        comes(lambda: office.document("cases", "show", notice)["state"] == "closed")
         assert carried.read_text().startswith("remove ")
         story = office.document("cases", "show", notice)
         (report,) = [message for message in story["messages"] if message["kind"] == "report"]
@@ -132,7 +116,7 @@ def test_a_port_that_is_taken_is_one_line(office: Office) -> None:
         port = str(taken.getsockname()[1])
         for command in ("serve", "mock-regulator"):
             with process(office, command, "--port", port) as running:
-                assert running.popen.wait(20) == 3
+                assert running.popen.wait(PATIENCE_S) == 3
                 assert running.first_line.startswith("error: --port: ")
                 assert running.first_line.count(port) == running.first_line.lower().count("in use") == 1
 
@@ -169,7 +153,7 @@ def test_colour_only_where_somebody_watches(office: Office) -> None:
             with contextlib.suppress(OSError):
                 while part := os.read(ours, 4096):
                     seen += part
-            assert running.wait(20) == 0
+            assert running.wait(PATIENCE_S) == 0
         os.close(ours)
         return seen.decode()
 

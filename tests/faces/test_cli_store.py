@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from tests.faces.cli_office import Office
 from tests.unguarded import unguard
 
@@ -78,3 +80,13 @@ def test_the_typist_and_how_it_came_stand_in_the_chain(office: Office) -> None:
         raw.commit()
     faults = office.document("audit", "verify", code=4)["faults"]
     assert [(fault["case"], "typist" in fault["what"]) for fault in faults] == [(case, True)]
+
+
+def test_a_lost_log_pages_somebody(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.ok("db", "upgrade")
+    monkeypatch.setattr(SqliteStore, "lost_log", True)
+    office.document("health", code=4)
+    with closing(sqlite3.connect(office.store)) as raw:
+        ((body,),) = raw.execute("SELECT body FROM outbox WHERE kind = 'page'").fetchall()
+    alert = json.loads(body)
+    assert (alert["reason"], alert["audience"], alert["level"]) == ("log_lost", ["lead", "head"], 60)

@@ -25,13 +25,14 @@ from kz_compliance_sdk.faces.cli.demo_stories import MAX_SEED, stories
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import agreement
 from kz_compliance_sdk.testing.agreement import Check, Sent
+from tests.waiting import PATIENCE_S, heed_interrupts
 
 COMMAND = (sys.executable, "-m", "kz_compliance_sdk")
 NOW = 1_795_000_000
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, cwd=cwd, timeout=110)
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, cwd=cwd, timeout=4 * PATIENCE_S)
 
 
 def processes_of(kept: Path) -> list[str]:
@@ -121,7 +122,7 @@ def test_serve_goes_on_until_it_is_ended_and_leaves_nothing_behind(tmp_path: Pat
             assert "KZ-2026" in httpx.get(settings["regulator"]["url"]).text
             assert len(processes_of(kept)) == 4
             running.send_signal(signal.SIGTERM)
-            running.communicate(timeout=30)
+            running.communicate(timeout=PATIENCE_S)
         finally:
             running.kill()
     assert running.returncode == 0
@@ -135,12 +136,14 @@ def test_serve_goes_on_until_it_is_ended_and_leaves_nothing_behind(tmp_path: Pat
 def test_an_interrupted_run_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     command = [*COMMAND, "demo", "--fast", "--keep", str(kept)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    ) as running:
         assert running.stdout is not None
         while "queued" not in running.stdout.readline():
             assert running.poll() is None
         running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=30)
+        _, said = running.communicate(timeout=PATIENCE_S)
         assert (running.returncode, said) == (130, "Interrupted.\n")
     assert not processes_of(kept)
 

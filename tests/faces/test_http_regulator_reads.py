@@ -228,7 +228,7 @@ def test_where_an_unreadable_entry_stands_follows_from_its_neighbours(
 def test_a_feed_that_cannot_be_read_is_an_error_and_moves_no_cursor(
     env: Env, body: bytes, status: int, code: str
 ) -> None:
-    with regulator(env, answers(body, status), read_timeout=5.0) as (way, _):
+    with regulator(env, answers(body, status)) as (way, _):
         with pytest.raises(RegulatorError) as caught:
             way.fetch("c1", 10)
         assert caught.value.code == code
@@ -238,5 +238,5 @@ def test_a_feed_that_cannot_be_read_is_an_error_and_moves_no_cursor(
 
 def test_a_large_page_within_the_cap_is_read(env: Env) -> None:
     large = base64.b64encode(b"x" * 4_000_000).decode()
-    with regulator(env, answers(feed(entry(7, large))), read_timeout=5.0) as (way, _):
+    with regulator(env, answers(feed(entry(7, large)))) as (way, _):
         assert len(way.fetch("", 1).messages[0].body) == 4_000_000

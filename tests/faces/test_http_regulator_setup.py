@@ -39,6 +39,7 @@ from tests.faces.regulator_cases import (
     trusted,
 )
 from tests.faces.regulator_server import Exchange, serving
+from tests.waiting import PATIENCE_S
 
 
 def setup(url: str, env: Env, **options: Any) -> HttpRegulator:
@@ -135,19 +136,22 @@ def test_a_certificate_that_nobody_vouches_for_ends_before_anything_is_sent(
 
 
 def test_no_more_calls_are_in_flight_than_allowed(env: Env) -> None:
-    most, now, lock = 0, 0, threading.Lock()
+    most, now, lock, full = 0, 0, threading.Lock(), asyncio.Event()
 
     async def behaviour(exchange: Exchange) -> None:
         nonlocal most, now
         with lock:
             now += 1
             most = max(most, now)
-        await asyncio.sleep(0.03)
+        if now == 3:
+            full.set()
+        await asyncio.wait_for(full.wait(), PATIENCE_S)
+        await asyncio.sleep(0.03)  # time in which a fourth would come
         with lock:
             now -= 1
         await receipt(exchange)
 
-    with regulator(env, behaviour, in_flight=3, read_timeout=5.0) as (way, server):
+    with regulator(env, behaviour, in_flight=3) as (way, server):
         with ThreadPoolExecutor(10) as pool:
             results = list(pool.map(lambda _: way.send(MESSAGE), range(20)))
         assert all(isinstance(result, Delivered) for result in results)

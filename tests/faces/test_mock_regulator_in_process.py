@@ -14,6 +14,7 @@ from kz_compliance_sdk.testing.mock_regulator import Fault, MockRegulator, httpx
 from kz_compliance_sdk.testing.mock_regulator.server import running
 from tests.conftest import FrozenClock
 from tests.faces.test_mock_regulator_mounts import BASE, NOTICE, Exchange, regulator, signed
+from tests.waiting import PATIENCE_S
 
 SPOILED: dict[str, tuple[Fault, type[httpx.TransportError] | None]] = {
     "reset before": (Fault("reset_before"), httpx.ReadError),
@@ -26,12 +27,13 @@ SPOILED: dict[str, tuple[Fault, type[httpx.TransportError] | None]] = {
     "drips too slowly": (Fault("dripping", bytes_per_s=1), httpx.ReadTimeout),
     "takes too long": (Fault("latency", latency_ms=2_000), httpx.ReadTimeout),
 }
-_TIMEOUT = httpx.Timeout(5, read=0.3)
+# Short where it is waited in vain. On the socket the others get their answer when the machine has the time for it.
+_HASTY, _PATIENT = httpx.Timeout(PATIENCE_S, read=0.3), httpx.Timeout(PATIENCE_S)
 
 
 @contextlib.contextmanager
 def _socket(mock: MockRegulator) -> Iterator[httpx.Client]:
-    with running(mock.server()) as (host, port), httpx.Client(trust_env=False, timeout=_TIMEOUT) as client:
+    with running(mock.server()) as (host, port), httpx.Client(trust_env=False) as client:
         mock.reached_at(f"http://{host}:{port}")
         yield client
 
@@ -39,13 +41,13 @@ def _socket(mock: MockRegulator) -> Iterator[httpx.Client]:
 @contextlib.contextmanager
 def _transport(mock: MockRegulator) -> Iterator[httpx.Client]:
     transport = httpx.MockTransport(httpx_handler(mock.handle, sleep=_instantly))
-    with httpx.Client(transport=transport, timeout=_TIMEOUT) as client:
+    with httpx.Client(transport=transport) as client:
         yield client
 
 
 @contextlib.contextmanager
 def _respx(mock: MockRegulator) -> Iterator[httpx.Client]:
-    with respx.mock() as router, httpx.Client(trust_env=False, timeout=_TIMEOUT) as client:
+    with respx.mock() as router, httpx.Client(trust_env=False) as client:
         respx_routes(mock, router, sleep=_instantly)
         yield client
 
@@ -66,6 +68,7 @@ def test_a_client_meets_the_same_error_with_and_without_a_connection(
     fault, meets = SPOILED[how]
     lookup = Exchange("GET", f"/v1/notices/{NOTICE.notice_id}")
     with opened(mock) as client:
+        client.timeout = _HASTY if meets is httpx.ReadTimeout else _PATIENT
         mock.fail(fault)
         headers = signed(mock, lookup, 1)
         if meets is not None:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from threading import Event
 from typing import Any
 
 import httpx
@@ -30,6 +31,7 @@ from kz_compliance_sdk.testing.mock_regulator.server import Server, running
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import read_problem
 from tests.conftest import NOON, FrozenClock
+from tests.waiting import PATIENCE_S, comes
 
 PROFILE: Profile = "standard-webhooks"
 NOTICE = builders.notice(1)
@@ -52,9 +54,8 @@ def regulator(clock: FrozenClock) -> Iterator[MockRegulator]:
         yield regulator
 
 
-@pytest.fixture
-def platform(regulator: MockRegulator, env: Env) -> Iterator[HttpRegulator]:
-    with HttpRegulator(
+def _platform(regulator: MockRegulator, env: Env, read_timeout: float = PATIENCE_S) -> HttpRegulator:
+    return HttpRegulator(
         regulator.url,
         platform_id="social",
         ring=KeyRing([keys.regulator_key(PROFILE)], allow_test_keys=True),
@@ -62,9 +63,8 @@ def platform(regulator: MockRegulator, env: Env) -> Iterator[HttpRegulator]:
         profile=PROFILE,
         env=env,
         attempts=1,
-        read_timeout=0.25,
-    ) as platform:
-        yield platform
+        read_timeout=read_timeout,
+    )
 
 
 def _request(url: str) -> list[tuple[str, str]]:
@@ -74,7 +74,7 @@ def _request(url: str) -> list[tuple[str, str]]:
 
 def _connect(url: str) -> socket.socket:
     host, port = url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=5)
+    return socket.create_connection((host, int(port)), timeout=PATIENCE_S)
 
 
 def _post(url: str) -> bytes:
@@ -135,6 +135,7 @@ def test_a_hang_lasts_until_the_client_gives_up(regulator: MockRegulator, kind: 
         raw.sendall(_post(regulator.url) * 2)
         with pytest.raises(TimeoutError):
             raw.recv(1)
+        comes(lambda: regulator.seen)
     # What waits behind a request that hangs was not looked at, and others are served meanwhile.
     assert [seen.status for seen in regulator.seen] == [201 if recorded else 503]
     assert list(regulator.books.recorded) == recorded
@@ -144,12 +145,18 @@ def test_a_hang_lasts_until_the_client_gives_up(regulator: MockRegulator, kind: 
 
 
 def test_stopping_does_not_wait_for_what_hangs(regulator: MockRegulator) -> None:
-    with running(Server(lambda _request: Reply(200, ending="hang"))) as (host, port):
-        raw = socket.create_connection((host, port), timeout=5)
+    asked = Event()
+
+    def hang(_request: Request) -> Reply:
+        asked.set()
+        return Reply(200, ending="hang")
+
+    with running(Server(hang)) as (host, port):
+        raw = socket.create_connection((host, port), timeout=PATIENCE_S)
         raw.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-        time.sleep(0.05)
+        assert asked.wait(PATIENCE_S)
         began = time.monotonic()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < PATIENCE_S
     raw.close()
 
 
@@ -165,16 +172,23 @@ def test_garbage_is_no_http(regulator: MockRegulator) -> None:
 
 
 def test_a_slow_accept_holds_up_one_connection_and_no_other(regulator: MockRegulator) -> None:
-    regulator.fail(Fault("slow_accept", latency_ms=400))
+    regulator.fail(Fault("slow_accept", latency_ms=600_000))
     with _connect(regulator.url) as slow:
-        began = time.monotonic()
         slow.sendall(b"GET /v1/notices HTTP/1.1\r\nhost: x\r\n\r\n")
-        while not regulator.faults.struck["slow_accept"]:
-            time.sleep(0.005)
+        comes(lambda: regulator.faults.struck["slow_accept"])
         with _connect(regulator.url) as fast:
             fast.sendall(b"GET /v1/notices HTTP/1.1\r\nhost: x\r\n\r\n")
             assert fast.recv(9) == b"HTTP/1.1 "
-            assert time.monotonic() - began < 0.35
+        slow.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            slow.recv(1)
+
+
+def test_a_slow_accept_is_served_after_its_time(regulator: MockRegulator) -> None:
+    regulator.fail(Fault("slow_accept", latency_ms=400))
+    began = time.monotonic()
+    with _connect(regulator.url) as slow:
+        slow.sendall(b"GET /v1/notices HTTP/1.1\r\nhost: x\r\n\r\n")
         assert slow.recv(9) == b"HTTP/1.1 "
         assert time.monotonic() - began >= 0.39
 
@@ -223,19 +237,21 @@ def test_a_status_on_command_looks_like_a_real_problem(regulator: MockRegulator,
     ids=lambda value: value.kind + str(value.latency_ms or value.status) if isinstance(value, Fault) else "",
 )
 def test_the_platforms_client_draws_the_right_conclusion(
-    regulator: MockRegulator, platform: HttpRegulator, fault: Fault, sent: type[Sent], recorded: bool
+    regulator: MockRegulator, env: Env, fault: Fault, sent: type[Sent], recorded: bool
 ) -> None:
     regulator.fail(fault)
-    result = platform.send(MESSAGE)
+    waits_in_vain = fault.kind.startswith("hang") or (fault.kind == "slow_accept" and sent is Unknown)
+    with _platform(regulator, env, 0.25 if waits_in_vain else PATIENCE_S) as platform:
+        result = platform.send(MESSAGE)
     assert isinstance(result, sent), result
     if isinstance(result, Rejected):
         assert result.final is (fault.status == 422)
-    if fault.kind == "slow_accept" and sent is Unknown:
-        time.sleep(0.2)  # until what the client left behind has been read
+    comes(lambda: regulator.seen)  # what the client left behind is read later
     assert list(regulator.books.recorded) == (["r-1"] if recorded else [])
-    held = platform.look_up(MESSAGE)
-    assert isinstance(held, Delivered) if recorded else held is None
-    assert isinstance(platform.send(MESSAGE), Delivered)
+    with _platform(regulator, env) as platform:
+        held = platform.look_up(MESSAGE)
+        assert isinstance(held, Delivered) if recorded else held is None
+        assert isinstance(platform.send(MESSAGE), Delivered)
     assert len(regulator.books.recorded) == 1
 
 
@@ -310,9 +326,12 @@ def test_the_server_tells_a_handler_nothing_about_a_connection_it_left_waiting()
         asked.append(request)
         return Reply(200, (), b"{}")
 
-    with running(Server(handle, accepting=lambda: 300)) as (host, port), _connect(f"http://{host}:{port}") as raw:
-        raw.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-        time.sleep(0.1)
-        assert asked == []
-        assert raw.recv(9) == b"HTTP/1.1 "
-        assert len(asked) == 1
+    for waits_ms in (600_000, 1):
+        server = Server(handle, accepting=lambda waits_ms=waits_ms: waits_ms)  # type: ignore[misc]
+        with running(server) as (host, port), _connect(f"http://{host}:{port}") as raw:
+            raw.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            if waits_ms == 1:
+                assert raw.recv(9) == b"HTTP/1.1 "
+            else:
+                time.sleep(0.1)
+            assert len(asked) == (1 if waits_ms == 1 else 0)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from tests.conftest import FrozenClock
 from tests.faces.bad_inputs.office import Feed, settings
 from tests.faces.bad_inputs.requests import NOW, envelope, signed
 from tests.unit.case_makers import measure, proposal
+from tests.waiting import PATIENCE_S, comes
 
 LEAD, MODERATOR = Actor("lead", frozenset({"lead", "legal"})), Actor("m", frozenset({"moderator"}))
 _NOBODY: Mapping[str, int] = {}
@@ -37,7 +37,7 @@ class Running:
         self.clock, self.rounds = FrozenClock(NOW), 0
         self.enforcer = RecordingEnforcer(self.clock)
         given = settings(path, worker={"idle_s": 0.01, "watch_interval_s": 1, "heartbeat_s": 1}, **policy)
-        env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic)
+        env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic, boot=self.clock.boot)
         self.desk = ComplianceDesk(given, enforcer=self.enforcer, regulator=Feed(), env=env)
         delivery, lease = self.desk.delivery, self.desk.delivery.lease
 
@@ -56,7 +56,7 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         self.worker.stop()
-        self._thread.join(30)
+        self._thread.join(PATIENCE_S)
         self.desk.close()
 
     def decided(self, name: str) -> str:
@@ -80,13 +80,6 @@ class Running:
     def a_few_rounds(self) -> None:
         seen = self.rounds
         comes(lambda: self.rounds >= seen + 5)
-
-
-def comes(what: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
-    while not what():
-        assert time.monotonic() < until, "it did not come"
-        time.sleep(0.005)
 
 
 def test_nothing_is_carried_out_before_its_end_and_until_then_it_can_be_taken_back(tmp_path: Path) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,6 +22,7 @@ from tests.conftest import FrozenClock
 from tests.faces.bad_inputs.office import Feed, settings
 from tests.faces.bad_inputs.requests import NOW, envelope, signed
 from tests.unit.case_makers import measure, proposal
+from tests.waiting import PATIENCE_S, comes
 
 IN_FLIGHT = 2
 LEGAL, MODERATOR = Actor("lawyer", frozenset({"legal"})), Actor("m", frozenset({"moderator"}))
@@ -39,7 +38,7 @@ class Hanging:
     def enforce(self, _effect: Effect) -> EffectResult:
         with self._lock:
             self.begun += 1
-        self.gate.wait(60)
+        self.gate.wait(2 * PATIENCE_S)
         return InForce(self._clock())
 
     restore = enforce
@@ -55,10 +54,17 @@ class Scene:
             regulator={"in_flight": IN_FLIGHT},
             worker={"idle_s": 0.05, "watch_interval_s": 1, "heartbeat_s": 1},
         )
-        env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic)
+        env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic, boot=self.clock.boot)
         self.desk = ComplianceDesk(given, enforcer=self.enforcer, regulator=self.feed, env=env)
         self.desk.on_alert(lambda alert: self.alerts.append(alert.reason))
-        self.worker = Worker(self.desk, poll=False)
+        self.worker, self.rounds = Worker(self.desk, poll=False), 0
+        rest = self.worker._rest
+
+        def counted(seconds: float) -> None:
+            self.rounds += 1
+            rest(seconds)
+
+        self.worker._rest = counted  # type: ignore[method-assign]
         self._thread = threading.Thread(target=self.worker.run)
 
     def start(self) -> None:
@@ -66,7 +72,7 @@ class Scene:
 
     def stop(self) -> None:
         self.worker.stop()
-        self._thread.join(30)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
     def push(self, name: str) -> None:
@@ -104,13 +110,6 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     made.enforcer.gate.set()
     made.stop()
     made.desk.close()
-
-
-def comes(what: Callable[[], Any], within: float = 20.0) -> None:
-    until = time.monotonic() + within
-    while not what():
-        assert time.monotonic() < until, "it did not come"
-        time.sleep(0.01)
 
 
 @pytest.mark.slow
@@ -156,7 +155,8 @@ def test_a_worker_that_is_stopped_waits_for_no_call_beyond_its_lease(scene: Scen
     comes(lambda: scene.enforcer.begun == 1)
     # Or a last round could take the message anew, under a lease of its own.
     scene.worker._deliver = False
-    time.sleep(0.5)  # the round under way ends on the clock on which it began
+    seen = scene.rounds
+    comes(lambda: scene.rounds >= seen + 2)  # the round under way ended on the clock on which it began
     scene.clock.advance(LEASE_S + 1)
     scene.stop()
     assert not scene.enforcer.gate.is_set()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +13,13 @@ from kz_compliance_sdk.ports import Env
 from tests.conftest import FrozenClock
 from tests.faces.bad_inputs.office import Feed, settings
 from tests.faces.bad_inputs.requests import NOW, envelope, signed
+from tests.waiting import PATIENCE_S, comes
 
 
 def test_a_worker_writes_checkpoints_to_the_file_and_tries_again_where_it_could_not(tmp_path: Path) -> None:
     clock, file = FrozenClock(NOW), tmp_path / "not-mounted" / "checkpoints.jsonl"
     given = settings(tmp_path / "desk.sqlite3", checkpoints={"file": file}, worker={"idle_s": 0.05})
-    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic)
+    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
     with ComplianceDesk(given, regulator=Feed(), env=env) as desk:
         request = signed(envelope(), at=clock())
         assert desk.receive("POST", "/notices", request.headers, request.body).status == 202
@@ -28,21 +27,15 @@ def test_a_worker_writes_checkpoints_to_the_file_and_tries_again_where_it_could_
         thread = threading.Thread(target=worker.run)
         thread.start()
         try:
-            _until(lambda: desk.store.queries(desk.platform_id).last_checkpoint() is not None)
+            comes(lambda: desk.store.queries(desk.platform_id).last_checkpoint() is not None)
             file.parent.mkdir()
             clock.advance(CHECKPOINT_LOOK_S + 1)
-            _until(file.exists)
+            comes(file.exists)
         finally:
             worker.stop()
-            thread.join(30)
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
         (line,) = file.read_text(encoding="utf-8").splitlines()
         assert (json.loads(line)["size"], json.loads(line)["complete"]) == (1, True)
         verdict = desk.verify_audit(checkpoint=file.read_bytes())
         assert (verdict.checked, verdict.faults) == (1, ())
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,23 +18,17 @@ from tests.conftest import FrozenClock
 from tests.docs.test_guides import decision
 from tests.faces.bad_inputs.office import Feed, settings
 from tests.faces.bad_inputs.requests import NOW, envelope, signed
+from tests.waiting import PATIENCE_S, comes
 
 LEAD, MODERATOR = Actor("lead", frozenset({"lead"})), Actor("m", frozenset({"moderator"}))
 DAY = 86_400
-
-
-def comes(what: Callable[[], bool], within_s: float = 20) -> None:
-    until = time.monotonic() + within_s
-    while not what():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_the_loop_wakes_a_delayed_notice_at_its_time_and_not_before(tmp_path: Path) -> None:
     clock = FrozenClock(NOW)
     messenger = RecordingMessenger(clock)
     given = settings(tmp_path / "desk.sqlite3", worker={"idle_s": 0.02, "watch_interval_s": 1, "heartbeat_s": 1})
-    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic)
+    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
     told = envelope()
     until = "2027-01-01T00:00:00Z"
     told["data"]["user_notice"] = {"allowed": False, "delay_until": until, "legal_basis": "Law, art. 5"}
@@ -68,4 +61,5 @@ def test_the_loop_wakes_a_delayed_notice_at_its_time_and_not_before(tmp_path: Pa
             comes(lambda: {row.state for row in desk.user_notices.of_case(case_id)} == {"sent"})
         finally:
             worker.stop()
-            thread.join(30)
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()

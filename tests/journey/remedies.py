@@ -28,7 +28,7 @@ class Remedies:
 
     def __init__(self, host: Host, chance: random.Random) -> None:
         self._host, self._chance = host, chance
-        self._contests = Contests(host.store, PLATFORM, host.world.env().entropy)
+        self._contests = Contests(host.store, PLATFORM, host.policy, host.world.env().entropy)
         self._letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent, host.world.env().entropy)
 
     def steps(self, case: Case) -> list[Callable[[], object]]:
@@ -88,7 +88,7 @@ class Remedies:
 def rows_of_remedies(folder: Path) -> list[Host]:
     """Hosts on which everything was recorded in every state: too rare a meeting to wait for it."""
     ways: tuple[Callable[[Host], None], ...] = (
-        *(_recorded_in(way) for way in (_queued, _claimed, _asked, _in_approval, _decided, _enforced)),
+        *(_recorded_in(way) for way in (_queued, _claimed, _asked, _in_approval, _own_terms, _enforced)),
         *(_recorded_in(way) for way in (_closed, _cancelled, _lifting, _lifted)),
         *(_undoable_in(way) for way in (_queued, _claimed, _asked, _in_approval)),
         _undoable_after_deciding,
@@ -112,7 +112,7 @@ def _recorded_in(way: Callable[[Host], None]) -> Callable[[Host], None]:
 
 def _record_all(host: Host) -> None:
     case, now = host.case(_notice().notice_id), host.world.clock()
-    contests = Contests(host.store, PLATFORM, host.world.env().entropy)
+    contests = Contests(host.store, PLATFORM, host.policy, host.world.env().entropy)
     letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent, host.world.env().entropy)
     contests.record(HEAD, case.id, Contest(body="a court", reference="1", filed_at=now), "annul it")
     contests.settle(LEAD, case.id, 1, "rejected", now, "so it was decided")
@@ -161,6 +161,11 @@ def _in_approval(host: Host) -> None:
 
 def _decided(host: Host) -> None:
     host.decide(proposal(measure("1"), measure("2")))
+
+
+def _own_terms(host: Host) -> None:
+    """Two decided it without the order: nothing that is recorded holds it back."""
+    host.decide(proposal(*(measure(one, ground="terms_of_service") for one in ("1", "2"))))
 
 
 def _enforced(host: Host) -> None:

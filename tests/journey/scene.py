@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,6 @@ from kz_compliance_sdk.ports import (
     RetryAt,
     Sent,
     Store,
-    Uuid7,
 )
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
@@ -52,6 +50,7 @@ from kz_compliance_sdk.services.user_notices import UserNotices
 from kz_compliance_sdk.services.verifying import verify
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent, naming
+from kz_compliance_sdk.testing.frozen import frozen_env
 from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import MessageData
@@ -189,17 +188,7 @@ class World:
 
     def env(self) -> Env:
         self._hosts += 1
-        chance = random.Random(self.seed * 1000 + self._hosts)
-        return Env(
-            clock=self.clock,
-            monotonic=self.clock.monotonic,
-            ids=Uuid7(lambda: self.clock() * 1000, chance.getrandbits),
-            random=chance.random,
-            entropy=chance.randbytes,
-            sleep=self.clock.advance,
-            spawn=_at_once,
-            maybe=lambda _name, _chance: False,
-        )
+        return replace(frozen_env(self.clock, self.seed * 1000 + self._hosts), spawn=_at_once)
 
     def open_store(self, *, threaded: bool = False) -> SqliteStore:
         return SqliteStore(self.path, self.env(), threaded=threaded)

@@ -174,7 +174,7 @@ def test_one_item_that_is_gone_holds_back_no_other(host: Host) -> None:
     host.drain()
     assert [i["outcome"] for i in host.world.regulator.reports()[-1]["items"]] == ["cannot_comply", "restored"]
     # Decided anew, nothing is left to lift.
-    host.review.reopen(LEAD, case.id, "another look").result()
+    host.review.reopen(LEAD, case.id, "another look", ("1", "2")).result()
     host.decide(proposal(refusal("1"), refusal("2")))
     host.drain()
     assert host.case(notice.notice_id).state == "closed"

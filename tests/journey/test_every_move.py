@@ -27,11 +27,13 @@ from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.transitions import ENDED, TRANSITIONS, UNDECIDED
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, Pending, Rejected, RetryAt, Sent, Unknown
+from kz_compliance_sdk.services.clock_steps import follow_clock
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.review import Decided
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
+from kz_compliance_sdk.testing.frozen import frozen_env
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
 from tests.journey.content_detours import CONTENT_DETOURS
@@ -43,6 +45,7 @@ from tests.journey.falling_orders import (
     falls_while_asked,
     falls_while_claimed,
 )
+from tests.journey.rare_news import news_rows
 from tests.journey.rare_rows import rare_rows
 from tests.journey.remedies import Remedies, rows_of_remedies
 from tests.journey.scene import HEAD, LEAD, LEGAL, M1, M2, PLATFORM, PROFILE, Host, World
@@ -217,7 +220,7 @@ class Walk:
         case, review = self._some(), self.host.review
         steps: list[Callable[[], object]] = [
             lambda: review.undo(M1, case.id).result(),
-            lambda: review.reopen(LEAD, case.id, "an appeal succeeded").result(),
+            lambda: review.reopen(LEAD, case.id, "an appeal succeeded", _fallen(case)).result(),
             lambda: review.recall(M1, case.id).result(),
             lambda: self.host.looking.look(M2, case.id),
             lambda: review.record_legal_check(LEAD, case.id, YES).result(),
@@ -303,6 +306,14 @@ class Walk:
             self.looked.add(state)
             self.host.evidence.record_view(HEAD, case_id)
             self.host.evidence.take(HEAD, case_id, "redacted", "ru", "")
+            self.set_clock()
+
+    def set_clock(self) -> None:
+        """Somebody sets the clock, and back."""
+        env = frozen_env(self.world.clock)
+        for by in (0, 60, -60):
+            self.world.clock.step(by)
+            follow_clock(self.host.store, PLATFORM, self.host.policy, env)
 
     def deliver(self) -> None:
         self.host.delivery.drain_once()
@@ -463,6 +474,10 @@ class Walk:
                 assert (row.state == "sent") <= (row.message_id in self.world.messenger.told), row
 
 
+def _fallen(case: Case) -> list[str]:
+    return [item.item_id for item in case.items if not item.order_stands and not item.was]
+
+
 def _signed(name: str, body: bytes, at: int) -> list[tuple[str, str]]:
     headers = sign(regulator_signing_key(PROFILE), PROFILE, "POST", f"{builders.HOST}/notices", body, at, name, "n")
     return [("content-type", "application/json"), *headers]
@@ -523,7 +538,7 @@ def detours(folder: Path) -> Taken:
         way(host)
         rows |= taken_by(host)
         host.store.close()
-    for host in chain(rows_of_remedies(folder), rare_rows(folder)):
+    for host in chain(rows_of_remedies(folder), rare_rows(folder), news_rows(folder)):
         rows |= taken_by(host)
         host.store.close()
     for name, changes in CONTENT_DETOURS.items():

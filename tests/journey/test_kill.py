@@ -21,7 +21,7 @@ from tests.journey.campaign.checking import Evidence, check
 from tests.journey.campaign.run import Campaign, fight, run
 from tests.unguarded import unguard
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_100_kills_during_500_notices_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
@@ -40,6 +40,29 @@ def test_the_same_holds_under_ed25519_signatures(tmp_path: Path) -> None:
     verdict = run(Campaign(kills=20, notices=100, seed=2, profile="rfc9421"), tmp_path)
     assert verdict.faults == ()
     assert verdict.figures["reports_booked"] == 100
+
+
+def test_two_of_each_with_the_real_receiver_lose_nothing_when_workers_are_stopped_beyond_their_leases(
+    tmp_path: Path,
+) -> None:
+    """`kz-compliance serve` twice on one port, two workers on one store; a stopped worker goes on with what another has
+    done meanwhile."""
+    campaign = Campaign(kills=15, notices=120, seed=6, receivers=2, workers=2, stops=5, serve=True)
+    verdict = run(campaign, tmp_path)
+    assert verdict.faults == ()
+    figures = verdict.figures
+    assert figures["acknowledged"] == figures["cases"] == figures["reports_booked"] == 120
+    assert figures["workers_stopped"] == 5
+    assert figures["came_back_late"] > 0
+    assert min(figures["receivers_killed"], figures["workers_killed"]) >= 5
+    started = (tmp_path / "hosts.log").read_text(encoding="utf-8", errors="replace").count("Receiving at")
+    assert started == 2 + figures["receivers_killed"]
+
+
+def test_control_a_worker_that_comes_back_under_a_new_id_doubles_confirmations(tmp_path: Path) -> None:
+    """Nobody is killed and no reply is lost: being stopped alone makes another send again."""
+    stopped = Campaign(kills=0, notices=60, seed=7, variant="fresh_ids", workers=2, stops=5, lost_replies=0)
+    assert [fault for fault in run(stopped, tmp_path).faults if fault.startswith("the books hold 2 ")]
 
 
 def test_control_an_answer_that_leaves_before_its_commit_loses_notices_under_kills(tmp_path: Path) -> None:

@@ -15,9 +15,7 @@ import hashlib
 import http.client
 import json
 import logging
-import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -47,6 +45,7 @@ from tests.faces.cli_office import Office as CliOffice
 from tests.journey import leak_remedies
 from tests.journey.recorders import Everything, Wire
 from tests.unit.case_makers import YES, a_notice, measure, refusal
+from tests.waiting import PATIENCE_S, comes, free_port
 
 MAY_SEE = {
     "the platform's enforcer and messenger": "they must know the object and the account that a measure is about",
@@ -167,27 +166,18 @@ def notice(seed: int, **more: Any) -> Notice:
     return Notice.model_validate_json(json.dumps(document))
 
 
-def free_port() -> int:
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        return int(line.getsockname()[1])
-
-
 @contextlib.contextmanager
 def served(app: Any, port: int) -> Iterator[None]:
     config = uvicorn.Config(app, port=port, loop="asyncio", lifespan="off", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    until = time.monotonic() + 20
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.01)
-    assert server.started
     try:
+        comes(lambda: server.started)
         yield
     finally:
         server.should_exit = server.force_exit = True
-        thread.join(20)
+        thread.join(PATIENCE_S)
 
 
 class Run:
@@ -284,7 +274,7 @@ class Run:
             ("POST", path, {"content-type": "application/json", "content-encoding": PLANTED["header"]}, "{}"),
             ("GET", f"{path}/{PLANTED['query']}", {"authorization": PLANTED["header"]}, ""),
         ):
-            line = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            line = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
             line.request(method, target, body.encode(), headers)
             answer = line.getresponse()
             assert answer.status >= 400

@@ -43,6 +43,7 @@ PERIODS = Retention(
 )
 LEGAL = Actor("legal", frozenset({"legal"}))
 TYPIST = Actor("typist", frozenset({"head"}), account="PLANTED-ACCOUNT")
+VOUCHER = Actor("voucher", frozenset({"lead"}), account="desk-of-the-voucher")
 
 PLANTED = {
     "handle": "planted_handle_aigerim",
@@ -117,7 +118,7 @@ def fill(desk: Desk) -> list[Case]:
     typed = notice(2)
     work, _ = host.intake.typed(typed, desk.world.clock(), PLANTED["how"], TYPIST, bytes(range(32)))
     desk.store.submit(PLATFORM, work).result()
-    review.authenticate(LEAD, host.case(typed.notice_id).id, PLANTED["how"]).result()
+    review.authenticate(VOUCHER, host.case(typed.notice_id).id, PLANTED["how"]).result()
     host.decide(proposal(refusal("1", reasons=PLANTED["reasons"])))
     host.drain()
     for message in desk.store.queries(PLATFORM).messages(host.case(typed.notice_id).id):

@@ -35,7 +35,7 @@ class Scene:
         self.host = Host(self.world)
         self.notice = a_notice()
         self.host.push(self.notice, "m-1")
-        self.contests = Contests(self.host.store, PLATFORM, self.world.env().entropy)
+        self.contests = Contests(self.host.store, PLATFORM, self.host.policy, self.world.env().entropy)
         self.start = self.world.clock()
 
     @property

@@ -35,6 +35,16 @@ def test_in_a_week_with_every_fault_both_sets_of_books_agree(tmp_path: Path) -> 
     assert figures["pushes_under_a_revoked_key"] > 0
 
 
+@pytest.mark.parametrize("hosts", [2, 3])
+def test_books_agree_when_hosts_share_the_store_and_workers_fall_asleep_beyond_their_leases(
+    tmp_path: Path, hosts: int
+) -> None:
+    outcome = _lived(tmp_path / "week", replace(SHORT, hosts=hosts))
+    assert outcome.faults == ()
+    assert outcome.figures["woke_late"] > 0
+    assert outcome.figures["cases"] == 40
+
+
 def test_the_same_seed_gives_the_same_week(tmp_path: Path) -> None:
     week = replace(SHORT, notices=10, pass_s=7_200, profile="rfc9421")
     one, two = (_lived(tmp_path / name, week) for name in ("one", "two"))
@@ -50,9 +60,11 @@ def test_the_same_seed_gives_the_same_week(tmp_path: Path) -> None:
         ("believes_any_receipt", "receipt believed here"),
         ("fresh_ids", "in the regulator's books and not in ours"),
         ("loses_a_report", "in our books and not in the regulator's"),
+        ("heeds_no_lease", "was never made"),
     ],
 )
 def test_a_side_that_is_wrong_is_found(tmp_path: Path, variant: Variant, says: str) -> None:
     """The control: the very same week, with one thing wrong."""
-    outcome = _lived(tmp_path / "week", replace(SHORT, variant=variant))
+    hosts = 2 if variant == "heeds_no_lease" else 1
+    outcome = _lived(tmp_path / "week", replace(SHORT, variant=variant, hosts=hosts))
     assert [fault for fault in outcome.faults if says in fault], outcome.faults

@@ -67,7 +67,7 @@ def intake(tmp_path: Path) -> Iterator[App]:
         "store": {"path": tmp_path / "cases.sqlite3"},
     }
     clock = FrozenClock()
-    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic)
+    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
     desk = AsyncComplianceDesk(Settings.model_validate(given), env=env)
     yield asgi_app(desk)
     desk.blocking.close()

@@ -59,7 +59,7 @@ def proposed(
 
 
 def approved(by: Actor, case: Case, decision: Decision, given: deciding.Context) -> Case:
-    return deciding.approve(case, decision.digest, decision, given, stamp=stamp(T0, by))[1]
+    return deciding.approve(case, decision.digest, decision, given, (), stamp=stamp(T0, by))[1]
 
 
 def refused(by: Actor, *made: Any) -> str:
@@ -141,7 +141,7 @@ def test_an_approver_can_be_required_from_outside_the_country(asked: dict[str, A
     abroad = replace(LEAD, country="DE")
     assert refused(LEAD, *made) == "approver_inside"
     assert refused(replace(LEAD, country="KZ"), *made) == "approver_inside"
-    change, case = deciding.approve(made[0], made[1].digest, made[1], made[2], stamp=stamp(T0, abroad))
+    change, case = deciding.approve(made[0], made[1].digest, made[1], made[2], (), stamp=stamp(T0, abroad))
     assert case.state is CaseState.DECIDED
     assert b'"country":"DE"' in events(change)[0].content
 

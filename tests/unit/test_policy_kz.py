@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from kz_compliance_sdk.domain.policy import KINDS, Policy, kz_calendar, kz_policy
+from tests.waiting import PATIENCE_S
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "concepts" / "law-and-policy.md"
 
@@ -195,7 +196,7 @@ def test_reading_the_policy_loads_pydantic_and_nothing_else_from_outside() -> No
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     allowed = {
         "__main__",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import closing, suppress
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     configure,
     connect,
     left_behind,
+    make_file,
     open_connection,
     store_error,
 )
@@ -26,13 +28,19 @@ __all__ = ["create_file", "newest_schema", "open_engine"]
 _CACHE_MIB = 2
 
 
-def open_engine(driver: Driver, path: str) -> Engine:
-    """An engine whose connections have every setting made and read back. It creates no file."""
+def open_engine(driver: Driver, path: str, check: Callable[[], None] = lambda: None) -> Engine:
+    """An engine whose connections have every setting made and read back. It creates no file. `check` comes before each
+    connection, and raises if there must be none."""
+
+    def opened() -> Any:
+        check()
+        return connect(driver, path)
+
     engine = create_engine(
         "sqlite://",
         module=driver.module,
         paramstyle="qmark",
-        creator=lambda: connect(driver, path),
+        creator=opened,
         poolclass=QueuePool,
     )
 
@@ -49,7 +57,8 @@ def newest_schema() -> str:
 
 
 def create_file(driver: Driver, path: str, *, anew: bool) -> None:
-    """Create the store's file with its whole schema, readable by this account alone. Whoever calls holds its lock.
+    """Create the store's file with its whole schema, for this account, or the group that shares its folder. Whoever
+    calls holds its lock.
 
     It appears at its path when it is complete. Raises StoreUnusable if files of an earlier store lie beside the path:
     with `anew` these are put aside under the ending `.old`.
@@ -65,7 +74,7 @@ def create_file(driver: Driver, path: str, *, anew: bool) -> None:
     with suppress(FileNotFoundError):
         os.unlink(new)  # noqa: PTH108  a start that was broken off
     # SQLite gives -wal and -shm the mode of the database.
-    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    os.close(make_file(new))
     try:
         with closing(driver.module.connect(new, isolation_level=None)) as connection:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

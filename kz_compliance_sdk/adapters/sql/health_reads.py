@@ -44,6 +44,8 @@ class HealthReads:
                 first = select(shown).where(*mine).order_by(c.urgent_at).limit(1)
                 due = connection.execute(first).scalar()
                 oldest = due if oldest is None or (due is not None and due < oldest) else oldest
+            waits = (c.platform_id == self._platform, in_hand, c.state == "in_approval", c.doc.like('%"withheld"%'))
+            withheld = connection.execute(select(func.count()).where(*waits)).scalar_one()
             undelivered = text("state IN ('queued', 'leased')")
             mine = (o.platform_id == self._platform, undelivered)
             # A platform that cannot tell its users still delivers everything else.
@@ -69,4 +71,5 @@ class HealthReads:
             fault=self._fault(),
             suspended=longer_terms,
             untold=untold,
+            withheld=withheld,
         )

@@ -16,7 +16,7 @@ _ITEM_FIELDS = tuple(name for name in _ALL_FIELDS if name not in _OBJECT_FIELDS)
 
 def item_doc(item: ItemState) -> list[Any]:
     """What is stored of an item in the clear."""
-    if not item.decision_version and item.status == "open":
+    if not item.decision_version and item.status == "open" and item.order_stands:
         return [item.item_id]
     return [getattr(item, name) for name in _ITEM_FIELDS]
 

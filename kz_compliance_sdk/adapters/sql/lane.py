@@ -19,6 +19,7 @@ from kz_compliance_sdk.errors import CommitUnknown, StoreDamaged, StoreError, St
 from kz_compliance_sdk.ports import Tx
 
 BATCH = 256
+LOOK_EVERY_S = 1.0
 
 
 @dataclass(slots=True)
@@ -45,6 +46,9 @@ class Transaction(Protocol):
 
     def landed(self) -> bool | None:
         """After a commit that failed: whether the batch is in the database all the same; None if that is unknown."""
+
+    def look(self) -> None:
+        """Look after the file while nothing is under way."""
 
     def close(self) -> None:
         """Let the file go. Nothing is under way."""
@@ -120,7 +124,12 @@ class WriterLane:
         transaction: Transaction | None = None
         stop = False
         while not stop:
-            job = jobs.get()
+            try:
+                job = jobs.get(timeout=LOOK_EVERY_S)
+            except Empty:
+                if transaction is not None:
+                    transaction.look()
+                continue
             if job is None:
                 break
             batch = [job]

@@ -50,8 +50,9 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
         platform_id: str,
         fault: Callable[[], str] = str,
         keys: MasterKeys | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        self._engine, self._platform, self._fault = engine, platform_id, fault
+        self._engine, self._platform, self._fault, self._check = engine, platform_id, fault, check
         self._keys = keys or MasterKeys()
         self._of_case = of_case(engine.dialect.name)
 
@@ -78,6 +79,7 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
+        self._check()
         try:
             with self._engine.connect() as connection:
                 yield connection

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, LargeBinary, Table, and_, cast, func, select, tuple_, update
 
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.file_states import empty_log, refuse_changed
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.private import own_name
 from kz_compliance_sdk.adapters.sql.sqlite import FileLock
@@ -69,6 +70,7 @@ def rewrap(
             while True:
                 lock.acquire()
                 try:
+                    refuse_changed(lock, path)
                     with engine.connect() as connection:
                         connection.exec_driver_sql("PRAGMA secure_delete = ON")
                         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -84,7 +86,7 @@ def rewrap(
                     break
     finally:
         lock.close()
-    truncate_log(engine)
+    truncate_log(engine, path)
     return Rewrapped(done, tuple(damaged))
 
 
@@ -123,8 +125,12 @@ def _some(
     return len(found), tuple(found[-1][:-1]) if found else after, changed
 
 
-def truncate_log(engine: Engine) -> bool:
-    """Bring the log into the file and empty it. False if a reader or a writer is in the way: the next one does it."""
-    with engine.connect() as connection:
-        row = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return row is not None and row[0] == 0
+def truncate_log(engine: Engine, path: str) -> bool:
+    """Bring the log into the file and empty it. False if a reader is in the way: the next one does it."""
+
+    def checkpoint() -> bool:
+        with engine.connect() as connection:
+            row = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return row is not None and row[0] == 0
+
+    return empty_log(path, checkpoint)

@@ -81,6 +81,7 @@ def case_row(case: Case) -> tuple[Any, ...]:
             case.erased_at,
             case.held_until,
             case.erasure_asked,
+            case.undo_until,
             *remedies_doc(case),
         ]
     ).decode()
@@ -113,7 +114,6 @@ def case_row(case: Case) -> tuple[Any, ...]:
 @readable("cases", 1)
 def case_from(row: Row) -> Case:
     doc = from_json(row[19])
-    kept = doc[19:22] or (None, None, ())
     return Case.of(
         platform_id=row[0],
         id=row[1],
@@ -153,10 +153,11 @@ def case_from(row: Row) -> Case:
         interim_items=doc[16],
         flags=tuple(doc[17]),
         items=items_from(doc[18], row[PRIVATE]),
-        erased_at=kept[0],
-        held_until=kept[1],
-        erasure_asked=tuple(kept[2]),
-        **remedies_from(doc[22:]),
+        erased_at=doc[19],
+        held_until=doc[20],
+        erasure_asked=tuple(doc[21]),
+        undo_until=doc[22],
+        **remedies_from(doc[23:]),
     )
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import stat
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +22,7 @@ from kz_compliance_sdk.errors import StoreDamaged, StoreError, StoreUnusable
 BUSY_TIMEOUT_MS = 5_000
 CHECKPOINT_PAGES = 16_000
 CACHE_MIB = 12
+_NOTES_AT = 128
 APPLICATION_ID = 0x4B5A4353
 """Stands in the header of each of our files, so that no other program's database is taken for one."""
 _OLDEST = (3, 37, 0)
@@ -96,16 +99,27 @@ def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
         )
 
 
-Place = tuple[int, int]
+SHARING = (
+    "Where several accounts share the store, its folder and files belong to a group of theirs: chmod 2770 the folder, "
+    "chmod 660 the files (docs/operations.md)."
+)
+"""What lets another account in."""
 
 
-def place_of(path: str) -> Place | None:
-    """Which file lies at a path now: its device and number. None if there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116  asked with every commit, and Path costs three times as much
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+def mode_of_files(path: str) -> int:
+    """The mode of the store's files: its owner's alone, or also the group's in a folder that only a group shares and
+    that hands this group on to what is made in it (2770)."""
+    folder = Path(path).absolute().parent.stat().st_mode
+    shared = stat.S_ISGID | stat.S_IRWXG
+    return 0o660 if folder & (shared | stat.S_IRWXO) == shared else 0o600
+
+
+def make_file(path: str) -> int:
+    """A new file of the store, open; the umask takes nothing of its mode. Raises FileExistsError."""
+    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600)
+    if os.name == "posix":
+        os.fchmod(fd, mode_of_files(path))
+    return fd
 
 
 def left_behind(path: str) -> list[str]:
@@ -163,6 +177,8 @@ def configure(driver: Driver, connection: Any, cache_mib: int = CACHE_MIB) -> No
         ("synchronous", "FULL", 2),
         ("foreign_keys", "ON", 1),
         ("wal_autocheckpoint", CHECKPOINT_PAGES, CHECKPOINT_PAGES),
+        # A log that SQLite cut off by itself would look like one that somebody else did.
+        ("journal_size_limit", -1, -1),
         ("cache_size", -1024 * cache_mib, -1024 * cache_mib),
         ("trusted_schema", "OFF", 0),
         # What is overwritten must not stay in the page: an old copy of a data key least of all.
@@ -203,7 +219,7 @@ def store_error(error: BaseException) -> StoreError:
     if "readonly" in text or "unable to open" in text:
         return StoreUnusable(
             f"the store's file cannot be used: {text}. Nothing was written; store.path must name a file that this "
-            "account may write to, in a folder in which it may write."
+            f"account may write to, in a folder in which it may write. {SHARING}"
         )
     if "UTF-8" in text:
         # The driver quotes the text.
@@ -212,22 +228,55 @@ def store_error(error: BaseException) -> StoreError:
 
 
 class FileLock:
-    """Held by whoever writes to the file, in any process: waiting for it is fair, SQLite's busy handler is not."""
+    """Held by whoever writes to the file, in any process: waiting for it is fair, SQLite's busy handler is not.
 
-    def __init__(self, path: str) -> None:
-        self._fd = -1
+    With the ending `.open` it is shared by all that have the store open."""
+
+    def __init__(self, path: str, ending: str = ".lane") -> None:
+        self._fd, self._name = -1, f"{path}{ending}"
         try:
             import fcntl
         except ImportError:  # no flock here: SQLite's own busy handler serialises the writers
             return
         self._flock = fcntl.flock
         self._exclusive, self._unlock = fcntl.LOCK_EX, fcntl.LOCK_UN
-        self._fd = os.open(f"{path}.lane", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._shared, self._at_once = fcntl.LOCK_SH, fcntl.LOCK_NB
+        try:
+            self._fd = make_file(self._name)
+        except FileExistsError:
+            self._fd = os.open(self._name, os.O_RDWR | os.O_CLOEXEC)
 
     def mark(self) -> None:
         """Note that a store is in use here, so that its absence will be noticed."""
-        if self._fd >= 0 and not os.fstat(self._fd).st_size:
-            os.write(self._fd, b"A store lies beside this file. Writers lock it, one after the other.\n")
+        if self._fd >= 0 and os.pread(self._fd, 1, 0) in (b"", b"\0"):
+            os.pwrite(self._fd, b"A store lies beside this file. Writers lock it, one after the other.\n", 0)
+
+    def read(self, size: int) -> bytes:
+        """What was noted behind the mark."""
+        return os.pread(self._fd, size, _NOTES_AT) if self._fd >= 0 else b""
+
+    def write(self, notes: bytes) -> None:
+        if self._fd >= 0:
+            os.pwrite(self._fd, notes, _NOTES_AT)
+
+    def try_alone(self) -> bool:
+        """Take it for this process alone, without waiting. False while others share it."""
+        if self._fd >= 0:
+            try:
+                self._flock(self._fd, self._exclusive | self._at_once)
+            except OSError:
+                return False
+        return True
+
+    def share(self) -> None:
+        if self._fd >= 0:
+            self._flock(self._fd, self._shared)
+
+    def remove(self) -> None:
+        """Remove its file. Whoever calls holds the writers' lock, under which it is made."""
+        if self._fd >= 0:
+            with suppress(FileNotFoundError):
+                os.unlink(self._name)  # noqa: PTH108
 
     def acquire(self) -> None:
         if self._fd >= 0:

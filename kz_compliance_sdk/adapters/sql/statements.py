@@ -31,6 +31,7 @@ from sqlalchemy.sql import ClauseElement
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as tc
 from kz_compliance_sdk.adapters.sql import tables_users as u
+from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
@@ -82,6 +83,8 @@ def _key(table: Table, *names: str) -> Any:
 
 
 _prior = t.outbox.alias("prior")
+# What is parked unsettled may have been carried out: its answer could not be used.
+_NOT_IN_FLIGHT = text("(state IN ('queued', 'waiting') OR (state = 'parked' AND settled_at IS NULL))")
 _LANE_IS_FREE = or_(
     t.outbox.c.lane == literal_column("''"),
     ~exists().where(
@@ -153,7 +156,7 @@ class Statements:
         )
         self.message_void = compiled(
             update(t.outbox)
-            .where(_key(t.outbox, "platform_id", "case_id", "id"), text("state IN ('queued', 'waiting')"))
+            .where(_key(t.outbox, "platform_id", "case_id", "id"), _NOT_IN_FLIGHT)
             .values(state=literal_column("'void'"), settled_at=bindparam("v_settled_at"))
         )
         self.reports_overtaken = compiled(
@@ -242,7 +245,7 @@ class Statements:
         self.holds = compiled(select(t.holds).where(_key(t.holds, "platform_id", "object_key")))
         held = text("state IN ('waiting', 'parked')")
         self.held_message = compiled(select(t.outbox).where(_key(t.outbox, "platform_id", "id"), held))
-        unsettled = text("state IN ('queued', 'leased', 'waiting')")
+        unsettled = or_(_NOT_IN_FLIGHT, text("state = 'leased'"))
         open_messages = select(t.outbox).where(_key(t.outbox, "platform_id", "case_id"), unsettled)
         self.open_messages = compiled(open_messages)
         # With the key of its case, under which a message lies: each would have to be asked for otherwise.
@@ -277,6 +280,8 @@ class Statements:
         self.appeal_update = compiled(_update_all(u.appeals, ("platform_id", "appeal_id"), same_state))
         self.private = PrivateStatements(compiled)
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
+        self.heartbeat = compiled(select(t.heartbeats).where(_key(t.heartbeats, "platform_id", "part")))
+        self.clock_set = ClockStatements(compiled)
         self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
         preserved_for = ("preserve_until", "preservation_ended_at")
         of_hold = ("platform_id", "object_key", "case_id", "item_id")
@@ -324,7 +329,9 @@ class Statements:
         # What is told of a case is overwritten; when it came and was first answered stays.
         first = {name: func.coalesce(tallies.c[name], literal_column(f"excluded.{name}")) for name in ANSWERED}
         self.inserts["tallies"] = upsert(tallies, ("platform_id", "case_id"), "facts", **first)
-        kinds = select(t.audit.c.kind, func.count()).where(_key(t.audit, "platform_id", "case_id"))
+        of_audit = _key(t.audit, "platform_id", "case_id")
+        self.events = compiled(select(t.audit).where(of_audit).order_by(t.audit.c.seq))
+        kinds = select(t.audit.c.kind, func.count()).where(of_audit)
         self.event_kinds = compiled(kinds.group_by(t.audit.c.kind))
         void = text("kind = 'clarification' AND state = 'void'")
         of_case = _key(t.outbox, "platform_id", "case_id")

@@ -14,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.engine import create_file, open_engine
+from kz_compliance_sdk.adapters.sql.file_states import held
+from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import Job, WriterLane
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
@@ -21,17 +23,14 @@ from kz_compliance_sdk.adapters.sql.rewrapping import check_master_keys, truncat
 from kz_compliance_sdk.adapters.sql.sqlite import (
     CACHE_MIB,
     Driver,
-    FileLock,
-    Place,
     choose_driver,
-    place_of,
     refuse_network_file_system,
     store_error,
 )
 from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
-from kz_compliance_sdk.adapters.sql.transaction import MOVED, SqliteTransaction
+from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.errors import StoreUnusable
+from kz_compliance_sdk.errors import StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env, Queries, Work
 
 T = TypeVar("T")
@@ -67,31 +66,31 @@ class SqliteStore:
         refuse_network_file_system(Path(self.path))
         if not Path(self.path).parent.is_dir():
             raise StoreUnusable(f"the folder of the store's file does not exist: {Path(self.path).parent}. Create it.")
-        self.engine = open_engine(self.driver, self.path)
+        self._files = Files(self.driver, self.path)
+        self.engine = open_engine(self.driver, self.path, self._files.check)
         try:
-            self._place = self._prepare(create=create, anew=anew, upgrade=upgrade)
-        except DBAPIError as error:
-            self.engine.dispose()
-            raise store_error(error.orig or error) from error
-        except BaseException:
-            self.engine.dispose()
+            self._prepare(create=create, anew=anew, upgrade=upgrade)
+        except BaseException as error:
+            with self._files.leaving():
+                self.engine.dispose()
+            if isinstance(error, DBAPIError | self.driver.module.Error):
+                raise store_error(getattr(error, "orig", None) or error) from error
             raise
         self.statements = sqlite_statements()
         self._lane = WriterLane(self._open_transaction, most_waiting=most_waiting, threaded=threaded)
 
-    def _prepare(self, *, create: bool, anew: bool, upgrade: bool) -> Place | None:
-        """Create the file if there is none, and bring its schema up to date. Gives where it lies."""
-        if not create and place_of(self.path) is None:
+    def _prepare(self, *, create: bool, anew: bool, upgrade: bool) -> None:
+        """Create the file if there is none, and bring its schema up to date."""
+        is_there = Path(self.path).exists
+        if not create and not is_there():
             raise StoreUnusable(
                 f"there is no store at {self.path}. Correct the path, or create it: kz-compliance db upgrade",
                 code="store_missing",
             )
-        lock = FileLock(self.path)
-        try:
-            lock.acquire()
-            if place_of(self.path) is None:
+        with held(self.path) as lock:
+            self._files.enter(lock)
+            if not is_there():
                 create_file(self.driver, self.path, anew=anew)
-            place = place_of(self.path)
             with self.engine.connect() as connection:
                 if schema.read_revision(connection) != schema.HEAD:
                     # Alembic costs time and memory, and most starts have nothing to upgrade.
@@ -99,18 +98,31 @@ class SqliteStore:
 
                     migrate.prepare(connection, allowed=upgrade)
                 check_master_keys(connection, self.keys)
+            self._files.settle(lock)
             lock.mark()
-            return place
-        finally:
-            lock.close()
 
     @property
     def fault(self) -> str:
-        """What is wrong with the file itself, as a code: `store_moved`, or empty."""
-        return "" if place_of(self.path) == self._place else MOVED
+        """Why nothing can be written, as a code: `store_moved`, `store_cut`, or what the last write failed for, in
+        whatever process. Empty if nothing is wrong."""
+        return self._files.fault
+
+    @property
+    def lost_log(self) -> bool:
+        """Whether those who ran last were killed and their log is gone: what they acknowledged may be missing."""
+        return self._files.lost_log
 
     def _open_transaction(self) -> SqliteTransaction:
-        return SqliteTransaction(self.path, self.driver, self.statements, self.keys, self._env, self._cache_mib)
+        with held(self.path) as lock:
+            self._files.before(lock)
+        try:
+            return SqliteTransaction(
+                self.path, self.driver, self._files, self.statements, self.keys, self._env, self._cache_mib
+            )
+        except StoreError as error:
+            with held(self.path) as lock:
+                self._files.note(lock, error)
+            raise
 
     def now(self) -> int:
         return self._env.clock()
@@ -125,11 +137,11 @@ class SqliteStore:
         return self.submit(platform_id, lambda _tx: (change, None))
 
     def queries(self, platform_id: str) -> Queries:
-        return SqlQueries(self.engine, platform_id, lambda: self.fault, self.keys)
+        return SqlQueries(self.engine, platform_id, lambda: self.fault, self.keys, self._files.check_whole)
 
     def truncate_log(self) -> bool:
         """Empty the log beside the file, which still holds pages as they were; False while somebody reads them."""
-        return truncate_log(self.engine)
+        return truncate_log(self.engine, self.path)
 
     @property
     def waiting(self) -> int:
@@ -139,4 +151,5 @@ class SqliteStore:
     def close(self) -> None:
         """Finish what was queued and let the file go."""
         self._lane.close()
-        self.engine.dispose()
+        with self._files.leaving():
+            self.engine.dispose()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
+from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
 from kz_compliance_sdk.adapters.sql.shared import Shared
-from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, Place, open_connection, place_of, store_error
+from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, open_connection, store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
@@ -18,11 +20,6 @@ from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
 
-MOVED = "store_moved"
-_MOVED = (
-    "the store's file {} was moved, replaced or deleted while this process has it open. Nothing is acknowledged any "
-    "more: stop every process, put the file back, and start again."
-)
 _ROWS_AT_ONCE = 16
 
 
@@ -30,9 +27,17 @@ class SqliteTransaction:
     """The writer's connection and what is staged on it."""
 
     def __init__(
-        self, path: str, driver: Driver, statements: Statements, keys: MasterKeys, env: Env, cache_mib: int
+        self,
+        path: str,
+        driver: Driver,
+        files: Files,
+        statements: Statements,
+        keys: MasterKeys,
+        env: Env,
+        cache_mib: int,
     ) -> None:
         self._path, self._driver, self._cache_mib, self._clock = path, driver, cache_mib, env.clock
+        self._files = files
         self.statements, self._writer = statements, Writer(statements)
         self.private = PrivateRows(
             keys,
@@ -42,10 +47,10 @@ class SqliteTransaction:
             platform_key=self._platform_key,
             keep_platform_key=self._keep_platform_key,
         )
-        self._lock = FileLock(path)
         self._error = driver.module.Error
         self._integrity = driver.module.IntegrityError
         self._open()
+        self._lock = FileLock(path)
         self._staged: list[Change] = []
         self._written: list[Change] = []
         self.keys: set[str] = set()
@@ -53,12 +58,12 @@ class SqliteTransaction:
         self.shared = Shared(self)
 
     def _open(self) -> None:
-        self._place, self._looked_at = place_of(self._path), 0
-        self._wal: Place | None = None
+        self._files.check()
         try:
             self._connection = open_connection(self._driver, self._path, self._cache_mib)
         except self._error as error:
             raise store_error(error) from error
+        self._files.check()
         self._cursor = self._connection.cursor()
 
     # ------------------------------------------------------------------------------------- the lane's side
@@ -68,11 +73,26 @@ class SqliteTransaction:
         self.private.begin()
         self.shared.begin(waiting)
         self._lock.acquire()
+        self._files.before(self._lock)
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
         except self._error as error:
-            raise store_error(error) from error
+            raise self._refused(error) from error
         self.now = self._clock()
+
+    def look(self) -> None:
+        """Look at the files while nothing is written. What is wrong with them is told in the log."""
+        self._lock.acquire()
+        try:
+            with suppress(StoreUnusable):
+                self._files.before(self._lock)
+        finally:
+            self._lock.release()
+
+    def _refused(self, error: Exception) -> StoreError:
+        failure = store_error(error)
+        self._files.note(self._lock, failure)
+        return failure
 
     def run(self, job: Job) -> Any:
         view = View(self, job.platform_id)
@@ -102,7 +122,7 @@ class SqliteTransaction:
                 Conflict(f"the database refuses this: {error}. Nothing was written; read again.")
             ) from error
         except self._error as error:
-            raise store_error(error) from error
+            raise self._refused(error) from error
         except ChangeRefused:
             raise
         except Exception as error:
@@ -116,26 +136,12 @@ class SqliteTransaction:
             self._cursor.execute("COMMIT")
         except self._error as error:
             failure = store_error(error)
-            if failure.code in ("storage_busy", "storage_full"):
-                raise failure from error
-            raise CommitUnknown(f"the outcome of a commit is not known: {error}.") from error
-        finally:
-            if not self._connection.in_transaction:
-                self._lock.release()
-        self._check_place()
-
-    def _check_place(self) -> None:
-        """What was just written must lie where everybody will look for it. One look at the file for each commit, and
-        one a second at the log beside it. Raises StoreUnusable (`store_moved`)."""
-        if place_of(self._path) != self._place:
-            raise StoreUnusable(_MOVED.format(self._path), code=MOVED)
-        if self._driver.wal and self.now != self._looked_at:
-            wal = place_of(f"{self._path}-wal")
-            if self._wal is None:
-                self._wal = wal
-            if wal is None or wal != self._wal:
-                raise StoreUnusable(_MOVED.format(f"{self._path}-wal"), code=MOVED)
-            self._looked_at = self.now
+            if failure.code not in ("storage_busy", "storage_full"):
+                failure = CommitUnknown(f"the outcome of a commit is not known: {error}.")
+            self._files.note(self._lock, failure)
+            raise failure from error
+        self._files.after(self._lock)
+        self._lock.release()
 
     def rollback(self) -> None:
         try:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import rows_review, rows_users
+from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Appeal,
     ContentSeen,
     EndpointState,
+    Heartbeat,
     Hold,
     InboxRow,
     LegalCheckRow,
@@ -121,6 +124,10 @@ class View:
         found = self._tx.all(self._s.decisions, k_platform_id=self._platform, k_case_id=case_id)
         return self._tx.private.decisions_from(found)
 
+    def events(self, case_id: str) -> list[AuditEvent]:
+        found = self._tx.all(self._s.events, k_platform_id=self._platform, k_case_id=case_id)
+        return [rows.audit_from(row, ()) for row in found]
+
     def event_kinds(self, case_id: str) -> dict[str, int]:
         found = self._tx.all(self._s.event_kinds, k_platform_id=self._platform, k_case_id=case_id)
         return {row[0]: int(row[1]) for row in found}
@@ -201,6 +208,10 @@ class View:
 
     def endpoint(self, name: str) -> EndpointState:
         return self._tx.shared.endpoint(self._platform, name)
+
+    def heartbeat(self, part: str) -> Heartbeat | None:
+        row = self._tx.one(self._s.heartbeat, k_platform_id=self._platform, k_part=part)
+        return None if row is None else heartbeat_from(row)
 
     def holdings(self, case_id: str) -> Holdings:
         given = {"k_platform_id": self._platform, "k_case_id": case_id}

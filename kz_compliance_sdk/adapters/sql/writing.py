@@ -10,6 +10,7 @@ from typing import Any
 
 from kz_compliance_sdk.adapters.sql import rows_review, rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.clock_statements import set_clock
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, audit_row, inbox_admitted
@@ -21,6 +22,7 @@ from kz_compliance_sdk.domain.change import (
     CaseErased,
     CaseWrite,
     Change,
+    ClockSet,
     ContentSeen,
     CursorMoved,
     DecisionApproved,
@@ -250,6 +252,8 @@ class Writer:
             execute(_OVERWRITE_ALL, ())
             execute(s.private.erase_message.sql, s.private.erase_message.bind(_named(_OF_MESSAGE, key)))
             execute(_OVERWRITE_IN_PLACE, ())
+        elif kind is ClockSet:
+            set_clock(write, s.clock_set, execute)
         elif kind is EscalationAcknowledged:
             execute(s.acknowledged.sql, (write.by, write.at, write.platform_id, write.case_id))
         else:
@@ -321,14 +325,7 @@ def _fact_row(write: Any) -> tuple[Any, ...]:
     if kind is CursorMoved:
         return write.platform_id, write.feed, write.cursor, write.at
     if kind is EndpointState:
-        return (
-            write.platform_id,
-            write.endpoint,
-            write.failures,
-            write.open_until,
-            write.last_success_at,
-            write.last_failure[:200],
-        )
+        return (*astuple(write)[:-1], write.last_failure[:200])
     if kind is Heartbeat:
         return write.platform_id, write.part, write.at, write.detail[:200]
     if kind is RefusalsCounted:

@@ -9,7 +9,7 @@ import typer
 from kz_compliance_sdk.faces.cli import documents, screen
 from kz_compliance_sdk.faces.cli.handed_in import by_option, read_document, received_at
 from kz_compliance_sdk.faces.cli.review import Reasons
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of, refuse_one_account
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.appeals import Reversal
@@ -129,8 +129,6 @@ def decide(
     session = Session.of(ctx)
     with session.desk() as desk:
         actor = session.actor(desk.settings)
-        held = desk.appeals.show(appeal).appeal
-        refuse_one_account(desk, held.case_id, actor, "deciders")
         reversal = None
         if file is not None:
             reversal = _reversal(file)
@@ -165,7 +163,6 @@ def withdraw(ctx: typer.Context, appeal: AppealArgument, as_json: Json = False) 
     session = Session.of(ctx)
     with session.desk() as desk:
         actor = session.actor(desk.settings)
-        refuse_one_account(desk, desk.appeals.show(appeal).appeal.case_id, actor, "deciders")
         one = desk.appeals.withdraw(actor, appeal)
     _tell(session, one, f"The appeal {one.reference} is {one.state}.")
 

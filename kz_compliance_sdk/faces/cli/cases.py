@@ -153,7 +153,7 @@ def _story(file: CaseFile, notice: Notice | None, gaps: tuple[Gap, ...]) -> None
                 (
                     item.item_id,
                     named.get(item.item_id, "not in this revision"),
-                    item.status,
+                    item.status if item.order_stands else f"{item.status}, order {item.fell}",
                     item.measure or item.action,
                     screen.both(item.effective_at) if item.effective_at else "not in force",
                     screen.both(item.preserve_until or None),

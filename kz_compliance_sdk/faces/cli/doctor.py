@@ -126,8 +126,9 @@ def _of_store(settings: Settings, now: int) -> Iterator[Check]:
         return
     opened = _tried("store", lambda: store(settings))
     yield opened
-    beside = [Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal", ".lane")]
-    yield _tried("permissions", lambda: permissions("the cases", [path, *(one for one in beside if one.exists())]))
+    beside = [Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal", ".lane", ".open")]
+    files = [path, *(one for one in beside if one.exists())]
+    yield _tried("permissions", lambda: half_shared(files) or permissions("the cases", files))
     yield _tried("lane", lambda: lane(path))
     schema = _tried("schema", lambda: schema_of(settings))
     yield schema
@@ -191,6 +192,24 @@ def permissions(what: str, files: Sequence[Path], name: str = "permissions") -> 
         return Check(name, "warn", f"everybody here can read {what}: {modes}.", remedy)
     modes = ", ".join(sorted({f"{file.stat().st_mode & 0o777:o}" for file in files}))
     return Check(name, "ok", f"{modes} ({len(files)} file{'s' * (len(files) > 1)}).")
+
+
+def half_shared(files: Sequence[Path]) -> Check | None:
+    """What is wrong if a group can use some of the store's files and not the others; nothing otherwise."""
+    kept = [file for file in files if file.stat().st_mode & 0o060 != 0o060]
+    if not kept or len(kept) == len(files):
+        return None
+    groups = ", ".join(sorted({_group(file) for file in files if file not in kept}))
+    named = ", ".join(map(str, kept))
+    summary = f"the group {groups} can use some files of the store, and not {named}: its accounts are refused."
+    return Check("permissions", "warn", summary, f"Run: chmod g+rw {' '.join(map(str, kept))}")
+
+
+def _group(file: Path) -> str:
+    try:
+        return file.group()
+    except KeyError:
+        return str(file.stat().st_gid)
 
 
 def lane(path: Path) -> Check:

@@ -104,6 +104,7 @@ def case_document(file: CaseFile, notice: Notice | None) -> dict[str, Any]:
                 "measure": item.measure or None,
                 "effective_at": at(item.effective_at) if item.effective_at else None,
                 "preserve_until": at(item.preserve_until) if item.preserve_until else None,
+                "order_fell": item.fell or None,
             }
             for item in case.items
         ],

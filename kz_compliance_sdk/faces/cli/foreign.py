@@ -32,26 +32,26 @@ def _of_file(error: OSError) -> ComplianceError:
     why = error.strerror or type(error).__name__
     if error.errno in _FULL:
         return StoreError(f"{where} cannot be written: the disk is full. Free some space.", code="storage_full")
-    # The writers' lock lies beside the database.
-    store = where.endswith(".lane")
-    return ConfigError(
-        f"{where} cannot be used: {why}.",
-        field="store.path" if store else "file",
-        remedy=f"Give this account the right to write in {os.path.dirname(where)}, or choose another place."  # noqa: PTH120  it is text
-        if store
-        else "Correct the path or its permissions.",
-    )
+    remedy = "Correct the path or its permissions."
+    # The locks lie beside the database.
+    store = where.endswith((".lane", ".open"))
+    if store:
+        from kz_compliance_sdk.adapters.sql.sqlite import SHARING
+
+        folder = os.path.dirname(where)  # noqa: PTH120  it is text
+        remedy = f"Give this account the right to write in {folder}, or choose another place. {SHARING}"
+    return ConfigError(f"{where} cannot be used: {why}.", field="store.path" if store else "file", remedy=remedy)
 
 
 def _of_database(error: Exception) -> ComplianceError:
     text = str(error)
-    from kz_compliance_sdk.adapters.sql.sqlite import store_error
+    from kz_compliance_sdk.adapters.sql.sqlite import SHARING, store_error
 
     if "unable to open" in text or "readonly" in text:
         return ConfigError(
             f"the database cannot be used: {text}.",
             field="store.path",
-            remedy="Name a file in a folder in which this account may write.",
+            remedy=f"Name a file in a folder in which this account may write. {SHARING}",
         )
     return store_error(error)
 

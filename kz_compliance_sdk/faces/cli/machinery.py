@@ -78,15 +78,20 @@ def serve(
             log_level="warning",
             timeout_graceful_shutdown=GRACE_S,
         )
+        server = uvicorn.Server(config)
+
+        def stop(_number: int, _frame: Any) -> None:
+            # Also raised before uvicorn listens to signals, and by it once it has stopped: the desk is closed after it.
+            server.should_exit = True
+
         with _listening(host, port) as listener:
-            # uvicorn raises the signal again once it has stopped; the desk has still to be closed then.
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, _ignore)
+                signal.signal(number, stop)
             session.tell(
                 f"Receiving at {_url(listener.getsockname())}{settings.intake_path}, known as {settings.intake_url}"
             )
             collect_garbage_seldom()
-            uvicorn.Server(config).run(sockets=[listener])
+            server.run(sockets=[listener])
     session.tell("Stopped; everything that was acknowledged is stored.")
 
 
@@ -100,10 +105,6 @@ def _log_to_stderr(level: str) -> logging.Logger:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     return log
-
-
-def _ignore(_number: int, _frame: Any) -> None:
-    return
 
 
 def _listening(host: str, port: int) -> Any:

@@ -10,7 +10,7 @@ from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.handed_in import by_option, read_document, received_at
 from kz_compliance_sdk.faces.cli.review import Reasons, Token, step, tell_case, token_of
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of, refuse_one_account
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
@@ -110,12 +110,21 @@ def recall(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> Non
     )
 
 
-def reopen(ctx: typer.Context, case: CaseArgument, reasons: Reasons, as_json: Json = False) -> None:
+def reopen(
+    ctx: typer.Context,
+    case: CaseArgument,
+    reasons: Reasons,
+    item: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="An item whose order fell, to decide it anew all the same; may be repeated."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Supersede the decision of an ended case. Measures stay in force meanwhile."""
     step(
         ctx,
         case,
-        lambda desk, actor, case_id: desk.reopen(actor, case_id, reasons),
+        lambda desk, actor, case_id: desk.reopen(actor, case_id, reasons, items=item or ()),
         lambda after: f"{after.notice_id} is decided anew.",
     )
 
@@ -129,7 +138,6 @@ def authenticate(
     """Record how the authenticity of a typed-in notice was checked. Never by its typist."""
 
     def vouch(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
-        refuse_one_account(desk, case_id, actor, "typist")
         return desk.authenticate(actor, case_id, how)
 
     step(
@@ -152,7 +160,6 @@ def correct_receipt(
     """Correct the receipt of a typed-in notice, by a second person. The clock follows."""
 
     def correct(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
-        refuse_one_account(desk, case_id, actor, "typist")
         with by_option(received_at="--received-at", time="--received-at"):
             return desk.correct_receipt(actor, case_id, received_at(at), reasons)
 

@@ -13,7 +13,7 @@ from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.handed_in import by_option, received_at
 from kz_compliance_sdk.faces.cli.review import Reasons, step
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of, refuse_one_account
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
@@ -153,7 +153,6 @@ def erase(ctx: typer.Context, case: CaseArgument, yes: Yes = False, as_json: Jso
     session = Session.of(ctx)
 
     def agree(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
-        refuse_one_account(desk, case_id, actor, "eraser")
         session.confirm("Destroy the personal data of this case? Nothing brings it back.", yes=yes)
         return desk.privacy.erase(actor, case_id)
 

@@ -10,7 +10,7 @@ import typer
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.handed_in import by_option, read_document, received_at
 from kz_compliance_sdk.faces.cli.review import Reasons, step
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, case_id_of, refuse_one_account
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, case_id_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
@@ -134,7 +134,6 @@ def confirm_suspension(
     """Confirm a suspension that somebody else recorded: the term stands still. What is in force stays."""
 
     def confirm(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
-        refuse_one_account(desk, case_id, actor, "suspender")
         with by_option(**_OPTIONS, number="--suspension"):
             return desk.contests.confirm_suspension(actor, case_id, number, how)
 
@@ -277,7 +276,6 @@ def vouch(ctx: typer.Context, case: CaseArgument, letter: Letter, how: How, as_j
     """Record how a letter's authenticity was checked: it then does what it says. Never by its typist."""
 
     def take(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
-        refuse_one_account(desk, case_id, actor, "typist")
         with by_option(**_OPTIONS):
             return desk.by_letter.vouch(actor, case_id, letter, how)
 

@@ -11,7 +11,7 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost
 from kz_compliance_sdk.faces.cli import cases, documents, screen
 from kz_compliance_sdk.faces.cli.handed_in import proposal_choices, proposal_skeleton, read_document
 from kz_compliance_sdk.faces.cli.platform_parts import ContentOption, load_content
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of, refuse_one_account
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
@@ -276,7 +276,6 @@ def approve(
     with session.desk(content=load_content(content)) as desk:
         actor = session.actor(desk.settings)
         case_id = case_id_of(desk, case)
-        refuse_one_account(desk, case_id, actor, "proposer")
         seen = _seen(session, desk, case_id, digest, "Approve exactly this?")
         _tell_decided(session, desk, desk.approve(actor, case_id, seen))
 

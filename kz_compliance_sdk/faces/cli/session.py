@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -10,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,7 +30,6 @@ __all__ = [
     "case_id_of",
     "install",
     "refuse_directory",
-    "refuse_one_account",
     "system_user",
 ]
 
@@ -179,49 +177,9 @@ def case_id_of(desk: ComplianceDesk, given: str) -> str:
 
 def account_of(event: AuditEvent) -> str:
     """The account by which the person came in who caused an event; empty if it was not recorded."""
-    data = _said(event.content).get("data")
-    return str(data.get("account", "")) if isinstance(data, dict) else ""
+    from kz_compliance_sdk.domain.audit import told
 
-
-def _said(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def refuse_one_account(
-    desk: ComplianceDesk,
-    case_id: str,
-    actor: Actor,
-    first: Literal["proposer", "typist", "deciders", "suspender", "eraser"],
-) -> None:
-    """Refuse a second person who comes in by the account of the first: the settings of one account can be two people.
-
-    The first person proposed the decision as it stands, or typed the notice in; `deciders` are all who proposed or
-    approved one, `suspender` recorded a suspension, `eraser` asked for an erasure. Raises NotAllowed.
-    """
-    file = desk.case_file(case_id)
-    if first == "proposer":
-        known = [(event.actor, account_of(event)) for event in file.audit if event.kind == "propose"][-1:]
-    elif first == "suspender":
-        known = [(event.actor, account_of(event)) for event in file.audit if event.kind == "suspend"]
-    elif first == "eraser":
-        known = [(event.actor, account_of(event)) for event in file.audit if event.kind == "ask_erasure"][-1:]
-    elif first == "deciders":
-        steps = ("propose", "approve")
-        known = [(event.actor, account_of(event)) for event in file.audit if event.kind in steps]
-    else:
-        proofs = [_said(row.proof) for row in file.inbox if row.source == "typed"]
-        known = [(str(said.get("entered_by", "")), str(said.get("account", ""))) for said in proofs]
-    for person, account in known:
-        if person != actor.id and account and account == actor.account:
-            raise NotAllowed(
-                f"that takes a second person, and {person} came in by the account {account!r} as well.",
-                code="same_account",
-                reference=case_id,
-            )
+    return next((str(data.get("account", "")) for _, data in told([event])), "")
 
 
 def refuse_directory(settings: Settings) -> None:

@@ -49,6 +49,7 @@ def connection(settings: Settings) -> Iterator[Connection]:
     from sqlalchemy.exc import DBAPIError
 
     from kz_compliance_sdk.adapters.sql.engine import open_engine
+    from kz_compliance_sdk.adapters.sql.file_states import refuse_other_files
     from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, refuse_network_file_system, store_error
 
     path = settings.store.path.absolute()
@@ -59,7 +60,9 @@ def connection(settings: Settings) -> Iterator[Connection]:
             remedy="Correct the path, or create it: kz-compliance db upgrade",
         )
     refuse_network_file_system(path)
-    engine = open_engine(choose_driver(), str(path))
+    driver = choose_driver()
+    refuse_other_files(str(path), wal=driver.wal)
+    engine = open_engine(driver, str(path))
     try:
         with engine.connect() as opened:
             yield opened

@@ -11,7 +11,7 @@ from typing import Final
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing import keys as published
-from kz_compliance_sdk.testing.builders import ISSUED_AT, PLATFORM_ID
+from kz_compliance_sdk.testing.builders import PLATFORM_ID
 from kz_compliance_sdk.testing.conformance.broken_platforms import PLATFORM_FAULTS, PlatformFault, Site
 from kz_compliance_sdk.testing.conformance.broken_regulators import (
     REGULATOR_FAULTS,
@@ -27,6 +27,7 @@ from kz_compliance_sdk.testing.conformance.listener import Listener
 from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS, RegulatorScene, RegulatorTarget
 from kz_compliance_sdk.testing.conformance.sandbox import INTAKE_URL, sandbox_platform
 from kz_compliance_sdk.testing.conformance.transport import HandlerTransport
+from kz_compliance_sdk.testing.frozen import FrozenClock
 from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
 from kz_compliance_sdk.wire.signature import KeyRing, Profile
@@ -34,22 +35,6 @@ from kz_compliance_sdk.wire.signature import KeyRing, Profile
 __all__ = ["CONTROLS", "Control", "Outcome", "drive_platform", "drive_regulator", "selftest"]
 
 _INTAKE: Final = "http://127.0.0.1:8000/notices"
-
-
-class _Clock:
-    """Time that passes when somebody waits."""
-
-    def __init__(self, now: int = ISSUED_AT) -> None:
-        self._now = float(now)
-
-    def __call__(self) -> int:
-        return int(self._now)
-
-    def monotonic(self) -> float:
-        return self._now
-
-    def sleep(self, seconds: float) -> None:
-        self._now += seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +71,10 @@ class Outcome:
 
 def drive_platform(fault: PlatformFault | None, profile: Profile = "rfc9421") -> Report:
     """Drive a platform in process: a broken one, or an honest one of this library."""
-    clock = _Clock()
+    clock = FrozenClock()
     used = profile if fault is None else fault.profile
     settings = {} if fault is None else fault.settings()
-    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic)
+    env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
     with contextlib.ExitStack() as stack:
         good, scratch = (stack.enter_context(sandbox_platform(used, env, **settings)) for _ in range(2))
         handle: Callable[[Request], Reply] = good.handle
@@ -101,7 +86,7 @@ def drive_platform(fault: PlatformFault | None, profile: Profile = "rfc9421") ->
             transport,
             inspector=Inspector(transport, "/inspect"),
             clock=clock,
-            sleep=clock.sleep,
+            sleep=clock.advance,
             run_id="selftest",
         )
         subject = "an honest platform" if fault is None else fault.name
@@ -110,7 +95,7 @@ def drive_platform(fault: PlatformFault | None, profile: Profile = "rfc9421") ->
 
 def drive_regulator(fault: RegulatorFault | None, profile: Profile = "rfc9421") -> Report:
     """Drive the mock regulator in process, broken or as it is."""
-    clock = _Clock()
+    clock = FrozenClock()
     listener = Listener()
     change = (lambda headers: headers) if fault is None else fault.pushes
     regulator = MockRegulator(
@@ -121,7 +106,7 @@ def drive_regulator(fault: RegulatorFault | None, profile: Profile = "rfc9421") 
         seed=1,
         base_url=URL,
         sender=ListenerSender(listener, change),
-        sleep=clock.sleep,
+        sleep=clock.advance,
         push_tries=5 if fault is None else fault.push_tries,
     )
     for seed in range(1, 6):
@@ -139,7 +124,7 @@ def drive_regulator(fault: RegulatorFault | None, profile: Profile = "rfc9421") 
         HandlerTransport(regulator.handle if fault is None else fault.make(regulator)),
         listener=listener,
         clock=clock,
-        sleep=clock.sleep,
+        sleep=clock.advance,
         run_id="selftest",
     )
     subject = "the mock regulator" if fault is None else fault.name

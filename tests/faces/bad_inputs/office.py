@@ -127,7 +127,7 @@ class Office:
     def __init__(self, path: Path, **overrides: Any) -> None:
         self.clock = FrozenClock(NOW)
         self.feed = Feed()
-        env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic)
+        env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic, boot=self.clock.boot)
         self.alerts: list[str] = []
         self.aio = AsyncComplianceDesk(settings(path, **overrides), regulator=self.feed, env=env)
         self.desk = self.aio.blocking

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import uvicorn
 
 from tests.faces.bad_inputs.office import Answer, App
 from tests.faces.bad_inputs.requests import Request
+from tests.waiting import PATIENCE_S, comes
 
 Parser = Literal["h11", "httptools"]
-PATIENCE_S: Final = 20.0
 
 
 @contextmanager
@@ -36,11 +35,8 @@ def served(app: App, parser: Parser) -> Iterator[int]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        until = time.monotonic() + PATIENCE_S
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            assert time.monotonic() < until, "the server takes too long to start"
-            time.sleep(0.01)
+        comes(lambda: server.started or not thread.is_alive())
+        assert server.started, "the server did not start"
         yield int(server.servers[0].sockets[0].getsockname()[1])
     finally:
         server.should_exit = server.force_exit = True

@@ -23,10 +23,24 @@ def main() -> int:
         default="as_it_ships",
         help="a host that is wrong on purpose, to see that the checks find it",
     )
+    parser.add_argument("--receivers", type=int, default=1, help="receivers on one port (1)")
+    parser.add_argument("--workers", type=int, default=1, help="workers on one store (1)")
+    parser.add_argument("--stops", type=int, default=0, help="times that a worker is stopped beyond its leases (0)")
+    parser.add_argument("--serve", action="store_true", help="the receivers are the command `kz-compliance serve`")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--folder", type=Path, help="an empty folder for the files, kept afterwards")
     options = parser.parse_args()
-    campaign = Campaign(options.kills, options.notices, options.seed, options.profile, options.variant)
+    campaign = Campaign(
+        options.kills,
+        options.notices,
+        options.seed,
+        options.profile,
+        options.variant,
+        receivers=options.receivers,
+        workers=options.workers,
+        stops=options.stops,
+        serve=options.serve,
+    )
     with tempfile.TemporaryDirectory() as folder:
         outcome = run(campaign, options.folder or Path(folder))
     if options.json:

@@ -15,6 +15,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain.audit import verify_chain
 from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing.mock_regulator import Books, IssuedMessage
 from tests.journey.campaign.hosts import Plan
 
@@ -85,6 +86,13 @@ def check(evidence: Evidence) -> Verdict:
         "effects": sum(message.kind == "enforce" for message in messages),
         # What lay between a lease and the record of its attempt was cut off by a kill.
         "deliveries_cut": sum(a.result == "lost" for file in files for tries in file.attempts.values() for a in tries),
+        # What came back to a worker whose lease had run out meanwhile.
+        "came_back_late": sum(
+            a.result != "lost" and a.ended_at - a.started_at >= LEASE_S
+            for file in files
+            for tries in file.attempts.values()
+            for a in tries
+        ),
         "replies_lost": sum(a.result == "unknown" for file in files for tries in file.attempts.values() for a in tries),
         "pushes_cut": sum(each.cut_before for each in acknowledged),
         # What lies in the feed as well may have been stored by the worker.

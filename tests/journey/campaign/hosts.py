@@ -1,4 +1,5 @@
-"""The processes that are killed: a receiver under uvicorn, and a worker with a platform that remembers its effects.
+# Over 350 lines because a plan, the processes that follow it and the platform that they act on belong together.
+"""The processes that are killed or stopped: receivers, and workers with a platform that remembers its effects.
 
 They are started through multiprocessing's fork server, which has this module loaded already and no thread and no file
 open, so that a restart costs milliseconds.
@@ -14,6 +15,7 @@ import logging
 import multiprocessing
 import os
 import random
+import signal
 import socket
 import sqlite3
 import threading
@@ -24,7 +26,8 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from unittest import mock
 
 import httptools
 import uvicorn
@@ -37,12 +40,15 @@ from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.faces.asgi import asgi_app
+from kz_compliance_sdk.faces.cli import machinery
+from kz_compliance_sdk.faces.cli import main as command_line
 from kz_compliance_sdk.faces.worker import Worker
-from kz_compliance_sdk.ports import Effect, EffectResult, Env, Failed, InForce, Sent, TellResult, Told, UserNotice
+from kz_compliance_sdk.ports import Boot, Effect, EffectResult, Env, Failed, InForce, Sent, TellResult, Told, UserNotice
 from kz_compliance_sdk.services.intake import Headers, Pending
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import Profile
+from tests.waiting import PATIENCE_S
 
 # uvicorn loads both by name; loaded here, they cost a restart nothing.
 __all__ = [
@@ -63,7 +69,8 @@ Variant = Literal["as_it_ships", "answers_early", "fresh_ids"]
 """The two that are wrong on purpose: a receiver that answers before its commit, and a worker that gives each further
 attempt an id of its own."""
 
-READY_WITHIN_S = 20.0
+READY_WITHIN_S = PATIENCE_S
+_system = Env.system
 _COMMIT_LATE_S = 0.05
 
 
@@ -81,7 +88,10 @@ class FastClock:
         return cls(int(time.time()), time.monotonic(), speed)
 
     def __call__(self) -> int:
-        return self.origin + int((time.monotonic() - self.monotonic_origin) * self.speed)
+        return self.origin + int(self.boot().seconds)
+
+    def boot(self) -> Boot:
+        return Boot("", (time.monotonic() - self.monotonic_origin) * self.speed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,12 @@ class Plan:
     profile: Profile
     clock: FastClock
     variant: Variant = "as_it_ships"
+    serve: bool = False
+    """Whether the receivers are the command `serve` rather than the library in a host of its own."""
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "kz-compliance.toml"
 
     @property
     def store(self) -> Path:
@@ -112,39 +128,53 @@ class Plan:
         return f"http://127.0.0.1:{self.port}/notices"
 
     def env(self) -> Env:
-        return replace(Env.system(), clock=self.clock)
+        return replace(_system(), clock=self.clock, boot=self.clock.boot)
 
     def settings(self, attempts: int = 3) -> Settings:
+        return Settings.model_validate(self._settings(attempts))
+
+    def write_config(self) -> None:
+        """The settings as the command line reads them."""
+        lines = (f"{name} = {_toml(value)}\n" for name, value in self._settings(attempts=3).items())
+        self.config.write_text("".join(lines), encoding="utf-8")
+
+    def _settings(self, attempts: int) -> dict[str, Any]:
         trusted, own = keys.regulator_key(self.profile), keys.platform_signing_key(self.profile)
-        return Settings.model_validate(
-            {
-                "platform_id": builders.PLATFORM_ID,
-                "public_url": f"http://127.0.0.1:{self.port}",
-                "hosts": [builders.HOST.removeprefix("https://")],
-                "allow_test_keys": True,
-                "profile": self.profile,
-                "keys": [
-                    {
-                        "key_id": trusted.key_id,
-                        "algorithm": trusted.algorithm,
-                        "public_key" if trusted.algorithm == "ed25519" else "secret": _text(trusted.material),
-                        "sender": trusted.sender,
-                        "authorities": sorted(trusted.authorities),
-                        "not_before": trusted.not_before,
-                        "not_after": trusted.not_after,
-                    }
-                ],
-                "signing_key": {"key_id": own.key_id, "algorithm": own.algorithm, "secret": _text(own.material)},
-                "regulator": {"url": self.regulator_url, "poll_interval_s": 1, "attempts": attempts},
-                "store": {"path": self.store},
-                "worker": {"idle_s": 0.05, "watch_interval_s": 1, "heartbeat_s": 1},
-                "undo_window_s": 0,
-            }
-        )
+        return {
+            "platform_id": builders.PLATFORM_ID,
+            "public_url": f"http://127.0.0.1:{self.port}",
+            "hosts": [builders.HOST.removeprefix("https://")],
+            "allow_test_keys": True,
+            "profile": self.profile,
+            "keys": [
+                {
+                    "key_id": trusted.key_id,
+                    "algorithm": trusted.algorithm,
+                    "public_key" if trusted.algorithm == "ed25519" else "secret": _text(trusted.material),
+                    "sender": trusted.sender,
+                    "authorities": sorted(trusted.authorities),
+                    "not_before": trusted.not_before,
+                    "not_after": trusted.not_after,
+                }
+            ],
+            "signing_key": {"key_id": own.key_id, "algorithm": own.algorithm, "secret": _text(own.material)},
+            "regulator": {"url": self.regulator_url, "poll_interval_s": 1, "attempts": attempts},
+            "store": {"path": str(self.store)},
+            "worker": {"idle_s": 0.05, "watch_interval_s": 1, "heartbeat_s": 1},
+            "undo_window_s": 0,
+        }
 
 
 def _text(material: bytes) -> str:
     return base64.b64encode(material).decode("ascii")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_toml(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)
 
 
 class Host:
@@ -163,8 +193,9 @@ class Host:
         self._ready, theirs = multiprocessing.Pipe(duplex=False)
         self._is_ready = False
         self.starts += 1
+        receive = _serve if self._plan.serve else _receive
         self._process = _context().Process(
-            target=_receive if self.role == "receiver" else _work, args=(self._plan, theirs, self.starts), daemon=True
+            target=receive if self.role == "receiver" else _work, args=(self._plan, theirs, self.starts), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -179,6 +210,14 @@ class Host:
                 self._is_ready = True
                 return
         raise TimeoutError(f"the {self.role} did not start: {self._plan.log.read_text(errors='replace')[-3000:]}")
+
+    def stop(self, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT after so long: it finds that its leases are another's, and knows nothing of it."""
+        assert self._process is not None
+        assert self._process.pid is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(self._process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """SIGKILL, and wait until nothing is left of it."""
@@ -222,6 +261,20 @@ def _receive(plan: Plan, ready: Connection, _start: int) -> None:
     server = _Server(uvicorn.Config(asgi_app(kind(plan.settings(), env=plan.env())), log_level="warning"))
     server.ready = ready
     server.run(sockets=[_bound(plan.port)])
+
+
+def _serve(plan: Plan, ready: Connection, _start: int) -> None:
+    """The command itself. Of another kind are its clock, which is the run's, and its port, which receivers share."""
+    _log_to(plan.log)
+
+    def listening(_host: str, port: int) -> socket.socket:
+        listener = _bound(port)
+        listener.listen(2048)
+        ready.send("ready")
+        return listener
+
+    with mock.patch.object(Env, "system", plan.env), mock.patch.object(machinery, "_listening", listening):
+        command_line(["--config", str(plan.config), "serve", "--port", str(plan.port)])
 
 
 class _Server(uvicorn.Server):

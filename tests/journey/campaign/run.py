@@ -1,3 +1,4 @@
+# Over 350 lines because a run is told from its beginning to its end.
 """One run: notices pour in, hosts die, people decide; then peace, and the reckoning."""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.desk import ComplianceDesk
@@ -19,6 +20,8 @@ from kz_compliance_sdk.domain.decision import ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import Statement
+from kz_compliance_sdk.errors import StoreError
+from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.mock_regulator import Fault, IssuedMessage, MockRegulator, Push, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator import Platform as KnownPlatform
@@ -26,14 +29,16 @@ from kz_compliance_sdk.testing.mock_regulator.faults import Route
 from kz_compliance_sdk.wire.signature import Profile
 from tests.journey.campaign.checking import Acknowledged, Evidence, Verdict, check
 from tests.journey.campaign.hosts import FastClock, Host, Plan, Variant, reserved_port
+from tests.waiting import PATIENCE_S
 
 SPEED = 30
 SENDERS = 3
 PEOPLE = 2
-QUIET_WITHIN_S = 90.0
+QUIET_WITHIN_S = 4 * PATIENCE_S
 _QUIET_FOR_S = 0.5
 _AIMED_WITHIN_S = 0.012
 _ANY_TIME_S = 0.2
+_STOPPED_S = (LEASE_S + 20) / SPEED
 _MODERATOR = frozenset({"moderator"})
 _LAWYER = Actor("lawyer", frozenset({"legal"}))
 _YES = LegalCheck(
@@ -46,6 +51,7 @@ _YES = LegalCheck(
     narrowest="yes",
 )
 
+T = TypeVar("T")
 Target = Literal["receiver", "worker", "both"]
 
 
@@ -61,6 +67,12 @@ class Campaign:
     variant: Variant = "as_it_ships"
     targets: tuple[Target, ...] = ("receiver", "worker", "both")
     lost_replies: float = 0.3
+    receivers: int = 1
+    workers: int = 1
+    stops: int = 0
+    """How often a worker is stopped for longer than its leases last, and goes on then."""
+    serve: bool = False
+    """Whether the receivers are the command `kz-compliance serve`."""
 
     @property
     def with_feed(self) -> bool:
@@ -76,7 +88,7 @@ class _Scene:
     plan: Plan
     regulator: _Regulator
     desk: ComplianceDesk
-    hosts: dict[Target, Host]
+    hosts: list[Host]
     chance: random.Random
     allowed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     sending: threading.Event = field(default_factory=threading.Event)
@@ -111,11 +123,8 @@ def fight(campaign: Campaign, folder: Path) -> Evidence:
         threads = [threading.Thread(target=_guarded, args=(scene, call), daemon=True) for call in (*senders, *people)]
         for thread in threads:
             thread.start()
-        killed = _kill_again_and_again(scene)
+        struck = _strike_again_and_again(scene)
         under_fire = time.monotonic() - started
-        with scene.regulator.locked():
-            dropped = scene.armed - len(scene.regulator.faults.armed())
-            scene.regulator.faults.clear()
         scene.allowed.release(len(messages))
         for thread in threads[:SENDERS]:
             thread.join(QUIET_WITHIN_S)
@@ -123,12 +132,15 @@ def fight(campaign: Campaign, folder: Path) -> Evidence:
         scene.end.set()
         for thread in threads:
             thread.join(QUIET_WITHIN_S)
+        # How much of it leaves while hosts are killed is the machine's own: replies are lost to the end.
+        with scene.regulator.locked():
+            dropped = scene.armed - len(scene.regulator.faults.armed())
         stuck = sum(thread.is_alive() for thread in threads)
         if stuck:
             scene.faults.append(f"{stuck} threads of the script are stuck")
     figures: dict[str, float] = {
-        "points": campaign.kills,
-        **{f"{name}s_killed": count for name, count in killed.items()},
+        "points": campaign.kills + campaign.stops,
+        **struck,
         "notices": campaign.notices,
         "acknowledged": len(scene.acknowledged),
         "replies_dropped": dropped,
@@ -161,10 +173,12 @@ def _staged(campaign: Campaign, folder: Path) -> Iterator[_Scene]:
         )
         regulator.called = threading.Event()
         stack.enter_context(regulator.running())
-        plan = Plan(folder, port, regulator.url, campaign.profile, clock, campaign.variant)
+        plan = Plan(folder, port, regulator.url, campaign.profile, clock, campaign.variant, campaign.serve)
+        plan.write_config()
         desk = stack.enter_context(ComplianceDesk(plan.settings(), env=plan.env()))
-        hosts: dict[Target, Host] = {"receiver": Host("receiver", plan), "worker": Host("worker", plan)}
-        for host in hosts.values():
+        hosts = [Host("receiver", plan) for _ in range(campaign.receivers)]
+        hosts += [Host("worker", plan) for _ in range(campaign.workers)]
+        for host in hosts:
             stack.callback(host.kill)
             host.start()
         scene = _Scene(campaign, plan, regulator, desk, hosts, random.Random(campaign.seed))
@@ -230,14 +244,26 @@ def _decide(scene: _Scene, moderator: Actor) -> None:
     """Claim, decide, and let the lawyer approve, as long as there is something."""
     desk = scene.desk
     while not scene.end.is_set():
-        lease = desk.claim(moderator)
+        lease = _patiently(partial(desk.claim, moderator))
         if lease is None:
             scene.end.wait(0.02)
             continue
-        notice = desk.notice(lease.case.id)
-        decided = desk.propose(moderator, lease.case.id, lease.token, _proposal(notice))
+        case_id, token = lease.case.id, lease.token
+        proposal = _proposal(desk.notice(case_id))
+        decided = _patiently(partial(desk.propose, moderator, case_id, token, proposal))
         if decided.decision.needs_approval:
-            desk.approve(_LAWYER, lease.case.id, decided.digest)
+            _patiently(partial(desk.approve, _LAWYER, case_id, decided.digest))
+
+
+def _patiently(step: Callable[[], T]) -> T:
+    """Do it again for as long as the store is busy: a process that is stopped may hold its lock."""
+    until = time.monotonic() + QUIET_WITHIN_S
+    while True:
+        try:
+            return step()
+        except StoreError as error:
+            if error.code != "storage_busy" or time.monotonic() > until:
+                raise
 
 
 def _proposal(notice: Notice) -> Proposal:
@@ -266,41 +292,60 @@ def _proposal(notice: Notice) -> Proposal:
 # ------------------------------------------------------------------------------------------------------ kill -9
 
 
-def _kill_again_and_again(scene: _Scene) -> dict[str, int]:
-    """Kill at `kills` points: half of them anywhere, half of them milliseconds after a call has begun."""
+def _strike_again_and_again(scene: _Scene) -> dict[str, int]:
+    """Kill at `kills` points and stop at `stops`: half of the kills anywhere, the others, and all stops, milliseconds
+    after a call has begun."""
     campaign, chance = scene.campaign, scene.chance
-    killed = {"receiver": 0, "worker": 0}
+    struck = {"receivers_killed": 0, "workers_killed": 0, "workers_stopped": 0}
+    points = ["kill"] * campaign.kills + ["stop"] * campaign.stops
+    if campaign.stops:
+        chance.shuffle(points)
     released = 0
-    for point in range(1, campaign.kills + 1):
-        for host in scene.hosts.values():
+    for point, what in enumerate(points, 1):
+        for host in scene.hosts:
             host.wait_ready()
-        target = chance.choice(campaign.targets)
+        target = chance.choice(campaign.targets) if what == "kill" else "worker"
         traffic = scene.regulator.called if target == "worker" else scene.sending
         traffic.clear()
-        due = campaign.notices * point // (campaign.kills + 1)
+        due = campaign.notices * point // (len(points) + 1)
         if due > released:
             scene.allowed.release(due - released)
         released = due
+        if what == "stop":
+            traffic.wait(_ANY_TIME_S)
+            chance.choice([host for host in scene.hosts if host.role == "worker"]).stop(_STOPPED_S)
+            struck["workers_stopped"] += 1
+            continue
         if chance.random() < 0.5:
             traffic.wait(_ANY_TIME_S)
             time.sleep(chance.uniform(0, _AIMED_WITHIN_S))
         else:
             time.sleep(chance.uniform(0, _ANY_TIME_S))
-        dying = [host for name, host in scene.hosts.items() if target in (name, "both")]
+        dying = _some_of(scene, target)
         for host in dying:
             host.kill()
-            killed[host.role] += 1
+            struck[f"{host.role}s_killed"] += 1
         time.sleep(chance.uniform(0, 0.03))
         if point % 10 == 0 and campaign.variant == "as_it_ships":
             # As after a day: whoever leans on the regulator's memory of keys alone sends twice now.
             scene.regulator.forget_keys()
         for host in dying:
             host.start()
-    for host in scene.hosts.values():
+    for host in scene.hosts:
         host.wait_ready()
         if host.died_by_itself:
             scene.faults.append(f"the {host.role} died by itself {host.died_by_itself} times")
-    return killed
+    return struck
+
+
+def _some_of(scene: _Scene, target: Target) -> list[Host]:
+    """Of each kind that is meant one host or more: the others go on meanwhile."""
+    some: list[Host] = []
+    for role in ("receiver", "worker"):
+        if target in (role, "both"):
+            alike = [host for host in scene.hosts if host.role == role]
+            some += scene.chance.sample(alike, scene.chance.randint(1, len(alike)))
+    return some
 
 
 def _wait_quiet(scene: _Scene) -> None:

@@ -76,7 +76,7 @@ class Stale:
 
     def _wait(self) -> None:
         with suppress(threading.BrokenBarrierError):
-            self._barrier.wait(5)
+            self._barrier.wait(30)
 
     def let_go(self) -> None:
         """This side is done, and keeps nobody waiting."""

@@ -85,10 +85,9 @@ class _Anybody(str):
 _approve, _undo = deciding.approve, deciding.undo
 
 
-def _approve_by_anybody(case: Any, digest: str, decision: Any, context: Any, *, stamp: Any) -> Any:
-    return _approve(
-        case, digest, decision, context, stamp=replace(stamp, actor=replace(stamp.actor, id=_Anybody(stamp.actor.id)))
-    )
+def _approve_by_anybody(case: Any, digest: str, decision: Any, context: Any, events: Any, *, stamp: Any) -> Any:
+    anybody = replace(stamp, actor=replace(stamp.actor, id=_Anybody(stamp.actor.id)))
+    return _approve(case, digest, decision, context, events, stamp=anybody)
 
 
 def _undo_anything(case: Any, messages: Any, policy: Any, *, stamp: Any) -> Any:

@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--scenario", choices=tuple(SCENARIOS), default="week", help="what is played (week)")
     parser.add_argument("--profile", choices=("standard-webhooks", "rfc9421"), default="standard-webhooks")
     parser.add_argument("--pass-s", type=int, default=600, help="seconds between two looks, about (600)")
+    parser.add_argument("--hosts", type=int, default=1, help="desks on one store, which now and then fall asleep (1)")
     parser.add_argument(
         "--variant",
         choices=get_args(Variant),
@@ -45,6 +46,7 @@ def main() -> int:
             options.scenario,
             options.profile,
             pass_s=options.pass_s,
+            hosts=options.hosts,
             variant=options.variant,
         )
         with tempfile.TemporaryDirectory() as folder:

@@ -154,7 +154,7 @@ def _not_looked_up(evidence: Evidence) -> Iterator[str]:
     for call in evidence.client.calls:
         if call.name == "look_up":
             unknown.discard(call.message_id)
-        elif call.message_id in unknown:
+        elif call.name == "send" and call.message_id in unknown:
             yield f"{call.message_id} was sent again, though it may have arrived"
             unknown.discard(call.message_id)
         if call.name == "send" and isinstance(call.result, Unknown):

@@ -163,7 +163,8 @@ class Office:
                 except IllegalMove:
                     self.did["too late to undo"] += 1
         if self._chance.random() < 0.01:
-            for case in [case for case in self._all("closed") if case.quarantine_no == 0][:1]:
+            ended = [case for case in self._all("closed") if any(item.order_stands for item in case.items)]
+            for case in ended[:1]:
                 self._desk.reopen(LEAD, case.id, "seen with other eyes")
                 self.did["reopened"] += 1
 

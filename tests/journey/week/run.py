@@ -1,3 +1,4 @@
+# Over 350 lines because all that acts in a week is seen in one place.
 """One simulated week, from its seed to its verdict."""
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 
@@ -20,6 +21,7 @@ from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.errors import RegulatorError
 from kz_compliance_sdk.ports import Delivered, FeedPage, RetryAt, Sent, Unknown
+from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 from kz_compliance_sdk.testing.mock_regulator import PASSIVE, SCENARIOS, MockRegulator, Platform, plan_of
@@ -30,16 +32,21 @@ from tests.journey.scene import FakePlatform
 from tests.journey.week.network import ToPlatform, to_regulator
 from tests.journey.week.office import Office
 from tests.journey.week.platform import FAULTS
+from tests.journey.week.unleased import unleased
 
 URL = "https://regulator.test"
 _QUIET_AFTER_S = 24 * 3_600
 REVOKED_BEFORE_S = 24 * 3_600
 # Two days and a half on which nobody comes: deadlines pass, and the regulator reminds and punishes.
 _AWAY_S = (4 * 86_400, 13 * 43_200)
+_FALLS_ASLEEP = 0.05
 
-Variant = Literal["as_it_ships", "never_looks_up", "believes_any_receipt", "fresh_ids", "loses_a_report"]
-"""The four that are wrong on purpose: a desk that takes an unknown outcome for a failure, one that takes any answer for
-a receipt, one that gives each attempt an id of its own, and a regulator whose books lose a report."""
+Variant = Literal[
+    "as_it_ships", "never_looks_up", "believes_any_receipt", "fresh_ids", "loses_a_report", "heeds_no_lease"
+]
+"""The five that are wrong on purpose: a desk that takes an unknown outcome for a failure, one that takes any answer for
+a receipt, one that gives each attempt an id of its own, a regulator whose books lose a report, and a store that lets a
+worker write after its lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +59,15 @@ class Week:
     profile: Profile = "standard-webhooks"
     pass_s: int = 600
     lossy: float = 0.08
+    hosts: int = 1
+    """Desks on one store. Beyond the first each may fall asleep with messages in hand, until their leases are over."""
     variant: Variant = "as_it_ships"
 
 
 @dataclass(slots=True)
 class Call:
-    """One call of the desk to its client, and what came of it."""
+    """One call of the desk to its client, and what came of it. `name` is `send`, `look_up`, or `late` for what a worker
+    sends that slept through its lease: it cannot know of any attempt since."""
 
     name: str
     message_id: str
@@ -71,6 +81,7 @@ class Watched:
     inner: HttpRegulator
     variant: Variant
     calls: list[Call] = field(default_factory=list)
+    slept: bool = False
     name: str = "regulator"
     _tries: Counter[str] = field(default_factory=Counter)
 
@@ -80,7 +91,7 @@ class Watched:
             self._tries[message.id] += 1
             sent = replace(message, id=f"{message.id}-{self._tries[message.id]}")
         result = self.inner.send(sent)
-        self.calls.append(Call("send", message.id, result))
+        self.calls.append(Call("late" if self.slept else "send", message.id, result))
         if isinstance(result, Unknown):
             if self.variant == "never_looks_up":
                 return RetryAt(result.reason)
@@ -156,19 +167,23 @@ def live(week: Week, folder: Path) -> Iterator[Evidence]:
             week.variant,
         )
         platform = FakePlatform(clock)
-        store = SqliteStore(settings.store.path, env, threaded=False)
-        desk = stack.enter_context(
-            ComplianceDesk(settings, enforcer=platform, notifier=FakePager(), regulator=client, store=store, env=env)
-        )
-        to_platform.receive = desk.receive
-        yield _Life(week, regulator, desk, clock, platform, client, to_platform, chance).run()
+        desks = []
+        for _ in range(week.hosts):
+            store = SqliteStore(settings.store.path, env, threaded=False)
+            parts: dict[str, Any] = {"enforcer": platform, "notifier": FakePager(), "regulator": client}
+            desks.append(stack.enter_context(ComplianceDesk(settings, store=store, env=env, **parts)))
+        if week.variant == "heeds_no_lease":
+            stack.enter_context(unleased(settings.store.path))
+        life = _Life(week, regulator, desks, clock, platform, client, to_platform, chance)
+        to_platform.receive = lambda *request: life.some_desk().receive(*request)
+        yield life.run()
 
 
 @dataclass(slots=True)
 class _Life:
     week: Week
     regulator: MockRegulator
-    desk: ComplianceDesk
+    desks: list[ComplianceDesk]
     clock: FrozenClock
     platform: FakePlatform
     client: Watched
@@ -177,6 +192,16 @@ class _Life:
     failed_polls: int = 0
     forged: list[str] = field(default_factory=list)
     unreadable: int = 0
+    asleep: list[tuple[int, ComplianceDesk, list[OutboxMessage]]] = field(default_factory=list)
+    woke_late: int = 0
+
+    @property
+    def desk(self) -> ComplianceDesk:
+        """The people's."""
+        return self.desks[0]
+
+    def some_desk(self) -> ComplianceDesk:
+        return self.chance.choice(self.desks) if len(self.desks) > 1 else self.desk
 
     def run(self) -> Evidence:
         office = Office(self.desk, random.Random(self.chance.random()))
@@ -186,7 +211,7 @@ class _Life:
         while self.clock() < end:
             self.regulator.advance(self.chance.randint(1, 2 * self.week.pass_s))
             self._disturb()
-            acts: list[Callable[[], object]] = [self._poll, self.desk.watch, self._deliver]
+            acts: list[Callable[[], object]] = [self._poll, self._watch, self._deliver]
             if not _AWAY_S[0] <= self.clock() - NOON < _AWAY_S[1]:
                 acts.append(office.work)
             self.chance.shuffle(acts)
@@ -221,15 +246,35 @@ class _Life:
 
     def _poll(self) -> None:
         try:
-            while self.desk.poll(limit=20).has_more:
+            while self.some_desk().poll(limit=20).has_more:
                 pass
         except RegulatorError:
             self.failed_polls += 1
 
+    def _watch(self) -> None:
+        self.some_desk().watch()
+
     def _deliver(self) -> None:
+        self._sleep()
         for _ in range(50):
-            if not self.desk.deliver().leased:
-                return
+            if not self.some_desk().deliver().leased:
+                break
+        self._wake()
+
+    def _sleep(self) -> None:
+        """Now and then a worker takes what is due and is stopped before its first call."""
+        for desk in self.desks[1:]:
+            if self.chance.random() < _FALLS_ASLEEP:
+                self.asleep.append((self.clock() + LEASE_S, desk, desk.delivery.lease(desk.delivery.in_flight)))
+
+    def _wake(self) -> None:
+        """Once somebody else has had the time to do it, it goes on and knows nothing of that."""
+        late = [one for one in self.asleep if one[0] < self.clock()]
+        self.asleep = [one for one in self.asleep if one not in late]
+        self.client.slept = True
+        for _, desk, held in late:
+            self.woke_late += sum(not desk.delivery.deliver(message) for message in held)
+        self.client.slept = False
 
     def _lose_a_report(self) -> bool:
         """A report of a case that is closed: nobody will send it again."""
@@ -252,7 +297,7 @@ class _Life:
         while self.clock() < end:
             self._poll()
             office.finish()
-            self.desk.watch()
+            self._watch()
             self._deliver()
             if self._is_quiet():
                 return True
@@ -260,7 +305,7 @@ class _Life:
         return False
 
     def _is_quiet(self) -> bool:
-        if self.regulator.agenda():
+        if self.regulator.agenda() or self.asleep:
             return False
         queries = self.desk.store.queries(self.desk.platform_id)
         if queries.health(self.clock()).undelivered:
@@ -290,6 +335,7 @@ class _Life:
             "polls_failed": self.failed_polls,
             "unreadable_pushes": self.unreadable,
             **{f"send_{result.lower()}": count for result, count in sorted(sends.items())},
+            **({"woke_late": self.woke_late} if self.week.hosts > 1 else {}),
             "look_ups": sum(call.name == "look_up" for call in self.client.calls),
             "sanctions": len(self.regulator.books.sanctions),
             **{f"people_{what.replace(' ', '_')}": count for what, count in sorted(office.did.items())},

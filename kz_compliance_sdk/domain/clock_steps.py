@@ -1,0 +1,181 @@
+"""A clock that was set while cases ran: how far, and what becomes of what was planned on it.
+
+Two clocks tell the time: the wall clock, which somebody can set, and the time since the host started, which nobody can.
+Every look of the watch keeps both (`Seen`). Where they have gone apart since, the wall clock was set (`step_between`).
+Which of its two readings is right nobody can say, but a term is a length of time, and how much of it is over the other
+clock has told all along: a case keeps what is left of its term (`clock_shift_s`), and so does all else that was planned
+beyond now. Its stored times stay as they are.
+
+A host that starts anew has only what it saw last. The wall clock tells how long it was down, unless it went back: so it
+was set back, or was ahead before. Then what the case was off by is taken to be over as soon as that can be.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+from kz_compliance_sdk.domain import clock, running_time
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.results import escalated, is_untouched
+
+__all__ = ["STEP_S", "Seen", "Step", "replanned", "step_between"]
+
+STEP_S = 30
+"""By how many seconds the clocks must have gone apart between two looks: less is drift."""
+
+_DOWN_S = 12 * 3600  # For longer than that no host is taken to have been down, where something else can have been.
+_UNSEEN_FOR_S = 11 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Both clocks at one moment: UTC seconds, and seconds since the start `boot`.
+
+    `off_s` is how far the wall clock is from where it was before it was set, 0 once it is there again. The last time
+    that the host started anew, `unseen_s` seconds passed from `unseen_from` on, if the wall clock is right about them;
+    it may have been set forward by up to as much. `back_at` is when a host that started anew found it set back, 0 if
+    none did: by how much nobody knows exactly, for nobody knows how long the host was down.
+    """
+
+    wall: int
+    boot: str
+    boot_s: float
+    off_s: int = 0
+    unseen_from: int = 0
+    unseen_s: int = 0
+    back_at: int = 0
+
+    def line(self) -> str:
+        """As one line, without `wall`."""
+        return json.dumps([self.boot, round(self.boot_s, 1), self.off_s, self.unseen_from, self.unseen_s, self.back_at])
+
+    @classmethod
+    def read(cls, wall: int, line: str) -> Seen:
+        """Raises ValueError and TypeError for what is none."""
+        boot, boot_s, off_s, unseen_from, unseen_s, back_at = json.loads(line)
+        return cls(wall, str(boot), float(boot_s), int(off_s), int(unseen_from), int(unseen_s), int(back_at))
+
+    def after(self, last: Seen, step: Step | None) -> Seen:
+        """With what is still to be known of `last`, where `step` is how the clock was set between the two."""
+        if step is not None:
+            back_at = self.wall if step.passed_s is None else last.back_at and last.back_at + step.by_s
+            off_s = step.shifted(last.off_s, step.by_s - step.down_s)
+            kept = replace(last, off_s=off_s, back_at=0 if step.by_s > 0 else back_at)
+        elif self.goes_on_from(last):
+            kept = last
+        else:
+            gone = self.wall - last.wall
+            wider = gone >= last.unseen_s or self.wall - last.unseen_from > _UNSEEN_FOR_S
+            kept = replace(last, unseen_from=last.wall, unseen_s=gone) if wider else last
+        return replace(kept, wall=self.wall, boot=self.boot, boot_s=self.boot_s)
+
+    def goes_on_from(self, last: Seen) -> bool:
+        """Whether the host has not started anew since, as far as it can be told."""
+        return self.boot == last.boot and self.boot_s >= last.boot_s
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The wall clock was set by `by_s` seconds after it was `last` looked at. `passed_s` seconds have gone by since;
+    None where the host started anew, and it is not known."""
+
+    by_s: int
+    passed_s: int | None
+    last: Seen
+
+    def is_older(self, case: Case) -> bool:
+        """Whether the case was received before the clock was set. Where that cannot be told, a clock that went forward
+        says no and one that went back says yes: both lead to an alert that is early rather than late."""
+        return self.by_s < 0 or case.received_at + case.clock_shift_s < self.last.wall + self.by_s
+
+    @property
+    def down_s(self) -> int:
+        """How long the host was down when its clock was found set back, if this step tells."""
+        off_s = self.last.off_s + self.by_s
+        return off_s if self.last.back_at and self.last.off_s < 0 <= off_s <= _DOWN_S else 0
+
+    def shift_of(self, case: Case) -> int:
+        """By how much the ladder of this case is later on the clock as it is now than on its stored times."""
+        was, last = case.clock_shift_s, self.last
+        by_s = self.by_s - (self.down_s if case.received_at + was < last.back_at else 0)
+        return self.shifted(was, by_s, unseen=case.received_at <= last.unseen_from)
+
+    def shifted(self, was: int, by_s: int, *, unseen: bool = True) -> int:
+        """What the clock is off by when it was set `by_s` seconds and `was` off before. With `unseen` it may have been
+        set forward while nobody saw it, and be right again."""
+        now = was + by_s
+        was_ahead = unseen and -self.last.unseen_s - STEP_S <= now < 0 <= was
+        return 0 if abs(now) <= STEP_S or was_ahead else now
+
+
+def step_between(last: Seen, now: Seen) -> Step | None:
+    """How the wall clock was set between two looks; None if it was not, as far as anybody can know."""
+    gone = now.wall - last.wall
+    if now.goes_on_from(last):
+        passed_s = round(now.boot_s - last.boot_s)
+        by_s = gone - passed_s
+        return Step(by_s, passed_s, last) if abs(by_s) > STEP_S else None
+    if gone >= 0:
+        return None
+    is_right_again = last.off_s > 0 and 0 <= last.off_s + gone <= _DOWN_S
+    return Step(-last.off_s if is_right_again else gone, None, last)
+
+
+def replanned(case: Case, step: Step, policy: Policy, stamp: Stamp) -> Change:
+    """The running case with what was planned of it where it belongs on the clock as it is now. If that went forward and
+    is right, steps of the ladder are past: they fire at once, as one, and count as not fired."""
+    if case.watch_at is None or not step.is_older(case):
+        return ()
+    shift = step.shift_of(case)
+    stands_still = case.running_watch_at is not None
+    own, planned = case.but(clock_shift_s=0), case.watch_at - case.clock_shift_s
+    unsure: tuple[str, ...] = ()
+    if not stands_still and shift - case.clock_shift_s - step.by_s > STEP_S:
+        # Its ladder had run on ahead of its time since the host started.
+        seen_until = min(step.last.unseen_from, stamp.at)
+        rewound = clock.next_step_at(policy.ladder, after=seen_until, **running_time.ladder_times(own, seen_until))
+        early = _steps(own, policy, rewound, planned - 1, stamp.at)
+        unsure, planned = tuple(one.id for one in early), min(planned, rewound)
+    data: dict[str, Json] = {"by_s": step.by_s, "shift_s": shift}
+    moved, event = move(
+        case,
+        "clock_stepped",
+        case.state,
+        stamp,
+        data,
+        clock_shift_s=shift,
+        watch_at=case.watch_at + step.by_s if stands_still else planned + shift,
+        lease_expires_at=_lease(case, step, stamp.at),
+        flags=_flags(case, shift),
+        unsure_steps=tuple(dict.fromkeys((*case.unsure_steps, *unsure))),
+    )
+    writes: Change = (CaseWrite(moved, case.version), event)
+    if stands_still or shift <= 0 or step.by_s < 0:
+        return writes
+    fired = clock.merged(_steps(own, policy, planned, stamp.at, stamp.at))
+    return writes if fired is None else (*writes, *escalated(moved, fired, stamp, unsure=True))
+
+
+def _flags(case: Case, shift: int) -> tuple[str, ...]:
+    flags = tuple(flag for flag in case.flags if flag != "clock_stepped")
+    return (*flags, "clock_stepped") if shift else flags
+
+
+def _steps(own: Case, policy: Policy, since: int, now: int, at: int) -> tuple[clock.StepDue, ...]:
+    return clock.steps_due(
+        policy.ladder, since=since, now=now, unclaimed=is_untouched(own), **running_time.ladder_times(own, at)
+    )
+
+
+def _lease(case: Case, step: Step, now: int) -> int | None:
+    """A lease keeps what was left of it."""
+    until = case.lease_expires_at
+    if until is None:
+        return None
+    jumped_over = step.last.wall < until < step.last.wall + step.by_s
+    return until + step.by_s if jumped_over or (step.by_s < 0 and until > now) else until

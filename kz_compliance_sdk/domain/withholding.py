@@ -1,0 +1,83 @@
+"""What people learn of an order after it was decided: that it is suspended, or that somebody presses for it.
+
+An effect that has begun goes on. One that has not is taken off its way, and a second person decides about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.cancellations import enforcing, has_begun
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
+
+_TOLD = ("lead", "legal")
+
+
+def rests_on_order(item: ItemState, _decision: Decision) -> bool:
+    """What a suspension of the order bears on, whoever decided it."""
+    return item.ground == "local_law"
+
+
+def by_one_person(_item: ItemState, decision: Decision) -> bool:
+    """What an instruction bears on: a measure that nobody else has approved."""
+    return not decision.approved_by
+
+
+def withhold(
+    change: Change,
+    case: Case,
+    bears_on: Callable[[ItemState, Decision], bool],
+    messages: Sequence[OutboxMessage],
+    decisions: Mapping[int, Decision],
+    policy: Policy,
+    stamp: Stamp,
+) -> tuple[Change, Case]:
+    """Take the case's measures that have not begun off their way, as far as the news `bears_on` them: `change` brought
+    it, and what is given back goes on from there.
+
+    The latest decision goes back to approval, if only one person has decided it: a second person approves its digest,
+    or sends it back. Whatever else is withheld is decided anew. `messages` are the case's unsettled ones.
+    """
+    held = [
+        item
+        for item in case.items
+        if item.status == "decided"
+        and enforcing(item, messages)
+        and not has_begun(item, messages)
+        and bears_on(item, decisions[item.decision_version])
+    ]
+    if not held:
+        return change, case
+    latest = all(item.decision_version == case.decision_version for item in held)
+    one_person = not decisions[case.decision_version].approved_by
+    target = case.state
+    if case.state in (CaseState.DECIDED, CaseState.LIFTING):
+        target = CaseState.IN_APPROVAL if latest and one_person else CaseState.QUEUED
+    elif case.state is CaseState.IN_APPROVAL:
+        target = CaseState.QUEUED
+    times = on_the_term_again(case, policy, stamp.at)
+    after, event = move(
+        case,
+        "withhold",
+        target,
+        stamp,
+        {"items": [item.item_id for item in held], "decision": case.decision_version},
+        items=tuple(item.but(status="open") if item in held else item for item in case.items),
+        flags=tuple(dict.fromkeys((*case.flags, "withheld"))),
+        decided_at=None,
+        **times,
+    )
+    after = replanned(after, policy, stamp.at) if times else after
+    voids = [
+        MessageVoided(case.platform_id, case.id, message.id, stamp.at, must=True)
+        for item in held
+        for message in enforcing(item, messages)
+    ]
+    return (*change, CaseWrite(after, case.version), event, *voids, page(after, "withheld", _TOLD, 60, stamp)), after

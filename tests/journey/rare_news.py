@@ -1,0 +1,163 @@
+"""What people learn after a decision, and windows that outlast the state they began in: taken on purpose, for a walk
+meets them too rarely."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.contest import SuspensionOrder
+from kz_compliance_sdk.domain.decision import ItemDecision
+from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.domain.report import Question, Statement
+from kz_compliance_sdk.services.contests import Contests
+from kz_compliance_sdk.services.review import Lease
+from kz_compliance_sdk.testing import builders
+from tests.journey.demands import TOLD
+from tests.journey.falling_orders import about
+from tests.journey.scene import HEAD, LEGAL, M1, M2, PLATFORM, Host, World
+from tests.unit.case_makers import measure, proposal, refusal
+
+NOTICE = about("A", "B").model_copy(update={"category": "illegal_gambling"})
+
+
+def news_rows(folder: Path) -> Iterator[Host]:
+    """A host for each of the ways, with the way behind it."""
+    for way in _WAYS:
+        host = Host(World(folder / f"news{way.__name__}.sqlite3", policy=kz_policy()))
+        way(host)
+        host.check_chains()
+        yield host
+
+
+def _case(host: Host) -> Case:
+    return host.case(NOTICE.notice_id)
+
+
+def _decided(host: Host, *items: ItemDecision) -> None:
+    host.push(NOTICE, "m-1")
+    host.decide(proposal(*items))
+
+
+def _named_again(host: Host, item: str) -> None:
+    named = tuple(one for one in NOTICE.items if one.item_id == item)
+    host.push(builders.clarification(NOTICE, "ask").model_copy(update={"items": named}), f"again-{item}")
+
+
+def _falls(host: Host, item: str) -> None:
+    host.push(builders.cancellation(NOTICE, "withdrawn", (item,)), f"falls-{item}")
+
+
+def _pass_window(host: Host) -> None:
+    host.world.clock.advance(host.policy.undo_window_s)
+    host.drain()
+
+
+def _instructed(host: Host, state: CaseState) -> None:
+    host.care.record_instruction(HEAD, _case(host).id, TOLD)
+    assert _case(host).state is state
+
+
+def _claimed(host: Host) -> Lease:
+    lease = host.review.claim(M2).result()
+    assert lease is not None
+    return lease
+
+
+def once_decided(host: Host) -> None:
+    _decided(host, measure("1"), measure("2"))
+    _instructed(host, CaseState.IN_APPROVAL)
+
+
+def while_another_is_lifted(host: Host) -> None:
+    _decided(host, measure("1"), measure("2"))
+    _pass_window(host)
+    _named_again(host, "2")
+    host.decide(proposal(measure("2", "label")), M2)
+    _falls(host, "1")
+    _instructed(host, CaseState.IN_APPROVAL)
+
+
+def two_had_decided_while_another_is_lifted(host: Host) -> None:
+    _decided(host, measure("1"), measure("2"))
+    _pass_window(host)
+    host.care.record_instruction(HEAD, _case(host).id, TOLD)
+    _named_again(host, "2")
+    host.decide(proposal(measure("2", "label")), M2)
+    _falls(host, "1")
+    contests = Contests(host.store, PLATFORM, host.policy, host.world.env().entropy)
+    order = SuspensionOrder("a court", "2", host.world.clock(), "article 1", "a" * 64)
+    contests.suspend(LEGAL, _case(host).id, order)
+    assert _case(host).state is CaseState.QUEUED
+
+
+def _first_still_waits(host: Host) -> None:
+    """The window of the first decision runs, and its second item is to be decided anew."""
+    _decided(host, measure("1"), measure("2"))
+    _named_again(host, "2")
+
+
+def after_a_second_decision(host: Host) -> None:
+    _first_still_waits(host)
+    host.decide(proposal(measure("2", "label")), M2)
+    _instructed(host, CaseState.QUEUED)
+
+
+def beside_what_is_queued(host: Host) -> None:
+    _first_still_waits(host)
+    _instructed(host, CaseState.QUEUED)
+
+
+def beside_what_is_claimed(host: Host) -> None:
+    _first_still_waits(host)
+    _claimed(host)
+    _instructed(host, CaseState.CLAIMED)
+
+
+def beside_what_is_asked(host: Host) -> None:
+    _first_still_waits(host)
+    lease = _claimed(host)
+    asked = Question(text=(Statement(lang="ru", text="Что именно?"),))
+    host.review.request_clarification(M2, lease.case.id, lease.token, (asked,), text_checked=True).result()
+    _instructed(host, CaseState.AWAITING_ANSWER)
+
+
+def beside_what_waits_for_approval(host: Host) -> None:
+    _first_still_waits(host)
+    lease = host.review.claim(HEAD).result()
+    assert lease is not None
+    host.review.propose(HEAD, lease.case.id, lease.token, proposal(measure("2", "label"))).result()
+    _instructed(host, CaseState.QUEUED)
+
+
+def a_refusal_is_taken_back_once_the_other_fell(host: Host) -> None:
+    _decided(host, measure("1"), refusal("2"))
+    _falls(host, "1")
+    assert _case(host).state is CaseState.ENFORCED
+    host.review.undo(M1, _case(host).id).result()
+
+
+def a_refusal_is_taken_back_once_the_other_is_lifted(host: Host) -> None:
+    _decided(host, measure("1"), refusal("2"))
+    _pass_window(host)
+    _named_again(host, "2")
+    host.decide(proposal(refusal("2")), M2)
+    _falls(host, "1")
+    host.drain()
+    assert _case(host).state is CaseState.LIFTED
+    host.review.undo(M2, _case(host).id).result()
+
+
+_WAYS = (
+    once_decided,
+    while_another_is_lifted,
+    two_had_decided_while_another_is_lifted,
+    after_a_second_decision,
+    beside_what_is_queued,
+    beside_what_is_claimed,
+    beside_what_is_asked,
+    beside_what_waits_for_approval,
+    a_refusal_is_taken_back_once_the_other_fell,
+    a_refusal_is_taken_back_once_the_other_is_lifted,
+)

@@ -39,7 +39,6 @@ def cancel(
     if before in IN_REVIEW:
         case.let_go()
         case.proposed = None
-    case.some_fell = True
     at = office.now if received is None else received
     _settle_after_cancel(office, case, before, at)
     if "kept" in fell:
@@ -54,8 +53,9 @@ def _fall(office: Office, case: Case, item: Item, effect: str | None) -> str:
     """What becomes of one item whose order falls; empty if nothing does."""
     lifts = effect in ("withdrawn", "annulled") or (effect == "remedied" and item.measure == "suspend_account")
     if effect is not None:
-        item.fallen = effect != "remedied" or item.target.startswith("account:")
+        item.fallen = item.fallen or effect != "remedied" or item.target.startswith("account:")
     if item.status == "lifting" and lifts:
+        item.action = item.measure  # whoever takes a decision back does not take this back
         return "lifting"
     if item.status == "kept" and item.ground == "terms_of_service":
         return ""
@@ -96,7 +96,7 @@ def _settle_after_cancel(office: Office, case: Case, before: str, received: int)
     if states & {"in_force", "kept", "settled", "lifted"}:
         case.state = "lifted" if states & {"kept"} else "enforced" if before != "closed" else "closed"
         if case.state != "closed":
-            owe_report(office, case, case.undo_until if not case.begun else office.now)
+            owe_report(office, case)
         return
     case.state = "cancelled"
     case.void_reports()
@@ -158,19 +158,20 @@ def amend(office: Office, letter: str, items: dict[str, str]) -> None:
     case.let_go()
     case.lift_due = None
     case.answers = {}
-    case.proposed, case.begun = None, True
+    case.proposed = None
     case.void_reports()
     for item in list(case.items.values()):
         office.void_effects(case, item.id, "enforce")
-        item.named = item.id in items
-        if item.named:
-            item.status, item.fallen = "open", False
+        item.fallen = item.id not in items
+        own = item.ground == "terms_of_service" and item.status != "decided"
+        if not item.fallen:
+            item.status = "open"
         elif item.status in ("lifting", "lifted", "kept", "stopped"):
             pass
         elif not item.measure:
             item.status = "stopped" if item.status in (*OPEN, "decided") else item.status
-        elif item.ground == "terms_of_service" or office.others_hold(case, item):
-            office.keep(case, item, ours=item.ground == "terms_of_service")
+        elif own or office.others_hold(case, item):
+            office.keep(case, item, ours=own)
         else:
             item.status = "lifting"
             office.owe(case, item, "restore", office.now)

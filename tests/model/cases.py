@@ -65,7 +65,6 @@ class Item:
     measure: str = ""
     fallen: bool = False
     told: str = ""
-    named: bool = True
     kept_for: str = ""
     decided_by: tuple[str, ...] = ()
     deciders: tuple[str, ...] = ()
@@ -157,8 +156,8 @@ class Case:
     proposed: Proposed | None = None
     answers: dict[str, bool] = field(default_factory=dict)
     undo_until: int = 0
-    begun: bool = True
-    some_fell: bool = False
+    latest: Proposed | None = None
+    by_two: bool = False
     in_decision: set[str] = field(default_factory=set)
     fired: set[str] = field(default_factory=set)
     reports: list[Report] = field(default_factory=list)
@@ -220,6 +219,11 @@ class Case:
         return now > self.due_at(now) and self.state not in ENDED
 
     # ------------------------------------------------------------------------------------------------ its items
+
+    def told_from(self, now: int) -> int:
+        """No report tells of what can still be taken back."""
+        refused = [self.items[name] for name in self.in_decision if self.items[name].status == "settled"]
+        return max(now, self.undo_until) if any(not item.fallen for item in refused) else now
 
     def open_items(self) -> list[Item]:
         return [item for item in self.items.values() if item.status in OPEN]

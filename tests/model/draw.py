@@ -15,10 +15,7 @@ Step = tuple[Any, ...]
 # What is known to go wrong in the library and is being mended: no sequence draws it. Take a line out with its mend.
 OPEN_FAULTS = frozenset(
     {
-        "own terms dropped",  # an own-terms measure that was not carried out yet survives the amendment that drops it
-        "fallen and reopened",  # an item whose order fell can be acted upon again by undo or reopen
         "remedied and then annulled",  # what stays of a remedied order stays when the order is annulled afterwards
-        "cancelled in the window",  # a partial cancellation reports a refusal inside its undo window
     }
 )
 
@@ -52,18 +49,10 @@ def draw(office: Office, chance: random.Random, notices: dict[str, Spec]) -> Ste
 def meets_a_fault(office: Office, step: Step) -> bool:
     """Whether a step would meet what is known and not mended."""
     name = step[0]
-    if name == "amend" and "own terms dropped" in OPEN_FAULTS:
-        items = office.cases[step[1]].items.values()
-        return any(item.status == "decided" and item.ground == "terms_of_service" for item in items)
-    if name in ("undo", "reopen") and "fallen and reopened" in OPEN_FAULTS:
-        return any(item.fallen or not item.named for item in office.cases[step[2]].items.values())
     if name in ("cancel", "vouch") and "remedied and then annulled" in OPEN_FAULTS:
         items = office.cases[step[1] if name == "cancel" else step[2]].items.values()
         if any(item.status == "kept" and item.ground == "local_law" for item in items):
             return True
-    if name in ("cancel", "vouch") and "cancelled in the window" in OPEN_FAULTS:
-        case = office.cases[step[1] if name == "cancel" else step[2]]
-        return not case.begun and any(item.status == "settled" for item in case.items.values())
     return False
 
 
@@ -97,7 +86,8 @@ def _of_case(office: Office, chance: random.Random, letter: str, case: Case) -> 
         owner = case.owner if chance.random() < 0.95 else chance.choice(PEOPLE)
         ways = WAYS if case.open_items() else ()
         if ways:
-            way = chance.choices(ways, (12, 4, 3, 5, 2, 1, 0.4, 0.3))[0]
+            fallen = any(item.fallen for item in case.open_items())
+            way = chance.choices(ways, (1, 12, 6, 1, 2, 1, 0.4, 0.3) if fallen else (12, 4, 3, 5, 2, 1, 0.4, 0.3))[0]
             yield 14, ("propose", owner, letter, "remove" if way == "partial" and len(case.open_items()) < 2 else way)
         yield 1.5, ("ask", owner, letter)
         yield 0.5, ("release", owner, letter)
@@ -105,9 +95,13 @@ def _of_case(office: Office, chance: random.Random, letter: str, case: Case) -> 
     yield (10 if case.proposed else 0.1), ("approve", anyone("legal", "legal2", "lead"), letter)
     yield (2 if case.proposed else 0.05), ("send_back", anyone("lead", "legal"), letter)
     yield (2 if case.state in ("decided", "lifting") else 0.1), ("undo", anyone("m1", "lead", "legal"), letter)
-    yield (1.5 if case.state in ("closed", "cancelled") else 0.05), ("reopen", anyone("lead", "legal"), letter)
+    if case.state in ("enforced", "lifted") and office.now < case.undo_until:
+        yield 2, ("undo", anyone("m1", "lead", "legal"), letter)
+    fell = tuple(item.id for item in case.items.values() if item.fallen)
+    named = chance.choice(((), fell, fell[:1])) if chance.random() < 0.95 else ("9",)
+    yield (1.5 if case.state in ("closed", "cancelled") else 0.05), ("reopen", anyone("lead", "legal"), letter, named)
     yield (3 if case.state == "awaiting_answer" else 0.1), ("recall", anyone("m1", "lead"), letter)
-    yield 0.3, ("instruct", anyone("m1", "lead"), letter)
+    yield (0.9 if case.state == "decided" else 0.3), ("instruct", anyone("m1", "lead"), letter)
     if any(report.state == "waiting" for report in case.reports):
         yield 5, ("record_delivery", anyone("m1", "clerk"), letter)
     if not case.authentic:

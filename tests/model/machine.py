@@ -35,7 +35,6 @@ def _carry_out(office: Office, effect: Effect) -> None:
     case, item = effect.case, effect.case.items[effect.item]
     effect.state = "done"
     letter = case.spec.letter
-    case.begun = True
     if effect.verb == "enforce":
         office.objects[effect.target] = effect.action
         told = f"{effect.action} {item.ground}"
@@ -57,7 +56,7 @@ def _carry_out(office: Office, effect: Effect) -> None:
     if case.pending() or case.state not in ("decided", "lifting"):
         return
     case.state = "enforced" if case.state == "decided" else "lifted"
-    owe_report(office, case, office.now)
+    owe_report(office, case)
 
 
 def _reports(office: Office) -> bool:
@@ -65,7 +64,7 @@ def _reports(office: Office) -> bool:
     for letter, case in office.cases.items():
         for report in case.reports:
             if report.state == "queued" and report.due <= office.now:
-                moved, case.begun = True, True
+                moved = True
                 if case.spec.typed_in:
                     report.state = "waiting"
                     continue

@@ -32,6 +32,8 @@ ROLES = {
     "clerk": "head",
     "visitor": "",
 }
+ACCOUNTS = {**{one: f"account of {one}" for one in ROLES}, "lead2": "account of m1", "clerk": ""}
+"""By which account each of them comes in: two are one person, and of one nobody says."""
 ANYBODY = ("moderator", "lead", "legal", "head")
 BESIDE = (*IN_REVIEW, "decided", "enforced", "lifting", "lifted", "closed", "cancelled")
 
@@ -57,6 +59,12 @@ def role(by: str, *roles: str) -> tuple[bool, str]:
 
 def state(case: Case, *states: str) -> tuple[bool, str]:
     return case.state not in states, "IllegalMove"
+
+
+def other(by: str, *first: str) -> tuple[bool, str]:
+    """A second person has another id and another account."""
+    same = any(by == one or (ACCOUNTS[one] and ACCOUNTS[by] in ("", ACCOUNTS[one])) for one in first)
+    return same, "NotAllowed"
 
 
 def lease(office: Office, case: Case, by: str) -> tuple[bool, str]:
@@ -128,11 +136,13 @@ def propose(office: Office, by: str, letter: str, way: str) -> None:
     case = office.cases[letter]
     said = decisions_of(case, way)
     measure = any(action != "none" for action, _ in said.values())
+    fallen = [ground for name, (_, ground) in said.items() if ground and case.items[name].fallen]
     refuse(
         role(by, *ANYBODY),
         lease(office, case, by),
         (way == "contradiction" and measure, "InvalidInput"),
         (way == "partial", "InvalidInput"),
+        ("local_law" in fallen, "InvalidInput"),
         (measure and not case.authentic, "NotAllowed IllegalMove InvalidInput"),
     )
     case.let_go()
@@ -144,11 +154,12 @@ def propose(office: Office, by: str, letter: str, way: str) -> None:
         or ROLES[by] == "head"
         or way in ("abroad", "unclear")
         or any(others)
-        or "instruction_recorded" in case.flags
+        or bool(fallen)
+        or bool(case.flags & {"instruction_recorded", "suspended", "suspension_unconfirmed"})
         or (measure and case.spec.legal_review and ROLES[by] != "legal")
     )
     if second:
-        case.state = "in_approval"
+        case.state, case.in_decision = "in_approval", set()
     else:
         _decide(office, case, (by,))
 
@@ -156,10 +167,11 @@ def propose(office: Office, by: str, letter: str, way: str) -> None:
 def _decide(office: Office, case: Case, deciders: tuple[str, ...]) -> None:
     """What was proposed is decided: nothing of it leaves before the undo window has passed."""
     assert case.proposed is not None
-    case.undo_until, case.begun, case.some_fell = office.now + UNDO_S, False, False
+    case.undo_until, case.latest, case.by_two = office.now + UNDO_S, case.proposed, len(deciders) == 2
     case.in_decision = set(case.proposed.items)
-    for name, (action, ground) in case.proposed.items.items():
-        item = case.items[name]
+    case.flags.discard("withheld")
+    for item in case.open_items():
+        action, ground = case.proposed.items[item.id]
         office.void_effects(case, item.id, "enforce", "restore")  # superseded
         item.action, item.ground, item.decided_by = action, ground, deciders
         if action != "none":
@@ -173,14 +185,14 @@ def _decide(office: Office, case: Case, deciders: tuple[str, ...]) -> None:
     case.proposed = None
     case.state = "decided"
     if not case.pending():
-        owe_report(office, case, case.undo_until)
+        owe_report(office, case)
     if len(deciders) == 2:
         office.deep.add("decided by two")
 
 
-def owe_report(office: Office, case: Case, due: int) -> None:
+def owe_report(office: Office, case: Case) -> None:
     case.void_reports()
-    case.reports.append(Report(due, True, case.outcomes()))
+    case.reports.append(Report(case.told_from(office.now), True, case.outcomes()))
 
 
 def approve(office: Office, by: str, letter: str) -> None:
@@ -190,7 +202,7 @@ def approve(office: Office, by: str, letter: str) -> None:
     assert proposed is not None
     lawyers = "legal" in (ROLES[by], ROLES[proposed.by])
     refuse(
-        (proposed.by == by, "NotAllowed"),
+        other(by, proposed.by),
         (proposed.measure and case.spec.legal_review and not lawyers, "NotAllowed"),
     )
     _decide(office, case, (proposed.by, by))
@@ -203,31 +215,78 @@ def send_back(office: Office, by: str, letter: str) -> None:
     office.deep.add("sent back")
 
 
-def _of_decision(case: Case) -> list[Item]:
-    return [case.items[name] for name in case.in_decision if name in case.items]
-
-
 def undo(office: Office, by: str, letter: str) -> None:
     case = office.cases[letter]
-    refuse(role(by, "moderator", "lead", "legal"), state(case, "decided", "lifting"))
-    undone = [item for item in _of_decision(case) if item.status in ("decided", "settled")]
-    refuse((case.begun or not undone or (case.some_fell and office.now >= case.undo_until), "IllegalMove"))
-    for item in undone:
+    latest = [case.items[name] for name in case.in_decision]
+    own = [item for item in latest if not _fell(item)]
+    overtaken = case.state != "decided" or len(own) < len(latest)
+    refuse(
+        role(by, "moderator", "lead", "legal"),
+        state(case, "decided", "lifting", "lifted", "enforced"),
+        (not own or any(item.status not in ("decided", "lifting", "settled") for item in own), "IllegalMove"),
+        (any(report.state == "waiting" for report in case.reports), "IllegalMove"),
+        (overtaken and office.now >= case.undo_until, "IllegalMove"),
+    )
+    for item in own:
         item.status = "open"
         office.void_effects(case, item.id, "enforce", "restore")
     case.void_reports()
-    case.state, case.begun, case.lift_due = "queued", True, None
+    case.state, case.lift_due = "queued", None
     office.deep.add("undone")
+    if overtaken:
+        office.deep.add("undone beside what fell")
 
 
-def reopen(office: Office, by: str, letter: str) -> None:
+def _fell(item: Item) -> bool:
+    """Whether it stays as it is because its order fell."""
+    if item.status == "settled":
+        return item.fallen
+    return item.status == "stopped" or (item.status in ("lifting", "lifted", "kept") and item.action != "none")
+
+
+def reopen(office: Office, by: str, letter: str, named: tuple[str, ...] = ()) -> None:
     case = office.cases[letter]
-    refuse(role(by, "lead", "legal"), state(case, "closed", "cancelled"))
-    for item in case.items.values():
-        item.status = "open" if item.named and not item.fallen else item.status
+    again = [item for item in case.items.values() if not item.fallen or item.id in named]
+    refuse(
+        role(by, "lead", "legal"),
+        state(case, "closed", "cancelled"),
+        (any(name not in case.items for name in named), "InvalidInput"),
+        (not again, "IllegalMove"),
+    )
+    for item in again:
+        item.status = "open"
+        if item.fallen:
+            office.deep.add("reopened though it fell")
     case.state = "queued"
     case.fired |= steps_until(case, office.now)
     office.deep.add("reopened")
+
+
+def withhold(office: Office, case: Case, bears_on: Callable[[Item], bool]) -> None:
+    """News of the order: what has not begun waits for a second person."""
+    held = [item for item in case.items.values() if item.status == "decided" and bears_on(item)]
+    if not held:
+        return
+    for item in held:
+        item.status = "open"
+        office.void_effects(case, item.id, "enforce")
+    if case.state in ("decided", "lifting"):
+        again = case.in_decision.issuperset(item.id for item in held) and not case.by_two
+        case.state, case.proposed = ("in_approval", case.latest) if again else ("queued", None)
+    elif case.state == "in_approval":
+        case.state, case.proposed = "queued", None
+    case.lift_due = None
+    case.flags.add("withheld")
+    office.page(case, "withheld")
+    office.deep.add("withheld")
+
+
+def rests_on_order(item: Item) -> bool:
+    return item.ground == "local_law"
+
+
+def by_one_person(item: Item) -> bool:
+    return len(item.decided_by) == 1
 
 
 # ------------------------------------------------------------------------------------------------------- questions
@@ -255,12 +314,16 @@ def record_instruction(office: Office, by: str, letter: str) -> None:
     refuse(role(by, *ANYBODY))
     case.flags.add("instruction_recorded")
     office.page(case, "instruction_recorded")
+    withhold(office, case, by_one_person)
 
 
 def authenticate(office: Office, by: str, letter: str) -> None:
     case = office.cases[letter]
     refuse(
-        role(by, *ANYBODY), state(case, *IN_REVIEW), (case.typist == by, "NotAllowed"), (case.authentic, "IllegalMove")
+        role(by, *ANYBODY),
+        state(case, *IN_REVIEW),
+        other(by, *filter(None, [case.typist])),
+        (case.authentic, "IllegalMove"),
     )
     case.authentic = True
 
@@ -291,6 +354,7 @@ def suspend(office: Office, by: str, letter: str, ago: int, lasts: int | None) -
     case.suspensions.append(Suspension(by, start, until, office.now))
     case.flags.add("suspension_unconfirmed")
     office.page(case, "suspension_to_confirm")
+    withhold(office, case, rests_on_order)
 
 
 def confirm_suspension(office: Office, by: str, letter: str, number: int) -> None:
@@ -298,7 +362,7 @@ def confirm_suspension(office: Office, by: str, letter: str, number: int) -> Non
     one = case.suspensions[number - 1]
     refuse(
         role(by, "lead", "legal"),
-        (one.by == by, "NotAllowed"),
+        other(by, one.by),
         (bool(one.confirmed) or one.ended is not None, "IllegalMove Conflict InvalidInput"),
     )
     one.confirmed, one.asked_at = by, office.now
@@ -313,6 +377,7 @@ def confirm_suspension(office: Office, by: str, letter: str, number: int) -> Non
     office.page(case, "suspended")
     if case.paused(office.now) and case.state in (*IN_REVIEW, "decided", "enforced"):
         office.deep.add("suspended while it ran")
+    withhold(office, case, rests_on_order)
 
 
 def end_suspension(office: Office, by: str, letter: str, number: int) -> None:
@@ -363,7 +428,10 @@ def withdraw_appeal(office: Office, by: str | None, number: int) -> None:
     one = office.appeals[number]
     refuse(
         (by is not None and ROLES[by] not in ("moderator", "lead", "legal"), "NotAllowed"),
-        (by in one.deciders or by in office.cases[one.case].items[one.item].decided_by, "NotAllowed"),
+        (
+            by is not None and other(by, *one.deciders, *office.cases[one.case].items[one.item].decided_by)[0],
+            "NotAllowed",
+        ),
         (one.state != "open", "IllegalMove Conflict"),
     )
     one.state = "withdrawn"
@@ -385,7 +453,7 @@ def uphold(office: Office, by: str, number: int) -> None:
 def _appeal_rules(one: Appeal, item: Item, by: str) -> list[tuple[bool, str]]:
     return [
         role(by, "lead", "legal"),
-        (by in one.deciders or by in item.decided_by, "NotAllowed"),
+        other(by, *one.deciders, *item.decided_by),
         (one.state != "open", "IllegalMove Conflict"),
         (item.status in ("open", "failed", "decided"), "IllegalMove"),
     ]
@@ -393,16 +461,11 @@ def _appeal_rules(one: Appeal, item: Item, by: str) -> list[tuple[bool, str]]:
 
 def reverse(office: Office, by: str, number: int) -> None:
     one, case, item = _appealed(office, number)
-    waits = bool(item.measure) and any(
-        other.status in ("decided", "settled", "lifting") for other in _of_decision(case)
-    )
+    waits = bool(item.measure) and _can_be_taken_back(office, case)
     refuse(
         *_appeal_rules(one, item, by),
         state(case, "decided", "enforced", "lifting", "lifted", "closed", "cancelled"),
-        (
-            case.state in ("decided", "lifting") and office.now < case.undo_until and not case.begun and waits,
-            "IllegalMove Conflict",
-        ),
+        (waits, "IllegalMove Conflict"),
     )
     one.state = "reversed"
     office.untold.append((one.case, one.item, "appeal_decided"))
@@ -410,19 +473,27 @@ def reverse(office: Office, by: str, number: int) -> None:
     if not item.measure or item.status == "lifting":
         return
     item.action, item.ground, item.decided_by = "none", "", (by,)
+    case.in_decision, case.undo_until, case.by_two = {item.id}, 0, False
     if office.others_hold(case, item):
         office.keep(case, item, ours=False)
         if case.state in ("enforced", "closed"):
             case.state = "lifted"
             case.fired |= steps_until(case, office.now)
         if case.state == "lifted":
-            owe_report(office, case, office.now)
+            owe_report(office, case)
         return
     case.void_reports()
     item.status = "lifting"
     office.owe(case, item, "restore", office.now)
     case.lift_by(office.now + LIFT_S, office.now)
     case.state = "lifting"
+
+
+def _can_be_taken_back(office: Office, case: Case) -> bool:
+    """Whether something that people decided has not left, for its undo window runs."""
+    leaves = [effect.due for effect in office.effects if effect.case is case and effect.state == "queued"]
+    leaves += [report.due for report in case.reports if report.state == "queued"]
+    return any(due > office.now for due in leaves)
 
 
 # ----------------------------------------------------------------------------------------------------------- letters
@@ -450,7 +521,7 @@ def vouch(office: Office, by: str, letter: str, number: int, cancel: Callable[..
     one = case.letters[number]
     refuse(
         role(by, *ANYBODY),
-        (one.typist == by, "NotAllowed"),
+        other(by, one.typist),
         (one.state != "waits", "IllegalMove Conflict NotFound"),
         (one.revision != case.revision, "IllegalMove Conflict"),
     )

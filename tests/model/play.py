@@ -20,19 +20,10 @@ from tests.model.draw import Step, draw, drawn, meets_a_fault, specs
 _MEMORY = Path("/dev/shm")  # files that need not outlive a sequence
 FLAGS = frozenset(
     "amended clarified cancelled_withdrawn cancelled_annulled cancelled_remedied effect_missing cancels_unknown_item "
-    "contested suspended suspension_unconfirmed cancellation_unverified instruction_recorded report_rejected".split()
+    "contested suspended suspension_unconfirmed cancellation_unverified instruction_recorded report_rejected "
+    "withheld".split()
 )
-PERSONS = {
-    "m1": driver.M1,
-    "m2": driver.M2,
-    "lead": driver.LEAD,
-    "lead2": driver.LEAD2,
-    "legal": driver.LEGAL,
-    "legal2": driver.LEGAL2,
-    "head": driver.HEAD,
-    "clerk": driver.CLERK,
-    "visitor": driver.VISITOR,
-}
+PERSONS = {name: Person(name, role, people.ACCOUNTS[name]) for name, role in people.ROLES.items()}
 
 
 @dataclass
@@ -99,7 +90,7 @@ class Side:
         given: dict[str, Any] = {"category": spec.category, "issued_at": self.office.clock(), **deadline}
         self.bodies[letter] = self.office.notice(spec.number, items, **given)
         if spec.typed_in:
-            self.cases[letter] = self.office.enter(driver.M1, spec.number, items=items, **given)
+            self.cases[letter] = self.office.enter(PERSONS["m1"], spec.number, items=items, **given)
         else:
             self.cases[letter] = self.office.issue(spec.number, items, **given)
         self.questions[letter], self.letters[letter] = [], []
@@ -247,6 +238,8 @@ def _take_in_case(side: Side, model: Office, name: str, by: Person, letter: str 
             side.letters[letter].append(desk.enter_cancellation(by, case, effect, items))
         case (("vouch" | "dismiss"), [number]):
             getattr(desk, name)(by, case, side.letters[letter][number])
+        case "reopen", [named]:
+            desk.reopen(by, case, named)
         case "suspend", [ago, lasts]:
             now = desk.clock()
             desk.suspend(by, case, now - ago, None if lasts is None else now + lasts)

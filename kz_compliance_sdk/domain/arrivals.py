@@ -39,6 +39,7 @@ from kz_compliance_sdk.domain.notice import (
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import after, escalated, steps_past
 from kz_compliance_sdk.domain.running_time import replanned, term_times
+from kz_compliance_sdk.domain.suspensions import resumed
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 __all__ = [
@@ -226,6 +227,7 @@ def amend(
     new revision no longer names is lifted. The clock is kept while the case runs; an ended case gets the term from this
     receipt."""
     noticed = {item.item_id: item for item in notice.items}
+    case, over = resumed(case, stamp)
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     for number, item in enumerate(items):
         if item.item_id not in noticed and not item.was:
@@ -273,7 +275,7 @@ def amend(
     writes += _acknowledged(amended, stamp)
     alert = page(amended, "amended", ("moderator", "lead"), 30, stamp)
     fired = escalated(amended, past, stamp) if past is not None else ()
-    return (CaseWrite(amended, case.version), event, *writes, alert, *fired), after(amended, fired)
+    return (CaseWrite(amended, case.version), event, *writes, *over, alert, *fired), after(amended, fired)
 
 
 def answer(

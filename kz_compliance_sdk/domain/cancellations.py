@@ -120,7 +120,7 @@ def cancel(
         standing = with_version(standing, changed)
         items.append(changed)
         writes.extend(more)
-    target, changes = _after_cancelling(on_lift_clock, items, named, policy, stamp)
+    target, changes = _after_cancelling(case, on_lift_clock, items, named, policy, stamp)
     stands = any(item.status in OPEN_ITEM for item in items)
     questions, unasked = ((), {}) if stands else taken_back(standing.messages, stamp)
     flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
@@ -165,7 +165,12 @@ def cancel(
 
 
 def _after_cancelling(
-    case: Case, items: list[ItemState], named: Collection[str] | None, policy: Policy, stamp: Stamp
+    case: Case,
+    on_lift_clock: Case,
+    items: list[ItemState],
+    named: Collection[str] | None,
+    policy: Policy,
+    stamp: Stamp,
 ) -> tuple[CaseState, dict[str, Any]]:
     statuses = {item.status for item in items}
     touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
@@ -173,8 +178,8 @@ def _after_cancelling(
         return CaseState.LIFTING, {
             **NO_LEASE,
             "closed_at": None,
-            "lift_due_at": lift_due_at(case, policy, stamp.at),
-            "watch_at": lift_watch(case, policy, stamp),
+            "lift_due_at": on_lift_clock.lift_due_at,
+            "watch_at": lift_watch(on_lift_clock, policy, stamp),
         }
     if statuses & OPEN_ITEM:
         # Whoever decides the others loses nothing by it, unless what was said of one of those changes what they see.
@@ -244,7 +249,9 @@ def _stop(
     if item.status == "lifting" and item.action == "none" and _lifts(effect_of, item):
         # People who take their decision back do not take this back: the order fell as well.
         return item.but(action=item.measure), []
-    if item.status in ("stopped", "lifted", "gone", "kept", "lifting") or (item.status == "decided" and own_terms):
+    if item.status in ("stopped", "lifted", "gone", "lifting") or (item.status == "decided" and own_terms):
+        return item, []
+    if item.status == "kept" and (own_terms or not item.measure or not _lifts(effect_of, item)):
         return item, []
     begun = has_begun(item, standing.messages)
     writes: list[Write] = [] if begun else [*void(enforcing(item, standing.messages), stamp, kinds=("enforce",))]

@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.messages import Respondent, item_of, page, with_re
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.suspensions import TOLD, flags_of
+from kz_compliance_sdk.domain.suspensions import resumed
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 UNUSABLE = "answer_unusable", ("moderator", "lead"), 50
@@ -243,10 +243,8 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
     elif running_time.stands_still(case, stamp.at):
         return _look_again(case, stamp)
     elif case.running_watch_at is not None:
-        case = running_time.planned(case, case.running_watch_at, stamp.at)
-        case = case.but(flags=flags_of(case, stamp))
+        case, over = resumed(case, stamp)
         since = case.watch_at or stamp.at
-        over = (page(case, "suspension_over", TOLD, 50, stamp),)
     steps = clock.steps_due(
         policy.ladder,
         since=since,
@@ -303,9 +301,9 @@ def _look_again(case: Case, stamp: Stamp) -> Change:
 def steps_past(case: Case, requested_due_at: int | None, policy: Policy, stamp: Stamp) -> clock.Escalation | None:
     """What an amendment fires at once before it plans the ladder of a running case anew: of the term what the watch had
     not come to yet, and all that is over already of a time asked for that it sets."""
-    if running_time.pauses_of(case):
-        return None  # a suspended ladder goes on where it stopped, and a time asked for counts no more
-    times = running_time.term_times(case.but(requested_due_at=requested_due_at))
+    if running_time.stands_still(case, stamp.at):
+        return None  # it goes on where it stopped
+    times = running_time.ladder_times(case.but(requested_due_at=requested_due_at, lift_due_at=None), stamp.at)
     since = clock.first_watch_at(policy.ladder, **times)
     reached = case.watch_at if case.watch_at is not None and case.lift_due_at is None else stamp.at + 1
     is_set = requested_due_at != case.requested_due_at

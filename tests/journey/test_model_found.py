@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.errors import IllegalMove
+from kz_compliance_sdk.errors import IllegalMove, LeaseLost
 from tests.driver import HEAD, HOUR, LEAD, LEAD2, LEGAL, M1, Driver
 
 
@@ -84,3 +84,87 @@ def test_an_amendment_of_a_suspended_case_fires_nothing(tmp_path: Path) -> None:
     office.confirm_suspension(LEAD, case)
     office.amend(office.notice(1, deadline=hours))
     assert _fired(office, case) == set()
+
+
+def test_what_stays_of_a_remedied_order_is_lifted_once_the_order_is_annulled(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case)
+    office.deliver()
+    office.cancel(notice["notice_id"], "remedied")
+    office.deliver()
+    assert office.items(case)["1"]["measure"] == "remove"
+    office.cancel(notice["notice_id"], "remedied")
+    assert office.items(case)["1"]["status"] == "kept", "the same again changes nothing"
+    office.cancel(notice["notice_id"], "annulled")
+    office.deliver()
+    assert (office.items(case)["1"]["status"], office.case(case)["state"]) == ("lifted", "closed")
+    assert office.faults() == []
+
+
+def test_what_stays_on_own_terms_stays_when_the_order_is_annulled(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case, ground="terms_of_service", finding="not_assessed")
+    office.deliver()
+    for effect in ("remedied", "annulled"):
+        office.cancel(notice["notice_id"], effect)
+        office.deliver()
+    assert office.items(case)["1"]["measure"] == "remove"
+
+
+def test_the_same_proposal_after_a_reopening_is_no_repeat_of_the_first(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1)
+    token = office.claim(M1, case)
+    office.propose(M1, case, token)
+    office.deliver()
+    office.reopen(LEAD, case)
+    with pytest.raises(LeaseLost):
+        office.propose(M1, case, token)
+
+
+def _paused(office: Driver, hours: int) -> str:
+    """A case whose term was paused until a time that the watch has not come to yet."""
+    case = office.issue(1)
+    office.suspend(HEAD, case, until_at=office.clock() + hours * HOUR)
+    office.confirm_suspension(LEAD, case)
+    return case
+
+
+def test_a_second_suspension_does_not_hide_that_the_first_is_over(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = _paused(office, 2)
+    office.wait(3 * HOUR)
+    office.suspend(HEAD, case)
+    office.confirm_suspension(LEAD, case, 2)
+    office.watch()
+    office.deliver()
+    assert office.pages().count("suspension_over") == 1
+
+
+def test_an_amendment_after_a_pause_swallows_nothing(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = _paused(office, 2)
+    office.wait(16 * HOUR)
+    office.amend(office.notice(1))
+    assert "due.before_12h" in _fired(office, case)
+    office.watch()
+    office.deliver()
+    assert office.pages().count("due.before_12h") == 1
+    assert office.pages().count("suspension_over") == 1
+
+
+def test_what_stays_of_an_order_that_fell_leaves_the_ladder_of_the_term_as_it_is(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case)
+    office.wait(11 * HOUR + 3000)
+    office.deliver()
+    office.cancel(notice["notice_id"], "remedied")
+    office.wait(900)
+    office.watch()
+    assert (office.case(case)["state"], "due.before_12h" in _fired(office, case)) == ("lifted", True)

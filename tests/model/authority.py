@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.model.cases import ENDED, HOUR, IN_REVIEW, LIFT_S, OPEN, TERM_S, Case, Item, Office, Spec
 from tests.model.ladder import ladder, steps_until
-from tests.model.people import owe_report, refuse
+from tests.model.people import look_at_suspensions, owe_report, refuse
 
 
 def issue(office: Office, spec: Spec) -> None:
@@ -57,7 +57,7 @@ def _fall(office: Office, case: Case, item: Item, effect: str | None) -> str:
     if item.status == "lifting" and lifts:
         item.action = item.measure  # whoever takes a decision back does not take this back
         return "lifting"
-    if item.status == "kept" and item.ground == "terms_of_service":
+    if item.status == "kept" and (item.ground == "terms_of_service" or not lifts):
         return ""
     if item.measure and item.status != "lifting":
         if effect is None:
@@ -94,7 +94,7 @@ def _settle_after_cancel(office: Office, case: Case, before: str, received: int)
     if before in ENDED:
         case.fired |= steps_until(case, received)  # of a letter the time runs from its receipt
     if states & {"in_force", "kept", "settled", "lifted"}:
-        case.state = "lifted" if states & {"kept"} else "enforced" if before != "closed" else "closed"
+        case.state = "lifted" if states & {"kept", "lifted"} else "enforced" if before != "closed" else "closed"
         if case.state != "closed":
             owe_report(office, case)
         return
@@ -115,7 +115,7 @@ def _plan_anew(office: Office, case: Case) -> None:
         case.fired = {name for name in case.fired if not name.startswith("requested")}
     if case.lift_due is not None:
         case.fired |= {name for name in steps_until(case, office.now) if name.startswith("due")}
-    if not any(one.confirmed for one in case.suspensions):
+    if not case.paused(office.now):
         ladder(office, case)
 
 
@@ -147,6 +147,7 @@ def amend(office: Office, letter: str, items: dict[str, str]) -> None:
     case.revision += 1
     case.flags.add("amended")
     office.page(case, "amended")
+    look_at_suspensions(office, case)
     if case.state in ENDED:
         case.received = case.clock_from = office.now
         case.due = office.now + TERM_S
@@ -166,7 +167,7 @@ def amend(office: Office, letter: str, items: dict[str, str]) -> None:
         own = item.ground == "terms_of_service" and item.status != "decided"
         if not item.fallen:
             item.status = "open"
-        elif item.status in ("lifting", "lifted", "kept", "stopped"):
+        elif item.status in ("lifting", "lifted", "stopped") or (item.status == "kept" and not item.measure):
             pass
         elif not item.measure:
             item.status = "stopped" if item.status in (*OPEN, "decided") else item.status

@@ -62,6 +62,7 @@ class Item:
     status: str = "open"
     action: str = "none"
     ground: str = ""
+    abroad: bool = False
     measure: str = ""
     fallen: bool = False
     told: str = ""
@@ -77,7 +78,7 @@ class Proposed:
     by: str
     items: dict[str, tuple[str, str]]
     measure: bool
-    lawful: bool = True
+    way: str
 
 
 @dataclass

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.model.cases import ASK_AGAIN_S, ENDED, Case, Effect, Office, Suspension
+from tests.model.cases import ENDED, Effect, Office
 from tests.model.ladder import ladder, ladder_of_a_lift
-from tests.model.people import drop_suspension_flags, expire, owe_report
+from tests.model.people import expire, look_at_suspensions, owe_report
 
 
 def deliver(office: Office) -> None:
@@ -37,7 +37,7 @@ def _carry_out(office: Office, effect: Effect) -> None:
     letter = case.spec.letter
     if effect.verb == "enforce":
         office.objects[effect.target] = effect.action
-        told = f"{effect.action} {item.ground}"
+        told = f"{effect.action} {item.ground} {item.abroad}"
         if item.told != told:
             office.untold.append((letter, item.id, "measure"))
         item.status, item.measure, item.told, item.deciders = "in_force", effect.action, told, item.decided_by
@@ -80,23 +80,9 @@ def watch(office: Office) -> None:
     """Give back what nobody holds any more, and fire each step of the ladder that is due, once."""
     expire(office)
     for case in office.cases.values():
-        for one in case.suspensions:
-            if case.state not in ENDED:
-                _look_at(office, case, one)
+        if case.state not in ENDED:
+            look_at_suspensions(office, case)
         if case.state in ("lifting", "lifted") and case.lift_due is not None:
             ladder_of_a_lift(office, case)
         elif case.state not in ENDED and not case.paused(office.now):
             ladder(office, case)
-
-
-def _look_at(office: Office, case: Case, one: Suspension) -> None:
-    """Ask every week whether a suspension without an end still stands, and say that one is over."""
-    if not one.confirmed or one.over or one.ended is not None:
-        return
-    if one.until is not None and one.until <= office.now:
-        one.over = True
-        drop_suspension_flags(office, case)
-        office.page(case, "suspension_over")
-    elif one.until is None and office.now >= one.asked_at + ASK_AGAIN_S:
-        one.asked_at = office.now
-        office.page(case, "suspension_open")

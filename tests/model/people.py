@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.model.cases import (
     APPEAL_S,
+    ASK_AGAIN_S,
     IN_REVIEW,
     LEASE_S,
     LIFT_S,
@@ -135,6 +136,9 @@ def decisions_of(case: Case, way: str) -> dict[str, tuple[str, str]]:
 def propose(office: Office, by: str, letter: str, way: str) -> None:
     case = office.cases[letter]
     said = decisions_of(case, way)
+    waits = case.proposed
+    if waits and (waits.by, waits.way, waits.items) == (by, way, said):
+        return  # the same again gets the first answer
     measure = any(action != "none" for action, _ in said.values())
     fallen = [ground for name, (_, ground) in said.items() if ground and case.items[name].fallen]
     refuse(
@@ -146,7 +150,7 @@ def propose(office: Office, by: str, letter: str, way: str) -> None:
         (measure and not case.authentic, "NotAllowed IllegalMove InvalidInput"),
     )
     case.let_go()
-    case.proposed = Proposed(by, said, measure)
+    case.proposed = Proposed(by, said, measure, way)
     others = [open_question for who, open_question in case.answers.items() if who != by]
     case.answers[by] = way == "unclear"
     second = (
@@ -173,7 +177,7 @@ def _decide(office: Office, case: Case, deciders: tuple[str, ...]) -> None:
     for item in case.open_items():
         action, ground = case.proposed.items[item.id]
         office.void_effects(case, item.id, "enforce", "restore")  # superseded
-        item.action, item.ground, item.decided_by = action, ground, deciders
+        item.action, item.ground, item.abroad, item.decided_by = action, ground, case.proposed.way == "abroad", deciders
         if action != "none":
             item.status = "decided"
             office.owe(case, item, "enforce", case.undo_until)
@@ -365,6 +369,7 @@ def confirm_suspension(office: Office, by: str, letter: str, number: int) -> Non
         other(by, one.by),
         (bool(one.confirmed) or one.ended is not None, "IllegalMove Conflict InvalidInput"),
     )
+    look_at_suspensions(office, case)
     one.confirmed, one.asked_at = by, office.now
     if all(other.confirmed or other.ended is not None for other in case.suspensions):
         case.flags.discard("suspension_unconfirmed")
@@ -393,6 +398,24 @@ def end_suspension(office: Office, by: str, letter: str, number: int) -> None:
     if one.confirmed:
         office.page(case, "suspension_over")
         office.deep.add("suspension ended by a person")
+
+
+def look_at_suspensions(office: Office, case: Case) -> None:
+    for one in case.suspensions:
+        _look_at(office, case, one)
+
+
+def _look_at(office: Office, case: Case, one: Suspension) -> None:
+    """Ask every week whether a suspension without an end still stands, and say that one is over."""
+    if not one.confirmed or one.over or one.ended is not None:
+        return
+    if one.until is not None and one.until <= office.now:
+        one.over = True
+        drop_suspension_flags(office, case)
+        office.page(case, "suspension_over")
+    elif one.until is None and office.now >= one.asked_at + ASK_AGAIN_S:
+        one.asked_at = office.now
+        office.page(case, "suspension_open")
 
 
 def drop_suspension_flags(office: Office, case: Case) -> None:

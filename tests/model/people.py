@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tests.model.cases import (
     APPEAL_S,
@@ -391,7 +392,8 @@ def end_suspension(office: Office, by: str, letter: str, number: int) -> None:
     end = one.end()
     refuse(
         role(by, "lead", "legal", "head"),
-        (end is not None and end <= office.now, "IllegalMove Conflict InvalidInput"),
+        (one.ended is not None, "IllegalMove Conflict InvalidInput"),
+        (bool(one.confirmed) and end is not None and end <= office.now, "IllegalMove Conflict InvalidInput"),
     )
     one.ended, one.over = office.now, True
     drop_suspension_flags(office, case)
@@ -526,7 +528,12 @@ def enter_cancellation(office: Office, by: str, letter: str, effect: str | None,
     case = office.cases[letter]
     unknown = any(name not in case.items for name in items or ())
     refuse(role(by, *ANYBODY), state(case, *BESIDE), (unknown, "InvalidInput"))
-    case.letters.append(Letter(by, "cancellation", case.revision, office.now, effect, items))
+    letter_in = Letter(by, "cancellation", case.revision, office.now, effect, items)
+    same = [one for one in case.letters if replace(one, typist=by, state="waits") == letter_in]
+    refuse((any(one.state == "dismissed" for one in same), "IllegalMove"))
+    if same:
+        return
+    case.letters.append(letter_in)
     case.flags.add("cancellation_unverified")
     office.page(case, "cancellation_to_vouch_for")
 

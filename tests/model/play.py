@@ -235,7 +235,8 @@ def _take_in_case(side: Side, model: Office, name: str, by: Person, letter: str 
         case "instruct", []:
             desk.record_instruction(by, case)
         case "enter_cancellation", [effect, items]:
-            side.letters[letter].append(desk.enter_cancellation(by, case, effect, items))
+            typed = desk.enter_cancellation(by, case, effect, items)
+            side.letters[letter] += [typed] if typed else []
         case (("vouch" | "dismiss"), [number]):
             getattr(desk, name)(by, case, side.letters[letter][number])
         case "reopen", [named]:

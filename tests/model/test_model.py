@@ -25,6 +25,7 @@ DEEP = {
     "reported more than once": 20,
     "amended after enforcement": 15,
     "lifted": 15,
+    "withheld": 20,
     "appeal reversed": 12,
     "letter vouched for": 10,
     "reopened": 10,
@@ -34,12 +35,15 @@ DEEP = {
     "appeal taken back": 4,
     "letter of ours delivered": 4,
     "overdue": 4,
+    "undone beside what fell": 3,
+    "reopened though it fell": 3,
     "appeal upheld": 3,
     "suspension ended by a person": 3,
 }
 
 DECIDED: list[Step] = [("issue", "A"), ("claim", "m1", "A"), ("propose", "m1", "A", "remove")]
 IN_FORCE: list[Step] = [*DECIDED, ("wait", 61), ("deliver",)]
+BY_ONE_ACCOUNT: list[Step] = [*DECIDED[:2], ("propose", "m1", "A", "abroad"), ("approve", "lead2", "A")]
 ESCALATED: list[Step] = [("issue", "A"), ("wait", 46800), ("amend", "A", "same"), ("watch",), ("deliver",)]
 
 
@@ -77,9 +81,15 @@ def _anybody(office: cases.Office, case: cases.Case, by: str) -> tuple[bool, str
     return case.state != "claimed", "LeaseLost"
 
 
+def _other_id(by: str, *first: str) -> tuple[bool, str]:
+    return by in first, "NotAllowed"
+
+
 WRONG_RULES: list[tuple[str, Any, str, Callable[..., Any], list[Step]]] = [
     ("an amendment restarts the clock", authority, "_plan_anew", _clock_anew, ESCALATED),
     ("an expired lease is honoured", people, "lease", _anybody, [*DECIDED[:2], ("wait", 901), DECIDED[2]]),
+    ("nothing is withheld", people, "withhold", lambda *_: None, [*DECIDED, ("suspend", "head", "A", 0, None)]),
+    ("two people behind one account are two persons", people, "other", _other_id, BY_ONE_ACCOUNT),
     ("nothing is lifted", authority, "_fall", lambda *_: "", [*IN_FORCE, ("cancel", "A", "withdrawn", None)]),
 ]
 

@@ -168,3 +168,14 @@ def test_what_stays_of_an_order_that_fell_leaves_the_ladder_of_the_term_as_it_is
     office.wait(900)
     office.watch()
     assert (office.case(case)["state"], "due.before_12h" in _fired(office, case)) == ("lifted", True)
+
+
+def test_a_reopened_case_still_escalates_by_the_time_that_was_asked_for(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1, deadline={"hours": 6})
+    office.decide(case, "none")
+    office.deliver()
+    office.reopen(LEAD, case)
+    office.wait(5 * HOUR)
+    office.watch()
+    assert "requested.before_2h" in _fired(office, case)

@@ -45,11 +45,11 @@ def _candidates(office: Office, chance: random.Random, notices: dict[str, Spec])
         yield (30 if len(missing) == len(notices) else 4), ("issue", chance.choice(missing))
     if not office.cases:
         return
-    yield 12, ("deliver",)
-    yield 3, ("watch",)
+    yield 14, ("deliver",)
+    yield 2.5, ("watch",)
     yield 3, ("wait", chance.choice(WAITS))
     if any(effect.state == "queued" for effect in office.effects):
-        yield 8, ("wait", 61)
+        yield 10, ("wait", 61)
     yield 1, ("claim", chance.choice(PEOPLE), None)
     for letter, case in office.cases.items():
         yield from _of_case(office, chance, letter, case)
@@ -86,7 +86,7 @@ def _of_case(office: Office, chance: random.Random, letter: str, case: Case) -> 
     named = chance.choice(((), fell, fell[:1])) if chance.random() < 0.95 else ("9",)
     yield (1.5 if case.state in ("closed", "cancelled") else 0.05), ("reopen", anyone("lead", "legal"), letter, named)
     yield (3 if case.state == "awaiting_answer" else 0.1), ("recall", anyone("m1", "lead"), letter)
-    yield (0.9 if case.state == "decided" else 0.3), ("instruct", anyone("m1", "lead"), letter)
+    yield (0.6 if case.state == "decided" else 0.3), ("instruct", anyone("m1", "lead"), letter)
     if any(report.state == "waiting" for report in case.reports):
         yield 5, ("record_delivery", anyone("m1", "clerk"), letter)
     if not case.authentic:
@@ -99,12 +99,12 @@ def _authority(chance: random.Random, letter: str, case: Case) -> Iterator[tuple
     deep = case.state not in IN_REVIEW
     named = chance.choice((None, ("1",), ("2",), ("1", "2"), ("9",), ("1", "9")))
     if not case.spec.typed_in:
-        yield (3 if deep else 0.4), ("cancel", letter, chance.choice(EFFECTS), named)
+        yield (4.5 if deep else 0.4), ("cancel", letter, chance.choice(EFFECTS), named)
         yield 0.5, ("remind", letter, chance.choice((1, 2, 3)))
-        yield (1.5 if deep else 0.3), ("amend", letter, chance.choice(("same", "drop", "add")))
+        yield (2.2 if deep else 0.3), ("amend", letter, chance.choice(("same", "drop", "add")))
         for number, state in enumerate(case.questions):
             if state == "asked":
-                yield 2, ("clarify", letter, number)
+                yield 3, ("clarify", letter, number)
     yield (0.8 if deep else 0.3), ("enter_cancellation", chance.choice(PEOPLE), letter, chance.choice(EFFECTS), named)
     for number, one in enumerate(case.letters):
         weight = 3.0 if one.state == "waits" else 0.1
@@ -114,16 +114,16 @@ def _authority(chance: random.Random, letter: str, case: Case) -> Iterator[tuple
 
 def _remedies(office: Office, chance: random.Random, letter: str, case: Case) -> Iterator[tuple[float, Step]]:
     for name, item in case.items.items():
-        yield (3 if item.measure else 0.05), ("appeal", chance.choice((None, "m1", "visitor")), letter, name)
+        yield (4.5 if item.measure else 0.05), ("appeal", chance.choice((None, "m1", "visitor")), letter, name)
     yield 0.2, ("contest", chance.choice(PEOPLE), letter)
     for number in range(len(case.contests)):
         yield 0.3, ("settle_contest", chance.choice(PEOPLE), letter, number + 1, chance.choice(("granted", "rejected")))
     ago, lasts = chance.choice((0, 0, 0, 600, 2 * HOUR)), chance.choice((None, None, 2 * HOUR, DAY))
-    yield 0.8, ("suspend", chance.choice(("lead", "legal", "head", "m1")), letter, ago, lasts)
+    yield 0.7, ("suspend", chance.choice(("lead", "legal", "head", "m1")), letter, ago, lasts)
     for number, one in enumerate(case.suspensions):
         weight = 3.0 if not one.confirmed and one.ended is None else 0.1
         yield 2 * weight, ("confirm_suspension", chance.choice(("lead", "legal", "lead2", "head")), letter, number + 1)
         yield (
-            0.5 if one.confirmed else 0.2,
+            0.8 if one.confirmed else 0.2,
             ("end_suspension", chance.choice(("lead", "head", "m2")), letter, number + 1),
         )

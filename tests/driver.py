@@ -279,8 +279,7 @@ class Driver:
         """Propose the same action for each open item (`none` refuses), or what `items` says for those that it names;
         returns the digest that an approval names. `fields` replace those of each item's decision."""
         if items is None:
-            states = self.case(case)["item_states"]
-            items = {one["item_id"]: {} for one in states if one["status"] in ("open", "failed")}
+            items = {one.item_id: {} for one in self.desk.case(case).items if one.status in ("open", "failed")}
         seen = self.look(by, case, token) if self.can_look and action != "none" else {}
         named = {one: {"content_sha256": seen[one]} for one in items if seen.get(one)}
         decisions = [
@@ -381,7 +380,7 @@ class Driver:
         self, by: Person, case: str, effect: str | None = "withdrawn", item_ids: Sequence[str] | None = None
     ) -> str:
         """Type in a letter that cancels; returns its message id."""
-        now = self.clock()
+        now, before = self.clock(), self._letters(case)
         self.desk.by_letter.enter_cancellation(
             by.actor,
             case,
@@ -392,12 +391,13 @@ class Driver:
             received_at=now,
             how="a letter",
         )
-        return self._last_letter(case)
+        return next(iter(self._letters(case) - before), "")
 
     def enter_answer(
         self, by: Person, case: str, question: str, items: Sequence[Mapping[str, Any]] | None = None
     ) -> str:
         """Type in a letter that answers a question of ours; returns its message id."""
+        before = self._letters(case)
         answer = Answer(text=(LocalText(lang="ru", text="Вся запись."),))
         named = None if items is None else [Item.model_validate(one) for one in items]
         self.desk.by_letter.enter_answer(
@@ -409,11 +409,10 @@ class Driver:
             how="a letter",
             items=named,
         )
-        return self._last_letter(case)
+        return next(iter(self._letters(case) - before), "")
 
-    def _last_letter(self, case: str) -> str:
-        waiting = self.desk.by_letter.waiting(case)
-        return waiting[-1].message_id if waiting else ""
+    def _letters(self, case: str) -> set[str]:
+        return {letter.message_id for letter in self.desk.by_letter.waiting(case)}
 
     def vouch(self, by: Person, case: str, letter: str) -> None:
         """Record how a letter's authenticity was checked: it then does what it says."""
@@ -569,6 +568,17 @@ class Driver:
         """The cases as `cases list --json` prints them."""
         return [case_row(case, clock_of(case, (), self.clock())) for case in self.desk.cases(**which).cases]
 
+    def standing(self, case: str) -> Document:
+        """Where a case stands: its row, and what `cases show --json` says of its items and of its lifting."""
+        held = self.desk.case(case)
+        return {
+            **case_row(held, clock_of(held, (), self.clock())),
+            "item_states": [
+                {"item_id": one.item_id, "status": one.status, "measure": one.measure or None} for one in held.items
+            ],
+            "lift_due_at": None if held.lift_due_at is None else _rfc3339(held.lift_due_at),
+        }
+
     def messages(self, case: str, *kinds: str) -> list[Document]:
         """The messages of a case, by default of every kind."""
         return [one for one in self.case(case)["messages"] if not kinds or one["kind"] in kinds]
@@ -650,6 +660,13 @@ def item_decision(item_id: str, action: str = "remove", **fields: Any) -> ItemDe
     return ItemDecision.model_validate(
         {"item_id": item_id, "reasons": "as the notice says", "action": action, **made, **fields}
     )
+
+
+def seconds(at: str | None) -> int | None:
+    """A time as a document gives it, in UTC seconds."""
+    from datetime import datetime
+
+    return None if at is None else int(datetime.fromisoformat(at).timestamp())
 
 
 def _rfc3339(at: int) -> str:

@@ -37,8 +37,9 @@ from kz_compliance_sdk.domain.notice import (
     requested_due_at,
 )
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.results import requested_steps_past
+from kz_compliance_sdk.domain.results import after, escalated, steps_past
 from kz_compliance_sdk.domain.running_time import replanned, term_times
+from kz_compliance_sdk.domain.suspensions import resumed
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 __all__ = [
@@ -226,6 +227,7 @@ def amend(
     new revision no longer names is lifted. The clock is kept while the case runs; an ended case gets the term from this
     receipt."""
     noticed = {item.item_id: item for item in notice.items}
+    case, over = resumed(case, stamp)
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     for number, item in enumerate(items):
         if item.item_id not in noticed and not item.was:
@@ -234,11 +236,13 @@ def amend(
             standing = with_version(standing, stopped)
             writes += more
     times = _times(notice, arrival.received_at, arrival.received_at, policy) if case.state in ENDED else {}
+    past = None
     if not times:
         requested = requested_due_at(notice, arrival.received_at)
         times = {"requested_due_at": requested, "urgent_at": clock.urgent_at(case.due_at, requested)}
         ladder = term_times(case.but(requested_due_at=requested))
         times["watch_at"] = clock.next_step_at(policy.ladder, after=stamp.at, **ladder)
+        past = steps_past(case, requested, policy, stamp)
     stamp, words = own_words(arrival, stamp)
     questions, unasked = taken_back(standing.messages, stamp)
     amended, event = move(
@@ -268,11 +272,10 @@ def amend(
     )
     amended = replanned(amended, policy, stamp.at)
     writes += [*questions, *void(standing.messages, stamp, kinds=("report",))]
-    if amended.requested_due_at != case.requested_due_at:
-        writes += requested_steps_past(amended, policy, stamp)
     writes += _acknowledged(amended, stamp)
     alert = page(amended, "amended", ("moderator", "lead"), 30, stamp)
-    return (CaseWrite(amended, case.version), event, *writes, alert), amended
+    fired = escalated(amended, past, stamp) if past is not None else ()
+    return (CaseWrite(amended, case.version), event, *writes, *over, alert, *fired), after(amended, fired)
 
 
 def answer(

@@ -19,6 +19,7 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import hold_of
+from kz_compliance_sdk.domain.running_time import term_times
 from kz_compliance_sdk.domain.transitions import UNDECIDED
 
 EVERYBODY = ("moderator", "lead", "head")
@@ -119,7 +120,7 @@ def cancel(
         standing = with_version(standing, changed)
         items.append(changed)
         writes.extend(more)
-    target, changes = _after_cancelling(on_lift_clock, items, named, policy, stamp)
+    target, changes = _after_cancelling(case, on_lift_clock, items, named, policy, stamp)
     stands = any(item.status in OPEN_ITEM for item in items)
     questions, unasked = ((), {}) if stands else taken_back(standing.messages, stamp)
     flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
@@ -164,7 +165,12 @@ def cancel(
 
 
 def _after_cancelling(
-    case: Case, items: list[ItemState], named: Collection[str] | None, policy: Policy, stamp: Stamp
+    case: Case,
+    on_lift_clock: Case,
+    items: list[ItemState],
+    named: Collection[str] | None,
+    policy: Policy,
+    stamp: Stamp,
 ) -> tuple[CaseState, dict[str, Any]]:
     statuses = {item.status for item in items}
     touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
@@ -172,8 +178,8 @@ def _after_cancelling(
         return CaseState.LIFTING, {
             **NO_LEASE,
             "closed_at": None,
-            "lift_due_at": lift_due_at(case, policy, stamp.at),
-            "watch_at": lift_watch(case, policy, stamp),
+            "lift_due_at": on_lift_clock.lift_due_at,
+            "watch_at": lift_watch(on_lift_clock, policy, stamp),
         }
     if statuses & OPEN_ITEM:
         # Whoever decides the others loses nothing by it, unless what was said of one of those changes what they see.
@@ -185,7 +191,7 @@ def _after_cancelling(
     if statuses <= {"stopped"} and case.state is not CaseState.CLOSED:
         return CaseState.CANCELLED, {**NO_LEASE, **_ended(stamp)}
     if touched and case.decision_version and statuses & {"kept", "lifted", "gone"}:
-        return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": lift_watch(case, policy, stamp)}
+        return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": lifted_watch(case, policy, stamp)}
     if touched and (case.state is CaseState.DECIDED or case.state in UNDECIDED):
         return CaseState.ENFORCED, NO_LEASE
     return case.state, {}
@@ -196,9 +202,17 @@ def _ended(stamp: Stamp) -> dict[str, Any]:
 
 
 def lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
-    """When the clock of a lift first looks, UTC seconds."""
+    """When the clock of a lift first looks, UTC seconds: at once if its time is over, for a letter took its time."""
     due = lift_due_at(case, policy, stamp.at) + case.clock_shift_s
-    return clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=stamp.at)
+    return clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=min(stamp.at, due - 1))
+
+
+def lifted_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
+    """When the watch first looks at a case in which nothing is left to lift: without a lift the term leads, UTC
+    seconds."""
+    if case.lift_due_at is not None:
+        return lift_watch(case, policy, stamp)
+    return clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
 
 
 def lift_due_at(case: Case, policy: Policy, at: int) -> int:
@@ -235,7 +249,9 @@ def _stop(
     if item.status == "lifting" and item.action == "none" and _lifts(effect_of, item):
         # People who take their decision back do not take this back: the order fell as well.
         return item.but(action=item.measure), []
-    if item.status in ("stopped", "lifted", "gone", "kept", "lifting") or (item.status == "decided" and own_terms):
+    if item.status in ("stopped", "lifted", "gone", "lifting") or (item.status == "decided" and own_terms):
+        return item, []
+    if item.status == "kept" and (own_terms or not item.measure or not _lifts(effect_of, item)):
         return item, []
     begun = has_begun(item, standing.messages)
     writes: list[Write] = [] if begun else [*void(enforcing(item, standing.messages), stamp, kinds=("enforce",))]

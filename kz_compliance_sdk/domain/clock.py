@@ -261,9 +261,12 @@ def clock_view(
 ) -> ClockView:
     """What to show of a case at `now`. `due_at` is the stored statutory time, which no pause has touched."""
 
+    def shown(at: int) -> int:
+        return paused_due_at(due_at, received_at=received_at, pauses=pauses, at=at)
+
     def left(reached_at: int | None) -> int:
         at = now if reached_at is None else reached_at
-        return paused_due_at(due_at, received_at=received_at, pauses=pauses, at=at) - at
+        return shown(at) - at
 
     shown_at = now if receipt_at is None else receipt_at
     receipt_left_s = left(receipt_at)
@@ -274,8 +277,7 @@ def clock_view(
         decide_left_s=left(decided_at),
         receipt_left_s=receipt_left_s,
         late=receipt_left_s < 0,
-        paused=receipt_at is None
-        and any(pause.started_at <= now and (pause.ended_at is None or now < pause.ended_at) for pause in pauses),
+        paused=receipt_at is None and shown(now + 1) > shown(now),
         unpaused_due_at=due_at,
     )
 

@@ -51,7 +51,7 @@ def reopen(
             reference=case.id,
         )
     items = tuple(item.but(status="open") if item.item_id in again else item for item in case.items)
-    watch = clock.next_step_at(policy.ladder, received_at=case.escalates_from, due_at=case.due_at, after=stamp.at)
+    watch = clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
     back, event = move(
         case,
         "reopen",

@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.messages import Respondent, item_of, page, with_re
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.suspensions import TOLD, flags_of
+from kz_compliance_sdk.domain.suspensions import resumed
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 UNUSABLE = "answer_unusable", ("moderator", "lead"), 50
@@ -243,10 +243,8 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
     elif running_time.stands_still(case, stamp.at):
         return _look_again(case, stamp)
     elif case.running_watch_at is not None:
-        case = running_time.planned(case, case.running_watch_at, stamp.at)
-        case = case.but(flags=flags_of(case, stamp))
+        case, over = resumed(case, stamp)
         since = case.watch_at or stamp.at
-        over = (page(case, "suspension_over", TOLD, 50, stamp),)
     steps = clock.steps_due(
         policy.ladder,
         since=since,
@@ -255,10 +253,10 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
         **times,
     )
     following = clock.next_step_at(policy.ladder, after=stamp.at, **times)
-    fired = clock.merged(steps)
-    if fired is None:
+    due = clock.merged(steps)
+    if due is None:
         return (CaseWrite(case.but(watch_at=following, version=case.version + 1), case.version), *over)
-    return (*escalated(case, fired, stamp, watch_at=following), *over)
+    return (*escalated(case, due, stamp, watch_at=following), *over)
 
 
 def is_untouched(case: Case) -> bool:
@@ -300,13 +298,17 @@ def _look_again(case: Case, stamp: Stamp) -> Change:
     return (CaseWrite(looked, case.version), page(looked, "suspension_open", ("lead", "head"), 20, stamp))
 
 
-def requested_steps_past(case: Case, policy: Policy, stamp: Stamp) -> Change:
-    """A message has just set the time asked for: the steps of its clock that are over already fire at once."""
-    times = running_time.term_times(case)
+def steps_past(case: Case, requested_due_at: int | None, policy: Policy, stamp: Stamp) -> clock.Escalation | None:
+    """What an amendment fires at once before it plans the ladder of a running case anew: of the term what the watch had
+    not come to yet, and all that is over already of a time asked for that it sets."""
+    if running_time.stands_still(case, stamp.at):
+        return None  # it goes on where it stopped
+    times = running_time.ladder_times(case.but(requested_due_at=requested_due_at, lift_due_at=None), stamp.at)
     since = clock.first_watch_at(policy.ladder, **times)
-    steps = clock.steps_due(policy.ladder, since=since, now=stamp.at, unclaimed=not case.was_claimed, **times)
-    past = clock.merged(tuple(step for step in steps if step.clock == "requested"))
-    return _fired(case, past, stamp) if past is not None else ()
+    reached = case.watch_at if case.watch_at is not None and case.lift_due_at is None else stamp.at + 1
+    is_set = requested_due_at != case.requested_due_at
+    steps = clock.steps_due(policy.ladder, since=since, now=stamp.at, unclaimed=is_untouched(case), **times)
+    return clock.merged([step for step in steps if step.at >= reached or (is_set and step.clock == "requested")])
 
 
 def _fired(case: Case, escalation: clock.Escalation, stamp: Stamp, word: str = "") -> Change:

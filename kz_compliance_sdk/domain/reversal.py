@@ -8,7 +8,7 @@ from typing import Any
 
 from kz_compliance_sdk.domain.appeals import STANDS, Reversal, Settled, check_decider, check_settled, facts, silenced
 from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
-from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, void
+from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch, void
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import Appeal, AppealWrite, CaseWrite, HoldEnded, ObjectVersion, Write
@@ -43,6 +43,8 @@ def reverse(
     texts = {"reasons": reasons}
     decided = replace(appeal, state="reversed", decided_by=stamp.actor.id, decided_at=stamp.at)
     settled: list[Write] = [AppealWrite(decided, "open"), *silenced(appeal, stamp)]
+    if item.status == "lifting":
+        _check_undo_over(case, standing, stamp)
     if not item.measure or item.status == "lifting":
         moved, event = move(case, "reverse", case.state, stamp, {**facts(appeal), "lifts": []}, texts)
         return Settled((CaseWrite(moved, case.version), event, *settled), moved, decided, item.item_id)
@@ -154,5 +156,5 @@ def _after(case: Case, items: tuple[ItemState, ...], policy: Policy, stamp: Stam
             "watch_at": lift_watch(case, policy, stamp),
         }
     if case.state in (CaseState.ENFORCED, CaseState.CLOSED):
-        return CaseState.LIFTED, {"closed_at": None, "watch_at": lift_watch(case, policy, stamp)}
+        return CaseState.LIFTED, {"closed_at": None, "watch_at": lifted_watch(case, policy, stamp)}
     return case.state, {}

@@ -149,9 +149,10 @@ def confirm_suspension(
     first = Person(found.recorded_by), *who_took(events, "suspend", suspension=number)
     check_another(first, stamp.actor, "nobody confirms what they recorded themselves.", case.id)
     confirmed = replace(found, confirmed_by=stamp.actor.id)
+    _, over = resumed(case, stamp)
     writes, after = _changed(case, "confirm_suspension", confirmed, {"suspension": number}, {"how": how}, stamp)
     # The order may bear on measures that are in force or under way. The machine lifts none.
-    return (*writes, page(after, "suspended", TOLD, 60, stamp)), after
+    return (*over, *writes, page(after, "suspended", TOLD, 60, stamp)), after
 
 
 def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -173,6 +174,15 @@ def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stam
     if not found.confirmed_by:
         return writes, after
     return (*writes, page(after, "suspension_over", TOLD, 50, stamp)), after
+
+
+def resumed(case: Case, stamp: Stamp) -> tuple[Case, Change]:
+    """A case whose pause has ended goes on with what was left of its term, and people are told; any other stays."""
+    if case.running_watch_at is None or running_time.stands_still(case, stamp.at):
+        return case, ()
+    after = running_time.planned(case, case.running_watch_at, stamp.at)
+    after = after.but(flags=flags_of(after, stamp))
+    return after, (page(after, "suspension_over", TOLD, 50, stamp),)
 
 
 def _changed(

@@ -131,7 +131,8 @@ class Review:
 
         def work(tx: Tx) -> tuple[Change, Decided]:
             case = tx.case(case_id)
-            if case.state is not CaseState.CLAIMED and case.lease_token == token:
+            # In the queue nothing is decided: what was proposed then was taken back or superseded.
+            if case.state not in (CaseState.QUEUED, CaseState.CLAIMED) and case.lease_token == token:
                 decision = tx.decisions(case_id).get(case.decision_version)
                 if decision and decision.proposed_by == actor.id and decision.proposal == proposal:
                     return (), Decided(case, decision)

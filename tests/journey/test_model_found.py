@@ -1,0 +1,182 @@
+"""What the model of case and clock found in the library, each as the few steps that showed it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.errors import IllegalMove, LeaseLost
+from tests.driver import HEAD, HOUR, LEAD, LEAD2, LEGAL, M1, Driver
+
+
+def _fired(office: Driver, case: str) -> set[str]:
+    return {one["step"] for one in office.case(case)["escalations"]}
+
+
+def test_an_amendment_does_not_swallow_what_the_watch_had_not_come_to(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1)
+    office.wait(25 * HOUR)
+    office.amend(office.notice(1))
+    assert {"due.before_12h", "due.due", "due.overdue.1"} <= _fired(office, case)
+    assert office.case(case)["level"] == 70
+    office.watch()
+    office.deliver()
+    assert office.pages().count("due.overdue.1") == 1, "once, and not again by the watch"
+
+
+def test_an_amendment_repeats_nothing_that_has_fired(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    office.issue(1)
+    office.wait(13 * HOUR)
+    office.watch()
+    office.amend(office.notice(1))
+    office.watch()
+    office.deliver()
+    assert office.pages().count("due.before_12h") == 1
+
+
+def test_the_lift_of_a_letter_that_lay_too_long_is_alerted_at_once(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1)
+    office.decide(case)
+    office.deliver()
+    letter = office.enter_cancellation(M1, case)
+    office.wait(2 * HOUR)
+    office.vouch(LEAD, case, letter)
+    office.watch()
+    assert "due.due" in _fired(office, case)
+
+
+def test_an_appeal_waits_while_the_lift_of_its_item_can_be_taken_back(tmp_path: Path) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    case = office.issue(1)
+    office.decide(case)
+    office.wait(61)
+    office.deliver()
+    office.reopen(LEAD, case)
+    appeal = office.appeal(case)
+    office.propose(LEGAL, case, office.claim(LEGAL, case), "none")
+    with pytest.raises(IllegalMove, match="undo window"):
+        office.reverse(LEAD2, appeal)
+    office.undo(M1, case)
+    office.deliver()
+    assert ("1", "appeal_decided") not in office.messenger.kinds(), "nobody was told of a lift that did not come"
+
+
+def test_a_suspension_that_begins_after_the_term_ran_out_is_not_shown_as_a_pause(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1)
+    office.wait(26 * HOUR)
+    office.suspend(HEAD, case)
+    office.confirm_suspension(LEAD, case)
+    clock = office.case(case)["clock"]
+    assert clock["late"]
+    assert not clock["paused"]
+
+
+def test_an_amendment_of_a_suspended_case_fires_nothing(tmp_path: Path) -> None:
+    office, hours = Driver(tmp_path), {"hours": 6}
+    case = office.issue(1, deadline=hours)
+    office.suspend(HEAD, case)
+    office.wait(61)
+    office.confirm_suspension(LEAD, case)
+    office.amend(office.notice(1, deadline=hours))
+    assert _fired(office, case) == set()
+
+
+def test_what_stays_of_a_remedied_order_is_lifted_once_the_order_is_annulled(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case)
+    office.deliver()
+    office.cancel(notice["notice_id"], "remedied")
+    office.deliver()
+    assert office.items(case)["1"]["measure"] == "remove"
+    office.cancel(notice["notice_id"], "remedied")
+    assert office.items(case)["1"]["status"] == "kept", "the same again changes nothing"
+    office.cancel(notice["notice_id"], "annulled")
+    office.deliver()
+    assert (office.items(case)["1"]["status"], office.case(case)["state"]) == ("lifted", "closed")
+    assert office.faults() == []
+
+
+def test_what_stays_on_own_terms_stays_when_the_order_is_annulled(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case, ground="terms_of_service", finding="not_assessed")
+    office.deliver()
+    for effect in ("remedied", "annulled"):
+        office.cancel(notice["notice_id"], effect)
+        office.deliver()
+    assert office.items(case)["1"]["measure"] == "remove"
+
+
+def test_the_same_proposal_after_a_reopening_is_no_repeat_of_the_first(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1)
+    token = office.claim(M1, case)
+    office.propose(M1, case, token)
+    office.deliver()
+    office.reopen(LEAD, case)
+    with pytest.raises(LeaseLost):
+        office.propose(M1, case, token)
+
+
+def _paused(office: Driver, hours: int) -> str:
+    """A case whose term was paused until a time that the watch has not come to yet."""
+    case = office.issue(1)
+    office.suspend(HEAD, case, until_at=office.clock() + hours * HOUR)
+    office.confirm_suspension(LEAD, case)
+    return case
+
+
+def test_a_second_suspension_does_not_hide_that_the_first_is_over(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = _paused(office, 2)
+    office.wait(3 * HOUR)
+    office.suspend(HEAD, case)
+    office.confirm_suspension(LEAD, case, 2)
+    office.watch()
+    office.deliver()
+    assert office.pages().count("suspension_over") == 1
+
+
+def test_an_amendment_after_a_pause_swallows_nothing(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = _paused(office, 2)
+    office.wait(16 * HOUR)
+    office.amend(office.notice(1))
+    assert "due.before_12h" in _fired(office, case)
+    office.watch()
+    office.deliver()
+    assert office.pages().count("due.before_12h") == 1
+    assert office.pages().count("suspension_over") == 1
+
+
+def test_what_stays_of_an_order_that_fell_leaves_the_ladder_of_the_term_as_it_is(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case)
+    office.wait(11 * HOUR + 3000)
+    office.deliver()
+    office.cancel(notice["notice_id"], "remedied")
+    office.wait(900)
+    office.watch()
+    assert (office.case(case)["state"], "due.before_12h" in _fired(office, case)) == ("lifted", True)
+
+
+def test_a_reopened_case_still_escalates_by_the_time_that_was_asked_for(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1, deadline={"hours": 6})
+    office.decide(case, "none")
+    office.wait(HOUR)
+    office.deliver()
+    office.reopen(LEAD, case)
+    office.wait(4 * HOUR)
+    office.watch()
+    assert "requested.before_2h" in _fired(office, case)

@@ -1,0 +1,308 @@
+"""What the model knows: plain values for cases, items, effects, reports, appeals, letters, and the clocks of a case.
+
+Nothing in here imports the library. Each rule is one that the pages of `docs/` state; where a page leaves something
+open, the page was mended first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+UNDO_S, LEASE_S, HOUR, DAY = 60, 900, 3600, 86400
+TERM_S, LIFT_S, ASK_AGAIN_S = 24 * HOUR, HOUR, 7 * DAY
+APPEAL_S, APPEAL_NEAR_S = 14 * DAY, 2 * DAY
+BEFORE = (
+    ("before_12h", 43200, 20),
+    ("before_6h", 21600, 30),
+    ("before_2h", 7200, 40),
+    ("before_30m", 1800, 50),
+    ("due", 0, 60),
+)
+OUTCOMES = {"remove": "removed", "suspend_account": "account_restricted", "none": "refused"}
+ENDED = ("closed", "cancelled")
+IN_REVIEW = ("queued", "claimed", "in_approval", "awaiting_answer")
+OPEN = ("open", "failed")
+
+
+@dataclass
+class Spec:
+    """A notice that may be issued. `items` maps an id to the object that it names."""
+
+    letter: str
+    number: int
+    category: str
+    items: dict[str, str]
+    asked_hours: int | None = None
+    typed_in: bool = False
+    four_eyes: bool = False
+    legal_review: bool = False
+
+
+@dataclass
+class Effect:
+    """What the platform is to do to an object, in the order of `version`."""
+
+    case: Case
+    item: str
+    verb: str
+    target: str
+    action: str
+    due: int
+    version: int
+    state: str = "queued"
+
+
+@dataclass
+class Item:
+    """One item: where it stands, and what is in force for it."""
+
+    id: str
+    target: str
+    status: str = "open"
+    action: str = "none"
+    ground: str = ""
+    abroad: bool = False
+    measure: str = ""
+    fallen: bool = False
+    told: str = ""
+    kept_for: str = ""
+    decided_by: tuple[str, ...] = ()
+    deciders: tuple[str, ...] = ()
+
+
+@dataclass
+class Proposed:
+    """What somebody proposes for each item: (action, ground)."""
+
+    by: str
+    items: dict[str, tuple[str, str]]
+    measure: bool
+    way: str
+
+
+@dataclass
+class Report:
+    """A report that is owed: it leaves at `due`."""
+
+    due: int
+    final: bool
+    items: dict[str, str]
+    state: str = "queued"
+
+
+@dataclass
+class Appeal:
+    """A user's appeal against the measure on an item."""
+
+    case: str
+    item: str
+    target: str
+    due: int
+    deciders: tuple[str, ...]
+    state: str = "open"
+
+
+@dataclass
+class Letter:
+    """A letter about a case that waits for somebody to vouch for it."""
+
+    typist: str
+    kind: str
+    revision: int
+    at: int
+    effect: str | None = None
+    items: tuple[str, ...] | None = None
+    question: int = -1
+    state: str = "waits"
+
+
+@dataclass
+class Suspension:
+    """An order that suspends the case's order."""
+
+    by: str
+    start: int
+    until: int | None
+    recorded: int
+    confirmed: str = ""
+    ended: int | None = None
+    asked_at: int = 0
+    over: bool = False
+
+    def end(self) -> int | None:
+        ends = [one for one in (self.until, self.ended) if one is not None]
+        return min(ends) if ends else None
+
+
+@dataclass
+class Case:
+    """A case: its items, its clock, who has it, and what it owes."""
+
+    spec: Spec
+    received: int
+    due: int
+    revision: int = 1
+    state: str = "queued"
+    items: dict[str, Item] = field(default_factory=dict)
+    flags: set[str] = field(default_factory=set)
+    level: int = 0
+    asked_due: int | None = None
+    owner: str = ""
+    token: int = 0
+    lease_until: int = 0
+    ever_claimed: bool = False
+    typist: str = ""
+    authentic: bool = True
+    proposed: Proposed | None = None
+    answers: dict[str, bool] = field(default_factory=dict)
+    undo_until: int = 0
+    latest: Proposed | None = None
+    by_two: bool = False
+    in_decision: set[str] = field(default_factory=set)
+    fired: set[str] = field(default_factory=set)
+    reports: list[Report] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+    suspensions: list[Suspension] = field(default_factory=list)
+    contests: list[str] = field(default_factory=list)
+    lift_due: int | None = None
+    lift_from: int = 0
+    lift_fired: set[str] = field(default_factory=set)
+    clock_from: int = 0
+
+    # ------------------------------------------------------------------------------------------------ the clock
+
+    def paused_s(self, now: int) -> int:
+        """Seconds of the running term that confirmed suspensions have given back until now."""
+        spans = []
+        for one in self.suspensions:
+            if one.confirmed:
+                end = one.end()
+                spans.append((max(one.start, self.clock_from), now if end is None else min(end, now)))
+        paused, reached, limit = 0, 0, self.due
+        for start, end in sorted(spans):
+            start = max(start, reached)
+            if start > limit + paused or end <= start:
+                continue
+            paused, reached = paused + end - start, end
+        return paused
+
+    def paused(self, now: int) -> bool:
+        """Whether the term stands still now."""
+        for one in self.suspensions:
+            end = one.end()
+            if one.confirmed and one.start <= now and (end is None or now < end):
+                return one.start <= self.due_at(now)
+        return False
+
+    def due_at(self, now: int) -> int:
+        return self.due + self.paused_s(now)
+
+    def urgency(self, now: int) -> int:
+        """What orders the queue: a shorter time that the notice asked for counts, unless an order suspends it."""
+        if self.paused(now):
+            return self.due_at(self.next_look(now))
+        due = self.due_at(now)
+        suspended = any(one.confirmed for one in self.suspensions)
+        return due if self.asked_due is None or suspended else min(due, self.asked_due)
+
+    def next_look(self, now: int) -> int:
+        """When a pause ends, or somebody is asked whether it lasts: until then the case waits in the queue."""
+        looks = []
+        for one in self.suspensions:
+            end = one.end()
+            if one.confirmed and one.start <= now and (end is None or now < end):
+                looks.append(one.asked_at + ASK_AGAIN_S if end is None else end)
+        return max(looks)
+
+    def late(self, now: int) -> bool:
+        return now > self.due_at(now) and self.state not in ENDED
+
+    # ------------------------------------------------------------------------------------------------ its items
+
+    def told_from(self, now: int) -> int:
+        """No report tells of what can still be taken back."""
+        refused = [self.items[name] for name in self.in_decision if self.items[name].status == "settled"]
+        return max(now, self.undo_until) if any(not item.fallen for item in refused) else now
+
+    def open_items(self) -> list[Item]:
+        return [item for item in self.items.values() if item.status in OPEN]
+
+    def pending(self) -> bool:
+        return any(item.status in ("decided", "lifting") for item in self.items.values())
+
+    def outcomes(self) -> dict[str, str]:
+        """What a report says of each item about which something final is to tell."""
+        said = {}
+        for item in self.items.values():
+            if item.status in ("in_force", "kept"):
+                said[item.id] = OUTCOMES[item.measure or item.kept_for]
+            elif item.status == "settled":
+                said[item.id] = "refused"
+            elif item.status == "lifted":
+                said[item.id] = "restored"
+        return said
+
+    def lift_by(self, due: int, now: int) -> None:
+        """A lifting begins: its clock is its own, and its ladder too."""
+        if self.lift_due is None:
+            self.lift_due, self.lift_from, self.lift_fired = due, now, set()
+
+    def let_go(self) -> None:
+        """End whatever lease there is: the token is worth nothing any more."""
+        self.owner, self.lease_until = "", 0
+
+    def void_reports(self) -> None:
+        for report in self.reports:
+            if report.state in ("queued", "waiting"):
+                report.state = "void"
+
+
+@dataclass
+class Office:
+    """All cases, the objects of the platform, and what its users, its people and the regulator were told."""
+
+    now: int
+    cases: dict[str, Case] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)
+    appeals: list[Appeal] = field(default_factory=list)
+    versions: Counter[str] = field(default_factory=Counter)
+    objects: dict[str, str] = field(default_factory=dict)
+    books: dict[str, list[tuple[bool, dict[str, str]]]] = field(default_factory=dict)
+    told: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    untold: list[tuple[str, str, str]] = field(default_factory=list)
+    pages: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unpaged: list[tuple[str, str]] = field(default_factory=list)
+    deep: set[str] = field(default_factory=set)
+
+    def page(self, case: Case, reason: str) -> None:
+        self.unpaged.append((case.spec.letter, reason))
+
+    def owe(self, case: Case, item: Item, verb: str, due: int) -> None:
+        """Owe the platform an effect, with the next version of its object."""
+        self.versions[item.target] += 1
+        action = item.action if verb == "enforce" else item.measure
+        version = self.versions[item.target]
+        self.effects.append(Effect(case, item.id, verb, item.target, action, due, version))
+
+    def void_effects(self, case: Case, item: str, *verbs: str) -> None:
+        """What has not begun of an item never leaves."""
+        for effect in self.effects:
+            if effect.case is case and effect.state == "queued" and effect.item == item and effect.verb in verbs:
+                effect.state = "void"
+
+    def keep(self, case: Case, item: Item, *, ours: bool) -> None:
+        """A measure stays: on a ground of this case's own, or because another order holds its object."""
+        item.status = "kept"
+        if not ours:
+            item.kept_for, item.measure = item.measure, ""
+            self.deep.add("kept for another order")
+
+    def others_hold(self, case: Case, item: Item) -> bool:
+        """Whether the measure on an object has another ground than this item's order."""
+        for other in self.cases.values():
+            for one in other.items.values():
+                if one is not item and one.target == item.target and one.measure and one.status != "lifting":
+                    return True
+        return False

@@ -1,0 +1,197 @@
+"""What is taken to be sent: how much at once, for how long, under which token, and what is voided instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.domain import breaker
+from kz_compliance_sdk.domain.change import EndpointState, Write
+from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.user_notices import MESSENGER
+from kz_compliance_sdk.ports import RetryAt
+from kz_compliance_sdk.services.delivery import LEASE_S, Drained
+from kz_compliance_sdk.testing import builders
+from tests.journey.scene import PLATFORM, Host, World
+from tests.unit.case_makers import a_notice, measure, proposal
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    made = Host(World(tmp_path / "desk.sqlite3"))
+    yield made
+    made.check_chains()
+    made.store.close()
+
+
+def issued(host: Host, *seeds: int) -> None:
+    """So many acknowledgements are due."""
+    for seed in seeds:
+        host.push(a_notice(seed=seed), f"m-{seed}")
+
+
+def kept(host: Host, kind: str, seed: int = 1) -> OutboxMessage:
+    """A message as it is stored."""
+    found = host.store.queries(PLATFORM).messages(host.case(a_notice(seed=seed).notice_id).id)
+    return [message for message in found if message.kind == kind][-1]
+
+
+def save(host: Host, *writes: Write) -> None:
+    host.store.submit(PLATFORM, lambda _tx: (writes, None)).result()
+
+
+def failed(host: Host, times: int, open_until: int = 0) -> None:
+    """The regulator failed so often in a row, and is left alone until then."""
+    save(host, EndpointState(PLATFORM, REGULATOR, times, open_until, 0, "status_503"))
+
+
+def endpoint(host: Host) -> EndpointState:
+    return host.store.submit(PLATFORM, lambda tx: ((), tx.endpoint(REGULATOR))).result()
+
+
+def to_regulator(leased: list[OutboxMessage]) -> list[OutboxMessage]:
+    return [message for message in leased if message.endpoint == REGULATOR]
+
+
+def test_a_lease_is_one_attempt_for_two_minutes_under_the_next_token(host: Host) -> None:
+    issued(host, 1)
+    before, now = kept(host, "acknowledgement"), host.world.clock()
+    (leased,) = to_regulator(host.delivery.lease(8))
+    wanted = before.but(
+        state="leased",
+        attempts=before.attempts + 1,
+        lease_token=before.lease_token + 1,
+        lease_expires_at=now + LEASE_S,
+        next_attempt_at=now + LEASE_S,
+    )
+    assert leased == wanted
+    assert kept(host, "acknowledgement") == wanted
+    assert to_regulator(host.delivery.lease(8)) == []
+    host.world.clock.advance(LEASE_S - 1)
+    assert to_regulator(host.delivery.lease(8)) == []
+    host.world.clock.advance(1)
+    (again,) = to_regulator(host.delivery.lease(8))
+    assert (again.attempts, again.lease_token) == (leased.attempts + 1, leased.lease_token + 1)
+    assert (leased.maybe_arrived, again.maybe_arrived) == (False, True), "whoever held it may have sent it"
+
+
+@pytest.mark.parametrize(("limit", "busy", "taken"), [(2, 0, 2), (3, 2, 1), (2, 2, 0), (1, 2, 0), (8, 0, 3)])
+def test_no_more_is_taken_than_calls_are_free(host: Host, limit: int, busy: int, taken: int) -> None:
+    issued(host, 1, 2, 3)
+    assert len(to_regulator(host.delivery.lease(limit, {REGULATOR: busy}))) == taken
+
+
+def test_calls_to_one_endpoint_take_nothing_from_another(host: Host) -> None:
+    issued(host, 1)
+    assert len(to_regulator(host.delivery.lease(1, {ENFORCER: 1}))) == 1
+
+
+def test_a_pass_says_what_it_came_to(host: Host) -> None:
+    issued(host, 1, 2, 3)
+    host.world.regulator.faults = [lambda _message: RetryAt("status_503")]
+    assert host.delivery.drain_once() == Drained(leased=3, settled=2, retried=1)
+    assert host.delivery.drain_once() == Drained(0, 0, 0)
+
+
+def test_a_process_sends_to_what_it_has_a_way_to(host: Host) -> None:
+    ways = host.delivery._ways
+    assert ways.endpoints() == [ENFORCER, MESSENGER, REGULATOR, BY_HAND, NOTIFIER]
+    assert host.delivery.can_tell_users()
+    for none in (replace(ways, messenger=None), replace(ways, can_tell=lambda: False)):
+        assert none.endpoints() == [ENFORCER, REGULATOR, BY_HAND, NOTIFIER]
+    assert replace(ways, can_enforce=lambda: False).endpoints() == [MESSENGER, REGULATOR, BY_HAND, NOTIFIER]
+    other = replace(ways, regulators={"other": host.world.regulator})
+    assert other.endpoints() == [ENFORCER, MESSENGER, REGULATOR, BY_HAND, "other", NOTIFIER]
+    host.delivery._ways = replace(ways, messenger=None)
+    assert not host.delivery.can_tell_users()
+
+
+@pytest.mark.parametrize(("failures", "taken"), [(breaker.OPENS_AFTER - 1, 3), (breaker.OPENS_AFTER, 1)])
+def test_an_open_breaker_lets_one_probe_through_for_the_time_of_its_lease(
+    host: Host, failures: int, taken: int
+) -> None:
+    issued(host, 1, 2, 3)
+    failed(host, failures, host.world.clock())
+    assert len(to_regulator(host.delivery.lease(8))) == taken
+    probing = endpoint(host).open_until - host.world.clock()
+    assert probing == (LEASE_S if taken == 1 else 0)
+
+
+def test_nothing_is_taken_while_the_breaker_is_open(host: Host) -> None:
+    issued(host, 1)
+    failed(host, breaker.OPENS_AFTER, host.world.clock() + 2)
+    assert to_regulator(host.delivery.lease(8)) == []
+    assert endpoint(host).open_until == host.world.clock() + 2
+
+
+def test_the_probe_is_the_message_that_was_tried_least(host: Host) -> None:
+    """The control: the other is the more urgent one, and leaves first where the breaker is shut."""
+    issued(host, 1)
+    host.world.regulator.faults = [lambda _message: RetryAt("status_503")]
+    host.delivery.drain_once()
+    host.world.clock.advance(60)
+    issued(host, 2)
+    tried, fresh = kept(host, "acknowledgement", 1), kept(host, "acknowledgement", 2)
+    assert (tried.attempts, fresh.attempts) == (1, 0)
+    failed(host, breaker.OPENS_AFTER)
+    assert [one.id for one in to_regulator(host.delivery.lease(1))] == [fresh.id]
+    failed(host, 0)
+    host.world.clock.advance(LEASE_S)
+    assert [one.id for one in to_regulator(host.delivery.lease(1))] == [tried.id]
+
+
+def test_the_platform_has_no_breaker(host: Host) -> None:
+    """What fails on one object says nothing about the others."""
+    issued(host, 1)
+    host.decide(proposal(measure("1")))
+    save(host, EndpointState(PLATFORM, ENFORCER, 99, host.world.clock() + 999, 0, "busy"))
+    assert ENFORCER in {message.endpoint for message in host.delivery.lease(8)}
+
+
+def test_an_overtaken_report_is_voided_with_its_time_and_its_token_is_used_up(host: Host) -> None:
+    issued(host, 1)
+    host.drain()
+    host.decide(proposal(measure("1")))
+    host.world.regulator.faults = [lambda _message: RetryAt("status_503")] * 9
+    host.delivery.drain_once()
+    (report,) = [message for message in host.delivery.lease(8) if message.kind == "report"]
+    host.push(builders.cancellation(a_notice(), "annulled"), "m-c")
+    host.delivery.deliver(report)  # it was on its way when the cancellation came
+    host.delivery.drain_once()
+    queries = host.store.queries(PLATFORM)
+    before, _ = sorted((m for m in queries.messages(report.case_id) if m.kind == "report"), key=lambda m: m.lane_seq)
+    assert (before.id, before.state) == (report.id, "queued")
+    host.world.clock.advance(600)
+    host.delivery.lease(8)
+    assert kept(host, "report").state == "queued", "a case whose notice to a user is voided is left to the next pass"
+    host.delivery.lease(8)
+    (after,) = [one for one in queries.messages(before.case_id) if one.id == before.id]
+    assert after == before.but(state="void", settled_at=host.world.clock(), lease_token=before.lease_token + 1)
+
+
+def test_a_channel_without_an_adapter_is_tried_again_and_says_so(host: Host) -> None:
+    issued(host, 1)
+    host.delivery._ways = replace(host.delivery._ways, regulators={})
+    host.delivery.drain_once()
+    attempts = host.store.queries(PLATFORM).attempts(kept(host, "acknowledgement").case_id)
+    found = [(one.result, one.detail) for one in attempts if one.message_id == kept(host, "acknowledgement").id]
+    assert found == [("retry", "no regulator is configured for the channel 'regulator'")]
+
+
+def test_an_alert_says_of_what_to_whom_and_where_to_look(host: Host) -> None:
+    issued(host, 1)
+    host.decide(proposal(measure("1")))
+    host.world.platform.faults = [lambda _effect: None]
+    host.world.clock.advance(23 * 3600)
+    host.watch()
+    host.drain()
+    case = host.case(a_notice().notice_id)
+    alert = host.world.pager.alerts[-1]
+    assert (alert.case_reference, alert.link) == (case.id, f"https://desk.example/{case.id}")
+    assert alert.due_at == case.due_at
+    assert alert.audience
+    assert alert.level > 0

@@ -11,6 +11,7 @@ import pytest
 
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.wire.codes import remedy_of
 from tests.driver import M1, Driver
 
 JSON = ("content-type", "application/json")
@@ -72,6 +73,8 @@ def test_a_right_signature_under_a_wrong_name_says_which(tmp_path: Path) -> None
         office.push_bytes(_body(office, "msg-y"), "msg-z"),
         office.push_bytes(_body(office, issuing_authority=stranger), "msg-x"),
     ]
+    for one in answers:
+        assert remedy_of(one["code"]) in one["detail"]
     assert [(one["status"], one["code"], one["field"]) for one in answers] == [
         (422, "platform_mismatch", "platform_id"),
         (422, "id_mismatch", "id"),
@@ -97,3 +100,25 @@ def test_a_letter_that_cannot_be_typed_in_so_names_its_field(field: str, tmp_pat
         office.desk.enter(M1.actor, notice, received_at, " " if field == "how" else "a letter")
     assert error.value.field == field
     assert office.fingerprint() == before
+
+
+def test_what_is_not_authentic_is_counted_once_a_minute_and_wakes_nobody(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    for name in ("msg-1", "msg-2"):
+        office.push_bytes(_body(office), name, forged=True)
+    assert office.desk.health().refusals == (), "the control: a minute is not over"
+    office.wait(60)
+    office.watch()
+    (counted,) = office.desk.health().refusals
+    assert (counted.key_id, counted.count) == ("unknown", 2)
+    office.deliver()
+    assert office.pages() == []
+
+
+def test_an_id_that_comes_again_over_other_bytes_is_something_to_look_at_soon(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    office.push("notice.issued", office.notice(1), "msg-1")
+    office.push("notice.issued", office.notice(2), "msg-1")
+    office.deliver()
+    (told,) = [alert for alert in office.pager.alerts if alert.reason == "message_id_reused"]
+    assert (told.level, told.audience) == (30, ("moderator", "lead"))

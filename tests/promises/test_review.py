@@ -424,3 +424,15 @@ def test_the_platform_is_told_the_object_as_the_notice_names_it(tmp_path: Path) 
     (message,) = office.messages(case, "enforce")
     told = json.loads(message["body"])
     assert (told["url"], told["object_id"], told["account_ref"]) == ("https://social.example/p/1", "", "")
+
+
+def test_a_measure_is_lifted_by_a_decision_against_it(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.decide(case)
+    office.deliver()
+    office.reopen(LEAD, case)
+    office.decide(case, "none")
+    office.deliver()
+    assert [verb for verb, _, _ in office.platform.calls] == ["enforce", "restore"]
+    assert office.case(case)["state"] == "closed"

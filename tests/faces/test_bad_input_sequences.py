@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.errors import NotFound, RegulatorError
 from kz_compliance_sdk.services.unread import FIRST_WAIT_S, GIVEN_UP_AFTER_S, LONGEST_WAIT_S
 from kz_compliance_sdk.testing.conformance.catalogue import CASES, DOCUMENT
+from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS
 from tests.faces.bad_inputs.differences import DIFFERENCES
 from tests.faces.bad_inputs.office import Office, Offices
 from tests.faces.bad_inputs.requests import NOW, Request, cancelled, envelope, signed
@@ -212,6 +214,27 @@ def test_a_cursor_that_stands_still_is_an_error_and_keeps_no_notice_out(offices:
     assert stuck.value.code == CASES["H033"].code
     assert {case.notice_id for case in office.cases()} == {"A", "B"}
     assert "feed_repeats_itself" in alerts(office)
+
+
+def test_what_proves_the_origin_is_kept_of_a_push_and_of_an_entry_alike(offices: Offices) -> None:
+    office = offices.new()
+    pushed, entry = signed(message()), signed(message("msg_b", "B"))
+    office.push(pushed)
+    office.feed.offer(entry, cursor="8", sequences=[7])
+    office.desk.poll()
+    kept = {row.message_id: json.loads(row.proof) for row in office.inbox()}
+    assert kept["msg_b"].pop("sequence") == 7
+    for name, request in (("msg_a", pushed), ("msg_b", entry)):
+        headers = [[one, value] for one, value in request.headers if one in SIGNATURE_HEADERS]
+        assert headers
+        assert kept[name] == {
+            "target": office.desk.settings.intake_path,
+            "headers": headers,
+            "key_id": "valid",
+            "profile": "standard-webhooks",
+            "signed_at": NOW,
+            "authorities": ["mki-kz"],
+        }
 
 
 def test_a_feed_that_ends_without_a_cursor_is_no_fault(offices: Offices) -> None:

@@ -97,3 +97,11 @@ def test_a_letter_counts_from_its_receipt_at_the_office(tmp_path: Path) -> None:
     office.wait(HOUR)
     case = office.enter(M1, received_at=received)
     assert office.case(case)["clock"]["decide_left_s"] == 23 * HOUR
+
+
+def test_an_amendment_of_a_usable_notice_is_not_marked_as_quarantined_before(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.amend(office.notice(), category="fraud")
+    assert office.case(case)["revision"] == 2
+    assert "quarantined_before" not in office.case(case)["flags"]

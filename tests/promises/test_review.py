@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -368,3 +369,70 @@ def test_what_can_never_be_lifted_is_not_reported_as_restored(tmp_path: Path) ->
     office.record_undoable(LEAD, case)
     office.deliver()
     assert [item["outcome"] for item in office.reports()[-1]["items"]] == ["cannot_comply"]
+
+
+def test_a_refusal_beside_a_measure_is_undone_with_it(tmp_path: Path) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    case = office.issue(items=2)
+    office.decide(case, items={"1": {}, "2": {"action": "none"}})
+    office.undo(M1, case)
+    assert [one["status"] for one in office.items(case).values()] == ["open", "open"]
+
+
+def test_a_case_whose_lease_ran_out_is_claimed_by_its_name(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    earlier = office.claim(M1, case)
+    office.wait(office.policy.lease_s)
+    assert office.claim(M2, case) != earlier
+    assert office.case(case)["lease"]["owner"] == "m2"
+    with refused("lease_lost"):
+        office.propose(M1, case, earlier)
+
+
+def test_a_proposal_is_sent_back_by_the_digest_that_was_seen(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(category=POLITICAL)
+    seen = office.propose(LEGAL, case, office.claim(LEGAL, case))
+    office.send_back(LEAD, case)
+    office.propose(LEGAL, case, office.claim(LEGAL, case), "none")
+    with refused("conflict"):
+        office.send_back(LEAD, case, seen)
+    assert office.case(case)["state"] == "in_approval"
+
+
+def test_what_is_not_proposed_is_not_sent_back(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(category=POLITICAL)
+    seen = office.propose(LEGAL, case, office.claim(LEGAL, case))
+    office.send_back(LEAD, case)
+    with refused("illegal_move"):
+        office.send_back(LEAD, case, seen)
+
+
+def test_an_instruction_calls_a_lead_and_a_lawyer(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    office.record_instruction(M1, office.issue())
+    office.deliver()
+    assert office.pages() == ["instruction_recorded"]
+
+
+def test_the_platform_is_told_the_object_as_the_notice_names_it(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1, [{"item_id": "1", "url": "https://social.example/p/1"}])
+    office.decide(case)
+    (message,) = office.messages(case, "enforce")
+    told = json.loads(message["body"])
+    assert (told["url"], told["object_id"], told["account_ref"]) == ("https://social.example/p/1", "", "")
+
+
+def test_a_measure_is_lifted_by_a_decision_against_it(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.decide(case)
+    office.deliver()
+    office.reopen(LEAD, case)
+    office.decide(case, "none")
+    office.deliver()
+    assert [verb for verb, _, _ in office.platform.calls] == ["enforce", "restore"]
+    assert office.case(case)["state"] == "closed"

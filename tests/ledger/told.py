@@ -206,6 +206,7 @@ def _amended(s: Step) -> list[Event]:
     items = s.named(named)
     lift = next((one.deadline_at or 0 for one in s.messages("restore")), 0)
     return [
+        *_over(s),
         arrivals.Amended(
             **_notice_fields(s),
             received_at=s.after.received_at if ended else 0,
@@ -215,7 +216,7 @@ def _amended(s: Step) -> list[Event]:
             flags=tuple(f for f in s.flags() if f != "amended"),
             lift_due_at=lift,
             vouched=s.vouched(),
-        )
+        ),
     ]
 
 
@@ -445,12 +446,16 @@ def _handed_over(s: Step) -> list[Event]:
     return [office.HandedOver(stay=stay)]
 
 
+def _over(s: Step) -> list[Event]:
+    """A suspension that had ended by its own time before this step."""
+    return [office.SuspensionWatched(over=True)] if s.paged("suspension_over") else []
+
+
 def _escalated(s: Step) -> list[Event]:
     fired = s.of(old.EscalationFired)
     lead = loads(s.messages("page")[-1].body)["reason"].removeprefix("unsure.").removeprefix("again.")
-    over: list[Event] = [office.SuspensionWatched(over=True)] if s.paged("suspension_over") else []
     return [
-        *over,
+        *_over(s),
         office.Escalated(
             steps=tuple(one.step for one in fired),
             lead=lead,
@@ -713,7 +718,7 @@ TOLD: dict[str, Callable[[Step], list[Event]]] = {
     "contest": _contested,
     "settle_contest": _contest_settled,
     "suspend": _suspended,
-    "confirm_suspension": lambda s: [remedies.SuspensionConfirmed(suspension=s.data["suspension"])],
+    "confirm_suspension": lambda s: [*_over(s), remedies.SuspensionConfirmed(suspension=s.data["suspension"])],
     "end_suspension": _suspension_ended,
     "appeal": _appealed,
     "uphold": lambda s: [remedies.AppealUpheld(appeal=s.shadow.appeals[s.data["appeal"]])],

@@ -17,6 +17,7 @@ from kz_compliance_sdk.ports import EffectResult, Failed, Pending, RetryAt, Sent
 from kz_compliance_sdk.services.delivery import LEASE_S, Drained
 from kz_compliance_sdk.testing import builders
 from tests.conftest import NOON
+from tests.driver import Driver
 from tests.journey.scene import PLATFORM, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal
 
@@ -226,3 +227,20 @@ def test_an_alert_says_of_what_to_whom_and_where_to_look(host: Host) -> None:
     assert alert.due_at == case.due_at
     assert alert.audience
     assert alert.level > 0
+
+
+def test_what_can_never_be_lifted_makes_way_for_what_waits_behind_it(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    first = office.issue(1, [{"item_id": "1", "url": "https://social.example/p/1"}])
+    office.decide(first)
+    office.deliver()
+    office.platform.faults += [lambda effect: Failed("gone", permanent=True) if effect.version == 2 else None] * 9
+    office.cancel(office.notice()["notice_id"])
+    office.desk.deliver()
+    second = office.issue(2, [{"item_id": "2", "url": "https://social.example/p/1"}])
+    office.decide(second)
+    office.wait(60)
+    office.deliver()
+    assert [one["state"] for one in office.messages(first, "restore")] == ["void"]
+    assert office.items(first)["1"]["status"] == "kept"
+    assert office.items(second)["2"]["status"] == "in_force"

@@ -244,3 +244,22 @@ def test_what_can_never_be_lifted_makes_way_for_what_waits_behind_it(tmp_path: P
     assert [one["state"] for one in office.messages(first, "restore")] == ["void"]
     assert office.items(first)["1"]["status"] == "kept"
     assert office.items(second)["2"]["status"] == "in_force"
+
+
+def test_what_something_else_came_to_hold_meanwhile_is_not_lifted(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    first = office.issue(1, [{"item_id": "1", "url": "https://social.example/p/1"}])
+    office.decide(first)
+    office.deliver()
+    second = office.issue(2, [{"item_id": "2", "url": "https://social.example/p/1"}])
+    office.platform_fails("2")
+    office.decide(second)
+    office.deliver()
+    office.cancel(office.notice()["notice_id"])
+    assert [one["state"] for one in office.messages(first, "restore")] == ["queued"]
+    office.platform.faults.clear()
+    office.wait(60)
+    office.deliver()
+    assert [what for what, _, _ in office.platform.calls if what == "restore"] == []
+    assert office.items(first)["1"]["status"] == "kept"
+    assert [one["state"] for one in office.messages(first, "restore")] == ["void"]

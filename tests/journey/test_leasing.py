@@ -13,9 +13,11 @@ from kz_compliance_sdk.domain.change import EndpointState, Write
 from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.user_notices import MESSENGER
-from kz_compliance_sdk.ports import RetryAt
+from kz_compliance_sdk.ports import EffectResult, Failed, Pending, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.delivery import LEASE_S, Drained
 from kz_compliance_sdk.testing import builders
+from tests.conftest import NOON
+from tests.driver import Driver
 from tests.journey.scene import PLATFORM, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal
 
@@ -128,6 +130,13 @@ def test_nothing_is_taken_while_the_breaker_is_open(host: Host) -> None:
     assert endpoint(host).open_until == host.world.clock() + 2
 
 
+def test_no_probe_leaves_while_no_call_is_free(host: Host) -> None:
+    issued(host, 1)
+    failed(host, breaker.OPENS_AFTER)
+    assert to_regulator(host.delivery.lease(2, {REGULATOR: 2})) == []
+    assert endpoint(host).open_until == 0
+
+
 def test_the_probe_is_the_message_that_was_tried_least(host: Host) -> None:
     """The control: the other is the more urgent one, and leaves first where the breaker is shut."""
     issued(host, 1)
@@ -152,11 +161,13 @@ def test_the_platform_has_no_breaker(host: Host) -> None:
     assert ENFORCER in {message.endpoint for message in host.delivery.lease(8)}
 
 
-def test_an_overtaken_report_is_voided_with_its_time_and_its_token_is_used_up(host: Host) -> None:
+@pytest.mark.parametrize(("fault", "voided"), [(RetryAt("status_503"), True), (Unknown("reset"), False)])
+def test_an_overtaken_report_is_voided_unless_it_may_have_arrived(host: Host, fault: Sent, voided: bool) -> None:
+    """One that the regulator may hold is looked up first. A voided one has its time, and its token is used up."""
     issued(host, 1)
     host.drain()
     host.decide(proposal(measure("1")))
-    host.world.regulator.faults = [lambda _message: RetryAt("status_503")] * 9
+    host.world.regulator.faults = [lambda _message: fault] * 9
     host.delivery.drain_once()
     (report,) = [message for message in host.delivery.lease(8) if message.kind == "report"]
     host.push(builders.cancellation(a_notice(), "annulled"), "m-c")
@@ -167,10 +178,32 @@ def test_an_overtaken_report_is_voided_with_its_time_and_its_token_is_used_up(ho
     assert (before.id, before.state) == (report.id, "queued")
     host.world.clock.advance(600)
     host.delivery.lease(8)
-    assert kept(host, "report").state == "queued", "a case whose notice to a user is voided is left to the next pass"
+    left = [one for one in queries.messages(before.case_id) if one.id == before.id]
+    assert left == [before], "a case whose notice to a user is voided is left to the next pass"
     host.delivery.lease(8)
     (after,) = [one for one in queries.messages(before.case_id) if one.id == before.id]
-    assert after == before.but(state="void", settled_at=host.world.clock(), lease_token=before.lease_token + 1)
+    assert after.lease_token == before.lease_token + 1
+    assert (after.state, after.settled_at) == (("void", host.world.clock()) if voided else ("leased", None))
+    assert after.attempts == before.attempts + (not voided)
+
+
+@pytest.mark.parametrize(("answer", "begun"), [(Pending(NOON + 60), True), (Failed("busy"), False)])
+def test_an_effect_that_was_begun_may_have_changed_its_object(host: Host, answer: EffectResult, begun: bool) -> None:
+    issued(host, 1)
+    host.decide(proposal(measure("1")))
+    host.world.platform.faults = [lambda _effect: answer]
+    host.delivery.drain_once()
+    assert kept(host, "enforce").attempts == 1
+    assert kept(host, "enforce").maybe_arrived is begun
+
+
+def test_what_is_lifted_is_restored_by_the_platform(host: Host) -> None:
+    issued(host, 1)
+    host.decide(proposal(measure("1")))
+    host.drain()
+    host.push(builders.cancellation(a_notice(), "annulled"), "m-c")
+    host.drain()
+    assert [(what, version) for what, _, version in host.world.platform.calls] == [("enforce", 1), ("restore", 2)]
 
 
 def test_a_channel_without_an_adapter_is_tried_again_and_says_so(host: Host) -> None:
@@ -195,3 +228,39 @@ def test_an_alert_says_of_what_to_whom_and_where_to_look(host: Host) -> None:
     assert alert.due_at == case.due_at
     assert alert.audience
     assert alert.level > 0
+
+
+def test_what_can_never_be_lifted_makes_way_for_what_waits_behind_it(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    first = office.issue(1, [{"item_id": "1", "url": "https://social.example/p/1"}])
+    office.decide(first)
+    office.deliver()
+    office.platform.faults += [lambda effect: Failed("gone", permanent=True) if effect.version == 2 else None] * 9
+    office.cancel(office.notice()["notice_id"])
+    office.desk.deliver()
+    second = office.issue(2, [{"item_id": "2", "url": "https://social.example/p/1"}])
+    office.decide(second)
+    office.wait(60)
+    office.deliver()
+    assert [one["state"] for one in office.messages(first, "restore")] == ["void"]
+    assert office.items(first)["1"]["status"] == "kept"
+    assert office.items(second)["2"]["status"] == "in_force"
+
+
+def test_what_something_else_came_to_hold_meanwhile_is_not_lifted(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    first = office.issue(1, [{"item_id": "1", "url": "https://social.example/p/1"}])
+    office.decide(first)
+    office.deliver()
+    second = office.issue(2, [{"item_id": "2", "url": "https://social.example/p/1"}])
+    office.platform_fails("2")
+    office.decide(second)
+    office.deliver()
+    office.cancel(office.notice()["notice_id"])
+    assert [one["state"] for one in office.messages(first, "restore")] == ["queued"]
+    office.platform.faults.clear()
+    office.wait(60)
+    office.deliver()
+    assert [what for what, _, _ in office.platform.calls if what == "restore"] == []
+    assert office.items(first)["1"]["status"] == "kept"
+    assert [one["state"] for one in office.messages(first, "restore")] == ["void"]

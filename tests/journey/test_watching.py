@@ -47,12 +47,16 @@ def beats(host: Host) -> dict[str, int]:
     return {beat.part: beat.at for beat in host.store.queries(PLATFORM).health(host.world.clock()).heartbeats}
 
 
-def test_a_watch_says_how_many_cases_it_looked_at_and_how_many_steps_fired(host: Host) -> None:
+def test_a_watch_says_how_many_cases_it_looked_at_and_how_many_steps_fired(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
     issued(host, 1, 2, 3)
     assert host.watch() == Watched(0, 0)
     host.world.clock.advance(23 * HOUR)
     assert host.watch() == Watched(3, 3 * STEPS)
     assert host.watch() == Watched(0, 0), "each comes once"
+    assert beats(host) == {"watcher": host.world.clock()}
+    assert caplog.text == "", "no case was taken alone"
 
 
 def test_more_cases_than_one_commit_takes_are_all_looked_at(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,6 +138,7 @@ def test_a_case_that_cannot_even_be_put_off_counts_as_none(
     failing_for(monkeypatch, results, "escalate", case_id)
     monkeypatch.setattr(deadlines, "page", lambda *_, **__: 1 / 0)
     assert host.watch() == Watched(1, STEPS)
+    assert "a watch failed and takes each case alone: ValueError" in caplog.text
     assert caplog.text.count(f"case {case_id} could not be watched: ") == 3
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from kz_compliance_sdk.domain import suspensions
 from kz_compliance_sdk.domain.contest import SuspensionOrder
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
 from tests.driver import CLERK, HEAD, HOUR, LEAD, LEGAL, M1, Document, Driver, item_decision
 
 POSTS = [{"item_id": name, "object_id": f"post:{name}"} for name in ("1", "2")]
@@ -206,6 +206,35 @@ def test_a_report_that_an_amendment_overtook_does_not_leave(office: Driver) -> N
     assert office.reports() == []
 
 
+def test_a_letter_that_nobody_has_posted_yet_does_not_leave_either(office: Driver) -> None:
+    notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
+    office.answer_by_hand(LEAD, case)
+    office.decide(case, "none")
+    _pass_window(office)
+    (report,) = office.messages(case, "report")
+    assert report["state"] == "waiting"
+    office.amend(notice)
+    assert [one["state"] for one in office.messages(case, "report")] == ["void"]
+    with pytest.raises(NotFound):
+        office.record_delivery(LEAD, report["message"])
+
+
+def test_a_case_is_decided_once_the_only_item_in_hand_falls(office: Driver) -> None:
+    notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
+    question = office.ask(M1, case, office.claim(M1, case))
+    office.deliver()
+    office.recall(M1, case)
+    office.decide(case)
+    office.clarify(notice["notice_id"], question, POSTS[1:])
+    office.claim(M1, case)
+    assert [one["status"] for one in office.items(case).values()] == ["decided", "open"]
+    office.cancel(notice["notice_id"], "withdrawn", ["2"])
+    shown = office.case(case)
+    assert (shown["state"], shown["lease"]) == ("decided", None)
+    _pass_window(office)
+    assert _calls(office) == [("enforce", "post:1", 1)]
+
+
 def test_what_falls_beside_what_was_lifted_leaves_the_case_lifted(office: Driver) -> None:
     notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
     office.decide(case, items={"1": {}, "2": REFUSED})
@@ -242,6 +271,7 @@ def test_a_contest_can_end_in_the_second_in_which_it_was_filed_and_not_before(of
     everybody = ("moderator", "lead", "head")
     assert _pages(office, "contest.granted") == [(everybody, 50)], "it may call for another decision"
     assert _pages(office, "contest.rejected") == [(everybody, 20)]
+    assert office.faults() == []
 
 
 @pytest.mark.parametrize(("result", "level"), [("partly", 50), ("withdrawn", 20)])

@@ -148,6 +148,7 @@ def test_what_cannot_be_used_has_the_term_and_is_admitted_with_it(office: Driver
 
 def test_a_letter_is_not_acknowledged_and_its_signed_form_is(office: Driver) -> None:
     case = office.enter(CLERK, 1)
+    assert office.case(case)["audit"][0]["texts"] == {"how_it_came": "a letter"}
     assert office.messages(case, "acknowledgement") == []
     office.push("notice.issued", office.notice(1))
     assert len(office.messages(case, "acknowledgement")) == 1
@@ -217,6 +218,17 @@ def test_a_letter_that_nobody_has_posted_yet_does_not_leave_either(office: Drive
     assert [one["state"] for one in office.messages(case, "report")] == ["void"]
     with pytest.raises(NotFound):
         office.record_delivery(LEAD, report["message"])
+
+
+def test_what_is_told_of_a_measure_that_is_lifted_now_is_told_once_it_is(office: Driver) -> None:
+    case = office.issue(1)
+    office.answer_by_hand(LEAD, case)
+    office.decide(case)
+    _pass_window(office)
+    assert [one["state"] for one in office.messages(case, "report")] == ["waiting"]
+    office.cancel(office.case(case)["notice_id"], "withdrawn")
+    assert office.case(case)["state"] == "lifting"
+    assert [one["state"] for one in office.messages(case, "report")] == ["void"]
 
 
 def test_a_case_is_decided_once_the_only_item_in_hand_falls(office: Driver) -> None:

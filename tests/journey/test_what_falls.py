@@ -231,6 +231,18 @@ def test_what_is_told_of_a_measure_that_is_lifted_now_is_told_once_it_is(office:
     assert [one["state"] for one in office.messages(case, "report")] == ["void"]
 
 
+def test_people_are_called_for_a_lift_that_does_not_happen(office: Driver) -> None:
+    case = office.issue(1)
+    office.decide(case)
+    _pass_window(office)
+    before = len(office.case(case)["escalations"])
+    office.platform_fails("1")
+    office.cancel(office.case(case)["notice_id"], "withdrawn")
+    office.wait(office.policy.lift_term_s)
+    office.watch()
+    assert len(office.case(case)["escalations"]) > before
+
+
 def test_a_case_is_decided_once_the_only_item_in_hand_falls(office: Driver) -> None:
     notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
     question = office.ask(M1, case, office.claim(M1, case))

@@ -11,7 +11,7 @@ import pytest
 
 from kz_compliance_sdk.domain import suspensions
 from kz_compliance_sdk.domain.contest import SuspensionOrder
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
 from tests.driver import CLERK, HEAD, HOUR, LEAD, LEGAL, M1, Document, Driver, item_decision
 
 POSTS = [{"item_id": name, "object_id": f"post:{name}"} for name in ("1", "2")]
@@ -148,6 +148,7 @@ def test_what_cannot_be_used_has_the_term_and_is_admitted_with_it(office: Driver
 
 def test_a_letter_is_not_acknowledged_and_its_signed_form_is(office: Driver) -> None:
     case = office.enter(CLERK, 1)
+    assert office.case(case)["audit"][0]["texts"] == {"how_it_came": "a letter"}
     assert office.messages(case, "acknowledgement") == []
     office.push("notice.issued", office.notice(1))
     assert len(office.messages(case, "acknowledgement")) == 1
@@ -206,6 +207,58 @@ def test_a_report_that_an_amendment_overtook_does_not_leave(office: Driver) -> N
     assert office.reports() == []
 
 
+def test_a_letter_that_nobody_has_posted_yet_does_not_leave_either(office: Driver) -> None:
+    notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
+    office.answer_by_hand(LEAD, case)
+    office.decide(case, "none")
+    _pass_window(office)
+    (report,) = office.messages(case, "report")
+    assert report["state"] == "waiting"
+    office.amend(notice)
+    assert [one["state"] for one in office.messages(case, "report")] == ["void"]
+    with pytest.raises(NotFound):
+        office.record_delivery(LEAD, report["message"])
+
+
+def test_what_is_told_of_a_measure_that_is_lifted_now_is_told_once_it_is(office: Driver) -> None:
+    case = office.issue(1)
+    office.answer_by_hand(LEAD, case)
+    office.decide(case)
+    _pass_window(office)
+    assert [one["state"] for one in office.messages(case, "report")] == ["waiting"]
+    office.cancel(office.case(case)["notice_id"], "withdrawn")
+    assert office.case(case)["state"] == "lifting"
+    assert [one["state"] for one in office.messages(case, "report")] == ["void"]
+
+
+def test_people_are_called_for_a_lift_that_does_not_happen(office: Driver) -> None:
+    case = office.issue(1)
+    office.decide(case)
+    _pass_window(office)
+    before = len(office.case(case)["escalations"])
+    office.platform_fails("1")
+    office.cancel(office.case(case)["notice_id"], "withdrawn")
+    office.wait(office.policy.lift_term_s)
+    office.watch()
+    assert len(office.case(case)["escalations"]) > before
+
+
+def test_a_case_is_decided_once_the_only_item_in_hand_falls(office: Driver) -> None:
+    notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
+    question = office.ask(M1, case, office.claim(M1, case))
+    office.deliver()
+    office.recall(M1, case)
+    office.decide(case)
+    office.clarify(notice["notice_id"], question, POSTS[1:])
+    office.claim(M1, case)
+    assert [one["status"] for one in office.items(case).values()] == ["decided", "open"]
+    office.cancel(notice["notice_id"], "withdrawn", ["2"])
+    shown = office.case(case)
+    assert (shown["state"], shown["lease"]) == ("decided", None)
+    _pass_window(office)
+    assert _calls(office) == [("enforce", "post:1", 1)]
+
+
 def test_what_falls_beside_what_was_lifted_leaves_the_case_lifted(office: Driver) -> None:
     notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
     office.decide(case, items={"1": {}, "2": REFUSED})
@@ -242,6 +295,7 @@ def test_a_contest_can_end_in_the_second_in_which_it_was_filed_and_not_before(of
     everybody = ("moderator", "lead", "head")
     assert _pages(office, "contest.granted") == [(everybody, 50)], "it may call for another decision"
     assert _pages(office, "contest.rejected") == [(everybody, 20)]
+    assert office.faults() == []
 
 
 @pytest.mark.parametrize(("result", "level"), [("partly", 50), ("withdrawn", 20)])

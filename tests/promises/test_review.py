@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.driver import CLERK, HEAD, LEAD, LEGAL, M1, M2, Driver, Person, legal_check
+from tests.driver import CLERK, HEAD, LEAD, LEGAL, M1, M2, VISITOR, Driver, Person, legal_check
 from tests.promises.refusing import refused
 
 POLITICAL = "mass_riots"
@@ -436,3 +436,8 @@ def test_a_measure_is_lifted_by_a_decision_against_it(tmp_path: Path) -> None:
     office.deliver()
     assert [verb for verb, _, _ in office.platform.calls] == ["enforce", "restore"]
     assert office.case(case)["state"] == "closed"
+
+
+def test_who_may_not_vouch_learns_not_even_whether_there_is_such_a_case(tmp_path: Path) -> None:
+    with refused("not_allowed"):
+        Driver(tmp_path).authenticate(VISITOR, "no-such-case")

@@ -1,4 +1,3 @@
-# Over 350 lines because it goes through the answers one by one.
 """What each answer to an attempt comes to, answer by answer: its name, what it changes, and who is told. Nothing is
 stored: a change is looked at as it is made."""
 

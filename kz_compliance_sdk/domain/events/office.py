@@ -61,7 +61,7 @@ class AnsweredByHand(Event, frozen=True, kw_only=True):
     def apply(self, case: Case, on: Stamped) -> None:
         case.channel = "by_hand"
         for one in case.owed:
-            if one.endpoint == "regulator":
+            if one.kind in ("report", "clarification"):
                 one.endpoint = "by_hand"
 
 

@@ -55,7 +55,9 @@ class Letters:
         data: dict[str, Json] = {"messages": [message.id for message in mine]}
         switched, event = move(case, "deliver_by_hand", case.state, stamp, data, channel=BY_HAND)
         writes: list[Write] = [CaseWrite(switched, case.version), event]
-        writes += [MessageWrite(m.but(endpoint=BY_HAND, next_attempt_at=tx.now), m.lease_token) for m in mine]
+        # What can still be taken back is no letter yet.
+        at = max(tx.now, case.undo_until or 0)
+        writes += [MessageWrite(m.but(endpoint=BY_HAND, next_attempt_at=at), m.lease_token) for m in mine]
         return tuple(writes), switched
 
     def record(self, actor: Actor, message_id: str, proof: Proof) -> Case:

@@ -267,3 +267,19 @@ def test_a_demand_for_user_data_is_a_lawyers_and_only_acknowledged(tmp_path: Pat
         office.propose(LEGAL, case, office.claim(LEGAL, case))
     office.deliver()
     assert {kind for kind, _, _ in office.regulator.books.values()} == {"acknowledgement"}
+
+
+def test_answering_by_hand_ends_no_undo_window(tmp_path: Path) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    case = office.issue()
+    office.deliver()
+    office.decide(case, "none")
+    office.answer_by_hand(LEGAL, case)
+    office.deliver()
+    assert [one["state"] for one in office.messages(case, "report")] == ["queued"]
+    office.undo(M1, case)
+    assert office.case(case)["state"] == "queued"
+    office.decide(case, "none")
+    office.wait(60)
+    office.deliver()
+    assert [one["state"] for one in office.messages(case, "report")][-1] == "waiting"

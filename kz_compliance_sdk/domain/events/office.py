@@ -62,7 +62,7 @@ class AnsweredByHand(Event, frozen=True, kw_only=True):
         case.channel = "by_hand"
         for one in case.owed:
             if one.kind in ("report", "clarification"):
-                one.endpoint = "by_hand"
+                one.endpoint, one.not_before = "by_hand", max(on.at, case.undo_until)
 
 
 class Viewed(Event, frozen=True, kw_only=True):

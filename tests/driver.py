@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
@@ -618,9 +620,8 @@ class Driver:
 
     def fingerprint(self) -> str:
         """A digest over everything that is stored: a refused step leaves it as it was."""
-        import sqlite3
-
-        with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as reader:
+        # Another library of SQLite in this process would drop the locks of this one.
+        with closing(choose_driver().module.connect(f"file:{self.path}?mode=ro", uri=True)) as reader:
             return sha256("\n".join(reader.iterdump()).encode()).hexdigest()
 
 

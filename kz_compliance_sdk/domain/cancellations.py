@@ -236,10 +236,16 @@ def _falls(effect_of: str, item: ItemState, standing: Standing) -> bool:
 
 def standing_told(before: Iterable[ItemState], after: Iterable[ItemState]) -> dict[str, Json]:
     """What an event says of the orders that fell with it, and of those that stand again."""
-    was, now = {item.item_id: item.fell for item in before}, {item.item_id: item.fell for item in after}
-    fell: list[Json] = [name for name, fallen in now.items() if fallen and not was.get(name)]
-    stands: list[Json] = [name for name, fallen in was.items() if fallen and not now.get(name)]
-    return {**({"fell": fell} if fell else {}), **({"stands": stands} if stands else {})}
+    was, now = {item.item_id: item.fell for item in before}, {item.item_id: item for item in after}
+    # What had fallen before its id went on to another object has not fallen with this.
+    known = {name: name if name in was else item.was for name, item in now.items()}
+    fell: list[Json] = [name for name, item in now.items() if item.fell and not was.get(known[name])]
+    renamed: dict[str, Json] = {
+        name: known[name] for name, item in now.items() if item.fell and known[name] != name and was.get(known[name])
+    }
+    stands: list[Json] = [name for name, fallen in was.items() if fallen and (name not in now or not now[name].fell)]
+    told: dict[str, Json] = {"fell": fell, "fell_before": renamed, "stands": stands}
+    return {name: value for name, value in told.items() if value}
 
 
 def _stop(

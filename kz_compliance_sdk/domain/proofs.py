@@ -213,6 +213,7 @@ def orders_told(events: _Told) -> dict[str, str]:
         if erased and event.kind == "amend":
             # Nothing of the earlier revisions was known any more.
             fallen, erased = {}, False
+        fallen |= {name: fallen.get(was, "") for name, was in data.get("fell_before", {}).items()}
         fallen |= dict.fromkeys(data.get("fell", ()), data.get("effect", "withdrawn"))
         fallen |= dict.fromkeys(data.get("stands", ()), "")
     return fallen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Failed, Rejected, RetryAt
 from tests.driver import CLERK, HEAD, HOUR, LEAD, LEGAL, M1, M2, Document, Driver, Person
@@ -379,7 +379,7 @@ def test_a_standing_that_no_message_tells_of_is_found(office: Driver, was: str, 
     _by_push(office, case, "withdrawn", ["1"])
     assert office.faults() == []
     office.stop()
-    with closing(sqlite3.connect(office.path)) as raw:
+    with closing(choose_driver().module.connect(office.path)) as raw:
         unguard(raw)
         raw.execute("UPDATE cases SET doc = replace(doc, ?, ?)", (was.format(window=window), forged))
         raw.commit()

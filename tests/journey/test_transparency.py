@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
 from kz_compliance_sdk.domain.decision import ItemDecision, Wording
 from kz_compliance_sdk.domain.notice import UserNotice
@@ -111,7 +111,7 @@ def test_the_figures_outlive_the_bodies(tmp_path: Path) -> None:
     office = RandomOffice(tmp_path, 7)
     office.live(8)
     before, _ = counted(office)
-    with closing(sqlite3.connect(office.world.path)) as db, db:
+    with closing(choose_driver().module.connect(office.world.path)) as db, db:
         unguard(db)
         db.execute("UPDATE inbox SET body = x'00', proof = x'00' WHERE case_id IN (SELECT case_id FROM tallies)")
         db.execute("UPDATE decisions SET body = x'00' WHERE case_id IN (SELECT case_id FROM tallies)")
@@ -124,7 +124,7 @@ def test_the_figures_outlive_the_bodies(tmp_path: Path) -> None:
 def test_a_tally_names_nobody_and_no_place(tmp_path: Path) -> None:
     office = RandomOffice(tmp_path, 8)
     office.live(8)
-    with closing(sqlite3.connect(office.world.path)) as db:
+    with closing(choose_driver().module.connect(office.world.path)) as db:
         facts = "".join(row[0] for row in db.execute("SELECT facts FROM tallies"))
     queries = office.store.queries(PLATFORM)
     urls = [item.url for case_id in queries.case_ids() for item in queries.case(case_id).items]
@@ -137,7 +137,7 @@ def test_what_ended_without_a_tally_is_counted_from_its_records(tmp_path: Path) 
     office = RandomOffice(tmp_path, 9)
     office.live(8)
     before, _ = counted(office)
-    with closing(sqlite3.connect(office.world.path)) as db, db:
+    with closing(choose_driver().module.connect(office.world.path)) as db, db:
         ended = "DELETE FROM tallies WHERE case_id IN (SELECT id FROM cases WHERE closed_at IS NOT NULL)"
         assert db.execute(ended).rowcount > 1
     after, _ = counted(office)
@@ -149,7 +149,7 @@ def test_what_ended_without_a_tally_is_counted_from_its_records(tmp_path: Path) 
 
 def test_notices_to_users_and_appeals_are_read_where_there_are_any(tmp_path: Path) -> None:
     path = tmp_path / "users.sqlite3"
-    with closing(sqlite3.connect(path)) as db, db:
+    with closing(choose_driver().module.connect(path)) as db, db:
         db.execute("CREATE TABLE user_notices (platform_id, kind, state, due_at)")
         db.execute("CREATE TABLE appeals (platform_id, state, received_at)")
         notices = [("measure", "sent", 5), ("measure", "void", 5), ("restored", "sent", 5), ("measure", "delayed", 20)]

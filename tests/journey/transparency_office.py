@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import random
-import sqlite3
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import ItemDecision, Wording
 from kz_compliance_sdk.domain.notice import Notice
@@ -182,7 +182,7 @@ Figures = dict[str, Counter[str]]
 
 def recounted(path: Path, now: int, categories: frozenset[str], queries: Queries) -> Figures:
     """Every figure of all that the file holds, by the published definitions. `queries` open what is encrypted."""
-    db = sqlite3.connect(path)
+    db = choose_driver().module.connect(path)
     found: Figures = defaultdict(Counter)
     for (case_id,) in db.execute("SELECT id FROM cases").fetchall():
         _recount(db, case_id, now, categories, found, queries)
@@ -195,9 +195,7 @@ def recounted(path: Path, now: int, categories: frozenset[str], queries: Queries
     return {name: +values for name, values in found.items() if +values}
 
 
-def _recount(
-    db: sqlite3.Connection, case_id: str, now: int, categories: frozenset[str], found: Figures, queries: Queries
-) -> None:
+def _recount(db: Any, case_id: str, now: int, categories: frozenset[str], found: Figures, queries: Queries) -> None:
     rows = db.execute("SELECT kind, at, content FROM audit WHERE case_id = ? ORDER BY seq", (case_id,)).fetchall()
     events = [(kind, at, json.loads(content)["data"]) for kind, at, content in rows]
     bodies = [(row.type, row.body) for row in queries.inbox(case_id)]

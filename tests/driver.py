@@ -622,7 +622,11 @@ class Driver:
         """A digest over everything that is stored: a refused step leaves it as it was."""
         # Another library of SQLite in this process would drop the locks of this one.
         with closing(choose_driver().module.connect(f"file:{self.path}?mode=ro", uri=True)) as reader:
-            return sha256("\n".join(reader.iterdump()).encode()).hexdigest()
+            schema = reader.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2").fetchall()
+            found = sha256(repr(schema).encode())
+            for name in (name for kind, name, _ in schema if kind == "table"):
+                found.update(repr((name, reader.execute(f'SELECT * FROM "{name}"').fetchall())).encode())  # noqa: S608
+            return found.hexdigest()
 
 
 class _FailingCursor:

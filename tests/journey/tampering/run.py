@@ -50,7 +50,7 @@ def campaign(folder: Path, count: int, seed: int, *, outside: bool = True, only:
     assert "messages of no case" in erased
     outcome, started = Outcome(), time.monotonic()
     # What puts the database back makes it smaller again, and who watches its files would refuse to read it.
-    unwatched = mock.patch.object(Files, "_wrong", return_value=None)
+    unwatched = mock.patch.object(Files, "check_whole", return_value=None)
     with unwatched, closing(DRIVER.module.connect(scenery.world.path, isolation_level=None)) as raw:
         raw.execute("PRAGMA ignore_check_constraints = ON")
         unguard(raw)

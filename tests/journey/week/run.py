@@ -95,7 +95,7 @@ class Watched:
             if self.variant == "never_looks_up":
                 return RetryAt(result.reason)
             if self.variant == "believes_any_receipt" and result.reason.startswith("receipt"):
-                return Delivered("believed", 0, b'{"receipt_id":"believed"}')
+                return Delivered("believed", message.created_at, b'{"receipt_id":"believed"}')
         return result
 
     def look_up(self, message: OutboxMessage) -> Delivered | RetryAt | None:

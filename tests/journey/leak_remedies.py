@@ -45,7 +45,7 @@ PLANTED = {
     "courier": "planted courier of the letter",
     "forgery": "planted proof of a forgery",
 }
-_LEAD = Actor("second-lead", frozenset({"lead", "legal"}))
+_LEAD = Actor("second-lead", frozenset({"lead", "legal"}), account="second-account")
 _LAWYER = Actor("lawyer", frozenset({"legal"}))
 _HEAD = Actor("head", frozenset({"head"}), account="head-account")
 _DAY = 86_400

@@ -79,7 +79,7 @@ PLANTED = {
     **leak_remedies.PLANTED,
 }
 MODERATOR = Actor("moderator", frozenset({"moderator"}))
-LEAD = Actor("lead", frozenset({"lead", "legal"}))
+LEAD = Actor("lead", frozenset({"lead", "legal"}), account="lead-account")
 HEAD = Actor("head", frozenset({"head"}), account="head-account")
 
 

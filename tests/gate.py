@@ -87,9 +87,8 @@ def chosen(options: argparse.Namespace) -> tuple[Stage, ...]:
         names.discard("tests")
     pytest_options: list[str] = []
     if not options.serial:
-        # On two cores a third worker has the time in which another waits for a socket. The whole suite has tests that
-        # need a core of their own.
-        pytest_options += ["-n", "3" if options.quick else "2", "--dist", "worksteal"]
+        # On two cores a third worker has the time in which another waits for a process, a socket or the disk.
+        pytest_options += ["-n", "3", "--dist", "worksteal"]
     if options.quick:
         pytest_options += ["-m", "not slow"]
     if options.no_skip:

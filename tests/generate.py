@@ -16,15 +16,15 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from kz_compliance_sdk.adapters.transparency.document import document_schema
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
 from kz_compliance_sdk.domain.evidence_tables import NO_EVIDENCE, TABLES
-from kz_compliance_sdk.domain.figures import FIGURES
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
 from kz_compliance_sdk.testing.contract import files as contract_files
+from kz_compliance_sdk.transparency.figures import FIGURES
+from kz_compliance_sdk.transparency.forms import document_schema
 from tests.conformance.pages import checks_page, inspection_page
 from tests.controls.page import promises_page
 from tests.faces.cli_pages import cli_page, exit_codes_page

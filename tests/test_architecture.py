@@ -42,6 +42,10 @@ FROM_ENV = frozenset(
 )
 HTTP_CLIENTS = frozenset("aiohttp http.client httpx httpx2 requests urllib.request urllib3".split())
 
+# What reads the core, and what the core must never need.
+WINGS = ("evidence", "transparency")
+WING_MODULES = frozenset(f"kz_compliance_sdk.{wing}" for wing in WINGS)
+
 LONG, CEILING = 700, 1_000
 LONG_REASON = re.compile(r"# Over 700 lines because \w.{10,}")
 
@@ -85,7 +89,7 @@ def _names_used(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def impure(source: str) -> list[str]:
-    """Return what a pure layer (domain, wire, services) must not touch."""
+    """Return what a pure layer (domain, wire, services, the wings) must not touch."""
     found = []
     for line, name in names_used(source):
         key_made_here = name.endswith("PrivateKey.generate")
@@ -123,6 +127,11 @@ def taken_without_env(source: str) -> list[str]:
     return [f"line {line}: {name}" for line, name in names_used(source) if _covers(FROM_ENV, name)]
 
 
+def wings_imported(source: str) -> list[str]:
+    """Return the imports of what lies in a wing."""
+    return [name for name in imported(source) if _covers(WING_MODULES, name)]
+
+
 def http_client(source: str) -> list[str]:
     """Return the HTTP clients that are imported. Parsing takes long, and most files name none."""
     if not any(client.rpartition(".")[2] in source for client in HTTP_CLIENTS):
@@ -156,9 +165,23 @@ def _hold(files: Iterable[Path], check: Callable[[str], list[str]]) -> None:
 
 
 def test_pure_layers_touch_neither_clock_nor_chance_nor_the_machine() -> None:
-    files = _files("domain", "wire", "services")
+    files = _files("domain", "wire", "services", *WINGS)
     assert len(files) > 5
     _hold(files, impure)
+
+
+def test_the_core_never_imports_a_wing() -> None:
+    """The layers of import-linter hold this too; here it stands by itself, and for imports inside functions as well."""
+    files = _files("domain", "wire", "ports", "config", "services", "adapters")
+    assert len(files) > 100
+    _hold(files, wings_imported)
+
+
+def test_a_wing_never_imports_the_other() -> None:
+    for wing, other in (WINGS, WINGS[::-1]):
+        files = _files(wing)
+        assert len(files) > 5
+        _hold(files, lambda source, other=other: [one for one in wings_imported(source) if one.split(".")[1] == other])  # type: ignore[misc]
 
 
 def test_the_domain_imports_only_the_standard_library_msgspec_and_pydantic() -> None:
@@ -244,6 +267,22 @@ def test_a_planted_foreign_import_in_the_domain_is_caught(planted: str) -> None:
 )
 def test_a_planted_clock_in_an_adapter_is_caught(planted: str) -> None:
     assert taken_without_env(planted)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "from kz_compliance_sdk.evidence.pack import packed",
+        "from kz_compliance_sdk import transparency",
+        "def f():\n    import kz_compliance_sdk.transparency.page",
+    ],
+)
+def test_a_planted_import_of_a_wing_is_caught(planted: str) -> None:
+    assert wings_imported(planted)
+
+
+def test_what_is_named_like_a_wing_is_let_through() -> None:
+    assert wings_imported("from kz_compliance_sdk.domain.evidence import grown") == []
 
 
 def test_a_lock_and_a_thread_of_its_own_in_an_adapter_are_let_through() -> None:

@@ -25,11 +25,11 @@ from kz_compliance_sdk.domain.change import (
     UserNoticeState,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
-from kz_compliance_sdk.domain.counting import FigureSource
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Loose, Records
 from kz_compliance_sdk.domain.retention import Ended, Holdings
+from kz_compliance_sdk.ports.figures import FigureSource
 
 T = TypeVar("T")
 

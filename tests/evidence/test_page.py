@@ -14,11 +14,11 @@ from typing import get_args
 
 import pytest
 
-from kz_compliance_sdk.adapters.evidence.pack import packed
-from kz_compliance_sdk.adapters.evidence.words import LANGUAGES, words
-from kz_compliance_sdk.adapters.transparency.page import Language, texts
 from kz_compliance_sdk.domain.notice import NoticeKind
 from kz_compliance_sdk.domain.transitions import TRANSITIONS
+from kz_compliance_sdk.evidence.pack import packed
+from kz_compliance_sdk.evidence.words import LANGUAGES, words
+from kz_compliance_sdk.transparency.page import Language, texts
 from tests.evidence.scene import (
     HEAD,
     Scene,
@@ -111,7 +111,7 @@ def test_a_platform_without_a_key_says_that_the_pack_is_not_signed(folder: Path)
 
 def test_the_words_are_marked_as_unreviewed() -> None:
     """In the files that a lawyer would open, and on what leaves."""
-    folder = Path(__file__).resolve().parents[2] / "kz_compliance_sdk" / "adapters" / "evidence"
+    folder = Path(__file__).resolve().parents[2] / "kz_compliance_sdk" / "evidence"
     for lang in ("kk", "ru"):
         text = (folder / f"text_{lang}.toml").read_text(encoding="utf-8")
         page = tomllib.loads(text)["page"]["unreviewed"]

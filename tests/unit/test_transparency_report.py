@@ -15,13 +15,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kz_compliance_sdk.adapters.transparency.document import document_schema, report_json
-from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
-from kz_compliance_sdk.adapters.transparency.page import LANGUAGES, Language, definition, page, texts
-from kz_compliance_sdk.adapters.transparency.table import figures_csv
-from kz_compliance_sdk.domain.figures import FIGURES
-from kz_compliance_sdk.domain.transparency import Period, TransparencyReport
 from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.transparency.figures import FIGURES
+from kz_compliance_sdk.transparency.forms import document_schema, figures_csv, report_json
+from kz_compliance_sdk.transparency.lumen import LumenLines
+from kz_compliance_sdk.transparency.page import LANGUAGES, Language, definition, page, texts
+from kz_compliance_sdk.transparency.report import Period, TransparencyReport
 from tests.unit.tally_makers import CATEGORIES, END, START, TYPES, a_report, a_tally, random_tallies
 
 Cell = tuple[str, str]

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.change import Tally
-from kz_compliance_sdk.domain.counting import Demand, demand_of
-from kz_compliance_sdk.domain.transparency import TransparencyReport
 from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.transparency.counting import Demand, demand_of
+from kz_compliance_sdk.transparency.report import TransparencyReport
 
 __all__ = ["ACTIONS", "LumenLines"]
 
@@ -37,7 +37,7 @@ _CASE, _RECEIVED, _SENT = "\x00case\x00", "\x00received\x00", "\x00sent\x00"
 
 
 class LumenLines:
-    """The lines that go with one report (the port DemandLines)."""
+    """Demands of one published report, a line for each. What the report hides is in no line."""
 
     def __init__(self, report: TransparencyReport, categories: Collection[str]) -> None:
         self._report, self._categories = report, categories
@@ -69,11 +69,11 @@ class LumenLines:
         return canonical({"notice": notice, **({"draft": True} if self._report.draft else {})}) + b"\n"
 
     def may_tell(self, tally: Tally) -> bool:
-        """See DemandLines."""
+        """Whether the demand is one of those that the report breaks down."""
         return self._of(tally.facts)[0]
 
     def line(self, tally: Tally, urls: Sequence[str]) -> bytes:
-        """See DemandLines. One notice as a line of JSON."""
+        """The demand as a line of JSON. `urls` are told only if the platform has decided so."""
         _, around = self._of(tally.facts)
         if not urls and tally.issued_at:
             dates = f'{around[1]}"{self._instant(tally.received_at)}"{around[2]}"{self._instant(tally.issued_at)}"'

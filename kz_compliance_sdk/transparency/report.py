@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.counting import Counting
-from kz_compliance_sdk.domain.figures import FIGURES, OTHER, Figure
-from kz_compliance_sdk.domain.hiding import hide
-from kz_compliance_sdk.domain.suppression import LEAST_THRESHOLD, Hidden, Key
 from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.transparency.counting import Counting
+from kz_compliance_sdk.transparency.figures import FIGURES, OTHER, Figure
+from kz_compliance_sdk.transparency.hiding import LEAST_THRESHOLD, Hidden, Key, hide
 
 __all__ = ["Period", "PublishedFigure", "PublishedTime", "TransparencyReport", "Value", "published"]
 

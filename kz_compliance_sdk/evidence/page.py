@@ -10,13 +10,12 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from kz_compliance_sdk.adapters.evidence.page_remedies import LABELS, rows_of
-from kz_compliance_sdk.adapters.evidence.words import Words
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.dossier import Contents
 from kz_compliance_sdk.domain.values import parse_instant
+from kz_compliance_sdk.evidence.dossier import Contents
+from kz_compliance_sdk.evidence.words import Words
 
 _STYLE = """
 @page{size:A4;margin:18mm 14mm 20mm;@bottom-left{content:"__CASE__";font:8pt sans-serif;color:#333}
@@ -287,7 +286,9 @@ class _Page:
 
     def _remedies(self) -> str:
         full = self._contents.form == "full"
-        return self._table((*LABELS, *(["facts"] if full else [])), rows_of(self._doc, self._text, full=full))
+        return self._table(
+            (*_REMEDY_LABELS, *(["facts"] if full else [])), _remedy_rows(self._doc, self._text, full=full)
+        )
 
     def _messages(self) -> str:
         rows = [
@@ -346,3 +347,32 @@ class _Page:
             escaped(f"{told}{sealed}{left}".strip()),
             self._text(event["hash"]) if event["hash"] else escaped(self._words("page", "withheld")),
         ]
+
+
+_REMEDY_LABELS: Final = ("type", "item_id", "at", "until", "status", "actor")
+
+# For each list of the document: what identifies a row, from when, until when, its state, and who.
+_COLUMNS: Final[Mapping[str, tuple[str, str, str, str, str]]] = {
+    "contests": ("number", "filed_at", "result_at", "result", "recorded_by"),
+    "suspensions": ("number", "from_at", "until_at", "", "confirmed_by"),
+    "instructions": ("", "given_at", "", "", "recorded_by"),
+    "user_notices": ("item_id", "due_at", "delay_until", "state", ""),
+    "appeals": ("item_id", "received_at", "due_at", "state", "decided_by"),
+    "holds": ("", "held_at", "until", "", "held_by"),
+}
+
+
+def _remedy_rows(doc: Mapping[str, Any], text: Callable[..., str], *, full: bool) -> list[list[str]]:
+    """The rows of that part in the order of _REMEDY_LABELS, as markup; in the full form with what was said."""
+    found: list[list[str]] = []
+    for name, columns in _COLUMNS.items():
+        for one in doc[name]:
+            cells = [one.get(column) if column else None for column in columns]
+            if name == "suspensions":
+                cells[2] = one["ended_at"] or one["until_at"]
+                cells[3] = "confirmed" if one["confirmed_by"] else "unconfirmed"
+            if name == "user_notices":
+                cells[1] = one["sent_at"] or one["due_at"]
+            said = [text(one.get("words"))] if full else []
+            found.append([text(name, "remedy"), *(text(cell, "remedy_state") for cell in cells), *said])
+    return found

@@ -13,12 +13,12 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.case_clock import clock_of
 from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.disclosure import Form
-from kz_compliance_sdk.domain.dossier import Contents, Dossier, Received, contents
 from kz_compliance_sdk.domain.notice import Sanction
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.redaction import Said
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import NotAuthentic, NotFound, Unreadable
+from kz_compliance_sdk.evidence.dossier import Contents, Dossier, Received, contents
+from kz_compliance_sdk.evidence.redaction import Said
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.wire.signature import KeyRing, verify
 from kz_compliance_sdk.wire.v1 import read_message

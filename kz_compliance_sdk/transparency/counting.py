@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from kz_compliance_sdk.domain.change import SanctionNoted, Tally
-from kz_compliance_sdk.domain.figures import OTHER, is_own_terms, result_of
+from kz_compliance_sdk.ports.figures import Running
+from kz_compliance_sdk.transparency.figures import OTHER, is_own_terms, result_of
 
-__all__ = ["Counting", "Demand", "FigureSource", "Running", "demand_of"]
+__all__ = ["Counting", "Demand", "demand_of"]
 
 _MOST_GROUPS = 5_000
 _MOST_VALUES = 50_000
@@ -20,35 +21,6 @@ _UNKNOWN = "unknown"
 _REFUSED_AS = ("no_authority", "no_legal_basis", "not_authentic")
 
 Counts = defaultdict[str, Counter[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A case that has not ended. Times are UTC seconds."""
-
-    case_id: str
-    due_at: int
-    usable: bool
-
-
-class FigureSource(Protocol):
-    """Where the figures are read from. Times are UTC seconds; a period ends before `end`."""
-
-    def tallies(self, start: int, end: int) -> Iterator[Tally]:
-        """The cases received from `start` up to `end` that have ended, or had ended before they were reopened, by
-        receipt. Read in steps: never all at once."""
-
-    def running(self, start: int, end: int) -> Iterator[Running]:
-        """The cases received in that time that have never ended."""
-
-    def untallied(self, start: int, end: int) -> Iterator[str]:
-        """The ids of cases received in that time that ended and have no tally: they ended under an earlier release."""
-
-    def user_figures(self, start: int, end: int) -> Mapping[str, Mapping[str, int]]:
-        """`user_notices` and `appeals` of that time, each by state; what this store has no records of is not in it."""
-
-    def workloads(self, start: int, end: int) -> Mapping[str, tuple[int, int]]:
-        """How many decisions each person proposed and approved in that time. No index serves it."""
 
 
 @dataclass(frozen=True, slots=True)

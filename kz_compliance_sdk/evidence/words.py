@@ -22,12 +22,12 @@ class Words:
 
     def __init__(self, lang: str) -> None:
         self.lang = lang
-        self._tables: dict[str, Mapping[str, Any]] = _read("kz_compliance_sdk.adapters.evidence", f"text_{lang}.toml")
+        self._tables: dict[str, Mapping[str, Any]] = _read("kz_compliance_sdk.evidence", f"text_{lang}.toml")
         if lang != "en":
             letter = _read("kz_compliance_sdk.adapters", f"letter_{lang}.toml")
             self._tables |= {name: letter[name] for name in _OF_LETTERS}
         # The public figures name the kinds of demands in each language.
-        of_figures = _read("kz_compliance_sdk.adapters.transparency", f"text_{lang}.toml")["value"]
+        of_figures = _read("kz_compliance_sdk.transparency", f"text_{lang}.toml")["value"]
         self._tables["notice_kind"] = {kind: of_figures[kind] for kind in get_args(NoticeKind)}
 
     def __call__(self, table: str, name: str, **values: object) -> str:

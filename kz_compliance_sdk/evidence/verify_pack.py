@@ -21,12 +21,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from kz_compliance_sdk.adapters.evidence.pack import FORMAT, MANIFEST, SIGNATURE, SIGNED
 from kz_compliance_sdk.domain.audit import GENESIS, event_hash, sealed_digest
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.decision import decision_digest
 from kz_compliance_sdk.domain.merkle import leaf_hash, verify_inclusion
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic
+from kz_compliance_sdk.evidence.pack import FORMAT, MANIFEST, SIGNATURE, SIGNED
 from kz_compliance_sdk.wire.signature import Key, KeyRing, verify
 
 __all__ = ["MAX_PACK", "Problem", "Verdict", "read_key", "verified"]

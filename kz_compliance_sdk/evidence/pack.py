@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from kz_compliance_sdk.adapters.evidence.page import rendered
-from kz_compliance_sdk.adapters.evidence.words import LANGUAGES, words
 from kz_compliance_sdk.domain.canonical import Json, canonical
-from kz_compliance_sdk.domain.dossier import Contents
 from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.evidence.dossier import Contents
+from kz_compliance_sdk.evidence.page import rendered
+from kz_compliance_sdk.evidence.words import LANGUAGES, words
 from kz_compliance_sdk.wire.signature import SigningKey
 
 __all__ = ["FORMAT", "MANIFEST", "SIGNATURE", "SIGNED", "check_lang", "packed", "zipped"]

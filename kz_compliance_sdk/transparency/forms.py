@@ -1,15 +1,17 @@
-"""A transparency report as one document (JSON), and the schema of the document."""
+"""A transparency report for programs: one document (JSON) with its schema, and a table (CSV)."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import Any, Final
 
-from kz_compliance_sdk.domain.figures import FIGURES
-from kz_compliance_sdk.domain.transparency import TransparencyReport
 from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.transparency.figures import FIGURES
+from kz_compliance_sdk.transparency.report import TransparencyReport
 
-__all__ = ["SCHEMA_ID", "document", "document_schema", "report_json"]
+__all__ = ["SCHEMA_ID", "document", "document_schema", "figures_csv", "report_json"]
 
 SCHEMA_ID: Final = "https://kz-compliance.example/schemas/transparency-report-v1.json"
 
@@ -105,3 +107,29 @@ def document_schema() -> dict[str, Any]:
         "title": "Transparency report",
         **whole,
     }
+
+
+_BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_HEAD = ("status", "figure", "dimension", "value", "count")
+
+
+def figures_csv(report: TransparencyReport) -> bytes:
+    """One count to a row, in UTF-8: `status, figure, dimension, value, count`. A hidden count has its sign (`<5`, `*`).
+    Times are rows of `seconds_to_decision` and `seconds_to_receipt`, in seconds."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\r\n")
+    rows.writerow(_HEAD)
+    status = "draft" if report.draft else "final"
+    for one in report.figures:
+        figure, _, dimension = one.figure.id.partition("_by_")
+        rows.writerows((status, figure, dimension, _harmless(value.value), value.shown) for value in one.values)
+    for t in report.times:
+        value = _harmless(t.value)
+        for name, seconds in (("median", t.median_s), ("p95", t.p95_s)):
+            rows.writerow((status, f"seconds_to_{t.of}_{name}", "" if t.by == "all" else t.by, value, seconds))
+    return out.getvalue().encode()
+
+
+def _harmless(value: str) -> str:
+    """A value came from outside, and a spreadsheet must not take it for a formula."""
+    return f"'{value}" if value.startswith(_BEGINS_A_FORMULA) else value

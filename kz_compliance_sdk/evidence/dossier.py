@@ -1,28 +1,36 @@
 """What an evidence pack of a case holds, in its two forms: as values, without a file, a language or a signature.
 
-The full form holds every byte that the case rests on. The redacted form holds what `redaction` lists. The readable page
-is made from the same documents, so that it can show nothing that the form withholds.
+The full form holds every byte that the case rests on. The redacted form holds what `redaction` lists; of remedies,
+states and times; of legal checks, the answers without their digests, for with all else known, trying every colleague
+would find who answered. The readable page is made from the same documents, so that it can show nothing that the form
+withholds.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.change import EscalationFired, InboxRow
+from kz_compliance_sdk.domain.change import (
+    Appeal,
+    ContentSeen,
+    EscalationFired,
+    InboxRow,
+    LegalCheckRow,
+    UserNoticeState,
+)
 from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.disclosure import Form
-from kz_compliance_sdk.domain.dossier_remedies import remedies_of
-from kz_compliance_sdk.domain.dossier_review import review_of
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, StoredDecision
-from kz_compliance_sdk.domain.redaction import (
+from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.evidence.redaction import (
     People,
     Said,
     data_of,
@@ -32,7 +40,9 @@ from kz_compliance_sdk.domain.redaction import (
     provable,
     said_of,
 )
-from kz_compliance_sdk.domain.values import instant_text
+
+Name = Callable[[str | None], str | None]
+Keep = Callable[[str, bytes], dict[str, Json]]
 
 _CLEARED = ("acknowledgement", "clarification", "report")
 """The messages whose fields can carry nobody's identity, and whose free text a person has read for it."""
@@ -348,3 +358,143 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def review_of(records: Records, name: Name, keep: Keep, *, full: bool) -> dict[str, Json]:
+    """Every version of the legal check, and every look, each in its order."""
+    return {
+        "legal_checks": [_legal_check(row, name, keep, full=full) for row in records.checks],
+        "content": [_look(row, name, full=full) for row in records.seen],
+    }
+
+
+def _legal_check(row: LegalCheckRow, name: Name, keep: Keep, *, full: bool) -> Mapping[str, Json]:
+    return {
+        "version": row.version,
+        "revision": row.revision,
+        "digest": row.digest if full else None,
+        "body": keep(f"legal_checks/{row.version:03}.json", row.body),
+        "answered_by": name(row.answered_by),
+        "answered_at": instant_text(row.answered_at),
+        "answers": _answers(row.body),
+    }
+
+
+def _look(row: ContentSeen, name: Name, *, full: bool) -> Mapping[str, Json]:
+    return {
+        "item_id": row.item_id,
+        "number": row.n,
+        "available": row.available,
+        "fault": row.fault or None,
+        "seen_by": name(row.seen_by),
+        "seen_at": instant_text(row.seen_at),
+        **({"digest": row.digest or None, "object_id": row.object_id or None} if full else {}),
+    }
+
+
+def _answers(body: bytes) -> dict[str, Json]:
+    """The answers alone, none if the row was changed from outside."""
+    try:
+        answers = json.loads(body)["answers"]
+    except (ValueError, TypeError, LookupError):
+        return {}
+    if not isinstance(answers, dict):
+        return {}
+    return {str(name): word for name, word in answers.items() if word in ("yes", "no", "unclear")}
+
+
+def remedies_of(records: Records, name: Name, *, full: bool) -> dict[str, Json]:
+    """Each of them in its order."""
+    case, events = records.case, records.events
+    by_seq = {event.seq: event for event in events}
+    return {
+        "contests": [
+            {
+                "number": one.number,
+                "filed_at": instant_text(one.filed_at),
+                "recorded_by": name(one.recorded_by),
+                "result": one.result or None,
+                "result_at": _instant(one.result_at),
+                **_sealed_words(by_seq.get(one.seq), full=full),
+            }
+            for one in case.contests
+        ],
+        "suspensions": [
+            {
+                "number": one.number,
+                "from_at": instant_text(one.from_at),
+                "until_at": _instant(one.until_at),
+                "ended_at": _instant(one.ended_at),
+                "recorded_by": name(one.recorded_by),
+                "confirmed_by": name(one.confirmed_by),
+                **({"proof_sha256": one.proof_sha256} if full else {}),
+                **_sealed_words(by_seq.get(one.seq), full=full),
+            }
+            for one in case.suspensions
+        ],
+        "instructions": [
+            {"recorded_at": instant_text(event.at), "recorded_by": name(event.actor), **told}
+            for event, told in _of_events(events, "record_instruction", "given_at", full=full)
+        ],
+        "user_notices": [_user_notice(row) for row in sorted(records.user_notices, key=_by_time)],
+        "appeals": [
+            _appeal(row, events, name, full=full)
+            for row in sorted(records.appeals, key=lambda row: (row.received_at, row.appeal_id))
+        ],
+        "holds": [
+            {"held_at": instant_text(event.at), "held_by": name(event.actor), **told}
+            for event, told in _of_events(events, "hold", "until", full=full)
+        ],
+        "held_until": _instant(case.held_until),
+        "erased_at": _instant(case.erased_at),
+    }
+
+
+def _user_notice(row: UserNoticeState) -> Mapping[str, Json]:
+    """The message itself is among the messages of the pack."""
+    return {
+        "item_id": row.item_id,
+        "kind": row.kind,
+        "state": row.state,
+        "decision_version": row.decision_version,
+        "due_at": instant_text(row.due_at),
+        "sent_at": _instant(row.sent_at),
+        "delay_until": _instant(row.delay_until),
+        "basis": row.basis or None,
+    }
+
+
+def _appeal(row: Appeal, events: Sequence[AuditEvent], name: Name, *, full: bool) -> Mapping[str, Json]:
+    told: dict[str, Json] = {
+        "item_id": row.item_id,
+        "received_at": instant_text(row.received_at),
+        "due_at": instant_text(row.due_at),
+        "decision_version": row.decision_version,
+        "state": row.state,
+        "decided_by": name(row.decided_by),
+        "decided_at": _instant(row.decided_at),
+    }
+    if not full:
+        return told
+    of_it = [event for event in events if data_of(event).get("appeal") == row.appeal_id]
+    words = {f"{event.kind}.{one.name}": one.text for event in of_it for one in event.sealed if one.salt}
+    return told | {"appeal_id": row.appeal_id, "reference": row.reference, "words": dict(words)}
+
+
+def _of_events(
+    events: Sequence[AuditEvent], kind: str, when: str, *, full: bool
+) -> Iterator[tuple[AuditEvent, dict[str, Json]]]:
+    for event in events:
+        if event.kind == kind:
+            at = data_of(event).get(when)
+            yield event, {when: instant_text(at) if type(at) is int else None, **_sealed_words(event, full=full)}
+
+
+def _sealed_words(event: AuditEvent | None, *, full: bool) -> dict[str, Json]:
+    if event is None or not full:
+        return {}
+    return {"words": {one.name: one.text for one in event.sealed if one.salt}}
+
+
+def _by_time(row: UserNoticeState) -> tuple[int, str, str]:
+    return row.due_at, row.item_id, row.message_id

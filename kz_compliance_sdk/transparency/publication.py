@@ -10,12 +10,14 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain.change import Tally
-from kz_compliance_sdk.domain.counting import Counting, Running
 from kz_compliance_sdk.domain.tally import tally
-from kz_compliance_sdk.domain.transparency import Period, TransparencyReport, published
 from kz_compliance_sdk.errors import ConfigError, StoreDamaged
-from kz_compliance_sdk.ports import DemandLines, Queries, Store
+from kz_compliance_sdk.ports import Queries, Store
+from kz_compliance_sdk.ports.figures import Running
 from kz_compliance_sdk.services.tallying import demanded
+from kz_compliance_sdk.transparency.counting import Counting
+from kz_compliance_sdk.transparency.lumen import LumenLines
+from kz_compliance_sdk.transparency.report import Period, TransparencyReport, published
 
 __all__ = ["Transparency", "TransparencyPolicy", "Workload", "recounted"]
 
@@ -53,9 +55,8 @@ class Transparency:
         platform_id: str,
         policy: TransparencyPolicy,
         categories: Collection[str],
-        lines: Callable[[TransparencyReport, Collection[str]], DemandLines],
     ) -> None:
-        self._store, self._platform, self._policy, self._lines = store, platform_id, policy, lines
+        self._store, self._platform, self._policy = store, platform_id, policy
         self._categories = frozenset(categories)
 
     def report(
@@ -133,7 +134,7 @@ class Transparency:
         if report.value("demands_told").count is None:
             return
         queries = self._store.queries(self._platform)
-        lines = self._lines(report, self._categories)
+        lines = LumenLines(report, self._categories)
         for row in self._ended(queries, report.period, until=report.as_of):
             if lines.may_tell(row):
                 yield lines.line(row, _urls(queries, row.case_id) if with_urls else ())

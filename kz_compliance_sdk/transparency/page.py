@@ -10,8 +10,8 @@ from importlib.resources import files
 from typing import Final, Literal
 
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.figures import Figure
-from kz_compliance_sdk.domain.transparency import PublishedFigure, TransparencyReport, Value
+from kz_compliance_sdk.transparency.figures import Figure
+from kz_compliance_sdk.transparency.report import PublishedFigure, TransparencyReport, Value
 
 __all__ = ["LANGUAGES", "Language", "definition", "page", "texts"]
 
@@ -42,7 +42,7 @@ a { color: #0b4f8a; }
 def texts(lang: Language) -> Mapping[str, Mapping[str, str]]:
     """The words of the page in one language: those of the `page`, the titles of each `figure` and, but in English, its
     `definition`, and the name of each `value`."""
-    folder = files("kz_compliance_sdk.adapters.transparency")
+    folder = files("kz_compliance_sdk.transparency")
     return tomllib.loads(folder.joinpath(f"text_{lang}.toml").read_text(encoding="utf-8"))
 
 

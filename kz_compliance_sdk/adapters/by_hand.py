@@ -9,7 +9,6 @@ paper and record can be held together.
 from __future__ import annotations
 
 import hashlib
-import html
 import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.clock import almaty
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -122,18 +122,8 @@ def render_letter(message_body: bytes, lang: str, office: LetterHead, items: Map
 
 def render_html(message_body: bytes, lang: str, office: LetterHead, items: Mapping[str, Item] = _NO_ITEMS) -> str:
     """The letter as one HTML page to be printed on A4, without script or anything from outside. As `render_letter`."""
-    parts = [_as_html(block) for block in _blocks(message_body, lang, office, items)]
-    title = html.escape(office.name)
-    return (
-        f'<!doctype html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n" + "\n".join(parts) + "\n</body>\n</html>\n"
-    )
-
-
-_STYLE = (
-    "@page{size:A4;margin:20mm}body{font:11pt/1.4 serif;max-width:170mm;margin:auto}h1{font-size:14pt}"
-    "h2{font-size:12pt;break-after:avoid}p{margin:.3em 0;white-space:pre-line;overflow-wrap:anywhere}"
-)
+    blocks = _blocks(message_body, lang, office, items)
+    return template("kz_compliance_sdk.adapters", "letter.html").render(lang=lang, name=office.name, blocks=blocks)
 
 
 def _as_lines(block: _Block) -> Iterator[str]:
@@ -154,16 +144,6 @@ def _as_lines(block: _Block) -> Iterator[str]:
 
 def _wrapped(text: str, indent: str) -> list[str]:
     return textwrap.wrap(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
-
-
-def _as_html(block: _Block) -> str:
-    match block:
-        case _Heading(text, level):
-            return f"<h{level}>{html.escape(text)}</h{level}>"
-        case _Paragraph(text):
-            return f"<p>{html.escape(text)}</p>"
-        case _Row(label, value):
-            return f"<p><b>{html.escape(label)}:</b> {html.escape(value)}</p>"
 
 
 class _Words:

@@ -6,38 +6,60 @@ turns or hides text is replaced, so that a hostile notice reads as what it is.
 
 from __future__ import annotations
 
-import html
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.values import parse_instant
 from kz_compliance_sdk.evidence.dossier import Contents
 from kz_compliance_sdk.evidence.words import Words
 
-_STYLE = """
-@page{size:A4;margin:18mm 14mm 20mm;@bottom-left{content:"__CASE__";font:8pt sans-serif;color:#333}
-@bottom-right{content:counter(page) " / " counter(pages);font:8pt sans-serif;color:#333}}
-*{box-sizing:border-box}
-body{font:11pt/1.45 system-ui,"Noto Sans",sans-serif;color:#111;background:#fff;max-width:190mm;margin:0 auto;
-padding:8mm}
-h1{font-size:18pt;margin:0 0 2mm}h2{font-size:13pt;margin:9mm 0 2mm;break-after:avoid}
-h3{font-size:11pt;margin:5mm 0 1mm;break-after:avoid}
-.form{border:2px solid #111;padding:2mm 3mm;font-weight:600}.full .form{background:#7a0012;color:#fff}
-table{border-collapse:collapse;width:100%;font-size:9pt;table-layout:fixed}
-th,td{border:1px solid #767676;padding:1mm 1.5mm;text-align:left;vertical-align:top;
-overflow-wrap:anywhere;white-space:pre-line}
-th{background:#ececec}thead{display:table-header-group}tr{break-inside:avoid}
-th[scope=row]{width:33%}.hash{font:8pt ui-monospace,monospace}
-footer{margin-top:9mm;border-top:1px solid #767676;padding-top:2mm;font-size:9pt}
-@media print{body{padding:0;max-width:none}section.long{break-before:page}a{color:inherit}}
-"""
+__all__ = ["rendered"]
+
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _CASE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+# For each kind of remedy: what identifies a row, from when, until when, its state, and who.
+_REMEDIES: Final[Mapping[str, tuple[str, str, str, str, str]]] = {
+    "contests": ("number", "filed_at", "result_at", "result", "recorded_by"),
+    "suspensions": ("number", "from_at", "until_at", "", "confirmed_by"),
+    "instructions": ("", "given_at", "", "", "recorded_by"),
+    "user_notices": ("item_id", "due_at", "delay_until", "state", ""),
+    "appeals": ("item_id", "received_at", "due_at", "state", "decided_by"),
+    "holds": ("", "held_at", "until", "", "held_by"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a cell, after what stands `before` it: text, a hash, or the time `at`. What turns text is replaced."""
+
+    text: str
+    before: str = ""
+    at: str = ""
+    is_hash: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", _harmless(self.text))
+        object.__setattr__(self, "before", _harmless(self.before))
+
+
+_Cell = Sequence[_Line]
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Rows of cells under their `head`; without one, rows of a name and its cell."""
+
+    rows: Sequence[Any]
+    head: Sequence[str] = ()
+    title: str = ""
 
 
 def rendered(contents: Contents, words: Words) -> str:
@@ -45,132 +67,117 @@ def rendered(contents: Contents, words: Words) -> str:
     return _Page(contents, words).html()
 
 
-def escaped(text: object) -> str:
-    """Text for a page: nothing in it is markup, and nothing in it turns or hides what stands beside it."""
-    return html.escape(_BAD.sub("\ufffd", str(text)))
-
-
-def _named(rows: Iterable[tuple[str, str]]) -> str:
-    """A table of names, which are text, and values, which are markup already."""
-    lines = "".join(f'<tr><th scope="row">{escaped(name)}</th><td>{value}</td></tr>\n' for name, value in rows)
-    return f"<table><tbody>\n{lines}</tbody></table>\n"
+def _harmless(text: str) -> str:
+    """Nothing in it turns or hides what stands beside it."""
+    return _BAD.sub("\ufffd", text)
 
 
 class _Page:
     def __init__(self, contents: Contents, words: Words) -> None:
         self._contents, self._words = contents, words
         self._doc: Mapping[str, Any] = contents.case
+        self._full = contents.form == "full"
 
     def html(self) -> str:
-        doc, say = self._doc, self._words
-        case_id = str(doc["case"]["id"])
-        style = _STYLE.replace("__CASE__", case_id if _CASE_ID.fullmatch(case_id) else "")
-        title = escaped(say("page", "title", case=case_id))
-        head = (
-            f'<!doctype html>\n<html lang="{say.lang}">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta name="viewport" content="width=device-width,initial-scale=1">\n<title>{title}</title>\n'
-            f'<style>{style}</style>\n</head>\n<body class="{self._contents.form}">\n<header>\n'
-            f"<h1>{escaped(say('page', 'heading'))}</h1>\n"
-            f'<p class="form">{escaped(say("page", self._contents.form))}</p>\n{self._head()}</header>\n<main>\n'
-        )
-        parts = [head]
-        for name, make in self._sections():
-            long = ' class="long"' if name in ("messages", "events") else ""
-            parts.append(
-                f'<section{long} aria-labelledby="{name}">\n<h2 id="{name}">{escaped(say("section", name))}</h2>\n'
-                f"{make()}</section>\n"
-            )
-        note = " ".join(filter(None, (say("page", "files"), say("page", "unreviewed"))))
-        parts.append(f"</main>\n<footer><p>{escaped(note)}</p></footer>\n</body>\n</html>\n")
-        return "".join(parts)
-
-    def _sections(self) -> Sequence[tuple[str, Callable[[], str]]]:
-        return (
-            ("summary", self._summary),
-            ("clock", self._clock),
-            ("received", self._received),
-            ("items", self._items),
-            ("review", self._review),
-            ("decisions", self._decisions),
-            ("remedies", self._remedies),
-            ("messages", self._messages),
-            ("attempts", self._attempts),
-            ("escalations", self._escalations),
-            ("views", self._views),
-            ("events", self._events),
+        say, case_id = self._words, str(self._doc["case"]["id"])
+        return template("kz_compliance_sdk.evidence", "page.html").render(
+            say=say,
+            form=self._contents.form,
+            title=_harmless(say("page", "title", case=case_id)),
+            case_id=case_id if _CASE_ID.fullmatch(case_id) else "",
+            head=self._head(),
+            sections={
+                "summary": [self._summary()],
+                "clock": [self._clock()],
+                "received": self._received() or [_Table(())],
+                "items": [self._items()],
+                "review": self._review(),
+                "decisions": self._decisions() or [_Table(())],
+                "remedies": [self._remedies()],
+                "messages": [self._messages()],
+                "attempts": [self._attempts()],
+                "escalations": [self._escalations()],
+                "views": [self._views()],
+                "events": [self._events()],
+            },
+            note=" ".join(filter(None, (say("page", "files"), say("page", "unreviewed")))),
         )
 
     # ---------------------------------------------------------------------------------------- building blocks
 
-    def _text(self, value: Any, table: str = "") -> str:
+    def _text(self, value: Any, table: str = "") -> _Cell:
         """One value as a cell shows it."""
         say = self._words
         if value is None or value == "" or value == []:
-            return escaped(say("page", "none"))
+            return [_Line(say("page", "none"))]
         if isinstance(value, bool):
-            return escaped(say("page", "yes" if value else "no"))
+            return [_Line(say("page", "yes" if value else "no"))]
         if isinstance(value, str) and _INSTANT.fullmatch(value):
-            return self._instant(value)
+            return [self._instant(value)]
         if isinstance(value, str) and table:
-            return escaped(say.code(table, value))
+            return [_Line(say.code(table, value))]
         if isinstance(value, str) and _HASH.fullmatch(value):
-            return f'<span class="hash">{value}</span>'
+            return [_Line(value, is_hash=True)]
         if isinstance(value, list):
-            return "\n".join(self._text(one, table) for one in value)
+            return [line for one in value for line in self._text(one, table)]
         if isinstance(value, dict):
-            return "\n".join(f"{escaped(name)}: {self._text(one)}" for name, one in value.items())
-        return escaped(value)
+            return [line for name, one in value.items() for line in self._after(f"{name}: ", one)]
+        return [_Line(str(value))]
 
-    def _coded(self, value: Any, table: str) -> str:
+    def _after(self, before: str, value: Any) -> _Cell:
+        first, *rest = self._text(value)
+        return [replace(first, before=before + first.before), *rest]
+
+    def _coded(self, value: Any, table: str) -> _Cell:
         """A value in words, and beside them the code that the documents hold."""
         told = self._text(value, table)
-        return f"{told} ({escaped(value)})" if table and value and told != escaped(value) else told
+        if not table or not value or told[0].text == _harmless(str(value)):
+            return told
+        return [_Line(f"{told[0].text} ({value})")]
 
-    def _instant(self, text: str) -> str:
+    def _instant(self, text: str) -> _Line:
         """Both times: the one that is kept, and the one that people live by."""
         try:
             there = local(parse_instant(text))
         except (ValueError, OverflowError):
-            return escaped(text)
+            return _Line(text)
         shown = text.replace("T", " ").replace("Z", " UTC")
-        return f'<time datetime="{text}">{shown}\n{there} {escaped(self._words("page", "almaty"))}</time>'
+        return _Line(f"{shown}\n{there} {self._words('page', 'almaty')}", at=text)
 
-    def _fields(self, rows: Iterable[tuple[str, Any, str]]) -> str:
+    def _fields(self, rows: Iterable[tuple[str, Any, str]], title: str = "") -> _Table:
         """A table of names and values: (label, value, table of its codes)."""
-        return _named((self._words("label", label), self._coded(value, table)) for label, value, table in rows)
+        return _Table(
+            [(self._words("label", label), self._coded(value, table)) for label, value, table in rows], title=title
+        )
 
-    def _table(self, labels: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-        """A table with a head; cells are markup already."""
-        if not rows:
-            return f"<p>{escaped(self._words('page', 'empty'))}</p>\n"
-        head = "".join(f'<th scope="col">{escaped(self._words("label", label))}</th>' for label in labels)
-        body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n"
+    def _table(self, labels: Sequence[str], rows: Sequence[Sequence[_Cell]]) -> _Table:
+        return _Table(rows, [self._words("label", label) for label in labels])
 
-    def _exact(self, kept: Mapping[str, Any] | None) -> str:
+    def _withheld(self, value: Any) -> Any:
+        return value or self._words("page", "withheld")
+
+    def _exact(self, kept: Mapping[str, Any] | None) -> _Cell:
         """Exact bytes: where they lie, or that they are withheld."""
         if not kept:
-            return escaped(self._words("page", "none"))
-        where = kept["file"] or self._words("page", "withheld")
-        return "\n".join(filter(None, (escaped(where), self._text(kept["sha256"]) if kept["sha256"] else "")))
+            return self._text(None)
+        return [_Line(self._withheld(kept["file"])), *(self._text(kept["sha256"]) if kept["sha256"] else ())]
 
     # ----------------------------------------------------------------------------------------------- sections
 
-    def _head(self) -> str:
+    def _head(self) -> list[tuple[str, _Cell]]:
         doc, say = self._doc, self._words
-        faults = doc["audit"]["faults"]
-        told = "\n".join(f"{one['seq']}: {one['what'] or say('page', 'withheld')}" for one in faults)
-        rows = (
-            ("platform", doc["case"]["platform_id"]),
-            ("case", doc["case"]["id"]),
-            ("made_at", doc["made_at"]),
-            ("audit_head", doc["audit"]["head"]),
-            ("audit_length", doc["audit"]["length"]),
-            ("faults", told or say("page", "no_faults")),
-        )
-        return _named((say("page", name), self._text(value)) for name, value in rows)
+        told = "\n".join(f"{one['seq']}: {self._withheld(one['what'])}" for one in doc["audit"]["faults"])
+        rows = {
+            "platform": doc["case"]["platform_id"],
+            "case": doc["case"]["id"],
+            "made_at": doc["made_at"],
+            "audit_head": doc["audit"]["head"],
+            "audit_length": doc["audit"]["length"],
+            "faults": told or say("page", "no_faults"),
+        }
+        return [(say("page", name), self._text(value)) for name, value in rows.items()]
 
-    def _summary(self) -> str:
+    def _summary(self) -> _Table:
         case = self._doc["case"]
         names = (
             "notice_id authority_id reference_number revision state kind category source authenticity channel flags "
@@ -180,16 +187,15 @@ class _Page:
         rows = [(name, case[name], codes.get(name, "")) for name in names.split()]
         return self._fields([*rows, ("erased_at", self._doc["erased_at"], "")])
 
-    def _clock(self) -> str:
+    def _clock(self) -> _Table:
         clock = self._doc["clock"]
         told = {name: value["utc"] if isinstance(value, dict) else value for name, value in clock.items()}
         names = "received_at due_at requested_due_at unpaused_due_at decide_left_s receipt_left_s late paused"
         return self._fields((name, told[name], "") for name in names.split())
 
-    def _received(self) -> str:
-        parts = []
+    def _received(self) -> list[_Table]:
+        tables = []
         for one in self._doc["received"]:
-            parts.append(f"<h3>{one['number']}. {escaped(one['type'])}</h3>\n")
             rows = [
                 ("sender", one["sender"], ""),
                 ("message_id", one["message_id"], ""),
@@ -197,7 +203,7 @@ class _Page:
                 ("received_at", one["received_at"], ""),
                 ("at_receipt", one["at_receipt"], ""),
                 ("verification", one["verification"]["result"], "verification"),
-                ("body", one["body"]["file"] or self._words("page", "withheld"), ""),
+                ("body", self._withheld(one["body"]["file"]), ""),
                 ("sha256", one["body"]["sha256"], ""),
             ]
             if "entered_by" in one:
@@ -209,13 +215,12 @@ class _Page:
                 for name in names.split()
                 if said.get(name) is not None
             ]
-            parts.append(self._fields(rows))
-        return "".join(parts) or self._table((), ())
+            tables.append(self._fields(rows, _harmless(f"{one['number']}. {one['type']}")))
+        return tables
 
-    def _items(self) -> str:
+    def _items(self) -> _Table:
         text = self._text
-        full = self._contents.form == "full"
-        labels = ["item_id", "status", "action", "ground", "scope", "effective_at", *(["object"] if full else [])]
+        labels = ["item_id", "status", "action", "ground", "scope", "effective_at", *(["object"] if self._full else [])]
         rows = []
         for item in self._doc["items"]:
             row = [
@@ -226,13 +231,12 @@ class _Page:
                 text(item["scope"]),
                 text(item["effective_at"]),
             ]
-            if full:
-                named = [item[name] for name in ("url", "object_id", "account_ref") if item.get(name)]
-                row.append(text(named))
+            if self._full:
+                row.append(text([item[name] for name in ("url", "object_id", "account_ref") if item.get(name)]))
             rows.append(row)
         return self._table(labels, rows)
 
-    def _review(self) -> str:
+    def _review(self) -> list[_Table]:
         text = self._text
         checks = []
         for one in self._doc["legal_checks"]:
@@ -245,13 +249,12 @@ class _Page:
             row = [one["item_id"], one["seen_at"], one["seen_by"], one["fault"] or one["available"], digest]
             looks.append([text(value) for value in row])
         checked = self._table(("version", "revision", "at", "actor", "legal_check"), checks)
-        return checked + (self._table(("item_id", "at", "actor", "available", "digest"), looks) if looks else "")
+        seen = self._table(("item_id", "at", "actor", "available", "digest"), looks)
+        return [checked, seen] if looks else [checked]
 
-    def _decisions(self) -> str:
-        text = self._text
-        parts = []
+    def _decisions(self) -> list[_Table]:
+        tables = []
         for one in self._doc["decisions"]:
-            parts.append(f"<h3>{escaped(self._words('label', 'version'))} {one['version']}</h3>\n")
             names = "proposed_by proposed_at needs_approval approved_by approved_at"
             rows = [(name, one[name], "") for name in names.split()]
             if one["digest"]:
@@ -259,44 +262,55 @@ class _Page:
             check = one["legal_check"]
             if isinstance(check, dict):
                 check = self._words.answers(check)
-            rows += [("legal_check", check, ""), ("body", one["body"]["file"] or self._words("page", "withheld"), "")]
-            parts.append(self._fields(rows))
-            parts.append(self._decided(one["items"], text))
-        return "".join(parts) or self._table((), ())
+            rows += [("legal_check", check, ""), ("body", self._withheld(one["body"]["file"]), "")]
+            tables.append(self._fields(rows, _harmless(f"{self._words('label', 'version')} {one['version']}")))
+            tables.append(self._decided(one["items"]))
+        return tables
 
-    def _decided(self, items: Any, text: Callable[..., str]) -> str:
-        full = self._contents.form == "full"
-        labels = ["item_id", "finding", "action", "ground", "outcome", *(["reasons", "wording"] if full else [])]
+    def _decided(self, items: Any) -> _Table:
+        text = self._text
+        labels = ["item_id", "finding", "action", "ground", "outcome", *(["reasons", "wording"] if self._full else [])]
         rows = []
         for item in items:
             wording = item.get("wording") or {}
-            outcome = text(item.get("outcome") or wording.get("outcome"), "outcome")
             refusal = item.get("refusal_code") or wording.get("refusal_code")
+            outcome = text(item.get("outcome") or wording.get("outcome"), "outcome")
             row = [
                 text(item.get("item_id")),
                 text(item.get("finding"), "finding"),
                 text(item.get("action"), "action"),
                 text(item.get("ground"), "ground"),
-                outcome + (f"\n{text(refusal, 'refusal_code')}" if refusal else ""),
+                [*outcome, *(text(refusal, "refusal_code") if refusal else ())],
             ]
-            if full:
+            if self._full:
                 row += [text(item.get("reasons")), text(wording.get("statement_of_reasons"))]
             rows.append(row)
         return self._table(labels, rows)
 
-    def _remedies(self) -> str:
-        full = self._contents.form == "full"
-        return self._table(
-            (*_REMEDY_LABELS, *(["facts"] if full else [])), _remedy_rows(self._doc, self._text, full=full)
-        )
+    def _remedies(self) -> _Table:
+        """Contests, suspensions, instructions, appeals, user notices, legal holds; in the full form what was said."""
+        text, rows = self._text, []
+        for name, columns in _REMEDIES.items():
+            for one in self._doc[name]:
+                cells = [one.get(column) if column else None for column in columns]
+                if name == "suspensions":
+                    cells[2] = one["ended_at"] or one["until_at"]
+                    cells[3] = "confirmed" if one["confirmed_by"] else "unconfirmed"
+                if name == "user_notices":
+                    cells[1] = one["sent_at"] or one["due_at"]
+                said = [text(one.get("words"))] if self._full else []
+                rows.append([text(name, "remedy"), *(text(cell, "remedy_state") for cell in cells), *said])
+        labels = ("type", "item_id", "at", "until", "status", "actor", *(("facts",) if self._full else ()))
+        return self._table(labels, rows)
 
-    def _messages(self) -> str:
+    def _messages(self) -> _Table:
+        text = self._text
         rows = [
             [
-                str(one["number"]),
-                self._text(one["kind"], "kind") + (f"\n{escaped(one['item_id'])}" if one["item_id"] else ""),
-                self._text(one["state"], "message"),
-                self._text(one["settled_at"] or one["created_at"]),
+                text(one["number"]),
+                [*text(one["kind"], "kind"), *(text(one["item_id"]) if one["item_id"] else ())],
+                text(one["state"], "message"),
+                text(one["settled_at"] or one["created_at"]),
                 self._exact(one["body"]),
                 self._exact(one["receipt"]),
             ]
@@ -304,75 +318,38 @@ class _Page:
         ]
         return self._table(("number", "type", "status", "at", "body", "receipt"), rows)
 
-    def _attempts(self) -> str:
-        full = self._contents.form == "full"
-        labels = ["message_id", "number", "started_at", "ended_at", "result", *(["detail"] if full else [])]
+    def _attempts(self) -> _Table:
+        names = ["number", "started_at", "ended_at", "result", *(["detail"] if self._full else [])]
         rows = [
-            [
-                str(message["number"]),
-                str(one["number"]),
-                self._text(one["started_at"]),
-                self._text(one["ended_at"]),
-                self._text(one["result"]),
-                *([self._text(one["detail"])] if full else []),
-            ]
+            [self._text(message["number"]), *(self._text(one[name]) for name in names)]
             for message in self._doc["messages"]
             for one in message["attempts"]
         ]
-        return self._table(labels, rows)
+        return self._table(["message_id", *names], rows)
 
-    def _escalations(self) -> str:
+    def _escalations(self) -> _Table:
         names = ("step", "fired_at", "level", "audience")
         return self._table(names, [[self._text(one[name]) for name in names] for one in self._doc["escalations"]])
 
-    def _views(self) -> str:
+    def _views(self) -> _Table:
         seen = [event for event in self._contents.events if event["kind"] in ("view", "disclose")]
         return self._table(("at", "event", "actor", "facts"), [self._event(event)[1:5] for event in seen])
 
-    def _events(self) -> str:
+    def _events(self) -> _Table:
         labels = ("number", "at", "event", "actor", "facts", "hash")
         return self._table(labels, [self._event(event) for event in self._contents.events])
 
-    def _event(self, event: Mapping[str, Any]) -> list[str]:
+    def _event(self, event: Mapping[str, Any]) -> list[_Cell]:
         at = event["at"]
         told = json.dumps(event["facts"], ensure_ascii=False, sort_keys=True) if event["facts"] else ""
         sealed = "".join(f"\n{one['name']}: {one['text']}" for one in event.get("sealed", ()))
         withheld = event.get("withheld")
         left = f"\n{self._words('page', 'withheld')}: {', '.join(withheld)}" if withheld else ""
         return [
-            str(event["seq"]),
-            self._text(local(at)) if isinstance(at, int) else "",
+            self._text(event["seq"]),
+            self._text(local(at)) if isinstance(at, int) else [],
             self._text(event["kind"], "verb"),
             self._text(event["actor"]),
-            escaped(f"{told}{sealed}{left}".strip()),
-            self._text(event["hash"]) if event["hash"] else escaped(self._words("page", "withheld")),
+            [_Line(f"{told}{sealed}{left}".strip())],
+            self._text(self._withheld(event["hash"])),
         ]
-
-
-_REMEDY_LABELS: Final = ("type", "item_id", "at", "until", "status", "actor")
-
-# For each list of the document: what identifies a row, from when, until when, its state, and who.
-_COLUMNS: Final[Mapping[str, tuple[str, str, str, str, str]]] = {
-    "contests": ("number", "filed_at", "result_at", "result", "recorded_by"),
-    "suspensions": ("number", "from_at", "until_at", "", "confirmed_by"),
-    "instructions": ("", "given_at", "", "", "recorded_by"),
-    "user_notices": ("item_id", "due_at", "delay_until", "state", ""),
-    "appeals": ("item_id", "received_at", "due_at", "state", "decided_by"),
-    "holds": ("", "held_at", "until", "", "held_by"),
-}
-
-
-def _remedy_rows(doc: Mapping[str, Any], text: Callable[..., str], *, full: bool) -> list[list[str]]:
-    """The rows of that part in the order of _REMEDY_LABELS, as markup; in the full form with what was said."""
-    found: list[list[str]] = []
-    for name, columns in _COLUMNS.items():
-        for one in doc[name]:
-            cells = [one.get(column) if column else None for column in columns]
-            if name == "suspensions":
-                cells[2] = one["ended_at"] or one["until_at"]
-                cells[3] = "confirmed" if one["confirmed_by"] else "unconfirmed"
-            if name == "user_notices":
-                cells[1] = one["sent_at"] or one["due_at"]
-            said = [text(one.get("words"))] if full else []
-            found.append([text(name, "remedy"), *(text(cell, "remedy_state") for cell in cells), *said])
-    return found

@@ -7,12 +7,12 @@ import json
 import re
 import tomllib
 import zipfile
-from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from markupsafe import escape
 
 from kz_compliance_sdk.domain.notice import NoticeKind
 from kz_compliance_sdk.domain.transitions import TRANSITIONS

@@ -8,12 +8,12 @@ import json
 import re
 from collections import Counter, defaultdict
 from fractions import Fraction
-from html import escape
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from markupsafe import escape
 
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.transparency.figures import FIGURES

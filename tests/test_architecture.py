@@ -132,6 +132,14 @@ def wings_imported(source: str) -> list[str]:
     return [name for name in imported(source) if _covers(WING_MODULES, name)]
 
 
+UNESCAPED = re.compile(r"\|\s*safe\b|autoescape\s*=\s*False|\{%-?\s*autoescape\b|\bMarkup\b|\bhtml\.escape\b")
+
+
+def unescaped(source: str) -> list[str]:
+    """Return what would put text into a page without the templates' own escaping."""
+    return UNESCAPED.findall(source)
+
+
 def http_client(source: str) -> list[str]:
     """Return the HTTP clients that are imported. Parsing takes long, and most files name none."""
     if not any(client.rpartition(".")[2] in source for client in HTTP_CLIENTS):
@@ -195,6 +203,12 @@ def test_adapters_take_clock_ids_chance_and_waiting_from_env() -> None:
 def test_one_file_speaks_http_as_a_client() -> None:
     may = {PACKAGE / "adapters" / "http_client.py", *_files("testing")}
     _hold([file for file in PACKAGE.rglob("*.py") if file not in may], http_client)
+
+
+def test_templates_escape_whatever_is_put_into_a_page() -> None:
+    templates = list(PACKAGE.rglob("*.html"))
+    assert len(templates) > 3
+    _hold([*templates, *PACKAGE.rglob("*.py")], unescaped)
 
 
 def test_files_are_short_or_say_why_not() -> None:
@@ -294,6 +308,21 @@ def test_a_lock_and_a_thread_of_its_own_in_an_adapter_are_let_through() -> None:
 )
 def test_a_planted_http_client_is_caught(planted: str) -> None:
     assert http_client(planted)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "<p>{{ text | safe }}</p>",
+        "<p>{{ text|safe }}</p>",
+        "{% autoescape false %}",
+        "Environment(autoescape=False)",
+        "from markupsafe import Markup",
+        "import html\nhtml.escape(text)",
+    ],
+)
+def test_a_planted_text_that_is_not_escaped_by_its_template_is_caught(planted: str) -> None:
+    assert unescaped(planted)
 
 
 def test_a_planted_long_file_is_caught() -> None:

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from kz_compliance_sdk.config.fields import BaseUrl, Flag, PlaceOnDisk, ProseOrNone, Section, refused
 from kz_compliance_sdk.config.layers import read_text
-from kz_compliance_sdk.domain.statement_templates import LANGUAGES, Lang, Templates, packaged_templates, with_own
+from kz_compliance_sdk.domain.statement_templates import Templates, packaged_templates, with_own
+from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 
 __all__ = ["UserNoticeSettings"]
 

@@ -19,10 +19,8 @@ from typing import Any, Final, Literal, get_args
 from kz_compliance_sdk.domain.decision import Action
 from kz_compliance_sdk.domain.notice_parts import AuthorityType
 from kz_compliance_sdk.domain.report import Ground
+from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 from kz_compliance_sdk.errors import ConfigError
-
-Lang = Literal["kk", "ru", "en"]
-LANGUAGES: Final[tuple[Lang, ...]] = get_args(Lang)
 
 StatementKind = Literal["measure", "restored", "appeal_upheld", "appeal_reversed"]
 

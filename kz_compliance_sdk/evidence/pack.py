@@ -15,19 +15,23 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.canonical import Json, canonical
+from kz_compliance_sdk.domain.words import LANGUAGES, Words, words
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.evidence.dossier import Contents
 from kz_compliance_sdk.evidence.page import rendered
-from kz_compliance_sdk.evidence.words import LANGUAGES, words
 from kz_compliance_sdk.wire.signature import SigningKey
 
-__all__ = ["FORMAT", "MANIFEST", "SIGNATURE", "SIGNED", "check_lang", "packed", "zipped"]
+__all__ = ["FORMAT", "MANIFEST", "SIGNATURE", "SIGNED", "SUBJECTS", "check_lang", "packed", "zipped"]
 
 FORMAT: Final = "kz-compliance/evidence/v1"
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig.json"
 SIGNED: Final = b"kz-compliance/evidence-manifest/v1\n"
 """What stands before the manifest in the bytes that are signed: no other signature of the key can pass for it."""
+
+SUBJECTS: Final = ("evidence", "cases", "transparency")
+"""Whose words a pack speaks in: its own, those of the codes of cases, and those of the public figures for the kinds of
+demands."""
 
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 
@@ -41,13 +45,14 @@ def check_lang(lang: str) -> None:
 def packed(contents: Contents, lang: str, key: SigningKey | None) -> bytes:
     """The zip. `key` is the platform's Ed25519 key; without one the pack says that it is not signed."""
     check_lang(lang)
+    say = words(lang, *SUBJECTS)
     files: dict[str, bytes] = dict(contents.exact)
     files["case.json"] = _document(contents.case, indent=1)
     files["events.jsonl"] = b"".join(_document(event) + b"\n" for event in contents.events)
     if contents.checkpoint is not None:
         files["checkpoint.json"] = _document(contents.checkpoint, indent=1)
-    files["report.html"] = rendered(contents, words(lang)).encode("utf-8", "replace")
-    files["README.txt"] = _readme(contents, lang, key).encode("utf-8", "replace")
+    files["report.html"] = rendered(contents, say).encode("utf-8", "replace")
+    files["README.txt"] = _readme(contents, say, key).encode("utf-8", "replace")
     manifest = canonical(_manifest(contents, lang, key, files))
     files[MANIFEST] = manifest
     if key is not None:
@@ -94,9 +99,8 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def _readme(contents: Contents, lang: str, key: SigningKey | None) -> str:
+def _readme(contents: Contents, say: Words, key: SigningKey | None) -> str:
     case: Any = contents.case
-    say = words(lang)
     signed = say("readme", "unsigned") if key is None else say("readme", "signed", key=key.key_id)
     return say(
         "readme",

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.clock import local
+from kz_compliance_sdk.domain.legal_check import QUESTIONS
 from kz_compliance_sdk.domain.values import parse_instant
+from kz_compliance_sdk.domain.words import Words
 from kz_compliance_sdk.evidence.dossier import Contents
-from kz_compliance_sdk.evidence.words import Words
 
 __all__ = ["rendered"]
 
@@ -100,7 +101,7 @@ class _Page:
                 "views": [self._views()],
                 "events": [self._events()],
             },
-            note=" ".join(filter(None, (say("page", "files"), say("page", "unreviewed")))),
+            note=" ".join([say("page", "files"), *([say("page", "unreviewed")] if say.is_draft else [])]),
         )
 
     # ---------------------------------------------------------------------------------------- building blocks
@@ -115,7 +116,7 @@ class _Page:
         if isinstance(value, str) and _INSTANT.fullmatch(value):
             return [self._instant(value)]
         if isinstance(value, str) and table:
-            return [_Line(say.code(table, value))]
+            return [_Line(say(table, value))]
         if isinstance(value, str) and _HASH.fullmatch(value):
             return [_Line(value, is_hash=True)]
         if isinstance(value, list):
@@ -153,6 +154,15 @@ class _Page:
     def _table(self, labels: Sequence[str], rows: Sequence[Sequence[_Cell]]) -> _Table:
         return _Table(rows, [self._words("label", label) for label in labels])
 
+    def _answers(self, check: Mapping[str, str | None]) -> list[str]:
+        """The answered questions of a legal check, as they were asked in this language."""
+        say = self._words
+        return [
+            f"{say('question', question.name)} {say('answer', answer)}"
+            for question in QUESTIONS
+            if (answer := check.get(question.name))
+        ]
+
     def _withheld(self, value: Any) -> Any:
         return value or self._words("page", "withheld")
 
@@ -183,7 +193,7 @@ class _Page:
             "notice_id authority_id reference_number revision state kind category source authenticity channel flags "
             "entered_by received_at due_at requested_due_at decided_at closed_at lift_due_at"
         )
-        codes = {"state": "state", "kind": "notice_kind", "source": "source", "authenticity": "authenticity"}
+        codes = {"state": "state", "kind": "value", "source": "source", "authenticity": "authenticity"}
         rows = [(name, case[name], codes.get(name, "")) for name in names.split()]
         return self._fields([*rows, ("erased_at", self._doc["erased_at"], "")])
 
@@ -240,7 +250,7 @@ class _Page:
         text = self._text
         checks = []
         for one in self._doc["legal_checks"]:
-            answers = self._words.answers(one["answers"])
+            answers = self._answers(one["answers"])
             row = [one[name] for name in ("version", "revision", "answered_at", "answered_by")]
             checks.append([text(value) for value in (*row, answers)])
         looks = []
@@ -261,7 +271,7 @@ class _Page:
                 rows.append(("digest", one["digest"], ""))
             check = one["legal_check"]
             if isinstance(check, dict):
-                check = self._words.answers(check)
+                check = self._answers(check)
             rows += [("legal_check", check, ""), ("body", self._withheld(one["body"]["file"]), "")]
             tables.append(self._fields(rows, _harmless(f"{self._words('label', 'version')} {one['version']}")))
             tables.append(self._decided(one["items"]))

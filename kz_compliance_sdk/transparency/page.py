@@ -2,77 +2,59 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
-from typing import Any, Final, Literal
+from typing import Any
 
 from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.clock import local
+from kz_compliance_sdk.domain.words import Lang, Words, words
 from kz_compliance_sdk.transparency.figures import Figure
 from kz_compliance_sdk.transparency.report import PublishedFigure, PublishedTime, TransparencyReport, Value
 
-__all__ = ["LANGUAGES", "Language", "definition", "page", "texts"]
-
-Language = Literal["kk", "ru", "en"]
-LANGUAGES: Final[tuple[Language, ...]] = ("kk", "ru", "en")
+__all__ = ["definition", "page"]
 
 _BAR, _GAP, _NAMES, _WIDE = 22, 8, 260, 720
 _MOST_BARS = 25
 
 
-@cache
-def texts(lang: Language) -> Mapping[str, Mapping[str, str]]:
-    """The words of the page in one language: those of the `page`, the titles of each `figure` and, but in English, its
-    `definition`, and the name of each `value`."""
-    folder = files("kz_compliance_sdk.transparency")
-    return tomllib.loads(folder.joinpath(f"text_{lang}.toml").read_text(encoding="utf-8"))
-
-
-def definition(figure: Figure, lang: Language) -> str:
+def definition(figure: Figure, say: Words) -> str:
     """What a figure counts, in one language. The English words stand with the figures."""
-    return figure.definition if lang == "en" else texts(lang)["definition"][figure.id]
+    return figure.definition if say.lang == "en" else say("definition", figure.id)
 
 
-def page(report: TransparencyReport, lang: Language) -> bytes:
+def page(report: TransparencyReport, lang: Lang) -> bytes:
     """The page in one language, as UTF-8: the same for the same report."""
-    said = texts(lang)["page"]
+    say = words(lang, "transparency")
     text = template("kz_compliance_sdk.transparency", "page.html").render(
-        say=said,
-        lang=lang,
+        say=say,
         report=report,
-        period=f"{local(report.period.start)[:10]} – {local(report.period.end - 1)[:10]} ({said['timezone']})",
+        period=f"{local(report.period.start)[:10]} – {local(report.period.end - 1)[:10]} ({say('page', 'timezone')})",
         as_of=local(report.as_of),
         withheld=report.value("demands_not_told", "withheld").shown != "0",
         withheld_until=local(report.withheld_until)[:10],
-        figures=[_figure(report, one, lang) for one in report.figures],
-        times=[_time(report, one, lang) for one in report.times],
+        figures=[_figure(report, one, say) for one in report.figures],
+        times=[_time(report, one, say) for one in report.times],
     )
     return text.encode()
 
 
-def _figure(report: TransparencyReport, one: PublishedFigure, lang: Language) -> Mapping[str, Any]:
-    rows = [(_name(value, report, lang), value) for value in one.values]
+def _figure(report: TransparencyReport, one: PublishedFigure, say: Words) -> Mapping[str, Any]:
+    rows = [(_name(value, report, say), value) for value in one.values]
     return {
         "id": one.figure.id,
-        "title": texts(lang)["figure"][one.figure.id],
-        "definition": definition(one.figure, lang),
+        "title": say("figure", one.figure.id),
+        "definition": definition(one.figure, say),
         "alone": one.values[0] if len(one.values) == 1 and not one.values[0].value else None,
         "rows": rows,
         "chart": _chart(rows),
     }
 
 
-def _name(value: Value, report: TransparencyReport, lang: Language) -> str:
+def _name(value: Value, report: TransparencyReport, say: Words) -> str:
     parts = value.value.split(" / ")
     label = value.label or report.names.get(parts[0], {})
-    found = [label.get(lang) or label.get("ru") or label.get("en") or _word(parts[0], lang)]
-    return " / ".join([*found, *(_word(part, lang) for part in parts[1:])]) or texts(lang)["page"]["total"]
-
-
-def _word(value: str, lang: Language) -> str:
-    return texts(lang)["value"].get(value, value)
+    found = [label.get(say.lang) or label.get("ru") or label.get("en") or say("value", parts[0])]
+    return " / ".join([*found, *(say("value", part) for part in parts[1:])]) or say("page", "total")
 
 
 def _chart(rows: list[tuple[str, Value]]) -> Mapping[str, Any] | None:
@@ -100,17 +82,16 @@ def _chart(rows: list[tuple[str, Value]]) -> Mapping[str, Any] | None:
     }
 
 
-def _time(report: TransparencyReport, one: PublishedTime, lang: Language) -> Mapping[str, str]:
-    words = texts(lang)["page"]
-    value = f": {_name(Value(one.value, 0, ''), report, lang)}" if one.value else ""
+def _time(report: TransparencyReport, one: PublishedTime, say: Words) -> Mapping[str, str]:
+    value = f": {_name(Value(one.value, 0, ''), report, say)}" if one.value else ""
     return {
-        "until": words[f"until_{one.of}"],
-        "of": f"{words[f'by_{one.by}']}{value}",
-        "median": _span(one.median_s, words),
-        "p95": _span(one.p95_s, words),
+        "until": say("page", f"until_{one.of}"),
+        "of": f"{say('page', f'by_{one.by}')}{value}",
+        "median": _span(one.median_s, say),
+        "p95": _span(one.p95_s, say),
     }
 
 
-def _span(seconds: int, words: Mapping[str, str]) -> str:
+def _span(seconds: int, say: Words) -> str:
     hours, minutes = divmod(seconds // 60, 60)
-    return f"{hours} {words['hours']} {minutes:02} {words['minutes']}"
+    return f"{hours} {say('page', 'hours')} {minutes:02} {say('page', 'minutes')}"

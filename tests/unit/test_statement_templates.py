@@ -10,13 +10,12 @@ import pytest
 
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.statement_templates import (
-    LANGUAGES,
     PLACEHOLDERS,
-    Lang,
     packaged_templates,
     parse_template,
     with_own,
 )
+from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 from kz_compliance_sdk.errors import ConfigError
 
 FACTS = {name: f"<{name} & co>" for name in PLACEHOLDERS}

@@ -29,24 +29,29 @@ class _AsWritten(Catalog):
         self.headers = list(headers)
 
 
-def read(source: Path) -> Catalog:
-    """Return the catalogue in a `.po` file. Raises PoFileError for what is none."""
+def read(text: str) -> Catalog:
+    """Return the catalogue that a `.po` file holds. Raises PoFileError for what is none."""
     catalogue = _AsWritten()
-    with source.open("rb") as file:
-        PoFileParser(catalogue, abort_invalid=True).parse(file)
+    PoFileParser(catalogue, abort_invalid=True).parse(text.splitlines())
     return catalogue
 
 
-def compiled(source: Path) -> bytes:
+def compiled(text: str) -> bytes:
     """Return the bytes of the `.mo` file: the same for the same source."""
     out = io.BytesIO()
-    write_mo(out, read(source))
+    write_mo(out, read(text))
     return out.getvalue()
+
+
+def source_of(lang: str, subject: str) -> str:
+    """Return the text of a packaged `.po` file."""
+    return (ROOT / f"kz_compliance_sdk/locale/{lang}/LC_MESSAGES/{subject}.po").read_text(encoding="utf-8")
 
 
 def compiled_files() -> Mapping[str, Callable[[], bytes]]:
     """Return what makes each `.mo` file, by its path from the root."""
-    return {str(source.with_suffix(".mo").relative_to(ROOT)): partial(compiled, source) for source in SOURCES}
+    texts = {source: source.read_text(encoding="utf-8") for source in SOURCES}
+    return {str(one.with_suffix(".mo").relative_to(ROOT)): partial(compiled, text) for one, text in texts.items()}
 
 
 def languages(subject: str) -> list[str]:
@@ -59,6 +64,6 @@ def tables(lang: str, *subjects: str) -> Mapping[str, Mapping[str, str]]:
     """Return every text of these catalogues by its table and its name, read from the sources."""
     found: dict[str, dict[str, str]] = {}
     for subject in subjects:
-        for message in list(read(ROOT / "kz_compliance_sdk" / "locale" / lang / "LC_MESSAGES" / f"{subject}.po"))[1:]:
+        for message in list(read(source_of(lang, subject)))[1:]:
             found.setdefault(str(message.context), {})[str(message.id)] = str(message.string)
     return found

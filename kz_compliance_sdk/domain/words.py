@@ -10,9 +10,10 @@ from __future__ import annotations
 from functools import cache
 from gettext import GNUTranslations
 from importlib.resources import files
+from io import BytesIO
 from typing import Final, Literal, get_args
 
-__all__ = ["LANGUAGES", "Lang", "Words", "words"]
+__all__ = ["LANGUAGES", "Lang", "Words", "compiled", "words"]
 
 Lang = Literal["kk", "ru", "en"]
 LANGUAGES: Final[tuple[Lang, ...]] = get_args(Lang)
@@ -23,7 +24,7 @@ class Words:
 
     def __init__(self, lang: str, subjects: tuple[str, ...]) -> None:
         self.lang = lang
-        self._catalogue, *others = (_read(lang, subject) for subject in subjects)
+        self._catalogue, *others = (GNUTranslations(BytesIO(compiled(lang, subject))) for subject in subjects)
         for other in others:
             self._catalogue.add_fallback(other)
 
@@ -44,7 +45,6 @@ def words(lang: str, *subjects: str) -> Words:
     return Words(lang, subjects)
 
 
-def _read(lang: str, subject: str) -> GNUTranslations:
-    catalogue = files("kz_compliance_sdk").joinpath("locale", lang, "LC_MESSAGES", f"{subject}.mo")
-    with catalogue.open("rb") as file:
-        return GNUTranslations(file)
+def compiled(lang: str, subject: str) -> bytes:
+    """A packaged catalogue as gettext reads it."""
+    return files("kz_compliance_sdk").joinpath("locale", lang, "LC_MESSAGES", f"{subject}.mo").read_bytes()

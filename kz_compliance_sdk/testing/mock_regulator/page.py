@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kz_compliance_sdk.wire.values import instant_text
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from kz_compliance_sdk.testing.mock_regulator.agenda import Done, Step
     from kz_compliance_sdk.testing.mock_regulator.books import Books, NoticeRecord
     from kz_compliance_sdk.testing.mock_regulator.faults import Fault
@@ -20,9 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["regulator_page"]
 
 _NEWEST: Final = 200
-_PAGE: Final = Environment(
-    loader=PackageLoader("kz_compliance_sdk.testing.mock_regulator", ""), autoescape=True, undefined=StrictUndefined
-)
+
+
+@cache
+def _page() -> Template:
+    # Most runs never look at the page, and loading Jinja2 takes some 50 ms.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("kz_compliance_sdk.testing.mock_regulator", "")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("page.html")
 
 
 def regulator_page(regulator: MockRegulator) -> str:
@@ -30,7 +37,7 @@ def regulator_page(regulator: MockRegulator) -> str:
     now, outage = regulator.now(), regulator.faults.outage_at(regulator.now())
     down = "none" if outage is None else f"{outage.how} until {_time(outage.until) if outage.until else 'it is ended'}"
     keys = ", ".join(f"{name} with {regulator.signing.of(name).key_id}" for name in regulator.platforms)
-    return _PAGE.get_template("page.html").render(
+    return _page().render(
         told=f"It is {_time(now)}. What it writes is dated {regulator.skew_s:+d} s. Outage: {down}. "
         f"It signs for {keys}.",
         faults=[_fault_row(*each) for each in regulator.faults.armed()],

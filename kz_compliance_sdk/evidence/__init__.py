@@ -1,1 +1,1 @@
-"""The evidence pack of a case: its files, its readable page, its signature, and its verification."""
+"""What proves a case: checkpoints, the verification of store and packs, and the pack with its readable page."""

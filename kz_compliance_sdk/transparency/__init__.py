@@ -1,4 +1,1 @@
-"""A transparency report for those who read it: a page, a table, a document, and lines for Lumen.
-
-A report holds nothing but what may be published, so each form writes the same numbers.
-"""
+"""The public figures: counted, what must not be published hidden, and written as page, table, document and lines."""

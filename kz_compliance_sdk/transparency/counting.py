@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kz_compliance_sdk.domain.change import SanctionNoted, Tally
-from kz_compliance_sdk.ports.figures import Running
+from kz_compliance_sdk.ports.store import Running
 from kz_compliance_sdk.transparency.figures import OTHER, is_own_terms, result_of
 
 __all__ = ["Counting", "Demand", "demand_of"]

@@ -13,7 +13,7 @@ from kz_compliance_sdk.domain.change import Tally
 from kz_compliance_sdk.domain.tally import tally
 from kz_compliance_sdk.errors import ConfigError, StoreDamaged
 from kz_compliance_sdk.ports import Queries, Store
-from kz_compliance_sdk.ports.figures import Running
+from kz_compliance_sdk.ports.store import Running
 from kz_compliance_sdk.services.tallying import demanded
 from kz_compliance_sdk.transparency.counting import Counting
 from kz_compliance_sdk.transparency.lumen import LumenLines

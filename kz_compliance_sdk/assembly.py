@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.ports import (
     Alert,
     Content,
@@ -37,15 +38,14 @@ from kz_compliance_sdk.ports import (
     Witness,
 )
 from kz_compliance_sdk.services.care import Care
-from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.privacy import Privacy
-from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
+from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.by_hand import LetterHead
-    from kz_compliance_sdk.services.evidence import Evidence
+    from kz_compliance_sdk.evidence.taking import Evidence
 
 
 class RegisteredEnforcer:
@@ -107,11 +107,9 @@ class RegisteredContent:
 
 def transparency(settings: Settings, store: Store, policy: Policy) -> Transparency:
     """What makes transparency reports, and writes the lines of demands as Lumen takes them."""
-    from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
-
     given = settings.transparency
     publishing = TransparencyPolicy(given.threshold, given.embargo_days, given.withheld_days, given.key())
-    return Transparency(store, settings.platform_id, publishing, policy.categories, LumenLines)
+    return Transparency(store, settings.platform_id, publishing, policy.categories)
 
 
 def looking(store: Store, platform_id: str, content: RegisteredContent, env: Env) -> Looking:
@@ -306,7 +304,7 @@ def evidence(
     settings: Settings, taken_by: Evidence, actor: Actor, case_id: str, lang: str, *, full: bool, reason: str
 ) -> bytes:
     """The evidence pack of a case. Raises InvalidInput for another language before anything is recorded."""
-    from kz_compliance_sdk.adapters.evidence.pack import check_lang, packed
+    from kz_compliance_sdk.evidence.pack import check_lang, packed
 
     check_lang(lang)
     contents = taken_by.take(actor, case_id, "full" if full else "redacted", lang, reason)

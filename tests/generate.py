@@ -1,4 +1,6 @@
-"""Files that are made from the code: `python -m tests.generate` writes them, `--check` says which are stale.
+"""Files that are made from the code, and the compiled words.
+
+`python -m tests.generate` writes them, `--check` says which are stale.
 
 A generated file is never edited by hand. To add one, add a line to GENERATED.
 """
@@ -16,15 +18,16 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from kz_compliance_sdk.adapters.transparency.document import document_schema
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
 from kz_compliance_sdk.domain.evidence_tables import NO_EVIDENCE, TABLES
-from kz_compliance_sdk.domain.figures import FIGURES
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
 from kz_compliance_sdk.testing.contract import files as contract_files
+from kz_compliance_sdk.transparency.figures import FIGURES
+from kz_compliance_sdk.transparency.forms import document_schema
+from tests.catalogues import compiled_files
 from tests.conformance.pages import checks_page, inspection_page
 from tests.controls.page import promises_page
 from tests.faces.cli_pages import cli_page, exit_codes_page
@@ -284,7 +287,8 @@ def transparency_schema() -> str:
     return json.dumps(document_schema(), ensure_ascii=False, indent=2) + "\n"
 
 
-GENERATED: Mapping[str, Callable[[], str]] = {
+GENERATED: Mapping[str, Callable[[], str | bytes]] = {
+    **compiled_files(),
     **{f"docs/contract/{name}": partial(contract_files().__getitem__, name) for name in contract_files()},
     "docs/concepts/evidence.md": evidence_page,
     "docs/concepts/states.md": states_page,
@@ -301,23 +305,27 @@ GENERATED: Mapping[str, Callable[[], str]] = {
 }
 
 
-def stale(root: Path = ROOT, generated: Mapping[str, Callable[[], str]] = GENERATED) -> list[str]:
+def _bytes(made: str | bytes) -> bytes:
+    return made if isinstance(made, bytes) else made.encode()
+
+
+def stale(root: Path = ROOT, generated: Mapping[str, Callable[[], str | bytes]] = GENERATED) -> list[str]:
     """Return the paths whose content is not what the code makes today, missing ones included."""
     found = []
     for path, make in generated.items():
         file = root / path
-        if not file.is_file() or file.read_text(encoding="utf-8") != make():
+        if not file.is_file() or file.read_bytes() != _bytes(make()):
             found.append(path)
     return found
 
 
-def write(root: Path = ROOT, generated: Mapping[str, Callable[[], str]] = GENERATED) -> list[str]:
+def write(root: Path = ROOT, generated: Mapping[str, Callable[[], str | bytes]] = GENERATED) -> list[str]:
     """Write every stale file and return its path."""
     paths = stale(root, generated)
     for path in paths:
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(generated[path](), encoding="utf-8")
+        file.write_bytes(_bytes(generated[path]()))
     return paths
 
 

@@ -42,6 +42,10 @@ FROM_ENV = frozenset(
 )
 HTTP_CLIENTS = frozenset("aiohttp http.client httpx httpx2 requests urllib.request urllib3".split())
 
+# What reads the core, and what the core must never need.
+WINGS = ("evidence", "transparency")
+WING_MODULES = frozenset(f"kz_compliance_sdk.{wing}" for wing in WINGS)
+
 LONG, CEILING = 700, 1_000
 LONG_REASON = re.compile(r"# Over 700 lines because \w.{10,}")
 
@@ -85,7 +89,7 @@ def _names_used(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def impure(source: str) -> list[str]:
-    """Return what a pure layer (domain, wire, services) must not touch."""
+    """Return what a pure layer (domain, wire, services, the wings) must not touch."""
     found = []
     for line, name in names_used(source):
         key_made_here = name.endswith("PrivateKey.generate")
@@ -123,6 +127,19 @@ def taken_without_env(source: str) -> list[str]:
     return [f"line {line}: {name}" for line, name in names_used(source) if _covers(FROM_ENV, name)]
 
 
+def wings_imported(source: str) -> list[str]:
+    """Return the imports of what lies in a wing."""
+    return [name for name in imported(source) if _covers(WING_MODULES, name)]
+
+
+UNESCAPED = re.compile(r"\|\s*safe\b|autoescape\s*=\s*False|\{%-?\s*autoescape\b|\bMarkup\b|\bhtml\.escape\b")
+
+
+def unescaped(source: str) -> list[str]:
+    """Return what would put text into a page without the templates' own escaping."""
+    return UNESCAPED.findall(source)
+
+
 def http_client(source: str) -> list[str]:
     """Return the HTTP clients that are imported. Parsing takes long, and most files name none."""
     if not any(client.rpartition(".")[2] in source for client in HTTP_CLIENTS):
@@ -156,9 +173,23 @@ def _hold(files: Iterable[Path], check: Callable[[str], list[str]]) -> None:
 
 
 def test_pure_layers_touch_neither_clock_nor_chance_nor_the_machine() -> None:
-    files = _files("domain", "wire", "services")
+    files = _files("domain", "wire", "services", *WINGS)
     assert len(files) > 5
     _hold(files, impure)
+
+
+def test_the_core_never_imports_a_wing() -> None:
+    """The layers of import-linter hold this too; here it stands by itself, and for imports inside functions as well."""
+    files = _files("domain", "wire", "ports", "config", "services", "adapters")
+    assert len(files) > 100
+    _hold(files, wings_imported)
+
+
+def test_a_wing_never_imports_the_other() -> None:
+    for wing, other in (WINGS, WINGS[::-1]):
+        files = _files(wing)
+        assert len(files) > 5
+        _hold(files, lambda source, other=other: [one for one in wings_imported(source) if one.split(".")[1] == other])  # type: ignore[misc]
 
 
 def test_the_domain_imports_only_the_standard_library_msgspec_and_pydantic() -> None:
@@ -172,6 +203,12 @@ def test_adapters_take_clock_ids_chance_and_waiting_from_env() -> None:
 def test_one_file_speaks_http_as_a_client() -> None:
     may = {PACKAGE / "adapters" / "http_client.py", *_files("testing")}
     _hold([file for file in PACKAGE.rglob("*.py") if file not in may], http_client)
+
+
+def test_templates_escape_whatever_is_put_into_a_page() -> None:
+    templates = list(PACKAGE.rglob("*.html"))
+    assert len(templates) > 3
+    _hold([*templates, *PACKAGE.rglob("*.py")], unescaped)
 
 
 def test_files_are_short_or_say_why_not() -> None:
@@ -246,6 +283,22 @@ def test_a_planted_clock_in_an_adapter_is_caught(planted: str) -> None:
     assert taken_without_env(planted)
 
 
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "from kz_compliance_sdk.evidence.pack import packed",
+        "from kz_compliance_sdk import transparency",
+        "def f():\n    import kz_compliance_sdk.transparency.page",
+    ],
+)
+def test_a_planted_import_of_a_wing_is_caught(planted: str) -> None:
+    assert wings_imported(planted)
+
+
+def test_what_is_named_like_a_wing_is_let_through() -> None:
+    assert wings_imported("from kz_compliance_sdk.domain.evidence import grown") == []
+
+
 def test_a_lock_and_a_thread_of_its_own_in_an_adapter_are_let_through() -> None:
     assert taken_without_env("import threading\nthreading.Lock()\nthreading.Thread(target=run)") == []
 
@@ -255,6 +308,21 @@ def test_a_lock_and_a_thread_of_its_own_in_an_adapter_are_let_through() -> None:
 )
 def test_a_planted_http_client_is_caught(planted: str) -> None:
     assert http_client(planted)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "<p>{{ text | safe }}</p>",
+        "<p>{{ text|safe }}</p>",
+        "{% autoescape false %}",
+        "Environment(autoescape=False)",
+        "from markupsafe import Markup",
+        "import html\nhtml.escape(text)",
+    ],
+)
+def test_a_planted_text_that_is_not_escaped_by_its_template_is_caught(planted: str) -> None:
+    assert unescaped(planted)
 
 
 def test_a_planted_long_file_is_caught() -> None:

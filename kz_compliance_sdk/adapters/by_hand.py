@@ -1,7 +1,7 @@
 """The way of letters: the answer as a page that a person signs, sends and records.
 
-A letter says what the message that it carries says, item by item, in words that are data (`letter_kk.toml`,
-`letter_ru.toml`), and names each item as the authority's own notice does. It knows nothing else, so it can name nobody
+A letter says what the message that it carries says, item by item, in words that are data (the catalogues
+`letters`), and names each item as the authority's own notice does. It knows nothing else, so it can name nobody
 whom the notice does not. It is the same for the same message, and its foot holds the digest of the message, so that
 paper and record can be held together.
 """
@@ -9,21 +9,20 @@ paper and record can be held together.
 from __future__ import annotations
 
 import hashlib
-import html
 import textwrap
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
+from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.clock import almaty
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Acknowledgement, ClarificationRequest, Report, ReportItem, Statement
+from kz_compliance_sdk.domain.words import Words
+from kz_compliance_sdk.domain.words import words as words_of
 from kz_compliance_sdk.errors import InvalidInput, RegulatorError, Unreadable
 from kz_compliance_sdk.ports import ByPerson, Delivered, FeedPage, RetryAt, Sent
 from kz_compliance_sdk.wire.reading import validated
@@ -122,18 +121,8 @@ def render_letter(message_body: bytes, lang: str, office: LetterHead, items: Map
 
 def render_html(message_body: bytes, lang: str, office: LetterHead, items: Mapping[str, Item] = _NO_ITEMS) -> str:
     """The letter as one HTML page to be printed on A4, without script or anything from outside. As `render_letter`."""
-    parts = [_as_html(block) for block in _blocks(message_body, lang, office, items)]
-    title = html.escape(office.name)
-    return (
-        f'<!doctype html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n" + "\n".join(parts) + "\n</body>\n</html>\n"
-    )
-
-
-_STYLE = (
-    "@page{size:A4;margin:20mm}body{font:11pt/1.4 serif;max-width:170mm;margin:auto}h1{font-size:14pt}"
-    "h2{font-size:12pt;break-after:avoid}p{margin:.3em 0;white-space:pre-line;overflow-wrap:anywhere}"
-)
+    blocks = _blocks(message_body, lang, office, items)
+    return template("kz_compliance_sdk.adapters", "letter.html").render(lang=lang, name=office.name, blocks=blocks)
 
 
 def _as_lines(block: _Block) -> Iterator[str]:
@@ -156,71 +145,41 @@ def _wrapped(text: str, indent: str) -> list[str]:
     return textwrap.wrap(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
 
 
-def _as_html(block: _Block) -> str:
-    match block:
-        case _Heading(text, level):
-            return f"<h{level}>{html.escape(text)}</h{level}>"
-        case _Paragraph(text):
-            return f"<p>{html.escape(text)}</p>"
-        case _Row(label, value):
-            return f"<p><b>{html.escape(label)}:</b> {html.escape(value)}</p>"
+def _time(words: Words, at: int) -> str:
+    return _when(words, "time", at)
 
 
-class _Words:
-    """The wording of one language."""
-
-    def __init__(self, lang: Lang) -> None:
-        text = files("kz_compliance_sdk.adapters").joinpath(f"letter_{lang}.toml").read_text(encoding="utf-8")
-        self.lang = lang
-        self._tables: Mapping[str, Mapping[str, Any]] = tomllib.loads(text)
-
-    def __call__(self, table: str, name: str, **values: object) -> str:
-        text: str = self._tables[table][name]
-        return text.format(**values) if values else text
-
-    def date(self, at: int) -> str:
-        return self._when("date", at)
-
-    def time(self, at: int) -> str:
-        return self._when("time", at)
-
-    def territory(self, code: str) -> str:
-        return str(self._tables["territory"].get(code, code))
-
-    def language(self, tag: str) -> str:
-        known = self._tables["language"]
-        return str(known.get(tag.split("-")[0], known["other"])).format(lang=tag)
-
-    def _when(self, form: str, at: int) -> str:
-        local = datetime.fromtimestamp(at, almaty())
-        offset = local.utcoffset()
-        hours = 0 if offset is None else int(offset.total_seconds()) // 3_600
-        return self(
-            "form",
-            form,
-            day=local.day,
-            month=self._tables["form"]["months"][local.month - 1],
-            year=local.year,
-            clock=f"{local:%H:%M}",
-            zone=f"UTC{hours:+d}",
-        )
+def _when(words: Words, form: str, at: int) -> str:
+    local = datetime.fromtimestamp(at, almaty())
+    offset = local.utcoffset()
+    hours = 0 if offset is None else int(offset.total_seconds()) // 3_600
+    return words(
+        "form",
+        form,
+        day=local.day,
+        month=words("month", str(local.month)),
+        year=local.year,
+        clock=f"{local:%H:%M}",
+        zone=f"UTC{hours:+d}",
+    )
 
 
-@cache
-def _words(lang: Lang) -> _Words:
-    return _Words(lang)
+def _language(words: Words, tag: str) -> str:
+    name = tag.split("-")[0]
+    known = words("language", name)
+    return known if known != name else words("language", "unnamed", lang=tag)
 
 
 def _blocks(body: bytes, lang: str, office: LetterHead, named: Mapping[str, Item]) -> Iterator[_Block]:
     content = _content(body)
     if lang not in get_args(Lang):
         raise InvalidInput("letters are written in kk and ru.", field="lang", remedy="Choose one of them.")
-    words = _words(lang)
+    words = words_of(lang, "letters", "cases")
     title, written_at, items = _of(content, words, named)
     blank = words("form", "blank")
     yield _Paragraph(f"{office.name}\n{office.address}".strip())
     yield _Row(words("head", "outgoing"), office.outgoing_number or blank)
-    yield _Row(words("head", "date"), blank if written_at is None else words.date(written_at))
+    yield _Row(words("head", "date"), blank if written_at is None else _when(words, "date", written_at))
     yield _Row(words("head", "addressee"), office.addressee or blank)
     yield _Heading(words("title", title), 1)
     yield from _subject(content, words)
@@ -246,7 +205,7 @@ def _content(body: bytes) -> _Content:
         ) from error
 
 
-def _of(content: _Content, words: _Words, named: Mapping[str, Item]) -> tuple[str, int | None, Iterable[_Block]]:
+def _of(content: _Content, words: Words, named: Mapping[str, Item]) -> tuple[str, int | None, Iterable[_Block]]:
     """The name of its title, when it was written, and its items."""
     match content:
         case Report():
@@ -258,16 +217,16 @@ def _of(content: _Content, words: _Words, named: Mapping[str, Item]) -> tuple[st
             return "acknowledgement", None, ()
 
 
-def _subject(content: _Content, words: _Words) -> Iterator[_Block]:
+def _subject(content: _Content, words: Words) -> Iterator[_Block]:
     if isinstance(content, Report):
         yield _Row(words("head", "their_reference"), content.reference_number)
     yield _Row(words("head", "notice_id"), content.notice_id)
     yield _Row(words("head", "our_reference"), content.case_reference)
     if not isinstance(content, ClarificationRequest):
-        yield _Row(words("head", "received_at"), words.time(content.received_at))
+        yield _Row(words("head", "received_at"), _time(words, content.received_at))
 
 
-def _named(item: Item | None, words: _Words) -> Iterator[_Row]:
+def _named(item: Item | None, words: Words) -> Iterator[_Row]:
     """The item in the authority's own words, by which it finds it again."""
     if item is not None:
         for label, value in (("url", item.url), ("object_id", item.object_id), ("account_ref", item.account_ref)):
@@ -275,14 +234,14 @@ def _named(item: Item | None, words: _Words) -> Iterator[_Row]:
                 yield _Row(words("item", label), value)
 
 
-def _questions(request: ClarificationRequest, words: _Words, named: Mapping[str, Item]) -> Iterator[_Block]:
+def _questions(request: ClarificationRequest, words: Words, named: Mapping[str, Item]) -> Iterator[_Block]:
     for question in request.questions:
         yield _Heading(question.item_id or words("item", "whole"), 2)
         yield from _named(named.get(question.item_id or ""), words)
         yield from _statements(words("item", "question"), question.text, words)
 
 
-def _items(report: Report, words: _Words, named: Mapping[str, Item]) -> Iterator[_Block]:
+def _items(report: Report, words: Words, named: Mapping[str, Item]) -> Iterator[_Block]:
     for number, item in enumerate(report.items, 1):
         title = words("item", "title", number=number, count=len(report.items), item_id=item.item_id)
         yield _Heading(title, 2)
@@ -290,7 +249,7 @@ def _items(report: Report, words: _Words, named: Mapping[str, Item]) -> Iterator
         yield from _item(item, words)
 
 
-def _item(item: ReportItem, words: _Words) -> Iterator[_Block]:
+def _item(item: ReportItem, words: Words) -> Iterator[_Block]:
     def row(label: str, value: str | None) -> Iterator[_Row]:
         if value:
             yield _Row(words("item", label), value)
@@ -300,9 +259,9 @@ def _item(item: ReportItem, words: _Words) -> Iterator[_Block]:
         return
     yield from row("action", words("action", item.action))
     if item.action != "none":
-        yield from row("scope", ", ".join(words.territory(code) for code in item.territorial_scope))
-    yield from row("effective_at", None if item.effective_at is None else words.time(item.effective_at))
-    yield from row("ends_at", None if item.ends_at is None else words.time(item.ends_at))
+        yield from row("scope", ", ".join(words("territory", code) for code in item.territorial_scope))
+    yield from row("effective_at", None if item.effective_at is None else _time(words, item.effective_at))
+    yield from row("ends_at", None if item.ends_at is None else _time(words, item.ends_at))
     yield from row("ground", None if item.ground is None else words("ground", item.ground))
     yield from row("legal_provision", item.legal_provision)
     yield from row("refusal", None if item.refusal_code is None else words("refusal_code", item.refusal_code))
@@ -314,23 +273,23 @@ def _item(item: ReportItem, words: _Words) -> Iterator[_Block]:
         yield from row("contest", item.contest.body)
         yield from row("contest_reference", item.contest.reference)
         filed_at = item.contest.filed_at
-        yield from row("contest_filed_at", None if filed_at is None else words.time(filed_at))
+        yield from row("contest_filed_at", None if filed_at is None else _time(words, filed_at))
     yield from row("decided_by", words("decided_by", item.decided_by))
     yield from row("user_notified", None if item.user_notified is None else words("user_notified", item.user_notified))
     yield from row("appeal", words("appeal", "yes" if item.appeal_available else "no"))
 
 
-def _statements(label: str, statements: tuple[Statement, ...], words: _Words) -> Iterator[_Row]:
+def _statements(label: str, statements: tuple[Statement, ...], words: Words) -> Iterator[_Row]:
     """Those in the letter's language or, if there are none, all of them, each with its language."""
     own = [one for one in statements if one.lang.split("-")[0].lower() == words.lang]
     for one in own:
         yield _Row(label, one.text)
     if not own:
         for one in statements:
-            yield _Row(f"{label} ({words.language(one.lang)})", one.text)
+            yield _Row(f"{label} ({_language(words, one.lang)})", one.text)
 
 
-def _foot(content: _Content, words: _Words, digest: str) -> Iterator[_Block]:
+def _foot(content: _Content, words: Words, digest: str) -> Iterator[_Block]:
     yield _Paragraph("* * *")
     if isinstance(content, Report):
         person = content.authorised_person

@@ -6,7 +6,7 @@ from typing import Any
 
 from kz_compliance_sdk.aio.hop import Awaited
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
-from kz_compliance_sdk.services.checkpoints import Checkpoints
+from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 
 
 class AsyncCheckpoints(Awaited[Checkpoints]):

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from itertools import islice
 
 from kz_compliance_sdk.aio.hop import Awaited
-from kz_compliance_sdk.domain.transparency import Period, TransparencyReport
-from kz_compliance_sdk.services.transparency import Transparency, Workload
+from kz_compliance_sdk.transparency.publication import Transparency, Workload
+from kz_compliance_sdk.transparency.report import Period, TransparencyReport
 
 __all__ = ["AsyncTransparency"]
 

@@ -289,16 +289,34 @@ def read_text(path: Path, named_by: str, *, what: str, limit: int = 2**20) -> st
     """The text of a file. Raises ConfigError that names the file and repeats nothing of it."""
     text, wrong = _text_or_why_not(path, limit)
     if text is None:
-        raise ConfigError(f"The {what} {path} {wrong}.", field=named_by, remedy="Correct the path or the file.")
+        raise _unusable(path, named_by, what, wrong)
     return text
 
 
+def read_bytes(path: Path, named_by: str, *, what: str, limit: int = 2**20) -> bytes:
+    """The bytes of a file. Raises ConfigError that names the file."""
+    data, wrong = _bytes_or_why_not(path, limit)
+    if data is None:
+        raise _unusable(path, named_by, what, wrong)
+    return data
+
+
+def _unusable(path: Path, named_by: str, what: str, wrong: str) -> ConfigError:
+    return ConfigError(f"The {what} {path} {wrong}.", field=named_by, remedy="Correct the path or the file.")
+
+
 def _text_or_why_not(path: Path, limit: int) -> tuple[str | None, str]:
+    data, wrong = _bytes_or_why_not(path, limit)
+    try:
+        return (None, wrong) if data is None else (data.decode("utf-8"), "")
+    except UnicodeDecodeError:
+        return None, "is not UTF-8 text"
+
+
+def _bytes_or_why_not(path: Path, limit: int) -> tuple[bytes | None, str]:
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)
-        return (None, "is too large") if len(data) > limit else (data.decode("utf-8"), "")
-    except UnicodeDecodeError:
-        return None, "is not UTF-8 text"
     except (OSError, ValueError) as error:
         return None, f"cannot be read: {getattr(error, 'strerror', None) or 'not a path'}"
+    return (None, "is too large") if len(data) > limit else (data, "")

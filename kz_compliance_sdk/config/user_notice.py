@@ -7,8 +7,9 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from kz_compliance_sdk.config.fields import BaseUrl, Flag, PlaceOnDisk, ProseOrNone, Section, refused
-from kz_compliance_sdk.config.layers import read_text
-from kz_compliance_sdk.domain.statement_templates import LANGUAGES, Lang, Templates, packaged_templates, with_own
+from kz_compliance_sdk.config.layers import read_bytes
+from kz_compliance_sdk.domain.statement_templates import Templates, packaged_templates, with_own
+from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 
 __all__ = ["UserNoticeSettings"]
 
@@ -23,7 +24,9 @@ class UserNoticeSettings(Section):
         default="", description="The legal basis for telling nobody: act, article, and who found so."
     )
     appeal_url: BaseUrl | None = Field(default=None, description="Where a user appeals; it stands in every notice.")
-    kk_file: PlaceOnDisk | None = Field(default=None, description="Your own reviewed words in Kazakh, a TOML file.")
+    kk_file: PlaceOnDisk | None = Field(
+        default=None, description="Your own reviewed words in Kazakh, a gettext .mo file."
+    )
     ru_file: PlaceOnDisk | None = Field(default=None, description="Your own reviewed words in Russian.")
     en_file: PlaceOnDisk | None = Field(default=None, description="Your own reviewed words in English.")
 
@@ -42,11 +45,11 @@ class UserNoticeSettings(Section):
     def templates(self) -> Templates:
         """The words in force: the package's, and the platform's own in place of them.
 
-        Raises ConfigError that names the file and the key, also for words of one's own that nobody has reviewed.
+        Raises ConfigError that names the file and the message, also for words of one's own that nobody has reviewed.
         """
-        own: dict[Lang, tuple[str, str]] = {}
+        own: dict[Lang, tuple[bytes, str]] = {}
         for lang in LANGUAGES:
             path = getattr(self, f"{lang}_file")
             if path is not None:
-                own[lang] = read_text(path, f"user_notice.{lang}_file", what="user notice"), str(path)
+                own[lang] = read_bytes(path, f"user_notice.{lang}_file", what="user notice"), str(path)
         return with_own(packaged_templates(), own)

@@ -12,7 +12,6 @@ from typing import Any, Self, TypeVar
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.desk.groups import Groups
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.audit_log import AuditVerdict
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import LegalCheckRow, SanctionNoted
 from kz_compliance_sdk.domain.decision import Proposal
@@ -21,6 +20,8 @@ from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError
+from kz_compliance_sdk.evidence.taking import Evidence
+from kz_compliance_sdk.evidence.verify_store import AuditVerdict, verify
 from kz_compliance_sdk.ports import Health, Page, Tx
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.case_files import CaseFile as CaseFile
@@ -28,7 +29,6 @@ from kz_compliance_sdk.services.case_files import case_file_of
 from kz_compliance_sdk.services.clock_steps import follow_clock
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Drained
-from kz_compliance_sdk.services.evidence import Evidence
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Pending
 from kz_compliance_sdk.services.letters import Proof
@@ -37,7 +37,6 @@ from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease
-from kz_compliance_sdk.services.verifying import verify
 
 T = TypeVar("T")
 

@@ -6,14 +6,14 @@ from functools import cached_property
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.desk.parts import Parts
+from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.care import Care
-from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.services.privacy import Privacy
-from kz_compliance_sdk.services.transparency import Transparency
 from kz_compliance_sdk.services.user_notices import UserNotices
+from kz_compliance_sdk.transparency.publication import Transparency
 
 
 class Groups(Parts):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.identities import identity_check
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.statement_templates import LANGUAGES, Lang
+from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,16 @@ moderator must see before deciding is a flag.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from kz_compliance_sdk.domain.breadth import is_pattern, is_whole_site
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.policy.drafts import gap_texts
 from kz_compliance_sdk.domain.report import Question, Statement
+from kz_compliance_sdk.domain.words import LANGUAGES, words
 
 __all__ = ["GAP_CODES", "Gap", "GapCode", "Recipient", "draft", "gaps", "meaning"]
 
@@ -31,7 +32,22 @@ GapCode = Literal[
 ]
 GAP_CODES: Final[tuple[GapCode, ...]] = get_args(GapCode)
 
-_DRAFTED: Final = ("kk", "ru", "en")
+# What each of them tells a moderator.
+_MEANINGS: Final[Mapping[GapCode, str]] = MappingProxyType(
+    {
+        "authority_not_official": "The sender is not of a type that the policy takes for an official agency.",
+        "authority_not_entitled": "The policy gives this authority no mandate for this category.",
+        "content_not_identified": (
+            "An item does not say which content is meant: it names a whole site, a pattern, or only an account."
+        ),
+        "law_not_cited": "A legal basis names an act without its article.",
+        "law_unknown": "It cites an act or an article that the policy does not know.",
+        "reasons_missing": "The statement of reasons is too short to say what is unlawful and why.",
+        "expert_group_missing": "The category needs a decision of the expert group, and none is named.",
+        "addressee_missing": "The notice names no addressee.",
+        "addressee_other": "The notice is addressed to somebody else than this platform's legal representative.",
+    }
+)
 _WHOLE_ACCOUNT: Final = frozenset({"account", "group", "channel", "page"})
 
 
@@ -63,7 +79,7 @@ def gaps(notice: Notice, policy: Policy, recipient: Recipient) -> tuple[Gap, ...
 
 def meaning(gap: Gap) -> str:
     """What a gap tells a moderator."""
-    return gap_texts()[gap.code].means
+    return _MEANINGS[gap.code]
 
 
 def draft(found: Iterable[Gap], languages: Sequence[str]) -> tuple[Question, ...]:
@@ -71,14 +87,18 @@ def draft(found: Iterable[Gap], languages: Sequence[str]) -> tuple[Question, ...
 
     A draft: a person reads it, corrects it and confirms it before it leaves.
     """
-    wanted = [lang for lang in _DRAFTED if lang in languages] or ["kk", "ru"]
+    wanted = [lang for lang in LANGUAGES if lang in languages] or ["kk", "ru"]
     return tuple(
         Question(
             item_id=gap.item_id,
-            text=tuple(Statement(lang=lang, text=gap_texts()[gap.code].question(lang, gap.item_id)) for lang in wanted),
+            text=tuple(Statement(lang=lang, text=_question(lang, gap)) for lang in wanted),
         )
         for gap in found
     )
+
+
+def _question(lang: str, gap: Gap) -> str:
+    return words(lang, "gaps")("question", gap.code, item=gap.item_id or "")
 
 
 def _of_authority(notice: Notice, policy: Policy) -> Iterator[Gap]:

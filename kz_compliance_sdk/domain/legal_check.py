@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +18,7 @@ from kz_compliance_sdk.domain.canonical import Json, digest, encoded
 from kz_compliance_sdk.domain.case import Case, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, LegalCheckRow
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.words import LANGUAGES, words
 from kz_compliance_sdk.errors import InvalidInput
 
 __all__ = [
@@ -38,69 +38,26 @@ Answer = Literal["yes", "no", "unclear"]
 
 @dataclass(frozen=True, slots=True)
 class LegalQuestion:
-    """One question of the legal check. `bars` is the answer with which no measure may rest on local law; `text` asks it
-    in `kk`, `ru` and `en`."""
+    """One question of the legal check. `bars` is the answer with which no measure may rest on local law."""
 
     name: str
     bars: Literal["yes", "no"]
-    text: Mapping[str, str]
 
-
-def _question(name: str, bars: Literal["yes", "no"], kk: str, ru: str, en: str) -> LegalQuestion:
-    return LegalQuestion(name, bars, MappingProxyType({"kk": kk, "ru": ru, "en": en}))
+    @property
+    def text(self) -> Mapping[str, str]:
+        """The question as it is asked in `kk`, `ru` and `en`."""
+        return {lang: words(lang, "cases")("question", self.name) for lang in LANGUAGES}
 
 
 # One question is barred by "yes", so that ticking the same answer seven times never lets a measure through.
 QUESTIONS: Final[tuple[LegalQuestion, ...]] = (
-    _question(
-        "authority",
-        "no",
-        "Талап осыған құзыреті бар мемлекеттік органнан ба?",
-        "Исходит ли требование от органа, который вправе его предъявить?",
-        "Does the demand come from a body that is entitled to make it?",
-    ),
-    _question(
-        "legal_basis",
-        "no",
-        "Қолданыстағы құқық нормасы көрсетілген бе және ол осы жағдайға қолданыла ма?",
-        "Названа ли действующая норма права, и применима ли она к этому случаю?",
-        "Is a rule of law in force cited, and does it apply to this case?",
-    ),
-    _question(
-        "clarity",
-        "no",
-        "Талап нақты ма: қай материал, не істеу керек, неге?",
-        "Ясно ли требование: какой материал, что сделать и почему?",
-        "Is the demand clear: which content, what is to be done, and why?",
-    ),
-    _question(
-        "content_matches",
-        "no",
-        "Материал талапта сипатталғандай ма?",
-        "Соответствует ли материал тому, что описано в требовании?",
-        "Is the content what the demand says it is?",
-    ),
-    _question(
-        "protected_speech",
-        "yes",
-        "Материал қорғалатын пікірге, журналистикаға немесе қоғамдық мүддеге қатысты ма?",
-        "Относится ли материал к защищаемым высказываниям, журналистике или общественному интересу?",
-        "Is the content protected speech, journalism or a matter of public interest?",
-    ),
-    _question(
-        "proportionate",
-        "no",
-        "Шара бұзушылыққа мөлшерлес пе?",
-        "Соразмерна ли мера нарушению?",
-        "Is the measure proportionate to the violation?",
-    ),
-    _question(
-        "narrowest",
-        "no",
-        "Бұл мақсатқа жететін ең тар шара ма?",
-        "Это самая узкая мера из тех, что достигают цели?",
-        "Is this the narrowest measure that reaches the aim?",
-    ),
+    LegalQuestion("authority", "no"),
+    LegalQuestion("legal_basis", "no"),
+    LegalQuestion("clarity", "no"),
+    LegalQuestion("content_matches", "no"),
+    LegalQuestion("protected_speech", "yes"),
+    LegalQuestion("proportionate", "no"),
+    LegalQuestion("narrowest", "no"),
 )
 """The seven questions, in the order in which they are asked."""
 

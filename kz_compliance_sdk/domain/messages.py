@@ -31,6 +31,7 @@ from kz_compliance_sdk.domain.report import (
 )
 from kz_compliance_sdk.domain.url import check_url
 from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.words import LANGUAGES, words
 
 ENFORCER = "enforcer"
 NOTIFIER = "notifier"
@@ -38,29 +39,6 @@ REGULATOR = "regulator"
 BY_HAND = "by_hand"
 
 _NOBODY: Mapping[str, UserNotified] = MappingProxyType({})
-
-# The statements that no person words: they tell what an authority's own message led to, and nothing about content.
-_LIFTED: Mapping[str, str] = MappingProxyType(
-    {
-        "kk": "Шара алып тасталды: оның негізі болған талап кері қайтарылды.",
-        "ru": "Мера снята: требование, на котором она основана, отменено.",
-        "en": "The measure was lifted: the demand that it rested on no longer stands.",
-    }
-)
-_KEPT: Mapping[str, str] = MappingProxyType(
-    {
-        "kk": "Шара сақталады: оның басқа да негізі бар.",
-        "ru": "Мера сохраняется: она имеет и другое основание.",
-        "en": "The measure stays: it has another ground as well.",
-    }
-)
-_GONE: Mapping[str, str] = MappingProxyType(
-    {
-        "kk": "Шараны алып тастау мүмкін емес: нысан платформада енді жоқ.",
-        "ru": "Меру невозможно снять: объекта на платформе больше нет.",
-        "en": "The measure cannot be lifted: the platform holds the object no more.",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,14 +292,14 @@ def _item(item: ItemState, decisions: Mapping[int, Decision], case: Case) -> Rep
             action="restore",
             territorial_scope=item.scope,
             effective_at=item.effective_at,
-            statement_of_reasons=wording.statement_of_reasons if superseded else _fixed(_LIFTED, case),
+            statement_of_reasons=wording.statement_of_reasons if superseded else _fixed("lifted", case),
             appeal_available=wording.appeal_available,
         )
     return decided.reported(
         effective_at=item.effective_at if decided.is_measure else None,
         ends_at=item.preserve_until or None if decided.action == "preserve_only" else None,
         # Who came to another end has said why; that something else holds the object is not their reason.
-        statement=_fixed(_KEPT, case) if item.status == "kept" and decided.is_measure else None,
+        statement=_fixed("kept", case) if item.status == "kept" and decided.is_measure else None,
     )
 
 
@@ -332,12 +310,13 @@ def _gone(name: str, item: ItemState, case: Case) -> ReportItem:
         outcome="cannot_comply",
         action="none",
         territorial_scope=item.scope,
-        statement_of_reasons=_fixed(_GONE, case),
+        statement_of_reasons=_fixed("gone", case),
         cannot_comply=CannotComply(reason="technical_or_operational"),
     )
 
 
-def _fixed(texts: Mapping[str, str], case: Case) -> tuple[Statement, ...]:
+def _fixed(name: Literal["lifted", "kept", "gone"], case: Case) -> tuple[Statement, ...]:
+    """A statement that no person words: it tells what an authority's own message led to, and nothing about content."""
     languages = [lang.split("-")[0] for lang in case.languages]
-    chosen = [lang for lang in texts if lang in languages] or ["kk", "ru"]
-    return tuple(Statement(lang=lang, text=texts[lang]) for lang in chosen)
+    chosen = [lang for lang in LANGUAGES if lang in languages] or ["kk", "ru"]
+    return tuple(Statement(lang=lang, text=words(lang, "cases")("statement", name)) for lang in chosen)

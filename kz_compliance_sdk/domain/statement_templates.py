@@ -6,23 +6,22 @@ wrote about somebody. What comes out is plain text: nothing in it is escaped for
 
 from __future__ import annotations
 
-import tomllib
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from importlib.resources import files
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
 from string import Formatter
 from types import MappingProxyType
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 from kz_compliance_sdk.domain.decision import Action
 from kz_compliance_sdk.domain.notice_parts import AuthorityType
 from kz_compliance_sdk.domain.report import Ground
+from kz_compliance_sdk.domain.words import LANGUAGES, Lang, compiled
 from kz_compliance_sdk.errors import ConfigError
-
-Lang = Literal["kk", "ru", "en"]
-LANGUAGES: Final[tuple[Lang, ...]] = get_args(Lang)
 
 StatementKind = Literal["measure", "restored", "appeal_upheld", "appeal_reversed"]
 
@@ -90,87 +89,90 @@ def _filled(line: str, facts: Mapping[str, str]) -> str | None:
 @cache
 def packaged_templates() -> Templates:
     """The words that come with this package. Read once. Nobody has reviewed them."""
-    texts = {lang: files("kz_compliance_sdk.domain").joinpath(f"user_notice_{lang}.toml") for lang in LANGUAGES}
     return Templates(
-        {lang: parse_template(file.read_text(encoding="utf-8"), lang, file.name) for lang, file in texts.items()}
+        {lang: read_template(compiled(lang, "user_notices"), lang, f"user_notices.{lang}") for lang in LANGUAGES}
     )
 
 
-def with_own(base: Templates, own: Mapping[Lang, tuple[str, str]]) -> Templates:
-    """`base` with a platform's own words for some languages: TOML text and the name of its file.
+def with_own(base: Templates, own: Mapping[Lang, tuple[bytes, str]]) -> Templates:
+    """`base` with a platform's own words for some languages: a compiled catalogue and the name of its file.
 
-    Raises ConfigError naming file and key, also for words that do not say who reviewed them.
+    Raises ConfigError naming file and message, also for words that do not say who reviewed them.
     """
-    read = {lang: parse_template(text, lang, file, reviewed=True) for lang, (text, file) in own.items()}
+    read = {lang: read_template(data, lang, file, reviewed=True) for lang, (data, file) in own.items()}
     return Templates({**base.by_lang, **read})
 
 
-def parse_template(text: str, lang: Lang, file: str, *, reviewed: bool = False) -> Template:
-    """Read one language's words from TOML. Raises ConfigError that names the file and the key.
+def read_template(data: bytes, lang: Lang, file: str, *, reviewed: bool = False) -> Template:
+    """Read one language's words from a compiled catalogue. Raises ConfigError that names the file and the message.
 
     `reviewed`: it must say by whom and on which day it was reviewed.
     """
     try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"This is not TOML: {error}.", field=file, remedy="Correct that line.") from None
-    reader = _Reader(file)
-    reader.only(raw, "", {"lang", "review", *_KINDS, *_WORDS})
-    if raw.get("lang") != lang:
-        raise reader.wrong("lang", "It holds the words of another language.", f'Write lang = "{lang}".')
-    by, on = reader.review(raw.get("review"), needed=reviewed)
+        catalogue = GNUTranslations(BytesIO(data))
+    except (OSError, ValueError, LookupError, struct.error):
+        raise ConfigError(
+            "This is no compiled catalogue.", field=file, remedy="Compile the .po file (msgfmt), and name the .mo file."
+        ) from None
+    catalogue.add_fallback(_Nothing())
+    reader = _Reader(file, catalogue)
+    if catalogue.info().get("language") != lang:
+        raise reader.wrong(
+            "Language", "It holds the words of another language.", f"Write Language: {lang} in its head."
+        )
+    by, on = reader.review(needed=reviewed)
     return Template(
         lang=lang,
-        lines=MappingProxyType({kind: reader.lines(raw.get(kind), kind) for kind in _KINDS}),
-        words=MappingProxyType({name: reader.words(raw.get(name), name, of) for name, of in _WORDS.items()}),
+        lines=MappingProxyType({kind: reader.lines(kind) for kind in _KINDS}),
+        words=MappingProxyType(
+            {table: {name: reader.text(table, name) for name in names} for table, names in _WORDS.items()}
+        ),
         reviewed_by=by,
         reviewed_on=on,
     )
 
 
+class _Nothing(NullTranslations):
+    """What a catalogue does not hold is empty, and not its own name."""
+
+    def pgettext(self, context: str, message: str) -> str:
+        return ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     file: str
+    catalogue: GNUTranslations
 
     def wrong(self, key: str, message: str, remedy: str) -> ConfigError:
         return ConfigError(message, field=f"{self.file}: {key}", remedy=remedy)
 
-    def only(self, table: Any, path: str, names: set[str]) -> None:
-        if not isinstance(table, dict):
-            raise self.wrong(path, "This table is missing.", f"Add [{path}].")
-        for name in sorted(table.keys() - names):
-            key = f"{path}.{name}" if path else name
-            raise self.wrong(key, "This key is not known.", "Correct its spelling or remove it.")
+    def text(self, table: str, name: str) -> str:
+        text = self.catalogue.pgettext(table, name)
+        if not text.strip():
+            raise self.wrong(f"{table}.{name}", "This text is missing.", f"Give {table}, {name} its msgstr.")
+        return text
 
-    def review(self, table: Any, *, needed: bool) -> tuple[str, str]:
-        self.only(table, "review", {"by", "on"})
-        by, on = table.get("by", ""), table.get("on", "")
-        day = on.isoformat() if isinstance(on, date) else on
-        if not isinstance(by, str) or not isinstance(day, str):
-            raise self.wrong("review", "This is no name and no day.", 'Write by = "who" and on = 2026-01-31.')
-        by, day = by.strip(), day.strip()
+    def review(self, *, needed: bool) -> tuple[str, str]:
+        by, day = (self.catalogue.pgettext("review", name).strip() for name in ("by", "on"))
         if needed and not by:
             raise self.wrong("review.by", "It does not say who reviewed these words.", "Name the person or the firm.")
         if by or day:
             try:
                 date.fromisoformat(day)
             except ValueError:
-                raise self.wrong("review.on", "This is no day.", "Write on = 2026-01-31.") from None
+                raise self.wrong("review.on", "This is no day.", "Write 2026-01-31.") from None
         return by, day
 
-    def lines(self, table: Any, kind: str) -> tuple[str, ...]:
-        self.only(table, kind, {"lines"})
-        lines, key = table.get("lines"), f"{kind}.lines"
-        if not isinstance(lines, list) or not lines or not all(isinstance(line, str) for line in lines):
-            raise self.wrong(key, "This is no list of lines.", 'Write lines = ["...", "..."].')
-        used = {name for number, line in enumerate(lines) for name in self.placeholders(line, f"{key}[{number}]")}
-        if missing := sorted(_NAMED - used):
+    def lines(self, kind: StatementKind) -> tuple[str, ...]:
+        text, key = self.text("statement", kind), f"statement.{kind}"
+        if missing := sorted(_NAMED - self.placeholders(text, key)):
             raise self.wrong(key, f"It never says {{{missing[0]}}}.", "Add a line with it: the user has to know.")
-        return tuple(lines)
+        return tuple(text.split("\n"))
 
-    def placeholders(self, line: str, key: str) -> set[str]:
+    def placeholders(self, text: str, key: str) -> set[str]:
         try:
-            parsed = list(Formatter().parse(line))
+            parsed = list(Formatter().parse(text))
         except ValueError:
             raise self.wrong(key, "A brace is not closed.", "Write {{ and }} for braces themselves.") from None
         for _, name, form, conversion in parsed:
@@ -178,10 +180,3 @@ class _Reader:
                 known = ", ".join(sorted(PLACEHOLDERS))
                 raise self.wrong(key, f"There is no placeholder {{{name}}}.", f"Use one of: {known}.")
         return {name for _, name, _, _ in parsed if name is not None}
-
-    def words(self, table: Any, name: str, needed: tuple[str, ...]) -> Mapping[str, str]:
-        self.only(table, name, set(needed))
-        for word in needed:
-            if not isinstance(table.get(word), str) or not table[word].strip():
-                raise self.wrong(f"{name}.{word}", "This word is missing.", "Add it.")
-        return MappingProxyType(dict(table))

@@ -23,8 +23,9 @@ from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage, message_id
 from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.statement_templates import LANGUAGES, StatementKind, Templates, packaged_templates
+from kz_compliance_sdk.domain.statement_templates import StatementKind, Templates, packaged_templates
 from kz_compliance_sdk.domain.transitions import is_legal
+from kz_compliance_sdk.domain.words import LANGUAGES
 
 MESSENGER = "messenger"
 UNSENT = ("due", "delayed")

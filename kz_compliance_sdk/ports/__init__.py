@@ -39,4 +39,3 @@ from kz_compliance_sdk.ports.store import Queries as Queries
 from kz_compliance_sdk.ports.store import Store as Store
 from kz_compliance_sdk.ports.store import Tx as Tx
 from kz_compliance_sdk.ports.store import Work as Work
-from kz_compliance_sdk.ports.transparency import DemandLines as DemandLines

@@ -38,7 +38,7 @@ CONTROLS: tuple[Control, ...] = (
         "a view leaves no trace",
         "every step of a case is an event, and so is who looked at it",
         OF_AUDIT,
-        gives("services.evidence.Evidence.record_view", what=True),
+        gives("evidence.taking.Evidence.record_view", what=True),
         f"{AUDIT}test_every_step_is_an_event",
     ),
     Control(
@@ -69,14 +69,14 @@ CONTROLS: tuple[Control, ...] = (
         "checkpoints unread",
         "what no event speaks of is held against the checkpoints",
         CHECKPOINTS,
-        instead("services.verifying.check_case", made=lambda _real: lambda *_: []),
+        instead("evidence.verify_store.check_case", made=lambda _real: lambda *_: []),
         f"{AUDIT}test_a_row_of_which_no_event_speaks_is_held_by_the_checkpoint",
     ),
     Control(
         "nobody asks outside",
         "an old backup in the place of the store is found with a checkpoint from outside",
         CHECKPOINTS,
-        gives("domain.audit_log._hold_outside"),
+        gives("evidence.verify_store._hold_outside"),
         f"{AUDIT}test_an_old_backup_is_found_by_a_checkpoint_that_was_kept_elsewhere",
     ),
     Control(
@@ -97,7 +97,7 @@ CONTROLS: tuple[Control, ...] = (
         "small counts are shown",
         "no small count is shown or follows from what is",
         "guides/transparency.md",
-        gives("domain.transparency.hide", what={}),
+        gives("transparency.report.hide", what={}),
         "tests/unit/test_transparency_report.py::test_no_small_count_is_shown_or_follows_from_what_is[0]",
     ),
 )

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kz_compliance_sdk.adapters.evidence.pack import MANIFEST, SIGNATURE, SIGNED, zipped
-from kz_compliance_sdk.adapters.evidence.verifying import read_key, verified
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.evidence.pack import MANIFEST, SIGNATURE, SIGNED, zipped
+from kz_compliance_sdk.evidence.verify_pack import read_key, verified
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.enforcer import RecordingEnforcer
 from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env

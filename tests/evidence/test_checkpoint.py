@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.evidence.verifying import verified
 from kz_compliance_sdk.errors import NotFound
+from kz_compliance_sdk.evidence.verify_pack import verified
 from tests.evidence.scene import (
     HEAD,
     MODERATOR,

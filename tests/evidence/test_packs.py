@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.evidence.verifying import verified
 from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Actor, AuditEvent, Stamp, event_hash, next_event
 from kz_compliance_sdk.domain.canonical import encoded
-from kz_compliance_sdk.domain.redaction import People, facts, is_plain_receipt, provable
+from kz_compliance_sdk.evidence.redaction import People, facts, is_plain_receipt, provable
+from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
 from tests.evidence.scene import (

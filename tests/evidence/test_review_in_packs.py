@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from kz_compliance_sdk.adapters.evidence.verifying import verified
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.legal_check import QUESTIONS
+from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.testing.content import FakeContent
 from tests.evidence.scene import HEAD, OFFICE_PEOPLE, USER, Scene, document, full, opened
 from tests.unit.case_makers import YES

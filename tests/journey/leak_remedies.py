@@ -11,18 +11,17 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 
-from kz_compliance_sdk.adapters.transparency.document import report_json
-from kz_compliance_sdk.adapters.transparency.page import page
-from kz_compliance_sdk.adapters.transparency.table import figures_csv
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.appeals import Reversal
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.report import Contest, Statement
-from kz_compliance_sdk.domain.transparency import Period
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Failed, TellResult, Told, UserNotice
+from kz_compliance_sdk.transparency.forms import figures_csv, report_json
+from kz_compliance_sdk.transparency.page import page
+from kz_compliance_sdk.transparency.report import Period
 from tests.unit.case_makers import YES
 
 PLANTED = {

@@ -21,6 +21,9 @@ from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.user_notices import Telling
+from kz_compliance_sdk.evidence.checkpoints import Checkpoints
+from kz_compliance_sdk.evidence.taking import Evidence
+from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.ports import (
     ByPerson,
     Delivered,
@@ -38,16 +41,13 @@ from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.care import Care
-from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.delivery import Delivery, Ways
-from kz_compliance_sdk.services.evidence import Evidence
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.services.review import Decided, Review
 from kz_compliance_sdk.services.user_notices import UserNotices
-from kz_compliance_sdk.services.verifying import verify
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent, naming
 from kz_compliance_sdk.testing.frozen import frozen_env

@@ -6,7 +6,7 @@ import json
 
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.ports import Queries
-from kz_compliance_sdk.services.transparency import recounted
+from kz_compliance_sdk.transparency.publication import recounted
 
 
 def check_tallies(queries: Queries) -> None:

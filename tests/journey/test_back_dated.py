@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kz_compliance_sdk.domain.audit_log import AuditVerdict
-from kz_compliance_sdk.services.verifying import verify
+from kz_compliance_sdk.evidence.verify_store import AuditVerdict, verify
 from tests.journey.scene import M1, PLATFORM, Host
 from tests.unit.case_makers import a_notice, proposal, refusal
 

@@ -13,9 +13,9 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.witnesses import FileWitness, LogWitness, WebhookWitness
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound
+from kz_compliance_sdk.evidence.checkpoints import Checkpoints
+from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.ports import Env
-from kz_compliance_sdk.services.checkpoints import Checkpoints
-from kz_compliance_sdk.services.verifying import verify
 from kz_compliance_sdk.wire.signature import SigningKey
 from tests.contract.conftest import tamper
 from tests.journey.scene import M1, PLATFORM, Host, World
@@ -158,7 +158,7 @@ def test_an_interval_of_nothing_makes_none(host: Host, world: World) -> None:
 def test_a_large_backlog_is_taken_in_parts_and_only_the_end_is_complete(
     host: Host, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kz_compliance_sdk.services.checkpoints._AT_ONCE", 2)
+    monkeypatch.setattr("kz_compliance_sdk.evidence.checkpoints._AT_ONCE", 2)
     _arrive(host, 5)
     host.proof.checkpoint()
     made = [(one.size, one.complete) for one, _ in host.store.queries(PLATFORM).checkpoints()]

@@ -10,10 +10,9 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.rewrapping import rewrap
-from kz_compliance_sdk.domain.audit_log import AuditVerdict
 from kz_compliance_sdk.domain.checkpoints import Leaf
-from kz_compliance_sdk.services.checkpoints import Checkpoints
-from kz_compliance_sdk.services.verifying import verify
+from kz_compliance_sdk.evidence.checkpoints import Checkpoints
+from kz_compliance_sdk.evidence.verify_store import AuditVerdict, verify
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import PLATFORM
 from tests.journey.test_retention import Desk, fill, notice, sql

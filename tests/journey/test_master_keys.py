@@ -12,7 +12,7 @@ import pytest
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.rewrapping import Rewrapped, rewrap
 from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
-from kz_compliance_sdk.services.verifying import verify
+from kz_compliance_sdk.evidence.verify_store import verify
 from tests.journey.scene import PLATFORM
 from tests.journey.tampering.scenery import DRIVER
 from tests.journey.test_retention import Desk, fill, notice, sql

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.domain.counting import demand_of
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.ports import Unknown
-from kz_compliance_sdk.services.transparency import recounted
 from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.transparency.counting import demand_of
+from kz_compliance_sdk.transparency.publication import recounted
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.journey.demands import marked_later
 from tests.journey.scene import LEGAL, M1, PLATFORM, Host

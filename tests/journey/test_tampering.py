@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain import audit_log, evidence
+from kz_compliance_sdk.domain import evidence
+from kz_compliance_sdk.evidence import verify_store
 from tests.journey.tampering.run import Outcome, campaign
 
 
@@ -42,9 +43,9 @@ def _without(rule: str, monkeypatch: pytest.MonkeyPatch, folder: Path, only: str
     if rule == "rows":
         monkeypatch.setattr(evidence, "grown", lambda *_: ([], [], []))
     elif rule == "heads":
-        monkeypatch.setattr("kz_compliance_sdk.services.verifying.check_case", lambda *_: [])
+        monkeypatch.setattr("kz_compliance_sdk.evidence.verify_store.check_case", lambda *_: [])
     elif rule == "tree":
-        monkeypatch.setattr(audit_log, "_hold_outside", lambda *given: setattr(given[3], "proved", given[3].size))
+        monkeypatch.setattr(verify_store, "_hold_outside", lambda *given: setattr(given[3], "proved", given[3].size))
     return campaign(folder, 25, seed=11, only=only)
 
 

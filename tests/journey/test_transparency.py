@@ -11,12 +11,11 @@ from sqlalchemy import create_engine
 
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
-from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
 from kz_compliance_sdk.domain.decision import ItemDecision, Wording
 from kz_compliance_sdk.domain.notice import UserNotice
 from kz_compliance_sdk.domain.policy import kz_policy
-from kz_compliance_sdk.domain.transparency import Period
-from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
+from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
+from kz_compliance_sdk.transparency.report import Period
 from tests.journey.scene import LEAD, LEGAL, M1, PLATFORM
 from tests.journey.transparency_office import WORDS, Figures, RandomOffice, recounted
 from tests.unguarded import unguard
@@ -28,7 +27,7 @@ POLICY = TransparencyPolicy(threshold=3, embargo_days=0, withheld_days=365)
 
 def counted(office: RandomOffice) -> tuple[Figures, int]:
     now = office.world.clock()
-    figures = Transparency(office.store, PLATFORM, POLICY, CATEGORIES, LumenLines)
+    figures = Transparency(office.store, PLATFORM, POLICY, CATEGORIES)
     counting, unrecorded = figures._counted(Period(office.start - 3600, now + 1), now)
     assert unrecorded == []
     found: Figures = {name: +values for name, values in counting.counts.items() if +values}

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
-from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.transparency import Period
-from kz_compliance_sdk.services.transparency import Transparency, TransparencyPolicy
+from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
+from kz_compliance_sdk.transparency.report import Period
 from tests.contract.conftest import raw, tamper
 from tests.journey.scene import M2, PLATFORM
 from tests.journey.test_retention import Desk
@@ -101,7 +100,7 @@ def test_one_that_ended_keeps_no_report_from_being_made(desk: Desk) -> None:
     desk.host.push(a_notice(seed=2), "m-2")
     desk.host.decide(proposal(measure("1")))
     desk.host.drain()
-    figures = Transparency(desk.store, PLATFORM, TransparencyPolicy(3, 0, 365), (), LumenLines)
+    figures = Transparency(desk.store, PLATFORM, TransparencyPolicy(3, 0, 365), ())
     period = Period(start - 10, desk.world.clock() + 10)
     assert figures.report(period, draft=True).value("demands") is not None
     counts = figures._counted(period, desk.world.clock())[0].counts

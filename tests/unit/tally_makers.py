@@ -7,8 +7,8 @@ import random
 from typing import Any
 
 from kz_compliance_sdk.domain.change import Tally
-from kz_compliance_sdk.domain.counting import Counting
-from kz_compliance_sdk.domain.transparency import Period, TransparencyReport, published
+from kz_compliance_sdk.transparency.counting import Counting
+from kz_compliance_sdk.transparency.report import Period, TransparencyReport, published
 
 DAY = 86_400
 START = 1_767_207_600  # 2026-01-01T00:00 in Almaty

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +9,33 @@ import pytest
 
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.statement_templates import (
-    LANGUAGES,
     PLACEHOLDERS,
-    Lang,
     packaged_templates,
-    parse_template,
+    read_template,
     with_own,
 )
+from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 from kz_compliance_sdk.errors import ConfigError
+from tests.catalogues import compiled, source_of
 
 FACTS = {name: f"<{name} & co>" for name in PLACEHOLDERS}
 
 
-def packaged(lang: str) -> str:
-    return files("kz_compliance_sdk.domain").joinpath(f"user_notice_{lang}.toml").read_text(encoding="utf-8")
-
-
 def reviewed(lang: str) -> str:
-    text = packaged(lang)
-    assert 'by = ""\non = ""' in text
-    return text.replace('by = ""\non = ""', 'by = "A. Counsel"\non = 2026-11-01')
+    """The packaged words as the source of a platform's own ones."""
+    text = source_of(lang, "user_notices")
+    for name, said in (("by", "A. Counsel"), ("on", "2026-11-01")):
+        open_ = f'msgctxt "review"\nmsgid "{name}"\nmsgstr ""'
+        assert open_ in text
+        text = text.replace(open_, open_[:-1] + said + '"')
+    return text
 
 
 def reviewed_words(folder: Path) -> dict[str, Any]:
     """Settings that name a reviewed file for each language."""
     for lang in LANGUAGES:
-        (folder / f"{lang}.toml").write_text(reviewed(lang), encoding="utf-8")
-    return {f"{lang}_file": folder / f"{lang}.toml" for lang in LANGUAGES}
+        (folder / f"{lang}.mo").write_bytes(compiled(reviewed(lang)))
+    return {f"{lang}_file": folder / f"{lang}.mo" for lang in LANGUAGES}
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -61,7 +60,7 @@ def test_what_is_not_known_takes_its_line_with_it() -> None:
 
 def test_the_packaged_words_are_unreviewed_and_say_so() -> None:
     assert packaged_templates().unreviewed == LANGUAGES
-    mixed = with_own(packaged_templates(), {"ru": (reviewed("ru"), "own.toml")})
+    mixed = with_own(packaged_templates(), {"ru": (compiled(reviewed("ru")), "own.mo")})
     assert mixed.unreviewed == ("kk", "en")
     assert mixed.by_lang["ru"].reviewed_by == "A. Counsel"
 
@@ -69,38 +68,53 @@ def test_the_packaged_words_are_unreviewed_and_say_so() -> None:
 @pytest.mark.parametrize(
     ("change", "key", "said"),
     [
-        (("{object}", "{reporter}"), "measure.lines[2]", "placeholder"),
-        (("{object}", "{object.__class__}"), "measure.lines[2]", "placeholder"),
-        (("{object}", "{object!r}"), "measure.lines[2]", "placeholder"),
-        (("{object}", "{object"), "measure.lines[2]", "brace"),
-        (("{authority} ({authority_kind})", "somebody"), "measure.lines", "authority"),
-        (('by = "A. Counsel"', 'by = " "'), "review.by", "who reviewed"),
-        (("on = 2026-11-01", 'on = "lately"'), "review.on", "day"),
-        (('lang = "en"', 'lang = "de"'), "lang", "language"),
-        (('remove = "removed"', 'remov = "removed"'), "action.remov", "not known"),
-        (('remove = "removed"\n', ""), "action.remove", "missing"),
-        (("[restored]", "[restore]"), "restore", "not known"),
-        (('lang = "en"', "lang = "), "", "TOML"),
+        (("{object}", "{reporter}"), "statement.measure", "placeholder"),
+        (("{object}", "{object.__class__}"), "statement.measure", "placeholder"),
+        (("{object}", "{object!r}"), "statement.measure", "placeholder"),
+        (("{object}", "{object"), "statement.measure", "brace"),
+        (("{authority} ({authority_kind})", "somebody"), "statement.measure", "authority"),
+        (('msgstr "A. Counsel"', 'msgstr " "'), "review.by", "who reviewed"),
+        (('msgstr "A. Counsel"', 'msgstr ""'), "review.by", "who reviewed"),
+        (('msgstr "2026-11-01"', 'msgstr "lately"'), "review.on", "day"),
+        (("Language: en", "Language: de"), "Language", "language"),
+        (('msgid "remove"', 'msgid "remov"'), "action.remove", "missing"),
+        (('msgstr "removed"', 'msgstr " "'), "action.remove", "missing"),
+        (('msgid "restored"', 'msgid "restore"'), "statement.restored", "missing"),
     ],
 )
-def test_what_is_wrong_with_own_words_names_file_and_key(change: tuple[str, str], key: str, said: str) -> None:
+def test_what_is_wrong_with_own_words_names_file_and_message(change: tuple[str, str], key: str, said: str) -> None:
     text = reviewed("en")
     assert change[0] in text
     with pytest.raises(ConfigError) as refused:
-        parse_template(text.replace(*change), "en", "own.toml", reviewed=True)
-    assert refused.value.field == (f"own.toml: {key}" if key else "own.toml")
+        read_template(compiled(text.replace(*change)), "en", "own.mo", reviewed=True)
+    assert refused.value.field == f"own.mo: {key}"
     assert said in refused.value.message
     assert refused.value.remedy
+
+
+WHOLE = compiled(reviewed("en"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"x", reviewed("en").encode(), WHOLE[:20], WHOLE[:200], WHOLE[:-100], WHOLE.replace(b"UTF-8", b"UTF-0")],
+    ids=["empty", "short", "the source", "head alone", "cut early", "cut late", "charset"],
+)
+def test_what_is_no_compiled_catalogue_is_refused_and_names_its_file(data: bytes) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_template(data, "en", "own.mo", reviewed=True)
+    assert refused.value.field == "own.mo"
+    assert "msgfmt" in str(refused.value.remedy)
 
 
 def test_settings_read_own_words_and_refuse_those_that_nobody_reviewed(tmp_path: Path) -> None:
     own = reviewed_words(tmp_path)
     settings = Settings.load(environ={}, platform_id="p", public_url="https://p.example", user_notice=own)
     assert settings.user_notice.templates().unreviewed == ()
-    (tmp_path / "ru.toml").write_text(packaged("ru"), encoding="utf-8")
+    (tmp_path / "ru.mo").write_bytes(compiled(source_of("ru", "user_notices")))
     with pytest.raises(ConfigError) as refused:
         settings.user_notice.templates()
-    assert refused.value.field == f"{tmp_path / 'ru.toml'}: review.by"
+    assert refused.value.field == f"{tmp_path / 'ru.mo'}: review.by"
 
 
 @pytest.mark.parametrize(

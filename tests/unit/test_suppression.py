@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from kz_compliance_sdk.domain.suppression import Hidden, Key, Sum, Suppression
+from kz_compliance_sdk.transparency.hiding import Hidden, Key, Sum, Suppression
 
 THRESHOLD = 4
 TOTAL: Key = ("t", "")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
-from kz_compliance_sdk.adapters.transparency.document import report_json
-from kz_compliance_sdk.adapters.transparency.lumen import LumenLines
-from kz_compliance_sdk.adapters.transparency.page import LANGUAGES, page
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.words import LANGUAGES
+from kz_compliance_sdk.transparency.forms import report_json
+from kz_compliance_sdk.transparency.lumen import LumenLines
+from kz_compliance_sdk.transparency.page import page
 from tests.unit.tally_makers import CATEGORIES, DAY, NOW, a_report, a_tally
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import table as table_of
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.tables_tallies import tallies
 from kz_compliance_sdk.domain.change import Tally
-from kz_compliance_sdk.domain.counting import Running
+from kz_compliance_sdk.ports.store import Running
 
 __all__ = ["FigureReads"]
 

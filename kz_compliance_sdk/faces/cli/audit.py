@@ -16,7 +16,7 @@ from kz_compliance_sdk.faces.cli.session import Json, Session, case_id_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kz_compliance_sdk.domain.audit_log import AuditVerdict
+    from kz_compliance_sdk.evidence.verify_store import AuditVerdict
 
 __all__ = ["register"]
 

@@ -162,7 +162,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check an evidence pack with nothing but the pack and a published key. Exit code 4 if anything does not hold."""
-    from kz_compliance_sdk.adapters.evidence.verifying import MAX_PACK, read_key, verified
+    from kz_compliance_sdk.evidence.verify_pack import MAX_PACK, read_key, verified
 
     session = Session.of(ctx)
     with by_option(key="--key"):

@@ -18,8 +18,8 @@ from kz_compliance_sdk.faces.cli.handed_in import by_option
 from kz_compliance_sdk.faces.cli.session import Json, Session
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.transparency import Period, TransparencyReport
-    from kz_compliance_sdk.services.transparency import Workload
+    from kz_compliance_sdk.transparency.publication import Workload
+    from kz_compliance_sdk.transparency.report import Period, TransparencyReport
 
 __all__ = ["register"]
 
@@ -42,7 +42,7 @@ def _day(text: str, option: str) -> datetime:
 
 
 def _period(first: str, last: str) -> Period:
-    from kz_compliance_sdk.domain.transparency import Period
+    from kz_compliance_sdk.transparency.report import Period
 
     start, end = _day(first, "--from"), _day(last, "--to")
     try:
@@ -87,7 +87,7 @@ def transparency(
             written = _write(out, report, lang, lines)
             if staff:
                 written.append(_write_file(out / _STAFF, [_workloads_csv(workloads)]))
-    from kz_compliance_sdk.adapters.transparency.document import document
+    from kz_compliance_sdk.transparency.forms import document
 
     session.answer(document(report), lambda: _show(report, written))
 
@@ -95,9 +95,8 @@ def transparency(
 def _write(
     out: Path, report: TransparencyReport, lang: Literal["kk", "ru", "en"], lines: Iterator[bytes]
 ) -> list[Path]:
-    from kz_compliance_sdk.adapters.transparency.document import report_json
-    from kz_compliance_sdk.adapters.transparency.page import page
-    from kz_compliance_sdk.adapters.transparency.table import figures_csv
+    from kz_compliance_sdk.transparency.forms import figures_csv, report_json
+    from kz_compliance_sdk.transparency.page import page
 
     contents: tuple[Iterable[bytes], ...] = ([figures_csv(report)], [report_json(report)], [page(report, lang)], lines)
     try:

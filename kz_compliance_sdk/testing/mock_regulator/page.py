@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import html
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from kz_compliance_sdk.wire.values import instant_text
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from kz_compliance_sdk.testing.mock_regulator.agenda import Done, Step
     from kz_compliance_sdk.testing.mock_regulator.books import Books, NoticeRecord
     from kz_compliance_sdk.testing.mock_regulator.faults import Fault
@@ -19,12 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["regulator_page"]
 
 _NEWEST: Final = 200
-_STYLE: Final = (
-    "body{font:14px/1.5 system-ui,sans-serif;margin:2rem;color:#1b1f24;background:#fff}"
-    "table{border-collapse:collapse;margin:.5rem 0 2rem}caption{text-align:left;font-weight:600;padding:.25rem 0}"
-    "th,td{border:1px solid #c8cdd3;padding:.25rem .6rem;text-align:left;vertical-align:top}th{background:#f2f4f6}"
-    "@media(prefers-color-scheme:dark){body{color:#e6e9ec;background:#15181b}th,td{border-color:#454c54}th{background:#22272c}}"
-)
+
+
+@cache
+def _page() -> Template:
+    # Most runs never look at the page, and loading Jinja2 takes some 50 ms.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("kz_compliance_sdk.testing.mock_regulator", "")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("page.html")
 
 
 def regulator_page(regulator: MockRegulator) -> str:
@@ -32,73 +37,33 @@ def regulator_page(regulator: MockRegulator) -> str:
     now, outage = regulator.now(), regulator.faults.outage_at(regulator.now())
     down = "none" if outage is None else f"{outage.how} until {_time(outage.until) if outage.until else 'it is ended'}"
     keys = ", ".join(f"{name} with {regulator.signing.of(name).key_id}" for name in regulator.platforms)
-    told = f"It is {_time(now)}. What it writes is dated {regulator.skew_s:+d} s. Outage: {down}. It signs for {keys}."
-    parts = [
-        f"<p>{html.escape(told)}</p>",
-        _table(
-            "Faults armed",
-            ("number", "kind", "strikes", "times left", "details"),
-            (_fault_row(*each) for each in regulator.faults.armed()),
-        ),
-    ]
-    for name in regulator.platforms:
-        parts += _of_platform(regulator.books_of(name), now, regulator.pushes)
-    parts.append(
-        _table("Still to happen", ("at", "what", "about"), (_step_row(step) for step in regulator.agenda()[:_NEWEST]))
-    )
-    parts.append(
-        _table(
-            "What happened, newest first",
-            ("at", "what", "about", "outcome"),
-            (_done_row(done) for done in reversed(regulator.history()[-_NEWEST:])),
-        )
-    )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Mock regulator</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Mock regulator</h1>{''.join(parts)}</body></html>"
+    return _page().render(
+        told=f"It is {_time(now)}. What it writes is dated {regulator.skew_s:+d} s. Outage: {down}. "
+        f"It signs for {keys}.",
+        faults=[_fault_row(*each) for each in regulator.faults.armed()],
+        platforms=[_of_platform(regulator.books_of(name), now, regulator.pushes) for name in regulator.platforms],
+        to_come=[_step_row(step) for step in regulator.agenda()[:_NEWEST]],
+        happened=[_done_row(done) for done in reversed(regulator.history()[-_NEWEST:])],
     )
 
 
-def _of_platform(books: Books, now: int, pushes: Iterable[Push]) -> list[str]:
+def _of_platform(books: Books, now: int, pushes: Iterable[Push]) -> Mapping[str, Any]:
     entry = books.registration
     late = [(name, record) for name, record in books.notices.items() if record.is_late(now)]
     own = [push for push in pushes if push.platform_id == books.platform_id]
-    return [
-        f"<h2>{html.escape(books.platform_id)}</h2>",
-        f"<p>Registration: {html.escape(entry.status if entry else 'none')}.</p>",
-        _table(
-            "Late",
-            ("notice", "was due at", "late by", "authority"),
-            (_late_row(name, record, now) for name, record in sorted(late, key=lambda each: each[1].due_at or 0)),
-        ),
-        _table(
-            "Notices",
-            (
-                "notice",
-                "revision",
-                "due at",
-                "messages",
-                "acknowledgements",
-                "clarification requests",
-                "reports",
-                "outcomes",
-            ),
-            (_notice_row(name, record) for name, record in books.notices.items()),
-        ),
-        _table(
-            "Sanctions",
-            ("sanction", "level", "for", "effective at"),
-            (
-                (each.sanction_id, each.level, ", ".join(each.notice_ids), _time(each.effective_at))
-                for each in books.sanctions
-            ),
-        ),
-        _table(
-            "Pushes, newest first",
-            ("message", "what", "at", "answers"),
-            ((push.message_id, push.what, _time(push.at), ", ".join(_said(push))) for push in reversed(own[-_NEWEST:])),
-        ),
-    ]
+    return {
+        "name": books.platform_id,
+        "registration": entry.status if entry else "none",
+        "late": [_late_row(name, record, now) for name, record in sorted(late, key=lambda each: each[1].due_at or 0)],
+        "notices": [_notice_row(name, record) for name, record in books.notices.items()],
+        "sanctions": [
+            (each.sanction_id, each.level, ", ".join(each.notice_ids), _time(each.effective_at))
+            for each in books.sanctions
+        ],
+        "pushes": [
+            (push.message_id, push.what, _time(push.at), ", ".join(_said(push))) for push in reversed(own[-_NEWEST:])
+        ],
+    }
 
 
 def _time(at: int) -> str:
@@ -146,11 +111,3 @@ def _done_row(done: Done) -> tuple[str, ...]:
 
 def _said(push: Push) -> list[str]:
     return [str(answer.status) if answer.status is not None else answer.error for answer in push.answers]
-
-
-def _table(caption: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return (
-        f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )

@@ -9,15 +9,14 @@ from pathlib import Path
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain.appeals import Reversal
-from kz_compliance_sdk.domain.audit_log import AuditVerdict
 from kz_compliance_sdk.domain.notice import UserNotice
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.domain.retention import Retention
+from kz_compliance_sdk.evidence.checkpoints import Checkpoints
+from kz_compliance_sdk.evidence.verify_store import AuditVerdict, verify
 from kz_compliance_sdk.ports import Failed, Rejected, RetryAt
-from kz_compliance_sdk.services.checkpoints import Checkpoints
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.services.privacy import Privacy
-from kz_compliance_sdk.services.verifying import verify
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import SigningKey, sign

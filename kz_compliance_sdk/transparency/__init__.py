@@ -1,0 +1,1 @@
+"""The public figures: counted, what must not be published hidden, and written as page, table, document and lines."""

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from copy import copy
+from dataclasses import dataclass
+from dataclasses import field as one_each
 from typing import Literal
 
 from msgspec import Struct, field
 
-from kz_compliance_sdk.domain.ledger import FIRST, Stamped
+from kz_compliance_sdk.domain.ledger import FIRST, Damage, NewerRelease, Roster, Stamped
 from kz_compliance_sdk.domain.transitions import ENDED, UNDECIDED, CaseState
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Look",
     "Message",
     "Step",
+    "Stream",
     "Suspension",
     "Telling",
     "evolve",
@@ -443,6 +446,49 @@ def _apply(case: Case, on: Stamped) -> Case:
         # What is not watched is not planned anew either: it would keep a shift that holds no more.
         case.clock_shift = 0
     return case
+
+
+@dataclass(slots=True)
+class Stream:
+    """A stream as it was read, its events in order. One of which nothing is stored has the `number` 0 and no events.
+    `fault` says why nothing may be decided on it; then it has no events either."""
+
+    platform: str
+    name: str
+    number: int = 0
+    events: list[Stamped] = one_each(default_factory=list)
+    roster: Roster = one_each(default_factory=Roster)
+    fault: Damage | NewerRelease | None = None
+    _case: Case | None = None
+
+    @property
+    def seq(self) -> int:
+        """The sequence of its last event, 0 before the first."""
+        return self.events[-1].seq if self.events else 0
+
+    @property
+    def head(self) -> bytes:
+        return self.events[-1].hash if self.events else FIRST
+
+    def whole(self) -> Stream:
+        """Itself. Raises Damage or NewerRelease where nothing may be decided on it."""
+        if self.fault is not None:
+            raise self.fault
+        return self
+
+    @property
+    def case(self) -> Case:
+        """What its events tell of a case. Raises as `whole`. It is shared: only events change a case."""
+        if self._case is None:
+            self._case = fold(self.platform, self.name, self.whole().events)
+        return self._case
+
+    def then(self, number: int, more: list[Stamped], roster: Roster) -> Stream:
+        """The stream after these events too; this one stays as it was."""
+        case = self._case
+        for on in more if case is not None else ():
+            case = evolve(case, on)  # type: ignore[arg-type]  # not None: asked above
+        return Stream(self.platform, self.name, number, [*self.events, *more], roster, None, case)
 
 
 _MAPS = (

@@ -1,4 +1,4 @@
-"""Master keys: whether those at hand open the store, and one in another's place."""
+"""Master keys and ledger keys: whether those at hand open the store, and one master key in another's place."""
 
 from __future__ import annotations
 
@@ -6,31 +6,42 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, LargeBinary, Table, and_, cast, func, select, tuple_, update
+from sqlalchemy import Connection, Engine, LargeBinary, Table, and_, cast, func, null, select, tuple_, update
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.file_states import empty_log, refuse_changed
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.ledger import events, log, streams
+from kz_compliance_sdk.adapters.sql.ledger import keys as stream_keys
 from kz_compliance_sdk.adapters.sql.private import own_name
 from kz_compliance_sdk.adapters.sql.sqlite import FileLock
+from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
 
-__all__ = ["Rewrapped", "check_master_keys", "rewrap", "truncate_log"]
+__all__ = ["Rewrapped", "check_ledger_keys", "check_master_keys", "rewrap", "truncate_log"]
 
 _AT_ONCE = 500
 _MOST_ASKED = 100
+_OWNER = streams.c.name + "/" + stream_keys.c["class"]
+"""What `key_owner` makes of the two."""
 
 
 def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
     """Open the newest wrapped key of a case, and one of a platform. Raises StoreUnusable (`master_key`) if the master
     keys do not. A key that was damaged, destroyed or never wrapped says nothing of them: an older one is asked."""
-    asked = (
-        (t.cases.c.platform_id, t.cases.c.id, t.cases.c.data_key),
-        (t.platform_keys.c.platform_id, t.platform_keys.c.name, t.platform_keys.c.key),
+    # A text in a key's place would not even be read: its bytes are.
+    cases, platform_keys = t.cases.c, t.platform_keys.c
+    of_cases = select(cases.platform_id, cases.id, cast(cases.data_key, LargeBinary))
+    of_platforms = select(platform_keys.platform_id, platform_keys.name, cast(platform_keys.key, LargeBinary))
+    of_streams = select(streams.c.platform, _OWNER, cast(stream_keys.c.wrapped, LargeBinary)).join_from(
+        stream_keys, streams, streams.c.n == stream_keys.c.stream
     )
-    for platform, of, key in asked:
-        # A text in a key's place would not even be read: its bytes are.
-        statement = select(platform, of, cast(key, LargeBinary)).order_by(platform.desc(), of.desc())
+    asked = (
+        of_cases.order_by(cases.platform_id.desc(), cases.id.desc()),
+        of_platforms.order_by(platform_keys.platform_id.desc(), platform_keys.name.desc()),
+        of_streams.order_by(stream_keys.c.stream.desc()),
+    )
+    for statement in asked:
         for platform_id, owner, stored in connection.execute(statement.limit(_MOST_ASKED)).fetchall():
             if not keys.is_wrapped(platform_id, owner, stored):
                 continue
@@ -42,6 +53,27 @@ def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
                     code="master_key",
                 ) from None
             break
+
+
+def check_ledger_keys(connection: Connection, ledger_keys: LedgerKeys) -> None:
+    """Hold the first and the last event of each platform against the ledger keys. Raises StoreUnusable (`ledger_key`)
+    for an event whose key is not at hand. What an event is besides, whoever reads it finds out."""
+    at_hand = ledger_keys.by_id()
+    for (platform,) in connection.execute(select(streams.c.platform).distinct()).fetchall():
+        of_platform = (
+            select(cast(events.c.key_id, LargeBinary))
+            .join_from(log, events, and_(events.c.stream == log.c.stream, events.c.seq == log.c.seq))
+            .where(log.c.platform == platform)
+            .limit(1)
+        )
+        for order in (log.c.n, log.c.n.desc()):
+            for (key_id,) in connection.execute(of_platform.order_by(order)).fetchall():
+                if key_id and key_id not in at_hand:
+                    raise StoreUnusable(
+                        f"its ledger is proved by the ledger key {key_id.hex()}, and no key of that id is configured. "
+                        "Set privacy.ledger_key, or privacy.earlier_ledger_keys for one that was replaced.",
+                        code="ledger_key",
+                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +97,8 @@ def rewrap(
     damaged: list[str] = []
     lock = FileLock(path)
     try:
-        for table, column in ((t.platform_keys, "key"), (t.cases, "data_key"), (t.inbox, "data_key")):
+        held = (t.platform_keys, "key"), (t.cases, "data_key"), (t.inbox, "data_key"), (stream_keys, "wrapped")
+        for table, column in held:
             last: tuple[Any, ...] | None = None
             while True:
                 lock.acquire()
@@ -102,27 +135,34 @@ def _some(
     """The next keys of a table: how many there were, the place of the last, and how many were wrapped anew."""
     places = list(table.primary_key.columns)
     held = table.c[column]
-    statement = select(*places, held).where(func.length(held) > 0).order_by(*places).limit(_AT_ONCE)
+    of_stream = table is stream_keys
+    told = (streams.c.platform, _OWNER) if of_stream else (table.c.platform_id, null())
+    statement = select(*places, *told, held).where(func.length(held) > 0).order_by(*places).limit(_AT_ONCE)
+    if of_stream:
+        statement = statement.join_from(stream_keys, streams, streams.c.n == stream_keys.c.stream)
     if after is not None:
         statement = statement.where(tuple_(*places) > after)
     found = connection.execute(statement).fetchall()
     changed = 0
     for row in found:
-        place, stored = tuple(row[:-1]), row[-1]
+        *at, platform, owner, stored = row
+        place = tuple(at)
         if isinstance(stored, bytes) and keys.wrapped_by(stored) == keys.current:
             continue
-        owner = own_name(*place[1:]) if table is t.inbox else place[1]
+        owner = owner or (own_name(*place[1:]) if table is t.inbox else place[1])
         try:
-            key = keys.unwrap(place[0], owner, stored)
+            key = keys.unwrap(platform, owner, stored)
         except StoreDamaged:
-            if keys.is_wrapped(place[0], owner, stored):
+            if keys.is_wrapped(platform, owner, stored):
                 raise
             damaged.append(owner)  # nothing opens it any more: it must not keep the old master key for all the others
             continue
         here = and_(*(name == value for name, value in zip(places, place, strict=True)))
-        connection.execute(update(table).where(here).values({column: keys.wrap(place[0], owner, key, entropy)}))
+        named = {"master_key_id": keys.current} if of_stream else {}
+        anew = keys.wrap(platform, owner, key, entropy)
+        connection.execute(update(table).where(here).values({column: anew, **named}))
         changed += 1
-    return len(found), tuple(found[-1][:-1]) if found else after, changed
+    return len(found), tuple(found[-1][:-3]) if found else after, changed
 
 
 def truncate_log(engine: Engine, path: str) -> bool:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    case,
     cast,
     delete,
     func,
@@ -143,6 +144,11 @@ def _raw(column: Any) -> Any:
     return cast(column, LargeBinary)
 
 
+def _whole(column: Any) -> Any:
+    """A whole number, NULL for anything else that SQLite took in its place."""
+    return case((func.typeof(column) == literal_column("'integer'"), column))
+
+
 class LedgerStatements:
     """Parameters are named `k_` for keys and `v_` for values; those of a list have their place at the end."""
 
@@ -151,8 +157,8 @@ class LedgerStatements:
 
         def last(column: Any) -> Any:
             """Of the log's last line of a stream."""
-            mine = select(column).where(log.c.stream == s.n).order_by(log.c.seq.desc()).limit(ONLY_ONE)
-            return mine.scalar_subquery()
+            mine = select(column).where(log.c.stream == s.n, log.c.platform == s.platform)
+            return mine.order_by(log.c.seq.desc()).limit(ONLY_ONE).scalar_subquery()
 
         def key(cls: PartClass) -> Any:
             of_class = and_(keys.c.stream == s.n, keys.c["class"] == literal_column(f"'{cls}'"))
@@ -161,15 +167,16 @@ class LedgerStatements:
         def wanted(size: int) -> Any:
             """Each stream once with what is asked of it once: without the word each of its events would ask again."""
             names = s.name.in_([bindparam(f"k_name_{n}") for n in range(size)])
-            asked = (last(_raw(log.c.hash)).label("head"), last(cast(log.c.n, Integer)).label("logged"))
+            asked = (last(_raw(log.c.hash)).label("head"), last(_whole(log.c.n)).label("logged"))
             held = (key("erasable").label("erasable"), key("kept").label("kept"))
             found = select(s.n, s.name, *asked, *held).where(s.platform == bindparam("k_platform"), names)
             return found.cte("wanted").prefix_with("MATERIALIZED")
 
         def load(size: int) -> Any:
             w = wanted(size)
-            link_ = (e.seq, e.at, _raw(e.kind), *map(_raw, (e.content, e.people, e.hash, e.mac, e.key_id)))
-            return compiled(select(w, *link_).select_from(w.outerjoin(events, e.stream == w.c.n)))
+            of_stream = (_whole(w.c.n), *list(w.c)[1:])
+            link_ = (_whole(e.seq), _whole(e.at), *map(_raw, (e.kind, e.content, e.people, e.hash, e.mac, e.key_id)))
+            return compiled(select(*of_stream, *link_).select_from(w.outerjoin(events, e.stream == w.c.n)))
 
         def words(size: int) -> Any:
             seqs, names = ([bindparam(f"k_{of}_{n}") for n in range(size)] for of in ("seq", "name"))
@@ -185,8 +192,14 @@ class LedgerStatements:
         self.last_logged = compiled(select(func.max(log.c.n)).where(mine))
         found = log.outerjoin(events, and_(e.stream == log.c.stream, e.seq == log.c.seq))
         found = found.outerjoin(streams, and_(s.n == log.c.stream, s.platform == log.c.platform))
-        which = (cast(column, Integer) for column in (log.c.n, log.c.stream, log.c.seq))
-        told = select(*which, _raw(s.name), _raw(log.c.hash), _raw(e.hash)).select_from(found)
+        which = map(_whole, (log.c.n, log.c.stream, log.c.seq))
+        first = case((log.c.seq == literal_column("1"), _raw(e.content)))
+        one = log.alias("one")
+        ahead = select(_whole(one.c.n)).where(
+            one.c.stream == log.c.stream, one.c.seq == log.c.seq - literal_column("1")
+        )
+        held = (_raw(s.name), _raw(log.c.hash), _raw(e.hash), first, ahead.limit(ONLY_ONE).scalar_subquery())
+        told = select(*which, *held).select_from(found)
         behind = told.where(mine, log.c.n > bindparam("k_n")).order_by(log.c.n).limit(AT_MOST)
         self.walk = compiled(behind)
         here = e.stream == bindparam("k_stream"), e.seq == bindparam("k_seq")
@@ -243,16 +256,24 @@ class Ledger:
 
     def faults(self, platform: str, after: int = 0, most: int = 1_000) -> tuple[int, list[str]]:
         """What is wrong with the next lines of the log, as sentences: a number left out, a line whose event is gone or
-        is another one, a stream that is gone. Also the number of the last line read, `after` at the end."""
+        is another one or stands before the one that it follows, a stream that is gone or has another name. Also the
+        number of the last line that was read; at the end that is `after`."""
         found: list[str] = []
-        for n, stream, seq, name, logged, stored in self._all(self._s.walk, k_platform=platform, k_n=after, n=most):
+        # From the beginning no number is too small to be a line.
+        rows = self._all(self._s.walk, k_platform=platform, k_n=after or -(2**63), n=most)
+        for n, stream, seq, name, logged, stored, first, ahead in rows:
             if n != after + 1:
-                found.append(f"the log leaves out {after + 1} to {n - 1}")
+                found.append(f"the log goes on with {n} behind {after}")
+            n = after + 1 if n is None else n
             if name is None:
                 found.append(f"line {n} of the log: there is no stream {stream} on this platform")
             elif stored is None or stored != logged:
                 what = "is gone" if stored is None else "is not the one that was logged"
                 found.append(f"line {n} of the log: event {seq} of {name.decode('utf-8', 'replace')} {what}")
+            elif seq > 1 and (ahead is None or ahead >= n):
+                found.append(f"line {n} of the log: what stands before event {seq} of this stream comes after it")
+            elif first is not None and b'"stream":"%b"' % name not in first:
+                found.append(f"line {n} of the log: stream {stream} had another name when it began")
             after = n
         return after, found
 
@@ -288,14 +309,14 @@ class Ledger:
         for cls, stored in zip(("erasable", "kept"), wrapped, strict=True):
             if stored is not None:
                 self._part_keys.stored(platform, name, cls, stored)
-        stream = Stream(platform, name, number)
+        stream = Stream(platform, name, number or 0)
         try:
             links = [_link(platform, name, row) for row in sorted(rows, key=_seq_of)]
             stream.events = self._read(stream, links, logged or 0)
-            if stream.head != head:
+            if stream.head != head or logged is None:
                 raise Damage(name, stream.seq + 1, "the log does not end with the stream")
         except (Damage, NewerRelease) as fault:
-            return Stream(platform, name, number, fault=fault)
+            return Stream(platform, name, number or 0, fault=fault)
         return stream
 
     def _read(self, stream: Stream, links: list[Link], logged: int) -> list[Stamped]:

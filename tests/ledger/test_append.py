@@ -1,0 +1,691 @@
+"""Appending to the ledger and reading it, on a real store: what was appended is read, and nothing else."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.rewrapping import rewrap
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.domain.audit import SYSTEM
+from kz_compliance_sdk.domain.change import Change, Happened
+from kz_compliance_sdk.domain.events import KINDS, kind_of
+from kz_compliance_sdk.domain.events.office import LedgerKeyRetired, Viewed
+from kz_compliance_sdk.domain.events.privacy import Erased, Held, erasable
+from kz_compliance_sdk.domain.events.review import Claimed
+from kz_compliance_sdk.domain.fold import Case
+from kz_compliance_sdk.domain.ledger import FIRST, Damage, LedgerKeys
+from kz_compliance_sdk.errors import CommitUnknown, ConfigError, Conflict, StoreUnusable
+from tests.journey.rare_scenes import cancel
+from tests.journey.scene import M1 as MODERATOR
+from tests.journey.scene import Host, World
+from tests.ledger.beside import Beside
+from tests.ledger.shadow import Shadow
+from tests.ledger.stored import (
+    AT,
+    M1,
+    M2,
+    NEW,
+    OLD,
+    Outside,
+    appended,
+    bare,
+    every_kind,
+    happened,
+    opened,
+    raw_bytes,
+    streams,
+    words,
+)
+from tests.unit.case_makers import PLATFORM, a_notice, measure, proposal, refusal
+
+ONE, TWO = "case/1", "case/2"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "desk.sqlite3"
+
+
+def viewed(stream: str, read: int, actor: Any = M1) -> Happened:
+    return Happened(PLATFORM, stream, Viewed(), AT, read, actor)
+
+
+# ------------------------------------------------------------------------------------------------- what is read
+
+
+def test_every_kind_is_read_as_it_was_appended(path: Path) -> None:
+    store = opened(path)
+    writes = every_kind(ONE)
+    appended(store, *writes)
+    store.close()
+    again = opened(path)
+    stream = streams(again, ONE)[ONE].whole()
+    assert [on.kind for on in stream.events] == [kind_of(one.event) for one in writes]
+    assert {on.kind for on in stream.events} == set(KINDS) - {"erased"}
+    for on, write in zip(stream.events, writes, strict=True):
+        assert msgspec.structs.replace(on.event, parts={}) == write.event
+        assert {name: said.cls for name, said in on.event.parts.items()} == dict(write.event.words)
+        assert (on.at, on.who, on.person) == (write.at, write.actor, {None: 0, M1: 1, M2: 2}[write.actor])
+    said = words(again, ONE)
+    assert said == {(n, name): data for n, one in enumerate(writes, 1) for name, data in one.words.items()}
+    assert len(said) > 50
+    assert stream.roster.persons == {"m1": 1, "m2": 2}
+    again.close()
+
+
+def test_a_stream_of_which_nothing_is_stored_is_empty(path: Path) -> None:
+    store = opened(path)
+    (stream,) = streams(store, "case/none").values()
+    assert (stream.number, stream.seq, stream.head, stream.events, stream.fault) == (0, 0, FIRST, [], None)
+    store.close()
+
+
+def test_many_streams_are_read_in_one_statement(path: Path) -> None:
+    store = opened(path)
+    names = [f"case/{n}" for n in range(60)]
+    appended(store, *(viewed(name, 0) for name in names))
+    asked: list[str] = []
+
+    def work(tx: Any) -> tuple[Change, dict[str, Any]]:
+        tx._tx._connection.set_trace_callback(asked.append)
+        try:
+            return (), tx.streams(names)
+        finally:
+            tx._tx._connection.set_trace_callback(None)
+
+    found = store.submit(PLATFORM, work).result(10)
+    assert [stream.seq for stream in found.values()] == [1] * 60
+    assert len(asked) == 1
+    store.close()
+
+
+def _decided(host: Host) -> None:
+    host.decide(proposal(measure("1"), refusal("2")))
+    host.drain()
+
+
+def _cancelled(host: Host) -> None:
+    _decided(host)
+    cancel(host, a_notice(2))
+    host.drain()
+
+
+def _amended(host: Host) -> None:
+    host.push(a_notice(2, revision=2, category="fraud"), "m-2")
+    _decided(host)
+
+
+def _handed_back(host: Host) -> None:
+    lease = host.review.claim(MODERATOR).result()
+    assert lease is not None
+    host.review.release(MODERATOR, lease.case.id, lease.token).result()
+    _decided(host)
+
+
+JOURNEYS: dict[str, Callable[[Host], None]] = {
+    "decided, carried out, reported": _decided,
+    "cancelled afterwards": _cancelled,
+    "amended before": _amended,
+    "handed back": _handed_back,
+}
+
+
+def journey(folder: Path, monkeypatch: pytest.MonkeyPatch, steps: Callable[[Host], None]) -> Shadow:
+    """What today's core does in these steps, told in events."""
+    beside, commit = Beside(), SqliteTransaction.commit
+
+    def committed(self: Any) -> None:
+        commit(self)
+        for change in self._written:
+            beside.take(change)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteTransaction, "commit", committed)
+        host = Host(World(folder / "office.sqlite3"))
+        host.push(a_notice(2), "m-1")
+        steps(host)
+        host.store.close()
+    (shadow,) = beside.shadows.values()
+    return shadow
+
+
+def same(case: Case | None) -> Case:
+    """A case without what salts make of it: they are fresh each time."""
+    assert case is not None
+    decisions = {n: msgspec.structs.replace(one, digest="") for n, one in case.decisions.items()}
+    return msgspec.structs.replace(case, head=FIRST, decisions=decisions)
+
+
+@pytest.mark.parametrize("name", JOURNEYS)
+def test_a_whole_case_is_the_same_from_the_store(name: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shadow = journey(path.parent, monkeypatch, JOURNEYS[name])
+    store = opened(path)
+    told = shadow._read(shadow.links, (0, FIRST), type(shadow.roster)())
+    assert len(told) >= 8
+    for on in told:
+        said = {part: part.encode() for part in on.event.parts}
+        appended(
+            store,
+            Happened(
+                PLATFORM, shadow.stream, msgspec.structs.replace(on.event, parts={}), on.at, on.seq - 1, on.who, said
+            ),
+        )
+    stream = streams(store, shadow.stream)[shadow.stream]
+    assert same(stream.case) == same(shadow.case)
+    assert words(store, shadow.stream) == {(on.seq, part): part.encode() for on in told for part in on.event.parts}
+    store.close()
+
+
+# --------------------------------------------------------------------------------------------------- one batch
+
+
+def test_a_change_of_events_alone_goes_through_the_writer(path: Path) -> None:
+    """A decision reads a stream, and what it yields is the write."""
+    store = opened(path, threaded=True)
+
+    def work(tx: Any) -> tuple[Change, int]:
+        stream = tx.streams([ONE])[ONE].whole()
+        event = Claimed(token=stream.case.token + 1, until=AT + 900)
+        return (Happened(PLATFORM, ONE, event, tx.now, stream.seq, M1),), event.token
+
+    assert [store.submit(PLATFORM, work).result(10) for _ in range(3)] == [1, 2, 3]
+    stream = streams(store, ONE)[ONE]
+    assert (stream.seq, stream.case.token, stream.case.lease.person if stream.case.lease else 0) == (3, 3, 1)
+    store.close()
+
+
+class Batch:
+    """Works that a store commits together, one after the other."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.store, self._gate, self._busy = store, threading.Event(), threading.Event()
+        self.commits = 0
+
+    def run(self, *works: Callable[[Any], tuple[Change, Any]]) -> list[Future[Any]]:
+        self._gate.clear()
+        self._busy.clear()
+
+        def hold(_tx: Any) -> tuple[Change, None]:
+            self._busy.set()
+            assert self._gate.wait(10)
+            return (), None
+
+        first = self.store.submit(PLATFORM, hold)
+        assert self._busy.wait(10)
+        futures = [self.store.submit(PLATFORM, work) for work in works]
+        self._gate.set()
+        first.result(10)
+        for future in futures:
+            future.exception(10)
+        return futures
+
+
+def test_a_later_work_of_a_batch_sees_what_the_earlier_appended(path: Path) -> None:
+    store = opened(path, threaded=True)
+    appended(store, viewed(ONE, 0))
+    seen: list[tuple[int, int]] = []
+
+    def work(tx: Any) -> tuple[Change, None]:
+        stream = tx.streams([ONE])[ONE]
+        seen.append((stream.seq, stream.case.token))
+        assert tx.words(stream, [(on.seq, "reasons") for on in stream.events if on.kind == "held"]) == {
+            (on.seq, "reasons"): b"because" for on in stream.events if on.kind == "held"
+        }
+        claimed = Claimed(token=stream.case.token + 1, until=AT)
+        held = Held(until=AT)
+        return (
+            Happened(PLATFORM, ONE, claimed, AT, stream.seq, M1),
+            Happened(PLATFORM, ONE, held, AT, stream.seq, M1, {"reasons": b"because"}),
+        ), None
+
+    for future in Batch(store).run(work, work, work):
+        future.result(10)
+    assert seen == [(1, 0), (3, 1), (5, 2)]
+    assert streams(store, ONE)[ONE].seq == 7
+    store.close()
+
+
+def test_a_stale_work_fails_alone_and_leaves_nothing_in_any_stream(path: Path) -> None:
+    store = opened(path, threaded=True)
+    appended(store, viewed(ONE, 0))
+
+    def append(*writes: Happened) -> Callable[[Any], tuple[Change, None]]:
+        return lambda _tx: (writes, None)
+
+    first, stale, third = Batch(store).run(
+        append(viewed(ONE, 1)),
+        append(viewed(TWO, 0, M2), happened(TWO, "held", read=0), viewed(ONE, 1)),
+        append(viewed(ONE, 2, M2)),
+    )
+    first.result(0)
+    third.result(0)
+    with pytest.raises(Conflict, match="went on meanwhile"):
+        stale.result(0)
+    found = streams(store, ONE, TWO)
+    assert (found[ONE].seq, found[TWO].seq, found[TWO].number) == (3, 0, 0)
+    outside = Outside(path)
+    assert outside.run("SELECT name FROM streams") == [(ONE,)]
+    assert outside.run("SELECT n, seq FROM log ORDER BY n") == [(1, 1), (2, 2), (3, 3)]
+    assert outside.run("SELECT count(*) FROM parts") == outside.run("SELECT count(*) FROM keys") == [(0,)]
+    outside.close()
+    store.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_works_of_a_batch_in_any_order_leave_what_a_single_writer_would(seed: int, path: Path) -> None:
+    """Two works at a time over three streams: each reads, or holds what it read before; the stale one is refused."""
+    chance = random.Random(seed)
+    store = opened(path, threaded=True)
+    batch = Batch(store)
+    expected: dict[str, list[str]] = {f"case/{n}": [] for n in range(3)}
+
+    def work(plan: list[tuple[str, str]], stale: int) -> Callable[[Any], tuple[Change, None]]:
+        def run(tx: Any) -> tuple[Change, None]:
+            found = tx.streams(dict.fromkeys(name for name, _ in plan))
+            for name, stream in found.items():
+                assert [on.kind for on in stream.events] == expected[name]
+            writes = tuple(
+                happened(name, kind, read=found[name].seq - (stale if n == len(plan) - 1 else 0))
+                for n, (name, kind) in enumerate(plan)
+            )
+            if not stale:
+                for name, kind in plan:
+                    expected[name].append(kind)
+            return writes, None
+
+        return run
+
+    kinds = [name for name in KINDS if name not in ("erased", "ledger_key_retired")]
+    for _ in range(12):
+        plans = [
+            [(f"case/{chance.randrange(3)}", chance.choice(kinds)) for _ in range(chance.randint(1, 4))]
+            for _ in range(2)
+        ]
+        stale = [chance.choice((0, 0, 1)) for _ in plans]
+        for future, was in zip(batch.run(*map(work, plans, stale)), stale, strict=True):
+            assert isinstance(future.exception(0), Conflict if was else type(None))
+    for name, stream in streams(store, *expected).items():
+        assert [on.kind for on in stream.whole().events] == expected[name]
+        assert len(words(store, name)) == sum(len(KINDS[kind].words) for kind in expected[name])
+    store.close()
+    outside = Outside(path)
+    assert outside.found() == []
+    outside.close()
+
+
+def test_events_of_one_change_on_several_streams_are_logged_in_their_order(path: Path) -> None:
+    store = opened(path)
+    appended(store, viewed(ONE, 0), viewed(TWO, 0), viewed(ONE, 0), viewed(TWO, 0))
+    outside = Outside(path)
+    logged = "SELECT s.name, l.seq FROM log l JOIN streams s ON s.n = l.stream ORDER BY l.n"
+    assert outside.run(logged) == [(ONE, 1), (TWO, 1), (ONE, 2), (TWO, 2)]
+    outside.close()
+    store.close()
+
+
+def test_each_platform_has_streams_and_a_log_of_its_own(path: Path) -> None:
+    store = opened(path)
+    for platform in (PLATFORM, "other"):
+        store.save(platform, (Happened(platform, ONE, Viewed(), AT, 0, M1),)).result(10)
+    outside = Outside(path)
+    assert outside.run("SELECT platform, n FROM log ORDER BY platform") == [("other", 1), (PLATFORM, 1)]
+    assert streams(store, ONE)[ONE].seq == 1
+    outside.close()
+    store.close()
+
+
+def test_the_machine_is_nobody(path: Path) -> None:
+    store = opened(path)
+    appended(store, viewed(ONE, 0, SYSTEM), viewed(ONE, 0, None))
+    assert [(on.person, on.who) for on in streams(store, ONE)[ONE].events] == [(0, None), (0, None)]
+    store.close()
+
+
+def test_what_no_reader_would_take_is_refused_and_leaves_nothing(path: Path) -> None:
+    store = opened(path)
+    odd = (
+        Happened(PLATFORM, ONE, Claimed(token=-1, until=AT), AT, 0, M1),
+        Happened(PLATFORM, ONE, Viewed(), AT, 0, M1, {"nothing": b"of the kind"}),
+        Happened(PLATFORM, ONE, msgspec.structs.replace(bare("held")[0], parts={"reasons": _said()}), AT, 0, M1),
+        Happened(PLATFORM, ONE, Erased(ground="retention", emptied=((1, 1),)), AT, 0),
+    )
+    for one in odd:
+        with pytest.raises((ValueError, Conflict)):
+            appended(store, viewed(TWO, 0), one)
+    found = streams(store, ONE, TWO)
+    assert [stream.seq for stream in found.values()] == [0, 0]
+    appended(store, viewed(TWO, 0), viewed(ONE, 0))
+    store.close()
+
+
+def _said() -> Any:
+    from kz_compliance_sdk.domain.ledger import Part, seal
+
+    return seal(Part("reasons", "erasable", bytes(16), b"x"))
+
+
+def test_a_fold_that_was_read_stays_as_it_was_when_a_later_work_appends(path: Path) -> None:
+    store = opened(path, threaded=True)
+    kept: list[Case] = []
+
+    def work(tx: Any) -> tuple[Change, None]:
+        stream = tx.streams([ONE])[ONE]
+        kept.append(stream.case)
+        return (Happened(PLATFORM, ONE, Claimed(token=stream.case.token + 1, until=AT), AT, stream.seq, M1),), None
+
+    Batch(store).run(work, work)
+    assert [case.token for case in kept] == [0, 1]
+    store.close()
+
+
+# ------------------------------------------------------------------------------------------- commits that fail
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_killed_commit_leaves_all_of_it_or_nothing(before: bool, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = opened(path)
+    appended(store, viewed(ONE, 0))
+    commit = SqliteTransaction.commit
+
+    def killed(self: Any) -> None:
+        if before:
+            self.flush()
+        else:
+            commit(self)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteTransaction, "commit", killed)
+        with pytest.raises(Killed):
+            appended(store, *every_kind(TWO), viewed(ONE, 1))
+    again = opened(path)
+    found = streams(again, ONE, TWO)
+    whole = len(KINDS) - 1
+    assert (found[ONE].seq, found[TWO].seq) == ((1, 0) if before else (2, whole))
+    assert [stream.fault for stream in found.values()] == [None, None]
+    appended(again, viewed(ONE, found[ONE].seq))
+    again.close()
+    store.close()
+    outside = Outside(path)
+    assert outside.found() == []
+    outside.close()
+
+
+@pytest.mark.parametrize("landed", [True, False])
+def test_a_commit_of_unknown_outcome_is_looked_up(landed: bool, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = opened(path)
+    commit = SqliteTransaction.commit
+
+    def unknown(self: Any) -> None:
+        if landed:
+            commit(self)
+        else:
+            self.flush()
+        raise CommitUnknown("the outcome of a commit is not known.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteTransaction, "commit", unknown)
+        future = store.save(PLATFORM, (viewed(ONE, 0),))
+        if landed:
+            future.result(10)
+        else:
+            with pytest.raises(CommitUnknown):
+                future.result(10)
+    assert streams(store, ONE)[ONE].seq == int(landed)
+    store.close()
+
+
+# ------------------------------------------------------------------------------------------------------ erasing
+
+
+def erase(store: SqliteStore, name: str) -> None:
+    def work(tx: Any) -> tuple[Change, None]:
+        stream = tx.streams([name])[name].whole()
+        event = Erased(ground="retention", emptied=erasable(stream.events))
+        return (Happened(PLATFORM, name, event, AT, stream.seq),), None
+
+    store.submit(PLATFORM, work).result(10)
+    assert store.truncate_log()
+
+
+def test_what_was_erased_is_in_no_byte_of_the_files(path: Path) -> None:
+    store = opened(path)
+    appended(store, *every_kind(ONE), *every_kind(TWO))
+    outside = Outside(path)
+    lay = "SELECT p.class, p.bytes FROM parts p JOIN streams s ON s.n = p.stream WHERE s.name = ?"
+    held = outside.run(lay, ONE)
+    key = "SELECT k.class, k.wrapped FROM keys k JOIN streams s ON s.n = k.stream WHERE s.name = ?"
+    wrapped = dict(outside.run(key, ONE))
+    outside.close()
+    before = raw_bytes(path)
+    assert all(data in before for _, data in held), "the control: they lay there"
+    assert wrapped["erasable"] in before
+    erase(store, ONE)
+    after = raw_bytes(path)
+    assert [cls for cls, data in held if data in after] == ["kept"] * sum(cls == "kept" for cls, _ in held)
+    assert not any(data[12:28] in after for cls, data in held if cls == "erasable"), "nor a piece of one"
+    assert wrapped["erasable"] not in after
+    assert wrapped["kept"] in after
+    classes = [one.event.words for one in every_kind(ONE)]
+    said = {(classes[seq - 1][part], data is None) for (seq, part), data in words(store, ONE).items()}
+    assert said == {("erasable", True), ("kept", False)}
+    assert None not in words(store, TWO).values()
+    case = streams(store, ONE)[ONE]
+    assert (case.seq, case.fault) == (len(KINDS), None)
+    store.close()
+    outside = Outside(path)
+    assert outside.found() == []
+    outside.close()
+
+
+def test_words_and_their_erasure_in_one_batch_never_reach_the_file(path: Path) -> None:
+    store = opened(path, threaded=True)
+    text = b"somebody's own words, as they were written down"
+    ends: list[Any] = []
+
+    def write(tx: Any) -> tuple[Change, None]:
+        read = tx.streams([ONE])[ONE].seq
+        return (Happened(PLATFORM, ONE, Held(until=AT), AT, read, M1, {"reasons": text}),), None
+
+    def erased(tx: Any) -> tuple[Change, None]:
+        stream = tx.streams([ONE])[ONE]
+        event = Erased(ground="retention", emptied=erasable(stream.events))
+        return (Happened(PLATFORM, ONE, event, AT, stream.seq),), None
+
+    def after(tx: Any) -> tuple[Change, None]:
+        stream = tx.streams([ONE])[ONE]
+        ends.append(tx.words(stream, [(1, "reasons")]))
+        return write(tx)
+
+    for future in Batch(store).run(write, erased, after):
+        future.result(10)
+    assert ends == [{(1, "reasons"): None}]
+    assert words(store, ONE) == {(1, "reasons"): None, (3, "reasons"): text}
+    store.close()
+    outside = Outside(path)
+    assert outside.run("SELECT seq, bytes IS NULL FROM parts ORDER BY seq") == [(1, 1), (3, 0)]
+    assert outside.run("SELECT count(*) FROM keys") == [(1,)]
+    assert outside.found() == []
+    outside.close()
+
+
+def test_erasing_what_is_there_no_more_or_still_is_a_conflict(path: Path) -> None:
+    store = opened(path)
+    appended(store, happened(ONE, "held", read=0))
+    for emptied in ((), ((1, 2),), ((2, 1),)):
+        with pytest.raises(Conflict, match="other words than are to be erased"):
+            appended(store, Happened(PLATFORM, ONE, Erased(ground="retention", emptied=emptied), AT, 1))
+    assert words(store, ONE) == {(1, "reasons"): b"held: the reasons of it"}
+    store.close()
+
+
+# ----------------------------------------------------------------------------------------------------- the keys
+
+
+def test_another_master_key_takes_the_place_of_the_first(path: Path) -> None:
+    store = opened(path)
+    appended(store, *every_kind(ONE))
+    said = words(store, ONE)
+    store.close()
+    both = MasterKeys({"m-2": b"2" * 32, "m-1": b"m" * 32}, "m-2")
+    store = opened(path, keys=both)
+    done = rewrap(store.engine, store.path, both, store._env.entropy)
+    assert (done.count, done.damaged) == (2, ())
+    assert rewrap(store.engine, store.path, both, store._env.entropy).count == 0
+    store.close()
+    store = opened(path, keys=MasterKeys({"m-2": b"2" * 32}, "m-2"))
+    assert words(store, ONE) == said
+    store.close()
+    with pytest.raises(StoreUnusable) as refused:
+        opened(path)
+    assert refused.value.code == "master_key"
+    outside = Outside(path)
+    assert outside.run("SELECT DISTINCT master_key_id FROM keys") == [("m-2",)]
+    outside.close()
+
+
+def test_a_store_with_macs_does_not_open_without_its_ledger_key(path: Path) -> None:
+    store = opened(path)
+    store.close()
+    opened(path, ledger_keys=LedgerKeys()).close()  # nothing is proved yet
+    store = opened(path)
+    appended(store, viewed(ONE, 0))
+    store.close()
+    for wrong in (LedgerKeys(), LedgerKeys((OLD,))):
+        with pytest.raises(StoreUnusable, match=r"Set privacy\.ledger_key, or privacy\.earlier_ledger_keys") as refused:
+            opened(path, ledger_keys=wrong)
+        assert refused.value.code == "ledger_key"
+        assert NEW.id.hex() in str(refused.value)
+    opened(path, ledger_keys=LedgerKeys((OLD, NEW))).close()
+
+
+def retire(store: SqliteStore, key: str) -> None:
+    def work(tx: Any) -> tuple[Change, None]:
+        event = LedgerKeyRetired(key=key, last=tx.logged())
+        return (Happened(PLATFORM, "keys", event, AT, tx.streams(["keys"])["keys"].seq),), None
+
+    store.submit(PLATFORM, work).result(10)
+
+
+BOTH = LedgerKeys((NEW, OLD))
+
+
+def test_one_ledger_key_takes_the_place_of_another(path: Path) -> None:
+    store = opened(path, ledger_keys=LedgerKeys((OLD,)))
+    appended(store, viewed(ONE, 0), viewed(TWO, 0))
+    store.close()
+    store = opened(path, ledger_keys=BOTH)
+    appended(store, viewed(ONE, 1))
+    retire(store, OLD.id.hex())
+    appended(store, viewed(TWO, 1))
+    found = streams(store, ONE, TWO, "keys")
+    assert [(stream.seq, stream.fault) for stream in found.values()] == [(2, None), (2, None), (1, None)]
+    store.close()
+
+
+def test_a_host_with_a_retired_key_appends_nothing(path: Path) -> None:
+    store = opened(path, ledger_keys=BOTH)
+    retire(store, OLD.id.hex())
+    store.close()
+    store = opened(path, ledger_keys=LedgerKeys((OLD, NEW)))
+    with pytest.raises(ConfigError, match=r"privacy\.ledger_key.*retired"):
+        appended(store, viewed(ONE, 0))
+    assert streams(store, ONE)[ONE].number == 0
+    store.close()
+
+
+def _forged(path: Path, *names: str) -> None:
+    """Events by somebody who has the file and the retired key: a store of theirs without the stream `keys`."""
+    outside = Outside(path)
+    held = {table: outside.run(f"SELECT * FROM {table}") for table in ("streams", "events", "log")}  # noqa: S608
+    (number,) = outside.run("SELECT n FROM streams WHERE name = 'keys'")[0]
+    outside.run("DELETE FROM events WHERE stream = ?", number)
+    outside.run("DELETE FROM log WHERE stream = ?", number)
+    outside.run("UPDATE streams SET name = 'aside' WHERE name = 'keys'")
+    outside.close()
+    store = opened(path, ledger_keys=LedgerKeys((OLD, NEW)))
+    for name in names:
+        appended(store, viewed(name, streams(store, name)[name].seq))
+    store.close()
+    outside = Outside(path)
+    outside.run("UPDATE streams SET name = 'keys' WHERE name = 'aside'")
+    for table, rows in held.items():
+        for row in rows:
+            holders = ", ".join("?" * len(row))
+            outside.run(f"INSERT OR IGNORE INTO {table} VALUES ({holders})", *row)  # noqa: S608
+    outside.close()
+
+
+def test_an_event_under_a_retired_key_is_refused_when_it_is_read(path: Path) -> None:
+    store = opened(path, ledger_keys=LedgerKeys((OLD,)))
+    appended(store, viewed(ONE, 0), viewed(TWO, 0))
+    store.close()
+    store = opened(path, ledger_keys=BOTH)
+    retire(store, OLD.id.hex())
+    appended(store, viewed(TWO, 1))
+    store.close()
+    _forged(path, ONE, "case/3")
+    outside = Outside(path, BOTH)
+    found = outside.ledger().streams(PLATFORM, [ONE, TWO, "case/3"])
+    assert "had been retired" in str(found[ONE].fault)
+    assert "had been retired" in str(found["case/3"].fault)
+    assert found[TWO].fault is None
+    outside.close()
+
+
+def test_an_older_key_after_a_newer_one_is_refused_before_it_is_retired(path: Path) -> None:
+    store = opened(path, ledger_keys=BOTH)
+    appended(store, viewed(ONE, 0))
+    store.close()
+    store = opened(path, ledger_keys=LedgerKeys((OLD, NEW)))
+    appended(store, viewed(ONE, 1))
+    store.close()
+    store = opened(path, ledger_keys=BOTH)
+    with pytest.raises(Damage, match="older ledger key"):
+        streams(store, ONE)[ONE].whole()
+    store.close()
+
+
+def test_a_store_that_had_no_ledger_key_takes_one(path: Path) -> None:
+    store = opened(path, ledger_keys=LedgerKeys())
+    appended(store, viewed(ONE, 0), viewed(TWO, 0))
+    store.close()
+    store = opened(path)
+    assert "not of a ledger key" in str(streams(store, ONE)[ONE].fault)
+    retire(store, "")
+    appended(store, viewed(ONE, 1))
+    found = streams(store, ONE, TWO)
+    assert [(stream.seq, stream.fault) for stream in found.values()] == [(2, None), (1, None)]
+    store.close()
+
+
+def test_without_the_stream_of_keys_only_the_newest_key_is_believed(path: Path) -> None:
+    store = opened(path, ledger_keys=LedgerKeys((OLD,)))
+    appended(store, viewed(ONE, 0))
+    store.close()
+    store = opened(path, ledger_keys=BOTH)
+    retire(store, OLD.id.hex())
+    appended(store, viewed(TWO, 0))
+    store.close()
+    outside = Outside(path, BOTH)
+    assert outside.found() == []
+    outside.run("UPDATE events SET mac = zeroblob(32) WHERE kind = 'ledger_key_retired'")
+    found = outside.ledger().streams(PLATFORM, [ONE, TWO, "keys"])
+    assert "stream `keys`" in str(found[ONE].fault)
+    assert found[TWO].fault is None
+    assert "MAC" in str(found["keys"].fault)
+    outside.close()

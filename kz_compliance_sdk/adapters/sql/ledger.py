@@ -69,6 +69,7 @@ __all__ = ["KEYS", "Appending", "Ledger", "LedgerStatements", "events", "keys", 
 KEYS: Final = "keys"
 """The stream that says which ledger key was retired when."""
 
+_CLASSES: Final[tuple[PartClass, PartClass]] = ("erasable", "kept")
 _AT_ONCE = (1, 8, 64)
 """For so many streams or parts at once there is a statement; what is less is filled up."""
 
@@ -168,8 +169,9 @@ class LedgerStatements:
             """Each stream once with what is asked of it once: without the word each of its events would ask again."""
             names = s.name.in_([bindparam(f"k_name_{n}") for n in range(size)])
             asked = (last(_raw(log.c.hash)).label("head"), last(_whole(log.c.n)).label("logged"))
-            held = (key("erasable").label("erasable"), key("kept").label("kept"))
-            found = select(s.n, s.name, *asked, *held).where(s.platform == bindparam("k_platform"), names)
+            found = select(s.n, s.name, *asked, *(key(cls).label(cls) for cls in _CLASSES)).where(
+                s.platform == bindparam("k_platform"), names
+            )
             return found.cte("wanted").prefix_with("MATERIALIZED")
 
         def load(size: int) -> Any:
@@ -179,7 +181,8 @@ class LedgerStatements:
             return compiled(select(*of_stream, *link_).select_from(w.outerjoin(events, e.stream == w.c.n)))
 
         def words(size: int) -> Any:
-            seqs, names = ([bindparam(f"k_{of}_{n}") for n in range(size)] for of in ("seq", "name"))
+            seqs: list[Any] = [bindparam(f"k_seq_{n}") for n in range(size)]
+            names: list[Any] = [bindparam(f"k_name_{n}") for n in range(size)]
             found = select(p.seq, p.name, _raw(p["class"]), _raw(p.bytes))
             return compiled(found.where(p.stream == bindparam("k_stream"), p.seq.in_(seqs), p.name.in_(names)))
 
@@ -306,7 +309,7 @@ class Ledger:
         if not rows:
             return Stream(platform, name)
         number, _, head, logged, *wrapped = rows[0][:6]
-        for cls, stored in zip(("erasable", "kept"), wrapped, strict=True):
+        for cls, stored in zip(_CLASSES, wrapped, strict=True):
             if stored is not None:
                 self._part_keys.stored(platform, name, cls, stored)
         stream = Stream(platform, name, number or 0)

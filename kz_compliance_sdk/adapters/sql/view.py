@@ -41,7 +41,9 @@ class Reader(Protocol):
     statements: Statements
     private: PrivateRows
     shared: Shared
-    ledger: Ledger
+
+    @property
+    def ledger(self) -> Ledger: ...
 
     def one(self, statement: Compiled, **values: Any) -> Any: ...
 

@@ -422,13 +422,15 @@ def message_id(stream: str, kind: str, decision: int, number: int, item: int) ->
     return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:32]}"
 
 
-def evolve(case: Case, on: Stamped) -> Case:
-    """The case after one more event. The case that is given stays as it was."""
+def evolve(case: Case, *events: Stamped) -> Case:
+    """The case after these events too. The case that is given stays as it was."""
     after = copy(case)
     after.flags, after.unsure = dict(case.flags), dict(case.unsure)
     for name in _MAPS:
         setattr(after, name, {key: copy(value) for key, value in getattr(case, name).items()})
-    return _apply(after, on)
+    for on in events:
+        _apply(after, on)
+    return after
 
 
 def fold(platform: str, stream: str, events: Iterable[Stamped]) -> Case:
@@ -439,13 +441,12 @@ def fold(platform: str, stream: str, events: Iterable[Stamped]) -> Case:
     return case
 
 
-def _apply(case: Case, on: Stamped) -> Case:
+def _apply(case: Case, on: Stamped) -> None:
     on.event.apply(case, on)
     case.seq, case.head = on.seq, on.hash
     if case.state in ENDED:
         # What is not watched is not planned anew either: it would keep a shift that holds no more.
         case.clock_shift = 0
-    return case
 
 
 @dataclass(slots=True)
@@ -460,6 +461,7 @@ class Stream:
     roster: Roster = one_each(default_factory=Roster)
     fault: Damage | NewerRelease | None = None
     _case: Case | None = None
+    _folded: int = 0
 
     @property
     def seq(self) -> int:
@@ -479,16 +481,18 @@ class Stream:
     @property
     def case(self) -> Case:
         """What its events tell of a case. Raises as `whole`. It is shared: only events change a case."""
-        if self._case is None:
-            self._case = fold(self.platform, self.name, self.whole().events)
-        return self._case
+        case, rest = self._case, self.whole().events[self._folded :]
+        if case is None:
+            case = fold(self.platform, self.name, rest)
+        elif rest:
+            case = evolve(case, *rest)
+        self._case, self._folded = case, len(self.events)
+        return case
 
     def then(self, number: int, more: list[Stamped], roster: Roster) -> Stream:
         """The stream after these events too; this one stays as it was."""
-        case = self._case
-        for on in more if case is not None else ():
-            case = evolve(case, on)  # type: ignore[arg-type]  # not None: asked above
-        return Stream(self.platform, self.name, number, [*self.events, *more], roster, None, case)
+        events = [*self.events, *more]
+        return Stream(self.platform, self.name, number, events, roster, None, self._case, self._folded)
 
 
 _MAPS = (

@@ -71,11 +71,11 @@ class LedgerKey:
     """The key of the chain, 32 random bytes kept outside the database. Whoever has only the database cannot append."""
 
     secret: bytes = field(repr=False)
+    id: bytes = field(init=False, compare=False)
+    """Eight bytes that name it and say nothing of it."""
 
-    @property
-    def id(self) -> bytes:
-        """Eight bytes that name it and say nothing of it."""
-        return hashlib.sha256(self.secret).digest()[:8]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", hashlib.sha256(self.secret).digest()[:8])
 
     def mac(self, hash_: bytes) -> bytes:
         return hmac.digest(self.secret, _MAC + hash_, "sha256")

@@ -372,15 +372,14 @@ class Ledger:
 
 
 def _seq_of(row: Any) -> int:
-    return row[6] if isinstance(row[6], int) else 0
+    return row[6] or 0
 
 
 def _link(platform: str, name: str, row: Any) -> Link:
     """The one mapping from a row of `load`: the stream's six columns, then the event's."""
-    seq, at, kind, *held = row[6:]
-    if not isinstance(seq, int) or not isinstance(at, int) or not all(isinstance(one, bytes) for one in (kind, *held)):
-        raise Damage(name, seq if isinstance(seq, int) else 1, "its row is missing, or holds what was never written")
-    content, people, hash_, mac, key_id = held
+    seq, at, kind, content, people, hash_, mac, key_id = row[6:]
+    if None in (seq, at, kind, content, people, hash_, mac, key_id):
+        raise Damage(name, seq or 1, "its row is missing, or holds what was never written")
     return Link(platform, name, seq, at, kind.decode("utf-8", "replace"), content, people, hash_, mac, key_id)
 
 
@@ -418,8 +417,8 @@ class Appending(Ledger):
             names.setdefault(one.platform_id, []).append(one.stream)
         grown: dict[tuple[str, str], _Grown] = {}
         for platform, some in names.items():
-            self._refuse_retired(platform)
             grown |= {(platform, name): _Grown(stream) for name, stream in self.streams(platform, some).items()}
+            self._refuse_retired(platform)
         made = [self._linked(grown[one.platform_id, one.stream], one) for one in happened]
         for link_, words in made:
             for part in words:
@@ -470,7 +469,6 @@ class Appending(Ledger):
         self._erased: dict[int, None] = {}
 
     def _refuse_retired(self, platform: str) -> None:
-        self.streams(platform, (KEYS,))
         current = self._ledger_keys.current
         if (current.id.hex() if current is not None else "") in self._retired.get(platform, {}):
             raise ConfigError(
@@ -491,7 +489,14 @@ class Appending(Ledger):
         words = [Part(name, event.words[name], entropy(SALT_BYTES), data) for name, data in one.words.items()]
         if words:
             event = msgspec.structs.replace(event, parts={part.name: seal(part) for part in words})
-        actor = one.actor if one.actor is not None and one.actor.id != SYSTEM.id else None
+        kind, actor = kind_of(event), one.actor if one.actor is not None and one.actor.id != SYSTEM.id else None
+        try:
+            # What cannot be read would be damage for ever.
+            event = READERS[kind, event.v](msgspec.json.encode(event))
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{one.stream}: this is no {kind}: {error}") from None
+        if one.at < 0:
+            raise ValueError(f"{one.stream}: {one.at} is no time")
         seq, head = (grown.events[-1].seq, grown.events[-1].hash) if grown.events else (one.read, grown.stream.head)
         made = link(
             one.platform_id,
@@ -499,7 +504,7 @@ class Appending(Ledger):
             seq + 1,
             one.at,
             event,
-            kind=kind_of(event),
+            kind=kind,
             version=event.v,
             before=head,
             roster=grown.roster,
@@ -507,19 +512,8 @@ class Appending(Ledger):
             actor=actor,
             salt=entropy(SALT_BYTES) if actor is not None else b"",
         )
-        try:
-            # What is not read here would be damage for ever.
-            grown.events += read(
-                (made,),
-                READERS,
-                self._by_id,
-                platform=one.platform_id,
-                stream=one.stream,
-                after=(seq, head),
-                roster=grown.roster,
-            )
-        except (Damage, NewerRelease) as error:
-            raise ValueError(str(error)) from None
+        by = grown.roster.numbers(actor)
+        grown.events.append(Stamped(seq + 1, one.at, *by, actor, kind, event, made.hash))
         return made, words
 
     def _new_stream(self, platform: str, name: str) -> int:

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.errors import ComplianceError, StoreDamaged
 
 __all__ = [
     "FIRST",
@@ -50,19 +51,26 @@ PartClass = Literal["erasable", "kept"]
 """`erasable` goes at the end of retention; `kept` (receipts, proofs of origin, answers that were given) never does."""
 
 
-class Damage(Exception):
+class Damage(StoreDamaged):
     """A stream whose stored links do not prove themselves: nothing may be decided on it. `seq` is where it breaks."""
 
+    code = "stream_damaged"
+
     def __init__(self, stream: str, seq: int, what: str) -> None:
-        super().__init__(f"{stream}, event {seq}: {what}")
+        super().__init__(f"event {seq} of the stream is damaged: {what}", reference=stream)
         self.stream, self.seq, self.what = stream, seq, what
 
 
-class NewerRelease(Exception):
+class NewerRelease(ComplianceError):
     """An event that a later release wrote. It is whole, and this one must leave its stream alone."""
 
+    code = "newer_release"
+
     def __init__(self, stream: str, seq: int, kind: str, version: int) -> None:
-        super().__init__(f"{stream}, event {seq}: {kind} of version {version} was written by a newer release")
+        super().__init__(
+            f"event {seq} of the stream, {kind} of version {version}, was written by a newer release. Install it.",
+            reference=stream,
+        )
         self.stream, self.seq, self.kind, self.version = stream, seq, kind, version
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -391,12 +393,38 @@ def test_a_fold_that_was_read_stays_as_it_was_when_a_later_work_appends(path: Pa
 # ------------------------------------------------------------------------------------------- commits that fail
 
 
+KILLED = """
+import os, sys
+from pathlib import Path
+from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from tests.ledger.test_append import ONE, TWO, appended, every_kind, opened, viewed
+
+def killed(self, commit=SqliteTransaction.commit):
+    self.flush() if sys.argv[2] == "before" else commit(self)
+    os._exit(9)
+
+store = opened(Path(sys.argv[1]))
+appended(store, viewed(ONE, 0))
+SqliteTransaction.commit = killed
+appended(store, *every_kind(TWO), viewed(ONE, 1))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_process_that_is_killed_in_a_commit_leaves_all_of_it_or_nothing(when: str, path: Path) -> None:
+    assert subprocess.run([sys.executable, "-c", KILLED, str(path), when], check=False).returncode == 9
+    _whole_after(path, before=when == "before")
+
+
 class Killed(BaseException):
     """The process ends here."""
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_a_killed_commit_leaves_all_of_it_or_nothing(before: bool, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_that_is_broken_off_leaves_all_of_it_or_nothing(
+    before: bool, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = opened(path)
     appended(store, viewed(ONE, 0))
     commit = SqliteTransaction.commit
@@ -412,6 +440,11 @@ def test_a_killed_commit_leaves_all_of_it_or_nothing(before: bool, path: Path, m
         patch.setattr(SqliteTransaction, "commit", killed)
         with pytest.raises(Killed):
             appended(store, *every_kind(TWO), viewed(ONE, 1))
+    store.close()
+    _whole_after(path, before=before)
+
+
+def _whole_after(path: Path, *, before: bool) -> None:
     again = opened(path)
     found = streams(again, ONE, TWO)
     whole = len(KINDS) - 1
@@ -419,7 +452,6 @@ def test_a_killed_commit_leaves_all_of_it_or_nothing(before: bool, path: Path, m
     assert [stream.fault for stream in found.values()] == [None, None]
     appended(again, viewed(ONE, found[ONE].seq))
     again.close()
-    store.close()
     outside = Outside(path)
     assert outside.found() == []
     outside.close()
@@ -595,6 +627,14 @@ def test_one_ledger_key_takes_the_place_of_another(path: Path) -> None:
     found = streams(store, ONE, TWO, "keys")
     assert [(stream.seq, stream.fault) for stream in found.values()] == [(2, None), (2, None), (1, None)]
     store.close()
+
+
+def test_the_key_in_use_is_not_retired(path: Path) -> None:
+    for keys, key in ((LedgerKeys((NEW,)), NEW.id.hex()), (LedgerKeys(), "")):
+        store = opened(path, ledger_keys=keys)
+        with pytest.raises(ValueError, match="in use cannot be retired"):
+            retire(store, key)
+        store.close()
 
 
 def test_a_host_with_a_retired_key_appends_nothing(path: Path) -> None:

@@ -209,7 +209,8 @@ def test_a_whole_history_with_right_hashes_and_without_the_key_is_found(outside:
         outside.run("ROLLBACK TO forged")
         outside.run("RELEASE forged")
     assert len(said) == 1
-    assert "case/1, event 1" in said[0]
+    assert "event 1 of the stream" in said[0]
+    assert "[case/1]" in said[0]
     assert "MAC" in said[0]
 
 
@@ -221,7 +222,9 @@ def test_damage_holds_up_no_other_stream(outside: Outside) -> None:
     finally:
         outside.run("ROLLBACK TO tried")
         outside.run("RELEASE tried")
-    assert str(found[ONE].fault) == "case/1, event 2: its bytes are not those that were hashed"
+    assert str(found[ONE].fault) == (
+        "event 2 of the stream is damaged: its bytes are not those that were hashed [case/1]"
+    )
     assert [found[name].fault for name in (TWO, ERASED)] == [None, None]
     assert [found[name].seq for name in (ONE, TWO, ERASED)] == [0, 2, 2]
 

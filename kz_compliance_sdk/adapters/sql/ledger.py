@@ -497,6 +497,9 @@ class Appending(Ledger):
             raise ValueError(f"{one.stream}: this is no {kind}: {error}") from None
         if one.at < 0:
             raise ValueError(f"{one.stream}: {one.at} is no time")
+        current = self._ledger_keys.current
+        if isinstance(event, LedgerKeyRetired) and event.key == (current.id.hex() if current is not None else ""):
+            raise ValueError("the ledger key in use cannot be retired: a newer one takes its place first")
         seq, head = (grown.events[-1].seq, grown.events[-1].hash) if grown.events else (one.read, grown.stream.head)
         made = link(
             one.platform_id,
@@ -508,7 +511,7 @@ class Appending(Ledger):
             version=event.v,
             before=head,
             roster=grown.roster,
-            key=self._ledger_keys.current,
+            key=current,
             actor=actor,
             salt=entropy(SALT_BYTES) if actor is not None else b"",
         )

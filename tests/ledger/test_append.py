@@ -19,7 +19,7 @@ from kz_compliance_sdk.adapters.sql.rewrapping import rewrap
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain.audit import SYSTEM
-from kz_compliance_sdk.domain.change import Change, Happened
+from kz_compliance_sdk.domain.change import Change, EndpointState, Happened
 from kz_compliance_sdk.domain.events import KINDS, kind_of
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired, Viewed
 from kz_compliance_sdk.domain.events.privacy import Erased, Held, erasable
@@ -254,6 +254,25 @@ def test_a_later_work_of_a_batch_sees_what_the_earlier_appended(path: Path) -> N
         future.result(10)
     assert seen == [(1, 0), (3, 1), (5, 2)]
     assert streams(store, ONE)[ONE].seq == 7
+    store.close()
+
+
+def test_what_was_written_in_the_middle_of_a_batch_is_seen_like_the_rest(path: Path) -> None:
+    """Works that speak of one endpoint must see each other in the database, so that the batch is written between."""
+    store = opened(path, threaded=True)
+
+    def work(tx: Any) -> tuple[Change, int]:
+        stream = tx.streams([ONE])[ONE]
+        said = tx.words(stream, [(on.seq, "reasons") for on in stream.events])
+        assert list(said.values()) == [b"because"] * stream.seq
+        state = EndpointState(PLATFORM, "regulator", stream.seq, 0, 0, "")
+        return (
+            Happened(PLATFORM, ONE, Held(until=AT), AT, stream.seq, M1, {"reasons": b"because"}),
+            state,
+        ), tx.endpoint("regulator").failures
+
+    assert [future.result(0) for future in Batch(store).run(work, work, work)] == [0, 0, 1]
+    assert len(words(store, ONE)) == 3
     store.close()
 
 
@@ -635,6 +654,22 @@ def test_the_key_in_use_is_not_retired(path: Path) -> None:
         with pytest.raises(ValueError, match="in use cannot be retired"):
             retire(store, key)
         store.close()
+
+
+def test_who_says_again_that_a_key_is_retired_gives_nothing_back(path: Path) -> None:
+    store = opened(path, ledger_keys=LedgerKeys((OLD,)))
+    appended(store, viewed(ONE, 0))
+    store.close()
+    store = opened(path, ledger_keys=BOTH)
+    retire(store, OLD.id.hex())
+    appended(store, viewed("case/3", 0))
+    store.close()
+    _forged(path, TWO)
+    store = opened(path, ledger_keys=BOTH)
+    for _ in range(2):
+        assert "had been retired" in str(streams(store, TWO)[TWO].fault)
+        retire(store, OLD.id.hex())
+    store.close()
 
 
 def test_a_host_with_a_retired_key_appends_nothing(path: Path) -> None:

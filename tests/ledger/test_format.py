@@ -162,7 +162,7 @@ def test_an_older_key_never_goes_on_with_what_a_newer_one_has_come_to() -> None:
     assert check_order([*old[:2], *new[2:]], keys) == {OTHER.id: 2, KEY.id: 5}
     assert check_order([*chain(None)[:1], *old[1:2], *new[2:]], keys) == {b"": 1, OTHER.id: 2, KEY.id: 5}
     for wrong in ([*new[:2], *old[2:]], [*old[:2], *chain(None)[2:]]):
-        with pytest.raises(Damage, match="event 3 .*its MAC is of an older ledger key"):
+        with pytest.raises(Damage, match=r"event 3 .*its MAC is of an older ledger key"):
             check_order(wrong, keys)
 
 

@@ -189,7 +189,7 @@ class LedgerStatements:
         self.load = {size: load(size) for size in _AT_ONCE}
         self.words = {size: words(size) for size in _AT_ONCE}
         of_event = log.c.stream == bindparam("k_stream"), log.c.seq == bindparam("k_seq")
-        self.place = compiled(select(log.c.n).where(*of_event))
+        self.place = compiled(select(_whole(log.c.n)).where(*of_event))
         self.last_stream = compiled(select(func.max(s.n)))
         mine = log.c.platform == bindparam("k_platform")
         self.last_logged = compiled(select(func.max(log.c.n)).where(mine))
@@ -283,7 +283,10 @@ class Ledger:
     def logged(self, platform: str) -> int:
         """The number of the log's last line, those of this batch among them; 0 before the first."""
         if platform not in self._logged:
-            self._logged[platform] = int(self._all(self._s.last_logged, k_platform=platform)[0][0] or 0)
+            ((last,),) = self._all(self._s.last_logged, k_platform=platform)
+            if not isinstance(last, int | None):
+                raise Damage("log", 0, "its last line has no number")
+            self._logged[platform] = last or 0
         return self._logged[platform]
 
     # ------------------------------------------------------------------------------------------------- reading
@@ -300,8 +303,9 @@ class Ledger:
         if KEYS in rows:
             stream = self._streams[platform, KEYS] = self._stream(platform, KEYS, rows.pop(KEYS))
             if stream.fault is None:
-                told = (on.event for on in stream.events if isinstance(on.event, LedgerKeyRetired))
-                self._retired[platform] = {one.key: one.last for one in told}
+                told = [on.event for on in stream.events if isinstance(on.event, LedgerKeyRetired)]
+                # What was retired once stays so from there: whoever says it again gives nothing back.
+                self._retired[platform] = {one.key: one.last for one in reversed(told)}
         for name, found in rows.items():
             self._streams[platform, name] = self._stream(platform, name, found)
 
@@ -341,7 +345,7 @@ class Ledger:
     def _place(self, number: int, seq: int) -> int:
         """The number of an event in the log; one that is not there stands behind everything."""
         found = self._all(self._s.place, k_stream=number, k_seq=seq)
-        return int(found[0][0]) if found else 2**63
+        return found[0][0] or 2**63 if found else 2**63
 
     def _stored_parts(self, number: int, asked: Sequence[tuple[int, str]]) -> dict[tuple[int, str], tuple[Any, Any]]:
         found: dict[tuple[int, str], tuple[Any, Any]] = {}
@@ -542,7 +546,7 @@ class Appending(Ledger):
         if isinstance(event, Erased):
             self._erase(number, platform, stream)
         if isinstance(event, LedgerKeyRetired) and stream == KEYS:
-            self._retired[platform][event.key] = event.last
+            self._retired[platform].setdefault(event.key, event.last)
 
     def _erase(self, number: int, platform: str, stream: str) -> None:
         """What is not stored yet never will be; the rest goes when the batch is written."""

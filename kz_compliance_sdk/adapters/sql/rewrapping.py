@@ -59,7 +59,8 @@ def check_ledger_keys(connection: Connection, ledger_keys: LedgerKeys) -> None:
     """Hold the first and the last event of each platform against the ledger keys. Raises StoreUnusable (`ledger_key`)
     for an event whose key is not at hand. What an event is besides, whoever reads it finds out."""
     at_hand = ledger_keys.by_id()
-    for (platform,) in connection.execute(select(streams.c.platform).distinct()).fetchall():
+    platform, following = "", select(func.min(streams.c.platform))
+    while platform := connection.scalar(following.where(streams.c.platform > platform)) or "":
         of_platform = (
             select(cast(events.c.key_id, LargeBinary))
             .join_from(log, events, and_(events.c.stream == log.c.stream, events.c.seq == log.c.seq))

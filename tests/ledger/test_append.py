@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
-from kz_compliance_sdk.adapters.sql.rewrapping import rewrap
+from kz_compliance_sdk.adapters.sql.rewrapping import retire_ledger_keys, rewrap
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain.audit import SYSTEM
@@ -645,6 +645,32 @@ def test_one_ledger_key_takes_the_place_of_another(path: Path) -> None:
     appended(store, viewed(TWO, 1))
     found = streams(store, ONE, TWO, "keys")
     assert [(stream.seq, stream.fault) for stream in found.values()] == [(2, None), (2, None), (1, None)]
+    store.close()
+
+
+def retired(store: SqliteStore) -> list[str]:
+    with store.engine.connect() as connection:
+        return retire_ledger_keys(connection, PLATFORM, store.ledger_keys, store.submit)
+
+
+def test_all_but_the_newest_key_are_retired_once(path: Path) -> None:
+    store = opened(path, ledger_keys=LedgerKeys())
+    assert retired(store) == []
+    appended(store, viewed(ONE, 0))
+    store.close()
+    store = opened(path, ledger_keys=BOTH)
+    assert retired(store) == [OLD.id.hex(), ""]
+    assert retired(store) == []
+    events = [on.event for on in streams(store, "keys")["keys"].events]
+    assert events == [LedgerKeyRetired(key=OLD.id.hex(), last=1), LedgerKeyRetired(key="", last=1)]
+    assert streams(store, ONE)[ONE].fault is None
+    store.close()
+
+
+def test_where_there_was_always_a_key_the_time_without_one_is_not_believed(path: Path) -> None:
+    store = opened(path)
+    appended(store, viewed(ONE, 0))
+    assert retired(store) == []
     store.close()
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, LargeBinary, Table, and_, cast, func, null, select, tuple_, update
+from sqlalchemy import Connection, Engine, LargeBinary, Table, and_, cast, func, join, null, select, tuple_, update
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.file_states import empty_log, refuse_changed
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
-from kz_compliance_sdk.adapters.sql.ledger import events, log, streams
+from kz_compliance_sdk.adapters.sql.ledger import KEYS, events, log, streams
 from kz_compliance_sdk.adapters.sql.ledger import keys as stream_keys
 from kz_compliance_sdk.adapters.sql.private import own_name
 from kz_compliance_sdk.adapters.sql.sqlite import FileLock
+from kz_compliance_sdk.domain.change import Change, Happened
+from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
+from kz_compliance_sdk.ports import Tx, Work
 
-__all__ = ["Rewrapped", "check_ledger_keys", "check_master_keys", "rewrap", "truncate_log"]
+__all__ = ["Rewrapped", "check_ledger_keys", "check_master_keys", "retire_ledger_keys", "rewrap", "truncate_log"]
 
 _AT_ONCE = 500
 _MOST_ASKED = 100
@@ -61,20 +65,39 @@ def check_ledger_keys(connection: Connection, ledger_keys: LedgerKeys) -> None:
     at_hand = ledger_keys.by_id()
     platform, following = "", select(func.min(streams.c.platform))
     while platform := connection.scalar(following.where(streams.c.platform > platform)) or "":
-        of_platform = (
-            select(cast(events.c.key_id, LargeBinary))
-            .join_from(log, events, and_(events.c.stream == log.c.stream, events.c.seq == log.c.seq))
-            .where(log.c.platform == platform)
-            .limit(1)
-        )
-        for order in (log.c.n, log.c.n.desc()):
-            for (key_id,) in connection.execute(of_platform.order_by(order)).fetchall():
-                if key_id and key_id not in at_hand:
-                    raise StoreUnusable(
-                        f"its ledger is proved by the ledger key {key_id.hex()}, and no key of that id is configured. "
-                        "Set privacy.ledger_key, or privacy.earlier_ledger_keys for one that was replaced.",
-                        code="ledger_key",
-                    )
+        for key_id in _first_and_last(connection, platform):
+            if key_id and key_id not in at_hand:
+                raise StoreUnusable(
+                    f"its ledger is proved by the ledger key {key_id.hex()}, and no key of that id is configured. "
+                    "Set privacy.ledger_key, or privacy.earlier_ledger_keys for one that was replaced.",
+                    code="ledger_key",
+                )
+
+
+def _first_and_last(connection: Connection, platform: str) -> list[bytes]:
+    """The ids of the ledger keys under which the first and the last event of a platform stand."""
+    logged = join(log, events, and_(events.c.stream == log.c.stream, events.c.seq == log.c.seq))
+    ids = select(cast(events.c.key_id, LargeBinary)).select_from(logged).where(log.c.platform == platform).limit(1)
+    return [row[0] for order in (log.c.n, log.c.n.desc()) for row in connection.execute(ids.order_by(order))]
+
+
+def retire_ledger_keys(
+    connection: Connection, platform_id: str, ledger_keys: LedgerKeys, submit: Callable[[str, Work[Any]], Future[Any]]
+) -> list[str]:
+    """Say in the ledger that every key but the newest is retired; to be called once every process has that one. Gives
+    the ids of those that were not retired yet, in hex: the empty one for the time before there was a key."""
+    earlier = [key.id.hex() for key in ledger_keys.keys[1:]]
+    if ledger_keys.keys and b"" in _first_and_last(connection, platform_id)[:1]:
+        earlier.append("")
+
+    def work(tx: Tx) -> tuple[Change, list[str]]:
+        stream = tx.streams((KEYS,))[KEYS].whole()
+        said = {on.event.key for on in stream.events if isinstance(on.event, LedgerKeyRetired)}
+        left = [key for key in earlier if key not in said]
+        told = [LedgerKeyRetired(key=key, last=tx.logged()) for key in left]
+        return tuple(Happened(platform_id, KEYS, event, tx.now, stream.seq) for event in told), left
+
+    return list(submit(platform_id, work).result())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,10 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.change import Happened
+from kz_compliance_sdk.domain.change import Change, Happened
 from kz_compliance_sdk.domain.events import KINDS
 from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.office import Viewed
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKey, LedgerKeys
 from kz_compliance_sdk.ports import Env
@@ -33,6 +36,7 @@ MASTER = MasterKeys({"m-1": b"m" * 32}, "m-1")
 M1 = Actor("m1", frozenset({"moderator", "lead"}), account="a-1", country="KZ")
 M2 = Actor("m2", frozenset({"moderator"}), account="a-2")
 AT = 1_795_503_600
+ONE, TWO = "case/1", "case/2"
 
 
 def opened(path: Path, *, env: Env | None = None, keys: MasterKeys = MASTER, **options: Any) -> SqliteStore:
@@ -130,3 +134,32 @@ class Outside:
 def raw_bytes(path: Path) -> bytes:
     """All that lies in the files of a store."""
     return b"".join(one.read_bytes() for one in sorted(path.parent.glob(f"{path.name}*")))
+
+
+def viewed(stream: str, read: int, actor: Any = M1) -> Happened:
+    return Happened(PLATFORM, stream, Viewed(), AT, read, actor)
+
+
+class Batch:
+    """Works that a store commits together, one after the other."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.store, self._gate, self._busy = store, threading.Event(), threading.Event()
+
+    def run(self, *works: Callable[[Any], tuple[Change, Any]]) -> list[Future[Any]]:
+        self._gate.clear()
+        self._busy.clear()
+
+        def hold(_tx: Any) -> tuple[Change, None]:
+            self._busy.set()
+            assert self._gate.wait(10)
+            return (), None
+
+        first = self.store.submit(PLATFORM, hold)
+        assert self._busy.wait(10)
+        futures = [self.store.submit(PLATFORM, work) for work in works]
+        self._gate.set()
+        first.result(10)
+        for future in futures:
+            future.exception(10)
+        return futures

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
-from kz_compliance_sdk.domain.audit import SYSTEM
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor
 from kz_compliance_sdk.domain.change import Change, EndpointState, Happened
 from kz_compliance_sdk.domain.events import KINDS, kind_of
 from kz_compliance_sdk.domain.events.office import Viewed
@@ -357,6 +357,20 @@ def _said() -> Any:
     from kz_compliance_sdk.domain.ledger import Part, seal
 
     return seal(Part("reasons", "erasable", bytes(16), b"x"))
+
+
+def test_who_acted_in_a_refused_work_gets_no_number(path: Path) -> None:
+    store = opened(path, threaded=True)
+    appended(store, viewed(ONE, 0))
+    refused = (viewed(ONE, 1, M2), Happened(PLATFORM, ONE, Claimed(token=-1, until=AT), AT, 1, M1))
+    third = Actor("m3", account="a-3")
+    first, second = Batch(store).run(lambda _tx: (refused, None), lambda _tx: ((viewed(ONE, 1, third),), None))
+    with pytest.raises(ValueError, match="no claimed"):
+        first.result(0)
+    second.result(0)
+    stream = streams(store, ONE)[ONE].whole()
+    assert [(on.person, on.who) for on in stream.events] == [(1, M1), (2, third)]
+    store.close()
 
 
 def test_a_fold_that_was_read_stays_as_it_was_when_a_later_work_appends(path: Path) -> None:

@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kz_compliance_sdk.adapters.sql import ledger
+from kz_compliance_sdk.adapters.sql.sealing import PartKeys, _bound
 from kz_compliance_sdk.domain.change import Happened
 from kz_compliance_sdk.domain.events.office import Viewed
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable
-from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, LedgerKeys, Roster, hash_of, link
-from tests.ledger.stored import AT, M1, M2, NEW, Outside, appended, happened, opened, streams
+from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, LedgerKeys, Part, Roster, hash_of, link
+from tests.ledger.stored import AT, M1, M2, MASTER, NEW, Outside, appended, happened, opened, streams
 from tests.unit.case_makers import PLATFORM
 
 ONE, TWO, ERASED = "case/1", "case/2", "case/3"
@@ -212,6 +213,25 @@ def test_a_whole_history_with_right_hashes_and_without_the_key_is_found(outside:
     assert "event 1 of the stream" in said[0]
     assert "[case/1]" in said[0]
     assert "MAC" in said[0]
+
+
+def test_other_words_under_the_right_key_are_not_those_of_the_event(outside: Outside) -> None:
+    """By somebody who has the master key as well: the event holds the digest."""
+    part_keys = PartKeys(MASTER, bytes)
+    ((wrapped,),) = outside.run("SELECT wrapped FROM keys WHERE stream = 1 AND class = 'erasable'")
+    part_keys.stored(PLATFORM, ONE, "erasable", wrapped)
+    part_keys.check(PLATFORM, ONE, "erasable")
+    where = "WHERE stream = 1 AND seq = 2 AND name = 'reasons'"
+    for words, found in ((b"others", True), (b"held: the reasons of it", False)):
+        ((held,),) = outside.run(f"SELECT bytes FROM parts {where}")
+        salt = part_keys._open[PLATFORM, ONE, "erasable"].decrypt(held, _bound(PLATFORM, ONE, 2, _part(b"", b"")))[:16]
+        made = part_keys.seal(PLATFORM, ONE, 2, _part(salt, words))
+        said = tried(outside, f"UPDATE parts SET bytes = ? {where}", values=(made,))
+        assert bool(said) is found
+
+
+def _part(salt: bytes, words: bytes) -> Part:
+    return Part("reasons", "erasable", salt, words)
 
 
 def test_damage_holds_up_no_other_stream(outside: Outside) -> None:

@@ -154,6 +154,7 @@ def open_store(settings: Settings, env: Env, *, create: bool) -> SqliteStore:
         upgrade=settings.store.upgrade_on_start,
         create=create,
         keys=master_keys(settings),
+        ledger_keys=settings.privacy.ledger_keys(),
     )
     if store.lost_log:
         alert = notify(settings.platform_id, "store", "log_lost", ("lead", "head"), 60, Stamp(store.now(), SYSTEM))

@@ -7,12 +7,13 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from kz_compliance_sdk.config.fields import Secret, Section, refused
+from kz_compliance_sdk.domain.ledger import LedgerKey, LedgerKeys
 from kz_compliance_sdk.domain.retention import Retention
 from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import material_from_text
 
-__all__ = ["MasterKeySettings", "PrivacySettings", "RetentionSettings"]
+__all__ = ["LedgerKeySettings", "MasterKeySettings", "PrivacySettings", "RetentionSettings"]
 
 _DAY_S = 86_400
 _SIZE = 32
@@ -32,8 +33,19 @@ class MasterKeySettings(Section):
         return self
 
 
+class LedgerKeySettings(Section):
+    """A ledger key that once proved events, and proves them still."""
+
+    secret: Secret = Field(description="The key: 32 random bytes in base64.")
+
+    @model_validator(mode="after")
+    def _is_a_key(self) -> Self:
+        _key(self.secret.get_secret_value(), "secret", kind="ledger key")
+        return self
+
+
 class PrivacySettings(Section):
-    """The master key that the keys of the cases are wrapped with."""
+    """The master key that the keys of the cases are wrapped with, and the ledger key that proves what has happened."""
 
     master_key: Secret | None = Field(
         default=None,
@@ -46,6 +58,24 @@ class PrivacySettings(Section):
     earlier_keys: tuple[MasterKeySettings, ...] = Field(
         default=(), description="Master keys that it took the place of, until `kz-compliance db rewrap` is through."
     )
+
+    ledger_key: Secret | None = Field(
+        default=None,
+        description="32 random bytes in base64, by which every event of the ledger is proved. Without it whoever "
+        "writes to the store's file can write a history.",
+    )
+    earlier_ledger_keys: tuple[LedgerKeySettings, ...] = Field(
+        default=(), description="Ledger keys that it took the place of, the newest first. They are needed for ever."
+    )
+
+    @model_validator(mode="after")
+    def _prove(self) -> Self:
+        if self.ledger_key is None and self.earlier_ledger_keys:
+            raise refused("There are earlier ledger keys and no present one.", "Add it.", "ledger_key")
+        found = self.ledger_keys().keys
+        if len({key.id for key in found}) < len(found):
+            raise refused("A ledger key is given twice.", "Give each once.", "earlier_ledger_keys")
+        return self
 
     @model_validator(mode="after")
     def _hang_together(self) -> Self:
@@ -66,6 +96,15 @@ class PrivacySettings(Section):
             return {}
         earlier = {key.key_id: _key(key.secret.get_secret_value(), "secret") for key in self.earlier_keys}
         return {self.master_key_id: _key(self.master_key.get_secret_value(), "master_key"), **earlier}
+
+    def ledger_keys(self) -> LedgerKeys:
+        """The ledger keys, the newest first; none if nothing is proved."""
+        if self.ledger_key is None:
+            return LedgerKeys()
+        given = [self.ledger_key, *(key.secret for key in self.earlier_ledger_keys)]
+        return LedgerKeys(
+            tuple(LedgerKey(_key(key.get_secret_value(), "ledger_key", kind="ledger key")) for key in given)
+        )
 
 
 class RetentionSettings(Section):
@@ -103,11 +142,11 @@ class RetentionSettings(Section):
         )
 
 
-def _key(text: str, *at: str) -> bytes:
+def _key(text: str, *at: str, kind: str = "master key") -> bytes:
     try:
-        key = material_from_text(text, setting="privacy.master_key")
+        key = material_from_text(text, setting=f"privacy.{at[0]}")
     except ConfigError:
         key = b""
     if len(key) != _SIZE:
-        raise refused("This is no master key.", "Give 32 random bytes in base64: openssl rand -base64 32", *at)
+        raise refused(f"This is no {kind}.", "Give 32 random bytes in base64: openssl rand -base64 32", *at)
     return key

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.audit import AuditEvent
@@ -19,7 +20,9 @@ from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.volume import NoticeCounted as NoticeCounted
 
 if TYPE_CHECKING:
+    from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.events.base import Event
 
 InboxExit = Literal["accepted", "quarantined", "waiting", "noted"]
 
@@ -299,8 +302,25 @@ class SanctionNoted:
     received_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One event of a stream of the ledger. `read` is the sequence of the last event that the decision knew of the
+    stream, 0 for a new one: events of one change follow each other, and all of a stream name the same. `at` is UTC
+    seconds, `actor` None for the machine. `words` are the bytes of the event's parts by name; its field `parts` is
+    empty, because salts and digests are the store's."""
+
+    platform_id: str
+    stream: str
+    event: Event
+    at: int
+    read: int
+    actor: Actor | None = None
+    words: Mapping[str, bytes] = field(default_factory=dict)
+
+
 Write = (
     CaseWrite
+    | Happened
     | AuditEvent
     | OutboxMessage
     | InboxRow

@@ -244,6 +244,11 @@ NO_EVIDENCE: Final[Mapping[str, str]] = {
     "the verification says when it is lower",
     "platform_keys": "the keys of the platform itself, wrapped anew when a master key takes another's place: with "
     "another key the names of objects in `holds` and `objects` fit no case any more, and the verification says so",
+    **dict.fromkeys(
+        ("streams", "events", "parts", "keys", "log"),
+        "the ledger proves itself: each event is hashed and proved by the ledger key, each part by its event, and "
+        "the log leaves out no number",
+    ),
     "volumes": "how many notices came within the last hour: what came of it is a flag, which stands in its case",
     "cursors": "how far a feed was read: the regulator's feed is the other copy",
     "endpoints": "whether a way out is left alone for a while; the attempts show what happened",

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from copy import copy
+from dataclasses import dataclass
+from dataclasses import field as one_each
 from typing import Literal
 
 from msgspec import Struct, field
 
-from kz_compliance_sdk.domain.ledger import FIRST, Stamped
+from kz_compliance_sdk.domain.ledger import FIRST, Damage, NewerRelease, Roster, Stamped
 from kz_compliance_sdk.domain.transitions import ENDED, UNDECIDED, CaseState
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Look",
     "Message",
     "Step",
+    "Stream",
     "Suspension",
     "Telling",
     "evolve",
@@ -419,13 +422,15 @@ def message_id(stream: str, kind: str, decision: int, number: int, item: int) ->
     return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:32]}"
 
 
-def evolve(case: Case, on: Stamped) -> Case:
-    """The case after one more event. The case that is given stays as it was."""
+def evolve(case: Case, *events: Stamped) -> Case:
+    """The case after these events too. The case that is given stays as it was."""
     after = copy(case)
     after.flags, after.unsure = dict(case.flags), dict(case.unsure)
     for name in _MAPS:
         setattr(after, name, {key: copy(value) for key, value in getattr(case, name).items()})
-    return _apply(after, on)
+    for on in events:
+        _apply(after, on)
+    return after
 
 
 def fold(platform: str, stream: str, events: Iterable[Stamped]) -> Case:
@@ -436,13 +441,58 @@ def fold(platform: str, stream: str, events: Iterable[Stamped]) -> Case:
     return case
 
 
-def _apply(case: Case, on: Stamped) -> Case:
+def _apply(case: Case, on: Stamped) -> None:
     on.event.apply(case, on)
     case.seq, case.head = on.seq, on.hash
     if case.state in ENDED:
         # What is not watched is not planned anew either: it would keep a shift that holds no more.
         case.clock_shift = 0
-    return case
+
+
+@dataclass(slots=True)
+class Stream:
+    """A stream as it was read, its events in order. One of which nothing is stored has the `number` 0 and no events.
+    `fault` says why nothing may be decided on it; then it has no events either."""
+
+    platform: str
+    name: str
+    number: int = 0
+    events: list[Stamped] = one_each(default_factory=list)
+    roster: Roster = one_each(default_factory=Roster)
+    fault: Damage | NewerRelease | None = None
+    _case: Case | None = None
+    _folded: int = 0
+
+    @property
+    def seq(self) -> int:
+        """The sequence of its last event, 0 before the first."""
+        return self.events[-1].seq if self.events else 0
+
+    @property
+    def head(self) -> bytes:
+        return self.events[-1].hash if self.events else FIRST
+
+    def whole(self) -> Stream:
+        """Itself. Raises Damage or NewerRelease where nothing may be decided on it."""
+        if self.fault is not None:
+            raise self.fault
+        return self
+
+    @property
+    def case(self) -> Case:
+        """What its events tell of a case. Raises as `whole`. It is shared: only events change a case."""
+        case, rest = self._case, self.whole().events[self._folded :]
+        if case is None:
+            case = fold(self.platform, self.name, rest)
+        elif rest:
+            case = evolve(case, *rest)
+        self._case, self._folded = case, len(self.events)
+        return case
+
+    def then(self, number: int, more: list[Stamped], roster: Roster) -> Stream:
+        """The stream after these events too; this one stays as it was."""
+        events = [*self.events, *more]
+        return Stream(self.platform, self.name, number, events, roster, None, self._case, self._folded)
 
 
 _MAPS = (

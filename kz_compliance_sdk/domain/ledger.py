@@ -20,11 +20,13 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.errors import ComplianceError, StoreDamaged
 
 __all__ = [
     "FIRST",
     "Damage",
     "LedgerKey",
+    "LedgerKeys",
     "Link",
     "NewerRelease",
     "Part",
@@ -32,6 +34,7 @@ __all__ = [
     "Roster",
     "Sealed",
     "Stamped",
+    "check_order",
     "link",
     "opens",
     "read",
@@ -48,19 +51,26 @@ PartClass = Literal["erasable", "kept"]
 """`erasable` goes at the end of retention; `kept` (receipts, proofs of origin, answers that were given) never does."""
 
 
-class Damage(Exception):
+class Damage(StoreDamaged):
     """A stream whose stored links do not prove themselves: nothing may be decided on it. `seq` is where it breaks."""
 
+    code = "stream_damaged"
+
     def __init__(self, stream: str, seq: int, what: str) -> None:
-        super().__init__(f"{stream}, event {seq}: {what}")
+        super().__init__(f"event {seq} of the stream is damaged: {what}", reference=stream)
         self.stream, self.seq, self.what = stream, seq, what
 
 
-class NewerRelease(Exception):
+class NewerRelease(ComplianceError):
     """An event that a later release wrote. It is whole, and this one must leave its stream alone."""
 
+    code = "newer_release"
+
     def __init__(self, stream: str, seq: int, kind: str, version: int) -> None:
-        super().__init__(f"{stream}, event {seq}: {kind} of version {version} was written by a newer release")
+        super().__init__(
+            f"event {seq} of the stream, {kind} of version {version}, was written by a newer release. Install it.",
+            reference=stream,
+        )
         self.stream, self.seq, self.kind, self.version = stream, seq, kind, version
 
 
@@ -69,14 +79,28 @@ class LedgerKey:
     """The key of the chain, 32 random bytes kept outside the database. Whoever has only the database cannot append."""
 
     secret: bytes = field(repr=False)
+    id: bytes = field(init=False, compare=False)
+    """Eight bytes that name it and say nothing of it."""
 
-    @property
-    def id(self) -> bytes:
-        """Eight bytes that name it and say nothing of it."""
-        return hashlib.sha256(self.secret).digest()[:8]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", hashlib.sha256(self.secret).digest()[:8])
 
     def mac(self, hash_: bytes) -> bytes:
         return hmac.digest(self.secret, _MAC + hash_, "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerKeys:
+    """The ledger keys at hand, the newest first: under that one is what is new. Empty where the store has none."""
+
+    keys: tuple[LedgerKey, ...] = ()
+
+    @property
+    def current(self) -> LedgerKey | None:
+        return self.keys[0] if self.keys else None
+
+    def by_id(self) -> dict[bytes, LedgerKey | None]:
+        return {key.id: key for key in self.keys}
 
 
 class Sealed(Struct, frozen=True, forbid_unknown_fields=True):
@@ -229,7 +253,7 @@ Readers = Mapping[tuple[str, int], Any]
 def read(
     links: Sequence[Link],
     readers: Readers,
-    keys: Mapping[bytes, LedgerKey],
+    keys: Mapping[bytes, LedgerKey | None],
     *,
     platform: str,
     stream: str,
@@ -239,7 +263,8 @@ def read(
     """The events of a stream, or those after the sequence and hash of a kept fold, each checked before it is decoded:
     its place, its hash, its MAC, and that the columns beside the content say what the content says.
 
-    `keys` are the ledger keys by id; empty where the store has none. `roster` is filled with who the numbers are.
+    `keys` are the ledger keys by id; empty where the store has none, and None under the empty id where there was a time
+    before the first of them. `roster` is filled with who the numbers are.
     Raises Damage, and NewerRelease for a kind or a version that this release does not know.
     """
     known, (seq, before) = Roster() if roster is None else roster, after
@@ -256,8 +281,22 @@ def read(
     return found
 
 
-def _check_mac(one: Link, keys: Mapping[bytes, LedgerKey]) -> None:
-    if not keys and not one.key_id and not one.mac:
+def check_order(links: Iterable[Link], keys: LedgerKeys) -> dict[bytes, int]:
+    """The last event under each key, by the key's id. Raises Damage for an event under an older key than one before it:
+    who has an old key cannot go on with a stream that a newer one has come to."""
+    ages = {key.id: age for age, key in enumerate(keys.keys)}
+    last: dict[bytes, int] = {}
+    youngest = len(ages)
+    for one in links:
+        age = ages.get(one.key_id, len(ages))
+        if age > youngest:
+            raise Damage(one.stream, one.seq, "its MAC is of an older ledger key than that of the event before it")
+        youngest, last[one.key_id] = age, one.seq
+    return last
+
+
+def _check_mac(one: Link, keys: Mapping[bytes, LedgerKey | None]) -> None:
+    if not one.key_id and not one.mac and (not keys or b"" in keys):
         return
     key = keys.get(one.key_id)
     if key is None or not hmac.compare_digest(key.mac(one.hash), one.mac):

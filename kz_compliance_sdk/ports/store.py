@@ -27,6 +27,7 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Loose, Records
 from kz_compliance_sdk.domain.retention import Ended, Holdings
@@ -44,6 +45,16 @@ class Tx(Protocol):
     @property
     def unreadable(self) -> tuple[str, ...]:
         """The cases of what this work was not given, because it cannot be read: it must hold up no other."""
+
+    def streams(self, names: Iterable[str]) -> dict[str, Stream]:
+        """These streams of the ledger by name, as the works before in this transaction have left them. One that is
+        damaged has a `fault`; one of which nothing is stored is empty."""
+
+    def words(self, stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
+        """The bytes of a stream's parts by sequence and name, None for one that was erased. Raises Damage."""
+
+    def logged(self) -> int:
+        """The number of the last line of the platform's log, 0 before the first."""
 
     def case(self, case_id: str) -> Case:
         """Raises NotFound."""

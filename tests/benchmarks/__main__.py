@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import deciding, delivering, evidence, http, importing, peers, publishing, scale, storing
+from tests.benchmarks import deciding, delivering, evidence, http, importing, ledger, peers, publishing, scale, storing
 from tests.benchmarks.rows import Row, Size, table
 
 GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Size], list[Row]]]] = {
@@ -27,6 +27,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Size], list[Row]]]] = {
     "peers": (peers.NAMES, peers.run),
     "publishing": (publishing.NAMES, publishing.run),
     "importing": (importing.NAMES, importing.run),
+    "ledger": (ledger.NAMES, ledger.run),
     "evidence": (evidence.NAMES, evidence.run),
 }
 

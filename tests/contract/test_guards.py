@@ -21,8 +21,9 @@ from kz_compliance_sdk.adapters.sql.engine import open_engine
 from kz_compliance_sdk.adapters.sql.guards import guards
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from tests.journey.scene import LEGAL, Host, World
+from tests.ledger.stored import happened
 from tests.unguarded import unguard
-from tests.unit.case_makers import a_notice, measure, proposal
+from tests.unit.case_makers import PLATFORM, a_notice, measure, proposal
 
 REFUSED: Final = {
     "decision's digest": ("UPDATE decisions SET digest = 'other'", "decisions_never_change"),
@@ -69,6 +70,17 @@ REFUSED: Final = {
     "checkpoint taken away": ("DELETE FROM checkpoints", "checkpoints_stay"),
     "sealed text": ("UPDATE sealed_texts SET text = 'other'", "sealed_texts_never_change"),
     "sealed text's place": ("UPDATE sealed_texts SET seq = seq + 1", "sealed_texts_never_change"),
+    "ledger's event": ("UPDATE events SET content = ONE", "events_never_change"),
+    "ledger's event taken away": ("DELETE FROM events WHERE seq = 2", "events_stay"),
+    "ledger's order": ("UPDATE log SET hash = ONE", "log_never_change"),
+    "line of the log taken away": ("DELETE FROM log", "log_stay"),
+    "stream's name": ("UPDATE streams SET name = 'other'", "streams_never_change"),
+    "stream taken away": ("DELETE FROM streams", "streams_stay"),
+    "part's bytes": ("UPDATE parts SET bytes = ONE", "parts_never_change"),
+    "kept part emptied": ("UPDATE parts SET bytes = NULL WHERE class = 'kept'", "parts_never_change"),
+    "part taken away": ("DELETE FROM parts", "parts_stay"),
+    "key's class": ("UPDATE keys SET class = 'other' WHERE class = 'kept'", "keys_stay_of_their_stream"),
+    "key of what is kept taken away": ("DELETE FROM keys WHERE class = 'kept'", "keys_stay"),
 }
 _REPLACED = (
     "INSERT OR REPLACE INTO decisions SELECT platform_id, case_id, version, digest, body, 'm9', 5, true, NULL, NULL"
@@ -79,6 +91,7 @@ ONLY_SQLITE: Final = {
         _REPLACED,
         "decisions_written_once",
     ),
+    "key taken away before anything was erased": ("DELETE FROM keys WHERE class = 'erasable'", "keys_stay"),
 }
 ERASED: Final = (
     "UPDATE decisions SET body = EMPTY",
@@ -89,6 +102,7 @@ ERASED: Final = (
     "UPDATE checkpoint_leaves SET manifest = EMPTY",
     "UPDATE sealed_texts SET text = '', salt = ''",
     "DELETE FROM sealed_texts",
+    "UPDATE parts SET bytes = NULL WHERE class = 'erasable'",
 )
 OPEN_PROPOSAL: Final = (
     "INSERT INTO decisions SELECT platform_id, case_id, 8, digest, body, 'm1', 5, true, NULL, NULL FROM decisions",
@@ -133,6 +147,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert host.decide(proposal(measure("1"))).decision.approved_by == LEGAL.id
     host.drain()
     host.make_checkpoint()
+    told = happened("case/1", "opened", read=0), happened("case/1", "viewed", read=0)
+    host.store.submit(PLATFORM, lambda _tx: (told, None)).result()
     host.store.close()
     return path
 
@@ -200,7 +216,7 @@ def test_postgresql_refuses_each_by_name_and_lets_retention_erase(on_postgres: D
         with pytest.raises(IntegrityError, match=guard):
             on_postgres.try_out(sql)
     emptied = ("decisions", "audit", "cases", "inbox", "outbox", "attempts", "sealed_texts", "checkpoint_leaves")
-    for table in (*emptied, "checkpoints"):
+    for table in (*emptied, "checkpoints", "events", "log", "parts", "streams", "keys"):
         with pytest.raises(IntegrityError, match=f"{table}_not_emptied"):
             on_postgres.try_out(f"TRUNCATE {table}")
     with pytest.raises(IntegrityError, match="decisions_four_eyes"):

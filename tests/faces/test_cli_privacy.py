@@ -140,6 +140,48 @@ def test_the_doctor_says_whose_the_keys_are(office: Office, case: str) -> None:
     assert ONE not in json.dumps(checks())
 
 
+def test_the_doctor_says_whether_what_happened_is_proved(office: Office) -> None:
+    def found() -> dict[str, Any]:
+        checks = json.loads(office.run("doctor", "--json").stdout)["checks"]
+        return dict(next(check for check in checks if check["name"] == "ledger key"))
+
+    assert found()["status"] == "warn"
+    assert "openssl rand -base64 32" in found()["remedy"]
+    office.configure(f'{PEOPLE}\n[privacy]\nledger_key = "{ONE}"\n')
+    assert (found()["status"], ONE in str(found())) == ("ok", False)
+    earlier = f'[[privacy.earlier_ledger_keys]]\nsecret = "{ONE}"\n'
+    office.configure(f'{PEOPLE}\n[privacy]\nledger_key = "{TWO}"\n{earlier}')
+    assert "1 earlier ones prove" in found()["summary"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "said"),
+    [
+        ('ledger_key = "c2hvcnQ="', "privacy.ledger_key", "no ledger key"),
+        (f'[[privacy.earlier_ledger_keys]]\nsecret = "{ONE}"', "privacy.ledger_key", "no present one"),
+        (
+            f'ledger_key = "{ONE}"\n[[privacy.earlier_ledger_keys]]\nsecret = "{ONE}"',
+            "privacy.earlier_ledger_keys",
+            "given twice",
+        ),
+        (
+            f'ledger_key = "{ONE}"\n[[privacy.earlier_ledger_keys]]\nsecret = "c2hvcnQ="',
+            "privacy.earlier_ledger_keys[0].secret",
+            "no ledger key",
+        ),
+    ],
+)
+def test_a_ledger_key_that_is_none_is_refused_without_repeating_it(
+    office: Office, settings: str, field: str, said: str
+) -> None:
+    office.configure(f"{PEOPLE}\n[privacy]\n{settings}\n")
+    refused = office.refused(3, "health")
+    assert field in refused
+    assert said in refused
+    assert "c2hvcnQ" not in refused
+    assert ONE not in refused
+
+
 def test_a_master_key_that_is_none_is_refused_without_repeating_it(office: Office) -> None:
     _with_key(office, "one", "c2hvcnQ=")
     said = office.refused(3, "health")

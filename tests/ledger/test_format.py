@@ -21,11 +21,13 @@ from kz_compliance_sdk.domain.ledger import (
     FIRST,
     Damage,
     LedgerKey,
+    LedgerKeys,
     Link,
     NewerRelease,
     Part,
     Roster,
     Stamped,
+    check_order,
     hash_of,
     link,
     opens,
@@ -152,6 +154,22 @@ def test_a_store_without_a_ledger_key_reads_its_chain_and_refuses_a_key_from_now
     with pytest.raises(Damage, match="MAC"):
         reads(chain(OTHER), keys=(KEY,))
     assert len(reads(chain(OTHER), keys=(KEY, OTHER))) == len(STEPS)
+
+
+def test_an_older_key_never_goes_on_with_what_a_newer_one_has_come_to() -> None:
+    keys = LedgerKeys((KEY, OTHER))
+    old, new = chain(OTHER), chain(KEY)
+    assert check_order([*old[:2], *new[2:]], keys) == {OTHER.id: 2, KEY.id: 5}
+    assert check_order([*chain(None)[:1], *old[1:2], *new[2:]], keys) == {b"": 1, OTHER.id: 2, KEY.id: 5}
+    for wrong in ([*new[:2], *old[2:]], [*old[:2], *chain(None)[2:]]):
+        with pytest.raises(Damage, match=r"event 3 .*its MAC is of an older ledger key"):
+            check_order(wrong, keys)
+
+
+def test_before_the_first_key_there_was_none_where_that_is_said() -> None:
+    assert len(read(chain(None), READERS, {KEY.id: KEY, b"": None}, platform=PLATFORM, stream=STREAM)) == len(STEPS)
+    with pytest.raises(Damage, match="MAC"):
+        read([replace(chain()[0], key_id=b"")], READERS, {KEY.id: KEY, b"": None}, platform=PLATFORM, stream=STREAM)
 
 
 def test_a_kept_fold_goes_on_from_its_verified_head_and_sees_a_cut_tail() -> None:

@@ -98,7 +98,7 @@ def test_the_class_itself_reads_nothing_but_its_arguments(monkeypatch: pytest.Mo
 
 def test_every_setting_has_one_variable_that_fills_its_place() -> None:
     for leaf in leaves(Settings):
-        lists = {("hosts",), ("keys",), ("privacy", "earlier_keys")}
+        lists = {("hosts",), ("keys",), ("privacy", "earlier_keys"), ("privacy", "earlier_ledger_keys")}
         text = "[]" if leaf.path in lists else "{}" if leaf.path == ("actors",) else "7"
         value: Any = environment(Settings, {environment_name(leaf.path): text}).values
         for part in leaf.path:

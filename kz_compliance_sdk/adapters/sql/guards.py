@@ -15,6 +15,7 @@ __all__ = ["guards", "statements"]
 _EVIDENCE = (
     *("attempts", "audit", "cases", "decisions", "inbox", "legal_checks", "outbox"),
     *("checkpoint_leaves", "checkpoints"),
+    *("events", "log", "parts", "streams"),
 )
 _SAID = (
     "notice_id", "authority_id", "quarantine_no", "revision", "state", "category", "received_at", "due_at", "urgent_at",
@@ -24,6 +25,7 @@ _IS_THERE = (
     "EXISTS (SELECT 1 FROM decisions WHERE platform_id = NEW.platform_id AND case_id = NEW.case_id"
     " AND version = NEW.version)"
 )
+_ERASED = "EXISTS (SELECT 1 FROM events WHERE stream = OLD.stream AND kind = 'erased')"
 _FUNCTION = "kz_compliance_refuse"
 
 
@@ -152,6 +154,19 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
         "a sealed text is erased, or stays as it is",
     )
 
+    for table in ("events", "log", "streams"):
+        yield f"{table}_never_change", table, "UPDATE", "", "what happened never changes"
+    yield (
+        "parts_never_change",
+        "parts",
+        "UPDATE",
+        any_of(changed("stream", "seq", "name", "class"), "OLD.class <> 'erasable'", "NEW.bytes IS NOT NULL"),
+        "a part is erased, or stays as it is",
+    )
+    yield "keys_stay_of_their_stream", "keys", "UPDATE", changed("stream", "class"), "a key stays that of its stream"
+    erased = f" OR NOT {_ERASED}" if dialect == "sqlite" else ""
+    yield "keys_stay", "keys", "DELETE", f"OLD.class <> 'erasable'{erased}", "a key goes with what was erased alone"
+
 
 def statements(dialect: str) -> Iterator[str]:
     """The statements that set the guards."""
@@ -175,7 +190,7 @@ def statements(dialect: str) -> Iterator[str]:
                 f" EXECUTE FUNCTION {_FUNCTION}('{refused}')"
             )
     if dialect == "postgresql":
-        for table in (*_EVIDENCE, "sealed_texts"):
+        for table in (*_EVIDENCE, "keys", "sealed_texts"):
             yield (
                 f"CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
                 f" EXECUTE FUNCTION {_FUNCTION}('{table}_not_emptied: nothing is deleted from here')"

@@ -1,36 +1,51 @@
-"""Master keys: whether those at hand open the store, and one in another's place."""
+"""Master keys and ledger keys: whether those at hand open the store, and one master key in another's place."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, LargeBinary, Table, and_, cast, func, select, tuple_, update
+from sqlalchemy import Connection, Engine, LargeBinary, Table, and_, cast, func, join, null, select, tuple_, update
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.file_states import empty_log, refuse_changed
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.ledger import KEYS, events, log, streams
+from kz_compliance_sdk.adapters.sql.ledger import keys as stream_keys
 from kz_compliance_sdk.adapters.sql.private import own_name
 from kz_compliance_sdk.adapters.sql.sqlite import FileLock
+from kz_compliance_sdk.domain.change import Change, Happened
+from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
+from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
+from kz_compliance_sdk.ports import Tx, Work
 
-__all__ = ["Rewrapped", "check_master_keys", "rewrap", "truncate_log"]
+__all__ = ["Rewrapped", "check_ledger_keys", "check_master_keys", "retire_ledger_keys", "rewrap", "truncate_log"]
 
 _AT_ONCE = 500
 _MOST_ASKED = 100
+_OWNER = streams.c.name + "/" + stream_keys.c["class"]
+"""What `key_owner` makes of the two."""
 
 
 def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
     """Open the newest wrapped key of a case, and one of a platform. Raises StoreUnusable (`master_key`) if the master
     keys do not. A key that was damaged, destroyed or never wrapped says nothing of them: an older one is asked."""
-    asked = (
-        (t.cases.c.platform_id, t.cases.c.id, t.cases.c.data_key),
-        (t.platform_keys.c.platform_id, t.platform_keys.c.name, t.platform_keys.c.key),
+    # A text in a key's place would not even be read: its bytes are.
+    cases, platform_keys = t.cases.c, t.platform_keys.c
+    of_cases = select(cases.platform_id, cases.id, cast(cases.data_key, LargeBinary))
+    of_platforms = select(platform_keys.platform_id, platform_keys.name, cast(platform_keys.key, LargeBinary))
+    of_streams = select(streams.c.platform, _OWNER, cast(stream_keys.c.wrapped, LargeBinary)).join_from(
+        stream_keys, streams, streams.c.n == stream_keys.c.stream
     )
-    for platform, of, key in asked:
-        # A text in a key's place would not even be read: its bytes are.
-        statement = select(platform, of, cast(key, LargeBinary)).order_by(platform.desc(), of.desc())
+    asked = (
+        of_cases.order_by(cases.platform_id.desc(), cases.id.desc()),
+        of_platforms.order_by(platform_keys.platform_id.desc(), platform_keys.name.desc()),
+        of_streams.order_by(stream_keys.c.stream.desc()),
+    )
+    for statement in asked:
         for platform_id, owner, stored in connection.execute(statement.limit(_MOST_ASKED)).fetchall():
             if not keys.is_wrapped(platform_id, owner, stored):
                 continue
@@ -42,6 +57,47 @@ def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
                     code="master_key",
                 ) from None
             break
+
+
+def check_ledger_keys(connection: Connection, ledger_keys: LedgerKeys) -> None:
+    """Hold the first and the last event of each platform against the ledger keys. Raises StoreUnusable (`ledger_key`)
+    for an event whose key is not at hand. What an event is besides, whoever reads it finds out."""
+    at_hand = ledger_keys.by_id()
+    platform, following = "", select(func.min(streams.c.platform))
+    while platform := connection.scalar(following.where(streams.c.platform > platform)) or "":
+        for key_id in _first_and_last(connection, platform):
+            if key_id and key_id not in at_hand:
+                raise StoreUnusable(
+                    f"its ledger is proved by the ledger key {key_id.hex()}, and no key of that id is configured. "
+                    "Set privacy.ledger_key, or privacy.earlier_ledger_keys for one that was replaced.",
+                    code="ledger_key",
+                )
+
+
+def _first_and_last(connection: Connection, platform: str) -> list[bytes]:
+    """The ids of the ledger keys under which the first and the last event of a platform stand."""
+    logged = join(log, events, and_(events.c.stream == log.c.stream, events.c.seq == log.c.seq))
+    ids = select(cast(events.c.key_id, LargeBinary)).select_from(logged).where(log.c.platform == platform).limit(1)
+    return [row[0] for order in (log.c.n, log.c.n.desc()) for row in connection.execute(ids.order_by(order))]
+
+
+def retire_ledger_keys(
+    connection: Connection, platform_id: str, ledger_keys: LedgerKeys, submit: Callable[[str, Work[Any]], Future[Any]]
+) -> list[str]:
+    """Say in the ledger that every key but the newest is retired; to be called once every process has that one. Gives
+    the ids of those that were not retired yet, in hex: the empty one for the time before there was a key."""
+    earlier = [key.id.hex() for key in ledger_keys.keys[1:]]
+    if ledger_keys.keys and b"" in _first_and_last(connection, platform_id)[:1]:
+        earlier.append("")
+
+    def work(tx: Tx) -> tuple[Change, list[str]]:
+        stream = tx.streams((KEYS,))[KEYS].whole()
+        said = {on.event.key for on in stream.events if isinstance(on.event, LedgerKeyRetired)}
+        left = [key for key in earlier if key not in said]
+        told = [LedgerKeyRetired(key=key, last=tx.logged()) for key in left]
+        return tuple(Happened(platform_id, KEYS, event, tx.now, stream.seq) for event in told), left
+
+    return list(submit(platform_id, work).result())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +121,8 @@ def rewrap(
     damaged: list[str] = []
     lock = FileLock(path)
     try:
-        for table, column in ((t.platform_keys, "key"), (t.cases, "data_key"), (t.inbox, "data_key")):
+        held = (t.platform_keys, "key"), (t.cases, "data_key"), (t.inbox, "data_key"), (stream_keys, "wrapped")
+        for table, column in held:
             last: tuple[Any, ...] | None = None
             while True:
                 lock.acquire()
@@ -102,27 +159,34 @@ def _some(
     """The next keys of a table: how many there were, the place of the last, and how many were wrapped anew."""
     places = list(table.primary_key.columns)
     held = table.c[column]
-    statement = select(*places, held).where(func.length(held) > 0).order_by(*places).limit(_AT_ONCE)
+    of_stream = table is stream_keys
+    told = (streams.c.platform, _OWNER) if of_stream else (table.c.platform_id, null())
+    statement = select(*places, *told, held).where(func.length(held) > 0).order_by(*places).limit(_AT_ONCE)
+    if of_stream:
+        statement = statement.join_from(stream_keys, streams, streams.c.n == stream_keys.c.stream)
     if after is not None:
         statement = statement.where(tuple_(*places) > after)
     found = connection.execute(statement).fetchall()
     changed = 0
     for row in found:
-        place, stored = tuple(row[:-1]), row[-1]
+        *at, platform, owner, stored = row
+        place = tuple(at)
         if isinstance(stored, bytes) and keys.wrapped_by(stored) == keys.current:
             continue
-        owner = own_name(*place[1:]) if table is t.inbox else place[1]
+        owner = owner or (own_name(*place[1:]) if table is t.inbox else place[1])
         try:
-            key = keys.unwrap(place[0], owner, stored)
+            key = keys.unwrap(platform, owner, stored)
         except StoreDamaged:
-            if keys.is_wrapped(place[0], owner, stored):
+            if keys.is_wrapped(platform, owner, stored):
                 raise
             damaged.append(owner)  # nothing opens it any more: it must not keep the old master key for all the others
             continue
         here = and_(*(name == value for name, value in zip(places, place, strict=True)))
-        connection.execute(update(table).where(here).values({column: keys.wrap(place[0], owner, key, entropy)}))
+        named = {"master_key_id": keys.current} if of_stream else {}
+        anew = keys.wrap(platform, owner, key, entropy)
+        connection.execute(update(table).where(here).values({column: anew, **named}))
         changed += 1
-    return len(found), tuple(found[-1][:-1]) if found else after, changed
+    return len(found), tuple(found[-1][:-3]) if found else after, changed
 
 
 def truncate_log(engine: Engine, path: str) -> bool:

@@ -21,6 +21,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from kz_compliance_sdk.adapters.sql import (
     guards,
+    ledger,
     tables,
     tables_checkpoints,
     tables_review,
@@ -32,7 +33,7 @@ from kz_compliance_sdk.adapters.sql import (
 __all__ = ["HEAD", "VERSION_TABLE", "new_store", "read_revision", "statements"]
 
 VERSION_TABLE = "kz_compliance_schema"
-HEAD = "0010"
+HEAD = "0011"
 
 # As Alembic makes it, in a metadata of its own: it is no table of ours.
 _version = Table(
@@ -65,18 +66,24 @@ _STATISTICS = (
     ("checkpoints", "checkpoints", "10000 5000 1"),
     ("content_seen", "content_seen", f"{_FEW} 3 2 1"),
     ("decisions", "decisions", f"{_FEW} 1 1"),
+    ("events", "events", "1000000 8 1"),
     ("holds", "holds", f"{_FEW} 1 1 1"),
     ("holds", "holds_case", f"{_FEW} 2 1 1"),
     ("holds", "holds_preserved", f"{_FEW} 2"),
     ("inbox", "inbox", f"{_FEW} 100000 1 1"),
     ("inbox", "inbox_case", f"{_FEW} 1 1"),
     ("inbox", "inbox_waiting", "10 5 1"),
+    ("keys", "keys", "1000000 2 1"),
     ("legal_checks", "legal_checks", f"{_FEW} 1 1"),
+    ("log", "log", f"{_FEW} 1"),
+    ("log", "log_stream", "1000000 8 1"),
     ("outbox", "outbox", f"{_FEW} 3 1"),
     ("outbox", "outbox_due", "1000 500 200 2 1"),
     ("outbox", "outbox_held", "10 5 1"),
     ("outbox", "outbox_lane", "1000 500 1 1"),
+    ("parts", "parts", "1000000 6 2 1"),
     ("sealed_texts", "sealed_texts", f"{_FEW} 8 2 1"),
+    ("streams", "streams_name", f"{_FEW} 1"),
     ("tallies", "tallies", f"{_FEW} 1"),
     ("tallies", "tallies_received", f"{_FEW} 2 1"),
     ("user_notices", "user_notices", f"{_FEW} 2 1"),
@@ -84,7 +91,7 @@ _STATISTICS = (
 )
 
 # Each declares its tables in the same metadata when it is loaded.
-_DECLARED = (tables, tables_checkpoints, tables_review, tables_tallies, tables_users, volumes)
+_DECLARED = (tables, ledger, tables_checkpoints, tables_review, tables_tallies, tables_users, volumes)
 
 
 def read_revision(connection: Connection) -> str | None:

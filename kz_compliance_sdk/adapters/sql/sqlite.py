@@ -23,6 +23,9 @@ BUSY_TIMEOUT_MS = 5_000
 CHECKPOINT_PAGES = 16_000
 CACHE_MIB = 12
 _NOTES_AT = 128
+# Pages that become free are zeroed as well while personal data is taken away; all the time it would cost too much.
+OVERWRITE_ALL = "PRAGMA secure_delete = ON"
+OVERWRITE_IN_PLACE = "PRAGMA secure_delete = FAST"
 APPLICATION_ID = 0x4B5A4353
 """Stands in the header of each of our files, so that no other program's database is taken for one."""
 _OLDEST = (3, 37, 0)

@@ -32,6 +32,7 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as tc
 from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
+from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
@@ -310,6 +311,7 @@ class Statements:
             .limit(ONLY_ONE)
         )
         self.volumes = VolumeStatements(compiled, upsert)
+        self.ledger = LedgerStatements(compiled)
         marks = tc.checkpoint_due.c.marks + literal_column("1")
         self.mark_due = upsert(tc.checkpoint_due, ("platform_id", "case_id"), marks=marks)
         self.looked = compiled(

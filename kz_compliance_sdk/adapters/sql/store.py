@@ -19,7 +19,7 @@ from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import Job, WriterLane
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
-from kz_compliance_sdk.adapters.sql.rewrapping import check_master_keys, truncate_log
+from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys, truncate_log
 from kz_compliance_sdk.adapters.sql.sqlite import (
     CACHE_MIB,
     Driver,
@@ -30,6 +30,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
 from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.errors import StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env, Queries, Work
 
@@ -41,7 +42,8 @@ class SqliteStore:
     """The embedded store: one file, any number of processes. Times are UTC seconds of `env.clock`.
 
     `threaded=False` runs every work on the caller's thread, for simulations. Without `create` the file must be there;
-    `anew` creates it although files of an earlier one lie beside its path. `keys` wrap the data keys of the cases.
+    `anew` creates it although files of an earlier one lie beside its path. `keys` wrap the data keys of the cases,
+    `ledger_keys` prove what is appended to the ledger.
     Raises StoreUnusable if the file, its place, its settings or its schema cannot be trusted.
     """
 
@@ -58,9 +60,10 @@ class SqliteStore:
         create: bool = True,
         anew: bool = False,
         keys: MasterKeys | None = None,
+        ledger_keys: LedgerKeys = LedgerKeys(),  # noqa: B008  frozen
     ) -> None:
         self.path = str(Path(path).absolute())
-        self._env, self.keys = env, keys or MasterKeys()
+        self._env, self.keys, self.ledger_keys = env, keys or MasterKeys(), ledger_keys
         self.driver = driver or choose_driver()
         self._cache_mib = cache_mib
         refuse_network_file_system(Path(self.path))
@@ -98,6 +101,7 @@ class SqliteStore:
 
                     migrate.prepare(connection, allowed=upgrade)
                 check_master_keys(connection, self.keys)
+                check_ledger_keys(connection, self.ledger_keys)
             self._files.settle(lock)
             lock.mark()
 
@@ -117,7 +121,14 @@ class SqliteStore:
             self._files.before(lock)
         try:
             return SqliteTransaction(
-                self.path, self.driver, self._files, self.statements, self.keys, self._env, self._cache_mib
+                self.path,
+                self.driver,
+                self._files,
+                self.statements,
+                self.keys,
+                self._env,
+                self._cache_mib,
+                self.ledger_keys,
             )
         except StoreError as error:
             with held(self.path) as lock:

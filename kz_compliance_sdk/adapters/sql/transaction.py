@@ -9,13 +9,16 @@ from typing import Any
 from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
+from kz_compliance_sdk.adapters.sql.ledger import Appending
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
+from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, open_connection, store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened
+from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
 
@@ -34,6 +37,7 @@ class SqliteTransaction:
         keys: MasterKeys,
         env: Env,
         cache_mib: int,
+        ledger_keys: LedgerKeys,
     ) -> None:
         self._path, self._driver, self._cache_mib, self._clock = path, driver, cache_mib, env.clock
         self._files = files
@@ -46,6 +50,8 @@ class SqliteTransaction:
             platform_key=self._platform_key,
             keep_platform_key=self._keep_platform_key,
         )
+        part_keys = PartKeys(keys, env.entropy)
+        self.ledger = Appending(statements.ledger, part_keys, ledger_keys, self.all, env.entropy)
         self._error = driver.module.Error
         self._integrity = driver.module.IntegrityError
         self._open()
@@ -70,6 +76,7 @@ class SqliteTransaction:
     def begin(self, waiting: int) -> None:
         self._staged, self._written, self.keys = [], [], set()
         self.private.begin()
+        self.ledger.begin()
         self.shared.begin(waiting)
         self._lock.acquire()
         self._files.before(self._lock)
@@ -101,6 +108,8 @@ class SqliteTransaction:
             self.flush()
             change, value = job.work(view)
             keys = {key for write in change for key in keys_of(write)}
+        if happened := [write for write in change if type(write) is Happened]:
+            self.ledger.append(happened)
         self.keys |= keys
         if change:
             self._staged.append(change)
@@ -116,6 +125,7 @@ class SqliteTransaction:
         self._written += staged
         try:
             self._writer.write(staged, self.private, self._execute, self._execute_many)
+            self.ledger.write(self.statements.inserts, self._execute, self._execute_many)
         except self._integrity as error:
             raise ChangeRefused(
                 Conflict(f"the database refuses this: {error}. Nothing was written; read again.")
@@ -153,16 +163,18 @@ class SqliteTransaction:
             self._lock.release()
 
     def landed(self) -> bool | None:
-        """Whether the batch is in the file all the same: each case is looked up by its audit head."""
+        """Whether the batch is in the file all the same: each case is looked up by its audit head, the ledger by the
+        last event."""
         heads = {w.case.id: w.case for change in self._written for w in change if type(w) is CaseWrite}
         try:
             for case in heads.values():
                 row = self.one(self.statements.case, k_platform_id=case.platform_id, k_id=case.id)
                 if row is None or row[18] != case.audit_head:
                     return False
+            appended = self.ledger.landed()
         except (self._error, StoreError):
             return None
-        return bool(heads) or None
+        return bool(heads) or None if appended is None else appended
 
     def close(self) -> None:
         self._connection.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
+from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
@@ -25,6 +26,7 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.retention import Holdings
 from kz_compliance_sdk.errors import NotFound
@@ -39,6 +41,9 @@ class Reader(Protocol):
     statements: Statements
     private: PrivateRows
     shared: Shared
+
+    @property
+    def ledger(self) -> Ledger: ...
 
     def one(self, statement: Compiled, **values: Any) -> Any: ...
 
@@ -67,6 +72,15 @@ class View:
     @property
     def now(self) -> int:
         return self._tx.now
+
+    def streams(self, names: Iterable[str]) -> dict[str, Stream]:
+        return self._tx.ledger.streams(self._platform, names)
+
+    def words(self, stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
+        return self._tx.ledger.words(stream, wanted)
+
+    def logged(self) -> int:
+        return self._tx.ledger.logged(self._platform)
 
     def case(self, case_id: str) -> Case:
         row = self._tx.one(self._s.case, k_platform_id=self._platform, k_id=case_id)

@@ -14,6 +14,7 @@ from kz_compliance_sdk.adapters.sql.clock_statements import set_clock
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, audit_row, inbox_admitted
+from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, moving
 from kz_compliance_sdk.adapters.sql.volumes import write_volumes
 from kz_compliance_sdk.domain.audit import AuditEvent
@@ -30,6 +31,7 @@ from kz_compliance_sdk.domain.change import (
     EndpointState,
     EscalationAcknowledged,
     EscalationFired,
+    Happened,
     Heartbeat,
     Hold,
     HoldEnded,
@@ -60,7 +62,8 @@ ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]
 
 
 def keys_of(write: Any) -> tuple[str, ...]:
-    """What a write speaks of. Two works of one batch that share a key must see each other."""
+    """What a write speaks of. Two works of one batch that share a key must see each other. An event needs none: the
+    ledger keeps each stream of the batch as the works before have left it."""
     kind = type(write)
     if kind is CaseWrite:
         case = write.case
@@ -170,6 +173,8 @@ class Writer:
                     inserts["checkpoints"].append((*astuple(write), None))
                 elif kind is NoticeCounted:
                     counted.append(write)
+                elif kind is Happened:
+                    pass  # linked when its work was run, stored by the ledger below
                 elif kind is LegalCheckRow:
                     inserts["legal_checks"].append(rows_review.legal_check_row(write))
                 elif kind is ContentSeen:
@@ -249,9 +254,9 @@ class Writer:
             self._erase(write, rows, execute)
         elif kind is MessageErased:
             key = (write.platform_id, write.sender, write.message_id, write.body_sha256)
-            execute(_OVERWRITE_ALL, ())
+            execute(OVERWRITE_ALL, ())
             execute(s.private.erase_message.sql, s.private.erase_message.bind(_named(_OF_MESSAGE, key)))
-            execute(_OVERWRITE_IN_PLACE, ())
+            execute(OVERWRITE_IN_PLACE, ())
         elif kind is ClockSet:
             set_clock(write, s.clock_set, execute)
         elif kind is EscalationAcknowledged:
@@ -265,12 +270,12 @@ class Writer:
     def _erase(self, write: CaseErased, rows: PrivateRows, execute: Execute) -> None:
         """Destroy the key, and overwrite what it opened: free pages must not hold it either."""
         s = self._s.private
-        execute(_OVERWRITE_ALL, ())
+        execute(OVERWRITE_ALL, ())
         for statement in s.erase:
             given = {"k_platform_id": write.platform_id, "k_case_id": write.case_id}
             execute(statement.sql, statement.bind(given))
         execute(s.destroy_key.sql, s.destroy_key.bind({"k_platform_id": write.platform_id, "k_id": write.case_id}))
-        execute(_OVERWRITE_IN_PLACE, ())
+        execute(OVERWRITE_IN_PLACE, ())
         rows.destroyed(write.platform_id, write.case_id)
 
     def _update_case(self, write: CaseWrite, rows: PrivateRows, execute: Execute) -> None:
@@ -289,9 +294,6 @@ class Writer:
             )
 
 
-# Pages that become free are zeroed as well while personal data is taken away; all the time it would cost too much.
-_OVERWRITE_ALL = "PRAGMA secure_delete = ON"
-_OVERWRITE_IN_PLACE = "PRAGMA secure_delete = FAST"
 _OF_MESSAGE = ("platform_id", "sender", "message_id", "body_sha256")
 
 

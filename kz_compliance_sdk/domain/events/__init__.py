@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Final
 
@@ -20,7 +21,11 @@ __all__ = ["KINDS", "READERS", "kind_of"]
 
 def kind_of(event: Event | type[Event]) -> str:
     """The name of a kind in the chain: that of its class, in snake case."""
-    cls = event if isinstance(event, type) else type(event)
+    return _snake(event if isinstance(event, type) else type(event))
+
+
+@cache
+def _snake(cls: type[Event]) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 

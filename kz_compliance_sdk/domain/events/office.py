@@ -210,6 +210,14 @@ class PreservationEnded(Event, frozen=True, kw_only=True):
         case.page("preservation_ended", ("lead", "head"), 20, on)
 
 
+class LedgerKeyRetired(Event, frozen=True, kw_only=True):
+    """Every host has a newer ledger key: under the one of this id (in hex; empty: under none) nothing may stand behind
+    this number of the log. It belongs to the stream `keys`."""
+
+    key: Code
+    last: Number
+
+
 def settled(case: Case) -> int:
     """How many items there is something final to tell about."""
     return sum(item.status in FINAL for item in case.items.values())

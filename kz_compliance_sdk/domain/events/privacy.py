@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kz_compliance_sdk.domain.events.base import At, Code, Event, Number, words
 from kz_compliance_sdk.domain.fold import Case
 from kz_compliance_sdk.domain.ledger import Stamped
@@ -55,3 +57,16 @@ class Counted(Event, frozen=True, kw_only=True):
 
     def apply(self, case: Case, on: Stamped) -> None:
         case.counted = True
+
+
+def erased_of(events: Iterable[Stamped]) -> frozenset[int]:
+    """The sequences of the events whose erasable parts were emptied."""
+    return frozenset(seq for on in events if isinstance(on.event, Erased) for seq, _ in on.event.emptied)
+
+
+def erasable(events: Iterable[Stamped]) -> tuple[tuple[int, int], ...]:
+    """What an `Erased` that follows these events empties: of each event that still has erasable parts, how many."""
+    held = list(events)
+    gone = erased_of(held)
+    counts = ((on.seq, sum(said.cls == "erasable" for said in on.event.parts.values())) for on in held)
+    return tuple((seq, count) for seq, count in counts if count and seq not in gone)

@@ -198,6 +198,21 @@ def master_key(settings: Settings) -> Check:
     )
 
 
+def ledger_key(settings: Settings) -> Check:
+    """Whether what has happened is proved by a key outside the store."""
+    keys = settings.privacy.ledger_keys()
+    if keys.current is not None:
+        earlier = len(keys.keys) - 1
+        more = f"; {earlier} earlier ones prove what was appended before it" if earlier else ""
+        return Check("ledger key", "ok", f"{keys.current.id.hex()} proves what is appended to the ledger{more}.")
+    return Check(
+        "ledger key",
+        "warn",
+        "there is none: whoever can write to the store's file can write a history that nothing tells from a true one.",
+        "Set privacy.ledger_key (KZ_COMPLIANCE_PRIVACY__LEDGER_KEY_FILE): openssl rand -base64 32",
+    )
+
+
 def calendar(policy: Policy, now: int) -> Check:
     """Whether working days can be counted this year and next."""
     year = datetime.fromtimestamp(now, UTC).year

@@ -43,6 +43,7 @@ def examine(session: Session) -> tuple[Check, ...]:
         diagnosis.answering(settings),
         _tried("user notices", lambda: diagnosis.user_notices(settings)),
         diagnosis.master_key(settings),
+        diagnosis.ledger_key(settings),
     ]
     policy = settings.policy()
     checks += [diagnosis.addressee(settings), diagnosis.deciders(settings, policy)]
@@ -241,13 +242,14 @@ def lane(path: Path) -> Check:
 
 
 def master_keys_of(settings: Settings) -> Check:
-    """Whether the master keys of the settings open what is in the store."""
-    from kz_compliance_sdk.adapters.sql.rewrapping import check_master_keys
+    """Whether the master keys and the ledger keys of the settings are those of the store."""
+    from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys
     from kz_compliance_sdk.assembly import master_keys
     from kz_compliance_sdk.faces.cli.setup import connection
 
     with connection(settings) as opened:
         check_master_keys(opened, master_keys(settings))
+        check_ledger_keys(opened, settings.privacy.ledger_keys())
     return Check("master keys", "ok", "they open the newest case.")
 
 

@@ -110,7 +110,14 @@ def upgrade(
     before = schema_status(settings)
     if before["pending"] or not before["exists"]:
         session.tell(f"Upgrading {before['path']} from {before['revision'] or 'nothing'} to {before['head']} ...")
-        SqliteStore(settings.store.path, Env.system(), upgrade=True, anew=anew, keys=master_keys(settings)).close()
+        SqliteStore(
+            settings.store.path,
+            Env.system(),
+            upgrade=True,
+            anew=anew,
+            keys=master_keys(settings),
+            ledger_keys=settings.privacy.ledger_keys(),
+        ).close()
     after = schema_status(settings)
     done = after["revision"] != before["revision"]
     word = "The schema is now" if done else "Nothing to do: the schema is"

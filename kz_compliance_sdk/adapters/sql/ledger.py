@@ -1,0 +1,575 @@
+"""The ledger's tables, how streams are read from them, and how a batch of works appends to them.
+
+`events` is the truth and is only inserted into. Everything is keyed by the stream's number, which is hashed nowhere.
+`log` holds the order of everything, without gaps; on SQLite the writer numbers it, because it alone writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    literal_column,
+    null,
+    select,
+    text,
+    update,
+)
+
+from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
+from kz_compliance_sdk.adapters.sql.sealing import PartKeys
+from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
+from kz_compliance_sdk.adapters.sql.tables import metadata
+from kz_compliance_sdk.domain.audit import SYSTEM
+from kz_compliance_sdk.domain.change import Happened
+from kz_compliance_sdk.domain.events import READERS, kind_of
+from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
+from kz_compliance_sdk.domain.events.privacy import Erased, erasable, erased_of
+from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.ledger import (
+    SALT_BYTES,
+    Damage,
+    LedgerKeys,
+    Link,
+    NewerRelease,
+    Part,
+    PartClass,
+    Roster,
+    Sealed,
+    Stamped,
+    check_order,
+    link,
+    read,
+    seal,
+)
+from kz_compliance_sdk.errors import ConfigError, Conflict
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.adapters.sql.statements import Compiled
+
+__all__ = ["KEYS", "Appending", "Ledger", "LedgerStatements", "events", "keys", "log", "parts", "streams"]
+
+KEYS: Final = "keys"
+"""The stream that says which ledger key was retired when."""
+
+_CLASSES: Final[tuple[PartClass, PartClass]] = ("erasable", "kept")
+_AT_ONCE = (1, 8, 64)
+"""For so many streams or parts at once there is a statement; what is less is filled up."""
+
+_Number = BigInteger().with_variant(Integer, "sqlite")
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("n", _Number, primary_key=True, autoincrement=False),
+    Column("platform", String(64), nullable=False),
+    Column("name", String(200), nullable=False),
+)
+Index("streams_name", streams.c.platform, streams.c.name, unique=True)
+
+
+def _table(name: str, *columns: Any, blobs: tuple[str, ...]) -> Table:
+    checked = " AND ".join(f"typeof({column}) = 'blob'" for column in blobs)
+    held = CheckConstraint(checked, name=f"{name}_holds_bytes").ddl_if(dialect="sqlite")
+    return Table(name, metadata, *columns, *([held] if blobs else []), sqlite_with_rowid=False)
+
+
+def _stream() -> Column[int]:
+    return Column("stream", _Number, primary_key=True)
+
+
+events = _table(
+    "events",
+    _stream(),
+    Column("seq", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("people", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    Column("key_id", LargeBinary, nullable=False),
+    blobs=("content", "people", "hash", "mac", "key_id"),
+)
+parts = _table(
+    "parts",
+    _stream(),
+    Column("seq", Integer, primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("class", String(8), nullable=False),
+    # That of one that was erased is NULL.
+    Column("bytes", LargeBinary),
+    blobs=(),
+)
+keys = _table(
+    "keys",
+    _stream(),
+    Column("class", String(8), primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+    # For people: the wrapped bytes name it too, and nothing rests on this one.
+    Column("master_key_id", String(128), nullable=False),
+    blobs=("wrapped",),
+)
+log = _table(
+    "log",
+    Column("platform", String(64), primary_key=True),
+    Column("n", BigInteger, primary_key=True),
+    Column("stream", _Number, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    blobs=("hash",),
+)
+Index("log_stream", log.c.stream, log.c.seq, unique=True)
+
+
+def _raw(column: Any) -> Any:
+    """Its bytes, whatever somebody put there: a text that is none would end the statement, and with it the reading of
+    every other stream."""
+    return cast(column, LargeBinary)
+
+
+def _whole(column: Any) -> Any:
+    """A whole number, NULL for anything else that SQLite took in its place."""
+    return case((func.typeof(column) == literal_column("'integer'"), column))
+
+
+class LedgerStatements:
+    """Parameters are named `k_` for keys and `v_` for values; those of a list have their place at the end."""
+
+    def __init__(self, compiled: Callable[[Any], Any]) -> None:
+        s, e, p = streams.c, events.c, parts.c
+
+        def last(column: Any) -> Any:
+            """Of the log's last line of a stream."""
+            mine = select(column).where(log.c.stream == s.n, log.c.platform == s.platform)
+            return mine.order_by(log.c.seq.desc()).limit(ONLY_ONE).scalar_subquery()
+
+        def key(cls: PartClass) -> Any:
+            of_class = and_(keys.c.stream == s.n, keys.c["class"] == literal_column(f"'{cls}'"))
+            return select(_raw(keys.c.wrapped)).where(of_class).scalar_subquery()
+
+        def wanted(size: int) -> Any:
+            """Each stream once with what is asked of it once: without the word each of its events would ask again."""
+            names = s.name.in_([bindparam(f"k_name_{n}") for n in range(size)])
+            asked = (last(_raw(log.c.hash)).label("head"), last(_whole(log.c.n)).label("logged"))
+            found = select(s.n, s.name, *asked, *(key(cls).label(cls) for cls in _CLASSES)).where(
+                s.platform == bindparam("k_platform"), names
+            )
+            return found.cte("wanted").prefix_with("MATERIALIZED")
+
+        def load(size: int) -> Any:
+            w = wanted(size)
+            of_stream = (_whole(w.c.n), *list(w.c)[1:])
+            link_ = (_whole(e.seq), _whole(e.at), *map(_raw, (e.kind, e.content, e.people, e.hash, e.mac, e.key_id)))
+            return compiled(select(*of_stream, *link_).select_from(w.outerjoin(events, e.stream == w.c.n)))
+
+        def words(size: int) -> Any:
+            seqs: list[Any] = [bindparam(f"k_seq_{n}") for n in range(size)]
+            names: list[Any] = [bindparam(f"k_name_{n}") for n in range(size)]
+            found = select(p.seq, p.name, _raw(p["class"]), _raw(p.bytes))
+            return compiled(found.where(p.stream == bindparam("k_stream"), p.seq.in_(seqs), p.name.in_(names)))
+
+        self.load = {size: load(size) for size in _AT_ONCE}
+        self.words = {size: words(size) for size in _AT_ONCE}
+        of_event = log.c.stream == bindparam("k_stream"), log.c.seq == bindparam("k_seq")
+        self.place = compiled(select(_whole(log.c.n)).where(*of_event))
+        self.last_stream = compiled(select(func.max(s.n)))
+        mine = log.c.platform == bindparam("k_platform")
+        self.last_logged = compiled(select(func.max(log.c.n)).where(mine))
+        found = log.outerjoin(events, and_(e.stream == log.c.stream, e.seq == log.c.seq))
+        found = found.outerjoin(streams, and_(s.n == log.c.stream, s.platform == log.c.platform))
+        which = map(_whole, (log.c.n, log.c.stream, log.c.seq))
+        first = case((log.c.seq == literal_column("1"), _raw(e.content)))
+        one = log.alias("one")
+        ahead = select(_whole(one.c.n)).where(
+            one.c.stream == log.c.stream, one.c.seq == log.c.seq - literal_column("1")
+        )
+        held = (_raw(s.name), _raw(log.c.hash), _raw(e.hash), first, ahead.limit(ONLY_ONE).scalar_subquery())
+        told = select(*which, *held).select_from(found)
+        behind = told.where(mine, log.c.n > bindparam("k_n")).order_by(log.c.n).limit(AT_MOST)
+        self.walk = compiled(behind)
+        here = e.stream == bindparam("k_stream"), e.seq == bindparam("k_seq")
+        self.hash = compiled(select(_raw(e.hash)).where(*here))
+        gone = p.stream == bindparam("k_stream"), p["class"] == text("'erasable'"), p.bytes.is_not(None)
+        self.empty = compiled(update(parts).where(*gone).values(bytes=null()))
+        erased_key = keys.c.stream == bindparam("k_stream"), keys.c["class"] == text("'erasable'")
+        self.destroy_key = compiled(delete(keys).where(*erased_key))
+
+
+All = Callable[..., list[Any]]
+"""Runs a compiled statement with its named values, and gives its rows."""
+Execute = Callable[[str, tuple[Any, ...]], int]
+ExecuteMany = Callable[[Any, list[tuple[Any, ...]]], None]
+
+
+class Ledger:
+    """The streams of one moment, such as a transaction: each is read once and remembered until `begin`."""
+
+    def __init__(self, statements: LedgerStatements, part_keys: PartKeys, ledger_keys: LedgerKeys, ask: All) -> None:
+        self._s, self._part_keys, self._ledger_keys, self._all = statements, part_keys, ledger_keys, ask
+        self._by_id = ledger_keys.by_id()
+        self._streams: dict[tuple[str, str], Stream] = {}
+        self._retired: dict[str, dict[str, int]] = {}
+        self._logged: dict[str, int] = {}
+
+    def begin(self) -> None:
+        """Read everything anew."""
+        self._streams.clear()
+        self._retired.clear()
+        self._logged.clear()
+        self._part_keys.begin()
+
+    def streams(self, platform: str, names: Iterable[str]) -> dict[str, Stream]:
+        """These streams by name, in one statement. One that does not prove itself has a `fault`, and holds up no other;
+        one of which nothing is stored is empty."""
+        asked = dict.fromkeys(names)
+        missing = [name for name in asked if (platform, name) not in self._streams]
+        if missing:
+            if (platform, KEYS) not in self._streams and KEYS not in asked:
+                missing.append(KEYS)  # every other key is judged by it
+            self._load(platform, missing)
+        return {name: self._streams[platform, name] for name in asked}
+
+    def words(self, stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
+        """The bytes of these parts by sequence and name, in one statement; None for one that was erased. Raises Damage
+        for one that is missing or is not what its event speaks of, KeyError for one of which no event speaks."""
+        asked = list(dict.fromkeys(wanted))
+        by_seq = {on.seq: on.event for on in stream.whole().events}
+        said: dict[tuple[int, str], Sealed] = {(seq, name): by_seq[seq].parts[name] for seq, name in asked}
+        found = self._stored_parts(stream.number, asked)
+        gone = erased_of(stream.events)
+        return {one: self._word(stream, *one, said[one], found.get(one), gone) for one in asked}
+
+    def faults(self, platform: str, after: int = 0, most: int = 1_000) -> tuple[int, list[str]]:
+        """What is wrong with the next lines of the log, as sentences: a number left out, a line whose event is gone or
+        is another one or stands before the one that it follows, a stream that is gone or has another name. Also the
+        number of the last line that was read; at the end that is `after`."""
+        found: list[str] = []
+        # From the beginning no number is too small to be a line.
+        rows = self._all(self._s.walk, k_platform=platform, k_n=after or -(2**63), n=most)
+        for n, stream, seq, name, logged, stored, first, ahead in rows:
+            if n != after + 1:
+                found.append(f"the log goes on with {n} behind {after}")
+            n = after + 1 if n is None else n
+            if name is None:
+                found.append(f"line {n} of the log: there is no stream {stream} on this platform")
+            elif stored is None or stored != logged:
+                what = "is gone" if stored is None else "is not the one that was logged"
+                found.append(f"line {n} of the log: event {seq} of {name.decode('utf-8', 'replace')} {what}")
+            elif seq > 1 and (ahead is None or ahead >= n):
+                found.append(f"line {n} of the log: what stands before event {seq} of this stream comes after it")
+            elif first is not None and b'"stream":"%b"' % name not in first:
+                found.append(f"line {n} of the log: stream {stream} had another name when it began")
+            after = n
+        return after, found
+
+    def logged(self, platform: str) -> int:
+        """The number of the log's last line, those of this batch among them; 0 before the first."""
+        if platform not in self._logged:
+            ((last,),) = self._all(self._s.last_logged, k_platform=platform)
+            if not isinstance(last, int | None):
+                raise Damage("log", 0, "its last line has no number")
+            self._logged[platform] = last or 0
+        return self._logged[platform]
+
+    # ------------------------------------------------------------------------------------------------- reading
+
+    def _load(self, platform: str, names: list[str]) -> None:
+        rows: dict[str, list[Any]] = {name: [] for name in names}
+        while names:
+            size = next((one for one in _AT_ONCE if one >= len(names)), _AT_ONCE[-1])
+            some, names = names[:size], names[size:]
+            filled = some + some[-1:] * (size - len(some))
+            given = {f"k_name_{n}": name for n, name in enumerate(filled)}
+            for row in self._all(self._s.load[size], k_platform=platform, **given):
+                rows[row[1]].append(row)
+        if KEYS in rows:
+            stream = self._streams[platform, KEYS] = self._stream(platform, KEYS, rows.pop(KEYS))
+            if stream.fault is None:
+                told = [on.event for on in stream.events if isinstance(on.event, LedgerKeyRetired)]
+                # What was retired once stays so from there: whoever says it again gives nothing back.
+                self._retired[platform] = {one.key: one.last for one in reversed(told)}
+        for name, found in rows.items():
+            self._streams[platform, name] = self._stream(platform, name, found)
+
+    def _stream(self, platform: str, name: str, rows: list[Any]) -> Stream:
+        if not rows:
+            return Stream(platform, name)
+        number, _, head, logged, *wrapped = rows[0][:6]
+        for cls, stored in zip(_CLASSES, wrapped, strict=True):
+            if stored is not None:
+                self._part_keys.stored(platform, name, cls, stored)
+        stream = Stream(platform, name, number or 0)
+        try:
+            links = [_link(platform, name, row) for row in sorted(rows, key=_seq_of)]
+            stream.events = self._read(stream, links, logged or 0)
+            if stream.head != head or logged is None:
+                raise Damage(name, stream.seq + 1, "the log does not end with the stream")
+        except (Damage, NewerRelease) as fault:
+            return Stream(platform, name, number or 0, fault=fault)
+        return stream
+
+    def _read(self, stream: Stream, links: list[Link], logged: int) -> list[Stamped]:
+        retired = self._retired.get(stream.platform, {})
+        known = {**self._by_id, b"": None} if "" in retired else self._by_id
+        found = read(links, READERS, known, platform=stream.platform, stream=stream.name, roster=stream.roster)
+        last_of = check_order(links, self._ledger_keys)
+        current = self._ledger_keys.current
+        others = last_of.keys() - {current.id if current is not None else b""}
+        if others and stream.name != KEYS and stream.platform not in self._retired:
+            raise Damage(stream.name, 1, "whether its ledger key is retired cannot be read from the stream `keys`")
+        for key_id, seq in last_of.items():
+            last = retired.get(key_id.hex(), logged)
+            # Where the whole stream was logged by then no event need be looked up.
+            if logged > last and self._place(stream.number, seq) > last:
+                raise Damage(stream.name, seq, "it was appended under a ledger key that had been retired")
+        return found
+
+    def _place(self, number: int, seq: int) -> int:
+        """The number of an event in the log; one that is not there stands behind everything."""
+        found = self._all(self._s.place, k_stream=number, k_seq=seq)
+        return found[0][0] or 2**63 if found else 2**63
+
+    def _stored_parts(self, number: int, asked: Sequence[tuple[int, str]]) -> dict[tuple[int, str], tuple[Any, Any]]:
+        found: dict[tuple[int, str], tuple[Any, Any]] = {}
+        left = list(asked)
+        while left:
+            size = next((one for one in _AT_ONCE if one >= len(left)), _AT_ONCE[-1])
+            some, left = left[:size], left[size:]
+            given: dict[str, Any] = {}
+            for n, (seq, name) in enumerate(some + some[-1:] * (size - len(some))):
+                given |= {f"k_seq_{n}": seq, f"k_name_{n}": name}
+            for seq, name, cls, data in self._all(self._s.words[size], k_stream=number, **given):
+                found[seq, name] = cls, data
+        return found
+
+    def _word(
+        self, stream: Stream, seq: int, name: str, said: Sealed, found: tuple[Any, Any] | None, gone: frozenset[int]
+    ) -> bytes | None:
+        if found is None or found[0] != said.cls.encode():
+            raise Damage(stream.name, seq, f"its part {name} is missing, or of another class")
+        if found[1] is None:
+            if said.cls == "erasable" and seq in gone:
+                return None
+            raise Damage(stream.name, seq, f"its part {name} was emptied, and no event says so")
+        plain = self._part_keys.open(stream.platform, stream.name, seq, name, said, found[1])
+        if plain is None:
+            raise Damage(stream.name, seq, f"its part {name} does not open, or is not what was sealed")
+        return plain
+
+
+def _seq_of(row: Any) -> int:
+    return row[6] or 0
+
+
+def _link(platform: str, name: str, row: Any) -> Link:
+    """The one mapping from a row of `load`: the stream's six columns, then the event's."""
+    seq, at, kind, content, people, hash_, mac, key_id = row[6:]
+    if None in (seq, at, kind, content, people, hash_, mac, key_id):
+        raise Damage(name, seq or 1, "its row is missing, or holds what was never written")
+    return Link(platform, name, seq, at, kind.decode("utf-8", "replace"), content, people, hash_, mac, key_id)
+
+
+class Appending(Ledger):
+    """The ledger of one writer: a batch of works appends to it, each sees what those before it appended, and `write`
+    stores all of it with a statement for each table."""
+
+    def __init__(
+        self,
+        statements: LedgerStatements,
+        part_keys: PartKeys,
+        ledger_keys: LedgerKeys,
+        ask: All,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        super().__init__(statements, part_keys, ledger_keys, ask)
+        self._entropy = entropy
+        self.begin()
+
+    def begin(self) -> None:
+        super().begin()
+        self._next_stream = 0
+        self._last: tuple[int, int, bytes] | None = None
+        self._forget()
+
+    def append(self, happened: Sequence[Happened]) -> None:
+        """Append what one work says has happened: all of it, or nothing in any stream.
+
+        Raises Conflict for a stream that went on since it was read, Damage or NewerRelease for one on which nothing may
+        be decided, StoreDamaged where a key of its parts does not open, ConfigError under a retired ledger key,
+        ValueError for what would be damage when it is read.
+        """
+        names: dict[str, list[str]] = {}
+        for one in happened:
+            names.setdefault(one.platform_id, []).append(one.stream)
+        grown: dict[tuple[str, str], _Grown] = {}
+        for platform, some in names.items():
+            grown |= {(platform, name): _Grown(stream) for name, stream in self.streams(platform, some).items()}
+            self._refuse_retired(platform)
+        made = [self._linked(grown[one.platform_id, one.stream], one) for one in happened]
+        for link_, words in made:
+            for part in words:
+                self._part_keys.check(link_.platform, link_.stream, part.cls)
+        # From here on nothing is refused.
+        numbers = {key: one.stream.number or self._new_stream(*key) for key, one in grown.items()}
+        for (link_, words), one in zip(made, happened, strict=True):
+            self._stage(numbers[link_.platform, link_.stream], link_, words, one.event)
+        for key, one_ in grown.items():
+            self._streams[key] = one_.stream.then(numbers[key], one_.events, one_.roster)
+
+    def write(self, inserts: Mapping[str, Compiled], execute: Execute, execute_many: ExecuteMany) -> None:
+        """Store what was appended, with a statement for each table, and destroy what was erased."""
+
+        def insert(table: str, rows: list[tuple[Any, ...]]) -> None:
+            if len(rows) == 1:
+                execute(inserts[table].sql, rows[0])
+            elif rows:
+                execute_many(inserts[table], rows)
+
+        insert("streams", self._rows["streams"])
+        insert("events", self._rows["events"])
+        if self._erased:
+            execute(OVERWRITE_ALL, ())
+            for number in self._erased:
+                execute(self._s.empty.sql, (number,))
+                execute(self._s.destroy_key.sql, (number,))
+            execute(OVERWRITE_IN_PLACE, ())
+        insert("keys", [(*key, *row) for key, row in self._new_keys.items()])
+        insert("parts", [(*key, *row) for key, row in self._new_parts.items()])
+        insert("log", self._rows["log"])
+        self._forget()
+
+    def landed(self) -> bool | None:
+        """After a commit of unknown outcome: whether the last event that was written stands; None if none was."""
+        if self._last is None:
+            return None
+        number, seq, hash_ = self._last
+        found = self._all(self._s.hash, k_stream=number, k_seq=seq)
+        return bool(found) and found[0][0] == hash_
+
+    # ----------------------------------------------------------------------------------------------- appending
+
+    def _forget(self) -> None:
+        self._rows: dict[str, list[tuple[Any, ...]]] = {"streams": [], "events": [], "log": []}
+        self._new_keys: dict[tuple[int, str], tuple[bytes, str]] = {}
+        self._new_parts: dict[tuple[int, int, str], tuple[str, bytes | None]] = {}
+        self._erased: dict[int, None] = {}
+
+    def _refuse_retired(self, platform: str) -> None:
+        current = self._ledger_keys.current
+        if (current.id.hex() if current is not None else "") in self._retired.get(platform, {}):
+            raise ConfigError(
+                "the ledger key of this process has been retired: nothing that it appends would be believed.",
+                field="privacy.ledger_key",
+                remedy="Set the newest ledger key here too, and this one under privacy.earlier_ledger_keys; restart.",
+            )
+
+    def _linked(self, grown: _Grown, one: Happened) -> tuple[Link, list[Part]]:
+        """The link of an event behind what its stream has by now, and its parts."""
+        if one.read != grown.stream.whole().seq:
+            raise Conflict("it went on meanwhile. Nothing was written; read it again.", reference=one.stream)
+        if one.event.parts or one.words.keys() - one.event.words.keys():
+            raise ValueError(f"{kind_of(one.event)} may have these words and no sealed part: {sorted(one.event.words)}")
+        event, entropy = one.event, self._entropy
+        if isinstance(event, Erased) and event.emptied != erasable([*grown.stream.events, *grown.events]):
+            raise Conflict("it holds other words than are to be erased; read it again.", reference=one.stream)
+        words = [Part(name, event.words[name], entropy(SALT_BYTES), data) for name, data in one.words.items()]
+        if words:
+            event = msgspec.structs.replace(event, parts={part.name: seal(part) for part in words})
+        kind, actor = kind_of(event), one.actor if one.actor is not None and one.actor.id != SYSTEM.id else None
+        try:
+            # What cannot be read would be damage for ever.
+            event = READERS[kind, event.v](msgspec.json.encode(event))
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{one.stream}: this is no {kind}: {error}") from None
+        if one.at < 0:
+            raise ValueError(f"{one.stream}: {one.at} is no time")
+        current = self._ledger_keys.current
+        if isinstance(event, LedgerKeyRetired) and event.key == (current.id.hex() if current is not None else ""):
+            raise ValueError("the ledger key in use cannot be retired: a newer one takes its place first")
+        seq, head = (grown.events[-1].seq, grown.events[-1].hash) if grown.events else (one.read, grown.stream.head)
+        made = link(
+            one.platform_id,
+            one.stream,
+            seq + 1,
+            one.at,
+            event,
+            kind=kind,
+            version=event.v,
+            before=head,
+            roster=grown.roster,
+            key=current,
+            actor=actor,
+            salt=entropy(SALT_BYTES) if actor is not None else b"",
+        )
+        by = grown.roster.numbers(actor)
+        grown.events.append(Stamped(seq + 1, one.at, *by, actor, kind, event, made.hash))
+        return made, words
+
+    def _new_stream(self, platform: str, name: str) -> int:
+        if not self._next_stream:
+            self._next_stream = 1 + int(self._all(self._s.last_stream)[0][0] or 0)
+        number, self._next_stream = self._next_stream, self._next_stream + 1
+        self._rows["streams"].append((number, platform, name))
+        return number
+
+    def _stage(self, number: int, made: Link, words: list[Part], event: Event) -> None:
+        platform, stream, seq = made.platform, made.stream, made.seq
+        self._rows["events"].append(
+            (number, seq, made.at, made.kind, made.content, made.people, made.hash, made.mac, made.key_id)
+        )
+        n = self._logged[platform] = self.logged(platform) + 1
+        self._rows["log"].append((platform, n, number, seq, made.hash))
+        self._last = number, seq, made.hash
+        for part in words:
+            stored = self._part_keys.made(platform, stream, part.cls)
+            if stored is not None:
+                self._new_keys[number, part.cls] = stored, self._part_keys.master_key_id
+            self._new_parts[number, seq, part.name] = part.cls, self._part_keys.seal(platform, stream, seq, part)
+        if isinstance(event, Erased):
+            self._erase(number, platform, stream)
+        if isinstance(event, LedgerKeyRetired) and stream == KEYS:
+            self._retired[platform].setdefault(event.key, event.last)
+
+    def _erase(self, number: int, platform: str, stream: str) -> None:
+        """What is not stored yet never will be; the rest goes when the batch is written."""
+        self._erased[number] = None
+        self._new_keys.pop((number, "erasable"), None)
+        self._part_keys.destroyed(platform, stream)
+        for key, (cls, _) in self._new_parts.items():
+            if key[0] == number and cls == "erasable":
+                self._new_parts[key] = cls, None
+
+    def _stored_parts(self, number: int, asked: Sequence[tuple[int, str]]) -> dict[tuple[int, str], tuple[Any, Any]]:
+        held = {one: self._new_parts.get((number, *one)) for one in asked}
+        fresh = {one: (row[0].encode(), row[1]) for one, row in held.items() if row is not None}
+        # What was erased in this batch is still in the file, and no longer of it.
+        return super()._stored_parts(number, [one for one in asked if one not in fresh]) | fresh
+
+
+class _Grown:
+    """A stream to which one work appends, and what it has appended by now."""
+
+    __slots__ = ("events", "roster", "stream")
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.roster = Roster(dict(stream.roster.persons), dict(stream.roster.accounts))
+        self.events: list[Stamped] = []

@@ -10,10 +10,10 @@ import pytest
 
 from kz_compliance_sdk.adapters.evidence.verifying import verified
 from kz_compliance_sdk.adapters.evidence.words import LANGUAGES
-from kz_compliance_sdk.domain.appeals import appeal_id_of
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.duress import Instruction
+from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.ports import Told
 from tests.evidence.scene import HEAD, LEAD, OFFICE_PEOPLE, USER, Scene, document, full, opened

@@ -25,12 +25,12 @@ def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
     """Open the newest wrapped key of a case, and one of a platform. Raises StoreUnusable (`master_key`) if the master
     keys do not. A key that was damaged, destroyed or never wrapped says nothing of them: an older one is asked."""
     asked = (
-        (t.cases.c.platform_id, t.cases.c.id, t.cases.c.data_key),
-        (t.platform_keys.c.platform_id, t.platform_keys.c.name, t.platform_keys.c.key),
+        (t.cases.c.platform_id, t.cases.c.id, t.cases.c.data_key, t.cases.c.received_at),
+        (t.platform_keys.c.platform_id, t.platform_keys.c.name, t.platform_keys.c.key, t.platform_keys.c.name),
     )
-    for platform, of, key in asked:
+    for platform, of, key, place in asked:
         # A text in a key's place would not even be read: its bytes are.
-        statement = select(platform, of, cast(key, LargeBinary)).order_by(platform.desc(), of.desc())
+        statement = select(platform, of, cast(key, LargeBinary)).order_by(platform.desc(), place.desc())
         for platform_id, owner, stored in connection.execute(statement.limit(_MOST_ASKED)).fetchall():
             if not keys.is_wrapped(platform_id, owner, stored):
                 continue

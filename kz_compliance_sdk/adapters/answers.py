@@ -62,7 +62,7 @@ class Answers:
                 return Unknown(receipt)
             if not receipt.covers(message.id, message.body):
                 return Unknown("receipt_mismatch")
-            return _delivered(receipt, reply)
+            return _delivered(receipt, reply, message)
         if status < 300:
             return Unknown(f"no_receipt:{status}")
         if status < 400:
@@ -70,8 +70,8 @@ class Answers:
         if status == 409:
             receipt = self._receipt(reply, now)
             if isinstance(receipt, Receipt):
-                if receipt.covers(message.id, message.body):
-                    return _delivered(receipt, reply)
+                if receipt.subject_id == message.id:
+                    return _delivered(receipt, reply, message)
                 return Rejected("conflict", "the regulator holds another message in its place")
         code, reason = _problem(reply)
         return Rejected(code, reason, final=status == 422)
@@ -79,7 +79,7 @@ class Answers:
     def to_look_up(self, reply: Reply, message: OutboxMessage, now: int) -> Delivered | RetryAt | None:
         """What the regulator holds of a message: the receipt of a report, or those of the notice otherwise.
 
-        None as well if it holds other bytes under that id: sending again brings the refusal that a person must see.
+        Other bytes under that id were recorded before the store was restored from an older copy: they stand.
         """
         if reply.status == 404:
             return None
@@ -91,13 +91,14 @@ class Answers:
         try:
             if message.kind == "report":
                 receipt = read_receipt(reply.body)
-                return _delivered(receipt, reply) if receipt.covers(message.id, message.body) else None
+                return _delivered(receipt, reply, message) if receipt.subject_id == message.id else None
             held = read(HeldNotice, reply.body, max_nodes=100_000)
         except Unreadable as error:
             return RetryAt(f"look_up_unreadable:{error.code}")
         for receipt in (*held.acknowledgements, *held.clarification_requests):
-            if receipt.covers(message.id, message.body):
-                return Delivered(receipt.receipt_id, receipt.recorded_at, encode(receipt))
+            if receipt.subject_id == message.id:
+                otherwise = not receipt.covers(message.id, message.body)
+                return Delivered(receipt.receipt_id, receipt.recorded_at, encode(receipt), otherwise=otherwise)
         return None
 
     def _receipt(self, reply: Reply, now: int) -> Receipt | str:
@@ -168,9 +169,10 @@ def _feed_messages(entries: Sequence[FeedEntry | None]) -> tuple[FeedMessage, ..
     return tuple(found)
 
 
-def _delivered(receipt: Receipt, reply: Reply) -> Delivered:
+def _delivered(receipt: Receipt, reply: Reply, message: OutboxMessage) -> Delivered:
     signature = tuple((name.lower(), value) for name, value in reply.headers if name.lower() in SIGNATURE_HEADERS)
-    return Delivered(receipt.receipt_id, receipt.recorded_at, reply.body, signature)
+    otherwise = not receipt.covers(message.id, message.body)
+    return Delivered(receipt.receipt_id, receipt.recorded_at, reply.body, signature, otherwise)
 
 
 def _problem(reply: Reply) -> tuple[str, str]:

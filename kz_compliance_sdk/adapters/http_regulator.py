@@ -98,7 +98,8 @@ class HttpRegulator:
         return sent
 
     def look_up(self, message: OutboxMessage) -> Delivered | RetryAt | None:
-        """Ask for the receipt of a message whose fate is unknown; None if the regulator does not hold these bytes."""
+        """Ask for the receipt of a message whose fate is unknown, or that was refused; None if the regulator holds none
+        of its id."""
         notice_id = _notice_id(message)
         if notice_id is None:
             return None

@@ -24,9 +24,10 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, Finding
 from kz_compliance_sdk.domain.messages import NOTIFIER, lane_of, page
-from kz_compliance_sdk.domain.outbox import OutboxMessage, message_id
+from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.persons import Person, check_another, who_decided
 from kz_compliance_sdk.domain.policy.users import UserPolicy
+from kz_compliance_sdk.domain.references import appeal_id_of, message_id, stream_of
 from kz_compliance_sdk.domain.report import RefusalCode, Statement
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
@@ -52,11 +53,6 @@ class Reversal:
     refusal_code: RefusalCode
     statement: tuple[Statement, ...]
     text_checked: bool = False
-
-
-def appeal_id_of(platform_id: str, reference: str) -> str:
-    """The id of an appeal: the same reference of the platform always yields the same."""
-    return message_id(platform_id, "", "appeal", 0, 0, reference)
 
 
 def receive(
@@ -106,11 +102,13 @@ def receive(
         decision_version=item.decision_version,
         proposed_by=decision.proposed_by,
         approved_by=decision.approved_by,
+        number=case.appeals + 1,
     )
     data: dict[str, Json] = {**facts(appeal), "answer_by": appeal.due_at, "decision": appeal.decision_version}
     moved, event = move(case, "appeal", case.state, stamp, data, {"text": text})
-    news = page(moved, "appeal_received", ("moderator", "lead"), 30, stamp, key=appeal.appeal_id)
+    moved, news = page(moved.but(appeals=appeal.number), "appeal_received", ("moderator", "lead"), 30, stamp)
     pages = tuple(_reminder(appeal, *row, stamp) for row in _reminders(appeal, policy))
+    moved = moved.but(pages=moved.pages + len(pages))
     return (CaseWrite(moved, case.version), event, AppealWrite(appeal), news, *pages), appeal
 
 
@@ -279,7 +277,7 @@ def _reminder(appeal: Appeal, reason: str, at: int, level: int, stamp: Stamp) ->
 
 
 def _reminder_id(appeal: Appeal, reason: str) -> str:
-    return message_id(appeal.platform_id, appeal.case_id, "page", 0, 0, f"{reason} {appeal.appeal_id}")
+    return message_id(stream_of(appeal.case_id), f"page/{reason}", 0, appeal.number, 0)
 
 
 def silenced(appeal: Appeal, stamp: Stamp) -> tuple[Write, ...]:

@@ -24,10 +24,10 @@ from kz_compliance_sdk.domain.cancellations import (
 )
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move, note, opened
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.messages import acknowledgement, object_key, page
-from kz_compliance_sdk.domain.naming import named_anew
+from kz_compliance_sdk.domain.naming import last_number, named_anew
 from kz_compliance_sdk.domain.notice import (
     Clarification,
     Notice,
@@ -85,6 +85,11 @@ def _of_notice(notice: Notice) -> dict[str, Any]:
     }
 
 
+def _items(notice: Notice) -> dict[str, Any]:
+    items = tuple(ItemState(item.item_id, number) for number, item in enumerate(notice.items, 1))
+    return {"items": items, "named": len(items)}
+
+
 def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """An authentic, usable notice: its clock runs from its receipt."""
     times = _times(notice, arrival.received_at, min(arrival.received_at, arrival.published_at), policy)
@@ -105,7 +110,7 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
         platform_id=arrival.platform_id,
         case_id=case_id,
         flags=arrival.flags,
-        items=tuple(ItemState(item.item_id) for item in notice.items),
+        **_items(notice),
         **_of_notice(notice),
         **of_arrival(arrival),
         **times,
@@ -145,7 +150,8 @@ def quarantine(
         flags=(unreadable.code, *arrival.flags),
         **of_arrival(arrival),
     )
-    return (CaseWrite(case), event, page(case, f"quarantine.{unreadable.code}", EVERYBODY, 50, stamp)), case
+    case, alert = page(case, f"quarantine.{unreadable.code}", EVERYBODY, 50, stamp)
+    return (CaseWrite(case), event, alert), case
 
 
 def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
@@ -164,7 +170,7 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
         texts,
         quarantine_no=0,
         flags=tuple(dict.fromkeys((*case.flags, *arrival.flags))),
-        items=tuple(ItemState(item.item_id) for item in notice.items),
+        **_items(notice),
         **_of_notice(notice),
         **of_arrival(arrival),
         **times,
@@ -185,10 +191,10 @@ def flag(
     marked = tuple(dict.fromkeys((*case.flags, *flags)))
     data: dict[str, Json] = {**(evidence(arrival) if arrival is not None else {}), "flags": list(flags)}
     flagged, event = move(case, "flag", case.state, stamp, data, texts, flags=marked)
-    writes: tuple[Write, ...] = (CaseWrite(flagged, case.version), event)
-    if alert:
-        writes = (*writes, page(flagged, f"flag.{flags[0].split(':')[0]}", ("moderator", "lead"), 30, stamp))
-    return writes, flagged
+    if not alert:
+        return (CaseWrite(flagged, case.version), event), flagged
+    flagged, told = page(flagged, f"flag.{flags[0].split(':')[0]}", ("moderator", "lead"), 30, stamp)
+    return (CaseWrite(flagged, case.version), event, told), flagged
 
 
 def take_in(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
@@ -260,6 +266,7 @@ def amend(
         },
         {**(words or {}), **(texts or {})},
         items=tuple(items),
+        named=last_number(case, items),
         flags=tuple(dict.fromkeys((*case.flags, *arrival.flags, "amended"))),
         quarantine_no=0,
         decided_at=None,
@@ -273,7 +280,7 @@ def amend(
     amended = replanned(amended, policy, stamp.at)
     writes += [*questions, *void(standing.messages, stamp, kinds=("report",))]
     writes += _acknowledged(amended, stamp)
-    alert = page(amended, "amended", ("moderator", "lead"), 30, stamp)
+    amended, alert = page(amended, "amended", ("moderator", "lead"), 30, stamp)
     fired = escalated(amended, past, stamp) if past is not None else ()
     return (CaseWrite(amended, case.version), event, *writes, *over, alert, *fired), after(amended, fired)
 
@@ -313,12 +320,13 @@ def answer(
         {**evidence(arrival), "in_reply_to": clarification.in_reply_to, **standing_told(case.items, items)},
         texts,
         items=tuple(items),
+        named=last_number(case, items),
         flags=tuple(dict.fromkeys((*case.flags, *arrival.flags, "clarified"))),
         **times,
         **NO_LEASE,
     )
     writes += void(standing.messages, stamp, kinds=("report",))
-    tail = page(answered, "clarified", ("moderator",), 20, stamp)
+    answered, tail = page(answered, "clarified", ("moderator",), 20, stamp)
     return (CaseWrite(answered, case.version), event, *writes, tail), answered
 
 
@@ -333,8 +341,5 @@ def remind(case: Case, reminder: Reminder, arrival: Arrival, stamp: Stamp) -> tu
     level = max(case.level, reminder.escalation_level)
     data = {**evidence(arrival), "level": reminder.escalation_level}
     reminded, event = move(case, "remind", case.state, stamp, data, level=level)
-    return (
-        CaseWrite(reminded, case.version),
-        event,
-        page(reminded, "reminded", ("moderator", "lead"), 40, stamp),
-    ), reminded
+    reminded, alert = page(reminded, "reminded", ("moderator", "lead"), 40, stamp)
+    return (CaseWrite(reminded, case.version), event, alert), reminded

@@ -144,8 +144,8 @@ def cancel(
     )
     writes += [event, *questions]
     # That an order fell is nothing to report by itself.
-    told = (new.but(fell=old.fell) for old, new in zip(case.items, items, strict=True))
-    news = target is not case.state or tuple(told) != case.items
+    as_before = (new.but(fell=old.fell) for old, new in zip(case.items, items, strict=True))
+    news = target is not case.state or tuple(as_before) != case.items
     settles = news and target in (CaseState.LIFTED, CaseState.ENFORCED)
     if settles:
         cancelled, reported = with_report(
@@ -160,7 +160,9 @@ def cancel(
     if settles or target in (CaseState.LIFTING, CaseState.CANCELLED):
         writes.extend(void(standing.messages, stamp, kinds=("report",)))
     reason = "cancelled" if cancellation.effect else "cancelled.effect_missing"
-    writes.append(page(cancelled, reason, EVERYBODY if not cancellation.effect else ("moderator", "lead"), 40, stamp))
+    told = EVERYBODY if not cancellation.effect else ("moderator", "lead")
+    cancelled, alert = page(cancelled, reason, told, 40, stamp)
+    writes.append(alert)
     return (CaseWrite(cancelled, case.version), *writes), cancelled
 
 

@@ -37,9 +37,11 @@ class ItemState(Changeable):
     An item that is `gone` had a measure that can never be lifted: the platform holds its object no more.
     `fell` is the effect by which its order fell, empty while that stands: no step of people changes it, only a later
     order of the authority that names the item.
-    A sealed copy is kept until `preserve_until` (UTC seconds, 0 if none is)."""
+    A sealed copy is kept until `preserve_until` (UTC seconds, 0 if none is). `number` is its own in the case, and never
+    another's."""
 
     item_id: str
+    number: int
     status: ItemStatus = "open"
     object_key: str = ""
     url: str = ""
@@ -73,7 +75,9 @@ class Case(Changeable):
     the term is paused (`running_time.py`). By `clock_shift_s` the ladder is later on the host's clock than on the
     stored times, because that clock was set while the case ran; `unsure_steps` fired on it before their time and fire
     again (`clock_steps.py`). `erased_at` is when its personal data was destroyed, `held_until` until when a legal hold
-    keeps it, `erasure_asked` who asked for its erasure before the end of retention, and on which ground.
+    keeps it, `erasure_asked` who asked for its erasure before the end of retention, and on which ground. `pages`,
+    `questions`, `appeals` and `named` count the alerts, questions, appeals and items that it ever had: what leaves is
+    named by these numbers.
     """
 
     platform_id: str
@@ -123,6 +127,10 @@ class Case(Changeable):
     erased_at: int | None = None
     held_until: int | None = None
     erasure_asked: tuple[str, ...] = ()
+    pages: int = 0
+    questions: int = 0
+    appeals: int = 0
+    named: int = 0
 
     @property
     def open_items(self) -> frozenset[str]:

@@ -39,7 +39,7 @@ class Appeal:
 
     `reference` is the platform's own number for it. `lane` names the object that the measure is on: an amendment can
     give the item's id to another one. `decision_version` names the decision that it speaks of, and the database refuses
-    a `decided_by` who proposed or approved that one.
+    a `decided_by` who proposed or approved that one. `number` is its own in the case.
     """
 
     platform_id: str
@@ -53,6 +53,7 @@ class Appeal:
     decision_version: int
     proposed_by: str
     approved_by: str
+    number: int
     state: AppealState = "open"
     decided_by: str = ""
     decided_at: int | None = None

@@ -136,7 +136,8 @@ def _record(
     seen, event = move(case, "look", case.state, stamp, data, objects_text(rows))
     alert: Change = ()
     if any(row.fault and not (row.item_id in last and last[row.item_id].fault) for row in rows):
-        alert = (page(seen, "content_unresolved", _MODERATORS, 40, stamp),)
+        seen, told = page(seen, "content_unresolved", _MODERATORS, 40, stamp)
+        alert = (told,)
     return (CaseWrite(seen, case.version), event, *rows, *alert), seen, rows
 
 
@@ -218,7 +219,7 @@ def approval_looked(
     data: dict[str, Json] = {"items": list(changed), "decision": decision.version, "content": _facts(rows)}
     flags = _flags(case, {item_id: looked[item_id] for item_id in changed})
     back, event = move(case, "content_changed", CaseState.QUEUED, stamp, data, objects_text(rows), flags=flags)
-    alert = page(back, "content_changed", _MODERATORS, 50, stamp)
+    back, alert = page(back, "content_changed", _MODERATORS, 50, stamp)
     return (CaseWrite(back, case.version), event, *rows, alert), changed
 
 
@@ -239,7 +240,7 @@ def content_changed(
     flags = _flags(case, {item.item_id: found})
     texts = objects_text(rows)
     back, event = move(case, "content_changed", target, stamp, data, texts, items=items, flags=flags)
-    alert = page(back, "content_changed", _MODERATORS, 50, stamp, key=message.id)
+    back, alert = page(back, "content_changed", _MODERATORS, 50, stamp)
     return (CaseWrite(back, case.version), event, *rows, alert)
 
 

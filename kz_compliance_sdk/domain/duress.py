@@ -102,7 +102,8 @@ def raise_alarm(case: Case, reason: str, *, stamp: Stamp) -> tuple[Change, Case]
     REVIEW_POLICY.check(stamp.actor, "raise_alarm")
     need(reason, "reason", "Say what is wrong, for example: two officials are in the room and want it done now.")
     raised, event = move(case, "raise_alarm", case.state, stamp, {}, {"reason": reason})
-    return (CaseWrite(raised, case.version), event, page(raised, "alarm", _TOLD, _LOUD, stamp)), raised
+    raised, alert = page(raised, "alarm", _TOLD, _LOUD, stamp)
+    return (CaseWrite(raised, case.version), event, alert), raised
 
 
 def record_instruction(case: Case, instruction: Instruction, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -123,7 +124,7 @@ def record_instruction(case: Case, instruction: Instruction, *, stamp: Stamp) ->
     said = {name: text for name, text in texts.items() if text.strip()}
     flags = tuple(dict.fromkeys((*case.flags, "instruction_recorded")))
     recorded, event = move(case, "record_instruction", case.state, stamp, data, said, flags=flags)
-    alert = page(recorded, "instruction_recorded", _TOLD, 50, stamp)
+    recorded, alert = page(recorded, "instruction_recorded", _TOLD, 50, stamp)
     return (CaseWrite(recorded, case.version), event, alert), recorded
 
 

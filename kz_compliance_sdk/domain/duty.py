@@ -10,10 +10,11 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.clock import almaty
 from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND, codes
-from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.messages import with_page
 from kz_compliance_sdk.domain.policy import ApproverDuty, Policy
+from kz_compliance_sdk.domain.results import after
 
-__all__ = ["approvers_on_duty", "pages_at_intake"]
+__all__ = ["approvers_on_duty", "pages_at_intake", "with_pages_at_intake"]
 
 _ALL = ("lead", "legal", "head")
 
@@ -34,13 +35,13 @@ def approvers_on_duty(roster: Iterable[ApproverDuty], at: int) -> int:
     )
 
 
-def pages_at_intake(case: Case, policy: Policy, stamp: Stamp) -> Change:
-    """The pages that go out with the notice itself: a demand for user data goes to a lawyer; a notice that needs a
-    second person while no approver is on duty calls one. Nothing for any other."""
+def pages_at_intake(case: Case, policy: Policy, at: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Of what people are paged with the notice itself, and who is: a demand for user data goes to a lawyer; a notice
+    that needs a second person while no approver is on duty (at `at`, UTC seconds) calls one. Nothing for any other."""
     if USER_DATA_DEMAND in case.flags:
-        return (page(case, "user_data_demand", ("legal", "lead"), 50, stamp),)
+        return ((USER_DATA_DEMAND, ("legal", "lead")),)
     roster = policy.safeguards.approver_duty
-    if not roster or approvers_on_duty(roster, stamp.at):
+    if not roster or approvers_on_duty(roster, at):
         return ()
     marks = codes(case.flags)
     needed = (
@@ -48,4 +49,11 @@ def pages_at_intake(case: Case, policy: Policy, stamp: Stamp) -> Change:
         or policy.needs_legal_review(case.category, marks)
         or policy.safeguards.needs_outside(case.category, marks)
     )
-    return (page(case, "no_approver_on_duty", _ALL, 50, stamp),) if needed else ()
+    return (("no_approver_on_duty", _ALL),) if needed else ()
+
+
+def with_pages_at_intake(change: Change, case: Case, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
+    """The change that a message made of a case, with those pages, and the case after it."""
+    for reason, audience in pages_at_intake(case, policy, stamp.at):
+        change = with_page(change, case, reason, audience, 50, stamp)
+    return change, after(case, change)

@@ -210,7 +210,9 @@ TABLES: Final[Mapping[str, Table]] = {
     ),
     "appeals": Table(
         key=("appeal_id",),
-        fixed=tuple("item_id lane reference received_at due_at decision_version proposed_by approved_by".split()),
+        fixed=tuple(
+            "item_id lane reference received_at due_at decision_version proposed_by approved_by number".split()
+        ),
         changing=("state", "decided_by", "decided_at"),
         final=lambda row: row["state"] != "open",
     ),

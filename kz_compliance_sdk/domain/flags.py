@@ -75,6 +75,7 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "content_gone": "The content of an item is gone: perhaps 'already_unavailable' is what there is to say.",
         "case_unreadable": "Something of it cannot be opened: its key is missing or was changed. Tell a lead.",
         "report_rejected": "The regulator's system refused our report: decide and word it anew.",
+        "recorded_otherwise": "The store was restored: the regulator holds other words of ours. Compare its books.",
     }
 )
 """What each flag tells a moderator. A case in quarantine has the code of its refusal as a flag instead."""

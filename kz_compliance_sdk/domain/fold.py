@@ -7,7 +7,6 @@ event whose sequence stands here.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from kz_compliance_sdk.domain.ledger import FIRST, Damage, NewerRelease, Roster, Stamped
+from kz_compliance_sdk.domain.references import message_id
 from kz_compliance_sdk.domain.transitions import ENDED, UNDECIDED, CaseState
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "Telling",
     "evolve",
     "fold",
-    "message_id",
 ]
 
 ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
@@ -413,13 +412,6 @@ class Case(Struct):
     @property
     def is_undecided(self) -> bool:
         return self.state in UNDECIDED
-
-
-def message_id(stream: str, kind: str, decision: int, number: int, item: int) -> str:
-    """The id and idempotency key of a message, a UUID of version 8: the same content always yields the same."""
-    name = f"kz-compliance/message/v1\n{stream}\n{kind}\n{decision}\n{number}\n{item}"
-    text = hashlib.sha256(name.encode()).hexdigest()
-    return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:32]}"
 
 
 def evolve(case: Case, *events: Stamped) -> Case:

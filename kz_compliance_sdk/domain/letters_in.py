@@ -51,7 +51,7 @@ def enter_letter(
     data: dict[str, Json] = {**evidence(arrival), "flags": [f"{kind}_unverified"]}
     said, sealing = {"how_it_came": arrival.how}, replace(stamp, salt=arrival.salt)
     entered, event = move(case, "flag", case.state, sealing, data, said, flags=flags)
-    alert = page(entered, f"{kind}_to_vouch_for", ("moderator", "lead"), 40, stamp)
+    entered, alert = page(entered, f"{kind}_to_vouch_for", ("moderator", "lead"), 40, stamp)
     return (CaseWrite(entered, case.version), event, alert), entered
 
 

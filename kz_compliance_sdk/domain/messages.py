@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import Case, ItemState, note
-from kz_compliance_sdk.domain.change import Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.notice import Item
-from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage, message_id
+from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage
+from kz_compliance_sdk.domain.references import alert_id, message_id, stream_of
 from kz_compliance_sdk.domain.report import (
     AuthorisedPerson,
     CannotComply,
@@ -61,6 +62,11 @@ def object_key(item: Item) -> str:
     return f"url:{check_url(item.url or '')}"
 
 
+def id_of(case: Case, kind: str, *, decision: int = 0, number: int = 0, item: int = 0) -> str:
+    """The id of a message of the case: it says what the message is about, and nothing that a view moves."""
+    return message_id(stream_of(case.id), kind, decision, number, item)
+
+
 def _message(
     case: Case,
     kind: Kind,
@@ -92,7 +98,7 @@ def _message(
 
 def acknowledgement(case: Case, stamp: Stamp) -> OutboxMessage:
     """Tell the regulator that this revision was received."""
-    key = message_id(case.platform_id, case.id, "acknowledgement", 0, case.revision)
+    key = id_of(case, "acknowledgement", number=case.revision)
     # The shape of report.Acknowledgement, written out: every value was checked when the notice was read, and none of
     # them needs escaping.
     body = (
@@ -103,8 +109,8 @@ def acknowledgement(case: Case, stamp: Stamp) -> OutboxMessage:
 
 
 def clarification(case: Case, questions: tuple[Question, ...], stamp: Stamp) -> OutboxMessage:
-    """Ask what is missing. A person worded the questions."""
-    key = message_id(case.platform_id, case.id, "clarification", case.decision_version, case.version)
+    """Ask what is missing: the latest question of the case. A person worded the questions."""
+    key = id_of(case, "clarification", decision=case.decision_version, number=case.questions)
     request = ClarificationRequest(
         request_id=key,
         notice_id=case.notice_id,
@@ -143,8 +149,7 @@ def effect(
         }
     )
     lane = lane_of(item.object_key)
-    # An amendment can give an item's id to another object.
-    key = message_id(case.platform_id, case.id, kind, item.effect_version, 0, f"{item.item_id} {lane}")
+    key = id_of(case, kind, number=item.effect_version, item=item.number)
     return _message(
         case,
         kind,
@@ -171,10 +176,9 @@ def item_of(case: Case, message: OutboxMessage) -> ItemState | None:
     )
 
 
-def page(
-    case: Case, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp, *, key: str = ""
-) -> OutboxMessage:
-    """Alert people. It carries the case reference, a reason code and the time; no content and no names."""
+def page(case: Case, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp) -> tuple[Case, OutboxMessage]:
+    """Alert people: the case, which has counted the alert, and the alert. It carries the case reference, a reason code
+    and the time; no content and no names."""
     body = encoded(
         {
             "case_reference": case.id,
@@ -184,8 +188,21 @@ def page(
             "level": level,
         }
     )
-    name = message_id(case.platform_id, case.id, "page", case.version, case.audit_seq, key or reason)
-    return _message(case, "page", name, body, stamp, endpoint=NOTIFIER)
+    counted = case.but(pages=case.pages + 1)
+    name = id_of(case, f"page/{reason}", number=counted.pages)
+    return counted, _message(case, "page", name, body, stamp, endpoint=NOTIFIER)
+
+
+def with_page(change: Change, case: Case, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp) -> Change:
+    """The change of a case with an alert about what it leaves; `case` is the one before it."""
+    at = max((n for n, write in enumerate(change) if type(write) is CaseWrite), default=None)
+    if at is None:
+        counted, alert = page(case.but(version=case.version + 1), reason, audience, level, stamp)
+        return (*change, CaseWrite(counted, case.version), alert)
+    last = change[at]
+    assert type(last) is CaseWrite  # noqa: S101  for the type checker
+    counted, alert = page(last.case, reason, audience, level, stamp)
+    return (*change[:at], replace(last, case=counted), *change[at + 1 :], alert)
 
 
 def notify(
@@ -196,7 +213,7 @@ def notify(
     body = encoded(
         {"case_reference": reference, "reason": reason, "due_at": stamp.at, "audience": list(audience), "level": level}
     )
-    name = message_id(platform_id, "", "page", 0, stamp.at, f"{reason} {reference} {key}")
+    name = alert_id(platform_id, reference, reason, stamp.at, key)
     return OutboxMessage(name, platform_id, "", "page", NOTIFIER, body, stamp.at, stamp.at)
 
 
@@ -233,7 +250,7 @@ def report(
 ) -> OutboxMessage:
     """The confirmation, or an interim report while some items are pending."""
     sequence = case.sequence + 1
-    key = message_id(case.platform_id, case.id, "report", case.decision_version, sequence)
+    key = id_of(case, "report", decision=case.decision_version, number=sequence)
     document = Report(
         report_id=key,
         notice_id=case.notice_id,

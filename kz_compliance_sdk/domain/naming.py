@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import count
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.cancellations import (
@@ -33,6 +34,7 @@ def named_anew(
     standing = holding(standing, same)
     items: list[ItemState] = []
     writes: list[Write] = []
+    numbers = count(case.named + 1)
     for item in case.items:
         if item.item_id not in noticed or item.was:
             items.append(item)
@@ -48,7 +50,7 @@ def named_anew(
         stopped, more = stop(case, on_its_way_falls(item, standing), "withdrawn", standing, policy, stamp)
         standing = with_version(standing, stopped)
         writes += more
-        items.append(ItemState(item.item_id))
+        items.append(ItemState(item.item_id, next(numbers)))
         if stopped.status == "stopped" and not item.effective_at:
             continue
         # One whose measure was lifted before stays as well: its user's appeal can still be open.
@@ -57,7 +59,12 @@ def named_anew(
         if held and not any(isinstance(write, HoldEnded) for write in more):
             writes += [HoldEnded(case.platform_id, item.object_key, case.id, item.item_id), hold_of(case, renamed)]
     known = {item.item_id for item in case.items}
-    return [*items, *(ItemState(name) for name in noticed if name not in known)], writes, standing
+    return [*items, *(ItemState(name, next(numbers)) for name in noticed if name not in known)], writes, standing
+
+
+def last_number(case: Case, items: Iterable[ItemState]) -> int:
+    """The highest number that an item of the case ever had, with these among them."""
+    return max(case.named, *(item.number for item in items))
 
 
 def _names(item: Item | None) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,9 +9,6 @@ from kz_compliance_sdk.domain.but import Changeable
 
 Kind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
 MessageState = Literal["queued", "leased", "waiting", "parked", "void", "done"]
-
-# RFC 4122 version 5 ids of this library's messages; drawn once, never changed.
-_NAMESPACE = bytes.fromhex("6f6c1f0e8d555d0c9a4b3f1f6f1b7c11")
 
 PARK_AFTER_REFUSED_S = 3600
 """How long a message is refused for reasons that may pass before it is parked, in seconds."""
@@ -68,15 +64,6 @@ class Attempt:
     ended_at: int
     result: str
     detail: str = ""
-
-
-def message_id(platform_id: str, case_id: str, kind: str, decision_version: int, sequence: int, item: str = "") -> str:
-    """The id and idempotency key of a message: the same decision always yields the same key."""
-    name = "\x1f".join((platform_id, case_id, kind, str(decision_version), str(sequence), item))
-    # uuid.uuid5 written out: it makes two objects on the way to the text, for every message of every case.
-    text = hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 
 def next_attempt_at(now: int, attempts: int, deadline_at: int | None, jitter: float) -> int:

@@ -28,7 +28,7 @@ def preservation_ended(case: Case, holds: Sequence[Hold], stamp: Stamp) -> Chang
     """Tell people, once, that the copies behind these measures of the case need not be kept any longer."""
     over: dict[str, Json] = {hold.item_id: hold.preserve_until for hold in holds}
     told, event = move(case, "preservation_ended", case.state, stamp, {"preserved_until": over})
-    alert = page(told, "preservation_ended", ("lead", "head"), 20, stamp)
+    told, alert = page(told, "preservation_ended", ("lead", "head"), 20, stamp)
     return (
         CaseWrite(told, case.version),
         event,

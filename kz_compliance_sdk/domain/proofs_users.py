@@ -25,6 +25,8 @@ def of_appeals(case_id: str, rows: Sequence[Appeal], events: Told) -> Iterator[F
             row = held.get(name)
             if row is not None and row.due_at != data.get("answer_by"):
                 yield Fault(case_id, event.seq, f"the appeal {name} is not due when the event says")
+            if row is not None and row.number != len(said):
+                yield Fault(case_id, event.seq, f"the appeal {name} has another number than its place in the chain")
         elif event.kind in _ENDS and name in said:
             said[name] = event.seq, _ENDS[event.kind], "" if event.kind == "withdraw_appeal" else event.actor
     for name, (seq, state, by) in said.items():

@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import FINAL_ITEM, NO_LEASE, Case, CaseState, ItemState, move, note
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Hold, HoldEnded, ReportsOvertaken, Write
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.messages import Respondent, item_of, page, with_report
+from kz_compliance_sdk.domain.messages import Respondent, item_of, page, with_page, with_report
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
@@ -142,7 +142,7 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
         target = CaseState.QUEUED if back else case.state
     failed, event = move(case, "measure_failed", target, stamp, data, {"reason": reason}, items=items)
     reason_code = f"{message.kind}_{'failed' if target is not case.state else 'stuck'}"
-    alert = page(failed, reason_code, ("moderator", "lead"), 50, stamp, key=message.id)
+    failed, alert = page(failed, reason_code, ("moderator", "lead"), 50, stamp)
     return (CaseWrite(failed, case.version), event, alert)
 
 
@@ -150,11 +150,11 @@ def answer_unusable(case: Case, message: OutboxMessage, what: str, stamp: Stamp)
     """The platform answered to an effect with a time that cannot be: it may be in force, and nobody knows since when.
     The item stays as it is until a person has it asked again."""
     item = item_of(case, message)
-    alert = page(case, *UNUSABLE, stamp, key=f"{message.id}.{message.attempts}")
     if item is None or not is_legal(case.state, "measure_failed", case.state):
-        return (alert,)
+        return with_page((), case, *UNUSABLE, stamp)
     data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
     failed, event = move(case, "measure_failed", case.state, stamp, data, {"reason": what})
+    failed, alert = page(failed, *UNUSABLE, stamp)
     return (CaseWrite(failed, case.version), event, alert)
 
 
@@ -175,7 +175,7 @@ def offer_interim(case: Case, stamp: Stamp) -> Change:
     """Ask people whether the regulator is to hear of the settled items now. Nothing leaves before they say so."""
     told = case.settled_items
     offered, event = move(case, "offer_interim", case.state, stamp, {"settled": told}, interim_items=told)
-    alert = page(offered, "interim_offered", ("lead", "head"), 50, stamp, key=str(told))
+    offered, alert = page(offered, "interim_offered", ("lead", "head"), 50, stamp)
     return (CaseWrite(offered, case.version), event, alert)
 
 
@@ -219,7 +219,7 @@ def reject(case: Case, message: OutboxMessage, code: str, stamp: Stamp) -> Chang
     if not is_legal(case.state, "reject", target):
         return ()
     rejected, event = move(case, "reject", target, stamp, data, items=items, **changes)
-    alert = page(rejected, f"{message.kind}_rejected", ("moderator", "lead", "head"), 60, stamp, key=message.id)
+    rejected, alert = page(rejected, f"{message.kind}_rejected", ("moderator", "lead", "head"), 60, stamp)
     return (CaseWrite(rejected, case.version), event, alert)
 
 
@@ -288,14 +288,20 @@ def escalated(
         unsure_steps=tuple(step for step in left if step not in again),
     )
     word = "unsure." if unsure else "again." if again else ""
-    return (CaseWrite(raised, case.version), event, *_fired(raised, fired, stamp, word))
+    raised, alert = page(raised, f"{word}{fired.lead.id}", fired.audience, fired.severity, stamp)
+    facts = (
+        EscalationFired(case.platform_id, case.id, step, stamp.at, fired.severity, fired.audience)
+        for step in fired.merged_ids
+    )
+    return (CaseWrite(raised, case.version), event, *facts, alert)
 
 
 def _look_again(case: Case, stamp: Stamp) -> Change:
     """The term stands still, and no end of that is known: people are asked whether the suspension still stands."""
     stopped_at = running_time.ladder_stopped_at(case, stamp.at)
     looked = running_time.planned(case, stopped_at, stamp.at).but(version=case.version + 1)
-    return (CaseWrite(looked, case.version), page(looked, "suspension_open", ("lead", "head"), 20, stamp))
+    looked, alert = page(looked, "suspension_open", ("lead", "head"), 20, stamp)
+    return (CaseWrite(looked, case.version), alert)
 
 
 def steps_past(case: Case, requested_due_at: int | None, policy: Policy, stamp: Stamp) -> clock.Escalation | None:
@@ -309,11 +315,3 @@ def steps_past(case: Case, requested_due_at: int | None, policy: Policy, stamp: 
     is_set = requested_due_at != case.requested_due_at
     steps = clock.steps_due(policy.ladder, since=since, now=stamp.at, unclaimed=is_untouched(case), **times)
     return clock.merged([step for step in steps if step.at >= reached or (is_set and step.clock == "requested")])
-
-
-def _fired(case: Case, escalation: clock.Escalation, stamp: Stamp, word: str = "") -> Change:
-    facts = tuple(
-        EscalationFired(case.platform_id, case.id, step, stamp.at, escalation.severity, escalation.audience)
-        for step in escalation.merged_ids
-    )
-    return (*facts, page(case, f"{word}{escalation.lead.id}", escalation.audience, escalation.severity, stamp))

@@ -101,6 +101,7 @@ def request_clarification(
         for place, said in enumerate(question.text):
             need(said.text, f"questions[{number}].text[{place}].text", "Write the question, or leave it out.")
     check_questions(case, questions, notice, text_checked=text_checked)
+    case = case.but(questions=case.questions + 1)
     message = clarification(case, tuple(questions), stamp)
     asked, event = move(
         case,

@@ -92,7 +92,7 @@ def settle_contest(
         case, "settle_contest", case.state, stamp, data, {"reasons": reasons}, contests=contests, flags=flags
     )
     # What a body granted may call for another decision, and only a person takes one.
-    alert = page(settled, f"contest.{result}", TOLD, 50 if result in ("granted", "partly") else 20, stamp)
+    settled, alert = page(settled, f"contest.{result}", TOLD, 50 if result in ("granted", "partly") else 20, stamp)
     return (CaseWrite(settled, case.version), event, alert), settled
 
 
@@ -129,7 +129,7 @@ def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tu
         suspensions=(*case.suspensions, recorded),
         flags=tuple(dict.fromkeys((*case.flags, "suspension_unconfirmed"))),
     )
-    alert = page(marked, "suspension_to_confirm", ("lead",), 40, stamp)
+    marked, alert = page(marked, "suspension_to_confirm", ("lead",), 40, stamp)
     return (CaseWrite(marked, case.version), event, alert), marked
 
 
@@ -149,10 +149,12 @@ def confirm_suspension(
     first = Person(found.recorded_by), *who_took(events, "suspend", suspension=number)
     check_another(first, stamp.actor, "nobody confirms what they recorded themselves.", case.id)
     confirmed = replace(found, confirmed_by=stamp.actor.id)
-    _, over = resumed(case, stamp)
-    writes, after = _changed(case, "confirm_suspension", confirmed, {"suspension": number}, {"how": how}, stamp)
+    counted, over = resumed(case, stamp)
+    case = case.but(pages=counted.pages)
+    after, event = _changed(case, "confirm_suspension", confirmed, {"suspension": number}, {"how": how}, stamp)
     # The order may bear on measures that are in force or under way. The machine lifts none.
-    return (*over, *writes, page(after, "suspended", TOLD, 60, stamp)), after
+    after, alert = page(after, "suspended", TOLD, 60, stamp)
+    return (*over, CaseWrite(after, case.version), event, alert), after
 
 
 def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -170,10 +172,11 @@ def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stam
         raise IllegalMove(f"the suspension {number} has ended already.", reference=case.id)
     data: dict[str, Json] = {"suspension": number, "ended_at": ended_at}
     ended = replace(found, ended_at=ended_at)
-    writes, after = _changed(case, "end_suspension", ended, data, {"reasons": reasons}, stamp)
+    after, event = _changed(case, "end_suspension", ended, data, {"reasons": reasons}, stamp)
     if not found.confirmed_by:
-        return writes, after
-    return (*writes, page(after, "suspension_over", TOLD, 50, stamp)), after
+        return (CaseWrite(after, case.version), event), after
+    after, alert = page(after, "suspension_over", TOLD, 50, stamp)
+    return (CaseWrite(after, case.version), event, alert), after
 
 
 def resumed(case: Case, stamp: Stamp) -> tuple[Case, Change]:
@@ -181,14 +184,14 @@ def resumed(case: Case, stamp: Stamp) -> tuple[Case, Change]:
     if case.running_watch_at is None or running_time.stands_still(case, stamp.at):
         return case, ()
     after = running_time.planned(case, case.running_watch_at, stamp.at)
-    after = after.but(flags=flags_of(after, stamp))
-    return after, (page(after, "suspension_over", TOLD, 50, stamp),)
+    after, alert = page(after.but(flags=flags_of(after, stamp)), "suspension_over", TOLD, 50, stamp)
+    return after, (alert,)
 
 
 def _changed(
     case: Case, verb: str, changed: Suspension, data: dict[str, Json], texts: Mapping[str, str], stamp: Stamp
-) -> tuple[Change, Case]:
-    """The case with one suspension changed, and its clock with it."""
+) -> tuple[Case, AuditEvent]:
+    """The case with one suspension changed, and its clock with it; and its event."""
     stopped_at = running_time.ladder_stopped_at(case, stamp.at)
     suspensions = tuple(changed if one.number == changed.number else one for one in case.suspensions)
     marked = case.but(suspensions=suspensions)
@@ -197,7 +200,7 @@ def _changed(
     )
     if moved.lift_due_at is None:
         moved = running_time.planned(moved, stopped_at, stamp.at)
-    return (CaseWrite(moved, case.version), event), moved
+    return moved, event
 
 
 def flags_of(case: Case, stamp: Stamp) -> tuple[str, ...]:

@@ -18,9 +18,9 @@ from kz_compliance_sdk.domain.case import Case, ItemState, move, note
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, UserNoticeKind, UserNoticeState, Write
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision
-from kz_compliance_sdk.domain.messages import lane_of, page
+from kz_compliance_sdk.domain.messages import id_of, lane_of, page
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.outbox import OutboxMessage, message_id
+from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.statement_templates import StatementKind, Templates, packaged_templates
@@ -137,10 +137,11 @@ def of_lifting(on: Occasion, measure: str) -> Change:
     return (*void(same, on.stamp), *_queued(on, "restored", _like(same, on), measure=measure))
 
 
-def of_appeal(on: Occasion, appeal_id: str, *, reversed_: bool, measure: str) -> Change:
-    """Tell the user what was decided on the appeal: at once, unless they must not know of the measure itself yet."""
+def of_appeal(on: Occasion, appeal: int, *, reversed_: bool, measure: str) -> Change:
+    """Tell the user what was decided on the appeal of that number: at once, unless they must not know of the measure
+    itself yet."""
     what = _like(_of_measures(on), on)
-    return _queued(on, "appeal_decided", what, measure=measure, appeal=appeal_id, reversed_=reversed_)
+    return _queued(on, "appeal_decided", what, measure=measure, appeal=appeal, reversed_=reversed_)
 
 
 def _of_measures(on: Occasion) -> list[UserNoticeState]:
@@ -168,10 +169,12 @@ def _like(unsent: Iterable[UserNoticeState], on: Occasion) -> Plan:
 
 
 def after(change: Change, on: Occasion, more: Change) -> Change:
-    """The change with what the user is told recorded at the end of the case's chain."""
+    """The change with what the user is told recorded at the end of the case's chain, and what people are told of it
+    counted."""
     rows = [write for write in more if isinstance(write, UserNoticeState) and write.state != "void"]
     bodies = {write.id: write.body for write in more if isinstance(write, OutboxMessage)}
-    case, events = on.case, list[Write]()
+    pages = sum(isinstance(write, OutboxMessage) and write.kind == "page" for write in more)
+    case, events = on.case.but(pages=on.case.pages + pages), list[Write]()
     for row in rows:
         data: dict[str, Json] = {
             "message": row.message_id,
@@ -221,11 +224,10 @@ def told(case: Case, row: UserNoticeState, at: int | None, stamp: Stamp) -> Chan
     if at is not None:
         data["sent_at"] = at
     moved, event = move(case, "tell_user", case.state, stamp, data)
-    writes: Change = (CaseWrite(moved, case.version), event, after)
-    if at is None:
-        alert = page(moved, "user_notice_failed", ("moderator", "lead"), 20, stamp, key=row.message_id)
-        writes = (*writes, alert)
-    return writes
+    if at is not None:
+        return CaseWrite(moved, case.version), event, after
+    moved, alert = page(moved, "user_notice_failed", ("moderator", "lead"), 20, stamp)
+    return CaseWrite(moved, case.version), event, after, alert
 
 
 def _alike(on: Occasion, one: int, other: int) -> bool:
@@ -243,13 +245,11 @@ def _decided(on: Occasion, version: int) -> ItemDecision | None:
 
 
 def _queued(
-    on: Occasion, kind: UserNoticeKind, what: Plan, *, measure: str, appeal: str = "", reversed_: bool = False
+    on: Occasion, kind: UserNoticeKind, what: Plan, *, measure: str, appeal: int = 0, reversed_: bool = False
 ) -> Change:
     case, item, stamp = on.case, on.item, on.stamp
-    about = f"{kind} {appeal or item.object_key} {name_of(item)}"
-    key = message_id(
-        case.platform_id, case.id, "user_notice", item.decision_version, 0 if appeal else item.effect_version, about
-    )
+    number = appeal or item.effect_version
+    key = id_of(case, f"user_notice/{kind}", decision=item.decision_version, number=number, item=item.number)
     row = UserNoticeState(
         platform_id=case.platform_id,
         case_id=case.id,
@@ -277,9 +277,11 @@ def _queued(
     message = message.but(item_id=row.item_id)
     alerts: list[Write] = []
     if what.asks:
-        alerts.append(page(case, "user_notice_barred", ("moderator", "lead", "head"), 40, stamp, key=key))
+        case, alert = page(case, "user_notice_barred", ("moderator", "lead", "head"), 40, stamp)
+        alerts.append(alert)
     if not of_authority.complete and all(known.decision_version != item.decision_version for known in on.rows):
-        alerts.append(page(case, "user_notice_words", ("moderator", "lead"), 30, stamp, key=key))
+        case, alert = page(case, "user_notice_words", ("moderator", "lead"), 30, stamp)
+        alerts.append(alert)
     return (message, row, *alerts)
 
 

@@ -80,4 +80,5 @@ def withhold(
         for item in held
         for message in enforcing(item, messages)
     ]
-    return (*change, CaseWrite(after, case.version), event, *voids, page(after, "withheld", _TOLD, 60, stamp)), after
+    after, alert = page(after, "withheld", _TOLD, 60, stamp)
+    return (*change, CaseWrite(after, case.version), event, *voids, alert), after

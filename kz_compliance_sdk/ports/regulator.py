@@ -12,12 +12,14 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 class Delivered:
     """The regulator's receipt, checked against what was sent: `recorded_at` is UTC seconds by its clock, `body` the
     receipt as it came, `signature` the headers that prove it to a third party (empty where it was found among
-    others)."""
+    others). `otherwise`: under this very id it recorded other bytes, which a store that was restored from an older copy
+    no longer knows."""
 
     receipt_id: str
     recorded_at: int
     body: bytes
     signature: tuple[tuple[str, str], ...] = ()
+    otherwise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class Regulator(Protocol):
     def send(self, message: OutboxMessage) -> Sent: ...
 
     def look_up(self, message: OutboxMessage) -> Delivered | RetryAt | None:
-        """The receipt of a message whose fate is unknown; None if the regulator does not hold it."""
+        """The receipt of a message whose fate is unknown, or that was refused; None if the regulator holds none of its
+        id."""
 
     def fetch(self, after: str, limit: int) -> FeedPage:
         """The page behind the cursor `after` (empty: from the beginning), of `limit` entries at most.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import arrivals
@@ -18,8 +19,8 @@ from kz_compliance_sdk.domain.change import (
     Redelivered,
     SanctionNoted,
 )
-from kz_compliance_sdk.domain.duty import pages_at_intake
-from kz_compliance_sdk.domain.messages import Respondent, notify
+from kz_compliance_sdk.domain.duty import with_pages_at_intake
+from kz_compliance_sdk.domain.messages import Respondent, notify, with_page
 from kz_compliance_sdk.domain.notice import (
     Cancellation,
     Notice,
@@ -28,8 +29,10 @@ from kz_compliance_sdk.domain.notice import (
 )
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.references import free_reference
+from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import begin_anew
-from kz_compliance_sdk.errors import Unreadable
+from kz_compliance_sdk.errors import NotFound, Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.following import Following, follow, follow_waiting
 from kz_compliance_sdk.services.loading import notice_of, standing_of
@@ -70,7 +73,7 @@ class Admission:
     def under(cls, platform_id: str, policy: Policy, respondent: Respondent, hosts: frozenset[str]) -> Admission:
         return cls(platform_id, policy, respondent, hosts, frozenset(policy.categories))
 
-    def admit(self, tx: Tx, received: Received, message: Message, case_id: str) -> tuple[Change, Response]:
+    def admit(self, tx: Tx, received: Received, message: Message) -> tuple[Change, Response]:
         """A usable message: a repeat gets its first answer, everything else its effect on a case."""
         earlier = tx.inbox_rows(received.sender, received.message_id)
         same = next((row for row in earlier if row.body_sha256 == received.body_sha256), None)
@@ -88,7 +91,7 @@ class Admission:
             received = _flagged(received, "message_id_reused")
         data = message.data
         if isinstance(data, Notice):
-            change, response = self._notice(tx, received, message, data, case_id, stamp)
+            change, response = self._notice(tx, received, message, data, stamp)
         elif isinstance(data, Sanction):
             change, response = self._sanction(tx, received, message, data, stamp)
         else:
@@ -102,35 +105,37 @@ class Admission:
         return notify(self.platform_id, about, reason, to, severity, stamp, key=received.body_sha256)
 
     def quarantine(
-        self, tx: Tx, received: Received, unreadable: UnreadableNotice, kind: str, case_id: str
+        self, tx: Tx, received: Received, unreadable: UnreadableNotice, kind: str
     ) -> tuple[Change, Response]:
         """An authentic message that cannot be used as it stands: kept, on the clock, and somebody is paged."""
         for row in tx.inbox_rows(received.sender, received.message_id):
             if row.body_sha256 == received.body_sha256:
                 return _repeat(row)
-        return self._quarantine(tx, received, unreadable, kind, case_id, 422)
+        return self._quarantine(tx, received, unreadable, kind, 422)
 
     def _quarantine(
-        self, tx: Tx, received: Received, unreadable: UnreadableNotice, kind: str, case_id: str, status: int
+        self, tx: Tx, received: Received, unreadable: UnreadableNotice, kind: str, status: int
     ) -> tuple[Change, Response]:
         notice_id = unreadable.notice_id or f"~{received.body_sha256[:32]}"
         authority = unreadable.authority_id or received.sender
         taken = [c.quarantine_no for c in tx.cases_of_notice(notice_id) if c.authority_id == authority]
         stamp = Stamp(tx.now, SYSTEM)
         arrival = received.arrival.but(received_at=_clock(received, tx))
+        # The same bytes under two message ids are two messages.
+        case_id, _ = free_reference(self.platform_id, authority, f"~{received.body_sha256}", _is_taken(tx))
         change, case = arrivals.quarantine(case_id, unreadable, arrival, max(taken, default=0) + 1, self.policy, stamp)
         response = refused(status, unreadable.code, unreadable.reason, field=unreadable.field, instance=case.id)
         return (*change, _row(received, kind, case.id, notice_id, "quarantined", response, tx)), response
 
     def _notice(
-        self, tx: Tx, received: Received, message: Message, notice: Notice, case_id: str, stamp: Stamp
+        self, tx: Tx, received: Received, message: Message, notice: Notice, stamp: Stamp
     ) -> tuple[Change, Response]:
         known = tx.cases_of_notice(notice.notice_id)
         authority = notice.issuing_authority.id
         arrival = self._arrival(tx, received, message, notice)
         current = next((c for c in known if c.quarantine_no == 0 and c.authority_id == authority), None)
         if current is not None and notice.revision <= current.revision:
-            return self._again(tx, received, message, notice, arrival, current, case_id, stamp)
+            return self._again(tx, received, message, notice, arrival, current, stamp)
         if current is not None and arrival.authenticity == "unverified" and current.authenticity != "unverified":
             return self._to_be_vouched_for(tx, received, message, arrival, current, stamp)
         unusable = [c for c in known if c.quarantine_no and c.authority_id in (authority, received.sender, "unknown")]
@@ -149,9 +154,14 @@ class Admission:
             change, case = arrivals.admit(first, notice, arrival, self.policy, stamp)
         else:
             arrival, came = counted(tx, arrival, authority, received.key_id, self.policy.safeguards)
+            case_id, ordinal = free_reference(self.platform_id, authority, notice.notice_id, _is_taken(tx))
             change, case = arrivals.open_case(case_id, notice, arrival, self.policy, stamp)
             change = (*change, came)
-        change = (*change, *pages_at_intake(case, self.policy, stamp))
+            if ordinal:
+                # No other notice has this reference: a row was changed from outside.
+                change = with_page(change, case, "reference_taken", ("lead", "head"), 60, stamp)
+                case = after(case, change)
+        change, case = with_pages_at_intake(change, case, self.policy, stamp)
         change, case = follow_waiting(tx, case, change, self.policy, self.respondent, stamp)
         response = accepted(202, case)
         row = _row(received, message.type, case.id, notice.notice_id, "accepted", response, tx)
@@ -165,7 +175,6 @@ class Admission:
         notice: Notice,
         arrival: Arrival,
         case: Case,
-        case_id: str,
         stamp: Stamp,
     ) -> tuple[Change, Response]:
         """The notice's revision is known already: a repeat in another envelope, an older one, the signed form of what
@@ -191,7 +200,7 @@ class Admission:
                 notice_id=notice.notice_id,
                 authority_id=case.authority_id,
             )
-            return self._quarantine(tx, received, conflict, message.type, case_id, 409)
+            return self._quarantine(tx, received, conflict, message.type, 409)
         response = accepted(200, case)
         row = _row(received, message.type, case.id, notice.notice_id, "accepted", response, tx)
         return (*change, row), response
@@ -263,6 +272,17 @@ def _clock(received: Received, tx: Tx) -> int:
 
 def _flagged(received: Received, flag: str) -> Received:
     return received.but(arrival=received.arrival.but(flags=(*received.arrival.flags, flag)))
+
+
+def _is_taken(tx: Tx) -> Callable[[str], bool]:
+    def is_taken(reference: str) -> bool:
+        try:
+            tx.case(reference)
+        except NotFound:
+            return False
+        return True
+
+    return is_taken
 
 
 def _same_notice(tx: Tx, case: Case, notice: Notice) -> bool:

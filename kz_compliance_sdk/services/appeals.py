@@ -10,8 +10,9 @@ from kz_compliance_sdk.domain import reversal as reversals
 from kz_compliance_sdk.domain.appeals import AppealOutcome, Reversal, Settled
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.change import Appeal, Change
-from kz_compliance_sdk.domain.messages import Respondent, page
+from kz_compliance_sdk.domain.messages import Respondent, with_page
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling
 from kz_compliance_sdk.errors import ComplianceError, Conflict, InvalidInput, NotFound
@@ -56,7 +57,7 @@ class Appeals:
 
         def work(tx: Tx) -> tuple[Change, Appeal]:
             try:
-                held = tx.appeal(appeals.appeal_id_of(self._platform, reference))
+                held = tx.appeal(appeal_id_of(self._platform, reference))
             except NotFound:
                 case, stamp = tx.case(case_id), self._stamp(tx, actor)
                 decisions, policy = tx.decisions(case_id), self._policy.users
@@ -140,14 +141,13 @@ class Appeals:
             notice = notice_of(tx, case)
         except ComplianceError:
             # Who demanded it cannot be read any more. What the user is owed must not wait for that.
-            alert = page(case, "user_notice_stuck", ("lead",), 30, stamp, key=appeal.appeal_id)
-            return (*settled.change, alert)
+            return with_page(settled.change, case, "user_notice_stuck", ("lead",), 30, stamp)
         item = next(one for one in case.items if one.item_id == settled.item_id)
         decisions, rows = tx.decisions(case.id), tx.user_notices(case.id)
         behind = decisions[appeal.decision_version].item(appeal.item_id)
         measure = item.measure or (behind.action if behind is not None else "none")
         on = Occasion(case, item, notice, rows, decisions, self._telling, stamp)
-        more = user_notices.of_appeal(on, appeal.appeal_id, reversed_=reversed_, measure=measure)
+        more = user_notices.of_appeal(on, appeal.number, reversed_=reversed_, measure=measure)
         return user_notices.after(settled.change, on, more)
 
     def _stamp(self, tx: Tx, actor: Actor | None) -> Stamp:

@@ -34,9 +34,11 @@ from kz_compliance_sdk.ports import (
     Notifier,
     Reference,
     Regulator,
+    Rejected,
     RetryAt,
     Store,
     Tx,
+    Unknown,
 )
 from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.loading import answering_of
@@ -294,7 +296,8 @@ class Delivery:
                 return found
             if self._is_superseded(message):
                 return Superseded()
-        return regulator.send(message)
+        sent = regulator.send(message)
+        return _what_stands(regulator, message, sent) if isinstance(sent, Rejected) and sent.final else sent
 
     def _other_content(self, message: OutboxMessage, effect: Effect) -> ContentChanged | Failed | None:
         """Why an effect must not be carried out: its content is not what was decided about, or nobody could look. Once
@@ -324,6 +327,15 @@ class Delivery:
             level=body["level"],
             link=self._ways.link(reference) if message.case_id else "",
         )
+
+
+def _what_stands(regulator: Regulator, message: OutboxMessage, refused: Rejected) -> object:
+    """What became of a message that was refused for good: the regulator may hold one of its id already, from before the
+    store was restored from an older copy."""
+    found = regulator.look_up(message)
+    if isinstance(found, RetryAt):
+        return Unknown(f"{refused.code}, then {found.reason}")
+    return found or refused
 
 
 def _effect(message: OutboxMessage) -> Effect:

@@ -10,7 +10,7 @@ from kz_compliance_sdk.domain.arrivals import Arrival
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.case import Case, Source
 from kz_compliance_sdk.domain.change import Change, InboxApplied, Write
-from kz_compliance_sdk.domain.duty import pages_at_intake
+from kz_compliance_sdk.domain.duty import with_pages_at_intake
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction
 from kz_compliance_sdk.domain.policy import Policy
@@ -32,7 +32,7 @@ def follow(
         return arrivals.remind(case, data, arrival, stamp)
     if isinstance(data, Clarification):
         change, case = arrivals.answer(case, data, arrival, policy, standing_before(tx, case, data, respondent), stamp)
-        return (*change, *pages_at_intake(case, policy, stamp)) if arrival.flags else change, case
+        return with_pages_at_intake(change, case, policy, stamp) if arrival.flags else (change, case)
     if data.revision < case.revision:
         return arrivals.flag(case, ("cancels_older_revision",), stamp, arrival)
     flagged: Change = ()

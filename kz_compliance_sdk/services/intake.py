@@ -176,14 +176,14 @@ class Intake:
         kind = message.type if message is not None else "unreadable"
 
         def quarantined(tx: Tx, why: Unreadable) -> tuple[Change, Response]:
-            return self._admission.quarantine(tx, received(), unreadable(body, why), kind, self._ids())
+            return self._admission.quarantine(tx, received(), unreadable(body, why), kind)
 
         aside = partial(quarantined, why=_FAULT)
         if problem is not None:
             return Pending(partial(quarantined, why=problem), aside)
         assert message is not None  # noqa: S101  one of the two is set above
         usable = message
-        return Pending(lambda tx: self._admission.admit(tx, received(), usable, self._ids()), aside)
+        return Pending(lambda tx: self._admission.admit(tx, received(), usable), aside)
 
     def _out_of_time(self, verified: Verified, *, pushed: bool) -> Unreadable | None:
         """A right signature at the wrong time. An entry of the feed may be old: it was signed when it was published."""
@@ -268,8 +268,7 @@ class Intake:
         authorities = frozenset({notice.issuing_authority.id})
         received = Received(OFFICE, message_id, sha256, body, proof, authorities, arrival)
         message = read_message(body)
-        case_id = self._ids()
-        return (lambda tx: self._admission.admit(tx, received, message, case_id)), body
+        return (lambda tx: self._admission.admit(tx, received, message)), body
 
     # ------------------------------------------------------------------------------------------ refusals
 

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kz_compliance_sdk.domain import breaker, results
+from kz_compliance_sdk.domain import arrivals, breaker, results
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, MessageWrite, Write
 from kz_compliance_sdk.domain.content import Looked, content_changed
-from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, notify, page
+from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, notify, with_page
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage, is_refused_for_good, next_attempt_at
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
@@ -164,13 +164,14 @@ class Outcomes:
         writes: list[Write] = [MessageWrite(again, message.lease_token), attempt]
         tries = message.attempts
         if message.kind != "page" and not tries & (tries - 1):  # the first, the second, the fourth, the eighth, ...
-            case, key = _readable_case(tx, message), f"{message.id}.{tries}"
+            case = _readable_case(tx, message)
             audience = ("moderator", "lead")
             if case is None:
                 about = message.case_id or message.id
+                key = f"{message.id}.{tries}"
                 writes.append(notify(message.platform_id, about, "stuck", audience, 50, stamp, key=key))
             else:
-                writes.append(page(case, "stuck", audience, 50, stamp, key=key))
+                writes += with_page((), case, "stuck", audience, 50, stamp)
         return tuple(writes), False
 
     def lost(self, tx: Tx, message: OutboxMessage, lease_s: int) -> Change:
@@ -192,8 +193,11 @@ class Outcomes:
                 done = message.but(state="done", maybe_arrived=False, receipt=result.body, receipt_proof=proof)
                 if case is None or message.kind == "page":
                     return [], done
+                change: Change = ()
+                if result.otherwise:
+                    change, case = arrivals.flag(case, ("recorded_otherwise",), stamp)
                 sha256 = hashlib.sha256(result.body).hexdigest()
-                return list(results.receipt(case, message, result.receipt_id, sha256, stamp)), done
+                return [*change, *results.receipt(case, message, result.receipt_id, sha256, stamp)], done
             case InForce() if case is not None:
                 at, who, telling = result.effective_at, self._respondent, self._telling
                 landed = telling_users.landed(tx, case, message, at, who, telling, stamp)
@@ -236,7 +240,7 @@ class Outcomes:
                     stuck = results.measure_failed(case, message, told(result)[1], stamp, permanent=False)
                     return list(stuck), again
                 if case is not None and message.endpoint == MESSENGER and message.attempts == PAGE_AFTER_ATTEMPTS:
-                    return [page(case, "user_notice_stuck", ("lead",), 30, stamp, key=message.id)], again
+                    return list(with_page((), case, "user_notice_stuck", ("lead",), 30, stamp)), again
                 return self._interim(case, stamp), again
 
     def _later(self, message: OutboxMessage, now: int) -> OutboxMessage:
@@ -266,7 +270,7 @@ class Outcomes:
         # If everything is refused, one alert about the endpoint says so.
         alone = tx.endpoint(message.endpoint).failures + 1 < breaker.OPENS_AFTER
         if case is not None and refused.refusals == PAGE_AFTER_ATTEMPTS and alone:
-            alert.append(page(case, f"{message.kind}_refused", ("moderator", "lead"), 50, stamp, key=message.id))
+            alert += with_page((), case, f"{message.kind}_refused", ("moderator", "lead"), 50, stamp)
         return alert, self._later(refused, stamp.at)
 
     def _interim(self, case: Case | None, stamp: Stamp) -> list[Write]:
@@ -306,7 +310,7 @@ def _unusable(
             # Something later was decided meanwhile: since when this one was in force is asked by nobody.
             return [], message.but(state="done", maybe_arrived=False)
         return list(results.answer_unusable(case, message, result.what, stamp)), parked
-    return [page(case, *results.UNUSABLE, stamp, key=f"{message.id}.{message.attempts}")], parked
+    return list(with_page((), case, *results.UNUSABLE, stamp)), parked
 
 
 def _case(tx: Tx, message: OutboxMessage) -> Case | None:

@@ -10,7 +10,7 @@ from kz_compliance_sdk.domain import results, user_notices
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, UserNoticeState
-from kz_compliance_sdk.domain.messages import Respondent, item_of, page
+from kz_compliance_sdk.domain.messages import Respondent, item_of, with_page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling
 from kz_compliance_sdk.errors import ComplianceError
@@ -32,8 +32,7 @@ def landed(
     except ComplianceError:
         # Who demanded it cannot be read any more. What the law asks for must not wait for that.
         change = land(case, message, at, answering, stamp)
-        alert = page(results.after(case, change), "user_notice_stuck", ("lead",), 30, stamp, key=message.id)
-        return (*change, alert)
+        return with_page(change, case, "user_notice_stuck", ("lead",), 30, stamp)
     if message.kind == "enforce":
         plan = user_notices.plan(notice, telling, stamp.at)
         notified = {**answering.notified, **user_notices.planned(item, plan)}

@@ -21,6 +21,7 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.report import Receipt
+from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.asgi import App, Receive, Scope, Send, asgi_app
 from kz_compliance_sdk.faces.cli.receiving import collect_garbage_seldom
 from kz_compliance_sdk.ports import Queries, Tx, Work
@@ -134,6 +135,9 @@ class KnowsNothing:
 
     def cases_of_notice(self, _notice_id: str) -> list[Case]:
         return []
+
+    def case(self, _case_id: str) -> Case:
+        raise NotFound("it keeps nothing.")
 
     def waiting_for(self, _notice_id: str) -> list[InboxRow]:
         return []

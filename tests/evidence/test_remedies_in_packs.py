@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.appeals import appeal_id_of
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.duress import Instruction
+from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.evidence.verify_pack import verified

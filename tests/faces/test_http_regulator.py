@@ -195,12 +195,20 @@ def test_a_conflict_that_returns_our_own_receipt_is_delivered(env: Env) -> None:
         assert isinstance(way.send(MESSAGE), Delivered)
 
 
-def test_a_conflict_that_returns_the_receipt_of_other_bytes_is_refused_for_good(env: Env) -> None:
-    with regulator(env, lambda exchange: receipt(exchange, 409, body_sha256="0" * 64)) as (way, server):
+def test_a_conflict_that_returns_the_receipt_of_another_message_is_refused_for_good(env: Env) -> None:
+    with regulator(env, lambda exchange: receipt(exchange, 409, subject_id="another")) as (way, server):
         result = way.send(MESSAGE)
         assert isinstance(result, Rejected)
         assert (result.code, result.final) == ("conflict", True)
         assert len(server.seen) == 1
+
+
+def test_a_conflict_that_returns_the_receipt_of_other_bytes_of_ours_says_what_stands(env: Env) -> None:
+    with regulator(env, lambda exchange: receipt(exchange, 409, body_sha256="0" * 64)) as (way, _):
+        result = way.send(MESSAGE)
+        assert isinstance(result, Delivered)
+        assert result.otherwise
+        assert result.signature
 
 
 def test_a_conflict_that_proves_nothing_is_refused_but_not_for_good(env: Env) -> None:

@@ -93,8 +93,15 @@ def test_what_is_not_found_is_not_held(env: Env, kind: Kind) -> None:
         assert way.look_up(message(kind)) is None
 
 
-def test_other_bytes_under_our_id_are_not_our_message(env: Env) -> None:
+def test_other_bytes_under_our_id_are_told_as_such(env: Env) -> None:
     with regulator(env, lambda exchange: receipt(exchange, 200, body_sha256="0" * 64)) as (way, _):
+        found = way.look_up(MESSAGE)
+        assert isinstance(found, Delivered)
+        assert found.otherwise
+
+
+def test_a_receipt_of_another_id_is_not_our_message(env: Env) -> None:
+    with regulator(env, lambda exchange: receipt(exchange, 200, subject_id="another")) as (way, _):
         assert way.look_up(MESSAGE) is None
 
 

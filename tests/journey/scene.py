@@ -96,7 +96,9 @@ class FakeRegulator:
         return self._receipt(message.id)
 
     def look_up(self, message: OutboxMessage) -> Delivered | RetryAt | None:
-        return self._receipt(message.id) if message.id in self.books else None
+        if message.id not in self.books:
+            return None
+        return replace(self._receipt(message.id), otherwise=self.books[message.id][1] != message.body)
 
     def fetch(self, after: str, limit: int) -> FeedPage:
         return FeedPage((), after, False)
@@ -300,8 +302,10 @@ class Host:
         return found
 
     def cases(self) -> tuple[Case, ...]:
+        """All cases, in the order in which they came; those of one second by the number of their notice."""
         queries = self.store.queries(PLATFORM)
-        return tuple(queries.case(case_id) for case_id in queries.case_ids())
+        found = [queries.case(case_id) for case_id in queries.case_ids()]
+        return tuple(sorted(found, key=lambda case: (case.received_at, case.notice_id, case.quarantine_no)))
 
     def history(self, case_id: str) -> list[str]:
         return [event.kind for event in self.store.queries(PLATFORM).audit(case_id)]

@@ -15,7 +15,7 @@ from tests.journey.scene import LEAD, M1, PLATFORM, Host, World
 from tests.journey.test_second_messages import about
 from tests.unit.case_makers import measure, proposal, refusal
 
-TOLD = {"version", "audit_seq", "audit_head", "flags"}
+TOLD = {"version", "audit_seq", "audit_head", "flags", "pages"}
 
 
 @pytest.fixture

@@ -67,6 +67,7 @@ def test_a_demand_that_falls_after_it_was_handed_over_changes_nothing(host: Host
 def test_demands_at_the_head_of_the_queue_are_in_nobodys_way(host: Host) -> None:
     for n in range(1, 8):
         host.push(demand(a_notice(seed=n)), f"m-{n}")
+        host.world.clock.advance(1)
     host.world.clock.advance(60)
     host.push(a_notice(seed=9), "m-9")
     lease = host.review.claim(M1).result()

@@ -119,10 +119,10 @@ def polled(host: Host) -> polling.Polled:
 def _failing_admission(monkeypatch: pytest.MonkeyPatch, message_id: str, error: Exception) -> None:
     admit = Admission.admit
 
-    def failing(self: Admission, tx: Any, received: Any, message: Any, case_id: str) -> Any:
+    def failing(self: Admission, tx: Any, received: Any, message: Any) -> Any:
         if message.id == message_id:
             raise error
-        return admit(self, tx, received, message, case_id)
+        return admit(self, tx, received, message)
 
     monkeypatch.setattr(Admission, "admit", failing)
 

@@ -82,6 +82,7 @@ def test_a_parked_report_that_a_later_one_overtook_bothers_nobody_any_more(host:
 def test_what_is_parked_without_a_later_receipt_stays_for_people_to_see(host: Host) -> None:
     """The control: the refused report is still the last word, and another case's receipt changes nothing."""
     host.push(a_notice(), "m-1")
+    host.world.clock.advance(1)
     host.push(a_notice(seed=2), "m-2")
     host.drain()
     host.decide(proposal(measure("1")))

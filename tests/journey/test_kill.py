@@ -201,7 +201,7 @@ TAMPERINGS = (
         "doubled: ",
         _in_store(
             "UPDATE cases SET authority_id = 'other', notice_id = (SELECT max(notice_id) FROM cases)"
-            " WHERE id = (SELECT min(id) FROM cases)"
+            " WHERE notice_id = (SELECT min(notice_id) FROM cases)"
         ),
     ),
     Tampering("booked_under_another_receipt", "the receipt kept for ", _booked_under_another_receipt),

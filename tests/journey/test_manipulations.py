@@ -59,7 +59,7 @@ def desk(file: Path) -> Iterator[ComplianceDesk]:
 
 def manipulate(file: Path, *statements: str) -> None:
     words = {
-        "FIRST": "(SELECT min(id) FROM cases)",
+        "FIRST": "(SELECT id FROM cases ORDER BY received_at LIMIT 1)",
         "REPORT": "(SELECT id FROM outbox WHERE kind = 'report')",
         "ZEROS": f"'{'0' * 64}'",
     }

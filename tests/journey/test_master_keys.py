@@ -102,10 +102,11 @@ def test_a_case_whose_key_is_of_another_master_key_fails_alone(tmp_path: Path) -
     desk.host.push(notice(1), "msg-1")
     desk.store.close()
     desk.open(BOTH)
+    desk.world.clock.advance(1)
     desk.host.push(notice(2), "msg-2")
     desk.store.close()
     desk.open(TWO)  # its newest key opens
-    first, second = sorted(desk.store.queries(PLATFORM).case_ids())
+    first, second = (case.id for case in desk.host.cases())
     with pytest.raises(StoreDamaged, match="'m1'") as refused:
         desk.store.queries(PLATFORM).inbox(first)
     assert (refused.value.code, refused.value.reference) == ("data_key", first)
@@ -159,7 +160,7 @@ def test_a_store_opens_although_the_key_of_a_case_is_damaged_and_the_case_is_nam
         desk.later(1)
         desk.host.push(notice(2), "msg-2")
     desk.store.close()
-    newest = "id = (SELECT max(id) FROM cases)"
+    newest = "id = (SELECT id FROM cases ORDER BY received_at DESC LIMIT 1)"
     with closing(DRIVER.module.connect(desk.world.path, isolation_level=None)) as raw:
         raw.execute("PRAGMA ignore_check_constraints = ON")
         unguard(raw)
@@ -186,7 +187,7 @@ def test_the_key_of_another_case_in_its_place_says_nothing_of_the_master_key(tmp
     desk.later(1)
     desk.host.push(notice(2), "msg-2")
     desk.store.close()
-    sql(desk.world.path, "UPDATE cases SET data_key = (SELECT data_key FROM cases ORDER BY id LIMIT 1)")
+    sql(desk.world.path, "UPDATE cases SET data_key = (SELECT data_key FROM cases ORDER BY received_at LIMIT 1)")
     desk.open(ONE)
     desk.store.close()
     with pytest.raises(StoreUnusable, match="'m1'"):
@@ -200,7 +201,8 @@ def test_keys_that_were_emptied_or_laid_bare_do_not_hide_that_the_master_key_is_
         desk.later(1)
         desk.host.push(notice(2), "msg-2")
         desk.store.close()
-        sql(desk.world.path, f"UPDATE cases SET data_key = {key} WHERE id = (SELECT max(id) FROM cases)")  # noqa: S608
+        newest = "id = (SELECT id FROM cases ORDER BY received_at DESC LIMIT 1)"
+        sql(desk.world.path, f"UPDATE cases SET data_key = {key} WHERE {newest}")  # noqa: S608
         with pytest.raises(StoreUnusable, match="'m1'"):
             desk.open(TWO)
         desk.open(ONE)

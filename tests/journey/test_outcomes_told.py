@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -371,7 +372,9 @@ def test_what_cannot_be_recorded_decides_nothing_and_goes_on(scene: Scene) -> No
     assert after.message.next_attempt_at == scene.now + 4
     assert (after.attempt.result, after.attempt.detail) == ("unrecorded", "in_force; then disk")
     assert (after.attempt.started_at, after.attempt.ended_at) == (scene.now - 3, scene.now)
-    assert not after.changes_a_case
+    held = scene.host.case(scene.notice.notice_id)
+    written = [one.case for one in after.change if isinstance(one, CaseWrite)]
+    assert [case.but(pages=held.pages, version=held.version) for case in written] == [held], "it counts the alert"
     assert scene.unrecorded(scene.enforce.but(maybe_arrived=True)).message.maybe_arrived
     assert scene.unrecorded(scene.acknowledgement).message.maybe_arrived, "the regulator may hold it"
 
@@ -504,13 +507,17 @@ def test_a_time_that_cannot_be_of_an_effect_that_nobody_asks_for_any_more_settle
     assert scene.host.case(scene.notice.notice_id).state is CaseState.DECIDED
 
 
+def _written(change: Change, _tx: Tx) -> tuple[Change, None]:
+    return change, None
+
+
 def test_a_time_that_cannot_be_of_a_message_alerts_once_for_each_attempt(scene: Scene) -> None:
-    pages = [
-        one
-        for tries in (1, 2)
-        for one in scene.after(scene.acknowledgement.but(attempts=tries), Unusable("a wrong time")).change
-        if isinstance(one, OutboxMessage)
-    ]
+    pages = []
+    for tries in (1, 2):
+        change = scene.after(scene.acknowledgement.but(attempts=tries), Unusable("a wrong time")).change
+        told = tuple(one for one in change if isinstance(one, CaseWrite | OutboxMessage))
+        scene.host.store.submit(PLATFORM, partial(_written, told)).result()
+        pages += [one for one in told if isinstance(one, OutboxMessage)]
     assert [json.loads(one.body)["reason"] for one in pages] == ["answer_unusable"] * 2
     assert pages[0].id != pages[1].id
 

@@ -55,7 +55,7 @@ def said(host: Host) -> list[list[str | None]]:
 
 def test_the_user_of_each_item_is_told_once_by_whom_by_which_law_and_where_to_appeal(host: Host) -> None:
     case_id = removed(host, items=2)
-    told = [notice for notice, _ in host.world.messenger.told.values()]
+    told = sorted((notice for notice, _ in host.world.messenger.told.values()), key=lambda one: one.item_id)
     assert [(one.item_id, one.kind, one.outcome) for one in told] == [
         ("1", "measure", "removed"),
         ("2", "measure", "removed"),

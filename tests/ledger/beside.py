@@ -11,13 +11,11 @@ from kz_compliance_sdk.domain import change as old
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.events import delivery, office
-from kz_compliance_sdk.domain.fold import Message
-from kz_compliance_sdk.domain.messages import lane_of
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.wire.v1 import read_message
-from tests.ledger.shadow import Shadow, object_of
+from tests.ledger.shadow import Shadow
 from tests.ledger.told import TOLD, Step
 
 
@@ -99,23 +97,20 @@ class Beside:
     # ---------------------------------------------------------------------------------------------- what leaves
 
     def _meet(self, shadow: Shadow, writes: list[Any]) -> None:
-        """Find the message that the fold owes for each that was written."""
+        """Know each message that was written and that the fold owes, under the same id."""
         assert shadow.case is not None
         for write in writes:
-            if type(write) is not OutboxMessage or write.id in shadow.messages:
+            if type(write) is not OutboxMessage or write.id in shadow.known:
                 continue
-            taken = set(shadow.messages.values())
-            free = [one for one in shadow.case.messages.values() if one.id not in taken and one.kind == write.kind]
-            found = next((one for one in free if _same(shadow, one, write)), None)
-            if found is not None:
-                shadow.messages[write.id] = found.id
+            owed = shadow.case.messages.get(write.id)
+            if owed is not None and owed.kind == write.kind:
                 shadow.known[write.id] = write
 
     def _messages(self, shadow: Shadow, writes: list[Any]) -> None:
         self._meet(shadow, writes)
         assert shadow.case is not None
         for write in writes:
-            if type(write) is OutboxMessage and write.id not in shadow.messages:
+            if type(write) is OutboxMessage and write.id not in shadow.known:
                 if write.kind == "page":
                     # What the machinery says by itself of a message that it cannot deliver.
                     about = next(iter(shadow.case.messages), "none")
@@ -123,7 +118,7 @@ class Beside:
                     told = delivery.Stuck(message=about, reason=body["reason"], level=body["level"])
                     shadow.append(told, write.created_at, "system")
                     self._meet(shadow, [write])
-                if write.id not in shadow.messages:
+                if write.id not in shadow.known:
                     self.differences.append(f"{shadow.case_id}: nothing owes {write.kind} {write.body[:200]!r}")
             if type(write) is old.MessageWrite and write.message.id in shadow.known:
                 self._moved(shadow, write.message)
@@ -145,8 +140,8 @@ class Beside:
 
     def _now(self, shadow: Shadow, message: OutboxMessage, at: int) -> None:
         assert shadow.case is not None
-        was, name = shadow.known[message.id], shadow.messages[message.id]
-        shadow.known[message.id] = message
+        name = message.id
+        shadow.known[name] = message
         held = shadow.case.messages[name]
         want = state_of(message)
         if held.state == want:
@@ -161,7 +156,6 @@ class Beside:
         }
         if want in events:
             shadow.append(events[want], at, "system")
-        _ = was
 
 
 def state_of(message: OutboxMessage) -> str:
@@ -171,25 +165,6 @@ def state_of(message: OutboxMessage) -> str:
             return "unknown"
         return "begun" if message.attempts else "owed"
     return {"waiting": "waiting", "parked": "parked", "void": "voided", "done": "done"}[message.state]
-
-
-def _same(shadow: Shadow, one: Message, write: OutboxMessage) -> bool:
-    if write.kind in ("enforce", "restore"):
-        by_lane = {lane_of(key): object_of(key) for key in shadow.objects.values()}
-        return one.number == write.lane_seq and one.object == by_lane.get(write.lane, "")
-    if write.kind == "report":
-        return one.number == write.lane_seq
-    if write.kind == "page":
-        return one.reason == str(json.loads(write.body)["reason"])
-    if write.kind == "user_notice":
-        return f"user_notice/{json.loads(write.body)['kind']}" == _telling(shadow, one)
-    return True
-
-
-def _telling(shadow: Shadow, one: Message) -> str:
-    assert shadow.case is not None
-    telling = shadow.case.tellings.get(one.id)
-    return f"user_notice/{telling.kind}" if telling is not None else ""
 
 
 def _case_of(write: Any) -> tuple[tuple[str, str], ...]:
@@ -266,11 +241,10 @@ def compare(shadow: Shadow) -> list[str]:
         (bool(was.lease_owner), was.lease_expires_at or 0),
         (bool(case.lease), case.lease.until if case.lease else 0),
     )
-    by_name = {number: name for name, number in shadow.numbers.items()}
-    flags = {_numbered(one, shadow) for one in was.flags}
+    flags = {_numbered(one, was) for one in was.flags}
     same("flags", flags, set(case.flags))
     for item in was.items:
-        held = case.items.get(shadow.numbers.get(item.item_id, 0))
+        held = case.items.get(item.number)
         if held is None:
             found.append(f"item {item.item_id}: the fold has none (after {shadow.links[-1].kind})")
             continue
@@ -283,8 +257,11 @@ def compare(shadow: Shadow) -> list[str]:
             held.decision, held.preserve_until, held.renamed, held.fell,
         )  # fmt: skip
         same(f"item {item.item_id}", theirs, ours2)
-    known = {item.item_id for item in was.items}
-    extra = [n for n, one in case.items.items() if by_name.get(n) not in known and one.status != "stopped"]
+    known = {item.number for item in was.items}
+    extra = [n for n, one in case.items.items() if n not in known and one.status != "stopped"]
+    same("highest number of an item", was.named, max(case.items, default=was.named))
+    same("pages, questions", (was.pages, was.questions), (case.pages, case.questions))
+    same("appeals", was.appeals, len(case.appeals))
     same("items beyond", [], extra)
     same("contests", [(o.number, o.filed_at, o.result, o.result_at or 0) for o in was.contests],
          [(o.number, o.filed_at, o.result, o.result_at) for o in case.contests.values()])  # fmt: skip
@@ -292,13 +269,13 @@ def compare(shadow: Shadow) -> list[str]:
     ours4 = [(o.number, o.from_at, o.until_at, bool(o.confirmed_by), o.ended_at) for o in case.suspensions.values()]
     same("suspensions", theirs3, ours4)
     for name, message in shadow.known.items():
-        ours3 = case.messages[shadow.messages[name]]
+        ours3 = case.messages[name]
         same(f"message {message.kind} {message.lane_seq}", state_of(message), ours3.state)
         if ours3.state == "owed" and message.kind != "page":
             same(f"{message.kind} not_before", message.next_attempt_at, ours3.not_before)
             same(f"{message.kind} due_at", message.deadline_at, ours3.due_at)
             same(f"{message.kind} endpoint", message.endpoint, ours3.endpoint)
-    owed = set(case.messages) - set(shadow.messages.values())
+    owed = set(case.messages) - set(shadow.known)
     same(
         "owed beyond",
         [],
@@ -307,6 +284,7 @@ def compare(shadow: Shadow) -> list[str]:
     return found
 
 
-def _numbered(flag: str, shadow: Shadow) -> str:
-    code, _, item = flag.partition(":")
-    return f"{code}:{shadow.numbers.get(item, 0)}" if item else code
+def _numbered(flag: str, case: OldCase) -> str:
+    code, _, name = flag.partition(":")
+    item = case.item(name)
+    return f"{code}:{item.number if item is not None else 0}" if name else code

@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.fold import Case, evolve, fold
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Link, Part, Roster, Sealed, Stamped, link, read, seal
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.references import stream_of
 
 KEY = LedgerKey(b"k" * 32)
 _SALT = b"s" * 16
@@ -34,18 +35,14 @@ def object_of(key: str) -> str:
 
 @dataclass
 class Shadow:
-    """What one case of today is in the ledger: its links, its fold, and how its names map to numbers."""
+    """What one case of today is in the ledger: its links, its fold, and what is known of it beside."""
 
     platform: str
     case_id: str
     links: list[Link] = field(default_factory=list)
     roster: Roster = field(default_factory=Roster)
     read_by: Roster = field(default_factory=Roster)
-    numbers: dict[str, int] = field(default_factory=dict)
-    messages: dict[str, str] = field(default_factory=dict)
-    appeals: dict[str, int] = field(default_factory=dict)
     letters: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    objects: dict[int, str] = field(default_factory=dict)
     before: OldCase | None = None
     known: dict[str, OutboxMessage] = field(default_factory=dict)
     decisions: dict[int, OldDecision] = field(default_factory=dict)
@@ -54,7 +51,7 @@ class Shadow:
 
     @property
     def stream(self) -> str:
-        return f"case/{self.case_id}"
+        return stream_of(self.case_id)
 
     def append(self, event: Event, at: int, actor: str) -> None:
         who = None if actor == SYSTEM.id else Actor(actor)
@@ -86,9 +83,6 @@ class Shadow:
     def _read(self, links: list[Link], after: tuple[int, bytes], roster: Roster) -> list[Stamped]:
         told = {"platform": self.platform, "stream": self.stream, "after": after, "roster": roster}
         return read(links, vocabulary.READERS, {KEY.id: KEY}, **told)  # type: ignore[arg-type]
-
-    def number(self, name: str) -> int:
-        return self.numbers[name]
 
 
 def sealed(**parts: str | bytes) -> dict[str, Sealed]:

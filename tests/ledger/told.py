@@ -11,7 +11,6 @@ from typing import Any
 from kz_compliance_sdk.domain import change as old
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case as OldCase
-from kz_compliance_sdk.domain.case import ItemState
 from kz_compliance_sdk.domain.decision import Decision as OldDecision
 from kz_compliance_sdk.domain.decision import ItemDecision
 from kz_compliance_sdk.domain.events import arrivals, delivery, office, privacy, remedies, review, users
@@ -19,6 +18,7 @@ from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.messages import lane_of, object_key
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.references import message_id
 from tests.ledger.shadow import Shadow, keyed, object_of, sealed
 
 
@@ -66,7 +66,7 @@ class Step:
 
     def flag(self, one: str) -> str:
         code, _, item = one.partition(":")
-        return f"{code}:{self.shadow.numbers[item]}" if item else code
+        return f"{code}:{self.item(item)}" if item else code
 
     def named(self, ids: list[str]) -> tuple[arrivals.Named, ...]:
         """The items of these ids, with numbers: an id that names another object now is another item."""
@@ -75,33 +75,21 @@ class Step:
             was, now = (self.before.item(name) if self.before else None), self.after.item(name)
             assert now is not None
             key = object_key(self.items[name]) if name in self.items else now.object_key
-            number, instead = self.shadow.numbers.get(name, 0), 0
-            other = was is not None and bool(was.object_key) and not now.object_key
-            if not number or other:
-                instead, number = number, max(self.shadow.objects, default=0) + 1
-            begun = was is not None and not other and not was.measure and bool(now.measure)
-            if instead:
-                renamed = next((one.item_id for one in self.after.items if one.was == name and self.is_new(one)), None)
-                if renamed is not None:
-                    self.shadow.numbers[renamed] = instead
-            self.shadow.numbers[name] = number
-            self.shadow.objects[number] = key
-            made.append(arrivals.Named(number=number, object=object_of(key), instead_of=instead, begun=begun))
+            known = self.before is not None and self.before.erased_at is None
+            instead = was.number if known and was is not None and was.number != now.number else 0
+            begun = was is not None and not instead and not was.measure and bool(now.measure)
+            made.append(arrivals.Named(number=now.number, object=object_of(key), instead_of=instead, begun=begun))
         return tuple(made)
-
-    def is_new(self, item: ItemState) -> bool:
-        return self.before is None or self.before.item(item.item_id) is None
 
     def fallen(self, names: list[str]) -> tuple[arrivals.Fallen, ...]:
         """What became of these items; of one that was renamed under its new name."""
         found = []
         assert self.before is not None
         for name in names:
-            was, number = self.before.item(name), self.shadow.numbers[name]
-            now = self.after.item(name)
-            if now is not None and was is not None and was.object_key and not now.object_key:
-                now = next((one for one in self.after.items if one.was == name and self.is_new(one)), None)
+            was = self.before.item(name)
             assert was is not None
+            number = was.number
+            now = next((one for one in self.after.items if one.number == number), None)
             if now is None:
                 found.append(arrivals.Fallen(item=number, fate="stopped", order=True))
                 continue
@@ -116,16 +104,25 @@ class Step:
             found.append(arrivals.Fallen(item=number, fate=fate, version=version, held=held, order=order))
         return tuple(found)
 
+    def others(self, named: list[str]) -> list[str]:
+        """Those of these ids that named another object before."""
+        before = {} if self.before is None else {item.item_id: item.number for item in self.before.items}
+        return [name for name in named if name in before and before[name] != self.item(name)]
+
+    def appeal(self) -> int:
+        """The number of the appeal that is written."""
+        (write,) = self.of(old.AppealWrite)
+        return int(write.appeal.number)
+
     def vouched(self) -> int:
         if "how" not in self.data.get("sealed", ()):
             return 0
         return self.shadow.letters.pop((self.data["sender"], self.data["message"], self.data["sha256"]), 0)
 
-    def message(self, name: str) -> str:
-        return self.shadow.messages[name]
-
     def item(self, name: str) -> int:
-        return self.shadow.numbers[name]
+        found = self.after.item(name) or (self.before.item(name) if self.before is not None else None)
+        assert found is not None
+        return found.number
 
 
 # ------------------------------------------------------------------------------------------------------ arrivals
@@ -190,19 +187,7 @@ def _amended(s: Step) -> list[Event]:
     now = {item.item_id for item in s.after.items}
     named = [name for name in s.items if name in now]
     gone = [] if s.before.erased_at else [i.item_id for i in s.before.items if i.item_id not in named and not i.was]
-    other = [
-        name
-        for name in named
-        if (was := s.before.item(name)) is not None
-        and was.object_key
-        and (new := s.after.item(name)) is not None
-        and not new.object_key
-        and not s.before.erased_at
-    ]
-    fallen = s.fallen([*gone, *other])
-    if s.before.erased_at:
-        s.shadow.numbers.clear()
-        s.shadow.objects.clear()
+    fallen = s.fallen([*gone, *([] if s.before.erased_at else s.others(named))])
     items = s.named(named)
     lift = next((one.deadline_at or 0 for one in s.messages("restore")), 0)
     return [
@@ -223,15 +208,7 @@ def _amended(s: Step) -> list[Event]:
 def _answered(s: Step) -> list[Event]:
     assert s.before is not None
     named = [name for name in s.items if s.after.item(name) is not None]
-    other = [
-        name
-        for name in named
-        if (was := s.before.item(name)) is not None
-        and was.object_key
-        and (new := s.after.item(name)) is not None
-        and not new.object_key
-    ]
-    fallen = s.fallen(other)
+    fallen = s.fallen(s.others(named))
     asked = [
         item.item_id
         for item in s.after.items
@@ -239,7 +216,8 @@ def _answered(s: Step) -> list[Event]:
         if (was := s.before.item(item.item_id)) is not None and was.status != "open"
     ]
     numbers = tuple(s.item(name) for name in asked)
-    question = s.shadow.messages.get(s.data["in_reply_to"], "unknown")
+    asked_in = s.data["in_reply_to"]
+    question = asked_in if asked_in in s.shadow.known else "unknown"
     items = s.named(named)
     return [
         arrivals.Answered(
@@ -265,9 +243,7 @@ def _cancelled(s: Step) -> list[Event]:
             came=s.came(),
             revision=s.data["revision"],
             effect=s.data["effect"],
-            named=None
-            if given is None
-            else tuple(s.shadow.numbers[name] for name in given if name in s.shadow.numbers),
+            named=None if given is None else tuple(s.item(name) for name in given if s.before.item(name) is not None),
             fallen=s.fallen(about),
             lift_due_at=lift,
             vouched=s.vouched(),
@@ -405,8 +381,6 @@ def _decided(s: Step) -> list[Event]:
         assert item is not None
         if said.item_id not in s.before.open_items:
             continue
-        if item.object_key:
-            s.shadow.objects[s.item(said.item_id)] = item.object_key
         status: Any = item.status
         effect = item.effect_version if status != "settled" else 0
         kept = item.preserve_until if said.is_measure else 0
@@ -453,7 +427,8 @@ def _over(s: Step) -> list[Event]:
 
 def _escalated(s: Step) -> list[Event]:
     fired = s.of(old.EscalationFired)
-    lead = loads(s.messages("page")[-1].body)["reason"].removeprefix("unsure.").removeprefix("again.")
+    reasons = [loads(one.body)["reason"].removeprefix("unsure.").removeprefix("again.") for one in s.messages("page")]
+    lead = next(one for one in reasons if one in s.data["steps"])
     return [
         *_over(s),
         office.Escalated(
@@ -494,11 +469,7 @@ def _reported(s: Step) -> list[Event]:
 
 def _effect(s: Step, kind: str) -> str:
     """The message that carries the effect of which an event speaks."""
-    lane = lane_of(s.shadow.objects[s.item(s.data["item"])])
-    found = [
-        one for one in s.shadow.known.values() if (one.kind, one.lane, one.lane_seq) == (kind, lane, s.data["version"])
-    ]
-    return s.message(found[-1].id)
+    return message_id(s.shadow.stream, kind, 0, s.data["version"], s.item(s.data["item"]))
 
 
 def _in_force(s: Step) -> list[Event]:
@@ -521,11 +492,11 @@ def _failed(s: Step) -> list[Event]:
 
 
 def _receipt(s: Step) -> list[Event]:
-    return [delivery.Receipt(message=s.message(s.data["message"]))]
+    return [delivery.Receipt(message=s.data["message"])]
 
 
 def _rejected(s: Step) -> list[Event]:
-    return [delivery.Rejected(message=s.message(s.data["message"]), code=_code(s.data["code"]))]
+    return [delivery.Rejected(message=s.data["message"], code=_code(s.data["code"]))]
 
 
 def _code(text: str) -> str:
@@ -555,7 +526,6 @@ def _suspension_ended(s: Step) -> list[Event]:
 def _appealed(s: Step) -> list[Event]:
     (write,) = s.of(old.AppealWrite)
     appeal = write.appeal
-    number = s.shadow.appeals[appeal.appeal_id] = len(s.shadow.appeals) + 1
     item = next(
         s.item(one.item_id)
         for one in sorted(s.after.items, key=lambda one: not one.measure)
@@ -563,7 +533,7 @@ def _appealed(s: Step) -> list[Event]:
     )
     return [
         remedies.Appealed(
-            appeal=number,
+            appeal=appeal.number,
             reference=keyed(appeal.reference),
             item=item,
             received_at=appeal.received_at,
@@ -578,7 +548,7 @@ def _appealed(s: Step) -> list[Event]:
 
 def _reversed(s: Step) -> list[Event]:
     assert s.before is not None
-    number = s.shadow.appeals[s.data["appeal"]]
+    number = s.appeal()
     if "decision" not in s.data:
         return [remedies.AppealReversed(appeal=number)]
     (row,) = s.of(old.DecisionRow)
@@ -617,7 +587,7 @@ def _user_notice(s: Step) -> list[Event]:
         if (one.was or one.item_id) == row.item_id and lane_of(one.object_key) == row.lane
     )
     void = tuple(
-        s.message(one.message_id)
+        one.message_id
         for one in s.of(old.UserNoticeState)
         if one.state == "void" and one.message_id in s.shadow.rows and s.shadow.rows[one.message_id].state != "void"
     )
@@ -626,7 +596,7 @@ def _user_notice(s: Step) -> list[Event]:
     gone: list[Event] = [users.UserNoticeVoided(messages=void)] if void else []
     appeal = 0
     if row.kind == "appeal_decided":
-        appeal = next(iter(s.shadow.appeals[w.appeal.appeal_id] for w in s.of(old.AppealWrite)))
+        appeal = s.appeal()
     mine = [loads(one.body)["reason"] for one in s.messages("page")]
     return [
         *gone,
@@ -645,7 +615,7 @@ def _user_notice(s: Step) -> list[Event]:
 
 
 def _told(s: Step) -> list[Event]:
-    name = s.message(s.data["message"])
+    name = s.data["message"]
     for one in s.of(old.UserNoticeState):
         s.shadow.rows[one.message_id] = one
     if s.data["state"] == "sent":
@@ -656,8 +626,7 @@ def _told(s: Step) -> list[Event]:
 def _delayed(s: Step) -> list[Event]:
     for one in s.of(old.UserNoticeState):
         s.shadow.rows[one.message_id] = one
-    names = tuple(s.message(name) for name in s.data["messages"])
-    return [users.UserNoticeDelayed(messages=names, until=s.data["until"])]
+    return [users.UserNoticeDelayed(messages=tuple(s.data["messages"]), until=s.data["until"])]
 
 
 def _erasure_asked(s: Step) -> list[Event]:
@@ -721,8 +690,8 @@ TOLD: dict[str, Callable[[Step], list[Event]]] = {
     "confirm_suspension": lambda s: [*_over(s), remedies.SuspensionConfirmed(suspension=s.data["suspension"])],
     "end_suspension": _suspension_ended,
     "appeal": _appealed,
-    "uphold": lambda s: [remedies.AppealUpheld(appeal=s.shadow.appeals[s.data["appeal"]])],
-    "withdraw_appeal": lambda s: [remedies.AppealWithdrawn(appeal=s.shadow.appeals[s.data["appeal"]])],
+    "uphold": lambda s: [remedies.AppealUpheld(appeal=s.appeal())],
+    "withdraw_appeal": lambda s: [remedies.AppealWithdrawn(appeal=s.appeal())],
     "reverse": _reversed,
     "user_notice": _user_notice,
     "tell_user": _told,

@@ -131,6 +131,7 @@ def test_working_days_leave_out_the_weekend(tmp_path: Path) -> None:
 def test_a_shorter_time_that_is_asked_for_orders_the_queue_and_is_not_the_statutory_one(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     office.issue(1)
+    office.wait(1)
     asked = office.issue(2, deadline={"hours": 2})
     assert _clock(office, asked)["decide_left_s"] == DAY
     office.claim(M1)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
 import pytest
 from pydantic import ValidationError
 
-from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.clock import almaty
 from kz_compliance_sdk.domain.duty import approvers_on_duty, pages_at_intake
 from kz_compliance_sdk.domain.policy import ApproverDuty, kz_policy, tighten
-from tests.unit.case_makers import a_notice, messages, opened, stamp
+from tests.unit.case_makers import a_notice, opened
 
 DAY = ApproverDuty(days=(1, 2, 3, 4, 5), starts="09:00", ends="18:00", approvers=2)
 NIGHT = ApproverDuty(days=(5,), starts="22:00", ends="06:00")
@@ -58,28 +56,21 @@ def test_a_duty_that_cannot_be_is_refused(starts: str, ends: str) -> None:
         ApproverDuty(days=(1,), starts=starts, ends=ends)
 
 
-def pages(change: Change) -> list[tuple[str, list[str]]]:
-    told = [json.loads(message.body) for message in messages(change, "page")]
-    return [(page["reason"], page["audience"]) for page in told]
-
-
 @pytest.mark.parametrize(
     ("category", "flags"), [("election_rules", ()), ("personal_data", ()), ("fraud", ("url_wildcard:1",))]
 )
 def test_a_notice_that_takes_two_at_night_calls_an_approver(category: str, flags: tuple[str, ...]) -> None:
     case = opened(a_notice(category=category), flags=flags)
-    assert pages(pages_at_intake(case, POLICY, stamp(at(1, "02:00")))) == [
-        ("no_approver_on_duty", ["lead", "legal", "head"])
-    ]
-    assert pages_at_intake(case, POLICY, stamp(at(1, "12:00"))) == ()
-    assert pages_at_intake(case, kz_policy(), stamp(at(1, "02:00"))) == (), "nobody has said who is on duty"
+    assert pages_at_intake(case, POLICY, at(1, "02:00")) == (("no_approver_on_duty", ("lead", "legal", "head")),)
+    assert pages_at_intake(case, POLICY, at(1, "12:00")) == ()
+    assert pages_at_intake(case, kz_policy(), at(1, "02:00")) == (), "nobody has said who is on duty"
 
 
 def test_what_one_person_decides_calls_nobody() -> None:
-    assert pages_at_intake(opened(), POLICY, stamp(at(1, "02:00"))) == ()
+    assert pages_at_intake(opened(), POLICY, at(1, "02:00")) == ()
 
 
 def test_a_demand_for_user_data_calls_a_lawyer_at_any_hour() -> None:
     case = opened(flags=("user_data_demand",))
     for hour in ("02:00", "12:00"):
-        assert pages(pages_at_intake(case, POLICY, stamp(at(1, hour)))) == [("user_data_demand", ["legal", "lead"])]
+        assert pages_at_intake(case, POLICY, at(1, hour)) == (("user_data_demand", ("legal", "lead")),)

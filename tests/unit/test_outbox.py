@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from itertools import pairwise
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from kz_compliance_sdk.domain.breaker import hastened, opens_until
 from kz_compliance_sdk.domain.change import EndpointState
-from kz_compliance_sdk.domain.outbox import message_id, next_attempt_at
+from kz_compliance_sdk.domain.outbox import next_attempt_at
 from tests.chance import examples
 
 NOW = 1_795_503_600
@@ -106,27 +105,3 @@ def test_an_open_breaker_is_only_ever_hastened() -> None:
     assert hastened(state, 1000, 1000 + 24 * 3600) is state
     assert hastened(state, 1000, 1400).open_until == 1050
     assert hastened(state, 1300, 1310) is state, "it is closed already"
-
-
-# ------------------------------------------------------------------------------------------------ names
-
-
-def test_the_same_decision_always_has_the_same_key() -> None:
-    """Drawn once, never changed: a host of an earlier release must find its own messages again."""
-    assert message_id("social", "case-1", "report", 1, 1) == "45646653-9630-5b7e-a6f6-48039c34bc41"
-    assert uuid.UUID(message_id("social", "case-1", "report", 1, 1)).version == 5
-
-
-def test_whatever_differs_gives_another_key() -> None:
-    names: list[tuple[str, str, str, int, int, str]] = [
-        ("social", "case-1", "report", 1, 1, ""),
-        ("other", "case-1", "report", 1, 1, ""),
-        ("social", "case-2", "report", 1, 1, ""),
-        ("social", "case-1", "enforce", 1, 1, ""),
-        ("social", "case-1", "report", 2, 1, ""),
-        ("social", "case-1", "report", 1, 2, ""),
-        ("social", "case-1", "report", 1, 1, "1"),
-        ("social", "case-1", "report", 11, 1, ""),
-        ("social", "case-1", "report", 1, 11, ""),
-    ]
-    assert len({message_id(*name) for name in names}) == len(names)

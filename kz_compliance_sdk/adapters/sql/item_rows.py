@@ -17,7 +17,7 @@ _ITEM_FIELDS = tuple(name for name in _ALL_FIELDS if name not in _OBJECT_FIELDS)
 def item_doc(item: ItemState) -> list[Any]:
     """What is stored of an item in the clear."""
     if not item.decision_version and item.status == "open" and item.order_stands:
-        return [item.item_id]
+        return [item.item_id, item.number]
     return [getattr(item, name) for name in _ITEM_FIELDS]
 
 
@@ -40,8 +40,8 @@ def items_from(docs: list[list[Any]], objects: bytes) -> tuple[ItemState, ...]:
 
 
 def _item(doc: list[Any], known: list[str] | None) -> ItemState:
-    if len(doc) == 1:
-        said: dict[str, Any] = {"item_id": doc[0]}
+    if len(doc) == 2:
+        said: dict[str, Any] = {"item_id": doc[0], "number": doc[1]}
     else:
         names = _ALL_FIELDS if len(doc) == len(_ALL_FIELDS) else _ITEM_FIELDS  # all: stored before objects were apart
         said = dict(zip(names, doc, strict=True))

@@ -41,7 +41,7 @@ def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
         stream_keys, streams, streams.c.n == stream_keys.c.stream
     )
     asked = (
-        of_cases.order_by(cases.platform_id.desc(), cases.id.desc()),
+        of_cases.order_by(cases.platform_id.desc(), cases.received_at.desc()),
         of_platforms.order_by(platform_keys.platform_id.desc(), platform_keys.name.desc()),
         of_streams.order_by(stream_keys.c.stream.desc()),
     )

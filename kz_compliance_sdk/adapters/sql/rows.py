@@ -82,6 +82,10 @@ def case_row(case: Case) -> tuple[Any, ...]:
             case.held_until,
             case.erasure_asked,
             case.undo_until,
+            case.pages,
+            case.questions,
+            case.appeals,
+            case.named,
             *remedies_doc(case),
         ]
     ).decode()
@@ -157,7 +161,11 @@ def case_from(row: Row) -> Case:
         held_until=doc[20],
         erasure_asked=tuple(doc[21]),
         undo_until=doc[22],
-        **remedies_from(doc[23:]),
+        pages=doc[23],
+        questions=doc[24],
+        appeals=doc[25],
+        named=doc[26],
+        **remedies_from(doc[27:]),
     )
 
 

@@ -43,6 +43,7 @@ def appeal_row(appeal: Appeal) -> tuple[Any, ...]:
         appeal.decision_version,
         appeal.proposed_by,
         appeal.approved_by,
+        appeal.number,
         appeal.state,
         appeal.decided_by,
         appeal.decided_at,

@@ -59,6 +59,7 @@ _STATISTICS = (
     ("cases", "cases_in_hand", "1000 500 2 1"),
     ("cases", "cases_leased", "100 50 2"),
     ("cases", "cases_notice", f"{_FEW} 1 1 1"),
+    ("cases", "cases_received", f"{_FEW} 2"),
     ("cases", "cases_watched", "10000 5000 2"),
     ("checkpoint_due", "checkpoint_due", "1000 500 1"),
     ("checkpoint_leaves", "checkpoint_leaves", f"{_FEW} 1"),

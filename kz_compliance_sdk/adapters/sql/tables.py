@@ -91,6 +91,8 @@ Index(
     sqlite_where=_in_hand,
     postgresql_where=_in_hand,
 )
+# The newest key of a case is asked for when the store opens.
+Index("cases_received", cases.c.platform_id, cases.c.received_at)
 Index("cases_ended", cases.c.platform_id, cases.c.closed_at, cases.c.id, sqlite_where=_ended, postgresql_where=_ended)
 Index("cases_leased", cases.c.platform_id, cases.c.lease_expires_at, sqlite_where=_leased, postgresql_where=_leased)
 Index("cases_watched", cases.c.platform_id, cases.c.watch_at, sqlite_where=_watched, postgresql_where=_watched)

@@ -45,6 +45,7 @@ appeals = Table(
     Column("decision_version", Integer, nullable=False),
     Column("proposed_by", String(128), nullable=False),
     Column("approved_by", String(128), nullable=False),
+    Column("number", Integer, nullable=False),
     Column("state", String(12), nullable=False),
     Column("decided_by", String(128), nullable=False),
     Column("decided_at", _Time),

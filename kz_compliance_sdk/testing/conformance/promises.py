@@ -89,6 +89,8 @@ KEYED: Final = _to("Every POST carries an `Idempotency-Key`, which is the messag
 SAME_RECEIPT: Final = _to("The same key with the same body gets the same receipt")
 RECEIPT: Final = _to("The SDK believes it only if it names what was sent and its digest")
 RECEIPT_SIGNED: Final = _to("`receipt_id`, `subject_id`, `body_sha256`, `recorded_at`, signed by the regulator")
-REFUSED_FOR_GOOD: Final = _to("422, or 409 with a receipt for other bytes | refused for good")
+REFUSED_FOR_GOOD: Final = _to(
+    "422, or 409 with a receipt for other bytes | refused for good, unless a receipt of this id is found"
+)
 PROBLEMS: Final = _to("Errors on either side are problems as RFC 9457 writes them, with a stable `code`")
 AGAIN: Final = _exits("503 with `Retry-After` says that nothing was acknowledged: send the same message again.")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
 
 __all__ = [
-    "by_option",
     "legal_check_choices",
     "legal_check_skeleton",
     "notice_choices",
@@ -170,24 +168,10 @@ def notice_choices(categories: Iterable[str]) -> list[tuple[str, str]]:
     ]
 
 
-@contextmanager
-def by_option(**options: str) -> Iterator[None]:
-    """Name the option, instead of the field that it fills, in what is wrong with it."""
-    try:
-        yield
-    except InvalidInput as wrong:
-        option = options.get(wrong.field)
-        if option is None:
-            raise
-        raise InvalidInput(
-            wrong.message, field=option, remedy=wrong.remedy, code=wrong.code, reference=wrong.reference
-        ) from None
-
-
-def received_at(text: str) -> int:
+def received_at(text: str, option: str) -> int:
     """The time on the stamp of a letter, in UTC seconds: RFC 3339, or `2026-11-24 14:05` in Asia/Almaty.
 
-    Raises InvalidInput.
+    Raises InvalidInput that names the option.
     """
     from datetime import datetime
 
@@ -206,6 +190,6 @@ def received_at(text: str) -> int:
     except PydanticCustomError as wrong:
         raise InvalidInput(
             f"{wrong.message()}.",
-            field="time",
+            field=option,
             remedy="Write 2026-11-24T14:05:00+05:00, or '2026-11-24 14:05' for the time in Almaty.",
         ) from None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,17 +20,18 @@ from kz_compliance_sdk.faces.cli import screen
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import ComplianceDesk
-    from kz_compliance_sdk.domain.audit import Actor, AuditEvent
+    from kz_compliance_sdk.domain.audit import Actor
+    from kz_compliance_sdk.ports import Content
 
 __all__ = [
     "CaseArgument",
     "Json",
     "Session",
-    "Yes",
-    "account_of",
+    "by_option",
     "case_id_of",
     "install",
     "refuse_directory",
+    "refuse_missing",
     "system_user",
 ]
 
@@ -87,16 +89,21 @@ class Session:
         settings, and no reason to show an empty queue. Raises ConfigError and StoreUnusable."""
         settings = self.settings()
         refuse_directory(settings)
-        if not may_create and not settings.store.path.is_file():
-            raise ConfigError(
-                f"there is no database at {settings.store.path.absolute()}.",
-                field="store.path",
-                remedy="Correct the path, or create it: kz-compliance db upgrade",
-            )
+        if not may_create:
+            refuse_missing(settings)
         from kz_compliance_sdk.desk import ComplianceDesk
 
         with ComplianceDesk(settings, create=may_create, **parts) as desk:
             yield desk
+
+    @contextmanager
+    def acting(
+        self, case: str, options: Mapping[str, str] = MappingProxyType({}), *, content: Content | None = None
+    ) -> Iterator[tuple[ComplianceDesk, Actor, str]]:
+        """A desk, who acts on it, and the id of the case that they mean; what is wrong is named as by `by_option`.
+        Raises as `desk`, `actor` and `case_id_of`."""
+        with self.desk(content=content) as desk, by_option(**options):
+            yield desk, self.actor(desk.settings), case_id_of(desk, case)
 
     def actor(self, settings: Settings) -> Actor:
         """The person whose account of the operating system runs this. Raises NotAllowed for one nobody has named."""
@@ -175,11 +182,21 @@ def case_id_of(desk: ComplianceDesk, given: str) -> str:
     return found[0].id
 
 
-def account_of(event: AuditEvent) -> str:
-    """The account by which the person came in who caused an event; empty if it was not recorded."""
-    from kz_compliance_sdk.domain.audit import told
-
-    return next((str(data.get("account", "")) for _, data in told([event])), "")
+@contextmanager
+def by_option(**options: str) -> Iterator[None]:
+    """Name the option, instead of the field that it fills, in what is wrong with it."""
+    try:
+        yield
+    except InvalidInput as wrong:
+        if wrong.field not in options:
+            raise
+        raise InvalidInput(
+            wrong.message,
+            field=options[wrong.field],
+            remedy=wrong.remedy,
+            code=wrong.code,
+            reference=wrong.reference,
+        ) from None
 
 
 def refuse_directory(settings: Settings) -> None:
@@ -189,6 +206,16 @@ def refuse_directory(settings: Settings) -> None:
             f"{settings.store.path.absolute()} is a directory.",
             field="store.path",
             remedy="Name a file in it, such as cases.sqlite3.",
+        )
+
+
+def refuse_missing(settings: Settings) -> None:
+    """Raises ConfigError if there is no database."""
+    if not settings.store.path.is_file():
+        raise ConfigError(
+            f"there is no database at {settings.store.path.absolute()}.",
+            field="store.path",
+            remedy="Correct the path, or create it: kz-compliance db upgrade",
         )
 
 
@@ -208,5 +235,4 @@ def _json_wanted(ctx: typer.Context, wanted: bool) -> bool:
 Json = Annotated[
     bool, typer.Option("--json", callback=_json_wanted, help="Print one JSON document on stdout, for programs.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case's reference, or its notice id.")]

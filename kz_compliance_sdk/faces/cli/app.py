@@ -165,8 +165,7 @@ def _version(wanted: bool) -> None:
 def root(
     ctx: typer.Context,
     config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", metavar="FILE", help="The TOML file with the settings."),
+        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The TOML file with the settings.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As the option of the same name of each command.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,

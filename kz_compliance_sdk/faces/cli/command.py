@@ -16,38 +16,11 @@ import typer
 from kz_compliance_sdk.errors import LeaseLost
 from kz_compliance_sdk.faces.cli import documents, screen
 from kz_compliance_sdk.faces.cli.exits import OK
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Json, Session
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
-    from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case
-
-__all__ = [
-    "TIME_FORM",
-    "Answer",
-    "Argument",
-    "ContentOption",
-    "How",
-    "Option",
-    "Reasons",
-    "Token",
-    "Yes",
-    "appeals",
-    "audit",
-    "cases",
-    "command",
-    "config",
-    "db",
-    "evidence",
-    "name_of",
-    "notices",
-    "retention",
-    "root",
-    "step",
-    "stepped",
-    "token_of",
-]
 
 TIME_FORM = "RFC 3339, or 'YYYY-MM-DD HH:MM' in Almaty."
 Option, Argument = typer.Option, typer.Argument
@@ -115,18 +88,19 @@ def command(group: typer.Typer, name: str, panel: str | None = None, *, as_json:
 
 
 def step(name: str, panel: str, text: str | Callable[[Case], str], **options: str) -> Callable[[_F], _F]:
-    """Declare a step of a case: a function of the desk, the actor, the case's id and the options that returns the case.
+    """Declare a step of a case: a function of who acts on it and of the options that returns the case.
 
-    `text` says what it came to, with `{name}` for the case and an option's name for what was given. `options` are the
-    options by the domain's fields that they fill, for what is wrong with one.
+    `text` says what it came to, with `{name}` for what people call the case, `{case...}` for what it is then, and the
+    options by their names. `options` are the options by the domain's fields that they fill: so that what is wrong with
+    one is told by its option.
     """
 
     def declared(call: _F) -> _F:
         def run(session: Session, *, case: str, **given: Any) -> Answer:
-            with session.acting(case, options) as (desk, actor, case_id):
-                after = call(desk, actor, case_id, **given)
-                told = text(after) if callable(text) else text.format(name=name_of(after), **given)
-                return stepped(after, desk.store.now(), told)
+            with session.acting(case, options) as on:
+                after = call(on, **given)
+                told = text(after) if callable(text) else text.format(case=after, name=name_of(after), **given)
+                return stepped(after, on.desk, told)
 
         _register(cases, name, panel, run, call, [Json], case=True)
         return call
@@ -134,9 +108,9 @@ def step(name: str, panel: str, text: str | Callable[[Case], str], **options: st
     return declared
 
 
-def stepped(case: Case, now: int, text: str) -> Answer:
+def stepped(case: Case, desk: ComplianceDesk, text: str) -> Answer:
     """What a step came to: the case, or one line."""
-    return Answer({"case": documents.listed(case, now)}, f"{text} State: {case.state}.")
+    return Answer({"case": documents.listed(case, desk.store.now())}, f"{text} State: {case.state}.")
 
 
 def name_of(case: Case) -> str:
@@ -144,15 +118,15 @@ def name_of(case: Case) -> str:
     return case.notice_id or case.id
 
 
-def token_of(desk: ComplianceDesk, actor: Actor, case_id: str, given: int | None) -> int:
+def token_of(on: Acting, given: int | None) -> int:
     """The token that was given, or that of the lease which the actor holds. Raises LeaseLost if they hold none."""
     if given is not None:
         return given
-    case = desk.case(case_id)
-    if case.lease_owner != actor.id:
+    case = on.desk.case(on.case_id)
+    if case.lease_owner != on.actor.id:
         holder = f"{case.lease_owner} holds it" if case.lease_owner else "nobody holds it"
         raise LeaseLost(
-            f"you do not hold this case: {holder}. Run: kz-compliance cases claim {case_id}", reference=case_id
+            f"you do not hold this case: {holder}. Run: kz-compliance cases claim {case.id}", reference=case.id
         )
     return case.lease_token
 
@@ -175,7 +149,7 @@ def _register(
             answer.give(session)
 
     # typer reads the options from the signature. What comes before them, such as the desk, it never sees.
-    options = list(inspect.signature(declared).parameters.values())[3 if case else 1 :]
+    options = list(inspect.signature(declared).parameters.values())[1:]
     types = get_type_hints(
         SimpleNamespace(__annotations__={one.name: one.annotation for one in options}),
         declared.__globals__,

@@ -25,22 +25,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
     from kz_compliance_sdk.services.review import Decided, Lease
 
-__all__ = [
-    "appeal_row",
-    "case_document",
-    "case_row",
-    "decided",
-    "decision",
-    "fields",
-    "gaps",
-    "lease",
-    "listed",
-    "message",
-    "rendered",
-    "said",
-    "user_notice",
-]
-
 Document = dict[str, Any]
 _CASE = (
     "case:id notice_id revision authority_id reference_number state kind category source authenticity channel level "
@@ -57,14 +41,15 @@ def rendered(value: Any) -> Any:
     """A document as JSON has it."""
     if isinstance(value, Mapping):
         return {
-            name: instant_text(held) if type(held) is int and _is_time(name) else rendered(held)
+            name: instant_text(held) if type(held) is int and is_time(name) else rendered(held)
             for name, held in value.items()
             if not name.startswith("_")
         }
     return [rendered(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _is_time(name: str) -> bool:
+def is_time(name: str) -> bool:
+    """Whether a field of this name is a time."""
     return name == "at" or name.endswith(("_at", "_until"))
 
 
@@ -106,8 +91,7 @@ def case_row(case: Case, clock: ClockView) -> Document:
         open_items=len(case.open_items),
         lease=held if case.lease_owner else None,
         clock=fields(
-            clock,
-            "received_at due_at requested_due_at decide_left_s receipt_left_s late paused unpaused_due_at",
+            clock, "received_at due_at requested_due_at decide_left_s receipt_left_s late paused unpaused_due_at"
         ),
         _decided=case.decided_at is not None,
     )
@@ -119,13 +103,7 @@ def case_document(file: CaseFile, notice: Notice | None) -> Document:
     return {
         **case_row(case, file.clock),
         **fields(case, "version decision_version entered_by? lift_due_at"),
-        "item_states": [
-            fields(
-                item,
-                _ITEM,
-            )
-            for item in case.items
-        ],
+        "item_states": [fields(item, _ITEM) for item in case.items],
         "notice": None if notice is None else notice.model_dump(mode="json", exclude_none=True),
         "received": [
             fields(
@@ -143,22 +121,12 @@ def case_document(file: CaseFile, notice: Notice | None) -> Document:
         "decisions": [decision(one) for _, one in sorted(file.decisions.items())],
         "messages": [message(one, file.attempts.get(one.id, ())) for one in file.messages],
         "contests": [
-            {
-                **fields(one, "contest:number filed_at recorded_by result? result_at _said", _said=sealed),
-                **sealed,
-            }
+            {**fields(one, "contest:number filed_at recorded_by result? result_at _said", _said=sealed), **sealed}
             for one in case.contests
             for sealed in [_sealed(file, one.seq)]
         ],
         "suspensions": [
-            {
-                **fields(
-                    one,
-                    _SUSPENSION,
-                    _said=sealed,
-                ),
-                **sealed,
-            }
+            {**fields(one, _SUSPENSION, _said=sealed), **sealed}
             for one in case.suspensions
             for sealed in [_sealed(file, one.seq)]
         ],

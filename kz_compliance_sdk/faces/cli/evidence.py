@@ -87,8 +87,7 @@ def verify_pack(
         Path | None, Option(metavar="FILE", help="The platform's public key, in base64 or PEM. Never from the pack.")
     ] = None,
     sender_key: Annotated[
-        Path | None,
-        Option(metavar="FILE", help="The authority's public key: did it sign the messages in a full pack?"),
+        Path | None, Option(metavar="FILE", help="The authority's public key: did it sign the messages in a full pack?")
     ] = None,
 ) -> Answer:
     """Check an evidence pack with nothing but the pack and a published key. Exit code 4 if anything does not hold."""

@@ -15,17 +15,6 @@ from kz_compliance_sdk.errors import InvalidInput, Unreadable
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
 
-__all__ = [
-    "legal_check_choices",
-    "legal_check_skeleton",
-    "notice_choices",
-    "notice_skeleton",
-    "proposal_choices",
-    "proposal_skeleton",
-    "read_document",
-    "received_at",
-]
-
 _M = TypeVar("_M", bound=BaseModel)
 _MOST: Final = 8 * 1024 * 1024
 _NODES: Final = 200_000

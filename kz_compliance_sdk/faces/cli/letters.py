@@ -7,16 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
 from kz_compliance_sdk.faces.cli import documents
-from kz_compliance_sdk.faces.cli.command import (
-    TIME_FORM,
-    Answer,
-    Option,
-    Yes,
-    cases,
-    command,
-    notices,
-    stepped,
-)
+from kz_compliance_sdk.faces.cli.command import TIME_FORM, Answer, Option, Yes, cases, command, notices, stepped
 from kz_compliance_sdk.faces.cli.handed_in import notice_choices, notice_skeleton, read_document, received_at
 from kz_compliance_sdk.faces.cli.screen import both, echo, show_fields, show_template
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, by_option, case_id_of
@@ -70,7 +61,7 @@ def by_hand(session: Session, case: CaseArgument, yes: Yes = False) -> Answer:
     with session.acting(case) as (desk, actor, case_id):
         session.confirm("Answer it by letter for good? There is no way back to the regulator's interface.", yes=yes)
         after = desk.answer_by_hand(actor, case_id)
-        return stepped(after, desk.store.now(), f"{after.notice_id} is answered by letter.")
+        return stepped(after, desk, f"{after.notice_id} is answered by letter.")
 
 
 @command(cases, "letter", _PANEL)
@@ -116,7 +107,7 @@ def delivered(
     with session.acting(case, fields) as (desk, actor, case_id):
         found = _message(desk, case_id, message, ("waiting",), "by_hand")
         after = desk.record_delivery(actor, found.id, Proof(channel, number, received_at(at, "--at"), proof))
-        return stepped(after, desk.store.now(), f"The letter {number} for {after.notice_id} counts as received.")
+        return stepped(after, desk, f"The letter {number} for {after.notice_id} counts as received.")
 
 
 @command(cases, "retry", _PANEL)
@@ -167,8 +158,7 @@ def enter(
     if recorded:
         told = f"{case.notice_id} is in the books as {case.id}, due {both(case.due_at)}."
         return Answer(
-            document,
-            f"{told} No measure is possible until somebody else authenticates it. State: {case.state}.",
+            document, f"{told} No measure is possible until somebody else authenticates it. State: {case.state}."
         )
     told = f"{case.notice_id} is there already as {case.id}, received {both(case.received_at)}."
     if when != case.received_at:

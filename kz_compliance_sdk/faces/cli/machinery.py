@@ -35,8 +35,7 @@ def serve(
     host: Annotated[str, Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
     inspect: Annotated[
-        bool,
-        Option("--inspect", help="Show a conformance run below /inspect what was stored: in a sandbox alone."),
+        bool, Option("--inspect", help="Show a conformance run below /inspect what was stored: in a sandbox alone.")
     ] = False,
     log_level: LogLevel = "info",
 ) -> None:
@@ -126,13 +125,11 @@ def _url(address: tuple[Any, ...]) -> str:
 def worker(
     session: Session,
     enforcer: Annotated[
-        str | None,
-        Option(metavar="MODULE:NAME", help="The platform's Enforcer, or what makes one when it is called."),
+        str | None, Option(metavar="MODULE:NAME", help="The platform's Enforcer, or what makes one when it is called.")
     ] = None,
     content: ContentOption = None,
     messenger: Annotated[
-        str | None,
-        Option(metavar="MODULE:NAME", help="The platform's Messenger to its users, or what makes one."),
+        str | None, Option(metavar="MODULE:NAME", help="The platform's Messenger to its users, or what makes one.")
     ] = None,
     once: Annotated[
         bool, Option("--once", help="One pass: read the feed, watch the clocks, deliver, make a checkpoint.")

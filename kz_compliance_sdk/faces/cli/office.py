@@ -22,11 +22,9 @@ from kz_compliance_sdk.faces.cli.command import (
 )
 from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
 from kz_compliance_sdk.faces.cli.screen import both
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, case_id_of
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.desk import ComplianceDesk
-    from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.report import Question
 
@@ -57,15 +55,15 @@ def clarify(
             remedy="Give --text TEXT, --file FILE or --draft.",
         )
     given = None if draft else _questions(text, lang, item, file)
-    with session.acting(case) as (desk, actor, case_id):
-        questions = desk.care.draft(case_id) if given is None else given
+    with session.acting(case) as on:
+        questions = on.desk.care.draft(on.case_id) if given is None else given
         if not questions:
             raise InvalidInput("the notice has no gap.", field="--draft", remedy="Ask with --text or --file.")
-        lease = token_of(desk, actor, case_id, token)
+        lease = token_of(on, token)
         views.questions(one.model_dump() for one in questions)
         session.confirm("Send this to the authority? It must name no user and no reporter.", yes=yes)
-        after = desk.request_clarification(actor, case_id, lease, questions, text_checked=True)
-        return stepped(after, desk.store.now(), f"The authority is asked about {after.notice_id}.")
+        after = on.desk.request_clarification(on.actor, on.case_id, lease, questions, text_checked=True)
+        return stepped(after, on.desk, f"The authority is asked about {after.notice_id}.")
 
 
 def _questions(text: str | None, lang: str, item: str | None, file: str | None) -> tuple[Question, ...]:
@@ -88,16 +86,14 @@ def _questions(text: str | None, lang: str, item: str | None, file: str | None) 
 
 
 @step("recall", _OFFICE, "{name} waits for no answer any more.")
-def recall(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
+def recall(on: Acting) -> Case:
     """Decide without waiting for the authority's answer any longer."""
-    return desk.recall(actor, case_id)
+    return on.desk.recall(on.actor, on.case_id)
 
 
 @step("reopen", _OFFICE, "{name} is decided anew.")
 def reopen(
-    desk: ComplianceDesk,
-    actor: Actor,
-    case_id: str,
+    on: Acting,
     reasons: Reasons,
     item: Annotated[
         list[str] | None,
@@ -105,48 +101,43 @@ def reopen(
     ] = None,
 ) -> Case:
     """Supersede the decision of an ended case. Measures stay in force meanwhile."""
-    return desk.reopen(actor, case_id, reasons, items=item or ())
+    return on.desk.reopen(on.actor, on.case_id, reasons, items=item or ())
 
 
-@step("authenticate", _OFFICE, lambda after: f"{after.notice_id} is {after.authenticity}.")
-def authenticate(desk: ComplianceDesk, actor: Actor, case_id: str, how: How) -> Case:
+@step("authenticate", _OFFICE, "{name} is {case.authenticity}.")
+def authenticate(on: Acting, how: How) -> Case:
     """Record how the authenticity of a typed-in notice was checked. Never by its typist."""
-    return desk.authenticate(actor, case_id, how)
+    return on.desk.authenticate(on.actor, on.case_id, how)
 
 
-@step(
-    "correct-receipt",
-    _OFFICE,
-    lambda after: f"{after.notice_id} was received {both(after.received_at)}.",
-    received_at="--received-at",
-)
+def _received(after: Case) -> str:
+    return f"{after.notice_id} was received {both(after.received_at)}."
+
+
+@step("correct-receipt", _OFFICE, _received, received_at="--received-at")
 def correct_receipt(
-    desk: ComplianceDesk,
-    actor: Actor,
-    case_id: str,
-    at: Annotated[str, Option("--received-at", metavar="TIME", help=TIME_FORM)],
-    reasons: Reasons,
+    on: Acting, at: Annotated[str, Option("--received-at", metavar="TIME", help=TIME_FORM)], reasons: Reasons
 ) -> Case:
     """Correct the receipt of a typed-in notice, by a second person. The clock follows."""
-    return desk.correct_receipt(actor, case_id, received_at(at, "--received-at"), reasons)
+    return on.desk.correct_receipt(on.actor, on.case_id, received_at(at, "--received-at"), reasons)
 
 
 @step("settle", _OFFICE, "{name} is settled.")
-def settle(desk: ComplianceDesk, actor: Actor, case_id: str, reasons: Reasons) -> Case:
+def settle(on: Acting, reasons: Reasons) -> Case:
     """Close a message in quarantine that was dealt with otherwise."""
-    return desk.settle_quarantine(actor, case_id, reasons)
+    return on.desk.settle_quarantine(on.actor, on.case_id, reasons)
 
 
 @step("interim", _OFFICE, "The settled items of {name} are being reported.")
-def interim(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
+def interim(on: Acting) -> Case:
     """Report the settled items of a case now, although others are still under way."""
-    return desk.report_interim(actor, case_id)
+    return on.desk.report_interim(on.actor, on.case_id)
 
 
 @step("acknowledge", _OFFICE, "The escalations of {name} are acknowledged.")
-def acknowledge(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
+def acknowledge(on: Acting) -> Case:
     """Record that you have seen the escalations of a case."""
-    return desk.acknowledge(actor, case_id)
+    return on.desk.acknowledge(on.actor, on.case_id)
 
 
 # --------------------------------------------------------------------------- contests and suspensions
@@ -155,19 +146,34 @@ Number = Annotated[int, Option("--contest", metavar="N", help="Its number in the
 Suspension = Annotated[int, Option("--suspension", metavar="N", help="Its number in the case.")]
 Ended = Annotated[str, Option("--at", metavar="TIME", help=f"When it ended: {TIME_FORM}")]
 Result = Literal["withdrawn", "rejected", "granted", "partly"]
+_CONTESTED = {
+    "contest.body": "--before",
+    "contest.reference": "--number",
+    "contest.filed_at": "--filed-at",
+    "remedy": "--remedy",
+    "number": "--contest",
+    "result_at": "--at",
+    "reasons": "--reasons",
+}
+_SUSPENDED = {
+    "body": "--by",
+    "reference": "--number",
+    "legal_basis": "--basis",
+    "from_at": "--from",
+    "until_at": "--until",
+    "proof_sha256": "--proof",
+    "number": "--suspension",
+    "how": "--how",
+    "ended_at": "--at",
+    "reasons": "--reasons",
+}
 
 
 @step(
-    "contest",
-    _CONTEST,
-    lambda after: f"Contest {len(after.contests)} of {after.notice_id} is recorded.",
-    **{"contest.body": "--before", "contest.reference": "--number", "contest.filed_at": "--filed-at"},
-    remedy="--remedy",
+    "contest", _CONTEST, lambda after: f"Contest {len(after.contests)} of {after.notice_id} is recorded.", **_CONTESTED
 )
 def contest(
-    desk: ComplianceDesk,
-    actor: Actor,
-    case_id: str,
+    on: Acting,
     before: Annotated[str, Option(help="The court or authority before which it is contested.")],
     number: Annotated[str, Option(help="The number under which it was filed.")],
     filed_at: Annotated[str, Option("--filed-at", metavar="TIME", help=f"When it was filed: {TIME_FORM}")],
@@ -178,45 +184,24 @@ def contest(
 
     # As it was given: the domain says of each field what is wrong with it.
     filed = Contest.model_construct(body=before, reference=number, filed_at=received_at(filed_at, "--filed-at"))
-    return desk.contests.record(actor, case_id, filed, remedy)
+    return on.desk.contests.record(on.actor, on.case_id, filed, remedy)
 
 
-@step(
-    "contest-ended",
-    _CONTEST,
-    "Contest {number} of {name} was {result}.",
-    number="--contest",
-    result_at="--at",
-    reasons="--reasons",
-)
+@step("contest-ended", _CONTEST, "Contest {number} of {name} was {result}.", **_CONTESTED)
 def contest_ended(
-    desk: ComplianceDesk,
-    actor: Actor,
-    case_id: str,
-    number: Number,
-    result: Annotated[Result, Option(help="How it ended.")],
-    at: Ended,
-    reasons: Reasons,
+    on: Acting, number: Number, result: Annotated[Result, Option(help="How it ended.")], at: Ended, reasons: Reasons
 ) -> Case:
     """Record how a contest ended. What follows from that a person decides."""
-    return desk.contests.settle(actor, case_id, number, result, received_at(at, "--at"), reasons)
+    return on.desk.contests.settle(on.actor, on.case_id, number, result, received_at(at, "--at"), reasons)
 
 
-@step(
-    "suspend",
-    _CONTEST,
-    lambda after: f"Suspension {len(after.suspensions)} of {after.notice_id} waits for a second person.",
-    body="--by",
-    reference="--number",
-    legal_basis="--basis",
-    from_at="--from",
-    until_at="--until",
-    proof_sha256="--proof",
-)
+def _suspended(after: Case) -> str:
+    return f"Suspension {len(after.suspensions)} of {after.notice_id} waits for a second person."
+
+
+@step("suspend", _CONTEST, _suspended, **_SUSPENDED)
 def suspend(
-    desk: ComplianceDesk,
-    actor: Actor,
-    case_id: str,
+    on: Acting,
     by: Annotated[str, Option(help="The court or authority that ordered it.")],
     number: Annotated[str, Option(help="The number of the order.")],
     basis: Annotated[str, Option(help="The provision that it rests on; that an appeal was filed is none.")],
@@ -230,28 +215,19 @@ def suspend(
     from_at = received_at(begins, "--from")
     until_at = None if until is None else received_at(until, "--until")
     order = SuspensionOrder(by, number, from_at, basis, proof.lower(), until_at)
-    return desk.contests.suspend(actor, case_id, order)
+    return on.desk.contests.suspend(on.actor, on.case_id, order)
 
 
-@step("confirm-suspension", _CONTEST, "Suspension {number} of {name} has effect.", number="--suspension", how="--how")
-def confirm_suspension(desk: ComplianceDesk, actor: Actor, case_id: str, number: Suspension, how: How) -> Case:
+@step("confirm-suspension", _CONTEST, "Suspension {number} of {name} has effect.", **_SUSPENDED)
+def confirm_suspension(on: Acting, number: Suspension, how: How) -> Case:
     """Confirm a suspension that somebody else recorded: the term stands still. What is in force stays."""
-    return desk.contests.confirm_suspension(actor, case_id, number, how)
+    return on.desk.contests.confirm_suspension(on.actor, on.case_id, number, how)
 
 
-@step(
-    "end-suspension",
-    _CONTEST,
-    "Suspension {number} of {name} is over.",
-    number="--suspension",
-    ended_at="--at",
-    reasons="--reasons",
-)
-def end_suspension(
-    desk: ComplianceDesk, actor: Actor, case_id: str, number: Suspension, at: Ended, reasons: Reasons
-) -> Case:
+@step("end-suspension", _CONTEST, "Suspension {number} of {name} is over.", **_SUSPENDED)
+def end_suspension(on: Acting, number: Suspension, at: Ended, reasons: Reasons) -> Case:
     """Record that a suspension ended, or take back one that nobody confirmed. The term runs on with what was left."""
-    return desk.contests.end_suspension(actor, case_id, number, received_at(at, "--at"), reasons)
+    return on.desk.contests.end_suspension(on.actor, on.case_id, number, received_at(at, "--at"), reasons)
 
 
 # ------------------------------------------------------------------------------ letters about a case
@@ -270,9 +246,7 @@ _OPTIONS = {
 
 @step("cancel-by-letter", _LETTERS, _WAITS, **_OPTIONS)
 def cancel_by_letter(
-    desk: ComplianceDesk,
-    actor: Actor,
-    case_id: str,
+    on: Acting,
     number: Annotated[str, Option(help="The letter's own number.")],
     issued_at: Annotated[str, Option("--issued-at", metavar="TIME", help=f"Its date: {TIME_FORM}")],
     received: Received,
@@ -285,9 +259,9 @@ def cancel_by_letter(
     ] = None,
 ) -> Case:
     """Type in a letter that cancels the order or a part of it. Nothing changes until somebody else vouches for it."""
-    return desk.by_letter.enter_cancellation(
-        actor,
-        case_id,
+    return on.desk.by_letter.enter_cancellation(
+        on.actor,
+        on.case_id,
         effect=effect,
         item_ids=item or None,
         reference=number,
@@ -330,7 +304,7 @@ def answer_by_letter(
             received_at=received_at(received, "--received-at"),
             how=how,
         )
-        return stepped(after, desk.store.now(), _WAITS.format(name=after.notice_id))
+        return stepped(after, desk, _WAITS.format(name=after.notice_id))
 
 
 @command(cases, "letters", _LETTERS)
@@ -344,33 +318,25 @@ def letters(session: Session, case: CaseArgument) -> Answer:
 
 
 @step("vouch", _LETTERS, "The letter about {name} has taken effect.", how="--how", reference="--number")
-def vouch(desk: ComplianceDesk, actor: Actor, case_id: str, letter: Letter, how: How) -> Case:
+def vouch(on: Acting, letter: Letter, how: How) -> Case:
     """Record how a letter's authenticity was checked: it then does what it says. Never by its typist."""
-    return desk.by_letter.vouch(actor, case_id, letter, how)
+    return on.desk.by_letter.vouch(on.actor, on.case_id, letter, how)
 
 
 @step("dismiss", _LETTERS, "The letter about {name} is dismissed.")
-def dismiss(desk: ComplianceDesk, actor: Actor, case_id: str, letter: Letter, reasons: Reasons) -> Case:
+def dismiss(on: Acting, letter: Letter, reasons: Reasons) -> Case:
     """Record that a letter is not what it seemed: it never takes effect."""
-    return desk.by_letter.dismiss(actor, case_id, letter, reasons)
+    return on.desk.by_letter.dismiss(on.actor, on.case_id, letter, reasons)
 
 
-@step(
-    "undoable",
-    _OFFICE,
-    "Item {item} of {name} is gone, and is reported so.",
-    item_id="--item",
-    reasons="--reasons",
-)
+@step("undoable", _OFFICE, "Item {item} of {name} is gone, and is reported so.", item_id="--item", reasons="--reasons")
 def undoable(
-    desk: ComplianceDesk,
-    actor: Actor,
-    case_id: str,
+    on: Acting,
     item: Annotated[str, Option(metavar="ID", help="The item whose measure cannot be lifted.")],
     reasons: Reasons,
 ) -> Case:
     """Record that a measure can never be lifted, after a try failed: its object is gone for good."""
-    return desk.record_undoable(actor, case_id, item, reasons)
+    return on.desk.record_undoable(on.actor, on.case_id, item, reasons)
 
 
 # ---------------------------------------------------------------------------- when something is wrong
@@ -378,13 +344,11 @@ def undoable(
 
 @step("alarm", _PRESSURE, "A lead and a lawyer are called to {name}.")
 def alarm(
-    desk: ComplianceDesk,
-    actor: Actor,
-    case_id: str,
+    on: Acting,
     reason: Annotated[str, Option(help="What is wrong. Sealed in the audit trail; the page does not say it.")],
 ) -> Case:
     """Call a lead and a lawyer to a case, in whatever state it is."""
-    return desk.care.raise_alarm(actor, case_id, reason)
+    return on.desk.care.raise_alarm(on.actor, on.case_id, reason)
 
 
 @step(
@@ -397,9 +361,7 @@ def alarm(
     said="--said",
 )
 def instruction(
-    desk: ComplianceDesk,
-    actor: Actor,
-    case_id: str,
+    on: Acting,
     by: Annotated[str, Option(help="Who gave it: a name, or the office and rank.")],
     channel: Annotated[str, Option(help="How it came: in person, by phone, in a chat.")],
     said: Annotated[str, Option(help="What was said, as close to the words as you can.")],
@@ -411,16 +373,16 @@ def instruction(
 
     given_at = received_at(at, "--at")
     told = Instruction(given_by=by, unit=unit, channel=channel, given_at=given_at, said=said)
-    return desk.care.record_instruction(actor, case_id, told)
+    return on.desk.care.record_instruction(on.actor, on.case_id, told)
 
 
 @step("hand-over", _PRESSURE, "{name} is handed over, and is not answered from here.")
-def hand_over(desk: ComplianceDesk, actor: Actor, case_id: str, reasons: Reasons) -> Case:
+def hand_over(on: Acting, reasons: Reasons) -> Case:
     """Take a demand for user data out of here, as a lawyer. The case ends, and nothing is reported."""
-    return desk.care.hand_over(actor, case_id, reasons)
+    return on.desk.care.hand_over(on.actor, on.case_id, reasons)
 
 
 @step("rule-out-demand", _PRESSURE, "{name} is decided like any other notice, by two persons.")
-def rule_out_demand(desk: ComplianceDesk, actor: Actor, case_id: str, reasons: Reasons) -> Case:
+def rule_out_demand(on: Acting, reasons: Reasons) -> Case:
     """Record, as a lawyer, that what looked like a demand for user data is none."""
-    return desk.care.rule_out_demand(actor, case_id, reasons)
+    return on.desk.care.rule_out_demand(on.actor, on.case_id, reasons)

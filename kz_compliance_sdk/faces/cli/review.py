@@ -30,11 +30,10 @@ from kz_compliance_sdk.faces.cli.handed_in import (
 )
 from kz_compliance_sdk.faces.cli.platform_parts import load_content
 from kz_compliance_sdk.faces.cli.screen import show_template
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, case_id_of, system_user
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, system_user
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
-    from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.decision import Proposal
     from kz_compliance_sdk.domain.legal_check import LegalCheck
@@ -121,8 +120,8 @@ def claim(
 @command(cases, "renew", _DECIDE)
 def renew(session: Session, case: CaseArgument, token: Token = None) -> Answer:
     """Keep a claimed case for another lease time."""
-    with session.acting(case) as (desk, actor, case_id):
-        return _leased(session, desk, desk.renew(actor, case_id, token_of(desk, actor, case_id, token)))
+    with session.acting(case) as on:
+        return _leased(session, on.desk, on.desk.renew(on.actor, on.case_id, token_of(on, token)))
 
 
 def _leased(session: Session, desk: ComplianceDesk, lease: Lease | None) -> Answer:
@@ -135,9 +134,9 @@ def _leased(session: Session, desk: ComplianceDesk, lease: Lease | None) -> Answ
 
 
 @step("release", _DECIDE, "{name} is back in the queue.")
-def release(desk: ComplianceDesk, actor: Actor, case_id: str, token: Token = None) -> Case:
+def release(on: Acting, token: Token = None) -> Case:
     """Give a claimed case back to the queue."""
-    return desk.release(actor, case_id, token_of(desk, actor, case_id, token))
+    return on.desk.release(on.actor, on.case_id, token_of(on, token))
 
 
 @command(cases, "decide", _DECIDE)
@@ -175,7 +174,7 @@ def decide(
         )
         if all_alike:
             proposal = _of_one(desk, case_id, proposal)
-        lease = token_of(desk, actor, case_id, token)
+        lease = token_of(Acting(desk, actor, case_id), token)
         named = {item.item_id: views.what(item.model_dump()) for item in desk.notice(case_id).items}
         views.proposal(proposal.model_dump()["items"], named)
         session.confirm("Send this proposal?", yes=yes)
@@ -227,13 +226,13 @@ def send_back(session: Session, case: CaseArgument, reasons: Reasons, digest: Di
     with session.acting(case) as (desk, actor, case_id):
         seen = _seen(session, desk, case_id, digest, "Send exactly this back?")
         after = desk.send_back(actor, case_id, seen, reasons)
-        return stepped(after, desk.store.now(), f"The proposal for {after.notice_id} was sent back.")
+        return stepped(after, desk, f"The proposal for {after.notice_id} was sent back.")
 
 
 @step("undo", _DECIDE, "The decision on {name} is taken back.")
-def undo(desk: ComplianceDesk, actor: Actor, case_id: str) -> Case:
+def undo(on: Acting) -> Case:
     """Take a decision back inside the undo window, before anything is carried out."""
-    return desk.undo(actor, case_id)
+    return on.desk.undo(on.actor, on.case_id)
 
 
 # ------------------------------------------------------------------------------------- before a decision

@@ -17,23 +17,6 @@ from rich.text import Text
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.values import instant_text, parse_instant
 
-__all__ = [
-    "as_markup",
-    "both",
-    "console",
-    "counting",
-    "echo",
-    "left",
-    "one_line",
-    "printable",
-    "say",
-    "show_fields",
-    "show_table",
-    "show_template",
-    "urgency",
-    "write_document",
-]
-
 _WIDE = 200
 _LEAST = 12
 _VALUES_AT = 19

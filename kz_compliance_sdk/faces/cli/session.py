@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -23,21 +23,17 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.ports import Content
 
-__all__ = [
-    "CaseArgument",
-    "Json",
-    "Session",
-    "by_option",
-    "case_id_of",
-    "install",
-    "refuse_directory",
-    "refuse_missing",
-    "system_user",
-]
-
 _CASE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ACTORS = re.compile(r"KZ_COMPLIANCE_ACTORS(__.*)?")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Acting(NamedTuple):
+    """Somebody at a case."""
+
+    desk: ComplianceDesk
+    actor: Actor
+    case_id: str
 
 
 @dataclass(slots=True)
@@ -99,11 +95,11 @@ class Session:
     @contextmanager
     def acting(
         self, case: str, options: Mapping[str, str] = MappingProxyType({}), *, content: Content | None = None
-    ) -> Iterator[tuple[ComplianceDesk, Actor, str]]:
+    ) -> Iterator[Acting]:
         """A desk, who acts on it, and the id of the case that they mean; what is wrong is named as by `by_option`.
         Raises as `desk`, `actor` and `case_id_of`."""
         with self.desk(content=content) as desk, by_option(**options):
-            yield desk, self.actor(desk.settings), case_id_of(desk, case)
+            yield Acting(desk, self.actor(desk.settings), case_id_of(desk, case))
 
     def actor(self, settings: Settings) -> Actor:
         """The person whose account of the operating system runs this. Raises NotAllowed for one nobody has named."""
@@ -191,11 +187,7 @@ def by_option(**options: str) -> Iterator[None]:
         if wrong.field not in options:
             raise
         raise InvalidInput(
-            wrong.message,
-            field=options[wrong.field],
-            remedy=wrong.remedy,
-            code=wrong.code,
-            reference=wrong.reference,
+            wrong.message, field=options[wrong.field], remedy=wrong.remedy, code=wrong.code, reference=wrong.reference
         ) from None
 
 

@@ -24,12 +24,10 @@ from kz_compliance_sdk.faces.cli.command import (
     stepped,
 )
 from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, by_option
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, by_option
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.desk import ComplianceDesk
     from kz_compliance_sdk.domain.appeals import Reversal
-    from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.change import Appeal
 
@@ -53,27 +51,22 @@ def notify_later(
     return Answer({"user_notices": [documents.user_notice(row) for row in rows]}, told)
 
 
-@step(
-    "hold",
-    _DATA,
-    lambda after: f"{after.notice_id} is kept until {screen.both(after.held_until)}.",
-    until="--until",
-)
+def _kept(after: Case) -> str:
+    return f"{after.notice_id} is kept until {screen.both(after.held_until)}."
+
+
+@step("hold", _DATA, _kept, until="--until")
 def hold(
-    desk: ComplianceDesk,
-    actor: Actor,
-    case_id: str,
-    until: Annotated[str, Option("--until", metavar="TIME", help=TIME_FORM)],
-    reasons: Reasons,
+    on: Acting, until: Annotated[str, Option("--until", metavar="TIME", help=TIME_FORM)], reasons: Reasons
 ) -> Case:
     """Keep a case whatever the retention says: a contest, an appeal, a court."""
-    return desk.privacy.hold(actor, case_id, reasons, received_at(until, "--until"))
+    return on.desk.privacy.hold(on.actor, on.case_id, reasons, received_at(until, "--until"))
 
 
 @step("end-hold", _DATA, "No legal hold keeps {name} any more.")
-def end_hold(desk: ComplianceDesk, actor: Actor, case_id: str, reasons: Reasons) -> Case:
+def end_hold(on: Acting, reasons: Reasons) -> Case:
     """End a legal hold before its time."""
-    return desk.privacy.end_hold(actor, case_id, reasons)
+    return on.desk.privacy.end_hold(on.actor, on.case_id, reasons)
 
 
 @command(cases, "export", _DATA)
@@ -99,20 +92,10 @@ def export(
     return Answer(document, f"{len(taken)} bytes in {out}. Read them before you hand them over.")
 
 
-@step(
-    "ask-erasure",
-    _DATA,
-    lambda after: f"Somebody else must agree: kz-compliance cases erase {after.id}",
-    ground="--ground",
-)
-def ask_erasure(
-    desk: ComplianceDesk,
-    actor: Actor,
-    case_id: str,
-    ground: Annotated[str, Option(help="subject_request, court or unlawful.")],
-) -> Case:
+@step("ask-erasure", _DATA, "Somebody else must agree: kz-compliance cases erase {case.id}", ground="--ground")
+def ask_erasure(on: Acting, ground: Annotated[str, Option(help="subject_request, court or unlawful.")]) -> Case:
     """Ask to destroy the personal data of an ended case before its time. Somebody else must agree."""
-    return desk.privacy.ask_erasure(actor, case_id, ground)
+    return on.desk.privacy.ask_erasure(on.actor, on.case_id, ground)
 
 
 @command(cases, "erase", _DATA)
@@ -121,7 +104,7 @@ def erase(session: Session, case: CaseArgument, yes: Yes = False) -> Answer:
     with session.acting(case) as (desk, actor, case_id):
         session.confirm("Destroy the personal data of this case? Nothing brings it back.", yes=yes)
         after = desk.privacy.erase(actor, case_id)
-        return stepped(after, desk.store.now(), f"The personal data of {name_of(after)} is destroyed.")
+        return stepped(after, desk, f"The personal data of {name_of(after)} is destroyed.")
 
 
 @command(retention, "run")

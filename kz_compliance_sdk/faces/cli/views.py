@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
 
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.documents import Document, said
-from kz_compliance_sdk.faces.cli.screen import both, say, show_fields, show_table
+from kz_compliance_sdk.faces.cli.documents import Document, is_time, said
+from kz_compliance_sdk.faces.cli.screen import both, say, show_fields
 
-__all__ = [
-    "appeal",
-    "appeals",
-    "case",
-    "cases",
-    "content",
-    "decided",
-    "decision",
-    "doctor",
-    "health",
-    "lease",
-    "letters",
-    "pack",
-    "proposal",
-    "questions",
-    "retention",
-    "rewrapped",
-    "sanctions",
-    "schema",
-    "settings",
-    "trail",
-    "transparency",
-]
+Cell = str | Text
+Column = str | Callable[[Any], Cell]
+"""What stands in a column: the field of this name, or what a function makes of the row."""
 
-Fields = list[tuple[str, str | Text]]
 _TAIL = 8
 _USUAL = frozenset({"deadline_defaulted"})
 """Flags that nearly every case has: `cases show` has them, the list would only be longer for them."""
@@ -65,6 +44,42 @@ _SENDER = {
 }
 
 
+def _table(
+    rows: Iterable[Document],
+    columns: Mapping[str, Column],
+    lead: Sequence[str] = (),
+    *,
+    whole: Sequence[str] = (),
+    stderr: bool = False,
+) -> None:
+    """A line for each row; see `screen.show_table` for `lead` and `whole`."""
+    told = [[_cell(row, column) for column in columns.values()] for row in rows]
+    screen.show_table([*columns], told, lead=lead, whole=whole, stderr=stderr)
+
+
+def _cell(row: Document, column: Column) -> Cell:
+    if callable(column):
+        return column(row)
+    held = row[column]
+    if is_time(column):
+        return both(held)
+    return " ".join(held) if isinstance(held, list | tuple) else str(held)
+
+
+def _told(*fields: tuple[str, Cell | None]) -> list[tuple[str, Cell]]:
+    """The fields that there are."""
+    return [(name, value) for name, value in fields if value is not None]
+
+
+def _titled(title: str, fields: Sequence[tuple[str, Cell]]) -> None:
+    if fields:
+        show_fields(title, fields)
+
+
+def _words(*words: str | None) -> str:
+    return " ".join(filter(None, words))
+
+
 # -------------------------------------------------------------------------------------------- cases, listed
 
 
@@ -73,35 +88,27 @@ def cases(document: Document) -> None:
     if not document["cases"]:
         say("No case fits." if document["_filtered"] else "No cases are waiting.")
         return
-    copied = ("decide", "receipt", "state", "category", "items", "notice", "case")
-    rows = [_queued(row) for row in document["cases"]]
-    show_table((*copied[:-1], "flags", "case"), rows, whole=copied, lead=("notice", "state"))
+    columns: dict[str, Column] = {
+        "decide": lambda row: Text("decided", "dim") if row["_decided"] else _to_decide(row),
+        "receipt": _to_receipt,
+        "state": lambda row: _words(row["state"], f"({row['lease']['owner']})" if row["lease"] else None),
+        "category": lambda row: row["category"] or "unknown",
+        "items": lambda row: f"{row['open_items']}/{row['items']} open" if row["items"] else "none",
+        "notice": lambda row: row["notice_id"] or "unreadable",
+        "flags": lambda row: " ".join(flag for flag in row["flags"] if flag not in _USUAL) or "none",
+        "case": "case",
+    }
+    _table(document["cases"], columns, ("notice", "state"), whole=[name for name in columns if name != "flags"])
     if document["next_cursor"]:
         say(f"There are more: --cursor {document['next_cursor']}")
 
 
-def _queued(row: Document) -> tuple[str | Text, ...]:
-    to_decide, to_receipt = _time_left(row)
-    owner = f" ({row['lease']['owner']})" if row["lease"] else ""
-    return (
-        Text("decided", "dim") if row["_decided"] else to_decide,
-        to_receipt,
-        f"{row['state']}{owner}",
-        row["category"] or "unknown",
-        f"{row['open_items']}/{row['items']} open" if row["items"] else "none",
-        row["notice_id"] or "unreadable",
-        " ".join(flag for flag in row["flags"] if flag not in _USUAL) or "none",
-        row["case"],
-    )
+def _to_decide(row: Document) -> Text:
+    return _left(row["clock"]["decide_left_s"], still=row["_decided"] or row["closed_at"] is not None)
 
 
-def _time_left(row: Document) -> tuple[Text, Text]:
-    """Until the decision and until the receipt; what stands still is dim."""
-    ended = row["closed_at"] is not None
-    return (
-        _left(row["clock"]["decide_left_s"], still=row["_decided"] or ended),
-        _left(row["clock"]["receipt_left_s"], still=ended),
-    )
+def _to_receipt(row: Document) -> Text:
+    return _left(row["clock"]["receipt_left_s"], still=row["closed_at"] is not None)
 
 
 def _left(seconds: int, *, still: bool) -> Text:
@@ -137,60 +144,49 @@ def case(document: Document) -> None:
     show_fields("Clock", _clock(document))
     if document["notice"] is None:
         reasons = [row["_detail"] for row in document["received"] if row["exit"] == "quarantined"]
-        say("In quarantine. " + " ".join(filter(None, reasons)))
+        say("In quarantine. " + _words(*reasons))
     else:
         show_fields("Notice", _notice(document["notice"]))
         _gaps(document)
         _items(document)
     for one in document["contests"]:
         result = f"{one['result']} {both(one['result_at'])}" if one["result_at"] is not None else "open"
-        told = [*one["_said"].items(), ("filed", both(one["filed_at"])), ("result", result)]
-        show_fields(f"Contest {one['contest']}, recorded by {one['recorded_by']}", told)
+        fields = [*one["_said"].items(), ("filed", both(one["filed_at"])), ("result", result)]
+        show_fields(f"Contest {one['contest']}, recorded by {one['recorded_by']}", fields)
     for one in document["suspensions"]:
         until = both(one["_ends_at"]) if one["_ends_at"] is not None else "no end known"
+        fields = [("from", both(one["from_at"])), ("until", until), ("proof", one["proof_sha256"])]
         standing = f"confirmed by {one['confirmed_by']}" if one["confirmed_by"] else "not confirmed: no effect"
-        told = [("from", both(one["from_at"])), ("until", until), ("proof", one["proof_sha256"])]
         title = f"Suspension {one['suspension']}, recorded by {one['recorded_by']}, {standing}"
-        show_fields(title, [*one["_said"].items(), *told])
-    _legal_checks(document["legal_checks"])
+        show_fields(title, [*one["_said"].items(), *fields])
+    _titled("Legal checks", [(f"version {row['version']}", _answered(row)) for row in document["legal_checks"]])
     _seen(document["content"])
     for made in document["decisions"]:
         decision(made)
     _messages(document["messages"])
-    _titled(
-        "What the affected users are told",
-        [(f"{row['item_id']} {row['kind']}", f"{row['state']}, {_told(row)}") for row in document["user_notices"]],
-    )
-    fired = [
-        (one["step"], f"{both(one['fired_at'])} to {', '.join(one['audience'])}") for one in document["escalations"]
-    ]
-    _titled("Escalations", fired[-_TAIL:])
+    users = [(f"{row['item_id']} {row['kind']}", f"{row['state']}, {_tells(row)}") for row in document["user_notices"]]
+    _titled("What the affected users are told", users)
+    steps = document["escalations"][-_TAIL:]
+    _titled("Escalations", [(one["step"], f"{both(one['fired_at'])} to {', '.join(one['audience'])}") for one in steps])
     events = document["audit"][-_TAIL:]
-    show_fields(
-        f"Audit trail, the last {len(events)} of {len(document['audit'])} events",
-        [(f"{event['seq']} {event['kind']}", _event(event)) for event in events],
-    )
+    title = f"Audit trail, the last {len(events)} of {len(document['audit'])} events"
+    show_fields(title, [(f"{event['seq']} {event['kind']}", _event(event)) for event in events])
 
 
-def _titled(title: str, told: Sequence[tuple[str, str]]) -> None:
-    if told:
-        show_fields(title, told)
-
-
-def _head(document: Document) -> Fields:
-    typist = f", entered by {document['entered_by']}" if document["entered_by"] else ""
-    flags: Fields = [("flag", _flag(flag)) for flag in document["flags"]]
-    told: Fields = [
+def _head(document: Document) -> list[tuple[str, Cell]]:
+    typist, held = document["entered_by"], document["lease"]
+    lease = f"{held['owner']} until {both(held['expires_at'])}, token {held['token']}" if held else None
+    came = f"{document['source']}, {document['authenticity']}"
+    flags: list[tuple[str, Cell]] = [("flag", _flag(flag)) for flag in document["flags"]]
+    return _told(
         ("case", document["case"]),
         ("authority", document["authority_id"] or "unknown"),
         ("kind", f"{document['kind']}, {document['category']}"),
-        ("came", f"{document['source']}, {document['authenticity']}{typist}"),
+        ("came", f"{came}, entered by {typist}" if typist else came),
         ("answered by", "letter" if document["channel"] == "by_hand" else "the regulator's interface"),
         *(flags or [("flags", "none")]),
-    ]
-    if held := document["lease"]:
-        told.append(("claimed by", f"{held['owner']} until {both(held['expires_at'])}, token {held['token']}"))
-    return told
+        ("claimed by", lease),
+    )
 
 
 def _flag(flag: str) -> Text:
@@ -202,41 +198,32 @@ def _flag(flag: str) -> Text:
     return Text.assemble((code, "" if code in _USUAL else "yellow"), f"{where}: {meaning}")
 
 
-def _clock(document: Document) -> Fields:
-    clock, closed = document["clock"], document["closed_at"] is not None
-    told: Fields = [("received", both(clock["received_at"])), ("due", both(clock["due_at"]))]
-    if clock["due_at"] != clock["unpaused_due_at"]:
-        told.append(("without the pause", both(clock["unpaused_due_at"])))
-    if clock["paused"]:
-        told.append(("paused", Text("an order suspends it: the term stands still", "yellow")))
-    if clock["requested_due_at"] is not None:
-        told.append(("asked for", f"{both(clock['requested_due_at'])}; not the statutory time"))
-    to_decide, to_receipt = _time_left(document)
-    told.append(("to decide", to_decide.append(" when it was decided" if document["_decided"] or closed else "")))
-    told.append(("to the receipt", to_receipt.append(" when it ended" if closed else "")))
-    if document["lift_due_at"] is not None:
-        told.append(("lift until", both(document["lift_due_at"])))
-    return told
+def _clock(document: Document) -> list[tuple[str, Cell]]:
+    clock, ended = document["clock"], document["closed_at"] is not None
+    asked, moved = clock["requested_due_at"], clock["due_at"] != clock["unpaused_due_at"]
+    return _told(
+        ("received", both(clock["received_at"])),
+        ("due", both(clock["due_at"])),
+        ("without the pause", both(clock["unpaused_due_at"]) if moved else None),
+        ("paused", Text("an order suspends it: the term stands still", "yellow") if clock["paused"] else None),
+        ("asked for", None if asked is None else f"{both(asked)}; not the statutory time"),
+        ("to decide", _to_decide(document).append(" when it was decided" if document["_decided"] or ended else "")),
+        ("to the receipt", _to_receipt(document).append(" when it ended" if ended else "")),
+        ("lift until", None if document["lift_due_at"] is None else both(document["lift_due_at"])),
+    )
 
 
-def _notice(notice: Document) -> Fields:
+def _notice(notice: Document) -> list[tuple[str, Cell]]:
     authority, law = notice["issuing_authority"], notice["legal_basis"]
+    name = next((authority["name"][lang] for lang in ("ru", "kk", "en") if authority["name"].get(lang)), "")
     return [
         ("number", notice["reference_number"]),
-        ("from", f"{_name(authority['name'])} ({authority['id']}, {authority['type']})"),
+        ("from", f"{name} ({authority['id']}, {authority['type']})"),
         ("issued", both(notice["issued_at"])),
         ("asks for", f"{notice['requested_action']} in {', '.join(notice['territorial_scope'])}"),
         ("law", "; ".join(_words(one.get("act"), one.get("article"), one.get("reference")) for one in law)),
         *((f"reasons ({one['lang']})", one["text"]) for one in notice["statement_of_reasons"]),
     ]
-
-
-def _name(name: Document) -> str:
-    return next((name[lang] for lang in ("ru", "kk", "en") if name.get(lang)), "")
-
-
-def _words(*words: str | None) -> str:
-    return " ".join(filter(None, words))
 
 
 def _gaps(document: Document) -> None:
@@ -258,54 +245,38 @@ def what(item: Document) -> str:
 
 def _items(document: Document) -> None:
     named = {item["item_id"]: what(item) for item in document["notice"]["items"]}
-    show_table(
-        ("item", "what", "status", "action", "in force since", "copy kept until"),
-        [
-            (
-                item["item_id"],
-                named.get(item["item_id"], "not in this revision"),
-                item["status"] + (f", order {item['order_fell']}" if item["order_fell"] else ""),
-                item["measure"] or item["action"],
-                both(item["effective_at"]) if item["effective_at"] else "not in force",
-                both(item["preserve_until"]),
-            )
-            for item in document["item_states"]
-        ],
-        whole=("item", "status", "action"),
-        lead=("item", "status", "action"),
-    )
+    columns: dict[str, Column] = {
+        "item": "item_id",
+        "what": lambda item: named.get(item["item_id"], "not in this revision"),
+        "status": lambda item: item["status"] + (f", order {item['order_fell']}" if item["order_fell"] else ""),
+        "action": lambda item: item["measure"] or item["action"],
+        "in force since": lambda item: both(item["effective_at"]) if item["effective_at"] else "not in force",
+        "copy kept until": "preserve_until",
+    }
+    _table(document["item_states"], columns, ("item", "status", "action"), whole=("item", "status", "action"))
 
 
-def _legal_checks(checks: Sequence[Document]) -> None:
-    told = []
-    for row in checks:
-        unclear = [name for name, answer in row["answers"].items() if answer == "unclear"]
-        parts = [f"{both(row['answered_at'])} by {row['answered_by']}, on revision {row['revision']}"]
-        parts += [f"bars local law: {', '.join(row['_bars'])}"] if row["_bars"] else []
-        parts += [f"unclear: {', '.join(unclear)}"] if unclear else []
-        told.append((f"version {row['version']}", "; ".join(parts)))
-    _titled("Legal checks", told)
+def _answered(row: Document) -> str:
+    unclear = ", ".join(name for name, answer in row["answers"].items() if answer == "unclear")
+    parts = [f"{both(row['answered_at'])} by {row['answered_by']}, on revision {row['revision']}"]
+    parts += [f"bars local law: {', '.join(row['_bars'])}"] if row["_bars"] else []
+    return "; ".join([*parts, f"unclear: {unclear}"] if unclear else parts)
 
 
 def _seen(content: Sequence[Document]) -> None:
     last = {row["item_id"]: row for row in content}
-    if not last:
-        return
-    show_table(
-        ("item", "content when last seen", "object", "seen", "by"),
-        [
-            (
-                row["item_id"],
-                row["digest"] or (f"nobody could look: {row['fault']}" if row["fault"] else "gone"),
-                row["object_id"] or "unknown",
-                both(row["seen_at"]),
-                row["seen_by"],
-            )
-            for row in last.values()
-        ],
-        whole=("item", "content when last seen"),
-        lead=("item", "content when last seen"),
-    )
+    columns: dict[str, Column] = {
+        "item": "item_id",
+        "content when last seen": lambda row: (
+            row["digest"] or (f"nobody could look: {row['fault']}" if row["fault"] else "gone")
+        ),
+        "object": lambda row: row["object_id"] or "unknown",
+        "seen": "seen_at",
+        "by": "seen_by",
+    }
+    if last:
+        lead = ("item", "content when last seen")
+        _table(last.values(), columns, lead, whole=lead)
 
 
 def decision(made: Document, *, stderr: bool = False) -> None:
@@ -313,25 +284,18 @@ def decision(made: Document, *, stderr: bool = False) -> None:
     standing = "needs approval" if made["needs_approval"] else "needs no second person"
     if made["approved_by"]:
         standing = f"approved by {made['approved_by']}"
-    told = [("digest", made["digest"]), ("proposed", both(made["proposed_at"])), ("legal check", _check(made))]
-    show_fields(f"Decision {made['version']} by {made['proposed_by']}: {standing}", told, stderr=stderr)
-    show_table(
-        ("item", "finding", "action", "where", "told to the regulator", "reasons (internal)"),
-        [
-            (
-                item["item_id"],
-                item["finding"],
-                item["action"] + _ground(item),
-                _where(item) or "nowhere",
-                _wording(item["wording"]),
-                item["reasons"],
-            )
-            for item in made["proposal"]["items"]
-        ],
-        whole=("item", "finding"),
-        lead=("item", "finding", "action"),
-        stderr=stderr,
-    )
+    fields = [("digest", made["digest"]), ("proposed", both(made["proposed_at"])), ("legal check", _check(made))]
+    show_fields(f"Decision {made['version']} by {made['proposed_by']}: {standing}", fields, stderr=stderr)
+    columns: dict[str, Column] = {
+        "item": "item_id",
+        "finding": "finding",
+        "action": lambda item: item["action"] + _ground(item),
+        "where": lambda item: _where(item) or "nowhere",
+        "told to the regulator": lambda item: _wording(item["wording"]),
+        "reasons (internal)": "reasons",
+    }
+    lead = ("item", "finding", "action")
+    _table(made["proposal"]["items"], columns, lead, whole=lead[:2], stderr=stderr)
 
 
 def _ground(item: Document) -> str:
@@ -360,38 +324,32 @@ def _check(made: Document) -> str:
 
 
 def _messages(messages: Sequence[Document]) -> None:
-    if not messages:
-        return
-    show_table(
-        ("message", "to", "state", "attempts", "last attempt", "receipt", "id"),
-        [
-            (
-                _words(one["kind"], one["item_id"]),
-                one["endpoint"],
-                Text(one["state"], _MESSAGE.get(one["state"], "")),
-                str(len(one["attempts"])),
-                _words(one["attempts"][-1]["result"], one["attempts"][-1]["detail"])
-                if one["attempts"]
-                else "not tried yet",
-                _receipt(said(one["receipt"])),
-                one["message"],
-            )
-            for one in messages
-        ],
-        whole=("message", "to", "state", "receipt", "id"),
-        lead=("message", "state"),
-    )
+    def last(one: Document) -> str:
+        return (
+            _words(one["attempts"][-1]["result"], one["attempts"][-1]["detail"]) if one["attempts"] else "not tried yet"
+        )
+
+    columns: dict[str, Column] = {
+        "message": lambda one: _words(one["kind"], one["item_id"]),
+        "to": "endpoint",
+        "state": lambda one: Text(one["state"], _MESSAGE.get(one["state"], "")),
+        "attempts": lambda one: str(len(one["attempts"])),
+        "last attempt": last,
+        "receipt": lambda one: _receipt(said(one["receipt"])),
+        "id": "message",
+    }
+    if messages:
+        _table(messages, columns, ("message", "state"), whole=("message", "to", "state", "receipt", "id"))
 
 
 def _receipt(receipt: Document) -> str:
     return str(receipt.get("receipt_id") or receipt.get("outgoing_number") or "none")
 
 
-def _told(row: Document) -> str:
+def _tells(row: Document) -> str:
     if row["sent_at"] is not None:
         return both(row["sent_at"])
-    basis = f" on the legal basis of the {row['basis']}" if row["basis"] else ""
-    return f"{both(row['due_at'])}{basis}"
+    return both(row["due_at"]) + (f" on the legal basis of the {row['basis']}" if row["basis"] else "")
 
 
 def _event(event: Document) -> str:
@@ -412,25 +370,26 @@ def content(document: Document) -> None:
         told = "there" if one["available"] else "gone: perhaps already_unavailable is what there is to say"
         if one["fault"]:
             told = f"nobody could look: {one['fault']}. People were alerted; a measure takes a second person"
-        optional = (("digest", one["content_sha256"]), ("preview", screen.one_line(one["preview"] or "")))
-        fields = [("content", told), ("object", one["object_id"] or "unknown"), *(two for two in optional if two[1])]
+        preview = screen.one_line(one["preview"] or "") or None
+        fields = _told(
+            ("content", told),
+            ("object", one["object_id"] or "unknown"),
+            ("digest", one["content_sha256"]),
+            ("preview", preview),
+        )
         show_fields(f"Item {one['item_id']}", fields)
 
 
-def proposal(items: Iterable[Document], named: dict[str, str]) -> None:
+def proposal(items: Iterable[Document], named: Mapping[str, str]) -> None:
     """What is about to be proposed, on standard error."""
-    rows = [
-        (
-            item["item_id"],
-            named.get(item["item_id"], "not in this case"),
-            item["finding"],
-            item["action"] + (f" in {_where(item)}{_ground(item)}" if _where(item) else ""),
-            item["wording"]["outcome"],
-        )
-        for item in items
-    ]
-    columns = ("item", "what", "finding", "action", "told to the regulator")
-    show_table(columns, rows, lead=("item", "finding"), stderr=True)
+    columns: dict[str, Column] = {
+        "item": "item_id",
+        "what": lambda item: named.get(item["item_id"], "not in this case"),
+        "finding": "finding",
+        "action": lambda item: item["action"] + (f" in {_where(item)}{_ground(item)}" if _where(item) else ""),
+        "told to the regulator": lambda item: item["wording"]["outcome"],
+    }
+    _table(items, columns, ("item", "finding"), stderr=True)
 
 
 def decided(document: Document) -> None:
@@ -445,8 +404,8 @@ def decided(document: Document) -> None:
 
 def questions(asked: Iterable[Document]) -> None:
     """What is about to be asked of the authority, on standard error."""
-    rows = [(one["item_id"] or "the notice", text["lang"], text["text"]) for one in asked for text in one["text"]]
-    show_table(("about", "in", "question"), rows, stderr=True)
+    rows = [{"about": one["item_id"] or "the notice", **text} for one in asked for text in one["text"]]
+    _table(rows, {"about": "about", "in": "lang", "question": "text"}, stderr=True)
 
 
 def letters(document: Document) -> None:
@@ -454,21 +413,14 @@ def letters(document: Document) -> None:
     if not document["letters"]:
         say("No letter waits.")
         return
-    show_table(
-        ("letter", "type", "received", "entered by", "says"),
-        [
-            (
-                one["letter"],
-                one["type"],
-                both(one["received_at"]),
-                one["entered_by"],
-                json.dumps(one["says"], ensure_ascii=False, separators=(",", ":")),
-            )
-            for one in document["letters"]
-        ],
-        whole=("letter", "type"),
-        lead=("letter", "type"),
-    )
+    columns: dict[str, Column] = {
+        "letter": "letter",
+        "type": "type",
+        "received": "received_at",
+        "entered by": "entered_by",
+        "says": lambda one: json.dumps(one["says"], ensure_ascii=False, separators=(",", ":")),
+    }
+    _table(document["letters"], columns, ("letter", "type"), whole=("letter", "type"))
 
 
 # --------------------------------------------------------------------------------------------------- users
@@ -479,9 +431,8 @@ def appeals(document: Document) -> None:
     if not document["appeals"]:
         say(f"No appeal is {document['_state']}.")
         return
-    names = ("reference", "case", "item_id", "due_at", "appeal")
-    rows = [[both(row[name]) if name == "due_at" else row[name] for name in names] for row in document["appeals"]]
-    show_table(("number", "case", "item", "answer until", "appeal"), rows, lead=("number", "item"))
+    columns = {"number": "reference", "case": "case", "item": "item_id", "answer until": "due_at", "appeal": "appeal"}
+    _table(document["appeals"], columns, ("number", "item"))
     if document["next_cursor"] is not None:
         say(f"More: --cursor {document['next_cursor']}")
 
@@ -489,16 +440,17 @@ def appeals(document: Document) -> None:
 def appeal(document: Document) -> None:
     """An appeal, with what the user wrote."""
     one = document["appeal"]
-    told = [
+    decided_at = one["decided_at"]
+    fields = _told(
         ("appeal", one["appeal"]),
         ("case", f"{one['case']}, item {one['item_id']}, against decision {one['decision_version']}"),
         ("received", both(one["received_at"])),
         ("answer until", both(one["due_at"])),
         ("first decided by", " and ".join(filter(None, (one["_proposed_by"], one["_approved_by"])))),
-    ]
-    if one["decided_at"] is not None:
-        told.append(("decided", f"{both(one['decided_at'])} by {one['decided_by'] or 'nobody'}"))
-    show_fields(f"Appeal {one['reference']}: {one['state']}", [*told, ("text", one["text"] or "erased")])
+        ("decided", None if decided_at is None else f"{both(decided_at)} by {one['decided_by'] or 'nobody'}"),
+        ("text", one["text"] or "erased"),
+    )
+    show_fields(f"Appeal {one['reference']}: {one['state']}", fields)
 
 
 def retention(document: Document) -> None:
@@ -523,8 +475,8 @@ def trail(document: Document) -> None:
     """The verdict on the audit trail."""
     checked, faults = document["checked"], document["faults"]
     if faults:
-        rows = [(one["case"] or "-", str(one["seq"]), one["what"]) for one in faults]
-        show_table(("case", "event", "fault"), rows, whole=("case",), lead=("case", "event"))
+        columns: dict[str, Column] = {"case": lambda one: one["case"] or "-", "event": "seq", "fault": "what"}
+        _table(faults, columns, ("case", "event"), whole=("case",))
         many = "s" * (len(faults) > 1)
         say(f"{len(faults)} fault{many} in {len({fault['case'] for fault in faults})} of {checked} cases.")
     else:
@@ -544,26 +496,26 @@ def pack(document: Document) -> None:
     say(_SIGNATURE[document["signature"]])
     if document["_sender_asked"]:
         say(_SENDER[document["sender"]])
-    if not document["problems"]:
+    if document["problems"]:
+        columns = {"problem": "code", "where": "where", "what": "what"}
+        _table(document["problems"], columns, ("problem", "where"), whole=("problem",))
+    else:
         say("What is in it is what the manifest names, and it fits together.")
-        return
-    rows = [(one["code"], one["where"], one["what"]) for one in document["problems"]]
-    show_table(("problem", "where", "what"), rows, whole=("problem",), lead=("problem", "where"))
 
 
 def transparency(document: Document) -> None:
     """The public figures, and the files that were written."""
     title = "Transparency report" + (" (draft, not for publication)" if document["status"] == "draft" else "")
-    shown = [
-        (one["figure"], value["value"], value["shown"])
+    rows = [
+        {"figure": one["figure"], **value}
         for one in document["figures"]
         for value in one["values"]
         if " / " not in value["value"]
     ]
-    if next((count for figure, value, count in shown if (figure, value) == ("demands", "")), "0") == "0":
+    if all(row["shown"] == "0" for row in rows if (row["figure"], row["value"]) == ("demands", "")):
         say(f"{title}: no demand was received in this period.")
     else:
-        show_table(("figure", "value", "count"), shown, whole=("figure", "count"))
+        _table(rows, {"figure": "figure", "value": "value", "count": "shown"}, whole=("figure", "count"))
         least = document["threshold"]
         say(f"<{least}: fewer than {least}; *: hidden, since a small count followed from it.")
     for path in document["_written"]:
@@ -575,40 +527,39 @@ def transparency(document: Document) -> None:
 
 def health(document: Document) -> None:
     """Whether the machinery runs."""
-    attention = document["attention"]
-    status = f"{document['status']} {' '.join(attention)}".strip()
-    told: Fields = [
-        ("status", Text(status, _STATUS["warn" if attention else "ok"])),
-        ("watcher", both(document["watcher_last_ran"]) if document["watcher_last_ran"] else "has never run"),
+    attention, ran = document["attention"], document["watcher_last_ran"]
+
+    def use(way: Document) -> str:
+        closed = f"left alone until {both(way['open_until'])}" if way["open_until"] else "in use"
+        return f"{closed}, {way['failures']} failures in a row"
+
+    fields = _told(
+        ("status", Text(_words(document["status"], *attention), _STATUS["warn" if attention else "ok"])),
+        ("watcher", both(ran) if ran else "has never run"),
         ("overdue", str(document["overdue"])),
         ("earliest due", both(document["oldest_due_at"])),
         ("undelivered", str(document["undelivered"])),
         ("parked", str(document["parked"])),
         ("users not told", str(document["users_not_told"])),
         *((f"{state} cases", str(count)) for state, count in document["open_cases"].items()),
-    ]
-    for name, endpoint in document["endpoints"].items():
-        closed = f"left alone until {both(endpoint['open_until'])}" if endpoint["open_until"] else "in use"
-        told.append((name, f"{closed}, {endpoint['failures']} failures in a row"))
-    show_fields("Health", told)
+        *((name, use(way)) for name, way in document["endpoints"].items()),
+    )
+    show_fields("Health", fields)
 
 
 def sanctions(document: Document) -> None:
     """What an authority announced."""
-    if not document["sanctions"]:
+    columns = {
+        "sanction": "sanction_id",
+        "level": "level",
+        "effective": "effective_at",
+        "number": "reference_number",
+        "notices": "notice_ids",
+    }
+    if document["sanctions"]:
+        _table(document["sanctions"], columns)
+    else:
         say("No sanction was announced.")
-        return
-    rows = [
-        (
-            one["sanction_id"],
-            one["level"],
-            both(one["effective_at"]),
-            one["reference_number"],
-            " ".join(one["notice_ids"]),
-        )
-        for one in document["sanctions"]
-    ]
-    show_table(("sanction", "level", "effective", "number", "notices"), rows)
 
 
 def doctor(document: Document) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 import kz_compliance_sdk
 from kz_compliance_sdk.aio import AsyncGroups
-from kz_compliance_sdk.desk.groups import Groups
+from kz_compliance_sdk.desk import Groups
 
 HEAVY = (
     "alembic",

@@ -14,8 +14,7 @@ import pytest
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk, AsyncGroups, Awaited, Threads, awaited
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.desk.groups import Groups
+from kz_compliance_sdk.desk import ComplianceDesk, Groups
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.report import Contest

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
-from kz_compliance_sdk.errors import ConfigError, InvalidInput
+from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, audit, cases, command, evidence
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
 from kz_compliance_sdk.faces.cli.screen import counting, echo, write_document
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, by_option, case_id_of
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, at_file, by_option, case_id_of, wrong
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -58,25 +58,17 @@ def _written(out: Path) -> Iterator[BinaryIO]:
 
     It is there before anything is recorded: no case says that a pack was taken which never lay anywhere.
     """
-    try:
+    remedy = "Name a new file in a folder of yours."
+    if os.path.lexists(out):
+        raise wrong("--out", f"{out} cannot be written: it exists already.", remedy)
+    with at_file("--out", out, "written", remedy):
         stream = open(out, "xb", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115  closed below
-    except OSError as error:
-        raise _unwritable(out, error) from None
-    try:
-        with stream:
-            yield stream
-    except BaseException as error:
-        out.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _unwritable(out, error) from None
-        raise
-
-
-def _unwritable(out: Path, error: OSError) -> InvalidInput:
-    why = "it exists already" if isinstance(error, FileExistsError) else error.strerror
-    return InvalidInput(
-        f"{out} cannot be written: {why}.", field="--out", remedy="Name a new file in a folder of yours."
-    )
+        try:
+            with stream:
+                yield stream
+        except BaseException:
+            out.unlink(missing_ok=True)
+            raise
 
 
 @command(evidence, "verify")
@@ -112,14 +104,9 @@ def verify_pack(
     return Answer(document, views.pack, FOUND if verdict.problems else OK)
 
 
-def _read(path: Path, field: str, most: int) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(most)
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be read: {error.strerror}.", field=field, remedy="Name the file as you received it."
-        ) from None
+def _read(path: Path, option: str, most: int) -> bytes:
+    with at_file(option, path, "read", "Name the file as you received it."), path.open("rb") as stream:
+        return stream.read(most)
 
 
 @command(evidence, "key")
@@ -153,7 +140,10 @@ def verify(
     ] = None,
 ) -> Answer:
     """Check the audit trail of one case or of all. Exit code 4 if anything was changed, cut, rewritten or put back."""
-    kept = None if held is None else _kept(held)
+    kept, remedy = None, "Name the file in which the checkpoints were kept, or - for standard input."
+    if held is not None:
+        with at_file("--checkpoint", held, "read", remedy):
+            kept = sys.stdin.buffer.read() if held == "-" else Path(held).read_bytes()
     with session.desk() as desk:
         case_id = None if case is None else case_id_of(desk, case)
         with counting() as progress:
@@ -169,17 +159,6 @@ def verify(
         "_erased_at": erased_at,
     }
     return Answer(document, views.trail, FOUND if verdict.faults else OK)
-
-
-def _kept(file: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise InvalidInput(
-            f"{file} cannot be read: {error.strerror}.",
-            field="--checkpoint",
-            remedy="Name the file in which the checkpoints were kept, or - for standard input.",
-        ) from None
 
 
 @command(audit, "checkpoint")
@@ -199,7 +178,7 @@ def prove(
 ) -> None:
     """Print what proves that the last checkpoint holds a case, or continues an earlier one. RFC 9162, as JSON."""
     if (case is None) == (since is None):
-        raise InvalidInput("it is not clear what to prove.", field="CASE", remedy="Give either a case or --since.")
+        raise wrong("CASE", "it is not clear what to prove.", "Give either a case or --since.")
     with session.desk() as desk:
         if case is not None:
             write_document(desk.proof.prove(case_id_of(desk, case)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
+from kz_compliance_sdk.errors import IllegalMove, NotFound
 from kz_compliance_sdk.faces.cli import documents
 from kz_compliance_sdk.faces.cli.command import TIME_FORM, Answer, Option, Yes, cases, command, notices, stepped
 from kz_compliance_sdk.faces.cli.handed_in import notice_choices, notice_skeleton, read_document, received_at
 from kz_compliance_sdk.faces.cli.screen import both, echo, show_fields, show_template
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, by_option, case_id_of
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, at_file, by_option, case_id_of, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
@@ -35,7 +35,7 @@ def _message(
         raise NotFound(f"no message of this case is {' or '.join(states)}.", reference=case_id)
     if len(found) > 1:
         listed = ", ".join(f"{message.id} ({message.kind})" for message in found)
-        raise InvalidInput(f"{len(found)} messages fit.", field="--message", remedy=f"Name one of: {listed}.")
+        raise wrong("--message", f"{len(found)} messages fit.", f"Name one of: {listed}.")
     return found[0]
 
 
@@ -80,13 +80,11 @@ def letter(
     document = {"message": found.id, "lang": lang, "text": text, "file": None if out is None else str(out)}
     if out is None:
         return Answer(document, lambda shown: echo(shown["text"]))
-    try:
-        with out.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except OSError as error:
-        raise InvalidInput(
-            f"{out} cannot be written: {error.strerror}.", field="--out", remedy="Name a new file in a folder of yours."
-        ) from None
+    with (
+        at_file("--out", out, "written", "Name a new file in a folder of yours."),
+        out.open("x", encoding="utf-8") as to,
+    ):
+        to.write(text)
     return Answer(document, f"The letter is in {out}.")
 
 

@@ -107,13 +107,17 @@ def _listening(host: str, port: int) -> Any:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise ConfigError(
-            f"{host} port {port} cannot be listened on: {error.strerror}.",
-            field="--port",
-            remedy="Choose another port, or stop what listens there.",
-        ) from None
+        raise _taken(host, port, error.strerror) from None
     listener.set_inheritable(True)
     return listener
+
+
+def _taken(host: str, port: int, why: str | None) -> ConfigError:
+    return ConfigError(
+        f"{host} port {port} cannot be listened on: {why}.",
+        field="--port",
+        remedy="Choose another port, or stop what listens there.",
+    )
 
 
 def _url(address: tuple[Any, ...]) -> str:
@@ -266,12 +270,8 @@ def mock_regulator(
     try:
         serve(own, lambda url: session.tell(f"The mock regulator is at {url} and pushes to {own.intake_url}"))
     except OSError as error:
-        raise ConfigError(
-            # Not the error's own text, in which asyncio repeats the address.
-            f"{host} port {port} cannot be listened on: {os.strerror(error.errno or 0)}.",
-            field="--port",
-            remedy="Choose another port, or stop what listens there.",
-        ) from None
+        # Not the error's own text, in which asyncio repeats the address.
+        raise _taken(host, port, os.strerror(error.errno or 0)) from None
     return None
 
 

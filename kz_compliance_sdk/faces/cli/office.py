@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.faces.cli import documents, views
 from kz_compliance_sdk.faces.cli.command import (
     TIME_FORM,
@@ -22,7 +21,7 @@ from kz_compliance_sdk.faces.cli.command import (
 )
 from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
 from kz_compliance_sdk.faces.cli.screen import both
-from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
@@ -49,16 +48,14 @@ def clarify(
 ) -> Answer:
     """Ask the authority what is missing or contradictory. The clock runs on."""
     if [draft, text is not None, file is not None].count(True) != 1:
-        raise InvalidInput(
-            "either one question, or a file, or the draft.",
-            field="--text",
-            remedy="Give --text TEXT, --file FILE or --draft.",
+        raise wrong(
+            "--text", "either one question, or a file, or the draft.", "Give --text TEXT, --file FILE or --draft."
         )
     given = None if draft else _questions(text, lang, item, file)
     with session.acting(case) as on:
         questions = on.desk.care.draft(on.case_id) if given is None else given
         if not questions:
-            raise InvalidInput("the notice has no gap.", field="--draft", remedy="Ask with --text or --file.")
+            raise wrong("--draft", "the notice has no gap.", "Ask with --text or --file.")
         lease = token_of(on, token)
         views.questions(one.model_dump() for one in questions)
         session.confirm("Send this to the authority? It must name no user and no reporter.", yes=yes)
@@ -79,10 +76,10 @@ def _questions(text: str | None, lang: str, item: str | None, file: str | None) 
         return read_document(Questions, file, "--file").questions
     try:
         return (Question(item_id=item, text=(Statement(lang=lang, text=text or ""),)),)
-    except ValidationError as wrong:
-        place: Any = wrong.errors(include_url=False, include_input=False)[0]["loc"]
+    except ValidationError as error:
+        place: Any = error.errors(include_url=False, include_input=False)[0]["loc"]
         option = {"item_id": "--item", "lang": "--lang"}.get(str(place[-1]), "--text")
-        raise InvalidInput("this value is not allowed here.", field=option, remedy="Correct it.") from None
+        raise wrong(option, "this value is not allowed here.", "Correct it.") from None
 
 
 @step("recall", _OFFICE, "{name} waits for no answer any more.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, get_args
 
 from kz_compliance_sdk.domain.transitions import CaseState
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed, NotFound, StoreError
+from kz_compliance_sdk.errors import IllegalMove, NotAllowed, NotFound, StoreError
 from kz_compliance_sdk.faces.cli import documents, views
 from kz_compliance_sdk.faces.cli.command import (
     Answer,
@@ -30,7 +30,7 @@ from kz_compliance_sdk.faces.cli.handed_in import (
 )
 from kz_compliance_sdk.faces.cli.platform_parts import load_content
 from kz_compliance_sdk.faces.cli.screen import show_template
-from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, system_user
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, system_user, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
@@ -157,9 +157,7 @@ def decide(
     from kz_compliance_sdk.domain.notice import languages_of
 
     if template == (file is not None):
-        raise InvalidInput(
-            "either a proposal or a template.", field="--file", remedy="Give --file FILE, or --template to get one."
-        )
+        raise wrong("--file", "either a proposal or a template.", "Give --file FILE, or --template to get one.")
     with session.desk(content=load_content(content)) as desk:
         case_id = case_id_of(desk, case)
         if template:
@@ -183,9 +181,7 @@ def decide(
 
 def _of_one(desk: ComplianceDesk, case_id: str, given: Proposal) -> Proposal:
     if len(given.items) != 1:
-        raise InvalidInput(
-            f"the proposal decides {len(given.items)} items.", field="--all", remedy="Hand in one item, or no --all."
-        )
+        raise wrong("--all", f"the proposal decides {len(given.items)} items.", "Hand in one item, or no --all.")
     return desk.care.alike(case_id, given.items[0], legal_check=given.legal_check, text_checked=given.text_checked)
 
 
@@ -202,10 +198,10 @@ def _seen(session: Session, desk: ComplianceDesk, case_id: str, digest: str | No
     if decision is None:
         raise IllegalMove("nothing was proposed for this case.", reference=case_id)
     if not session.can_ask:
-        raise InvalidInput(
+        raise wrong(
+            "--digest",
             "there is no terminal to show the proposal at.",
-            field="--digest",
-            remedy=f"Give the digest that you saw: kz-compliance cases show {case_id}",
+            f"Give the digest that you saw: kz-compliance cases show {case_id}",
         )
     views.decision(documents.decision(decision), stderr=True)
     session.confirm(question, yes=False)
@@ -263,12 +259,12 @@ def check(
     from kz_compliance_sdk.domain.legal_check import QUESTIONS, LegalCheck, barring
 
     if lang not in QUESTIONS[0].text:
-        raise InvalidInput(f"there are no questions in {lang!r}.", field="--lang", remedy="Use kk, ru or en.")
+        raise wrong("--lang", f"there are no questions in {lang!r}.", "Use kk, ru or en.")
     if [template, file is not None, answer is not None].count(True) != 1:
-        raise InvalidInput(
+        raise wrong(
+            "--answer",
             "either answers, or a file with them, or a template.",
-            field="--answer",
-            remedy="Give --answer QUESTION=ANSWER for each question, --file FILE, or --template.",
+            "Give --answer QUESTION=ANSWER for each question, --file FILE, or --template.",
         )
     if template:
         choices = [] if session.json else legal_check_choices(lang)
@@ -292,23 +288,20 @@ def _given(answers: list[str], note: str) -> LegalCheck:
     from kz_compliance_sdk.domain.legal_check import QUESTIONS, LegalCheck
     from kz_compliance_sdk.domain.legal_check import Answer as Word
 
-    def refused(message: str, remedy: str, field: str = "--answer") -> InvalidInput:
-        return InvalidInput(message, field=field, remedy=remedy)
-
     words, names = get_args(Word), [question.name for question in QUESTIONS]
     said: dict[str, str] = {}
     for one in answers:
         name, _, word = one.partition("=")
         if name not in names or word not in words:
             allowed = f"one of {', '.join(names)} and one of {', '.join(words)}"
-            raise refused(f"{one!r} answers no question.", f"Write QUESTION=ANSWER with {allowed}.")
+            raise wrong("--answer", f"{one!r} answers no question.", f"Write QUESTION=ANSWER with {allowed}.")
         if name in said:
-            raise refused(f"{name} is answered twice.", "Answer each question once.")
+            raise wrong("--answer", f"{name} is answered twice.", "Answer each question once.")
         said[name] = word
     if left := [name for name in names if name not in said]:
         missing = f"{len(left)} of {len(names)} questions are not answered."
-        raise refused(missing, f"Answer also: {', '.join(left)}.")
+        raise wrong("--answer", missing, f"Answer also: {', '.join(left)}.")
     try:
         return LegalCheck.model_validate({**said, "note": note})
     except ValidationError:
-        raise refused("the note is too long.", "Use 5000 characters at most.", "--note") from None
+        raise wrong("--note", "the note is too long.", "Use 5000 characters at most.") from None

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -137,9 +137,7 @@ class Session:
         if yes:
             return
         if not self.can_ask:
-            raise InvalidInput(
-                "there is no terminal to ask at.", field="--yes", remedy="Add --yes to say that it is meant."
-            )
+            raise wrong("--yes", "there is no terminal to ask at.", "Add --yes to say that it is meant.")
         if not typer.confirm(question, err=True):
             self.tell("Nothing was written.")
             raise typer.Exit(0)
@@ -170,12 +168,26 @@ def case_id_of(desk: ComplianceDesk, given: str) -> str:
             "there is no case with this reference or notice id: `kz-compliance cases list` shows them.", reference=given
         )
     if len(found) > 1:
-        raise InvalidInput(
+        raise wrong(
+            "case",
             f"{len(found)} cases have the notice id {given!r}.",
-            field="case",
-            remedy=f"Name one of them: {', '.join(case.id for case in found)}.",
+            f"Name one of them: {', '.join(case.id for case in found)}.",
         )
     return found[0].id
+
+
+def wrong(option: str, message: str, remedy: str) -> InvalidInput:
+    """What is wrong with an option, and what to do about it."""
+    return InvalidInput(message, field=option, remedy=remedy)
+
+
+@contextmanager
+def at_file(option: str, file: str | Path, what: Literal["read", "written"], remedy: str) -> Iterator[None]:
+    """Say of a file that an option names why it cannot be read or written. Raises InvalidInput."""
+    try:
+        yield
+    except OSError as error:
+        raise wrong(option, f"{file} cannot be {what}: {error.strerror}.", remedy) from None
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from kz_compliance_sdk.errors import InvalidInput, StoreError
+from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Option, command, root
 from kz_compliance_sdk.faces.cli.screen import counting
-from kz_compliance_sdk.faces.cli.session import Session, by_option
+from kz_compliance_sdk.faces.cli.session import Session, by_option, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.transparency import Period
@@ -50,7 +50,7 @@ def transparency(
 
     period = _period(first, last)
     if (with_urls or staff) and out is None:
-        raise InvalidInput("there is nowhere to write it.", field="--out", remedy="Name a folder.")
+        raise wrong("--out", "there is nowhere to write it.", "Name a folder.")
     written = []
     with session.desk() as desk:
         workloads = desk.transparency.workloads(period) if staff else []
@@ -73,7 +73,7 @@ def _period(first: str, last: str) -> Period:
         with by_option(to="--to"):
             return Period(int(start.timestamp()), int(until.timestamp()))
     except OverflowError:
-        raise InvalidInput("this day is too late.", field="--to", remedy="Give an earlier day.") from None
+        raise wrong("--to", "this day is too late.", "Give an earlier day.") from None
 
 
 def _day(text: str, option: str) -> datetime:
@@ -82,16 +82,14 @@ def _day(text: str, option: str) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=almaty())
     except ValueError:
-        raise InvalidInput("this is no day.", field=option, remedy="Write YYYY-MM-DD, a day in Almaty.") from None
+        raise wrong(option, "this is no day.", "Write YYYY-MM-DD, a day in Almaty.") from None
 
 
 def _folder(out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidInput(
-            f"the folder cannot be made: {error.strerror}.", field="--out", remedy="Name another one."
-        ) from error
+        raise wrong("--out", f"the folder cannot be made: {error.strerror}.", "Name another one.") from error
     return out
 
 

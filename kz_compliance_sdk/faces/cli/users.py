@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.faces.cli import documents, screen, views
 from kz_compliance_sdk.faces.cli.command import (
     TIME_FORM,
@@ -24,7 +23,7 @@ from kz_compliance_sdk.faces.cli.command import (
     stepped,
 )
 from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
-from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, by_option
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, by_option, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.appeals import Reversal
@@ -83,7 +82,7 @@ def export(
     That it was taken out is recorded. Read it before you hand it over: it may speak of others as well.
     """
     if out.exists():
-        raise InvalidInput("there is such a file already.", field="--out", remedy="Name another one.")
+        raise wrong("--out", "there is such a file already.", "Name another one.")
     with session.acting(case) as (desk, actor, case_id):
         taken = desk.privacy.export(actor, case_id, with_staff=with_staff)
     with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

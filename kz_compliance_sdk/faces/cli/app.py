@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
-from kz_compliance_sdk.faces.cli import command, conformance, foreign, screen
+from kz_compliance_sdk.faces.cli import command, conformance, exits, screen
 from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
 
@@ -72,10 +72,10 @@ class _Root(TyperGroup):
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
         except Exception as error:  # noqa: BLE001  a person sees a line, and the traceback only on demand
-            if foreign.is_of_output(error):
+            if exits.is_of_output(error):
                 # Here already: click would answer a broken pipe with the code of a fault.
                 raise SystemExit(_unwritten(error)) from None
-            said = error if isinstance(error, ComplianceError) else foreign.known(error) or error
+            said = error if isinstance(error, ComplianceError) else exits.known(error) or error
             _explain(Session.of(ctx), said, error)
             raise typer.Exit(exit_code(said)) from None
 
@@ -102,7 +102,7 @@ def _usage(wrong: typer.TyperException) -> NoReturn:
 
 def _unwritten(error: Exception) -> int:
     """The exit code for an answer that could not be written, after a line about it if that can be."""
-    foreign.let_go_of_output()
+    exits.let_go_of_output()
     if isinstance(error, BrokenPipeError):
         return NO_READER
     with contextlib.suppress(OSError):

@@ -15,6 +15,7 @@ import typer
 
 from kz_compliance_sdk.errors import LeaseLost
 from kz_compliance_sdk.faces.cli import documents, screen
+from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.exits import OK
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Json, Session
 
@@ -61,8 +62,8 @@ evidence = _group("Evidence packs: verify one, and publish the key that verifies
 class Answer:
     """What a command has to show: one document, the line or the view that people get of it, and the exit code."""
 
-    document: Any
-    view: str | Callable[[Any], None]
+    document: Document
+    view: str | Callable[[Document], None]
     exit: int = OK
 
     def give(self, session: Session) -> None:
@@ -110,7 +111,7 @@ def step(name: str, panel: str, text: str | Callable[[Case], str], **options: st
 
 def stepped(case: Case, desk: ComplianceDesk, text: str) -> Answer:
     """What a step came to: the case, or one line."""
-    return Answer({"case": documents.listed(case, desk.store.now())}, f"{text} State: {case.state}.")
+    return Answer(Document(case=documents.listed(case, desk.store.now())), f"{text} State: {case.state}.")
 
 
 def name_of(case: Case) -> str:

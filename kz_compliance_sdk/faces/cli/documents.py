@@ -25,26 +25,32 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
     from kz_compliance_sdk.services.review import Decided, Lease
 
-Document = dict[str, Any]
 _CASE = (
     "case:id notice_id revision authority_id reference_number state kind category source authenticity channel level "
     "flags items open_items lease clock closed_at _decided"
 )
 _ITEM = "item_id status object_key action ground? scope measure? effective_at? preserve_until? order_fell:fell?"
+_CONTEST = "contest:number filed_at recorded_by result? result_at _said"
 _SUSPENSION = (
     "suspension:number from_at until_at ended_at recorded_by confirmed_by? proof_sha256 _ends_at:ends_at _said"
 )
 _RECEIVED = "message_id type sender source received_at exit status deliveries body_sha256 body_base64 _detail"
 
 
+class Document(dict[str, Any]):
+    """A document, or a part of one, whose names are ours. Whatever else is in it JSON has as it is."""
+
+
 def rendered(value: Any) -> Any:
     """A document as JSON has it."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Document):
         return {
             name: instant_text(held) if type(held) is int and is_time(name) else rendered(held)
             for name, held in value.items()
             if not name.startswith("_")
         }
+    if isinstance(value, Mapping):
+        return {name: rendered(held) for name, held in value.items()}
     return [rendered(one) for one in value] if isinstance(value, list | tuple) else value
 
 
@@ -58,7 +64,7 @@ def fields(value: object, names: str, **more: Any) -> Document:
 
     `name:field` renames a field, `name?` is null where it is empty, and what `more` has under a name stands there.
     """
-    found: Document = {}
+    found = Document()
     for each in names.split():
         name, _, field = each.rstrip("?").partition(":")
         held = more[name] if name in more else getattr(value, field or name)
@@ -100,12 +106,12 @@ def case_row(case: Case, clock: ClockView) -> Document:
 def case_document(file: CaseFile, notice: Notice | None) -> Document:
     """Everything that is held of a case. Message bodies are text; what was received is in base64, as it came."""
     case = file.case
-    return {
-        **case_row(case, file.clock),
+    return Document(
+        case_row(case, file.clock),
         **fields(case, "version decision_version entered_by? lift_due_at"),
-        "item_states": [fields(item, _ITEM) for item in case.items],
-        "notice": None if notice is None else notice.model_dump(mode="json", exclude_none=True),
-        "received": [
+        item_states=[fields(item, _ITEM) for item in case.items],
+        notice=None if notice is None else notice.model_dump(mode="json", exclude_none=True),
+        received=[
             fields(
                 row,
                 _RECEIVED,
@@ -114,27 +120,25 @@ def case_document(file: CaseFile, notice: Notice | None) -> Document:
             )
             for row in file.inbox
         ],
-        "legal_checks": _legal_checks(file),
-        "content": [
-            fields(row, "item_id n object_id? digest? available fault? seen_by seen_at") for row in file.content
-        ],
-        "decisions": [decision(one) for _, one in sorted(file.decisions.items())],
-        "messages": [message(one, file.attempts.get(one.id, ())) for one in file.messages],
-        "contests": [
-            {**fields(one, "contest:number filed_at recorded_by result? result_at _said", _said=sealed), **sealed}
+        legal_checks=_legal_checks(file),
+        content=[fields(row, "item_id n object_id? digest? available fault? seen_by seen_at") for row in file.content],
+        decisions=[decision(one) for _, one in sorted(file.decisions.items())],
+        messages=[message(one, file.attempts.get(one.id, ())) for one in file.messages],
+        contests=[
+            Document(fields(one, _CONTEST, _said=sealed), **sealed)
             for one in case.contests
             for sealed in [_sealed(file, one.seq)]
         ],
-        "suspensions": [
-            {**fields(one, _SUSPENSION, _said=sealed), **sealed}
+        suspensions=[
+            Document(fields(one, _SUSPENSION, _said=sealed), **sealed)
             for one in case.suspensions
             for sealed in [_sealed(file, one.seq)]
         ],
-        "escalations": [fields(fired, "step fired_at level audience") for fired in file.escalations],
-        "user_notices": [user_notice(row) for row in file.user_notices],
-        "audit": [_event(event) for event in file.audit],
-        "audit_head": case.audit_head,
-    }
+        escalations=[fields(fired, "step fired_at level audience") for fired in file.escalations],
+        user_notices=[user_notice(row) for row in file.user_notices],
+        audit=[_event(event) for event in file.audit],
+        audit_head=case.audit_head,
+    )
 
 
 def _sealed(file: CaseFile, seq: int) -> dict[str, str]:
@@ -197,17 +201,13 @@ def appeal_row(appeal: Appeal) -> Document:
 
 def lease(held: Lease, now: int) -> Document:
     """A case that somebody holds from now on."""
-    return {"lease": {"case": listed(held.case, now), **fields(held, "token expires_at")}}
+    return Document(lease=Document(case=listed(held.case, now), **fields(held, "token expires_at")))
 
 
 def decided(made: Decided, now: int, undo_window_s: int) -> Document:
     """A case with the decision that was proposed or approved."""
-    return {
-        "case": listed(made.case, now),
-        "digest": made.digest,
-        **fields(made.decision, "needs_approval approved_by?"),
-        "undo_window_s": undo_window_s,
-    }
+    outcome = fields(made.decision, "needs_approval approved_by?")
+    return Document(case=listed(made.case, now), digest=made.digest, **outcome, undo_window_s=undo_window_s)
 
 
 def _event(event: AuditEvent) -> Document:
@@ -222,7 +222,7 @@ def _event(event: AuditEvent) -> Document:
     )
 
 
-def said(body: bytes | str | None) -> Document:
+def said(body: bytes | str | None) -> dict[str, Any]:
     """The fields of one of our own messages, none if it is no JSON object."""
     try:
         value = json.loads(body or "")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, audit, cases, command, evidence
+from kz_compliance_sdk.faces.cli.documents import Document, fields
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
 from kz_compliance_sdk.faces.cli.screen import counting, echo, write_document
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, at_file, by_option, case_id_of, wrong
@@ -45,7 +46,7 @@ def make(
         signing = desk.settings.signing()
     key_id = signing.key_id if signing is not None and signing.algorithm == "ed25519" else None
     form = "full" if full else "redacted"
-    document = {"file": str(out), "size": len(pack), "form": form, "lang": lang, "signed_by": key_id}
+    document = Document(file=str(out), size=len(pack), form=form, lang=lang, signed_by=key_id)
     then = f"Check it: kz-compliance evidence verify {out} --key FILE"
     if key_id is None:
         then = "It is not signed: this platform has no Ed25519 key (signing_key)."
@@ -92,15 +93,15 @@ def verify_pack(
     ours, senders = public(key, "--key"), public(sender_key, "--sender-key")
     verdict = verified(_read(pack, "FILE", MAX_PACK + 1), ours, senders)
     names = ("platform_id", "case_id", "form", "made_at", "audit_head", "audit_length")
-    document = {
-        "intact": not verdict.problems,
-        "signature": verdict.signature,
-        "sender": verdict.sender,
+    document = Document(
+        intact=not verdict.problems,
+        signature=verdict.signature,
+        sender=verdict.sender,
         **{name: verdict.manifest.get(name) for name in names},
-        "problems": [{"code": one.code, "where": one.where, "what": one.what} for one in verdict.problems],
-        "_manifest": names if verdict.manifest else (),
-        "_sender_asked": senders is not None,
-    }
+        problems=[fields(one, "code where what") for one in verdict.problems],
+        _manifest=names if verdict.manifest else (),
+        _sender_asked=senders is not None,
+    )
     return Answer(document, views.pack, FOUND if verdict.problems else OK)
 
 
@@ -118,7 +119,7 @@ def key(session: Session) -> Answer:
             "this platform has no Ed25519 key.", field="signing_key", remedy="Add one: without it no pack is signed."
         )
     public = base64.b64encode(signing.verification_material()).decode("ascii")
-    document = {"key_id": signing.key_id, "alg": "ed25519", "public_key": public}
+    document = Document(key_id=signing.key_id, alg="ed25519", public_key=public)
     return Answer(document, lambda shown: echo(shown["public_key"]))
 
 
@@ -150,14 +151,9 @@ def verify(
             verdict = desk.verify_audit(case_id, progress, checkpoint=kept)
         erased_at = None if case_id is None or verdict.faults else desk.case(case_id).erased_at
         erased = desk.privacy.erased() if case_id is None else int(erased_at is not None)
-    document = {
-        "checked": verdict.checked,
-        "intact": verdict.intact,
-        "erased": erased,
-        "faults": [{"case": fault.case_id, "seq": fault.seq, "what": fault.what} for fault in verdict.faults],
-        "not_provable": list(verdict.not_provable),
-        "_erased_at": erased_at,
-    }
+    faults = [fields(fault, "case:case_id seq what") for fault in verdict.faults]
+    told = fields(verdict, "checked intact erased faults not_provable", erased=erased, faults=faults)
+    document = Document(told, _erased_at=erased_at)
     return Answer(document, views.trail, FOUND if verdict.faults else OK)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from kz_compliance_sdk.errors import IllegalMove, NotFound
 from kz_compliance_sdk.faces.cli import documents
 from kz_compliance_sdk.faces.cli.command import TIME_FORM, Answer, Option, Yes, cases, command, notices, stepped
+from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import notice_choices, notice_skeleton, read_document, received_at
 from kz_compliance_sdk.faces.cli.screen import both, echo, show_fields, show_template
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, at_file, by_option, case_id_of, wrong
@@ -77,7 +78,7 @@ def letter(
         case_id = case_id_of(desk, case)
         found = _letter(desk, case_id, message)
         text = desk.letter(found.id, lang, case_id=case_id)
-    document = {"message": found.id, "lang": lang, "text": text, "file": None if out is None else str(out)}
+    document = Document(message=found.id, lang=lang, text=text, file=None if out is None else str(out))
     if out is None:
         return Answer(document, lambda shown: echo(shown["text"]))
     with (
@@ -114,7 +115,7 @@ def retry(session: Session, case: CaseArgument, message: Message = None) -> Answ
     with session.acting(case) as (desk, actor, case_id):
         again = desk.retry(actor, _message(desk, case_id, message, ("parked",), "").id)
     told = f"The {again.kind} {again.id} is {again.state} and tried again now."
-    return Answer({"message": documents.message(again, ())}, told)
+    return Answer(Document(message=documents.message(again, ())), told)
 
 
 # ---------------------------------------------------------------------------- notices that no system sent
@@ -152,7 +153,7 @@ def enter(
         with by_option(received_at="--received-at", how="--how"):
             case = desk.enter(actor, notice, when, how)
         recorded = not before or before[0].version != case.version
-        document = {"case": documents.listed(case, desk.store.now()), "recorded": recorded}
+        document = Document(case=documents.listed(case, desk.store.now()), recorded=recorded)
     if recorded:
         told = f"{case.notice_id} is in the books as {case.id}, due {both(case.due_at)}."
         return Answer(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.command import Answer, ContentOption, Option, command, root
+from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.exits import OK, exit_code
 from kz_compliance_sdk.faces.cli.platform_parts import load_content, load_enforcer, load_messenger
 from kz_compliance_sdk.faces.cli.session import Session, install, refuse_directory
@@ -180,7 +181,7 @@ def _pass(session: Session, desk: ComplianceDesk) -> Answer:
         if not drained.settled:
             break
     checkpoint = _fault_of(desk.proof.run)
-    document: dict[str, Any] = dict(counts)
+    document = Document(counts)
     for name, fault in (("poll_error", feed), ("checkpoint_error", checkpoint)):
         document[name] = None if fault is None else {"code": fault.code, "message": fault.message}
     if checkpoint is not None:
@@ -246,7 +247,7 @@ def mock_regulator(
             for each in SCENARIOS.values()
         ]
         lines = "\n".join(f"{one['name']:<14}{one['told']}" for one in told)
-        return Answer({"scenarios": told}, lines)
+        return Answer(Document(scenarios=told), lines)
     if scenario is not None and scenario not in SCENARIOS:
         raise ConfigError(
             f"there is no scenario {scenario!r}.", field="--scenario", remedy=f"Use one of {', '.join(SCENARIOS)}."

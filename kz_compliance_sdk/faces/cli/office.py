@@ -19,6 +19,7 @@ from kz_compliance_sdk.faces.cli.command import (
     stepped,
     token_of,
 )
+from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
 from kz_compliance_sdk.faces.cli.screen import both
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, wrong
@@ -311,7 +312,7 @@ def letters(session: Session, case: CaseArgument) -> Answer:
         waiting = desk.by_letter.waiting(case_id_of(desk, case))
     names = "letter:message_id type entered_by received_at says"
     rows = [documents.fields(one, names, says=one.says.model_dump(mode="json", exclude_none=True)) for one in waiting]
-    return Answer({"letters": rows}, views.letters)
+    return Answer(Document(letters=rows), views.letters)
 
 
 @step("vouch", _LETTERS, "The letter about {name} has taken effect.", how="--how", reference="--number")

@@ -21,6 +21,7 @@ from kz_compliance_sdk.faces.cli.command import (
     stepped,
     token_of,
 )
+from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import (
     legal_check_choices,
     legal_check_skeleton,
@@ -71,7 +72,7 @@ def list_(
         )
         rows = [documents.listed(case, desk.store.now()) for case in page.cases]
     filtered = any((state, category, authority, notice, overdue, cursor))
-    return Answer({"cases": rows, "next_cursor": page.next_cursor, "_filtered": filtered}, views.cases)
+    return Answer(Document(cases=rows, next_cursor=page.next_cursor, _filtered=filtered), views.cases)
 
 
 @command(cases, "show", _LOOK)
@@ -85,7 +86,7 @@ def show(session: Session, case: CaseArgument) -> Answer:
             notice, gaps = desk.notice(case_id), documents.gaps(desk.care.gaps(case_id))
         except NotFound:
             notice, gaps = None, []
-    return Answer({**documents.case_document(file, notice), "gaps": gaps}, views.case)
+    return Answer(Document(documents.case_document(file, notice), gaps=gaps), views.case)
 
 
 def _record_view(session: Session, desk: ComplianceDesk, case_id: str) -> None:
@@ -130,7 +131,7 @@ def _leased(session: Session, desk: ComplianceDesk, lease: Lease | None) -> Answ
             "Nobody has checked yet that this notice is authentic: no measure can be decided before somebody but its "
             f"typist does: kz-compliance cases authenticate {lease.case.id}"
         )
-    return Answer({"lease": None} if lease is None else documents.lease(lease, desk.store.now()), views.lease)
+    return Answer(Document(lease=None) if lease is None else documents.lease(lease, desk.store.now()), views.lease)
 
 
 @step("release", _DECIDE, "{name} is back in the queue.")
@@ -240,7 +241,7 @@ def look(session: Session, case: CaseArgument, content: ContentOption = None) ->
     with session.acting(case, content=load_content(content)) as (desk, actor, case_id):
         names = "item_id object_id? content_sha256:digest? available fault? preview seen_at:at"
         seen = [documents.fields(one, names) for one in desk.look(actor, case_id)]
-    return Answer({"case": case_id, "content": seen}, views.content)
+    return Answer(Document(case=case_id, content=seen), views.content)
 
 
 @command(cases, "check", _DECIDE)
@@ -274,10 +275,8 @@ def check(
     with session.acting(case) as (desk, actor, case_id):
         row = desk.record_legal_check(actor, case_id, given)
         after, bars = desk.case(case_id), barring(given)
-        document = {
-            "case": documents.listed(after, desk.store.now()),
-            **documents.fields(row, "version digest bars", bars=bars),
-        }
+        recorded = documents.fields(row, "version digest bars", bars=bars)
+        document = Document(case=documents.listed(after, desk.store.now()), **recorded)
     barred = f" It bars a measure on local law: {', '.join(bars)}." if bars else ""
     return Answer(document, f"The legal check of {after.notice_id} has version {row.version}.{barred}")
 

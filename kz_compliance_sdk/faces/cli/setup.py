@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from kz_compliance_sdk.errors import ConfigError
-from kz_compliance_sdk.faces.cli import documents, views
+from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Option, command, config, db, root
+from kz_compliance_sdk.faces.cli.documents import Document, fields
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
 from kz_compliance_sdk.faces.cli.screen import echo
 from kz_compliance_sdk.faces.cli.session import Session, refuse_directory, refuse_missing
@@ -91,14 +92,14 @@ def upgrade(
     after = schema_status(settings)
     found, revision = before["revision"], after["revision"]
     word = "Nothing to do: the schema is" if found == revision else "The schema is now"
-    document = {"path": after["path"], "from": found, "revision": revision, "upgraded": found != revision}
+    document = Document({"path": after["path"], "from": found, "revision": revision, "upgraded": found != revision})
     return Answer(document, f"{word} {revision}.")
 
 
 @command(db, "status")
 def status(session: Session) -> Answer:
     """Say where the schema stands and what an upgrade would do. Changes nothing."""
-    return Answer(schema_status(session.settings()), views.schema)
+    return Answer(Document(schema_status(session.settings())), views.schema)
 
 
 @command(db, "sql", as_json=False)
@@ -135,14 +136,14 @@ def rewrap(session: Session) -> Answer:
     with session.desk() as desk:
         store: Any = desk.store
         done = rewrapping.rewrap(store.engine, store.path, keys, desk.env.entropy, progress)
-    document = {"rewrapped": done.count, "master_key_id": keys.current, "damaged": list(done.damaged)}
+    document = Document(rewrapped=done.count, master_key_id=keys.current, damaged=list(done.damaged))
     return Answer(document, views.rewrapped, FOUND if done.damaged else OK)
 
 
 @command(config, "show")
 def show(session: Session) -> Answer:
     """Show every setting in force; secrets are masked."""
-    return Answer(session.settings().redacted(), views.settings)
+    return Answer(Document(session.settings().redacted()), views.settings)
 
 
 # ---------------------------------------------------------------------------------------- whether it runs
@@ -153,17 +154,17 @@ def doctor(session: Session) -> Answer:
     """Examine this installation: each check with its remedy. Exit code 4 if one fails; a warning changes nothing."""
     from kz_compliance_sdk.faces.cli.doctor import examine
 
-    checks = [documents.fields(check, "name status summary remedy? details") for check in examine(session)]
+    checks = [fields(check, "name status summary remedy? details") for check in examine(session)]
     found = {check["status"] for check in checks}
     worst = next((word for word in ("fail", "warn") if word in found), "ok")
-    return Answer({"status": worst, "checks": checks}, views.doctor, FOUND if worst == "fail" else OK)
+    return Answer(Document(status=worst, checks=checks), views.doctor, FOUND if worst == "fail" else OK)
 
 
 @command(root, "health")
 def health(session: Session) -> Answer:
     """Say whether the machinery runs: counts, times, endpoints. Exit code 4 if something needs attention."""
     with session.desk() as desk:
-        document = desk.health_document()
+        document = Document(desk.health_document())
     return Answer(document, views.health, FOUND if document["attention"] else OK)
 
 
@@ -172,4 +173,4 @@ def sanctions(session: Session) -> Answer:
     """List every sanction that an authority announced, oldest first."""
     names = "sanction_id level notice_ids effective_at reference_number received_at"
     with session.desk() as desk:
-        return Answer({"sanctions": [documents.fields(one, names) for one in desk.sanctions()]}, views.sanctions)
+        return Answer(Document(sanctions=[fields(one, names) for one in desk.sanctions()]), views.sanctions)

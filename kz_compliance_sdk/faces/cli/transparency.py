@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Option, command, root
+from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.screen import counting
 from kz_compliance_sdk.faces.cli.session import Session, by_option, wrong
 
@@ -61,7 +62,7 @@ def transparency(
             made: list[Iterable[bytes]] = [[figures_csv(report)], [report_json(report)], [page(report, lang)], lines]
             named = [*zip(FILES, made, strict=True), *([(_STAFF, [_workloads_csv(workloads)])] if staff else [])]
             written = [_write(_folder(out) / name, parts) for name, parts in named]
-    return Answer({**document(report), "_written": written}, views.transparency)
+    return Answer(Document(document(report), _written=written), views.transparency)
 
 
 def _period(first: str, last: str) -> Period:

@@ -22,6 +22,7 @@ from kz_compliance_sdk.faces.cli.command import (
     step,
     stepped,
 )
+from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, by_option, wrong
 
@@ -47,7 +48,7 @@ def notify_later(
         at = received_at(until, "--until")
         rows = desk.user_notices.delay(actor, case_id, at, legal_basis, reasons)
     told = f"{len(rows)} user notices wait until {screen.both(at)}, and then leave by themselves."
-    return Answer({"user_notices": [documents.user_notice(row) for row in rows]}, told)
+    return Answer(Document(user_notices=[documents.user_notice(row) for row in rows]), told)
 
 
 def _kept(after: Case) -> str:
@@ -87,7 +88,7 @@ def export(
         taken = desk.privacy.export(actor, case_id, with_staff=with_staff)
     with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(taken)
-    document = {"case": case_id, "file": str(out), "bytes": len(taken)}
+    document = Document(case=case_id, file=str(out), bytes=len(taken))
     return Answer(document, f"{len(taken)} bytes in {out}. Read them before you hand them over.")
 
 
@@ -136,7 +137,7 @@ def list_(
     with session.desk() as desk:
         page = desk.appeals.list(state, cursor, limit)
     rows = [documents.appeal_row(one) for one in page.appeals]
-    return Answer({"appeals": rows, "next_cursor": page.next_cursor, "_state": state}, views.appeals)
+    return Answer(Document(appeals=rows, next_cursor=page.next_cursor, _state=state), views.appeals)
 
 
 @command(appeals, "show")
@@ -144,7 +145,7 @@ def show(session: Session, appeal: AppealArgument) -> Answer:
     """Show an appeal and what the user wrote."""
     with session.desk() as desk:
         file = desk.appeals.show(appeal)
-    return Answer({"appeal": {**documents.appeal_row(file.appeal), "text": file.text or None}}, views.appeal)
+    return Answer(Document(appeal=Document(documents.appeal_row(file.appeal), text=file.text or None)), views.appeal)
 
 
 @command(appeals, "receive")
@@ -217,4 +218,4 @@ def withdraw(session: Session, appeal: AppealArgument) -> Answer:
 
 
 def _told(one: Appeal, text: str = "") -> Answer:
-    return Answer({"appeal": documents.appeal_row(one)}, text or f"The appeal {one.reference} is {one.state}.")
+    return Answer(Document(appeal=documents.appeal_row(one)), text or f"The appeal {one.reference} is {one.state}.")

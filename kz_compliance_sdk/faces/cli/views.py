@@ -10,9 +10,10 @@ from rich.text import Text
 
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.documents import Document, is_time, said
+from kz_compliance_sdk.faces.cli.documents import is_time, said
 from kz_compliance_sdk.faces.cli.screen import both, say, show_fields
 
+Document = Mapping[str, Any]
 Cell = str | Text
 Column = str | Callable[[Any], Cell]
 """What stands in a column: the field of this name, or what a function makes of the row."""

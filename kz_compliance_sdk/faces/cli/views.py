@@ -13,7 +13,8 @@ from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.documents import is_time, said
 from kz_compliance_sdk.faces.cli.screen import both, say, show_fields
 
-Document = Mapping[str, Any]
+Shown = Mapping[str, Any]
+"""A document, or a row of one."""
 Cell = str | Text
 Column = str | Callable[[Any], Cell]
 """What stands in a column: the field of this name, or what a function makes of the row."""
@@ -46,7 +47,7 @@ _SENDER = {
 
 
 def _table(
-    rows: Iterable[Document],
+    rows: Iterable[Shown],
     columns: Mapping[str, Column],
     lead: Sequence[str] = (),
     *,
@@ -58,7 +59,7 @@ def _table(
     screen.show_table([*columns], told, lead=lead, whole=whole, stderr=stderr)
 
 
-def _cell(row: Document, column: Column) -> Cell:
+def _cell(row: Shown, column: Column) -> Cell:
     if callable(column):
         return column(row)
     held = row[column]
@@ -84,7 +85,7 @@ def _words(*words: str | None) -> str:
 # -------------------------------------------------------------------------------------------- cases, listed
 
 
-def cases(document: Document) -> None:
+def cases(document: Shown) -> None:
     """The queue, with the time left on both clocks."""
     if not document["cases"]:
         say("No case fits." if document["_filtered"] else "No cases are waiting.")
@@ -104,11 +105,11 @@ def cases(document: Document) -> None:
         say(f"There are more: --cursor {document['next_cursor']}")
 
 
-def _to_decide(row: Document) -> Text:
+def _to_decide(row: Shown) -> Text:
     return _left(row["clock"]["decide_left_s"], still=row["_decided"] or row["closed_at"] is not None)
 
 
-def _to_receipt(row: Document) -> Text:
+def _to_receipt(row: Shown) -> Text:
     return _left(row["clock"]["receipt_left_s"], still=row["closed_at"] is not None)
 
 
@@ -116,7 +117,7 @@ def _left(seconds: int, *, still: bool) -> Text:
     return Text(screen.left(seconds), "dim" if still else screen.urgency(seconds))
 
 
-def lease(document: Document) -> None:
+def lease(document: Shown) -> None:
     """A claimed case, or that there is none."""
     held = document["lease"]
     if held is None:
@@ -138,7 +139,7 @@ def lease(document: Document) -> None:
 # -------------------------------------------------------------------------------------- a case on one page
 
 
-def case(document: Document) -> None:
+def case(document: Shown) -> None:
     """The whole story of a case."""
     name = document["notice_id"] or "a message that cannot be used"
     show_fields(f"{name}, revision {document['revision']}: {document['state']}", _head(document))
@@ -174,7 +175,7 @@ def case(document: Document) -> None:
     show_fields(title, [(f"{event['seq']} {event['kind']}", _event(event)) for event in events])
 
 
-def _head(document: Document) -> list[tuple[str, Cell]]:
+def _head(document: Shown) -> list[tuple[str, Cell]]:
     typist, held = document["entered_by"], document["lease"]
     lease = f"{held['owner']} until {both(held['expires_at'])}, token {held['token']}" if held else None
     came = f"{document['source']}, {document['authenticity']}"
@@ -199,7 +200,7 @@ def _flag(flag: str) -> Text:
     return Text.assemble((code, "" if code in _USUAL else "yellow"), f"{where}: {meaning}")
 
 
-def _clock(document: Document) -> list[tuple[str, Cell]]:
+def _clock(document: Shown) -> list[tuple[str, Cell]]:
     clock, ended = document["clock"], document["closed_at"] is not None
     asked, moved = clock["requested_due_at"], clock["due_at"] != clock["unpaused_due_at"]
     return _told(
@@ -214,7 +215,7 @@ def _clock(document: Document) -> list[tuple[str, Cell]]:
     )
 
 
-def _notice(notice: Document) -> list[tuple[str, Cell]]:
+def _notice(notice: Shown) -> list[tuple[str, Cell]]:
     authority, law = notice["issuing_authority"], notice["legal_basis"]
     name = next((authority["name"][lang] for lang in ("ru", "kk", "en") if authority["name"].get(lang)), "")
     return [
@@ -227,7 +228,7 @@ def _notice(notice: Document) -> list[tuple[str, Cell]]:
     ]
 
 
-def _gaps(document: Document) -> None:
+def _gaps(document: Shown) -> None:
     """A gap refuses nothing: whoever decides sees it, with the command that asks about it."""
     told = [
         (gap["code"], gap["meaning"] + (f" (item {gap['item_id']})" if gap["item_id"] else ""))
@@ -238,13 +239,13 @@ def _gaps(document: Document) -> None:
     _titled("Missing in the notice", told)
 
 
-def what(item: Document) -> str:
+def what(item: Shown) -> str:
     """What an item of a notice points at."""
     url = item.get("url")
     return _words(url, None if url else item.get("object_id"), item.get("account_ref"))
 
 
-def _items(document: Document) -> None:
+def _items(document: Shown) -> None:
     named = {item["item_id"]: what(item) for item in document["notice"]["items"]}
     columns: dict[str, Column] = {
         "item": "item_id",
@@ -257,14 +258,14 @@ def _items(document: Document) -> None:
     _table(document["item_states"], columns, ("item", "status", "action"), whole=("item", "status", "action"))
 
 
-def _answered(row: Document) -> str:
+def _answered(row: Shown) -> str:
     unclear = ", ".join(name for name, answer in row["answers"].items() if answer == "unclear")
     parts = [f"{both(row['answered_at'])} by {row['answered_by']}, on revision {row['revision']}"]
     parts += [f"bars local law: {', '.join(row['_bars'])}"] if row["_bars"] else []
     return "; ".join([*parts, f"unclear: {unclear}"] if unclear else parts)
 
 
-def _seen(content: Sequence[Document]) -> None:
+def _seen(content: Sequence[Shown]) -> None:
     last = {row["item_id"]: row for row in content}
     columns: dict[str, Column] = {
         "item": "item_id",
@@ -280,7 +281,7 @@ def _seen(content: Sequence[Document]) -> None:
         _table(last.values(), columns, lead, whole=lead)
 
 
-def decision(made: Document, *, stderr: bool = False) -> None:
+def decision(made: Shown, *, stderr: bool = False) -> None:
     """A decision as the second person must see it: its digest, and every item with finding, action and wording."""
     standing = "needs approval" if made["needs_approval"] else "needs no second person"
     if made["approved_by"]:
@@ -299,21 +300,21 @@ def decision(made: Document, *, stderr: bool = False) -> None:
     _table(made["proposal"]["items"], columns, lead, whole=lead[:2], stderr=stderr)
 
 
-def _ground(item: Document) -> str:
+def _ground(item: Shown) -> str:
     return f" ({item['ground']})" if item["ground"] else ""
 
 
-def _where(item: Document) -> str:
+def _where(item: Shown) -> str:
     return "" if item["action"] == "none" else ", ".join(item["scope"])
 
 
-def _wording(wording: Document) -> str:
+def _wording(wording: Shown) -> str:
     code = f" ({wording['refusal_code']})" if wording["refusal_code"] else ""
     reasons = "".join(f"; {text['lang']}: {text['text']}" for text in wording["statement_of_reasons"])
     return f"{wording['outcome']}{code}{reasons}"
 
 
-def _check(made: Document) -> str:
+def _check(made: Shown) -> str:
     check, named = made["proposal"]["legal_check"], made["legal_check"]
     if check is None:
         return "not answered: no measure is proposed"
@@ -324,8 +325,8 @@ def _check(made: Document) -> str:
     return "; ".join(filter(None, (version, told, check["note"])))
 
 
-def _messages(messages: Sequence[Document]) -> None:
-    def last(one: Document) -> str:
+def _messages(messages: Sequence[Shown]) -> None:
+    def last(one: Shown) -> str:
         return (
             _words(one["attempts"][-1]["result"], one["attempts"][-1]["detail"]) if one["attempts"] else "not tried yet"
         )
@@ -343,17 +344,17 @@ def _messages(messages: Sequence[Document]) -> None:
         _table(messages, columns, ("message", "state"), whole=("message", "to", "state", "receipt", "id"))
 
 
-def _receipt(receipt: Document) -> str:
+def _receipt(receipt: Shown) -> str:
     return str(receipt.get("receipt_id") or receipt.get("outgoing_number") or "none")
 
 
-def _tells(row: Document) -> str:
+def _tells(row: Shown) -> str:
     if row["sent_at"] is not None:
         return both(row["sent_at"])
     return both(row["due_at"]) + (f" on the legal basis of the {row['basis']}" if row["basis"] else "")
 
 
-def _event(event: Document) -> str:
+def _event(event: Shown) -> str:
     actor, account = event["actor"], event["_account"]
     who = actor if account in ("", actor) else f"{actor} (account {account})"
     texts = "".join(f"; {name}: {text}" for name, text in event["texts"].items() if text)
@@ -363,7 +364,7 @@ def _event(event: Document) -> str:
 # ------------------------------------------------------------------------------------------------- deciding
 
 
-def content(document: Document) -> None:
+def content(document: Shown) -> None:
     """What was seen of each open item."""
     if not document["content"]:
         say("The notice names none of the open items any more: there is nothing to look at.")
@@ -381,7 +382,7 @@ def content(document: Document) -> None:
         show_fields(f"Item {one['item_id']}", fields)
 
 
-def proposal(items: Iterable[Document], named: Mapping[str, str]) -> None:
+def proposal(items: Iterable[Shown], named: Mapping[str, str]) -> None:
     """What is about to be proposed, on standard error."""
     columns: dict[str, Column] = {
         "item": "item_id",
@@ -393,7 +394,7 @@ def proposal(items: Iterable[Document], named: Mapping[str, str]) -> None:
     _table(items, columns, ("item", "finding"), stderr=True)
 
 
-def decided(document: Document) -> None:
+def decided(document: Shown) -> None:
     """What came of a proposal or an approval."""
     row = document["case"]
     if document["needs_approval"] and not document["approved_by"]:
@@ -403,13 +404,13 @@ def decided(document: Document) -> None:
     say(f"{row['notice_id']} is {row['state']}. {window}")
 
 
-def questions(asked: Iterable[Document]) -> None:
+def questions(asked: Iterable[Shown]) -> None:
     """What is about to be asked of the authority, on standard error."""
     rows = [{"about": one["item_id"] or "the notice", **text} for one in asked for text in one["text"]]
     _table(rows, {"about": "about", "in": "lang", "question": "text"}, stderr=True)
 
 
-def letters(document: Document) -> None:
+def letters(document: Shown) -> None:
     """The letters that wait for a second person."""
     if not document["letters"]:
         say("No letter waits.")
@@ -427,7 +428,7 @@ def letters(document: Document) -> None:
 # --------------------------------------------------------------------------------------------------- users
 
 
-def appeals(document: Document) -> None:
+def appeals(document: Shown) -> None:
     """A page of appeals."""
     if not document["appeals"]:
         say(f"No appeal is {document['_state']}.")
@@ -438,7 +439,7 @@ def appeals(document: Document) -> None:
         say(f"More: --cursor {document['next_cursor']}")
 
 
-def appeal(document: Document) -> None:
+def appeal(document: Shown) -> None:
     """An appeal, with what the user wrote."""
     one = document["appeal"]
     decided_at = one["decided_at"]
@@ -454,7 +455,7 @@ def appeal(document: Document) -> None:
     show_fields(f"Appeal {one['reference']}: {one['state']}", fields)
 
 
-def retention(document: Document) -> None:
+def retention(document: Shown) -> None:
     """What went, what was kept and why."""
     verb = "would go" if document["dry_run"] else "gone"
     gone, unmatched = len(document["cases"]), document["unmatched"]
@@ -472,7 +473,7 @@ def retention(document: Document) -> None:
 # -------------------------------------------------------------------------------------------------- proofs
 
 
-def trail(document: Document) -> None:
+def trail(document: Shown) -> None:
     """The verdict on the audit trail."""
     checked, faults = document["checked"], document["faults"]
     if faults:
@@ -490,7 +491,7 @@ def trail(document: Document) -> None:
         say(f"Not provable: {reason}.")
 
 
-def pack(document: Document) -> None:
+def pack(document: Shown) -> None:
     """The verdict on an evidence pack."""
     if document["_manifest"]:
         show_fields("Evidence pack", [(name, str(document[name])) for name in document["_manifest"]])
@@ -504,7 +505,7 @@ def pack(document: Document) -> None:
         say("What is in it is what the manifest names, and it fits together.")
 
 
-def transparency(document: Document) -> None:
+def transparency(document: Shown) -> None:
     """The public figures, and the files that were written."""
     title = "Transparency report" + (" (draft, not for publication)" if document["status"] == "draft" else "")
     rows = [
@@ -526,11 +527,11 @@ def transparency(document: Document) -> None:
 # ------------------------------------------------------------------------------------------ the installation
 
 
-def health(document: Document) -> None:
+def health(document: Shown) -> None:
     """Whether the machinery runs."""
     attention, ran = document["attention"], document["watcher_last_ran"]
 
-    def use(way: Document) -> str:
+    def use(way: Shown) -> str:
         closed = f"left alone until {both(way['open_until'])}" if way["open_until"] else "in use"
         return f"{closed}, {way['failures']} failures in a row"
 
@@ -548,7 +549,7 @@ def health(document: Document) -> None:
     show_fields("Health", fields)
 
 
-def sanctions(document: Document) -> None:
+def sanctions(document: Shown) -> None:
     """What an authority announced."""
     columns = {
         "sanction": "sanction_id",
@@ -563,7 +564,7 @@ def sanctions(document: Document) -> None:
         say("No sanction was announced.")
 
 
-def doctor(document: Document) -> None:
+def doctor(document: Shown) -> None:
     """Each check with its remedy."""
     for check in document["checks"]:
         line = Text(f"{check['status']:<5}", _STATUS[check["status"]])
@@ -574,7 +575,7 @@ def doctor(document: Document) -> None:
             say(f"{'':<23}- {detail}")
 
 
-def schema(document: Document) -> None:
+def schema(document: Shown) -> None:
     """Where the schema stands, and what an upgrade would do."""
     if not document["exists"]:
         say(f"There is no database at {document['path']} yet. Create it: kz-compliance db upgrade")
@@ -584,7 +585,7 @@ def schema(document: Document) -> None:
     show_fields("Schema", [*told, *(("to do", line) for line in ahead)])
 
 
-def rewrapped(document: Document) -> None:
+def rewrapped(document: Shown) -> None:
     """How many keys the present master key opens now."""
     count, key = document["rewrapped"], document["master_key_id"]
     say(f"{count} keys were wrapped with {key}. No other master key is needed any more.")
@@ -592,7 +593,7 @@ def rewrapped(document: Document) -> None:
         say(f"The key of {owner} was damaged from outside and opens with none: see audit verify.")
 
 
-def settings(document: Document) -> None:
+def settings(document: Shown) -> None:
     """Every setting, a line each."""
     for name, value in _flat("", document):
         say(f"{name} = {value}")

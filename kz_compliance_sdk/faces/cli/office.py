@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
+from kz_compliance_sdk.domain.contest import ContestResult
+from kz_compliance_sdk.domain.notice import Effect
 from kz_compliance_sdk.faces.cli import documents, views
 from kz_compliance_sdk.faces.cli.command import (
     TIME_FORM,
@@ -143,7 +145,7 @@ def acknowledge(on: Acting) -> Case:
 Number = Annotated[int, Option("--contest", metavar="N", help="Its number in the case: see `cases show`.")]
 Suspension = Annotated[int, Option("--suspension", metavar="N", help="Its number in the case.")]
 Ended = Annotated[str, Option("--at", metavar="TIME", help=f"When it ended: {TIME_FORM}")]
-Result = Literal["withdrawn", "rejected", "granted", "partly"]
+
 _CONTESTED = {
     "contest.body": "--before",
     "contest.reference": "--number",
@@ -187,7 +189,11 @@ def contest(
 
 @step("contest-ended", _CONTEST, "Contest {number} of {name} was {result}.", **_CONTESTED)
 def contest_ended(
-    on: Acting, number: Number, result: Annotated[Result, Option(help="How it ended.")], at: Ended, reasons: Reasons
+    on: Acting,
+    number: Number,
+    result: Annotated[ContestResult, Option(help="How it ended.")],
+    at: Ended,
+    reasons: Reasons,
 ) -> Case:
     """Record how a contest ended. What follows from that a person decides."""
     return on.desk.contests.settle(on.actor, on.case_id, number, result, received_at(at, "--at"), reasons)
@@ -231,7 +237,7 @@ def end_suspension(on: Acting, number: Suspension, at: Ended, reasons: Reasons) 
 # ------------------------------------------------------------------------------ letters about a case
 
 Letter = Annotated[str, Option("--letter", metavar="ID", help="The letter: see `cases letters`.")]
-Effect = Literal["withdrawn", "annulled", "remedied"]
+
 _WAITS = "The letter about {name} waits for a second person."
 _OPTIONS = {
     "reference": "--number",

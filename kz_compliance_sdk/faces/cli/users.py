@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from kz_compliance_sdk.domain.change_users import AppealState
 from kz_compliance_sdk.faces.cli import documents, screen, views
 from kz_compliance_sdk.faces.cli.command import (
     TIME_FORM,
@@ -129,7 +130,7 @@ def run(
 @command(appeals, "list")
 def list_(
     session: Session,
-    state: Annotated[Literal["open", "upheld", "reversed", "withdrawn"], Option(help="Those in this state.")] = "open",
+    state: Annotated[AppealState, Option(help="Those in this state.")] = "open",
     cursor: Annotated[str | None, Option(help="Where the page before ended.")] = None,
     limit: Annotated[int, Option(help="How many, at most.")] = 50,
 ) -> Answer:

@@ -82,7 +82,7 @@ def command(group: typer.Typer, name: str, panel: str | None = None, *, as_json:
     """Declare a command: a function of the session and its options that returns an Answer, or None if it gave none."""
 
     def declared(call: _F) -> _F:
-        _register(group, name, panel, call, call, [Json] if as_json else [])
+        _register(group, name, panel, call, call, as_json=as_json)
         return call
 
     return declared
@@ -103,7 +103,7 @@ def step(name: str, panel: str, text: str | Callable[[Case], str], **options: st
                 told = text(after) if callable(text) else text.format(case=after, name=name_of(after), **given)
                 return stepped(after, on.desk, told)
 
-        _register(cases, name, panel, run, call, [Json], case=True)
+        _register(cases, name, panel, run, call, case=True)
         return call
 
     return declared
@@ -138,18 +138,18 @@ def _register(
     panel: str | None,
     run: Callable[..., Answer | None],
     declared: Callable[..., Any],
-    last: list[Any],
     *,
     case: bool = False,
+    as_json: bool = True,
 ) -> None:
     def called(ctx: typer.Context, **given: Any) -> None:
-        given.pop("as_json", None)
+        given.pop("as_json", None)  # its callback has told the session
         session = Session.of(ctx)
         answer = run(session, **given)
         if answer is not None:
             answer.give(session)
 
-    # typer reads the options from the signature. What comes before them, such as the desk, it never sees.
+    # typer reads the options from the signature. The session, or who acts, stands before them and is none.
     options = list(inspect.signature(declared).parameters.values())[1:]
     types = get_type_hints(
         SimpleNamespace(__annotations__={one.name: one.annotation for one in options}),
@@ -161,7 +161,7 @@ def _register(
         inspect.Parameter("ctx", by_name, annotation=typer.Context),
         *([inspect.Parameter("case", by_name, annotation=CaseArgument)] if case else []),
         *(one.replace(kind=by_name, annotation=types[one.name]) for one in options),
-        *(inspect.Parameter("as_json", by_name, annotation=kind, default=False) for kind in last),
+        *([inspect.Parameter("as_json", by_name, annotation=Json, default=False)] if as_json else []),
     ]
     called.__name__, called.__doc__, called.__annotations__ = declared.__name__, declared.__doc__, {}
     called.__dict__["__signature__"] = inspect.Signature(parameters)

@@ -31,7 +31,7 @@ from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import Contest, Question, Statement
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.errors import NotFound
-from kz_compliance_sdk.faces.cli.documents import appeal_row, case_document, case_row
+from kz_compliance_sdk.faces.cli.documents import appeal_row, case_document, case_row, rendered
 from kz_compliance_sdk.ports import Failed, Rejected, RetryAt
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
@@ -564,17 +564,17 @@ class Driver:
             notice = self.desk.notice(case)
         except NotFound:
             notice = None
-        return case_document(file, notice)
+        return _printed(case_document(file, notice))
 
     def cases(self, **which: Any) -> list[Document]:
         """The cases as `cases list --json` prints them."""
-        return [case_row(case, clock_of(case, (), self.clock())) for case in self.desk.cases(**which).cases]
+        return [_printed(case_row(one, clock_of(one, (), self.clock()))) for one in self.desk.cases(**which).cases]
 
     def standing(self, case: str) -> Document:
         """Where a case stands: its row, and what `cases show --json` says of its items and of its lifting."""
         held = self.desk.case(case)
         return {
-            **case_row(held, clock_of(held, (), self.clock())),
+            **_printed(case_row(held, clock_of(held, (), self.clock()))),
             "item_states": [
                 {"item_id": one.item_id, "status": one.status, "measure": one.measure or None} for one in held.items
             ],
@@ -587,7 +587,7 @@ class Driver:
 
     def appeals(self, state: str = "open") -> list[Document]:
         """The appeals in a state."""
-        return [appeal_row(appeal) for appeal in self.desk.appeals.list(state).appeals]
+        return [_printed(appeal_row(appeal)) for appeal in self.desk.appeals.list(state).appeals]
 
     def digest(self, case: str) -> str:
         """The digest of the newest proposal of a case."""
@@ -672,6 +672,11 @@ def seconds(at: str | None) -> int | None:
     from datetime import datetime
 
     return None if at is None else int(datetime.fromisoformat(at).timestamp())
+
+
+def _printed(document: Document) -> Document:
+    printed: Document = rendered(document)
+    return printed
 
 
 def _rfc3339(at: int) -> str:

@@ -211,6 +211,28 @@ def test_templates_escape_whatever_is_put_into_a_page() -> None:
     _hold([*templates, *PACKAGE.rglob("*.py")], unescaped)
 
 
+WRITERS = frozenset("builtins.print rich.console.Console rich.print sys.stdout.write typer.echo typer.secho".split())
+
+
+def writes(source: str) -> list[str]:
+    """Return what a module writes to the terminal by itself."""
+    return [f"line {line}: {name}" for line, name in names_used(source) if _covers(WRITERS, name)]
+
+
+def test_one_module_of_the_command_line_writes() -> None:
+    files = [file for file in _files("faces/cli") if file.name != "screen.py"]
+    assert len(files) > 10
+    _hold(files, writes)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    ["print('x')", "import sys\nsys.stdout.write('x')", "import typer\ntyper.echo('x')", "from rich import print"],
+)
+def test_a_planted_writer_is_caught(planted: str) -> None:
+    assert writes(planted)
+
+
 def test_files_are_short_or_say_why_not() -> None:
     found = []
     for folder, ceiling in ((PACKAGE, CEILING), (ROOT / "tests", None)):

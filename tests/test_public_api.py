@@ -15,8 +15,8 @@ from typing import get_type_hints
 import pytest
 
 import kz_compliance_sdk
-from kz_compliance_sdk.aio.groups import AsyncGroups
-from kz_compliance_sdk.desk.groups import Groups
+from kz_compliance_sdk.aio import AsyncGroups
+from kz_compliance_sdk.desk import Groups
 
 HEAVY = (
     "alembic",

@@ -82,12 +82,17 @@ def check_approver(case: Case, decision: Decision, policy: Policy, actor: Actor)
             code="legal_review",
             reference=case.id,
         )
-    if policy.safeguards.needs_outside(case.category, marks) and actor.country in ("", policy.country):
+    if policy.safeguards.needs_outside(case.category, marks) and not is_outside(actor, policy):
         raise NotAllowed(
             "this measure needs an approver outside the country, and your account says no such place.",
             code="approver_inside",
             reference=case.id,
         )
+
+
+def is_outside(actor: Actor, policy: Policy) -> bool:
+    """Whether the actor is known to be outside the policy's country."""
+    return actor.country not in ("", policy.country)
 
 
 def _has_measure(proposal: Proposal) -> bool:

@@ -19,6 +19,11 @@ class ReviewPolicy:
     may: Mapping[str, frozenset[str]]
     never_head: frozenset[str]
 
+    def allows(self, actor: Actor, step: str) -> bool:
+        """Whether `check` lets the actor take this step."""
+        held = actor.roles & self.may.get(step, frozenset())
+        return bool(held) and not (HEAD in actor.roles and step in self.never_head)
+
     def check(self, actor: Actor, step: str) -> None:
         """Raises NotAllowed unless one of the actor's roles may take this step, and with the code `head` for the head
         where one person ends something for good."""

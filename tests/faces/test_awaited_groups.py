@@ -12,12 +12,9 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.aio import AsyncComplianceDesk
-from kz_compliance_sdk.aio.groups import AsyncGroups
-from kz_compliance_sdk.aio.hop import Awaited, Threads
+from kz_compliance_sdk.aio import AsyncComplianceDesk, AsyncGroups, Awaited, Threads, awaited
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.desk.groups import Groups
+from kz_compliance_sdk.desk import ComplianceDesk, Groups
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.report import Contest
@@ -100,11 +97,11 @@ def test_every_group_has_a_step_here() -> None:
 def test_a_step_of_each_group_is_awaited(group: str, tmp_path: Path, env: Env) -> None:
     values = settings_values(published_keys("rfc9421"), store={"path": tmp_path / "x.sqlite3"})
 
-    async def awaited() -> None:
+    async def one_step() -> None:
         async with AsyncComplianceDesk(Settings.model_validate(values), env=env) as desk:
             await STEPS[group](desk, await desk.enter(LEAD, a_notice(), NOON, "a letter"))
 
-    asyncio.run(awaited())
+    asyncio.run(one_step())
 
 
 class _Recorder:
@@ -127,17 +124,17 @@ PAIRS = [(ComplianceDesk, AsyncComplianceDesk)] + [
 ]
 
 
-@pytest.mark.parametrize(("blocking", "awaited"), PAIRS)
-def test_every_awaited_step_asks_the_step_of_its_name(blocking: type, awaited: type[Awaited[Any]]) -> None:
+@pytest.mark.parametrize(("blocking", "twin"), PAIRS)
+def test_every_awaited_step_asks_the_step_of_its_name(blocking: type, twin: type[Awaited[Any]]) -> None:
     """With every argument under its own name, and hands back what it was answered."""
     asked = 0
-    for name, step in inspect.getmembers(awaited, inspect.isfunction):
+    for name, step in inspect.getmembers(twin, inspect.isfunction):
         if name.startswith("_") or not (inspect.iscoroutinefunction(step) or inspect.isasyncgenfunction(step)):
             continue
         if step is AsyncComplianceDesk.receive:  # it waits for a commit instead, and has tests of its own
             continue
         recorder, signature = _Recorder(), inspect.signature(getattr(blocking, name))
-        group = awaited.__new__(awaited)
+        group = twin.__new__(twin)
         Awaited.__init__(group, recorder, Threads())
         parameters = list(signature.parameters.values())[1:]
         given = {one.name: object() for one in parameters}
@@ -147,7 +144,7 @@ def test_every_awaited_step_asks_the_step_of_its_name(blocking: type, awaited: t
         ((called, args, kwargs),) = recorder.calls
         assert called == name
         assert dict(list(signature.bind(None, *args, **kwargs).arguments.items())[1:]) == given
-        assert answer == (None if name == "close" else recorder.answer)
+        assert answer == recorder.answer
         asked += 1
     assert asked
 
@@ -156,13 +153,33 @@ async def _answer(step: Any) -> object:
     return [line async for line in step] if inspect.isasyncgen(step) else await step
 
 
+def test_an_awaited_step_keeps_what_people_and_tools_read_of_it() -> None:
+    ours, theirs = ComplianceDesk.claim, AsyncComplianceDesk.claim
+    assert (theirs.__name__, theirs.__doc__) == (ours.__name__, ours.__doc__)
+    assert inspect.signature(theirs) == inspect.signature(ours)
+
+
+def test_what_a_host_puts_in_a_steps_place_is_awaited() -> None:
+    class Blocking:
+        def where(self) -> str:
+            return "ours"
+
+    class Hosts(Blocking):
+        def where(self) -> str:
+            return "the host's"
+
+    class AsyncBlocking(Awaited[Blocking]):
+        where = awaited(Blocking.where)
+
+    assert asyncio.run(AsyncBlocking(Hosts(), Threads()).where()) == "the host's"
+
+
 def test_a_step_runs_on_another_thread() -> None:
     class Blocking:
         def where(self) -> object:
             return current_thread()
 
     class AsyncBlocking(Awaited[Blocking]):
-        async def where(self) -> object:
-            return await self._hop(self.blocking.where)
+        where = awaited(Blocking.where)
 
     assert asyncio.run(AsyncBlocking(Blocking(), Threads()).where()) is not main_thread()

@@ -15,7 +15,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql import engine, sqlite
 from kz_compliance_sdk.adapters.sql.sqlite import configure
-from kz_compliance_sdk.faces.cli import foreign
+from kz_compliance_sdk.faces.cli import exits
 from kz_compliance_sdk.faces.cli.exits import exit_code
 from tests.faces.cli_office import Office, over_http
 
@@ -104,11 +104,11 @@ def test_what_is_no_enforcer_is_refused_by_name(office: Office, monkeypatch: pyt
 
 
 def test_what_the_machine_refuses_is_told_apart_from_a_fault_of_ours() -> None:
-    assert foreign.known(ZeroDivisionError()) is None
-    assert exit_code(foreign.known(sqlite3.OperationalError("database is locked")) or OSError()) == 9
-    assert exit_code(foreign.known(sqlite3.OperationalError("attempt to write a readonly database")) or OSError()) == 3
-    assert exit_code(foreign.known(OSError(errno.ENOSPC, "No space", "/x")) or OSError()) == 9
-    assert exit_code(foreign.known(PermissionError(errno.EACCES, "denied", "/x")) or OSError()) == 3
+    assert exits.known(ZeroDivisionError()) is None
+    assert exit_code(exits.known(sqlite3.OperationalError("database is locked")) or OSError()) == 9
+    assert exit_code(exits.known(sqlite3.OperationalError("attempt to write a readonly database")) or OSError()) == 3
+    assert exit_code(exits.known(OSError(errno.ENOSPC, "No space", "/x")) or OSError()) == 9
+    assert exit_code(exits.known(PermissionError(errno.EACCES, "denied", "/x")) or OSError()) == 3
 
 
 @pytest.mark.slow

@@ -352,3 +352,9 @@ def test_a_time_is_told_in_almaty_and_in_utc() -> None:
 
 def test_control_characters_are_made_visible() -> None:
     assert screen.printable("a\x1b[31mb\tc\nd\u202e") == "a\\x1b[31mb\\x09c\nd\\x202e"
+
+
+def test_an_account_of_any_name_is_among_the_settings(office: Office) -> None:
+    """A name of the system's own begins with an underscore, as names do that are for people alone in our documents."""
+    office.configure(more='[actors._www]\nid = "web"\nroles = []')
+    assert set(office.document("config", "show")["actors"]) == {"_www", "aigerim", "daniyar"}

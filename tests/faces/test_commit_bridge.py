@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from kz_compliance_sdk.aio.bridge import CommitBridge
+from kz_compliance_sdk.aio import CommitBridge
 from kz_compliance_sdk.errors import StoreError
 
 

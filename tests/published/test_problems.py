@@ -41,7 +41,7 @@ REFUSING = {
 SIDES = {
     "intake": (
         "wire services/intake.py services/admission.py services/response.py faces/asgi.py faces/wsgi.py "
-        "desk/__init__.py desk/groups.py aio/desk.py aio/groups.py aio/bridge.py "
+        "desk.py aio.py "
         "adapters/sql domain/notice.py domain/notice_parts.py domain/report.py domain/values.py domain/url.py"
     ).split(),
     "regulator": ["testing/mock_regulator"],

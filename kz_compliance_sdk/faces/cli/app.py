@@ -1,7 +1,4 @@
-"""The root of the command line, and the one place where an error becomes a line and an exit code.
-
-A command imports what it works with when it runs, so that `--help` and completion stay quick.
-"""
+"""The root of the command line, and the one place where an error becomes a line and an exit code."""
 
 from __future__ import annotations
 
@@ -18,27 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
-from kz_compliance_sdk.faces.cli import (
-    appeals,
-    audit,
-    care,
-    cases,
-    checks,
-    conformance,
-    evidence,
-    foreign,
-    letters,
-    looking,
-    machinery,
-    notices,
-    office,
-    privacy,
-    remedies,
-    review,
-    screen,
-    setup,
-    transparency,
-)
+from kz_compliance_sdk.faces.cli import command, conformance, exits, screen
 from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
 
@@ -95,10 +72,10 @@ class _Root(TyperGroup):
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
         except Exception as error:  # noqa: BLE001  a person sees a line, and the traceback only on demand
-            if foreign.is_of_output(error):
+            if exits.is_of_output(error):
                 # Here already: click would answer a broken pipe with the code of a fault.
                 raise SystemExit(_unwritten(error)) from None
-            said = error if isinstance(error, ComplianceError) else foreign.known(error) or error
+            said = error if isinstance(error, ComplianceError) else exits.known(error) or error
             _explain(Session.of(ctx), said, error)
             raise typer.Exit(exit_code(said)) from None
 
@@ -125,7 +102,7 @@ def _usage(wrong: typer.TyperException) -> NoReturn:
 
 def _unwritten(error: Exception) -> int:
     """The exit code for an answer that could not be written, after a line about it if that can be."""
-    foreign.let_go_of_output()
+    exits.let_go_of_output()
     if isinstance(error, BrokenPipeError):
         return NO_READER
     with contextlib.suppress(OSError):
@@ -188,8 +165,7 @@ def _version(wanted: bool) -> None:
 def root(
     ctx: typer.Context,
     config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", metavar="FILE", help="The TOML file with the settings."),
+        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The TOML file with the settings.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As the option of the same name of each command.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
@@ -201,28 +177,14 @@ def root(
     ctx.obj = Session(config=config, json=as_json, debug=debug)
 
 
-machinery.register(app)
-audit.register(app)
-checks.register(app)
-setup.register(app)
-notices.register(app)
-_cases = typer.Typer(help="The cases: look, decide, answer.", no_args_is_help=True)
-cases.register(_cases)
-review.register(_cases)
-looking.register(_cases)
-office.register(_cases)
-remedies.register(_cases)
-care.register(_cases)
-letters.register(_cases)
-evidence.register_case(_cases)
-appeals.register_cases(_cases)
-privacy.register_cases(_cases)
-app.add_typer(_cases, name="cases")
-appeals.register(app)
-privacy.register(app)
+# In this order the help lists the commands, whatever imports what.
+for _subject in ("machinery", "setup", "review", "office", "letters", "evidence", "users", "transparency"):
+    import_module(f"kz_compliance_sdk.faces.cli.{_subject}")
+app.registered_commands += command.root.registered_commands
+for _group in ("audit", "db", "config", "notices", "cases", "appeals", "retention"):
+    app.add_typer(getattr(command, _group), name=_group)
 conformance.register(app)
-transparency.register(app)
-evidence.register(app)
+app.add_typer(command.evidence, name="evidence")
 if find_spec(_DEMO) is not None:
     app.command("demo")(import_module(_DEMO).demo)
 

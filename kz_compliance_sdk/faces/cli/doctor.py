@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.cli import diagnosis
-from kz_compliance_sdk.faces.cli.diagnosis import Check, Status, refused
+from kz_compliance_sdk.faces.cli.diagnosis import Check, Status, fail, ok, refused, warn
 from kz_compliance_sdk.faces.cli.session import Session
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def examine(session: Session) -> tuple[Check, ...]:
         settings = session.settings()
     except ComplianceError as error:
         return refused("settings", error), *checks
-    checks.insert(0, Check("settings", "ok", f"{settings.platform_id} at {settings.intake_url}"))
+    checks.insert(0, ok("settings", f"{settings.platform_id} at {settings.intake_url}"))
     checks += [
         diagnosis.sandbox(settings),
         *diagnosis.keys(settings.key_ring().keys, now),
@@ -61,7 +61,7 @@ def _tried(name: str, check: Callable[[], Check]) -> Check:
     except ComplianceError as error:
         return refused(name, error)
     except OSError as error:
-        return Check(name, "fail", f"{error.strerror or error}", "Correct the path or its permissions.")
+        return fail(name, f"{error.strerror or error}", "Correct the path or its permissions.")
 
 
 # ------------------------------------------------------------------------------------------ this machine
@@ -81,8 +81,8 @@ def zone_data(now: int) -> Check:
     from kz_compliance_sdk.domain.clock import almaty_ok
 
     if almaty_ok(now):
-        return Check("zone data", "ok", "Asia/Almaty is at +05:00.")
-    return Check("zone data", "fail", "Asia/Almaty is not at +05:00.", "Upgrade the package tzdata to 2024a or later.")
+        return ok("zone data", "Asia/Almaty is at +05:00.")
+    return fail("zone data", "Asia/Almaty is not at +05:00.", "Upgrade the package tzdata to 2024a or later.")
 
 
 def host_zone(now: int) -> Check:
@@ -94,10 +94,9 @@ def host_zone(now: int) -> Check:
     except ZoneInfoNotFoundError:
         right = True
     if right:
-        return Check("host zone", "ok", "this machine's own zone data agrees.")
-    return Check(
+        return ok("host zone", "this machine's own zone data agrees.")
+    return warn(
         "host zone",
-        "warn",
         "this machine's zone data is older than 2024-03-01: its other programs are an hour off.",
         "Upgrade the system's tzdata. This library uses its own.",
     )
@@ -123,7 +122,7 @@ def disk(folder: Path) -> Check:
 def _of_store(settings: Settings, now: int) -> Iterator[Check]:
     path = settings.store.path.absolute()
     if not path.is_file():
-        yield Check("store", "fail", f"there is no database at {path}.", "Create it: kz-compliance db upgrade")
+        yield fail("store", f"there is no database at {path}.", "Create it: kz-compliance db upgrade")
         return
     opened = _tried("store", lambda: store(settings))
     yield opened
@@ -165,10 +164,8 @@ def store(settings: Settings) -> Check:
     full = "FULL" if sync == 2 else str(sync)
     scanned = "every page was looked at" if small else "its pages were not looked at, it is large"
     if sound != "ok":
-        return Check("store", "fail", f"the file is damaged: {sound}.", "Stop everything and restore the last backup.")
-    return Check(
-        "store", "ok", f"{settings.store.path}: journal_mode {mode}, synchronous {full}, read back; {scanned}."
-    )
+        return fail("store", f"the file is damaged: {sound}.", "Stop everything and restore the last backup.")
+    return ok("store", f"{settings.store.path}: journal_mode {mode}, synchronous {full}, read back; {scanned}.")
 
 
 def guards(settings: Settings) -> Check:
@@ -179,9 +176,9 @@ def guards(settings: Settings) -> Check:
     with connection(settings) as opened:
         found = [*strange_doings(opened), *(f"the guard {name} is gone" for name in lost_guards(opened))]
     if not found:
-        return Check("guards", "ok", "the database has its guards, and no trigger of anybody else.")
+        return ok("guards", "the database has its guards, and no trigger of anybody else.")
     remedy = "Somebody changed the database. Hold it against a checkpoint kept elsewhere: kz-compliance audit verify"
-    return Check("guards", "fail", "the database is not as this release made it.", remedy, tuple(found))
+    return fail("guards", "the database is not as this release made it.", remedy, tuple(found))
 
 
 def permissions(what: str, files: Sequence[Path], name: str = "permissions") -> Check:
@@ -190,9 +187,9 @@ def permissions(what: str, files: Sequence[Path], name: str = "permissions") -> 
     if open_to_all:
         modes = ", ".join(f"{file} ({file.stat().st_mode & 0o777:o})" for file in open_to_all)
         remedy = f"Run: chmod o-rwx {' '.join(map(str, open_to_all))}"
-        return Check(name, "warn", f"everybody here can read {what}: {modes}.", remedy)
+        return warn(name, f"everybody here can read {what}: {modes}.", remedy)
     modes = ", ".join(sorted({f"{file.stat().st_mode & 0o777:o}" for file in files}))
-    return Check(name, "ok", f"{modes} ({len(files)} file{'s' * (len(files) > 1)}).")
+    return ok(name, f"{modes} ({len(files)} file{'s' * (len(files) > 1)}).")
 
 
 def half_shared(files: Sequence[Path]) -> Check | None:
@@ -203,7 +200,7 @@ def half_shared(files: Sequence[Path]) -> Check | None:
     groups = ", ".join(sorted({_group(file) for file in files if file not in kept}))
     named = ", ".join(map(str, kept))
     summary = f"the group {groups} can use some files of the store, and not {named}: its accounts are refused."
-    return Check("permissions", "warn", summary, f"Run: chmod g+rw {' '.join(map(str, kept))}")
+    return warn("permissions", summary, f"Run: chmod g+rw {' '.join(map(str, kept))}")
 
 
 def _group(file: Path) -> str:
@@ -218,10 +215,10 @@ def lane(path: Path) -> Check:
     try:
         import fcntl
     except ImportError:
-        return Check("lane", "ok", "no lock is used on this system.")
+        return ok("lane", "no lock is used on this system.")
     file = Path(f"{path}.lane")
     if not file.exists():
-        return Check("lane", "ok", "nobody has written yet.")
+        return ok("lane", "nobody has written yet.")
     until = time.monotonic() + LANE_WAIT_S
     with file.open("rb") as held:
         while True:
@@ -229,16 +226,15 @@ def lane(path: Path) -> Check:
                 fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
                 if time.monotonic() > until:
-                    return Check(
+                    return fail(
                         "lane",
-                        "fail",
                         f"another process has held the writers' lock for {LANE_WAIT_S:g} s.",
                         f"Find it: fuser {file}",
                     )
                 time.sleep(0.02)
             else:
                 fcntl.flock(held, fcntl.LOCK_UN)
-                return Check("lane", "ok", "the writers' lock is free.")
+                return ok("lane", "the writers' lock is free.")
 
 
 def master_keys_of(settings: Settings) -> Check:
@@ -250,7 +246,7 @@ def master_keys_of(settings: Settings) -> Check:
     with connection(settings) as opened:
         check_master_keys(opened, master_keys(settings))
         check_ledger_keys(opened, settings.privacy.ledger_keys())
-    return Check("master keys", "ok", "they open the newest case.")
+    return ok("master keys", "they open the newest case.")
 
 
 def schema_of(settings: Settings) -> Check:
@@ -259,7 +255,7 @@ def schema_of(settings: Settings) -> Check:
 
     found = schema_status(settings)
     if not found["pending"]:
-        return Check("schema", "ok", f"revision {found['revision']}, up to date.")
+        return ok("schema", f"revision {found['revision']}, up to date.")
     status: Status = "warn" if settings.store.upgrade_on_start and found["revision"] else "fail"
     return Check(
         "schema",

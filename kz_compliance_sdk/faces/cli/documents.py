@@ -1,20 +1,19 @@
-"""The JSON documents about cases. Their shape is stable: a field may be added, none changes or goes.
+"""What the commands have to show, as plain values, and how JSON has them.
 
-Times are RFC 3339 text in UTC, and a field that ends in `_s` is in seconds.
+The shape is stable: a field may be added, none changes or goes. Here a time is in UTC seconds, and what begins with an
+underscore is for people alone. In JSON a time is RFC 3339 text in UTC. A field that ends in `_s` is in seconds.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kz_compliance_sdk.faces.cli.case_review import review_documents
-from kz_compliance_sdk.faces.cli.screen import at
+from kz_compliance_sdk.domain.values import instant_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from kz_compliance_sdk.desk import CaseFile
     from kz_compliance_sdk.domain.audit import AuditEvent
     from kz_compliance_sdk.domain.case import Case
@@ -24,240 +23,209 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.decision import Decision
     from kz_compliance_sdk.domain.notice import Notice
     from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+    from kz_compliance_sdk.services.review import Decided, Lease
 
-__all__ = [
-    "appeal_row",
-    "case_document",
-    "case_row",
-    "clock_document",
-    "gap_document",
-    "message_document",
-    "said",
-    "user_notice_row",
-]
-
-
-def clock_document(clock: ClockView) -> dict[str, Any]:
-    """The two clocks of a case."""
-    return {
-        "received_at": at(clock.received_at),
-        "due_at": at(clock.due_at),
-        "requested_due_at": at(clock.requested_due_at),
-        "decide_left_s": clock.decide_left_s,
-        "receipt_left_s": clock.receipt_left_s,
-        "late": clock.late,
-        "paused": clock.paused,
-        "unpaused_due_at": at(clock.unpaused_due_at),
-    }
+_CASE = (
+    "case:id notice_id revision authority_id reference_number state kind category source authenticity channel level "
+    "flags items open_items lease clock closed_at _decided"
+)
+_ITEM = "item_id status object_key action ground? scope measure? effective_at? preserve_until? order_fell:fell?"
+_CONTEST = "contest:number filed_at recorded_by result? result_at _said"
+_SUSPENSION = (
+    "suspension:number from_at until_at ended_at recorded_by confirmed_by? proof_sha256 _ends_at:ends_at _said"
+)
+_RECEIVED = "message_id type sender source received_at exit status deliveries body_sha256 body_base64 _detail"
 
 
-def gap_document(gap: Gap) -> dict[str, Any]:
-    """Something that a notice lacks, and what that means."""
+class Document(dict[str, Any]):
+    """A document, or a part of one, whose names are ours. Whatever else is in it JSON has as it is."""
+
+
+def rendered(value: Any) -> Any:
+    """A document as JSON has it."""
+    if isinstance(value, Document):
+        return {
+            name: instant_text(held) if type(held) is int and is_time(name) else rendered(held)
+            for name, held in value.items()
+            if not name.startswith("_")
+        }
+    if isinstance(value, Mapping):
+        return {name: rendered(held) for name, held in value.items()}
+    return [rendered(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def is_time(name: str) -> bool:
+    """Whether a field of this name is a time."""
+    return name == "at" or name.endswith(("_at", "_until"))
+
+
+def fields(value: object, names: str, **more: Any) -> Document:
+    """What a value holds under these names, in their order.
+
+    `name:field` renames a field, `name?` is null where it is empty, and what `more` has under a name stands there.
+    """
+    found = Document()
+    for each in names.split():
+        name, _, field = each.rstrip("?").partition(":")
+        held = more[name] if name in more else getattr(value, field or name)
+        found[name] = None if each.endswith("?") and not held else held
+    return found
+
+
+def gaps(found: Iterable[Gap]) -> list[Document]:
+    """What a notice lacks, and what that means."""
     from kz_compliance_sdk.domain.completeness import meaning
 
-    return {"code": gap.code, "item_id": gap.item_id, "meaning": meaning(gap)}
+    return [fields(gap, "code item_id meaning", meaning=meaning(gap)) for gap in found]
 
 
-def case_row(case: Case, clock: ClockView) -> dict[str, Any]:
-    """A case as the lists show it."""
-    return {
-        "case": case.id,
-        "notice_id": case.notice_id,
-        "revision": case.revision,
-        "authority_id": case.authority_id,
-        "reference_number": case.reference_number,
-        "state": str(case.state),
-        "kind": case.kind,
-        "category": case.category,
-        "source": case.source,
-        "authenticity": case.authenticity,
-        "channel": case.channel,
-        "level": case.level,
-        "flags": list(case.flags),
-        "items": len(case.items),
-        "open_items": len(case.open_items),
-        "lease": {"owner": case.lease_owner, "token": case.lease_token, "expires_at": at(case.lease_expires_at)}
-        if case.lease_owner
-        else None,
-        "clock": clock_document(clock),
-        "closed_at": at(case.closed_at),
-    }
+def listed(case: Case, now: int) -> Document:
+    """A case as the lists show it, at `now` (UTC seconds)."""
+    from kz_compliance_sdk.domain.case_clock import clock_in_lists
+
+    return case_row(case, clock_in_lists(case, now))
 
 
-def case_document(file: CaseFile, notice: Notice | None) -> dict[str, Any]:
+def case_row(case: Case, clock: ClockView) -> Document:
+    """A case beside its two clocks."""
+    held = fields(case, "owner:lease_owner token:lease_token expires_at:lease_expires_at")
+    return fields(
+        case,
+        _CASE,
+        state=str(case.state),
+        items=len(case.items),
+        open_items=len(case.open_items),
+        lease=held if case.lease_owner else None,
+        clock=fields(
+            clock, "received_at due_at requested_due_at decide_left_s receipt_left_s late paused unpaused_due_at"
+        ),
+        _decided=case.decided_at is not None,
+    )
+
+
+def case_document(file: CaseFile, notice: Notice | None) -> Document:
     """Everything that is held of a case. Message bodies are text; what was received is in base64, as it came."""
     case = file.case
-    return {
-        **case_row(case, file.clock),
-        "version": case.version,
-        "decision_version": case.decision_version,
-        "entered_by": case.entered_by or None,
-        "lift_due_at": at(case.lift_due_at),
-        "item_states": [
-            {
-                "item_id": item.item_id,
-                "status": item.status,
-                "object_key": item.object_key,
-                "action": item.action,
-                "ground": item.ground or None,
-                "scope": list(item.scope),
-                "measure": item.measure or None,
-                "effective_at": at(item.effective_at) if item.effective_at else None,
-                "preserve_until": at(item.preserve_until) if item.preserve_until else None,
-                "order_fell": item.fell or None,
-            }
-            for item in case.items
-        ],
-        "notice": None if notice is None else notice.model_dump(mode="json", exclude_none=True),
-        "received": [
-            {
-                "message_id": row.message_id,
-                "type": row.type,
-                "sender": row.sender,
-                "source": row.source,
-                "received_at": at(row.received_at),
-                "exit": row.exit,
-                "status": row.status,
-                "deliveries": row.deliveries,
-                "body_sha256": row.body_sha256,
-                "body_base64": base64.b64encode(row.body).decode("ascii"),
-            }
+    return Document(
+        case_row(case, file.clock),
+        **fields(case, "version decision_version entered_by? lift_due_at"),
+        item_states=[fields(item, _ITEM) for item in case.items],
+        notice=None if notice is None else notice.model_dump(mode="json", exclude_none=True),
+        received=[
+            fields(
+                row,
+                _RECEIVED,
+                body_base64=base64.b64encode(row.body).decode("ascii"),
+                _detail=str(said(row.reply).get("detail", "")),
+            )
             for row in file.inbox
         ],
-        **review_documents(file),
-        "decisions": [_decision(decision) for _, decision in sorted(file.decisions.items())],
-        "messages": [message_document(message, file.attempts.get(message.id, ())) for message in file.messages],
-        "contests": [
-            {
-                "contest": one.number,
-                "filed_at": at(one.filed_at),
-                "recorded_by": one.recorded_by,
-                "result": one.result or None,
-                "result_at": at(one.result_at),
-                **sealed_of(file, one.seq),
-            }
+        legal_checks=_legal_checks(file),
+        content=[fields(row, "item_id n object_id? digest? available fault? seen_by seen_at") for row in file.content],
+        decisions=[decision(one) for _, one in sorted(file.decisions.items())],
+        messages=[message(one, file.attempts.get(one.id, ())) for one in file.messages],
+        contests=[
+            Document(fields(one, _CONTEST, _said=sealed), **sealed)
             for one in case.contests
+            for sealed in [_sealed(file, one.seq)]
         ],
-        "suspensions": [
-            {
-                "suspension": one.number,
-                "from_at": at(one.from_at),
-                "until_at": at(one.until_at),
-                "ended_at": at(one.ended_at),
-                "recorded_by": one.recorded_by,
-                "confirmed_by": one.confirmed_by or None,
-                "proof_sha256": one.proof_sha256,
-                **sealed_of(file, one.seq),
-            }
+        suspensions=[
+            Document(fields(one, _SUSPENSION, _said=sealed), **sealed)
             for one in case.suspensions
+            for sealed in [_sealed(file, one.seq)]
         ],
-        "escalations": [
-            {
-                "step": fired.step,
-                "fired_at": at(fired.fired_at),
-                "level": fired.level,
-                "audience": list(fired.audience),
-            }
-            for fired in file.escalations
-        ],
-        "user_notices": [user_notice_row(row) for row in file.user_notices],
-        "audit": [_event(event) for event in file.audit],
-        "audit_head": case.audit_head,
-    }
+        escalations=[fields(fired, "step fired_at level audience") for fired in file.escalations],
+        user_notices=[user_notice(row) for row in file.user_notices],
+        audit=[_event(event) for event in file.audit],
+        audit_head=case.audit_head,
+    )
 
 
-def sealed_of(file: CaseFile, seq: int) -> dict[str, str]:
+def _sealed(file: CaseFile, seq: int) -> dict[str, str]:
     """The texts that were sealed with an event; none once they are erased."""
     return {text.name: text.text for event in file.audit if event.seq == seq for text in event.sealed if text.text}
 
 
-def _decision(decision: Decision) -> dict[str, Any]:
-    return {
-        "version": decision.version,
-        "digest": decision.digest,
-        "proposed_by": decision.proposed_by,
-        "proposed_at": at(decision.proposed_at),
-        "needs_approval": decision.needs_approval,
-        "approved_by": decision.approved_by or None,
-        "approved_at": at(decision.approved_at) if decision.approved_at else None,
-        "legal_check": decision.legal_check.model_dump() if decision.legal_check is not None else None,
-        "proposal": decision.proposal.model_dump(mode="json"),
-    }
+def _legal_checks(file: CaseFile) -> list[Document]:
+    from kz_compliance_sdk.domain.legal_check import answers_of, barring
+
+    return [
+        fields(
+            row,
+            "version revision digest answered_by answered_at answers _bars",
+            answers=check.answers,
+            _bars=barring(check),
+        )
+        for row in file.legal_checks
+        for check in [answers_of(row)]
+    ]
 
 
-def message_document(message: OutboxMessage, attempts: Iterable[Attempt]) -> dict[str, Any]:
+def decision(made: Decision) -> Document:
+    """A decision with the proposal that it is about."""
+    check = made.legal_check
+    return fields(
+        made,
+        "version digest proposed_by proposed_at needs_approval approved_by? approved_at? legal_check proposal",
+        legal_check=None if check is None else check.model_dump(),
+        proposal=made.proposal.model_dump(mode="json"),
+    )
+
+
+def message(sent: OutboxMessage, attempts: Iterable[Attempt]) -> Document:
     """An outbox message with what came of it."""
-    return {
-        "message": message.id,
-        "case": message.case_id or None,
-        "kind": message.kind,
-        "endpoint": message.endpoint,
-        "item_id": message.item_id or None,
-        "state": message.state,
-        "created_at": at(message.created_at),
-        "next_attempt_at": at(message.next_attempt_at) if message.state in ("queued", "leased") else None,
-        "settled_at": at(message.settled_at),
-        "body": message.body.decode("utf-8", "replace"),
-        "receipt": message.receipt.decode("utf-8", "replace") or None,
-        "attempts": [
-            {
-                "number": attempt.number,
-                "started_at": at(attempt.started_at),
-                "ended_at": at(attempt.ended_at),
-                "result": attempt.result,
-                "detail": attempt.detail or None,
-            }
-            for attempt in attempts
-        ],
-    }
+    return fields(
+        sent,
+        "message:id case:case_id? kind endpoint item_id? state created_at next_attempt_at settled_at body receipt? "
+        "attempts",
+        next_attempt_at=sent.next_attempt_at if sent.state in ("queued", "leased") else None,
+        body=sent.body.decode("utf-8", "replace"),
+        receipt=sent.receipt.decode("utf-8", "replace"),
+        attempts=[fields(one, "number started_at ended_at result detail?") for one in attempts],
+    )
 
 
-def user_notice_row(row: UserNoticeState) -> dict[str, Any]:
+def user_notice(row: UserNoticeState) -> Document:
     """Where the telling of one item's user stands."""
-    return {
-        "message": row.message_id,
-        "item_id": row.item_id,
-        "kind": row.kind,
-        "state": row.state,
-        "due_at": at(row.due_at),
-        "sent_at": at(row.sent_at),
-        "delay_until": at(row.delay_until),
-        "basis": row.basis or None,
-    }
+    return fields(row, "message:message_id item_id kind state due_at sent_at delay_until basis?")
 
 
-def appeal_row(appeal: Appeal) -> dict[str, Any]:
+def appeal_row(appeal: Appeal) -> Document:
     """An appeal without what the user wrote."""
-    return {
-        "appeal": appeal.appeal_id,
-        "reference": appeal.reference,
-        "case": appeal.case_id,
-        "item_id": appeal.item_id,
-        "state": appeal.state,
-        "received_at": at(appeal.received_at),
-        "due_at": at(appeal.due_at),
-        "decision_version": appeal.decision_version,
-        "decided_by": appeal.decided_by or None,
-        "decided_at": at(appeal.decided_at),
-    }
+    return fields(
+        appeal,
+        "appeal:appeal_id reference case:case_id item_id state received_at due_at decision_version decided_by? "
+        "decided_at _proposed_by:proposed_by _approved_by:approved_by",
+    )
 
 
-def _event(event: AuditEvent) -> dict[str, Any]:
-    return {
-        "seq": event.seq,
-        "at": at(event.at),
-        "kind": event.kind,
-        "actor": event.actor,
-        "content": event.content.decode("utf-8", "replace"),
-        "hash": event.hash,
-        "texts": {text.name: text.text for text in event.sealed},
-    }
+def lease(held: Lease, now: int) -> Document:
+    """A case that somebody holds from now on."""
+    return Document(lease=Document(case=listed(held.case, now), **fields(held, "token expires_at")))
 
 
-def said(body: bytes) -> dict[str, Any]:
+def decided(made: Decided, now: int, undo_window_s: int) -> Document:
+    """A case with the decision that was proposed or approved."""
+    outcome = fields(made.decision, "needs_approval approved_by?")
+    return Document(case=listed(made.case, now), digest=made.digest, **outcome, undo_window_s=undo_window_s)
+
+
+def _event(event: AuditEvent) -> Document:
+    from kz_compliance_sdk.domain.audit import told
+
+    return fields(
+        event,
+        "seq at kind actor content hash texts _account",
+        content=event.content.decode("utf-8", "replace"),
+        texts={text.name: text.text for text in event.sealed},
+        _account=next((str(data.get("account", "")) for _, data in told([event])), ""),
+    )
+
+
+def said(body: bytes | str | None) -> dict[str, Any]:
     """The fields of one of our own messages, none if it is no JSON object."""
     try:
-        value = json.loads(body)
+        value = json.loads(body or "")
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

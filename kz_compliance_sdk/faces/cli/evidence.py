@@ -1,110 +1,56 @@
-"""What leaves the office about a case, and who looked at it: the evidence pack, its key, its verification."""
+"""Proofs: evidence packs and the key that verifies them, the audit trail and its checkpoints."""
 
 from __future__ import annotations
 
 import base64
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
-import typer
-
-from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.errors import ConfigError, InvalidInput, NotAllowed, StoreError
-from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.exits import FOUND
-from kz_compliance_sdk.faces.cli.handed_in import by_option
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, case_id_of, system_user
+from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.faces.cli import views
+from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, audit, cases, command, evidence
+from kz_compliance_sdk.faces.cli.documents import Document, fields
+from kz_compliance_sdk.faces.cli.exits import FOUND, OK
+from kz_compliance_sdk.faces.cli.screen import counting, echo, write_document
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, at_file, by_option, case_id_of, wrong
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.desk import ComplianceDesk
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-__all__ = ["record_view", "register", "register_case"]
-
-_SIGNATURE = {
-    "good": "The signature is that of the key.",
-    "bad": "The signature is not that of the key.",
-    "none": "The pack is not signed.",
-    "unchecked": "No key was given: whose pack it is was not checked.",
-}
-_SENDER = {
-    "good": "Each message that came signed was signed with the authority's key.",
-    "bad": "A message was not signed with the authority's key.",
-    "none": "There is no message here as it was sent: only a full pack holds them.",
-    "unchecked": "The messages were not checked: the pack itself does not hold.",
-}
+_MOST_OF_A_KEY = 10_000
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    group = typer.Typer(
-        help="Evidence packs: verify one, and publish the key that verifies yours.", no_args_is_help=True
-    )
-    group.command("verify")(verify)
-    group.command("key")(key)
-    app.add_typer(group, name="evidence")
-
-
-def register_case(app: typer.Typer) -> None:
-    """Add the command to `cases`."""
-    app.command("evidence", rich_help_panel="Look")(make)
-
-
-def record_view(session: Session, desk: ComplianceDesk, case_id: str) -> None:
-    """Record who looks at a case. An account that is nobody in the settings may read, and is recorded as an account.
-
-    A store that takes no writes, or a system that names no account, keeps nobody from reading: it is said instead.
-    """
-    try:
-        user = system_user()
-        actor = desk.settings.actor_of(user)
-        known = Actor(f"account:{user}", account=user) if actor is None else Actor(actor.id, actor.roles, user)
-        desk.record_view(known, case_id)
-    except (StoreError, NotAllowed) as error:
-        session.tell(f"That you looked at this case could not be recorded: {error}")
-
-
+@command(cases, "evidence", "Look")
 def make(
-    ctx: typer.Context,
+    session: Session,
     case: CaseArgument,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Write the zip there; never over another file.")],
-    lang: Annotated[str, typer.Option(help="kk, ru or en: of the page and of README.txt.")] = "ru",
+    out: Annotated[Path, Option(metavar="FILE", help="Write the zip there; never over another file.")],
+    lang: Annotated[str, Option(help="kk, ru or en: of the page and of README.txt.")] = "ru",
     full: Annotated[
-        bool, typer.Option("--full", help="With every name and every byte. Takes a lead, legal or head, and --reason.")
+        bool, Option("--full", help="With every name and every byte. Takes a lead, legal or head, and --reason.")
     ] = False,
-    reason: Annotated[str, typer.Option(help="Who receives it, and on what ground. It is sealed in the case.")] = "",
-    as_json: Json = False,
-) -> None:
+    reason: Annotated[str, Option(help="Who receives it, and on what ground. It is sealed in the case.")] = "",
+) -> Answer:
     """Write the evidence pack of a case: signed, readable, verifiable offline, and without names unless --full.
 
     That it was made is an event of the case.
     """
-    session = Session.of(ctx)
-    with session.desk() as desk, _written(out) as stream:
+    with session.desk() as desk, _written(out) as stream, by_option(lang="--lang", reason="--reason"):
         actor = session.actor(desk.settings)
-        with by_option(lang="--lang", reason="--reason"):
-            pack = desk.evidence(actor, case_id_of(desk, case), lang=lang, full=full, reason=reason)
+        pack = desk.evidence(actor, case_id_of(desk, case), lang=lang, full=full, reason=reason)
         stream.write(pack)
-        signed = desk.settings.signing()
-    key_id = signed.key_id if signed is not None and signed.algorithm == "ed25519" else None
-    document = {
-        "file": str(out),
-        "size": len(pack),
-        "form": "full" if full else "redacted",
-        "lang": lang,
-        "signed_by": key_id,
-    }
-
-    def people() -> None:
-        screen.say(f"The {document['form']} evidence pack is in {out}.")
-        if key_id is None:
-            screen.say("It is not signed: this platform has no Ed25519 key (signing_key).")
-        else:
-            screen.say(f"Check it: kz-compliance evidence verify {out} --key FILE")
-
-    session.answer(document, people)
+        signing = desk.settings.signing()
+    key_id = signing.key_id if signing is not None and signing.algorithm == "ed25519" else None
+    form = "full" if full else "redacted"
+    document = Document(file=str(out), size=len(pack), form=form, lang=lang, signed_by=key_id)
+    then = f"Check it: kz-compliance evidence verify {out} --key FILE"
+    if key_id is None:
+        then = "It is not signed: this platform has no Ed25519 key (signing_key)."
+    return Answer(document, f"The {form} evidence pack is in {out}.\n{then}")
 
 
 @contextmanager
@@ -113,97 +59,124 @@ def _written(out: Path) -> Iterator[BinaryIO]:
 
     It is there before anything is recorded: no case says that a pack was taken which never lay anywhere.
     """
-    try:
+    remedy = "Name a new file in a folder of yours."
+    if os.path.lexists(out):
+        raise wrong("--out", f"{out} cannot be written: it exists already.", remedy)
+    with at_file("--out", out, "written", remedy):
         stream = open(out, "xb", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115  closed below
-    except OSError as error:
-        why = "it exists already" if isinstance(error, FileExistsError) else str(error.strerror)
-        raise _unwritable(out, why) from None
-    try:
-        with stream:
-            yield stream
-    except OSError as error:
-        out.unlink(missing_ok=True)
-        raise _unwritable(out, str(error.strerror)) from None
-    except BaseException:
-        out.unlink(missing_ok=True)
-        raise
+        try:
+            with stream:
+                yield stream
+        except BaseException:
+            out.unlink(missing_ok=True)
+            raise
 
 
-def _unwritable(out: Path, why: str) -> InvalidInput:
-    return InvalidInput(
-        f"{out} cannot be written: {why}.", field="--out", remedy="Name a new file in a folder of yours."
+@command(evidence, "verify")
+def verify_pack(
+    session: Session,
+    pack: Annotated[Path, Argument(metavar="FILE", help="The pack.")],
+    key: Annotated[
+        Path | None, Option(metavar="FILE", help="The platform's public key, in base64 or PEM. Never from the pack.")
+    ] = None,
+    sender_key: Annotated[
+        Path | None, Option(metavar="FILE", help="The authority's public key: did it sign the messages in a full pack?")
+    ] = None,
+) -> Answer:
+    """Check an evidence pack with nothing but the pack and a published key. Exit code 4 if anything does not hold."""
+    from kz_compliance_sdk.evidence.verify_pack import MAX_PACK, read_key, verified
+
+    def public(path: Path | None, option: str) -> Ed25519PublicKey | None:
+        with by_option(key=option):
+            return None if path is None else read_key(_read(path, option, _MOST_OF_A_KEY))
+
+    ours, senders = public(key, "--key"), public(sender_key, "--sender-key")
+    verdict = verified(_read(pack, "FILE", MAX_PACK + 1), ours, senders)
+    names = ("platform_id", "case_id", "form", "made_at", "audit_head", "audit_length")
+    document = Document(
+        intact=not verdict.problems,
+        signature=verdict.signature,
+        sender=verdict.sender,
+        **{name: verdict.manifest.get(name) for name in names},
+        problems=[fields(one, "code where what") for one in verdict.problems],
+        _manifest=names if verdict.manifest else (),
+        _sender_asked=senders is not None,
     )
+    return Answer(document, views.pack, FOUND if verdict.problems else OK)
 
 
-def key(ctx: typer.Context, as_json: Json = False) -> None:
+def _read(path: Path, option: str, most: int) -> bytes:
+    with at_file(option, path, "read", "Name the file as you received it."), path.open("rb") as stream:
+        return stream.read(most)
+
+
+@command(evidence, "key")
+def key(session: Session) -> Answer:
     """Print the public key that verifies this platform's packs and reports. Publish it where people will look."""
-    session = Session.of(ctx)
     signing = session.settings().signing()
     if signing is None or signing.algorithm != "ed25519":
         raise ConfigError(
             "this platform has no Ed25519 key.", field="signing_key", remedy="Add one: without it no pack is signed."
         )
     public = base64.b64encode(signing.verification_material()).decode("ascii")
-    document = {"key_id": signing.key_id, "alg": "ed25519", "public_key": public}
-    session.answer(document, lambda: typer.echo(public))
+    document = Document(key_id=signing.key_id, alg="ed25519", public_key=public)
+    return Answer(document, lambda shown: echo(shown["public_key"]))
 
 
+# ---------------------------------------------------------------------------------------- the audit trail
+
+
+@command(audit, "verify")
 def verify(
-    ctx: typer.Context,
-    pack: Annotated[Path, typer.Argument(metavar="FILE", help="The pack.")],
-    key: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The platform's public key, in base64 or PEM. Never from the pack."),
+    session: Session,
+    case: Annotated[str | None, Argument(metavar="[CASE]", help="One case; without it, all.")] = None,
+    held: Annotated[
+        str | None,
+        Option(
+            "--checkpoint",
+            metavar="FILE",
+            help="What was kept elsewhere: checkpoints, or reports that carry one, a JSON document on each line. "
+            "- reads standard input.",
+        ),
     ] = None,
-    sender_key: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The authority's public key: did it sign the messages in a full pack?"),
+) -> Answer:
+    """Check the audit trail of one case or of all. Exit code 4 if anything was changed, cut, rewritten or put back."""
+    kept, remedy = None, "Name the file in which the checkpoints were kept, or - for standard input."
+    if held is not None:
+        with at_file("--checkpoint", held, "read", remedy):
+            kept = sys.stdin.buffer.read() if held == "-" else Path(held).read_bytes()
+    with session.desk() as desk:
+        case_id = None if case is None else case_id_of(desk, case)
+        with counting() as progress:
+            verdict = desk.verify_audit(case_id, progress, checkpoint=kept)
+        erased_at = None if case_id is None or verdict.faults else desk.case(case_id).erased_at
+        erased = desk.privacy.erased() if case_id is None else int(erased_at is not None)
+    faults = [fields(fault, "case:case_id seq what") for fault in verdict.faults]
+    told = fields(verdict, "checked intact erased faults not_provable", erased=erased, faults=faults)
+    document = Document(told, _erased_at=erased_at)
+    return Answer(document, views.trail, FOUND if verdict.faults else OK)
+
+
+@command(audit, "checkpoint")
+def checkpoint(session: Session) -> None:
+    """Make a checkpoint over all cases now, hand it to who keeps them, and print it: one line, to be kept elsewhere."""
+    with session.desk() as desk:
+        echo(desk.proof.checkpoint().line.decode("utf-8"))
+
+
+@command(audit, "prove")
+def prove(
+    session: Session,
+    case: Annotated[
+        str | None, Argument(metavar="[CASE]", help="The case to prove; without it, the growth since --since.")
     ] = None,
-    as_json: Json = False,
+    since: Annotated[int | None, Option("--since", metavar="SIZE", help="The size of an earlier checkpoint.")] = None,
 ) -> None:
-    """Check an evidence pack with nothing but the pack and a published key. Exit code 4 if anything does not hold."""
-    from kz_compliance_sdk.evidence.verify_pack import MAX_PACK, read_key, verified
-
-    session = Session.of(ctx)
-    with by_option(key="--key"):
-        public = None if key is None else read_key(_read(key, "--key", 10_000))
-    with by_option(key="--sender-key"):
-        sender = None if sender_key is None else read_key(_read(sender_key, "--sender-key", 10_000))
-    verdict = verified(_read(pack, "FILE", MAX_PACK + 1), public, sender)
-    manifest = verdict.manifest
-    shown = {
-        name: manifest.get(name) for name in ("platform_id", "case_id", "form", "made_at", "audit_head", "audit_length")
-    }
-    document = {
-        "intact": not verdict.problems,
-        "signature": verdict.signature,
-        "sender": verdict.sender,
-        **shown,
-        "problems": [{"code": one.code, "where": one.where, "what": one.what} for one in verdict.problems],
-    }
-
-    def people() -> None:
-        if manifest:
-            screen.show_fields("Evidence pack", [(name, str(value)) for name, value in shown.items()])
-        screen.say(_SIGNATURE[verdict.signature])
-        if sender is not None:
-            screen.say(_SENDER[verdict.sender])
-        if verdict.problems:
-            rows = [(one.code, one.where, one.what) for one in verdict.problems]
-            screen.show_table(("problem", "where", "what"), rows, whole=("problem",), lead=("problem", "where"))
-        else:
-            screen.say("What is in it is what the manifest names, and it fits together.")
-
-    session.answer(document, people)
-    if verdict.problems:
-        raise typer.Exit(FOUND)
-
-
-def _read(path: Path, field: str, most: int) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(most)
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be read: {error.strerror}.", field=field, remedy="Name the file as you received it."
-        ) from None
+    """Print what proves that the last checkpoint holds a case, or continues an earlier one. RFC 9162, as JSON."""
+    if (case is None) == (since is None):
+        raise wrong("CASE", "it is not clear what to prove.", "Give either a case or --since.")
+    with session.desk() as desk:
+        if case is not None:
+            write_document(desk.proof.prove(case_id_of(desk, case)))
+        elif since is not None:
+            write_document(desk.proof.prove_growth(since))

@@ -1,7 +1,14 @@
-"""The exit codes, in one table, and which error ends in which."""
+"""The exit codes, in one table, which error ends in which, and what the machine refuses, in the words of this library.
+
+Files, disks, the database's driver and a pipe refuse every day: that is no fault of this program.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import sys
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +28,7 @@ from kz_compliance_sdk.errors import (
     Unreadable,
 )
 
-__all__ = ["EXITS", "FOUND", "INTERRUPTED", "NO_READER", "OK", "UNEXPECTED", "USAGE", "Exit", "exit_code"]
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +93,57 @@ def exit_code(error: BaseException) -> int:
     """The code that an error ends in: that of the closest class which the table names, else UNEXPECTED."""
     named = {kind: row.code for row in EXITS for kind in row.errors}
     return next((named[kind] for kind in type(error).__mro__ if kind in named), UNEXPECTED)
+
+
+def known(error: Exception) -> ComplianceError | None:
+    """The error of this library that says the same, or None if it is none of the machine's."""
+    driver = getattr(error, "orig", error)  # SQLAlchemy keeps the driver's error there
+    if isinstance(driver, OSError):
+        return _of_file(driver)
+    if any(kind.__name__ == "DatabaseError" and "sqlite3" in kind.__module__ for kind in type(driver).__mro__):
+        return _of_database(driver)
+    return None
+
+
+def _of_file(error: OSError) -> ComplianceError:
+    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file"
+    why = error.strerror or type(error).__name__
+    if error.errno in _FULL:
+        return StoreError(f"{where} cannot be written: the disk is full. Free some space.", code="storage_full")
+    remedy = "Correct the path or its permissions."
+    # The locks lie beside the database.
+    store = where.endswith((".lane", ".open"))
+    if store:
+        from kz_compliance_sdk.adapters.sql.sqlite import SHARING
+
+        folder = os.path.dirname(where)  # noqa: PTH120  it is text
+        remedy = f"Give this account the right to write in {folder}, or choose another place. {SHARING}"
+    return ConfigError(f"{where} cannot be used: {why}.", field="store.path" if store else "file", remedy=remedy)
+
+
+def _of_database(error: Exception) -> ComplianceError:
+    text = str(error)
+    from kz_compliance_sdk.adapters.sql.sqlite import SHARING, store_error
+
+    if "unable to open" in text or "readonly" in text:
+        return ConfigError(
+            f"the database cannot be used: {text}.",
+            field="store.path",
+            remedy=f"Name a file in a folder in which this account may write. {SHARING}",
+        )
+    return store_error(error)
+
+
+def is_of_output(error: Exception) -> bool:
+    """Whether standard output or error is what could not be written: such a fault names no file."""
+    return isinstance(error, BrokenPipeError) or (
+        isinstance(error, OSError) and error.filename is None and error.errno in (*_FULL, errno.EIO)
+    )
+
+
+def let_go_of_output() -> None:
+    """Point standard output to nowhere, so that what is left of the answer does not fail again at the very end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel
 
 from kz_compliance_sdk.errors import InvalidInput, Unreadable
+from kz_compliance_sdk.faces.cli.session import at_file, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
-
-__all__ = [
-    "by_option",
-    "legal_check_choices",
-    "legal_check_skeleton",
-    "notice_choices",
-    "notice_skeleton",
-    "proposal_choices",
-    "proposal_skeleton",
-    "read_document",
-    "received_at",
-]
 
 _M = TypeVar("_M", bound=BaseModel)
 _MOST: Final = 8 * 1024 * 1024
@@ -38,28 +27,21 @@ def read_document(model: type[_M], file: str, option: str, hint: str = "") -> _M
     from kz_compliance_sdk.wire.reading import read
 
     where = "standard input" if file == "-" else file
-    try:
-        if file == "-":
-            body = sys.stdin.buffer.read(_MOST + 1)
-        else:
-            with Path(file).open("rb") as stream:
-                body = stream.read(_MOST + 1)
-    except OSError as error:
-        raise InvalidInput(
-            f"{where} cannot be read: {error.strerror}.",
-            field=option,
-            remedy="Name a JSON file, or - for standard input.",
-        ) from None
+    with (
+        at_file(option, where, "read", "Name a JSON file, or - for standard input."),
+        nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream,
+    ):
+        body = stream.read(_MOST + 1)
     if len(body) > _MOST:
-        raise InvalidInput(f"{where} is larger than {_MOST // 2**20} MiB.", field=option, remedy="Hand in less.")
+        raise wrong(option, f"{where} is larger than {_MOST // 2**20} MiB.", "Hand in less.")
     try:
         return read(model, body, max_nodes=_NODES)
-    except Unreadable as wrong:
+    except Unreadable as error:
         # A check can be answered or named, and pydantic says which of the two it tried.
-        told = re.sub(r"\blegal_check\.(LegalCheck|constrained-int|int)\b", "legal_check", wrong.field)
+        told = re.sub(r"\blegal_check\.(LegalCheck|constrained-int|int)\b", "legal_check", error.field)
         field = f"{option} {where}" + (f": {told}" if told else "")
         raise InvalidInput(
-            f"{wrong.message.rstrip('.')}.", field=field, remedy=f"{wrong.remedy} {hint}".rstrip(), code=wrong.code
+            f"{error.message.rstrip('.')}.", field=field, remedy=f"{error.remedy} {hint}".rstrip(), code=error.code
         ) from None
 
 
@@ -170,24 +152,10 @@ def notice_choices(categories: Iterable[str]) -> list[tuple[str, str]]:
     ]
 
 
-@contextmanager
-def by_option(**options: str) -> Iterator[None]:
-    """Name the option, instead of the field that it fills, in what is wrong with it."""
-    try:
-        yield
-    except InvalidInput as wrong:
-        option = options.get(wrong.field)
-        if option is None:
-            raise
-        raise InvalidInput(
-            wrong.message, field=option, remedy=wrong.remedy, code=wrong.code, reference=wrong.reference
-        ) from None
-
-
-def received_at(text: str) -> int:
+def received_at(text: str, option: str) -> int:
     """The time on the stamp of a letter, in UTC seconds: RFC 3339, or `2026-11-24 14:05` in Asia/Almaty.
 
-    Raises InvalidInput.
+    Raises InvalidInput that names the option.
     """
     from datetime import datetime
 
@@ -203,9 +171,9 @@ def received_at(text: str) -> int:
             continue
     try:
         return parse_instant(text)
-    except PydanticCustomError as wrong:
-        raise InvalidInput(
-            f"{wrong.message()}.",
-            field="time",
-            remedy="Write 2026-11-24T14:05:00+05:00, or '2026-11-24 14:05' for the time in Almaty.",
+    except PydanticCustomError as error:
+        raise wrong(
+            option,
+            f"{error.message()}.",
+            "Write 2026-11-24T14:05:00+05:00, or '2026-11-24 14:05' for the time in Almaty.",
         ) from None

@@ -1,42 +1,24 @@
-"""Answers that people carry: the letter, the record of its delivery, and a parked message tried again."""
+"""What goes by letter: answers that people carry, a parked message tried again, and notices that no system sent."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
-from kz_compliance_sdk.faces.cli import documents, screen
-from kz_compliance_sdk.faces.cli.handed_in import by_option, received_at
-from kz_compliance_sdk.faces.cli.review import tell_case
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
+from kz_compliance_sdk.errors import IllegalMove, NotFound
+from kz_compliance_sdk.faces.cli import documents
+from kz_compliance_sdk.faces.cli.command import TIME_FORM, Answer, Option, Yes, cases, command, notices, stepped
+from kz_compliance_sdk.faces.cli.documents import Document
+from kz_compliance_sdk.faces.cli.handed_in import notice_choices, notice_skeleton, read_document, received_at
+from kz_compliance_sdk.faces.cli.screen import both, echo, show_fields, show_template
+from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, at_file, by_option, case_id_of, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
     from kz_compliance_sdk.domain.outbox import OutboxMessage
 
-__all__ = ["register"]
-
-Message = Annotated[
-    str | None, typer.Option(metavar="ID", help="The message, where the case has more than one that fits.")
-]
-
-_OPTIONS = {
-    "delivered_at": "--at",
-    "time": "--at",
-    "outgoing_number": "--number",
-    "channel": "--channel",
-    "proof": "--proof",
-}
+Message = Annotated[str | None, Option(metavar="ID", help="The message, where the case has more than one that fits.")]
 _PANEL = "Answer by letter"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to `cases`."""
-    for name, command in (("by-hand", by_hand), ("letter", letter), ("delivered", delivered), ("retry", retry)):
-        app.command(name, rich_help_panel=_PANEL)(command)
 
 
 def _message(
@@ -45,24 +27,24 @@ def _message(
     """The message that a person means. Raises NotFound and InvalidInput."""
     held = desk.case_file(case_id).messages
     if given is not None:
-        named = [message for message in held if message.id == given]
-        if not named:
+        named = next((message for message in held if message.id == given), None)
+        if named is None:
             raise NotFound("this case has no such message: `kz-compliance cases show` lists them.", reference=given)
-        return named[0]
-    found = [m for m in held if m.state in states and endpoint in ("", m.endpoint)]
+        return named
+    found = [message for message in held if message.state in states and endpoint in ("", message.endpoint)]
     if not found:
         raise NotFound(f"no message of this case is {' or '.join(states)}.", reference=case_id)
     if len(found) > 1:
         listed = ", ".join(f"{message.id} ({message.kind})" for message in found)
-        raise InvalidInput(f"{len(found)} messages fit.", field="--message", remedy=f"Name one of: {listed}.")
+        raise wrong("--message", f"{len(found)} messages fit.", f"Name one of: {listed}.")
     return found[0]
 
 
 def _letter(desk: ComplianceDesk, case_id: str, given: str | None) -> OutboxMessage:
     """The letter that waits, else one that was delivered. Raises NotFound, InvalidInput and IllegalMove."""
-    held = [message for message in desk.case_file(case_id).messages if message.endpoint == "by_hand"]
-    case = desk.case(case_id)
-    if given is None and not held and case.decided_at is None and case.closed_at is None:
+    file = desk.case_file(case_id)
+    held = [message for message in file.messages if message.endpoint == "by_hand"]
+    if given is None and not held and file.case.decided_at is None and file.case.closed_at is None:
         raise IllegalMove(
             f"there is no letter before the case is decided. Decide first: kz-compliance cases decide {case_id}",
             reference=case_id,
@@ -71,78 +53,125 @@ def _letter(desk: ComplianceDesk, case_id: str, given: str | None) -> OutboxMess
     return _message(desk, case_id, given, ("waiting",) if waits else ("waiting", "done"), "by_hand")
 
 
-def by_hand(ctx: typer.Context, case: CaseArgument, yes: Yes = False, as_json: Json = False) -> None:
+@command(cases, "by-hand", _PANEL)
+def by_hand(session: Session, case: CaseArgument, yes: Yes = False) -> Answer:
     """Answer a case by letter from now on: the way out when the regulator's system is down and the clock is not.
 
     There is no way back to the interface.
     """
-    session = Session.of(ctx)
-    with session.desk() as desk:
-        actor = session.actor(desk.settings)
-        case_id = case_id_of(desk, case)
+    with session.acting(case) as (desk, actor, case_id):
         session.confirm("Answer it by letter for good? There is no way back to the regulator's interface.", yes=yes)
         after = desk.answer_by_hand(actor, case_id)
-        tell_case(session, desk, after, f"{after.notice_id} is answered by letter.")
+        return stepped(after, desk, f"{after.notice_id} is answered by letter.")
 
 
+@command(cases, "letter", _PANEL)
 def letter(
-    ctx: typer.Context,
+    session: Session,
     case: CaseArgument,
-    lang: Annotated[str, typer.Option(help="kk or ru.")] = "ru",
+    lang: Annotated[str, Option(help="kk or ru.")] = "ru",
     message: Message = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; never over another file.")] = None,
-    as_json: Json = False,
-) -> None:
+    out: Annotated[Path | None, Option(metavar="FILE", help="Write it there; never over another file.")] = None,
+) -> Answer:
     """Print the answer letter of a case that is answered by hand, also after it was delivered."""
-    session = Session.of(ctx)
     with session.desk() as desk:
         case_id = case_id_of(desk, case)
         found = _letter(desk, case_id, message)
         text = desk.letter(found.id, lang, case_id=case_id)
-    if out is not None:
-        try:
-            with out.open("x", encoding="utf-8") as stream:
-                stream.write(text)
-        except OSError as error:
-            raise InvalidInput(
-                f"{out} cannot be written: {error.strerror}.",
-                field="--out",
-                remedy="Name a new file in a folder of yours.",
-            ) from None
-    document = {"message": found.id, "lang": lang, "text": text, "file": None if out is None else str(out)}
-    session.answer(document, lambda: typer.echo(text) if out is None else screen.say(f"The letter is in {out}."))
+    document = Document(message=found.id, lang=lang, text=text, file=None if out is None else str(out))
+    if out is None:
+        return Answer(document, lambda shown: echo(shown["text"]))
+    with (
+        at_file("--out", out, "written", "Name a new file in a folder of yours."),
+        out.open("x", encoding="utf-8") as to,
+    ):
+        to.write(text)
+    return Answer(document, f"The letter is in {out}.")
 
 
+@command(cases, "delivered", _PANEL)
 def delivered(
-    ctx: typer.Context,
+    session: Session,
     case: CaseArgument,
-    channel: Annotated[str, typer.Option(help="How it went: courier, post, the authority's chancellery.")],
-    number: Annotated[str, typer.Option(help="Its outgoing number.")],
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="When: RFC 3339, or 'YYYY-MM-DD HH:MM' in Almaty.")],
-    proof: Annotated[str, typer.Option(help="What proves it: the number on the stamp, a tracking code.")],
+    channel: Annotated[str, Option(help="How it went: courier, post, the authority's chancellery.")],
+    number: Annotated[str, Option(help="Its outgoing number.")],
+    at: Annotated[str, Option("--at", metavar="TIME", help="When: " + TIME_FORM)],
+    proof: Annotated[str, Option(help="What proves it: the number on the stamp, a tracking code.")],
     message: Message = None,
-    as_json: Json = False,
-) -> None:
+) -> Answer:
     """Record that the answer letter was delivered: that is its receipt."""
     from kz_compliance_sdk.services.letters import Proof
 
-    session = Session.of(ctx)
-    with session.desk() as desk:
-        actor = session.actor(desk.settings)
-        found = _message(desk, case_id_of(desk, case), message, ("waiting",), "by_hand")
-        with by_option(**_OPTIONS):
-            after = desk.record_delivery(actor, found.id, Proof(channel, number, received_at(at), proof))
-        tell_case(session, desk, after, f"The letter {number} for {after.notice_id} counts as received.")
+    fields = {"delivered_at": "--at", "outgoing_number": "--number", "channel": "--channel", "proof": "--proof"}
+    with session.acting(case, fields) as (desk, actor, case_id):
+        found = _message(desk, case_id, message, ("waiting",), "by_hand")
+        after = desk.record_delivery(actor, found.id, Proof(channel, number, received_at(at, "--at"), proof))
+        return stepped(after, desk, f"The letter {number} for {after.notice_id} counts as received.")
 
 
-def retry(ctx: typer.Context, case: CaseArgument, message: Message = None, as_json: Json = False) -> None:
+@command(cases, "retry", _PANEL)
+def retry(session: Session, case: CaseArgument, message: Message = None) -> Answer:
     """Try a parked message of a case again, now."""
-    session = Session.of(ctx)
+    with session.acting(case) as (desk, actor, case_id):
+        again = desk.retry(actor, _message(desk, case_id, message, ("parked",), "").id)
+    told = f"The {again.kind} {again.id} is {again.state} and tried again now."
+    return Answer(Document(message=documents.message(again, ())), told)
+
+
+# ---------------------------------------------------------------------------- notices that no system sent
+
+
+@command(notices, "enter")
+def enter(
+    session: Session,
+    file: Annotated[str, Option(metavar="FILE", help="The notice as JSON, in the contract's form; - for stdin.")],
+    at: Annotated[str, Option("--received-at", metavar="TIME", help="The office's stamp: " + TIME_FORM)],
+    how: Annotated[str, Option(help="On which way it came: letter, e-mail, phone call.")],
+    yes: Yes = False,
+) -> Answer:
+    """Type in a notice. Its clock runs from the recorded receipt, unverified until somebody else checks it."""
+    from kz_compliance_sdk.domain.notice import Notice
+
+    notice = read_document(Notice, file, "--file", "kz-compliance notices template prints one to fill in.")
+    when, authority = received_at(at, "--received-at"), notice.issuing_authority
     with session.desk() as desk:
         actor = session.actor(desk.settings)
-        found = _message(desk, case_id_of(desk, case), message, ("parked",), "")
-        again = desk.retry(actor, found.id)
-    session.answer(
-        {"message": documents.message_document(again, ())},
-        lambda: screen.say(f"The {again.kind} {again.id} is {again.state} and tried again now."),
-    )
+        show_fields(
+            f"{notice.notice_id}, revision {notice.revision}",
+            [
+                ("from", f"{authority.name.best('ru')} ({authority.id})"),
+                ("number", notice.reference_number),
+                ("kind", f"{notice.kind}, {notice.category}"),
+                ("items", str(len(notice.items))),
+                ("received", both(when)),
+                ("entered by", actor.id),
+            ],
+            stderr=True,
+        )
+        session.confirm("Start its clock?", yes=yes)
+        before = desk.cases(notice_id=notice.notice_id, authority_id=authority.id).cases
+        with by_option(received_at="--received-at", how="--how"):
+            case = desk.enter(actor, notice, when, how)
+        recorded = not before or before[0].version != case.version
+        document = Document(case=documents.listed(case, desk.store.now()), recorded=recorded)
+    if recorded:
+        told = f"{case.notice_id} is in the books as {case.id}, due {both(case.due_at)}."
+        return Answer(
+            document, f"{told} No measure is possible until somebody else authenticates it. State: {case.state}."
+        )
+    told = f"{case.notice_id} is there already as {case.id}, received {both(case.received_at)}."
+    if when != case.received_at:
+        told += (
+            f" The time that you gave, {both(when)}, was not recorded. If it is the right one, a second person "
+            f"records it: kz-compliance cases correct-receipt {case.id}"
+        )
+    return Answer(document, told)
+
+
+@command(notices, "template")
+def template(session: Session) -> None:
+    """Print a notice to fill in for `notices enter`."""
+    settings = session.settings()
+    choices = [] if session.json else notice_choices(sorted(settings.policy().categories))
+    title = "Fill in every empty field; docs/contract has the others:"
+    show_template(notice_skeleton(settings.platform_id), title, choices)

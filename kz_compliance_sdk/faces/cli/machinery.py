@@ -10,47 +10,37 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.exits import exit_code
-from kz_compliance_sdk.faces.cli.platform_parts import ContentOption, load_content, load_enforcer, load_messenger
-from kz_compliance_sdk.faces.cli.session import Json, Session, install, refuse_directory
+from kz_compliance_sdk.faces.cli.command import Answer, ContentOption, Option, command, root
+from kz_compliance_sdk.faces.cli.documents import Document
+from kz_compliance_sdk.faces.cli.exits import OK, exit_code
+from kz_compliance_sdk.faces.cli.platform_parts import load_content, load_enforcer, load_messenger
+from kz_compliance_sdk.faces.cli.session import Session, install, refuse_directory
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import ComplianceDesk
     from kz_compliance_sdk.wire.signature import Key
 
-__all__ = ["register"]
-
 GRACE_S = 2
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],
-    typer.Option("--log-level", help="The least that the log on standard error tells."),
+    Option("--log-level", help="The least that the log on standard error tells."),
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    app.command("serve")(serve)
-    app.command("worker")(worker)
-    app.command("mock-regulator")(mock_regulator)
-
-
+@command(root, "serve", as_json=False)
 def serve(
-    ctx: typer.Context,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
+    session: Session,
+    host: Annotated[str, Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
     inspect: Annotated[
-        bool,
-        typer.Option("--inspect", help="Show a conformance run below /inspect what was stored: in a sandbox alone."),
+        bool, Option("--inspect", help="Show a conformance run below /inspect what was stored: in a sandbox alone.")
     ] = False,
     log_level: LogLevel = "info",
 ) -> None:
     """Receive notices over HTTP until SIGINT or SIGTERM. The worker is a process of its own."""
-    session = Session.of(ctx)
     settings = session.settings()
     refuse_directory(settings)
     for module in ("uvicorn", "uvloop", "httptools"):
@@ -118,13 +108,17 @@ def _listening(host: str, port: int) -> Any:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise ConfigError(
-            f"{host} port {port} cannot be listened on: {error.strerror}.",
-            field="--port",
-            remedy="Choose another port, or stop what listens there.",
-        ) from None
+        raise _taken(host, port, error.strerror) from None
     listener.set_inheritable(True)
     return listener
+
+
+def _taken(host: str, port: int, why: str | None) -> ConfigError:
+    return ConfigError(
+        f"{host} port {port} cannot be listened on: {why}.",
+        field="--port",
+        remedy="Choose another port, or stop what listens there.",
+    )
 
 
 def _url(address: tuple[Any, ...]) -> str:
@@ -132,25 +126,22 @@ def _url(address: tuple[Any, ...]) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+@command(root, "worker")
 def worker(
-    ctx: typer.Context,
+    session: Session,
     enforcer: Annotated[
-        str | None,
-        typer.Option(metavar="MODULE:NAME", help="The platform's Enforcer, or what makes one when it is called."),
+        str | None, Option(metavar="MODULE:NAME", help="The platform's Enforcer, or what makes one when it is called.")
     ] = None,
     content: ContentOption = None,
     messenger: Annotated[
-        str | None,
-        typer.Option(metavar="MODULE:NAME", help="The platform's Messenger to its users, or what makes one."),
+        str | None, Option(metavar="MODULE:NAME", help="The platform's Messenger to its users, or what makes one.")
     ] = None,
     once: Annotated[
-        bool, typer.Option("--once", help="One pass: read the feed, watch the clocks, deliver, make a checkpoint.")
+        bool, Option("--once", help="One pass: read the feed, watch the clocks, deliver, make a checkpoint.")
     ] = False,
     log_level: LogLevel = "info",
-    as_json: Json = False,
-) -> None:
+) -> Answer | None:
     """Carry out, report, watch the clocks and read the feed, until SIGINT or SIGTERM. Any number may run."""
-    session = Session.of(ctx)
     _log_to_stderr(log_level)
     carries_out = None if enforcer is None else load_enforcer(enforcer)
     tells = None if messenger is None else load_messenger(messenger)
@@ -161,8 +152,7 @@ def worker(
         if messenger is None and desk.settings.user_notice.enabled:
             session.tell("No --messenger: what users are told waits here, until a worker that has one tells them.")
         if once:
-            _pass(session, desk)
-            return
+            return _pass(session, desk)
         from kz_compliance_sdk.faces.worker import Worker
 
         running = Worker(desk)
@@ -171,9 +161,10 @@ def worker(
         session.tell(f"Working for {desk.platform_id} on {desk.settings.store.path}")
         running.run()
     session.tell("Stopped; nothing was left half done.")
+    return None
 
 
-def _pass(session: Session, desk: ComplianceDesk) -> None:
+def _pass(session: Session, desk: ComplianceDesk) -> Answer:
     """One pass over all that a worker does. A feed that cannot be read, or a checkpoint that nobody kept, keeps nothing
     else from being done; it is told at the end."""
     from kz_compliance_sdk.domain.change import Heartbeat
@@ -190,19 +181,16 @@ def _pass(session: Session, desk: ComplianceDesk) -> None:
         if not drained.settled:
             break
     checkpoint = _fault_of(desk.proof.run)
-    document: dict[str, Any] = dict(counts)
+    document = Document(counts)
     for name, fault in (("poll_error", feed), ("checkpoint_error", checkpoint)):
         document[name] = None if fault is None else {"code": fault.code, "message": fault.message}
-    session.answer(
-        document,
-        lambda: screen.say(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()) + "."),
-    )
     if checkpoint is not None:
         session.tell(f"error: the checkpoint was not kept everywhere: {screen.one_line(str(checkpoint))}")
     if feed is not None:
         session.tell(f"error: the feed was not read, all else was done: {screen.one_line(str(feed))}")
-    if fault := feed or checkpoint:
-        raise typer.Exit(exit_code(fault))
+    fault = feed or checkpoint
+    told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
+    return Answer(document, f"{told}.", OK if fault is None else exit_code(fault))
 
 
 def _fault_of(part: Callable[[], object]) -> ComplianceError | None:
@@ -223,33 +211,30 @@ def _read_feed(desk: ComplianceDesk, counts: dict[str, int]) -> None:
             return
 
 
+@command(root, "mock-regulator")
 def mock_regulator(
-    ctx: typer.Context,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8800,
-    intake_url: Annotated[
-        str | None, typer.Option(help="Where to push; by default where the settings receive.")
-    ] = None,
+    session: Session,
+    host: Annotated[str, Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8800,
+    intake_url: Annotated[str | None, Option(help="Where to push; by default where the settings receive.")] = None,
     seed: Annotated[
-        int | None, typer.Option(help="The same ids for the same calls in the same order, and the same scenario.")
+        int | None, Option(help="The same ids for the same calls in the same order, and the same scenario.")
     ] = None,
     scenario: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Play a scenario from the start: see --list-scenarios.")
+        str | None, Option(metavar="NAME", help="Play a scenario from the start: see --list-scenarios.")
     ] = None,
     pace: Annotated[
-        int, typer.Option(min=1, max=86_400, help="How fast the scenario runs: with 60 an hour of it takes a minute.")
+        int, Option(min=1, max=86_400, help="How fast the scenario runs: with 60 an hour of it takes a minute.")
     ] = 1,
-    list_scenarios: Annotated[bool, typer.Option("--list-scenarios", help="Name the scenarios, and stop.")] = False,
+    list_scenarios: Annotated[bool, Option("--list-scenarios", help="Name the scenarios, and stop.")] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Answer questions, remind, and announce sanctions without being told.")
+        bool, Option("--strict", help="Answer questions, remind, and announce sanctions without being told.")
     ] = False,
-    as_json: Json = False,
-) -> None:
+) -> Answer | None:
     """Run a regulator for trying things out: it issues, pushes, records and fails on command, under /control.
 
     It signs with published test keys, so only a platform with allow_test_keys believes it.
     """
-    session = Session.of(ctx)
     if find_spec("httptools") is None:
         raise install("httptools", "testing")
     from kz_compliance_sdk.testing import keys
@@ -262,8 +247,7 @@ def mock_regulator(
             for each in SCENARIOS.values()
         ]
         lines = "\n".join(f"{one['name']:<14}{one['told']}" for one in told)
-        session.answer({"scenarios": told}, lambda: screen.say(lines))
-        return
+        return Answer(Document(scenarios=told), lines)
     if scenario is not None and scenario not in SCENARIOS:
         raise ConfigError(
             f"there is no scenario {scenario!r}.", field="--scenario", remedy=f"Use one of {', '.join(SCENARIOS)}."
@@ -287,12 +271,9 @@ def mock_regulator(
     try:
         serve(own, lambda url: session.tell(f"The mock regulator is at {url} and pushes to {own.intake_url}"))
     except OSError as error:
-        raise ConfigError(
-            # Not the error's own text, in which asyncio repeats the address.
-            f"{host} port {port} cannot be listened on: {os.strerror(error.errno or 0)}.",
-            field="--port",
-            remedy="Choose another port, or stop what listens there.",
-        ) from None
+        # Not the error's own text, in which asyncio repeats the address.
+        raise _taken(host, port, os.strerror(error.errno or 0)) from None
+    return None
 
 
 def _platform_key(settings: Settings | None) -> Key:

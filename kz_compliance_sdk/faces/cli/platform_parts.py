@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import screen
@@ -15,16 +13,7 @@ from kz_compliance_sdk.faces.cli import screen
 if TYPE_CHECKING:
     from kz_compliance_sdk.ports import Content, Enforcer, Messenger
 
-__all__ = ["ContentOption", "load_content", "load_enforcer", "load_messenger"]
-
-ContentOption = Annotated[
-    str | None,
-    typer.Option(
-        "--content",
-        metavar="MODULE:NAME",
-        help="The platform's Content port, or what makes it, as in myplatform.posts:content.",
-    ),
-]
+__all__ = ["load_content", "load_enforcer", "load_messenger"]
 
 
 def load_enforcer(name: str) -> Enforcer:

@@ -1,303 +1,306 @@
-"""Deciding cases: claim, propose, approve, and every way back."""
+"""From the queue to the decision: look at cases, claim one, check, propose, approve, and every way back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
-import typer
-
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost
-from kz_compliance_sdk.faces.cli import cases, documents, screen
-from kz_compliance_sdk.faces.cli.handed_in import proposal_choices, proposal_skeleton, read_document
-from kz_compliance_sdk.faces.cli.platform_parts import ContentOption, load_content
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, Yes, case_id_of
+from kz_compliance_sdk.domain.transitions import CaseState
+from kz_compliance_sdk.errors import IllegalMove, NotAllowed, NotFound, StoreError
+from kz_compliance_sdk.faces.cli import documents, views
+from kz_compliance_sdk.faces.cli.command import (
+    Answer,
+    Argument,
+    ContentOption,
+    Option,
+    Reasons,
+    Token,
+    Yes,
+    cases,
+    command,
+    step,
+    stepped,
+    token_of,
+)
+from kz_compliance_sdk.faces.cli.documents import Document
+from kz_compliance_sdk.faces.cli.handed_in import (
+    legal_check_choices,
+    legal_check_skeleton,
+    proposal_choices,
+    proposal_skeleton,
+    read_document,
+)
+from kz_compliance_sdk.faces.cli.platform_parts import load_content
+from kz_compliance_sdk.faces.cli.screen import show_template
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, system_user, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
-    from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case
-    from kz_compliance_sdk.domain.decision import Decision, Proposal
+    from kz_compliance_sdk.domain.decision import Proposal
+    from kz_compliance_sdk.domain.legal_check import LegalCheck
     from kz_compliance_sdk.services.review import Decided, Lease
 
-__all__ = ["Reasons", "Token", "register", "step", "tell_case", "token_of"]
-
-Token = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="The token of your lease; without it, that of the lease you hold now."),
-]
 Digest = Annotated[
     str | None,
-    typer.Option(metavar="SHA256", help="The digest that you saw; without it you are shown the proposal and asked."),
+    Option(metavar="SHA256", help="The digest that you saw; without it you are shown the proposal and asked."),
 ]
-Reasons = Annotated[str, typer.Option(help="Why. Kept in the audit trail; never leaves the platform.")]
-
-_PANEL = "Decide"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to `cases`."""
-    command: Callable[..., None]
-    for name, command in (
-        ("claim", claim),
-        ("renew", renew),
-        ("release", release),
-        ("decide", decide),
-        ("approve", approve),
-        ("send-back", send_back),
-        ("undo", undo),
-    ):
-        app.command(name, rich_help_panel=_PANEL)(command)
+_LOOK, _DECIDE = "Look", "Decide"
+_STATES = f"Only this state: {', '.join(CaseState)}. Ended cases are shown only when they are asked for."
 
 
-def tell_case(session: Session, desk: ComplianceDesk, case: Case, text: str) -> None:
-    """What a step came to: the case as a document, or one line."""
-    view = cases.view_of(case, desk.store.now())
-    session.answer({"case": documents.case_row(case, view)}, lambda: screen.say(f"{text} State: {case.state}."))
-
-
-def step(
-    ctx: typer.Context, given: str, take: Callable[[ComplianceDesk, Actor, str], Case], text: Callable[[Case], str]
-) -> None:
-    """Take one step of a case as the person who runs this, and say what it came to. Raises what the step raises."""
-    session = Session.of(ctx)
+@command(cases, "list", _LOOK)
+def list_(
+    session: Session,
+    state: Annotated[CaseState | None, Option(metavar="STATE", help=_STATES)] = None,
+    category: Annotated[str | None, Option(help="Only this category.")] = None,
+    authority: Annotated[str | None, Option(metavar="ID", help="Only notices of this authority.")] = None,
+    notice: Annotated[str | None, Option(metavar="ID", help="Only this notice.")] = None,
+    overdue: Annotated[bool, Option("--overdue", help="Only what is past its deadline.")] = False,
+    cursor: Annotated[str | None, Option(help="Go on after the page that gave this cursor.")] = None,
+    limit: Annotated[int, Option(min=1, max=500, help="Cases on one page.")] = 50,
+) -> Answer:
+    """List the cases, most urgent first, with the time left on both clocks."""
     with session.desk() as desk:
-        actor = session.actor(desk.settings)
-        case = take(desk, actor, case_id_of(desk, given))
-        tell_case(session, desk, case, text(case))
-
-
-def token_of(desk: ComplianceDesk, actor: Actor, case_id: str, given: int | None) -> int:
-    if given is not None:
-        return given
-    case = desk.case(case_id)
-    if case.lease_owner != actor.id:
-        holder = f"{case.lease_owner} holds it" if case.lease_owner else "nobody holds it"
-        raise LeaseLost(
-            f"you do not hold this case: {holder}. Run: kz-compliance cases claim {case_id}", reference=case_id
+        page = desk.cases(
+            state=None if state is None else str(state),
+            category=category,
+            authority_id=authority,
+            notice_id=notice,
+            overdue=overdue,
+            cursor=cursor,
+            limit=limit,
         )
-    return case.lease_token
+        rows = [documents.listed(case, desk.store.now()) for case in page.cases]
+    filtered = any((state, category, authority, notice, overdue, cursor))
+    return Answer(Document(cases=rows, next_cursor=page.next_cursor, _filtered=filtered), views.cases)
 
 
+@command(cases, "show", _LOOK)
+def show(session: Session, case: CaseArgument) -> Answer:
+    """Tell the whole story of one case: clocks, notice, items, decisions, messages, receipts, audit trail."""
+    with session.desk() as desk:
+        case_id = case_id_of(desk, case)
+        _record_view(session, desk, case_id)
+        file = desk.case_file(case_id)
+        try:
+            notice, gaps = desk.notice(case_id), documents.gaps(desk.care.gaps(case_id))
+        except NotFound:
+            notice, gaps = None, []
+    return Answer(Document(documents.case_document(file, notice), gaps=gaps), views.case)
+
+
+def _record_view(session: Session, desk: ComplianceDesk, case_id: str) -> None:
+    """Record who looks at a case. An account that is nobody in the settings may read, and is recorded as an account.
+
+    A store that takes no writes, or a system that names no account, keeps nobody from reading: it is said instead.
+    """
+    from kz_compliance_sdk.domain.audit import Actor
+
+    try:
+        user = system_user()
+        actor = desk.settings.actor_of(user)
+        known = Actor(f"account:{user}", account=user) if actor is None else Actor(actor.id, actor.roles, user)
+        desk.record_view(known, case_id)
+    except (StoreError, NotAllowed) as error:
+        session.tell(f"That you looked at this case could not be recorded: {error}")
+
+
+@command(cases, "claim", _DECIDE)
 def claim(
-    ctx: typer.Context,
-    case: Annotated[
-        str | None, typer.Argument(metavar="[CASE]", help="A named case instead of the most urgent.")
-    ] = None,
-    category: Annotated[str | None, typer.Option(help="Only from this category.")] = None,
-    as_json: Json = False,
-) -> None:
+    session: Session,
+    case: Annotated[str | None, Argument(metavar="[CASE]", help="A named case instead of the most urgent.")] = None,
+    category: Annotated[str | None, Option(help="Only from this category.")] = None,
+) -> Answer | None:
     """Take the most urgent free case, or the one named, and keep it for the policy's lease time."""
-    session = Session.of(ctx)
     with session.desk() as desk:
         actor = session.actor(desk.settings)
         lease = desk.claim(actor, category=category, case_id=None if case is None else case_id_of(desk, case))
-        if lease is None:
-            session.answer({"lease": None}, lambda: screen.say("No case is free to claim."))
-        else:
-            _tell_lease(session, desk, lease)
+        return _leased(session, desk, lease)
 
 
-def _warn_of_doubt(session: Session, case: Case) -> None:
-    if case.authenticity == "unverified":
+@command(cases, "renew", _DECIDE)
+def renew(session: Session, case: CaseArgument, token: Token = None) -> Answer:
+    """Keep a claimed case for another lease time."""
+    with session.acting(case) as on:
+        return _leased(session, on.desk, on.desk.renew(on.actor, on.case_id, token_of(on, token)))
+
+
+def _leased(session: Session, desk: ComplianceDesk, lease: Lease | None) -> Answer:
+    if lease is not None and lease.case.authenticity == "unverified":
         session.tell(
             "Nobody has checked yet that this notice is authentic: no measure can be decided before somebody but its "
-            f"typist does: kz-compliance cases authenticate {case.id}"
+            f"typist does: kz-compliance cases authenticate {lease.case.id}"
         )
+    return Answer(Document(lease=None) if lease is None else documents.lease(lease, desk.store.now()), views.lease)
 
 
-def _tell_lease(session: Session, desk: ComplianceDesk, lease: Lease) -> None:
-    view = cases.view_of(lease.case, desk.store.now())
-    document = {
-        "case": documents.case_row(lease.case, view),
-        "token": lease.token,
-        "expires_at": screen.at(lease.expires_at),
-    }
-
-    def people() -> None:
-        screen.show_fields(
-            f"{lease.case.notice_id} is yours",
-            [
-                ("case", lease.case.id),
-                ("until", screen.both(lease.expires_at)),
-                ("token", str(lease.token)),
-                ("to decide", screen.left(view.decide_left_s)),
-                ("next", f"kz-compliance cases show {lease.case.id}"),
-            ],
-        )
-
-    session.answer({"lease": document}, people)
-    _warn_of_doubt(session, lease.case)
-
-
-def renew(ctx: typer.Context, case: CaseArgument, token: Token = None, as_json: Json = False) -> None:
-    """Keep a claimed case for another lease time."""
-    session = Session.of(ctx)
-    with session.desk() as desk:
-        actor = session.actor(desk.settings)
-        case_id = case_id_of(desk, case)
-        _tell_lease(session, desk, desk.renew(actor, case_id, token_of(desk, actor, case_id, token)))
-
-
-def release(ctx: typer.Context, case: CaseArgument, token: Token = None, as_json: Json = False) -> None:
+@step("release", _DECIDE, "{name} is back in the queue.")
+def release(on: Acting, token: Token = None) -> Case:
     """Give a claimed case back to the queue."""
-    step(
-        ctx,
-        case,
-        lambda desk, actor, case_id: desk.release(actor, case_id, token_of(desk, actor, case_id, token)),
-        lambda after: f"{after.notice_id} is back in the queue.",
-    )
+    return on.desk.release(on.actor, on.case_id, token_of(on, token))
 
 
+@command(cases, "decide", _DECIDE)
 def decide(
-    ctx: typer.Context,
+    session: Session,
     case: CaseArgument,
-    file: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The proposal as JSON; - for standard input.")
-    ] = None,
-    template: Annotated[
-        bool, typer.Option("--template", help="Print a proposal to fill in, and write nothing.")
-    ] = False,
+    file: Annotated[str | None, Option(metavar="FILE", help="The proposal as JSON; - for standard input.")] = None,
+    template: Annotated[bool, Option("--template", help="Print a proposal to fill in, and write nothing.")] = False,
     all_alike: Annotated[
-        bool, typer.Option("--all", help="Decide every open item like the one in the file. Off with legal review.")
+        bool, Option("--all", help="Decide every open item like the one in the file. Off with legal review.")
     ] = False,
     content: ContentOption = None,
     token: Token = None,
     yes: Yes = False,
-    as_json: Json = False,
-) -> None:
+) -> Answer | None:
     """Propose a decision for every open item; it is final at once where policy asks for no second person."""
     from kz_compliance_sdk.domain.decision import Proposal
     from kz_compliance_sdk.domain.notice import languages_of
 
-    session = Session.of(ctx)
     if template == (file is not None):
-        raise InvalidInput(
-            "either a proposal or a template.", field="--file", remedy="Give --file FILE, or --template to get one."
-        )
+        raise wrong("--file", "either a proposal or a template.", "Give --file FILE, or --template to get one.")
     with session.desk(content=load_content(content)) as desk:
         case_id = case_id_of(desk, case)
         if template:
             skeleton = proposal_skeleton(desk.case_file(case_id), languages_of(desk.notice(case_id)))
-            screen.write_document({**skeleton, "items": skeleton["items"][:1]} if all_alike else skeleton)
-            if not session.json:
-                screen.show_fields("Fill in every empty field:", proposal_choices(), stderr=True)
-            return
+            if all_alike:
+                skeleton["items"] = skeleton["items"][:1]
+            show_template(skeleton, "Fill in every empty field:", [] if session.json else proposal_choices())
+            return None
         actor = session.actor(desk.settings)
         proposal = read_document(
             Proposal, file or "-", "--file", "decide --template prints the words that are allowed."
         )
         if all_alike:
             proposal = _of_one(desk, case_id, proposal)
-        lease = token_of(desk, actor, case_id, token)
-        _summary(desk, case_id, proposal)
+        lease = token_of(Acting(desk, actor, case_id), token)
+        named = {item.item_id: views.what(item.model_dump()) for item in desk.notice(case_id).items}
+        views.proposal(proposal.model_dump()["items"], named)
         session.confirm("Send this proposal?", yes=yes)
-        _tell_decided(session, desk, desk.propose(actor, case_id, lease, proposal))
+        return _decided(desk, desk.propose(actor, case_id, lease, proposal))
 
 
 def _of_one(desk: ComplianceDesk, case_id: str, given: Proposal) -> Proposal:
     if len(given.items) != 1:
-        raise InvalidInput(
-            f"the proposal decides {len(given.items)} items.", field="--all", remedy="Hand in one item, or no --all."
-        )
+        raise wrong("--all", f"the proposal decides {len(given.items)} items.", "Hand in one item, or no --all.")
     return desk.care.alike(case_id, given.items[0], legal_check=given.legal_check, text_checked=given.text_checked)
 
 
-def _summary(desk: ComplianceDesk, case_id: str, proposal: Proposal) -> None:
-    named = {item.item_id: cases.what(item) for item in desk.notice(case_id).items}
-    rows = []
-    for item in proposal.items:
-        where = f" in {', '.join(item.scope)} ({item.ground})" if item.is_measure else ""
-        rows.append(
-            (
-                item.item_id,
-                named.get(item.item_id, "not in this case"),
-                item.finding,
-                f"{item.action}{where}",
-                item.wording.outcome,
-            )
-        )
-    screen.show_table(
-        ("item", "what", "finding", "action", "told to the regulator"), rows, lead=("item", "finding"), stderr=True
-    )
-
-
-def _tell_decided(session: Session, desk: ComplianceDesk, decided: Decided) -> None:
-    view = cases.view_of(decided.case, desk.store.now())
-    document = {
-        "case": documents.case_row(decided.case, view),
-        "digest": decided.digest,
-        "needs_approval": decided.decision.needs_approval,
-        "approved_by": decided.decision.approved_by or None,
-        "undo_window_s": desk.policy.undo_window_s,
-    }
-    final = not decided.decision.needs_approval or bool(decided.decision.approved_by)
-
-    def people() -> None:
-        if final:
-            window = (
-                f"It can be taken back for {desk.policy.undo_window_s} s: kz-compliance cases undo {decided.case.id}"
-            )
-            screen.say(f"{decided.case.notice_id} is {decided.case.state}. {window}")
-        else:
-            screen.say(f"{decided.case.notice_id} waits for a second person, who approves the digest {decided.digest}")
-
-    session.answer(document, people)
+def _decided(desk: ComplianceDesk, made: Decided) -> Answer:
+    return Answer(documents.decided(made, desk.store.now(), desk.policy.undo_window_s), views.decided)
 
 
 def _seen(session: Session, desk: ComplianceDesk, case_id: str, digest: str | None, question: str) -> str:
     """The digest that the person vouches for: the one given, or that of the proposal that is shown here and now."""
     if digest is not None:
         return digest
-    case = desk.case(case_id)
-    decision: Decision | None = desk.case_file(case_id).decisions.get(case.decision_version)
+    file = desk.case_file(case_id)
+    decision = file.decisions.get(file.case.decision_version)
     if decision is None:
         raise IllegalMove("nothing was proposed for this case.", reference=case_id)
     if not session.can_ask:
-        raise InvalidInput(
+        raise wrong(
+            "--digest",
             "there is no terminal to show the proposal at.",
-            field="--digest",
-            remedy=f"Give the digest that you saw: kz-compliance cases show {case_id}",
+            f"Give the digest that you saw: kz-compliance cases show {case_id}",
         )
-    cases.show_decision(decision, stderr=True)
+    views.decision(documents.decision(decision), stderr=True)
     session.confirm(question, yes=False)
     return decision.digest
 
 
-def approve(
-    ctx: typer.Context,
-    case: CaseArgument,
-    digest: Digest = None,
-    content: ContentOption = None,
-    as_json: Json = False,
-) -> None:
+@command(cases, "approve", _DECIDE)
+def approve(session: Session, case: CaseArgument, digest: Digest = None, content: ContentOption = None) -> Answer:
     """Approve exactly the proposal whose digest was seen. Never one's own."""
-    session = Session.of(ctx)
-    with session.desk(content=load_content(content)) as desk:
-        actor = session.actor(desk.settings)
-        case_id = case_id_of(desk, case)
+    with session.acting(case, content=load_content(content)) as (desk, actor, case_id):
         seen = _seen(session, desk, case_id, digest, "Approve exactly this?")
-        _tell_decided(session, desk, desk.approve(actor, case_id, seen))
+        return _decided(desk, desk.approve(actor, case_id, seen))
 
 
-def send_back(
-    ctx: typer.Context, case: CaseArgument, reasons: Reasons, digest: Digest = None, as_json: Json = False
-) -> None:
+@command(cases, "send-back", _DECIDE)
+def send_back(session: Session, case: CaseArgument, reasons: Reasons, digest: Digest = None) -> Answer:
     """Send a proposal back to the queue, with reasons."""
-    session = Session.of(ctx)
-    with session.desk() as desk:
-        actor = session.actor(desk.settings)
-        case_id = case_id_of(desk, case)
+    with session.acting(case) as (desk, actor, case_id):
         seen = _seen(session, desk, case_id, digest, "Send exactly this back?")
         after = desk.send_back(actor, case_id, seen, reasons)
-        tell_case(session, desk, after, f"The proposal for {after.notice_id} was sent back.")
+        return stepped(after, desk, f"The proposal for {after.notice_id} was sent back.")
 
 
-def undo(ctx: typer.Context, case: CaseArgument, as_json: Json = False) -> None:
+@step("undo", _DECIDE, "The decision on {name} is taken back.")
+def undo(on: Acting) -> Case:
     """Take a decision back inside the undo window, before anything is carried out."""
-    step(
-        ctx,
-        case,
-        lambda desk, actor, case_id: desk.undo(actor, case_id),
-        lambda after: f"The decision on {after.notice_id} is taken back.",
-    )
+    return on.desk.undo(on.actor, on.case_id)
+
+
+# ------------------------------------------------------------------------------------- before a decision
+
+
+@command(cases, "look", _DECIDE)
+def look(session: Session, case: CaseArgument, content: ContentOption = None) -> Answer:
+    """Look at the content of every open item, and record what was seen: its digest, never its text."""
+    with session.acting(case, content=load_content(content)) as (desk, actor, case_id):
+        names = "item_id object_id? content_sha256:digest? available fault? preview seen_at:at"
+        seen = [documents.fields(one, names) for one in desk.look(actor, case_id)]
+    return Answer(Document(case=case_id, content=seen), views.content)
+
+
+@command(cases, "check", _DECIDE)
+def check(
+    session: Session,
+    case: CaseArgument,
+    answer: Annotated[
+        list[str] | None, Option("--answer", metavar="QUESTION=ANSWER", help="One answer; all are needed.")
+    ] = None,
+    note: Annotated[str, Option(help="Kept in the audit trail; never leaves the platform.")] = "",
+    file: Annotated[str | None, Option(metavar="FILE", help="The answers as JSON; - for standard input.")] = None,
+    template: Annotated[bool, Option("--template", help="Print the questions to answer, and write nothing.")] = False,
+    lang: Annotated[str, Option(help="The language of the questions: kk, ru or en.")] = "en",
+) -> Answer | None:
+    """Answer the legal check before anything is proposed. A proposal can then name its version."""
+    from kz_compliance_sdk.domain.legal_check import QUESTIONS, LegalCheck, barring
+
+    if lang not in QUESTIONS[0].text:
+        raise wrong("--lang", f"there are no questions in {lang!r}.", "Use kk, ru or en.")
+    if [template, file is not None, answer is not None].count(True) != 1:
+        raise wrong(
+            "--answer",
+            "either answers, or a file with them, or a template.",
+            "Give --answer QUESTION=ANSWER for each question, --file FILE, or --template.",
+        )
+    if template:
+        choices = [] if session.json else legal_check_choices(lang)
+        show_template(legal_check_skeleton(), "Answer yes, no or unclear:", choices)
+        return None
+    given = _given(answer or [], note) if file is None else read_document(LegalCheck, file, "--file")
+    with session.acting(case) as (desk, actor, case_id):
+        row = desk.record_legal_check(actor, case_id, given)
+        after, bars = desk.case(case_id), barring(given)
+        recorded = documents.fields(row, "version digest bars", bars=bars)
+        document = Document(case=documents.listed(after, desk.store.now()), **recorded)
+    barred = f" It bars a measure on local law: {', '.join(bars)}." if bars else ""
+    return Answer(document, f"The legal check of {after.notice_id} has version {row.version}.{barred}")
+
+
+def _given(answers: list[str], note: str) -> LegalCheck:
+    from pydantic import ValidationError
+
+    from kz_compliance_sdk.domain.legal_check import QUESTIONS, LegalCheck
+    from kz_compliance_sdk.domain.legal_check import Answer as Word
+
+    words, names = get_args(Word), [question.name for question in QUESTIONS]
+    said: dict[str, str] = {}
+    for one in answers:
+        name, _, word = one.partition("=")
+        if name not in names or word not in words:
+            allowed = f"one of {', '.join(names)} and one of {', '.join(words)}"
+            raise wrong("--answer", f"{one!r} answers no question.", f"Write QUESTION=ANSWER with {allowed}.")
+        if name in said:
+            raise wrong("--answer", f"{name} is answered twice.", "Answer each question once.")
+        said[name] = word
+    if left := [name for name in names if name not in said]:
+        missing = f"{len(left)} of {len(names)} questions are not answered."
+        raise wrong("--answer", missing, f"Answer also: {', '.join(left)}.")
+    try:
+        return LegalCheck.model_validate({**said, "note": note})
+    except ValidationError:
+        raise wrong("--note", "the note is too long.", "Use 5000 characters at most.") from None

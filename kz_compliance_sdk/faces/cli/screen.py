@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -14,27 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.values import instant_text
-
-__all__ = [
-    "as_markup",
-    "at",
-    "both",
-    "console",
-    "left",
-    "one_line",
-    "printable",
-    "say",
-    "show_fields",
-    "show_table",
-    "urgency",
-    "write_document",
-]
+from kz_compliance_sdk.domain.values import instant_text, parse_instant
 
 _WIDE = 200
 _LEAST = 12
 _VALUES_AT = 19
 _HOUR_S = 3600
+_COUNTED = 100
 
 
 class _Console(Console):
@@ -74,19 +61,22 @@ def say(text: str | Text, *, stderr: bool = False) -> None:
     console(stderr=stderr).print(text if isinstance(text, Text) else printable(text), soft_wrap=True)
 
 
+def echo(text: str) -> None:
+    """Text exactly as it is, on stdout: what people copy or hand to another program."""
+    sys.stdout.write(text + "\n")
+
+
 def write_document(document: Any) -> None:
     """The one JSON document of this run, on stdout."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
-def at(ts: int | None) -> str | None:
-    """UTC seconds as the JSON documents show them: RFC 3339 in UTC."""
-    return None if ts is None else instant_text(ts)
-
-
-def both(ts: int | None) -> str:
-    """UTC seconds for people: Asia/Almaty, and UTC beside it."""
-    return "none" if ts is None else f"{local(ts)} Asia/Almaty ({instant_text(ts)})"
+def both(time: int | str | None) -> str:
+    """A time for people, in UTC seconds or as our documents have it: Asia/Almaty, and UTC beside it."""
+    if time is None or time == "":
+        return "none"
+    ts = parse_instant(time) if isinstance(time, str) else time
+    return f"{local(ts)} Asia/Almaty ({instant_text(ts)})"
 
 
 def left(seconds: int) -> str:
@@ -182,6 +172,24 @@ def show_fields(title: str, fields: Iterable[tuple[str, str | Text]], *, stderr:
             out.print(first.rstrip())
             indent = first = "    "
         _print_indented(out, text, indent, first)
+
+
+@contextmanager
+def counting() -> Iterator[Callable[[int], None]]:
+    """What long work tells of the cases that it has looked at; shown where somebody watches."""
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield lambda _count: None
+        return
+    with out.status("looking ...") as shown:
+        yield lambda count: shown.update(f"looking ... {count:,} cases") if count % _COUNTED == 0 else None
+
+
+def show_template(document: Any, title: str, choices: Sequence[tuple[str, str]]) -> None:
+    """A document to fill in, and beside it, where there are any, the words that its fields may hold."""
+    write_document(document)
+    if choices:
+        show_fields(title, choices, stderr=True)
 
 
 def as_markup(text: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -19,23 +20,20 @@ from kz_compliance_sdk.faces.cli import screen
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import ComplianceDesk
-    from kz_compliance_sdk.domain.audit import Actor, AuditEvent
-
-__all__ = [
-    "CaseArgument",
-    "Json",
-    "Session",
-    "Yes",
-    "account_of",
-    "case_id_of",
-    "install",
-    "refuse_directory",
-    "system_user",
-]
+    from kz_compliance_sdk.domain.audit import Actor
+    from kz_compliance_sdk.ports import Content
 
 _CASE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ACTORS = re.compile(r"KZ_COMPLIANCE_ACTORS(__.*)?")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Acting(NamedTuple):
+    """Somebody at a case."""
+
+    desk: ComplianceDesk
+    actor: Actor
+    case_id: str
 
 
 @dataclass(slots=True)
@@ -87,16 +85,21 @@ class Session:
         settings, and no reason to show an empty queue. Raises ConfigError and StoreUnusable."""
         settings = self.settings()
         refuse_directory(settings)
-        if not may_create and not settings.store.path.is_file():
-            raise ConfigError(
-                f"there is no database at {settings.store.path.absolute()}.",
-                field="store.path",
-                remedy="Correct the path, or create it: kz-compliance db upgrade",
-            )
+        if not may_create:
+            refuse_missing(settings)
         from kz_compliance_sdk.desk import ComplianceDesk
 
         with ComplianceDesk(settings, create=may_create, **parts) as desk:
             yield desk
+
+    @contextmanager
+    def acting(
+        self, case: str, options: Mapping[str, str] = MappingProxyType({}), *, content: Content | None = None
+    ) -> Iterator[Acting]:
+        """A desk, who acts on it, and the id of the case that they mean; what is wrong is named as by `by_option`.
+        Raises as `desk`, `actor` and `case_id_of`."""
+        with self.desk(content=content) as desk, by_option(**options):
+            yield Acting(desk, self.actor(desk.settings), case_id_of(desk, case))
 
     def actor(self, settings: Settings) -> Actor:
         """The person whose account of the operating system runs this. Raises NotAllowed for one nobody has named."""
@@ -134,9 +137,7 @@ class Session:
         if yes:
             return
         if not self.can_ask:
-            raise InvalidInput(
-                "there is no terminal to ask at.", field="--yes", remedy="Add --yes to say that it is meant."
-            )
+            raise wrong("--yes", "there is no terminal to ask at.", "Add --yes to say that it is meant.")
         if not typer.confirm(question, err=True):
             self.tell("Nothing was written.")
             raise typer.Exit(0)
@@ -167,19 +168,39 @@ def case_id_of(desk: ComplianceDesk, given: str) -> str:
             "there is no case with this reference or notice id: `kz-compliance cases list` shows them.", reference=given
         )
     if len(found) > 1:
-        raise InvalidInput(
+        raise wrong(
+            "case",
             f"{len(found)} cases have the notice id {given!r}.",
-            field="case",
-            remedy=f"Name one of them: {', '.join(case.id for case in found)}.",
+            f"Name one of them: {', '.join(case.id for case in found)}.",
         )
     return found[0].id
 
 
-def account_of(event: AuditEvent) -> str:
-    """The account by which the person came in who caused an event; empty if it was not recorded."""
-    from kz_compliance_sdk.domain.audit import told
+def wrong(option: str, message: str, remedy: str) -> InvalidInput:
+    """What is wrong with an option, and what to do about it."""
+    return InvalidInput(message, field=option, remedy=remedy)
 
-    return next((str(data.get("account", "")) for _, data in told([event])), "")
+
+@contextmanager
+def at_file(option: str, file: str | Path, what: Literal["read", "written"], remedy: str) -> Iterator[None]:
+    """Say of a file that an option names why it cannot be read or written. Raises InvalidInput."""
+    try:
+        yield
+    except OSError as error:
+        raise wrong(option, f"{file} cannot be {what}: {error.strerror}.", remedy) from None
+
+
+@contextmanager
+def by_option(**options: str) -> Iterator[None]:
+    """Name the option, instead of the field that it fills, in what is wrong with it."""
+    try:
+        yield
+    except InvalidInput as wrong:
+        if wrong.field not in options:
+            raise
+        raise InvalidInput(
+            wrong.message, field=options[wrong.field], remedy=wrong.remedy, code=wrong.code, reference=wrong.reference
+        ) from None
 
 
 def refuse_directory(settings: Settings) -> None:
@@ -189,6 +210,16 @@ def refuse_directory(settings: Settings) -> None:
             f"{settings.store.path.absolute()} is a directory.",
             field="store.path",
             remedy="Name a file in it, such as cases.sqlite3.",
+        )
+
+
+def refuse_missing(settings: Settings) -> None:
+    """Raises ConfigError if there is no database."""
+    if not settings.store.path.is_file():
+        raise ConfigError(
+            f"there is no database at {settings.store.path.absolute()}.",
+            field="store.path",
+            remedy="Correct the path, or create it: kz-compliance db upgrade",
         )
 
 
@@ -208,5 +239,4 @@ def _json_wanted(ctx: typer.Context, wanted: bool) -> bool:
 Json = Annotated[
     bool, typer.Option("--json", callback=_json_wanted, help="Print one JSON document on stdout, for programs.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case's reference, or its notice id.")]

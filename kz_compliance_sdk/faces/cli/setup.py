@@ -1,4 +1,4 @@
-"""The database's schema, and the settings as they are in force."""
+"""The installation: the database's schema and keys, the settings in force, and whether it runs."""
 
 from __future__ import annotations
 
@@ -6,37 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
 from kz_compliance_sdk.errors import ConfigError
-from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.rewrapping import rewrap
-from kz_compliance_sdk.faces.cli.session import Json, Session, refuse_directory
+from kz_compliance_sdk.faces.cli import views
+from kz_compliance_sdk.faces.cli.command import Answer, Option, command, config, db, root
+from kz_compliance_sdk.faces.cli.documents import Document, fields
+from kz_compliance_sdk.faces.cli.exits import FOUND, OK
+from kz_compliance_sdk.faces.cli.screen import echo
+from kz_compliance_sdk.faces.cli.session import Session, refuse_directory, refuse_missing
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from kz_compliance_sdk.config import Settings
 
-__all__ = ["connection", "register", "schema_status"]
+__all__ = ["connection", "schema_status"]
 
-
-def register(app: typer.Typer) -> None:
-    """Add `db` and `config` to the root."""
-    db = typer.Typer(help="The database: its schema, and the keys in it.", no_args_is_help=True)
-    db.command("upgrade")(upgrade)
-    db.command("status")(status)
-    db.command("sql")(sql)
-    db.command("rewrap")(rewrap)
-    app.add_typer(db, name="db")
-    config = typer.Typer(help="The settings.", no_args_is_help=True)
-    config.callback()(_group)
-    config.command("show")(show)
-    app.add_typer(config, name="config")
-
-
-def _group() -> None:
-    """The settings."""
+_TELL_EVERY = 10_000
 
 
 @contextmanager
@@ -52,13 +37,8 @@ def connection(settings: Settings) -> Iterator[Connection]:
     from kz_compliance_sdk.adapters.sql.file_states import refuse_other_files
     from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, refuse_network_file_system, store_error
 
+    refuse_missing(settings)
     path = settings.store.path.absolute()
-    if not path.is_file():
-        raise ConfigError(
-            f"there is no database at {path}.",
-            field="store.path",
-            remedy="Correct the path, or create it: kz-compliance db upgrade",
-        )
     refuse_network_file_system(path)
     driver = choose_driver()
     refuse_other_files(str(path), wal=driver.wal)
@@ -88,24 +68,22 @@ def schema_status(settings: Settings) -> dict[str, Any]:
     }
     if path.is_file():
         with connection(settings) as opened:
-            status["revision"] = read_revision(opened)
-            status["pending"] = migrate.pending(opened)
+            status |= {"revision": read_revision(opened), "pending": migrate.pending(opened)}
     return status
 
 
+@command(db, "upgrade")
 def upgrade(
-    ctx: typer.Context,
+    session: Session,
     anew: Annotated[
-        bool, typer.Option("--anew", help="Create an empty store although files of an earlier one lie there.")
+        bool, Option("--anew", help="Create an empty store although files of an earlier one lie there.")
     ] = False,
-    as_json: Json = False,
-) -> None:
+) -> Answer:
     """Bring the schema up to date, all of it or nothing; create the database where there is none."""
     from kz_compliance_sdk.adapters.sql.store import SqliteStore
     from kz_compliance_sdk.assembly import master_keys
     from kz_compliance_sdk.ports import Env
 
-    session = Session.of(ctx)
     settings = session.settings()
     before = schema_status(settings)
     if before["pending"] or not before["exists"]:
@@ -119,63 +97,87 @@ def upgrade(
             ledger_keys=settings.privacy.ledger_keys(),
         ).close()
     after = schema_status(settings)
-    done = after["revision"] != before["revision"]
-    word = "The schema is now" if done else "Nothing to do: the schema is"
-    session.answer(
-        {"path": after["path"], "from": before["revision"], "revision": after["revision"], "upgraded": done},
-        lambda: screen.say(f"{word} {after['revision']}."),
-    )
+    found, revision = before["revision"], after["revision"]
+    word = "Nothing to do: the schema is" if found == revision else "The schema is now"
+    document = Document({"path": after["path"], "from": found, "revision": revision, "upgraded": found != revision})
+    return Answer(document, f"{word} {revision}.")
 
 
-def status(ctx: typer.Context, as_json: Json = False) -> None:
+@command(db, "status")
+def status(session: Session) -> Answer:
     """Say where the schema stands and what an upgrade would do. Changes nothing."""
-    session = Session.of(ctx)
-    found = schema_status(session.settings())
-
-    def people() -> None:
-        if not found["exists"]:
-            screen.say(f"There is no database at {found['path']} yet. Create it: kz-compliance db upgrade")
-            return
-        ahead = found["pending"] or ["nothing, it is up to date"]
-        fields = [("file", found["path"]), ("revision", found["revision"] or "none"), ("newest", found["head"])]
-        screen.show_fields("Schema", [*fields, *(("to do", line) for line in ahead)])
-
-    session.answer(found, people)
+    return Answer(Document(schema_status(session.settings())), views.schema)
 
 
+@command(db, "sql", as_json=False)
 def sql(
+    session: Session,
     dialect: Annotated[
-        Literal["sqlite", "postgresql"], typer.Option(metavar="NAME", help="For which database: sqlite or postgresql.")
+        Literal["sqlite", "postgresql"], Option(metavar="NAME", help="For which database: sqlite or postgresql.")
     ] = "sqlite",
 ) -> None:
     """Print the whole schema as SQL, for people who run it themselves."""
     from kz_compliance_sdk.adapters.sql import migrate
 
-    typer.echo(migrate.as_sql(dialect).rstrip())
+    echo(migrate.as_sql(dialect).rstrip())
 
 
-def show(ctx: typer.Context, as_json: Json = False) -> None:
+@command(db, "rewrap")
+def rewrap(session: Session) -> Answer:
+    """Wrap the key of every case with the present master key. Afterwards the earlier ones can be destroyed.
+
+    Only then can backups that were made before no longer be read. Processes that write may go on meanwhile. A key that
+    was damaged from outside is left as it is and named; the exit code is then 4.
+    """
+    from kz_compliance_sdk.adapters.sql import rewrapping
+    from kz_compliance_sdk.assembly import master_keys
+
+    keys = master_keys(session.settings())
+    if not keys.current:
+        raise ConfigError("there is no master key.", field="privacy.master_key", remedy="Set it, then run this again.")
+
+    def progress(count: int) -> None:
+        if count % _TELL_EVERY == 0:
+            session.tell(f"{count} keys ...")
+
+    with session.desk() as desk:
+        store: Any = desk.store
+        done = rewrapping.rewrap(store.engine, store.path, keys, desk.env.entropy, progress)
+    document = Document(rewrapped=done.count, master_key_id=keys.current, damaged=list(done.damaged))
+    return Answer(document, views.rewrapped, FOUND if done.damaged else OK)
+
+
+@command(config, "show")
+def show(session: Session) -> Answer:
     """Show every setting in force; secrets are masked."""
-    session = Session.of(ctx)
-    settings = session.settings()
-    document = settings.redacted()
-
-    def people() -> None:
-        for name, value in _flat("", document):
-            screen.say(f"{name} = {value}")
-
-    session.answer(document, people)
+    return Answer(Document(session.settings().redacted()), views.settings)
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _flat(f"{name}.{key}" if name else str(key), inner)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        for number, inner in enumerate(value):
-            yield from _flat(f"{name}[{number}]", inner)
-    elif isinstance(value, list):
-        yield name, ", ".join(map(str, value)) or "none"
-    else:
-        shown = {None: "none", True: "true", False: "false", "": "none"}
-        yield name, shown[value] if isinstance(value, bool | None) or value == "" else str(value or value)
+# ---------------------------------------------------------------------------------------- whether it runs
+
+
+@command(root, "doctor")
+def doctor(session: Session) -> Answer:
+    """Examine this installation: each check with its remedy. Exit code 4 if one fails; a warning changes nothing."""
+    from kz_compliance_sdk.faces.cli.doctor import examine
+
+    checks = [fields(check, "name status summary remedy? details") for check in examine(session)]
+    found = {check["status"] for check in checks}
+    worst = next((word for word in ("fail", "warn") if word in found), "ok")
+    return Answer(Document(status=worst, checks=checks), views.doctor, FOUND if worst == "fail" else OK)
+
+
+@command(root, "health")
+def health(session: Session) -> Answer:
+    """Say whether the machinery runs: counts, times, endpoints. Exit code 4 if something needs attention."""
+    with session.desk() as desk:
+        document = Document(desk.health_document())
+    return Answer(document, views.health, FOUND if document["attention"] else OK)
+
+
+@command(root, "sanctions")
+def sanctions(session: Session) -> Answer:
+    """List every sanction that an authority announced, oldest first."""
+    names = "sanction_id level notice_ids effective_at reference_number received_at"
+    with session.desk() as desk:
+        return Answer(Document(sanctions=[fields(one, names) for one in desk.sanctions()]), views.sanctions)

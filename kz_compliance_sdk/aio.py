@@ -1,0 +1,403 @@
+"""The same desk, awaited.
+
+A pushed message holds no thread while its commit is under way. Every other call hops to a thread once, under a limiter
+of the desk's own, so that the host's threads are left alone. A cancelled call waits for its commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Future
+from functools import cached_property, partial, wraps
+from itertools import islice
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.errors import StoreError
+from kz_compliance_sdk.evidence.checkpoints import Checkpoints
+from kz_compliance_sdk.ports import (
+    Alert,
+    Content,
+    Effect,
+    EffectResult,
+    Enforcer,
+    Env,
+    Messenger,
+    Notifier,
+    Reference,
+    Regulator,
+    Resolved,
+    Store,
+    TellResult,
+    UserNotice,
+)
+from kz_compliance_sdk.services.appeals import Appeals
+from kz_compliance_sdk.services.by_letter import ByLetter
+from kz_compliance_sdk.services.care import Care
+from kz_compliance_sdk.services.contests import Contests
+from kz_compliance_sdk.services.intake import Headers
+from kz_compliance_sdk.services.privacy import Privacy
+from kz_compliance_sdk.services.response import Response, unavailable
+from kz_compliance_sdk.services.user_notices import UserNotices
+from kz_compliance_sdk.transparency.publication import Transparency
+from kz_compliance_sdk.transparency.report import TransparencyReport
+from kz_compliance_sdk.wire.signature import profile_of
+
+B = TypeVar("B")
+P = ParamSpec("P")
+T = TypeVar("T")
+_THREADS = 8
+_LINES_AT_ONCE = 1000
+
+
+class Threads:
+    """The threads that one desk waits on, so many at once and no more: the host's own threads are left alone."""
+
+    def __init__(self) -> None:
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    async def run(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the call returns or raises. A cancelled wait lasts until the call has ended."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(_THREADS)
+        return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._limiter)
+
+
+class Awaited(Generic[B]):
+    """What has blocking steps, for event loops."""
+
+    def __init__(self, blocking: B, threads: Threads) -> None:
+        self.blocking, self._threads = blocking, threads
+
+
+def awaited(step: Callable[Concatenate[B, P], T]) -> Callable[Concatenate[Awaited[B], P], Coroutine[Any, Any, T]]:
+    """The step under the same name, with the same arguments and documentation, run on a thread of the desk's own.
+
+    An editor and a type checker know its signature from the blocking one, so nobody writes it down again.
+    """
+    name = getattr(step, "__name__")  # noqa: B009  a callable need not have one, a method does
+
+    @wraps(step)
+    async def hop(self: Awaited[B], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        # By its name, so that what a host's own desk does in its place is awaited as well.
+        call: Callable[P, T] = getattr(self.blocking, name)
+        return await self._threads.run(call, *args, **kwargs)
+
+    return hop
+
+
+class AsyncAppeals(Awaited[Appeals]):
+    """Appeals for event loops."""
+
+    receive = awaited(Appeals.receive)
+    list = awaited(Appeals.list)
+    show = awaited(Appeals.show)
+    decide = awaited(Appeals.decide)
+    withdraw = awaited(Appeals.withdraw)
+
+
+class AsyncByLetter(Awaited[ByLetter]):
+    """ByLetter for event loops."""
+
+    enter_cancellation = awaited(ByLetter.enter_cancellation)
+    enter_answer = awaited(ByLetter.enter_answer)
+    waiting = awaited(ByLetter.waiting)
+    vouch = awaited(ByLetter.vouch)
+    dismiss = awaited(ByLetter.dismiss)
+
+
+class AsyncCare(Awaited[Care]):
+    """Care for event loops."""
+
+    gaps = awaited(Care.gaps)
+    draft = awaited(Care.draft)
+    alike = awaited(Care.alike)
+    raise_alarm = awaited(Care.raise_alarm)
+    record_instruction = awaited(Care.record_instruction)
+    hand_over = awaited(Care.hand_over)
+    rule_out_demand = awaited(Care.rule_out_demand)
+
+
+class AsyncCheckpoints(Awaited[Checkpoints]):
+    """Checkpoints for event loops."""
+
+    run = awaited(Checkpoints.run)
+    checkpoint = awaited(Checkpoints.checkpoint)
+    prove = awaited(Checkpoints.prove)
+    prove_growth = awaited(Checkpoints.prove_growth)
+
+
+class AsyncContests(Awaited[Contests]):
+    """Contests for event loops."""
+
+    record = awaited(Contests.record)
+    settle = awaited(Contests.settle)
+    suspend = awaited(Contests.suspend)
+    confirm_suspension = awaited(Contests.confirm_suspension)
+    end_suspension = awaited(Contests.end_suspension)
+
+
+class AsyncPrivacy(Awaited[Privacy]):
+    """Privacy for event loops. Its `progress` is called on a thread."""
+
+    retention = awaited(Privacy.retention)
+    erased = awaited(Privacy.erased)
+    hold = awaited(Privacy.hold)
+    end_hold = awaited(Privacy.end_hold)
+    ask_erasure = awaited(Privacy.ask_erasure)
+    erase = awaited(Privacy.erase)
+    export = awaited(Privacy.export)
+
+
+class AsyncTransparency(Awaited[Transparency]):
+    """Transparency for event loops. Its `progress` is called on a thread."""
+
+    report = awaited(Transparency.report)
+    workloads = awaited(Transparency.workloads)
+
+    async def lumen(self, report: TransparencyReport, *, with_urls: bool = False) -> AsyncIterator[bytes]:
+        """See Transparency."""
+        lines = self.blocking.lumen(report, with_urls=with_urls)
+        while found := await self._threads.run(list, islice(lines, _LINES_AT_ONCE)):
+            for line in found:
+                yield line
+
+
+class AsyncUserNotices(Awaited[UserNotices]):
+    """UserNotices for event loops."""
+
+    of_case = awaited(UserNotices.of_case)
+    delay = awaited(UserNotices.delay)
+
+
+class AsyncGroups(Awaited[ComplianceDesk]):
+    """What one platform's desk does beside the cases on it, group by group, awaited."""
+
+    @cached_property
+    def appeals(self) -> AsyncAppeals:
+        """See ComplianceDesk."""
+        return AsyncAppeals(self.blocking.appeals, self._threads)
+
+    @cached_property
+    def by_letter(self) -> AsyncByLetter:
+        """See ComplianceDesk."""
+        return AsyncByLetter(self.blocking.by_letter, self._threads)
+
+    @cached_property
+    def care(self) -> AsyncCare:
+        """See ComplianceDesk."""
+        return AsyncCare(self.blocking.care, self._threads)
+
+    @cached_property
+    def contests(self) -> AsyncContests:
+        """See ComplianceDesk."""
+        return AsyncContests(self.blocking.contests, self._threads)
+
+    @cached_property
+    def privacy(self) -> AsyncPrivacy:
+        """See ComplianceDesk."""
+        return AsyncPrivacy(self.blocking.privacy, self._threads)
+
+    @cached_property
+    def proof(self) -> AsyncCheckpoints:
+        """See ComplianceDesk."""
+        return AsyncCheckpoints(self.blocking.proof, self._threads)
+
+    @cached_property
+    def transparency(self) -> AsyncTransparency:
+        """See ComplianceDesk."""
+        return AsyncTransparency(self.blocking.transparency, self._threads)
+
+    @cached_property
+    def user_notices(self) -> AsyncUserNotices:
+        """See ComplianceDesk."""
+        return AsyncUserNotices(self.blocking.user_notices, self._threads)
+
+
+class AsyncComplianceDesk(AsyncGroups):
+    """ComplianceDesk for event loops: the same names and arguments, awaited."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        enforcer: Enforcer | None = None,
+        content: Content | None = None,
+        messenger: Messenger | None = None,
+        notifier: Notifier | None = None,
+        regulator: Regulator | None = None,
+        store: Store | None = None,
+        env: Env | None = None,
+        create: bool = True,
+    ) -> None:
+        blocking = ComplianceDesk(
+            settings,
+            enforcer=enforcer,
+            content=content,
+            messenger=messenger,
+            notifier=notifier,
+            regulator=regulator,
+            store=store,
+            env=env,
+            create=create,
+        )
+        super().__init__(blocking, Threads())
+        self._bridge: tuple[asyncio.AbstractEventLoop, CommitBridge] | None = None
+
+    def on_enforce(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
+        """See ComplianceDesk. The function is blocking and called on a worker's thread."""
+        return self.blocking.on_enforce(call)
+
+    def on_restore(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
+        """See ComplianceDesk."""
+        return self.blocking.on_restore(call)
+
+    def on_resolve(self, call: Callable[[Reference], Resolved]) -> Callable[[Reference], Resolved]:
+        """See ComplianceDesk. The function is blocking and called on a worker's thread."""
+        return self.blocking.on_resolve(call)
+
+    def on_tell_user(self, call: Callable[[UserNotice], TellResult]) -> Callable[[UserNotice], TellResult]:
+        """See ComplianceDesk. The function is blocking and called on a worker's thread."""
+        return self.blocking.on_tell_user(call)
+
+    def on_alert(self, call: Callable[[Alert], None]) -> Callable[[Alert], None]:
+        """See ComplianceDesk."""
+        return self.blocking.on_alert(call)
+
+    async def receive(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
+        """See ComplianceDesk. Needs an asyncio loop for its way without a thread; elsewhere it hops like the rest."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return await self._threads.run(self.blocking.receive, method, target, headers, body)
+        try:
+            if profile_of(headers) == "rfc9421":
+                # A curve operation takes longer than a hop, and lets go of the interpreter meanwhile.
+                answer = await self._threads.run(self.blocking.receive_soon, method, target, headers, body)
+            else:
+                answer = self.blocking.receive_soon(method, target, headers, body)
+            if isinstance(answer, Response):
+                return answer
+            if self._bridge is None or self._bridge[0] is not loop:
+                self._bridge = (loop, CommitBridge(loop, self.blocking.settings.limits.commit_timeout_s))
+            return await self._bridge[1].awaited(answer)
+        except Exception as error:  # noqa: BLE001  a sender gets an answer, whatever it sent
+            return unavailable(error)
+
+    @property
+    def can_look(self) -> bool:
+        """See ComplianceDesk."""
+        return self.blocking.can_look
+
+    poll = awaited(ComplianceDesk.poll)
+    enter = awaited(ComplianceDesk.enter)
+    claim = awaited(ComplianceDesk.claim)
+    renew = awaited(ComplianceDesk.renew)
+    release = awaited(ComplianceDesk.release)
+    propose = awaited(ComplianceDesk.propose)
+    look = awaited(ComplianceDesk.look)
+    record_legal_check = awaited(ComplianceDesk.record_legal_check)
+    approve = awaited(ComplianceDesk.approve)
+    send_back = awaited(ComplianceDesk.send_back)
+    undo = awaited(ComplianceDesk.undo)
+    reopen = awaited(ComplianceDesk.reopen)
+    request_clarification = awaited(ComplianceDesk.request_clarification)
+    recall = awaited(ComplianceDesk.recall)
+    authenticate = awaited(ComplianceDesk.authenticate)
+    correct_receipt = awaited(ComplianceDesk.correct_receipt)
+    settle_quarantine = awaited(ComplianceDesk.settle_quarantine)
+    report_interim = awaited(ComplianceDesk.report_interim)
+    record_undoable = awaited(ComplianceDesk.record_undoable)
+    acknowledge = awaited(ComplianceDesk.acknowledge)
+    answer_by_hand = awaited(ComplianceDesk.answer_by_hand)
+    letter = awaited(ComplianceDesk.letter)
+    record_delivery = awaited(ComplianceDesk.record_delivery)
+    retry = awaited(ComplianceDesk.retry)
+    deliver = awaited(ComplianceDesk.deliver)
+    watch = awaited(ComplianceDesk.watch)
+    cases = awaited(ComplianceDesk.cases)
+    case = awaited(ComplianceDesk.case)
+    notice = awaited(ComplianceDesk.notice)
+    case_file = awaited(ComplianceDesk.case_file)
+    record_view = awaited(ComplianceDesk.record_view)
+    evidence = awaited(ComplianceDesk.evidence)
+    sanctions = awaited(ComplianceDesk.sanctions)
+    health = awaited(ComplianceDesk.health)
+    health_document = awaited(ComplianceDesk.health_document)
+    verify_audit = awaited(ComplianceDesk.verify_audit)
+    close = awaited(ComplianceDesk.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class CommitBridge:
+    """Hands the results of the writer's thread to one event loop: one wake-up for a whole batch of commits, and one
+    timer for all that wait. Who waits longer than `timeout_s` gets a StoreError (`storage_busy`)."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
+        self._loop, self._timeout_s = loop, timeout_s
+        self._ready: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
+        self._waiting: dict[asyncio.Future[Any], float] = {}
+        self._woken = self._looking = False
+
+    def awaited(self, future: Future[T]) -> asyncio.Future[T]:
+        """The loop's view of a future of the store."""
+        waiter: asyncio.Future[T] = self._loop.create_future()
+        if future.done():  # committed meanwhile: there is nothing to be woken for
+            _hand_over(future, waiter)
+            return waiter
+        self._waiting[waiter] = self._loop.time() + self._timeout_s
+        if not self._looking:
+            self._looking = True
+            self._loop.call_later(1.0, self._look)
+        future.add_done_callback(partial(self._done, waiter))
+        return waiter
+
+    def _done(self, waiter: asyncio.Future[Any], future: Future[Any]) -> None:
+        self._ready.append((waiter, future))
+        if not self._woken:
+            self._woken = True
+            try:
+                self._loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:
+                return  # the loop is closed: nobody waits any more
+
+    def _deliver(self) -> None:
+        self._woken = False
+        while self._ready:
+            waiter, future = self._ready.popleft()
+            self._waiting.pop(waiter, None)
+            if not waiter.done():
+                _hand_over(future, waiter)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        for waiter, until in list(self._waiting.items()):
+            if until <= now:
+                del self._waiting[waiter]
+                if not waiter.done():
+                    waiter.set_exception(StoreError("the write is taking too long.", code="storage_busy"))
+        self._looking = bool(self._waiting)
+        if self._looking:
+            self._loop.call_later(1.0, self._look)
+
+
+def _hand_over(future: Future[T], waiter: asyncio.Future[T]) -> None:
+    error = future.exception()
+    if error is None:
+        waiter.set_result(future.result())
+    else:
+        waiter.set_exception(error)

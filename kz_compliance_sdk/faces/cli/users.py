@@ -1,0 +1,222 @@
+"""Affected users: their appeals, putting off what they are told, and the end of personal data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from kz_compliance_sdk.domain.change_users import AppealState
+from kz_compliance_sdk.faces.cli import documents, screen, views
+from kz_compliance_sdk.faces.cli.command import (
+    TIME_FORM,
+    Answer,
+    Argument,
+    Option,
+    Reasons,
+    Yes,
+    appeals,
+    cases,
+    command,
+    name_of,
+    retention,
+    step,
+    stepped,
+)
+from kz_compliance_sdk.faces.cli.documents import Document
+from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, by_option, wrong
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.domain.appeals import Reversal
+    from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.change import Appeal
+
+AppealArgument = Annotated[str, Argument(metavar="APPEAL", help="The appeal's id.")]
+_DATA = "Personal data"
+
+
+@command(cases, "notify-later", "Office")
+def notify_later(
+    session: Session,
+    case: CaseArgument,
+    until: Annotated[str, Option(metavar="TIME", help=f"When the user is told after all. {TIME_FORM}")],
+    legal_basis: Annotated[str, Option(help="The act and article that forbid telling the user before.")],
+    reasons: Reasons,
+) -> Answer:
+    """Put off what the affected users of a case are told, with a legal basis and an end. It takes the role legal."""
+    with session.acting(case, {"until": "--until", "legal_basis": "--legal-basis"}) as (desk, actor, case_id):
+        at = received_at(until, "--until")
+        rows = desk.user_notices.delay(actor, case_id, at, legal_basis, reasons)
+    told = f"{len(rows)} user notices wait until {screen.both(at)}, and then leave by themselves."
+    return Answer(Document(user_notices=[documents.user_notice(row) for row in rows]), told)
+
+
+def _kept(after: Case) -> str:
+    return f"{after.notice_id} is kept until {screen.both(after.held_until)}."
+
+
+@step("hold", _DATA, _kept, until="--until")
+def hold(
+    on: Acting, until: Annotated[str, Option("--until", metavar="TIME", help=TIME_FORM)], reasons: Reasons
+) -> Case:
+    """Keep a case whatever the retention says: a contest, an appeal, a court."""
+    return on.desk.privacy.hold(on.actor, on.case_id, reasons, received_at(until, "--until"))
+
+
+@step("end-hold", _DATA, "No legal hold keeps {name} any more.")
+def end_hold(on: Acting, reasons: Reasons) -> Case:
+    """End a legal hold before its time."""
+    return on.desk.privacy.end_hold(on.actor, on.case_id, reasons)
+
+
+@command(cases, "export", _DATA)
+def export(
+    session: Session,
+    case: CaseArgument,
+    out: Annotated[Path, Option("--out", metavar="FILE", help="A file that does not exist yet.")],
+    with_staff: Annotated[
+        bool, Option("--with-staff", help="Name the people of the office, who stand as person-1 otherwise.")
+    ] = False,
+) -> Answer:
+    """Write all personal data of a case to a file, for a person who asks what is known of them.
+
+    That it was taken out is recorded. Read it before you hand it over: it may speak of others as well.
+    """
+    if out.exists():
+        raise wrong("--out", "there is such a file already.", "Name another one.")
+    with session.acting(case) as (desk, actor, case_id):
+        taken = desk.privacy.export(actor, case_id, with_staff=with_staff)
+    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(taken)
+    document = Document(case=case_id, file=str(out), bytes=len(taken))
+    return Answer(document, f"{len(taken)} bytes in {out}. Read them before you hand them over.")
+
+
+@step("ask-erasure", _DATA, "Somebody else must agree: kz-compliance cases erase {case.id}", ground="--ground")
+def ask_erasure(on: Acting, ground: Annotated[str, Option(help="subject_request, court or unlawful.")]) -> Case:
+    """Ask to destroy the personal data of an ended case before its time. Somebody else must agree."""
+    return on.desk.privacy.ask_erasure(on.actor, on.case_id, ground)
+
+
+@command(cases, "erase", _DATA)
+def erase(session: Session, case: CaseArgument, yes: Yes = False) -> Answer:
+    """Agree to an erasure that somebody else asked for. It cannot be undone."""
+    with session.acting(case) as (desk, actor, case_id):
+        session.confirm("Destroy the personal data of this case? Nothing brings it back.", yes=yes)
+        after = desk.privacy.erase(actor, case_id)
+        return stepped(after, desk, f"The personal data of {name_of(after)} is destroyed.")
+
+
+@command(retention, "run")
+def run(
+    session: Session,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would go. Nothing is written.")] = False,
+) -> Answer:
+    """Destroy the personal data of every case whose time has come. Meant for a daily timer.
+
+    The settings under `retention` say when that is. It never touches a case that runs, or that a legal hold keeps.
+    """
+    with session.desk() as desk, screen.counting() as progress:
+        found = desk.privacy.retention(dry_run=dry_run, progress=progress)
+    names = "at dry_run cases went unmatched kept failed log_emptied"
+    went, kept = dict(sorted(found.went.items())), dict(sorted(found.kept.items()))
+    return Answer(documents.fields(found, names, went=went, kept=kept), views.retention)
+
+
+# ------------------------------------------------------------------------------------------------ appeals
+
+
+@command(appeals, "list")
+def list_(
+    session: Session,
+    state: Annotated[AppealState, Option(help="Those in this state.")] = "open",
+    cursor: Annotated[str | None, Option(help="Where the page before ended.")] = None,
+    limit: Annotated[int, Option(help="How many, at most.")] = 50,
+) -> Answer:
+    """List appeals, those first that are due first."""
+    with session.desk() as desk:
+        page = desk.appeals.list(state, cursor, limit)
+    rows = [documents.appeal_row(one) for one in page.appeals]
+    return Answer(Document(appeals=rows, next_cursor=page.next_cursor, _state=state), views.appeals)
+
+
+@command(appeals, "show")
+def show(session: Session, appeal: AppealArgument) -> Answer:
+    """Show an appeal and what the user wrote."""
+    with session.desk() as desk:
+        file = desk.appeals.show(appeal)
+    return Answer(Document(appeal=Document(documents.appeal_row(file.appeal), text=file.text or None)), views.appeal)
+
+
+@command(appeals, "receive")
+def receive(
+    session: Session,
+    case: CaseArgument,
+    item: Annotated[str, Option(metavar="ID", help="The item it is about.")],
+    reference: Annotated[str, Option(help="Your own number of the appeal; the same again changes nothing.")],
+    text: Annotated[str, Option(help="What the user wrote. Kept sealed; it never leaves the platform.")],
+    at: Annotated[str, Option("--received-at", metavar="TIME", help=TIME_FORM)],
+) -> Answer:
+    """Record a user's appeal against a measure in force."""
+    fields = {"item_id": "--item", "reference": "--reference", "text": "--text", "received_at": "--received-at"}
+    with session.acting(case, fields) as (desk, actor, case_id):
+        one = desk.appeals.receive(actor, case_id, item, text, received_at(at, "--received-at"), reference)
+    return _told(one, f"The appeal {one.reference} is to be answered until {screen.both(one.due_at)}.")
+
+
+@command(appeals, "decide")
+def decide(
+    session: Session,
+    appeal: AppealArgument,
+    outcome: Annotated[Literal["uphold", "reverse"], Argument(help="Leave the measure, or lift it.")],
+    reasons: Reasons,
+    file: Annotated[
+        str | None,
+        Option(
+            metavar="FILE",
+            help='With reverse: {"finding", "refusal_code", "statement": [{"lang", "text"}]}, what the regulator is '
+            "told; - for standard input.",
+        ),
+    ] = None,
+    yes: Yes = False,
+) -> Answer:
+    """Decide an appeal. Never by whoever proposed or approved the decision; the user is told."""
+    with session.desk() as desk, by_option(reversal="--file"):
+        actor, reversal = session.actor(desk.settings), None
+        if file is not None:
+            reversal = _reversal(file)
+            rows = [(one.lang, one.text) for one in reversal.statement]
+            screen.show_table(("in", "told to the regulator"), rows, stderr=True)
+            session.confirm("Tell the regulator so? It must name no user and no reporter.", yes=yes)
+        one = desk.appeals.decide(actor, appeal, outcome, reasons, reversal)
+    return _told(one)
+
+
+def _reversal(file: str) -> Reversal:
+    from pydantic import BaseModel, ConfigDict
+
+    from kz_compliance_sdk.domain.appeals import Reversal
+    from kz_compliance_sdk.domain.decision import Finding
+    from kz_compliance_sdk.domain.report import RefusalCode, Statement
+
+    class Words(BaseModel):
+        model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+        finding: Finding
+        refusal_code: RefusalCode
+        statement: tuple[Statement, ...]
+
+    words = read_document(Words, file, "--file")
+    # The question that is asked before it is written is the check of the text.
+    return Reversal(words.finding, words.refusal_code, words.statement, text_checked=True)
+
+
+@command(appeals, "withdraw")
+def withdraw(session: Session, appeal: AppealArgument) -> Answer:
+    """Record that the user takes an appeal back. Never by whoever proposed or approved the decision."""
+    with session.desk() as desk:
+        return _told(desk.appeals.withdraw(session.actor(desk.settings), appeal))
+
+
+def _told(one: Appeal, text: str = "") -> Answer:
+    return Answer(Document(appeal=documents.appeal_row(one)), text or f"The appeal {one.reference} is {one.state}.")

@@ -7,7 +7,22 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, LargeBinary, Table, and_, cast, func, join, null, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    LargeBinary,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    func,
+    join,
+    null,
+    select,
+    tuple_,
+    update,
+)
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.file_states import empty_log, refuse_changed
@@ -30,23 +45,36 @@ _OWNER = streams.c.name + "/" + stream_keys.c["class"]
 """What `key_owner` makes of the two."""
 
 
+def _newest_first(platform: Any, owner: Any, wrapped: Any, place: Any) -> Select[Any]:
+    # A text in a key's place would not even be read: its bytes are.
+    return (
+        select(platform, owner, cast(wrapped, LargeBinary)).order_by(platform.desc(), place.desc()).limit(_MOST_ASKED)
+    )
+
+
+_WRAPPED = (
+    _newest_first(t.cases.c.platform_id, t.cases.c.id, t.cases.c.data_key, t.cases.c.received_at),
+    _newest_first(t.platform_keys.c.platform_id, t.platform_keys.c.name, t.platform_keys.c.key, t.platform_keys.c.name),
+    _newest_first(streams.c.platform, _OWNER, stream_keys.c.wrapped, stream_keys.c.stream).select_from(
+        join(stream_keys, streams, streams.c.n == stream_keys.c.stream)
+    ),
+)
+_NEXT_PLATFORM = select(func.min(streams.c.platform)).where(streams.c.platform > bindparam("after"))
+_LEDGER_KEY_IDS = tuple(
+    select(cast(events.c.key_id, LargeBinary))
+    .select_from(join(log, events, and_(events.c.stream == log.c.stream, events.c.seq == log.c.seq)))
+    .where(log.c.platform == bindparam("platform"))
+    .order_by(order)
+    .limit(1)
+    for order in (log.c.n, log.c.n.desc())
+)
+
+
 def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
     """Open the newest wrapped key of a case, and one of a platform. Raises StoreUnusable (`master_key`) if the master
     keys do not. A key that was damaged, destroyed or never wrapped says nothing of them: an older one is asked."""
-    # A text in a key's place would not even be read: its bytes are.
-    cases, platform_keys = t.cases.c, t.platform_keys.c
-    of_cases = select(cases.platform_id, cases.id, cast(cases.data_key, LargeBinary))
-    of_platforms = select(platform_keys.platform_id, platform_keys.name, cast(platform_keys.key, LargeBinary))
-    of_streams = select(streams.c.platform, _OWNER, cast(stream_keys.c.wrapped, LargeBinary)).join_from(
-        stream_keys, streams, streams.c.n == stream_keys.c.stream
-    )
-    asked = (
-        of_cases.order_by(cases.platform_id.desc(), cases.received_at.desc()),
-        of_platforms.order_by(platform_keys.platform_id.desc(), platform_keys.name.desc()),
-        of_streams.order_by(stream_keys.c.stream.desc()),
-    )
-    for statement in asked:
-        for platform_id, owner, stored in connection.execute(statement.limit(_MOST_ASKED)).fetchall():
+    for statement in _WRAPPED:
+        for platform_id, owner, stored in connection.execute(statement).fetchall():
             if not keys.is_wrapped(platform_id, owner, stored):
                 continue
             try:
@@ -63,8 +91,8 @@ def check_ledger_keys(connection: Connection, ledger_keys: LedgerKeys) -> None:
     """Hold the first and the last event of each platform against the ledger keys. Raises StoreUnusable (`ledger_key`)
     for an event whose key is not at hand. What an event is besides, whoever reads it finds out."""
     at_hand = ledger_keys.by_id()
-    platform, following = "", select(func.min(streams.c.platform))
-    while platform := connection.scalar(following.where(streams.c.platform > platform)) or "":
+    platform = ""
+    while platform := connection.scalar(_NEXT_PLATFORM, {"after": platform}) or "":
         for key_id in _first_and_last(connection, platform):
             if key_id and key_id not in at_hand:
                 raise StoreUnusable(
@@ -76,9 +104,8 @@ def check_ledger_keys(connection: Connection, ledger_keys: LedgerKeys) -> None:
 
 def _first_and_last(connection: Connection, platform: str) -> list[bytes]:
     """The ids of the ledger keys under which the first and the last event of a platform stand."""
-    logged = join(log, events, and_(events.c.stream == log.c.stream, events.c.seq == log.c.seq))
-    ids = select(cast(events.c.key_id, LargeBinary)).select_from(logged).where(log.c.platform == platform).limit(1)
-    return [row[0] for order in (log.c.n, log.c.n.desc()) for row in connection.execute(ids.order_by(order))]
+    given = {"platform": platform}
+    return [row[0] for statement in _LEDGER_KEY_IDS for row in connection.execute(statement, given)]
 
 
 def retire_ledger_keys(

@@ -22,7 +22,7 @@ from kz_compliance_sdk.testing.mock_regulator.in_process import InProcessSender,
 from kz_compliance_sdk.testing.mock_regulator.push import Answer, Push
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
 from kz_compliance_sdk.testing.mock_regulator.scenarios import SCENARIOS, Scenario, plan_of
-from kz_compliance_sdk.testing.mock_regulator.serving import MockSettings, serve
+from kz_compliance_sdk.testing.mock_regulator.serving import ControlClient, MockSettings, serve
 
 __all__ = [
     "PASSIVE",
@@ -32,6 +32,7 @@ __all__ = [
     "Books",
     "Chase",
     "Conduct",
+    "ControlClient",
     "Done",
     "Fault",
     "InProcessSender",

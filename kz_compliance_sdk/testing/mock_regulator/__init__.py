@@ -13,7 +13,6 @@ cannot be wrong together.
 from __future__ import annotations
 
 from kz_compliance_sdk.testing.mock_regulator.agenda import Chase, Done, Rotation, Step
-from kz_compliance_sdk.testing.mock_regulator.asgi import asgi_app
 from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, NoticeRecord, Recorded
 from kz_compliance_sdk.testing.mock_regulator.conduct import PASSIVE, STRICT, Conduct
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, Reply, Request
@@ -22,6 +21,7 @@ from kz_compliance_sdk.testing.mock_regulator.in_process import InProcessSender,
 from kz_compliance_sdk.testing.mock_regulator.push import Answer, Push
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
 from kz_compliance_sdk.testing.mock_regulator.scenarios import SCENARIOS, Scenario, plan_of
+from kz_compliance_sdk.testing.mock_regulator.server import asgi_app
 from kz_compliance_sdk.testing.mock_regulator.serving import ControlClient, MockSettings, serve
 
 __all__ = [

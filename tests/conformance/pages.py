@@ -8,8 +8,7 @@ from typing import Any
 
 from kz_compliance_sdk.testing.conformance.checks import PROFILES, Check
 from kz_compliance_sdk.testing.conformance.inspection import inspection_schema
-from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS
-from kz_compliance_sdk.testing.conformance.intake_catalogue import ELSEWHERE
+from kz_compliance_sdk.testing.conformance.intake import ELSEWHERE, INTAKE_CHECKS
 from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS
 from kz_compliance_sdk.testing.conformance.selftest import CONTROLS
 

@@ -36,7 +36,7 @@ from kz_compliance_sdk.services import intake, outcomes
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.health import SILENT_AFTER_S
 from kz_compliance_sdk.testing import agreement, keys
-from kz_compliance_sdk.testing.conformance.catalogue import CASES
+from kz_compliance_sdk.testing.conformance.bad_inputs import CASES
 from kz_compliance_sdk.wire import strict_json
 from kz_compliance_sdk.wire.reading import read
 from kz_compliance_sdk.wire.signature import WINDOW_S, KeyRing, Profile, standard_webhooks, verify

@@ -14,7 +14,7 @@ import pytest
 import kz_compliance_sdk
 from kz_compliance_sdk import errors
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
-from kz_compliance_sdk.testing.conformance.catalogue import CASES, BadInput
+from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, BadInput
 from kz_compliance_sdk.wire.codes import CODES, Code, remedy_of
 from tests.docs.blocks import DOCS
 from tests.faces.bad_inputs.differences import DIFFERENCES

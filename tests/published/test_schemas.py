@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.testing.conformance.catalogue import CASES, BadInput
+from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, BadInput
 from kz_compliance_sdk.wire.strict_json import loads
 from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message
 from tests.faces.bad_inputs.requests import made

@@ -129,8 +129,8 @@ def stories(seed: int, now: int) -> tuple[Story, ...]:
     told[-1] = _amended(told[-1])
     tell("withdrawn", "withdrawn after the measure: lifted", _GAMBLING, _REMOVE, falls="withdrawn")
     tell("annulled", "annulled after the measure: lifted", _DRUGS, _RESTRICT, falls="annulled")
-    account = {"about": "shop", "falls": "remedied", "outcomes": {"1": "restored"}}
-    tell("remedied_account", "remedied: the account is lifted", _FRAUD, _SUSPEND, **account)
+    account: dict[str, Any] = {"falls": "remedied", "outcomes": {"1": "restored"}}
+    tell("remedied_account", "remedied: the account is lifted", _FRAUD, _SUSPEND, about="shop", **account)
     tell("remedied_post", "remedied: the post is not republished", _BULLYING, _REMOVE, falls="remedied")
     tell("held", "an order about an object that another names", _GAMBLING, _REMOVE, about="bet")
     held = "withdrawn, but another order holds the object"

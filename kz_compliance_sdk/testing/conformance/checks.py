@@ -13,7 +13,7 @@ from kz_compliance_sdk.testing.conformance.promises import Promise
 from kz_compliance_sdk.testing.conformance.transport import NoAnswer
 from kz_compliance_sdk.wire.signature import Profile
 
-__all__ = ["PROFILES", "Broken", "Check", "Report", "Result", "Scene", "Skipped", "chosen", "run"]
+__all__ = ["PROFILES", "Broken", "Check", "Report", "Result", "Scene", "Skipped", "chosen", "run", "silent"]
 
 Verdict = Literal["held", "broken", "skipped"]
 _VERDICTS: Final[tuple[Verdict, ...]] = ("held", "broken", "skipped")
@@ -133,12 +133,16 @@ def _names(pattern: str, name: str) -> bool:
     return fnmatch.fnmatchcase(name, pattern) or name.startswith(pattern + ".")
 
 
+def silent(_name: str) -> None:
+    """Say nothing of the progress."""
+
+
 def run(
     checks: Iterable[Check[S]],
     scene: S,
     *,
     subject: str,
-    progress: Callable[[str], None] = lambda _name: None,
+    progress: Callable[[str], None] = silent,
     clock: Callable[[], float] = time.monotonic,
 ) -> Report:
     """Make the checks, one after another. `progress` is told the name of each before it begins."""

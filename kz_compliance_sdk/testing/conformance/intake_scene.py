@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from kz_compliance_sdk.domain.values import instant_text, parse_instant
 from kz_compliance_sdk.testing.conformance import signing
+from kz_compliance_sdk.testing.conformance.bad_inputs import envelope, serialised
 from kz_compliance_sdk.testing.conformance.checks import Broken, Skipped
 from kz_compliance_sdk.testing.conformance.inspection import Inspector, StoredMessage
 from kz_compliance_sdk.testing.conformance.keys import KeySet, Role, published_keys, stranger
-from kz_compliance_sdk.testing.conformance.recipes import envelope, serialised
 from kz_compliance_sdk.testing.conformance.transport import Answer, Request, Transport, target_of
 from kz_compliance_sdk.wire.signature import Profile, SigningKey
 

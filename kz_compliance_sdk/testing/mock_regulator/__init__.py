@@ -12,9 +12,8 @@ cannot be wrong together.
 
 from __future__ import annotations
 
-from kz_compliance_sdk.testing.mock_regulator.agenda import Chase, Done, Rotation, Step
+from kz_compliance_sdk.testing.mock_regulator.agenda import PASSIVE, STRICT, Chase, Conduct, Done, Rotation, Step
 from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, NoticeRecord, Recorded
-from kz_compliance_sdk.testing.mock_regulator.conduct import PASSIVE, STRICT, Conduct
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage
 from kz_compliance_sdk.testing.mock_regulator.in_process import InProcessSender, httpx_handler, respx_routes

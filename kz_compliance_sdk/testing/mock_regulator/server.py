@@ -163,6 +163,14 @@ class _Connection(HttpToolsProtocol):
             transport.pause_reading()
             self.loop.call_later(self._delay_ms / 1000, self._read_on)
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP as a problem, too."""
+        reply = _refused(400, "http_malformed", "This is not HTTP/1.1.")
+        headers = [*reply.headers, ("content-length", str(len(reply.body))), ("connection", "close")]
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        self.transport.write(f"HTTP/1.1 400 Bad Request\r\n{head}\r\n".encode("latin-1") + reply.body)
+        self.transport.close()
+
     def _read_on(self) -> None:
         if not self.transport.is_closing():
             self.transport.resume_reading()

@@ -16,7 +16,7 @@ from typing import Any, Final
 import httpx
 
 from kz_compliance_sdk.errors import RegulatorError
-from kz_compliance_sdk.testing.mock_regulator.conduct import PASSIVE, Conduct
+from kz_compliance_sdk.testing.mock_regulator.agenda import PASSIVE, Conduct
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
 from kz_compliance_sdk.wire.signature import Key, Profile, SigningKey
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from kz_compliance_sdk.testing.conformance.catalogue import CASES
-from kz_compliance_sdk.testing.conformance.differences import DIFFERENCES, Channel, Difference
+from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, DIFFERENCES, Channel, Difference
 
 __all__ = ["DIFFERENCES", "ELSEWHERE", "page"]
 

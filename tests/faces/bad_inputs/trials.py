@@ -10,8 +10,7 @@ from typing import TypeVar
 import pytest
 
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
-from kz_compliance_sdk.testing.conformance.catalogue import CASES, BadInput
-from kz_compliance_sdk.testing.conformance.differences import DIFFERENCES, Channel
+from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, DIFFERENCES, BadInput, Channel
 from tests.faces.bad_inputs.office import Office
 from tests.faces.bad_inputs.outcome import Trial, as_expected, check_invariants, of_answer, of_rows
 from tests.faces.bad_inputs.requests import Request, made

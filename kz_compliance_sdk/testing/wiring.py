@@ -106,7 +106,6 @@ def sandbox_fields(store: Path, *, profile: Profile, intake_url: str, regulator_
     """The settings of `sandbox_settings` as plain values, as a file would have them."""
     at = urlsplit(intake_url)
     own, regulator = keys.platform_signing_key(profile), keys.regulator_key(profile)
-    material = "public_key" if regulator.algorithm == "ed25519" else "secret"
     return {
         "platform_id": builders.PLATFORM_ID,
         "public_url": f"{at.scheme}://{at.netloc}",
@@ -118,17 +117,7 @@ def sandbox_fields(store: Path, *, profile: Profile, intake_url: str, regulator_
         "store": {"path": str(store)},
         "regulator": {"url": regulator_url},
         "signing_key": {"key_id": own.key_id, "algorithm": own.algorithm, "secret": _text(own.material)},
-        "keys": [
-            {
-                "key_id": regulator.key_id,
-                "algorithm": regulator.algorithm,
-                material: _text(regulator.material),
-                "sender": regulator.sender,
-                "authorities": sorted(regulator.authorities),
-                "not_before": regulator.not_before,
-                "not_after": regulator.not_after,
-            }
-        ],
+        "keys": [keys.key_settings(regulator)],
     }
 
 

@@ -14,7 +14,7 @@ from kz_compliance_sdk.services.response import NOT_AUTHENTIC
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.builders import PLATFORM_ID
 from kz_compliance_sdk.testing.conformance import signing
-from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, SandboxPlatform, key_settings
+from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, SandboxPlatform
 from kz_compliance_sdk.testing.conformance.keys import published_keys, trusted
 from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, verify
@@ -328,12 +328,12 @@ def _ignores_the_id(site: Site, request: Request) -> Request:
 
 def _keys_and_elsewhere() -> Mapping[str, Any]:
     found = trusted(published_keys("rfc9421"), elsewhere=PLATFORM_ID)
-    return {"keys": [key_settings(key) for key in found]}
+    return {"keys": [published.key_settings(key) for key in found]}
 
 
 def _keys_never_revoked() -> Mapping[str, Any]:
     found = trusted(published_keys("rfc9421"))
-    return {"keys": [key_settings(replace(key, revoked_at=None)) for key in found]}
+    return {"keys": [published.key_settings(replace(key, revoked_at=None)) for key in found]}
 
 
 def _large() -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import ipaddress
@@ -26,9 +25,10 @@ from kz_compliance_sdk.testing.builders import PLATFORM_ID
 from kz_compliance_sdk.testing.conformance.checks import Broken
 from kz_compliance_sdk.testing.conformance.keys import KeySet, published_keys, trusted
 from kz_compliance_sdk.testing.conformance.transport import NoAnswer, Transport
+from kz_compliance_sdk.testing.keys import key_settings
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, Reply, Request, json_reply, problem_reply, refuse
 from kz_compliance_sdk.wire.reading import read
-from kz_compliance_sdk.wire.signature import Key, Profile
+from kz_compliance_sdk.wire.signature import Profile
 
 __all__ = [
     "INTAKE_URL",
@@ -214,21 +214,6 @@ def settings_values(
         "keys": [key_settings(key) for key in trusted(keys, platform_id)],
     }
     return given | more
-
-
-def key_settings(key: Key) -> dict[str, Any]:
-    """A key as the settings write it."""
-    kind = "public_key" if key.algorithm == "ed25519" else "secret"
-    row = {
-        "key_id": key.key_id,
-        "algorithm": key.algorithm,
-        kind: base64.b64encode(key.material).decode("ascii"),
-        "sender": key.sender,
-        "authorities": sorted(key.authorities),
-        "not_before": key.not_before,
-        "not_after": key.not_after,
-    }
-    return row if key.revoked_at is None else {**row, "revoked_at": key.revoked_at}
 
 
 class SandboxPlatform:

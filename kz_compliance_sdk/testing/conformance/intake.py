@@ -20,10 +20,20 @@ from kz_compliance_sdk.testing.conformance.bad_inputs import (
     skew_of,
     webhook_id_of,
 )
-from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, Report, Skipped, chosen, run, silent
+from kz_compliance_sdk.testing.conformance.checks import (
+    PROFILES,
+    Broken,
+    Check,
+    Report,
+    Skipped,
+    chosen,
+    expect,
+    run,
+    silent,
+)
 from kz_compliance_sdk.testing.conformance.inspection import Inspector
 from kz_compliance_sdk.testing.conformance.intake_exits import HELD, TAKEN
-from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene, IntakeTarget, expect, expect_problem
+from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene, IntakeTarget, expect_problem
 from kz_compliance_sdk.testing.conformance.intake_signatures import SIGNATURES
 from kz_compliance_sdk.testing.conformance.intake_transport import TRANSPORT
 from kz_compliance_sdk.testing.conformance.promises import Promise

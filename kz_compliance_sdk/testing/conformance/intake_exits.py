@@ -7,8 +7,8 @@ from typing import Any, Final
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.testing.conformance import promises
 from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
-from kz_compliance_sdk.testing.conformance.checks import Broken, Check
-from kz_compliance_sdk.testing.conformance.intake_scene import HOUR, IntakeScene, expect, expect_problem, instant_of
+from kz_compliance_sdk.testing.conformance.checks import Broken, Check, expect
+from kz_compliance_sdk.testing.conformance.intake_scene import HOUR, IntakeScene, expect_problem, instant_of
 from kz_compliance_sdk.testing.conformance.promises import Promise
 
 __all__ = ["HELD", "STORE_FIRST", "TAKEN", "exit_check"]

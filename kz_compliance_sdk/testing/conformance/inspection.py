@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import parse_qsl, quote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
@@ -37,7 +37,6 @@ __all__ = [
     "StoredCase",
     "StoredMessage",
     "inspect_handler",
-    "inspection_schema",
     "sandbox_platform",
     "settings_values",
 ]
@@ -174,28 +173,6 @@ def _is_loopback(peer: str) -> bool:
         return ipaddress.ip_address(peer).is_loopback
     except ValueError:
         return False
-
-
-_TITLE: Final = "What a sandbox shows of what it stored"
-
-
-def inspection_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of both answers."""
-
-    class Answer(BaseModel):
-        model_config = ConfigDict(title=_TITLE)
-
-        messages: Messages
-        cases: Cases
-
-    schema = Answer.model_json_schema(mode="serialization")
-    definitions = schema["$defs"]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": _TITLE,
-        "oneOf": [{"$ref": "#/$defs/Messages"}, {"$ref": "#/$defs/Cases"}],
-        "$defs": definitions,
-    }
 
 
 INTAKE_URL: Final = "https://social.example/notices"

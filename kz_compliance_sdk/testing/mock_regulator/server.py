@@ -153,6 +153,8 @@ class _Connection(HttpToolsProtocol):
 
     def __init__(self, config: uvicorn.Config, state: ServerState, delay_ms: int) -> None:
         super().__init__(config, state, {})
+        # Here and not in the settings, which would silence every other server of this process.
+        self.access_log = False
         self._delay_ms = delay_ms
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -201,7 +203,6 @@ class Server:
             lifespan="off",
             ws="none",
             log_config=None,
-            access_log=False,
             proxy_headers=False,
             timeout_keep_alive=_KEEP_S,
         )

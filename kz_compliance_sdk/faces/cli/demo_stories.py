@@ -439,8 +439,9 @@ class Play:
         return [m for m in self._desk.case_file(self._case(story).id).messages if m.kind == kind]
 
     def _results(self, story: Story, kind: str) -> list[str]:
-        attempts = self._desk.case_file(self._case(story).id).attempts
-        return [attempt.result for message in self._messages(story, kind) for attempt in attempts[message.id]]
+        # One reading: the worker may write a message between two.
+        file = self._desk.case_file(self._case(story).id)
+        return [attempt.result for m in file.messages if m.kind == kind for attempt in file.attempts[m.id]]
 
     def _wait_until_ended(self, *, but: tuple[str, ...] = ()) -> None:
         awaited = [story for story in self._stories.values() if story.key not in but]

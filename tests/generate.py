@@ -24,13 +24,13 @@ from kz_compliance_sdk.domain.evidence_tables import NO_EVIDENCE, TABLES
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
-from kz_compliance_sdk.testing.contract import files as contract_files
 from kz_compliance_sdk.transparency.figures import FIGURES
 from kz_compliance_sdk.transparency.forms import document_schema
 from tests.catalogues import compiled_files
 from tests.conformance.pages import checks_page, inspection_page
 from tests.controls.page import promises_page
 from tests.faces.cli_pages import cli_page, exit_codes_page
+from tests.published.generator import files as contract_files
 from tests.table.page import roles_page
 
 ROOT = Path(__file__).resolve().parent.parent

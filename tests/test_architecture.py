@@ -10,8 +10,9 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -373,3 +374,57 @@ def test_a_mock_that_leans_on_what_it_checks_is_seen() -> None:
     assert beyond_the_wire("from kz_compliance_sdk.services.intake import Intake\n") == ["services.intake"]
     assert beyond_the_wire("from kz_compliance_sdk.domain.notice import Notice\n") == ["domain.notice"]
     assert beyond_the_wire("from kz_compliance_sdk.wire.values import Notice\n") == []
+
+
+def imported_at_run_time(source: str) -> Iterator[str]:
+    """Yield what a module imports when it runs, in a function too: all but what stands under `if TYPE_CHECKING`."""
+    waiting: list[ast.AST] = [parsed(source)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+        typing_only = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        waiting += node.orelse if isinstance(node, ast.If) and typing_only else ast.iter_child_nodes(node)
+
+
+def circles(sources: Mapping[str, str]) -> list[list[str]]:
+    """Return the circles of imports among these modules, no module in two of them. `sources` is by dotted name."""
+    graph = {
+        module: {name if name in sources else name.rpartition(".")[0] for name in imported_at_run_time(source)}
+        & sources.keys() - {module}
+        for module, source in sources.items()
+    }
+    found = []
+    while True:
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            circle = error.args[1][1:]
+            found.append(circle)
+            graph = {module: needs - {*circle} for module, needs in graph.items() if module not in circle}
+        else:
+            return found
+
+
+def _dotted(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    sources = {_dotted(file): file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py")}
+    assert not circles(sources)
+
+
+def test_planted_circles_are_found_and_counted() -> None:
+    planted = {
+        "p": "from p.a import x",
+        "p.a": "def f():\n    from p import b",
+        "p.b": "import p.c",
+        "p.c": "from p.a import x",
+        "p.d": "from p.e import x",
+        "p.e": "from p.d import x",
+    }
+    assert sorted(sorted(circle) for circle in circles(planted)) == [["p.a", "p.b", "p.c"], ["p.d", "p.e"]]
+    assert circles({**planted, "p.a": "if TYPE_CHECKING:\n    from p import b", "p.d": ""}) == []

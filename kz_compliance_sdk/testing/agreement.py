@@ -5,19 +5,25 @@ Plain values in, differences in words out; nothing here talks to anybody.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
-__all__ = ["Check", "Sent", "acknowledgements", "effects", "outbox", "outcomes", "receipts"]
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+
+__all__ = ["KINDS", "Check", "Sent", "acknowledgements", "effects", "outbox", "outcomes", "receipts"]
 
 Kind = Literal["acknowledgement", "clarification", "report"]
 _SHELVES: Final[Mapping[Kind, str]] = {
+    "report": "reports",
     "acknowledgement": "acknowledgements",
     "clarification": "clarification_requests",
-    "report": "reports",
 }
+KINDS: Final = tuple(_SHELVES)
+"""What goes to the regulator and is answered with a receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,15 @@ class Sent:
     notice_id: str
     body_sha256: str
     receipt_id: str = ""
+
+    @classmethod
+    def of(cls, notice_id: str, message: OutboxMessage) -> Self:
+        """A message of a desk's outbox, about a notice. Raises ValueError for one of another kind."""
+        kind = next((each for each in KINDS if each == message.kind), None)
+        if kind is None:
+            raise ValueError(f"a {message.kind} does not go to the regulator")
+        receipt = json.loads(message.receipt)["receipt_id"] if message.receipt else ""
+        return cls(message.id, kind, notice_id, hashlib.sha256(message.body).hexdigest(), receipt)
 
 
 def receipts(kind: Kind, sent: Iterable[Sent], books: Mapping[str, Any]) -> Check:

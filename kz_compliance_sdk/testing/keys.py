@@ -5,14 +5,15 @@ The two sides have different keys, so that a mix-up of theirs shows.
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from typing import Final
+from typing import Any, Final
 
 from kz_compliance_sdk.testing.builders import AUTHORITIES, PLATFORM_ID
 from kz_compliance_sdk.wire.signature import Key, Profile, SigningKey
 from kz_compliance_sdk.wire.signature.keyring import TEST_ED25519_PRIVATE, TEST_HMAC_SECRET
 
-__all__ = ["SENDER", "platform_key", "platform_signing_key", "regulator_key", "regulator_signing_key"]
+__all__ = ["SENDER", "key_settings", "platform_key", "platform_signing_key", "regulator_key", "regulator_signing_key"]
 
 SENDER: Final = "sample-regulator"
 
@@ -45,6 +46,20 @@ def platform_signing_key(profile: Profile = "rfc9421", *, platform_id: str = PLA
 def platform_key(profile: Profile = "rfc9421", *, platform_id: str = PLATFORM_ID) -> Key:
     """What the sample regulator holds to verify a platform."""
     return _public(platform_signing_key(profile, platform_id=platform_id), platform_id, frozenset(), platform_id)
+
+
+def key_settings(key: Key) -> dict[str, Any]:
+    """A key as the settings write it."""
+    row = {
+        "key_id": key.key_id,
+        "algorithm": key.algorithm,
+        "public_key" if key.algorithm == "ed25519" else "secret": base64.b64encode(key.material).decode("ascii"),
+        "sender": key.sender,
+        "authorities": sorted(key.authorities),
+        "not_before": key.not_before,
+        "not_after": key.not_after,
+    }
+    return row if key.revoked_at is None else {**row, "revoked_at": key.revoked_at}
 
 
 def _material(kind: str, platform_id: str) -> bytes:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, Action, ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, Action, Finding, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.legal_check import LegalCheck
-from kz_compliance_sdk.domain.notice import Item, Notice, languages_of
-from kz_compliance_sdk.domain.report import Statement
+from kz_compliance_sdk.domain.notice import Notice, languages_of
+from kz_compliance_sdk.domain.report import Outcome, RefusalCode, Statement
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.services.review import Decided, Lease
 from kz_compliance_sdk.testing.content import naming
 
-__all__ = ["Office"]
+__all__ = ["VERDICTS", "Office", "Verdict"]
 
 _YES: Final = LegalCheck(
     authority="yes",
@@ -25,6 +27,23 @@ _YES: Final = LegalCheck(
     proportionate="yes",
     narrowest="yes",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is decided about one item."""
+
+    action: Action
+    outcome: Outcome
+    finding: Finding = "illegal"
+    refusal: RefusalCode | None = None
+
+
+VERDICTS: Final[Mapping[Action, Verdict]] = {
+    "none": Verdict("none", "refused", "not_illegal", "not_illegal"),
+    **{action: Verdict(action, outcome) for action, outcome in OUTCOME_OF_ACTION.items()},
+}
+"""The usual verdict with each action."""
 
 
 class Office:
@@ -39,10 +58,17 @@ class Office:
     def __init__(self, desk: ComplianceDesk) -> None:
         self._desk = desk
 
-    def proposal(self, notice: Notice, action: Action = "remove", **fields: Any) -> Proposal:
-        """A complete proposal: the same action for every item, or with `none` a refusal. `fields` replace its own."""
+    def proposal(self, notice: Notice, action: Action | Mapping[str, Verdict] = "remove", **fields: Any) -> Proposal:
+        """A complete proposal: the same action for every item, with `none` a refusal, or a verdict for each item by its
+        id. `fields` replace its own."""
+        each = (
+            action
+            if not isinstance(action, str)
+            else dict.fromkeys((i.item_id for i in notice.items), VERDICTS[action])
+        )
+        lang = next(iter(languages_of(notice)), "ru")
         given = {
-            "items": tuple(_item(item, notice, action) for item in notice.items),
+            "items": tuple(_item(item_id, lang, verdict) for item_id, verdict in each.items()),
             "legal_check": _YES,
             "text_checked": True,
         }
@@ -79,23 +105,16 @@ class Office:
         return decided
 
 
-def _item(item: Item, notice: Notice, action: Action) -> ItemDecision:
-    lang = next(iter(languages_of(notice)), "ru")
-    reasons, internal = (Statement(lang=lang, text="Қаралды. Рассмотрено."),), f"By the script, of item {item.item_id}."
-    if action == "none":
-        refused = Wording(outcome="refused", refusal_code="not_illegal", statement_of_reasons=reasons)
-        return ItemDecision(
-            item_id=item.item_id,
-            finding="not_illegal",
-            reasons=internal,
-            action=action,
-            wording=refused,
-        )
+def _item(item_id: str, lang: str, verdict: Verdict) -> ItemDecision:
     return ItemDecision(
-        item_id=item.item_id,
-        finding="illegal",
-        reasons=internal,
-        action=action,
-        ground="local_law",
-        wording=Wording(outcome=OUTCOME_OF_ACTION[action], statement_of_reasons=reasons),
+        item_id=item_id,
+        finding=verdict.finding,
+        reasons=f"By the script, of item {item_id}.",
+        action=verdict.action,
+        ground="local_law" if verdict.action != "none" else None,
+        wording=Wording(
+            outcome=verdict.outcome,
+            refusal_code=verdict.refusal,
+            statement_of_reasons=(Statement(lang=lang, text="Қаралды. Рассмотрено."),),
+        ),
     )

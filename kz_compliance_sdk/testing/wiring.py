@@ -29,6 +29,7 @@ __all__ = [
     "http_client",
     "http_regulator",
     "mock_regulator",
+    "sandbox_fields",
     "sandbox_settings",
 ]
 
@@ -97,10 +98,15 @@ def sandbox_settings(
 
     `overrides` replace them, a table as a whole. Raises ConfigError for an override that is wrong.
     """
+    given = sandbox_fields(store, profile=profile, intake_url=intake_url, regulator_url=regulator_url)
+    return Settings.load(environ={}, **{**given, **(overrides or {})})
+
+
+def sandbox_fields(store: Path, *, profile: Profile, intake_url: str, regulator_url: str) -> dict[str, Any]:
+    """The settings of `sandbox_settings` as plain values, as a file would have them."""
     at = urlsplit(intake_url)
     own, regulator = keys.platform_signing_key(profile), keys.regulator_key(profile)
-    material = "public_key" if regulator.algorithm == "ed25519" else "secret"
-    given: dict[str, Any] = {
+    return {
         "platform_id": builders.PLATFORM_ID,
         "public_url": f"{at.scheme}://{at.netloc}",
         "intake_path": at.path,
@@ -111,19 +117,8 @@ def sandbox_settings(
         "store": {"path": str(store)},
         "regulator": {"url": regulator_url},
         "signing_key": {"key_id": own.key_id, "algorithm": own.algorithm, "secret": _text(own.material)},
-        "keys": [
-            {
-                "key_id": regulator.key_id,
-                "algorithm": regulator.algorithm,
-                material: _text(regulator.material),
-                "sender": regulator.sender,
-                "authorities": sorted(regulator.authorities),
-                "not_before": regulator.not_before,
-                "not_after": regulator.not_after,
-            }
-        ],
+        "keys": [keys.key_settings(regulator)],
     }
-    return Settings.load(environ={}, **{**given, **(overrides or {})})
 
 
 def http_client(regulator: MockRegulator, clock: FrozenClock) -> httpx.Client:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
 
 from kz_compliance_sdk.testing.conformance.checks import PROFILES, Check
-from kz_compliance_sdk.testing.conformance.inspection import inspection_schema
-from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS
-from kz_compliance_sdk.testing.conformance.intake_catalogue import ELSEWHERE
+from kz_compliance_sdk.testing.conformance.inspection import Cases, Messages
+from kz_compliance_sdk.testing.conformance.intake import ELSEWHERE, INTAKE_CHECKS
 from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS
 from kz_compliance_sdk.testing.conformance.selftest import CONTROLS
 
@@ -66,6 +67,28 @@ def _table(checks: Iterable[Check[Any]]) -> list[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+_TITLE: Final = "What a sandbox shows of what it stored"
+
+
+def inspection_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of both answers."""
+
+    class Answer(BaseModel):
+        model_config = ConfigDict(title=_TITLE)
+
+        messages: Messages
+        cases: Cases
+
+    schema = Answer.model_json_schema(mode="serialization")
+    definitions = schema["$defs"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": _TITLE,
+        "oneOf": [{"$ref": "#/$defs/Messages"}, {"$ref": "#/$defs/Cases"}],
+        "$defs": definitions,
+    }
 
 
 def inspection_page() -> str:

@@ -13,10 +13,9 @@ import pytest
 
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.testing.conformance import promises
-from kz_compliance_sdk.testing.conformance.catalogue import CASES
+from kz_compliance_sdk.testing.conformance.bad_inputs import CASES
 from kz_compliance_sdk.testing.conformance.checks import Broken, Check, Report, Skipped, chosen, run
-from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS
-from kz_compliance_sdk.testing.conformance.intake_catalogue import ELSEWHERE
+from kz_compliance_sdk.testing.conformance.intake import ELSEWHERE, INTAKE_CHECKS
 from kz_compliance_sdk.testing.conformance.promises import Promise
 from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS
 from kz_compliance_sdk.testing.conformance.render import junit, report_document, skip_reasons

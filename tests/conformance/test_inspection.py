@@ -23,11 +23,16 @@ from kz_compliance_sdk.testing.conformance import (
     published_keys,
     trusted,
 )
+from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
 from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken
-from kz_compliance_sdk.testing.conformance.inspection import Cases, Messages
+from kz_compliance_sdk.testing.conformance.inspection import (
+    INTAKE_URL,
+    Cases,
+    Messages,
+    SandboxPlatform,
+    sandbox_platform,
+)
 from kz_compliance_sdk.testing.conformance.keys import ROLES, described, stranger
-from kz_compliance_sdk.testing.conformance.recipes import serialised
-from kz_compliance_sdk.testing.conformance.sandbox import INTAKE_URL, SandboxPlatform, sandbox_platform
 from kz_compliance_sdk.testing.mock_regulator import Reply, Request
 from kz_compliance_sdk.wire.reading import read
 from kz_compliance_sdk.wire.signature import KeyRing, Profile

@@ -28,7 +28,7 @@ from kz_compliance_sdk.testing.conformance import (
     own_keys,
     published_keys,
 )
-from kz_compliance_sdk.testing.conformance.sandbox import INTAKE_URL, settings_values
+from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, settings_values
 from kz_compliance_sdk.testing.conformance.transport import Request, head_of
 from kz_compliance_sdk.testing.mock_regulator import MockRegulator, Platform, Reply
 from kz_compliance_sdk.testing.mock_regulator import asgi_app as regulator_app

@@ -30,13 +30,13 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Report
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import NotAuthentic
-from kz_compliance_sdk.faces.cli import demo_processes, demo_stories, diagnosis, doctor
+from kz_compliance_sdk.faces.cli import demo_stories, diagnosis, doctor
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.services import intake, outcomes
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.health import SILENT_AFTER_S
 from kz_compliance_sdk.testing import agreement, keys
-from kz_compliance_sdk.testing.conformance.catalogue import CASES
+from kz_compliance_sdk.testing.conformance.bad_inputs import CASES
 from kz_compliance_sdk.wire import strict_json
 from kz_compliance_sdk.wire.reading import read
 from kz_compliance_sdk.wire.signature import WINDOW_S, KeyRing, Profile, standard_webhooks, verify
@@ -209,7 +209,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("reliability.md", "at 100 random points", Campaign().kills, 100),
         ("reliability.md", "Three in ten of the answers to reports", Campaign().lost_replies, 0.3),
         ("reliability.md", "thirty times as fast", SPEED, 30),
-        ("demo.md", "undo window is 2 seconds", demo_processes.UNDO_S, 2),
+        ("demo.md", "undo window is 2 seconds", demo_stories.UNDO_S, 2),
         ("demo.md", "1 to 9,999", demo_stories.MAX_SEED, 9_999),
         ("guides/evidence.md", "One view stands for all of that person's for 15 minutes", VIEW_AGAIN_AFTER_S, 15 * 60),
     ],

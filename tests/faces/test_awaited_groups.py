@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing.conformance import published_keys
-from kz_compliance_sdk.testing.conformance.sandbox import settings_values
+from kz_compliance_sdk.testing.conformance.inspection import settings_values
 from kz_compliance_sdk.transparency.report import Period
 from tests.conftest import NOON
 from tests.test_public_api import groups_of

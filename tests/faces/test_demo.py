@@ -18,13 +18,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from kz_compliance_sdk.faces.cli import demo_screen, screen
+from kz_compliance_sdk.faces.cli import demo_stage, screen
 from kz_compliance_sdk.faces.cli.app import app
-from kz_compliance_sdk.faces.cli.demo_regulator import ControlClient
 from kz_compliance_sdk.faces.cli.demo_stories import MAX_SEED, stories
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import agreement
 from kz_compliance_sdk.testing.agreement import Check, Sent
+from kz_compliance_sdk.testing.mock_regulator import ControlClient
 from tests.waiting import PATIENCE_S, heed_interrupts
 
 COMMAND = (sys.executable, "-m", "kz_compliance_sdk")
@@ -154,7 +154,7 @@ def test_the_live_table_fits_on_a_small_screen(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(screen, "console", lambda *, stderr=False: console)
     told = stories(1, NOW)
     numbers = {story.notice.notice_id: number for number, story in enumerate(told, 1)}
-    live = demo_screen.Screen(numbers, Env.system(), stderr=False, paced=False)
+    live = demo_stage.Screen(numbers, Env.system(), stderr=False, paced=False)
     live.states(dict.fromkeys(numbers, "awaiting_answer"))
     for _ in range(9):
         live.step("The regulator pushes a notice, and this line is far too long for a screen of eighty columns.")
@@ -173,13 +173,13 @@ def test_the_closing_table_is_short_and_whole_on_a_narrow_screen(
         "outcomes": {"1": "removed"}, "state": "closed", "receipt_id": "rcp-1", "receipt_with_left_s": 86_000,
     }  # fmt: skip
     monkeypatch.setattr(screen, "console", lambda *, stderr=False: Console(file=sys.stdout, width=80))
-    demo_screen.show_rows([row] * 30)
+    demo_stage.show_rows([row] * 30)
     told = capsys.readouterr().out
     assert told.count("\n") == 32
     assert "KZ-2026" not in told
     assert "--json" in told
     monkeypatch.setattr(screen, "console", lambda *, stderr=False: Console(file=sys.stdout, width=140))
-    demo_screen.show_rows([row] * 30)
+    demo_stage.show_rows([row] * 30)
     assert "KZ-2026-0000007" in capsys.readouterr().out
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.testing.contract import VERSION, breaking_changes, regulator_document
 from kz_compliance_sdk.wire.v1 import API_VERSION
+from tests.published.generator import VERSION, breaking_changes, regulator_document
 
 BASELINE = Path(__file__).resolve().parents[1] / "data" / "contract-v1.json"
 OLD: dict[str, Any] = json.loads(BASELINE.read_text(encoding="utf-8"))

@@ -11,18 +11,18 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
-from kz_compliance_sdk.testing.contract import examples
-from kz_compliance_sdk.testing.contract.schemas import (
+from kz_compliance_sdk.testing.mock_regulator.app import _ROUTES
+from kz_compliance_sdk.wire.v1 import ENVELOPES
+from tests.generate import GENERATED
+from tests.published.contract import CONTRACT, document, is_read, validator
+from tests.published.generator import examples
+from tests.published.generator.schemas import (
     COMPONENTS_AT,
     MODELS,
     REGISTER_NAMES,
     components,
 )
-from kz_compliance_sdk.testing.contract.texts import _FIELDS, MEANINGS, field_text
-from kz_compliance_sdk.testing.mock_regulator.app import _ROUTES
-from kz_compliance_sdk.wire.v1 import ENVELOPES
-from tests.generate import GENERATED
-from tests.published.contract import CONTRACT, document, is_read, validator
+from tests.published.generator.texts import _FIELDS, MEANINGS, field_text
 
 DOCUMENTS = ("openapi.json", "intake.openapi.json")
 NAMES = (*MODELS, *REGISTER_NAMES)

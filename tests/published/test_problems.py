@@ -14,16 +14,16 @@ import pytest
 import kz_compliance_sdk
 from kz_compliance_sdk import errors
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
-from kz_compliance_sdk.testing.conformance.catalogue import CASES, BadInput
-from kz_compliance_sdk.testing.contract import regulator_document
-from kz_compliance_sdk.testing.contract.errors import errors_page
-from kz_compliance_sdk.testing.contract.schemas import BEYOND_SCHEMA
+from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, BadInput
 from kz_compliance_sdk.wire.codes import CODES, Code, remedy_of
 from tests.docs.blocks import DOCS
 from tests.faces.bad_inputs.differences import DIFFERENCES
 from tests.faces.bad_inputs.office import Offices
 from tests.faces.bad_inputs.requests import made
 from tests.faces.bad_inputs.trials import PUSHED
+from tests.published.generator import regulator_document
+from tests.published.generator.errors import errors_page
+from tests.published.generator.schemas import BEYOND_SCHEMA
 
 PACKAGE = Path(kz_compliance_sdk.__file__).parent
 # What refuses, and the place of the code among its arguments.

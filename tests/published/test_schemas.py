@@ -10,13 +10,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.testing.conformance.catalogue import CASES, BadInput
-from kz_compliance_sdk.testing.contract import examples, message_schema
-from kz_compliance_sdk.testing.contract.schemas import BEYOND_SCHEMA, FROM_PLATFORM
+from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, BadInput
 from kz_compliance_sdk.wire.strict_json import loads
 from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message
 from tests.faces.bad_inputs.requests import made
 from tests.published.contract import is_read, validator
+from tests.published.generator import examples, message_schema
+from tests.published.generator.schemas import BEYOND_SCHEMA, FROM_PLATFORM
 
 
 def _as_json(case: BadInput) -> dict[str, Any] | None:

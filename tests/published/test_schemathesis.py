@@ -22,7 +22,6 @@ from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.faces.asgi import App, asgi_app
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import builders
-from kz_compliance_sdk.testing.contract.schemas import BEYOND_SCHEMA
 from kz_compliance_sdk.testing.keys import platform_key, regulator_key, regulator_signing_key
 from kz_compliance_sdk.testing.mock_regulator import MockRegulator, Platform
 from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
@@ -31,6 +30,7 @@ from kz_compliance_sdk.wire.v1 import ENVELOPES
 from tests.conftest import NOON, FrozenClock
 from tests.published.contract import validator
 from tests.published.fuzzing import EDGES, Case, Run, platform_signer, published, regulator_signer
+from tests.published.generator.schemas import BEYOND_SCHEMA
 
 pytestmark = pytest.mark.slow
 

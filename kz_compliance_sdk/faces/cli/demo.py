@@ -40,11 +40,11 @@ def demo(
     Everything stays on this machine. Exit code 0 only if the regulator's own books agree with ours; 4 names what does
     not.
     """
-    from kz_compliance_sdk.faces.cli.demo_run import Run
+    from kz_compliance_sdk.faces.cli.demo_stories import perform
 
     session = Session.of(ctx)
     with _ended_by_signals(), _directory(keep) as directory:
-        agrees = Run(session, directory, profile, seed, paced=not fast).perform(serve=serve)
+        agrees = perform(session, directory, profile, seed, paced=not fast, serve=serve)
     if not agrees:
         raise typer.Exit(FOUND)
 

@@ -1,114 +1,312 @@
-"""Where the stories happen: what a performance holds, and how it waits for what it has caused and looks at it."""
+"""Where the demonstration happens: its processes, the way to the regulator, the platform, and what people see.
+
+The worker is a process of its own and loads `enforcer` from here; what it did is read from the platform's file.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self
 
-from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.faces.cli.demo_processes import Place, Processes, Stuck
-from kz_compliance_sdk.faces.cli.demo_regulator import ControlClient
-from kz_compliance_sdk.faces.cli.demo_screen import Screen
-from kz_compliance_sdk.faces.cli.demo_stories import Story
+from rich.columns import Columns
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.faces.cli import screen
+from kz_compliance_sdk.faces.cli.session import system_user
+from kz_compliance_sdk.ports import Effect, EffectResult, Env, Failed, Pending
 from kz_compliance_sdk.testing.agreement import Check
-from kz_compliance_sdk.wire.v1 import write_message
+from kz_compliance_sdk.testing.enforcer import RecordingEnforcer
+from kz_compliance_sdk.testing.wiring import sandbox_fields
+from kz_compliance_sdk.wire.signature import Profile
 
-__all__ = ["Stage"]
+__all__ = ["Processes", "SamplePlatform", "Screen", "Stuck", "enforcer", "show_checks", "show_rows"]
 
-_PATIENCE_S: Final = 30.0
-_LOOK_EVERY_S: Final = 0.1
+_PLATFORM_FILE: Final = "KZ_DEMO_PLATFORM_FILE"
+_PR_SET_PDEATHSIG: Final = 1
+_START_S: Final = 30.0
+_STOP_S: Final = 8.0
 
 
-class Stage:
-    """The stories, both sides, the processes and the screen. `checks` holds what was seen on the way."""
+class Stuck(ComplianceError):
+    """The demonstration cannot go on: a process ended, or what must happen does not."""
 
-    def __init__(
-        self,
-        told: Sequence[Story],
-        desk: ComplianceDesk,
-        regulator: ControlClient,
-        processes: Processes,
-        place: Place,
-        screen: Screen,
-    ) -> None:
-        self._stories = {story.key: story for story in told}
-        self._of_notice = {story.notice.notice_id: story for story in told}
-        self._number = {story.key: number for number, story in enumerate(told, 1)}
-        self._desk, self._regulator, self._processes = desk, regulator, processes
-        self._place, self._screen, self._env = place, screen, desk.env
-        self._case_ids: dict[str, str] = {}
-        self._turns: Counter[str] = Counter()
-        self.checks: list[Check] = []
-        self.settled_case_id = ""
-        self.sanction_id = ""
+    code = "demo_stuck"
 
-    def _wait(self, what: str, happened: Callable[[], bool]) -> None:
-        deadline = self._env.monotonic() + _PATIENCE_S
-        while True:
-            self._processes.check()
-            done = happened()
-            self._show()
-            if done:
-                return
+
+class Processes:
+    """Children that end with this block, however it ends, on two ports that are free now. Their output and every other
+    file of the run are in `directory`."""
+
+    def __init__(self, directory: Path, env: Env) -> None:
+        self._env = env
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self.directory, self.settings_file = directory, directory / "kz-compliance.toml"
+        self.platform_file = directory / "platform.jsonl"
+        with socket.socket() as one, socket.socket() as other:
+            for free in (one, other):
+                free.bind(("127.0.0.1", 0))
+            self.receiver_port, self.regulator_port = one.getsockname()[1], other.getsockname()[1]
+        self.public_url = f"http://127.0.0.1:{self.receiver_port}"
+        self.intake_url = f"{self.public_url}/notices"
+        self.regulator_url = f"http://127.0.0.1:{self.regulator_port}"
+
+    def begin(self, profile: Profile, seed: int, undo_s: int) -> None:
+        """Write the settings of the sandbox, with a signing key that is made for this run, and start all three."""
+        store, regulator = self.directory / "cases.sqlite3", self.regulator_url
+        settings = sandbox_fields(store, profile=profile, intake_url=self.intake_url, regulator_url=regulator) | {
+            "undo_window_s": undo_s,
+            "regulator": {"url": regulator, "poll_interval_s": 1, "total_s": 10, "attempts": 2},
+            "worker": {"idle_s": 0.1, "watch_interval_s": 1, "heartbeat_s": 1},
+            "respondent": {"role": "head of the office", "name": "Үлгі Б. С."},
+            "letterhead": {"name": "ТОО «Образец»", "address": "Астана, Үлгі көшесі, 1"},
+            "actors": {system_user(): {"id": "visitor", "roles": ["lead", "moderator"]}},
+        }
+        settings["signing_key"] |= {"key_id": "social-demo", "secret": b64encode(self._env.entropy(32)).decode()}
+        self.settings_file.touch(0o600)
+        text = "".join(f"{name} = {_toml(value)}\n" for name, value in settings.items())
+        self.settings_file.write_text(text, encoding="utf-8")
+        self._start("mock-regulator", "mock-regulator", "--port", str(self.regulator_port), "--seed", str(seed))
+        self._start("receiver", "serve", "--port", str(self.receiver_port))
+        self._start("worker", "worker", "--enforcer", f"{__name__}:enforcer")
+        for port in (self.receiver_port, self.regulator_port):
+            self.await_(f"an answer at port {port}", lambda: _listens(port), _START_S)  # noqa: B023
+
+    def _start(self, name: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", "kz_compliance_sdk", "--config", str(self.settings_file), *arguments]
+        # What is set for another installation on this machine must not reach into the demonstration.
+        environ = {key: value for key, value in os.environ.items() if not key.startswith("KZ_COMPLIANCE_")}
+        with self._log(name).open("ab") as log:
+            self._running[name] = subprocess.Popen(  # noqa: S603  our own interpreter and arguments
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.directory,
+                env={**environ, _PLATFORM_FILE: str(self.platform_file)},
+                # A Ctrl-C at the terminal is for this process, which then stops the others in their order.
+                start_new_session=True,
+                preexec_fn=_end_with_parent() if sys.platform == "linux" else None,
+            )
+
+    def check(self) -> None:
+        """Raises Stuck if one of them has ended."""
+        for name, child in self._running.items():
+            if child.poll() is not None:
+                raise Stuck(f"the {name} ended with exit code {child.returncode}.")
+
+    def await_(self, what: str, happened: Callable[[], bool], patience_s: float, late: Callable[[], str] = str) -> None:
+        """Wait until it happened. Raises Stuck, with `late` in words, when a process ended or patience did."""
+        deadline = self._env.monotonic() + patience_s
+        while not happened():
+            self.check()
             if self._env.monotonic() > deadline:
-                late = ", ".join(self._late())
-                raise Stuck(f"waited {_PATIENCE_S:.0f} s for {what}. Not where they should be: {late or 'none'}.")
-            self._env.sleep(_LOOK_EVERY_S)
+                raise Stuck(f"waited {patience_s:.0f} s for {what}.{late()}")
+            self._env.sleep(0.1)
 
-    def _late(self) -> Iterable[str]:
-        for story in self._stories.values():
-            case = self._find(story)
-            if case is None or case.state != story.end:
-                yield f"{story.notice.notice_id} ({story.key}) is {case.state if case else 'nowhere'}"
+    def changes(self) -> list[tuple[str, int, str]]:
+        """What the platform carried out, in its order: object, version, and the measure then in force."""
+        if not self.platform_file.exists():
+            return []
+        return [(*json.loads(line),) for line in self.platform_file.read_text(encoding="utf-8").splitlines()]
 
-    def _show(self) -> None:
-        found = {story.notice.notice_id: self._find(story) for story in self._stories.values()}
-        self._screen.states({name: case.state.value for name, case in found.items() if case is not None})
+    def last_words(self) -> Iterator[str]:
+        """The end of what each has said."""
+        for name in self._running:
+            lines = self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()
+            yield f"--- the last words of the {name} ---\n" + ("\n".join(lines[-15:]) or "(none)")
 
-    # ------------------------------------------------------------------------------------------- looking
+    def _log(self, name: str) -> Path:
+        return self.directory / f"{name}.log"
 
-    def _find(self, story: Story) -> Case | None:
-        if story.key not in self._case_ids:
-            found = self._desk.cases(notice_id=story.notice.notice_id).cases
-            if not found:
-                return None
-            self._case_ids[story.key] = found[0].id
-        return self._desk.case(self._case_ids[story.key])
+    def __enter__(self) -> Self:
+        return self
 
-    def _case(self, story: Story) -> Case:
-        case = self._find(story)
-        if case is None:
-            raise Stuck(f"{story.notice.notice_id} has no case.")
-        return case
+    def __exit__(self, *_error: object) -> None:
+        """Ask them to end, in the reverse order of their start, and do not take no for an answer."""
+        for child in reversed(self._running.values()):
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+        deadline = self._env.monotonic() + _STOP_S
+        for child in reversed(self._running.values()):
+            try:
+                child.wait(max(0.1, deadline - self._env.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
 
-    def _messages(self, story: Story, kind: str) -> list[OutboxMessage]:
-        queries = self._desk.store.queries(self._desk.platform_id)
-        return [message for message in queries.messages(self._case(story).id) if message.kind == kind]
 
-    def _attempts(self, story: Story, kind: str) -> list[tuple[str, str]]:
-        queries = self._desk.store.queries(self._desk.platform_id)
-        wanted = {message.id for message in self._messages(story, kind)}
-        attempts = queries.attempts(self._case(story).id)
-        return [(attempt.result, attempt.detail) for attempt in attempts if attempt.message_id in wanted]
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(name)} = {_toml(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    # A string, a number and a truth value are written alike in JSON and in TOML.
+    return json.dumps(value, ensure_ascii=False)
 
-    def _expect(self, story: Story, push: dict[str, Any], status: int) -> None:
-        if push["status"] != status:
-            tries = [one["status"] or one["error"] for one in push["tries"]]
-            raise Stuck(f"{story.notice.notice_id} ({story.key}) was answered with {tries} and not with {status}.")
 
-    def _bytes_of(self, notice: Notice, message_id: str) -> bytes:
-        now = self._desk.store.now()
-        return write_message(
-            "notice.issued", notice, message_id=message_id, sent_at=now, platform_id=self._desk.platform_id
-        )
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        return True
+    return False
 
-    def _step(self, text: str, *about: Story) -> None:
-        numbers = [f"#{self._number[story.key]}" for story in about]
-        if text.count("{}") == len(numbers):
-            self._screen.step(text.format(*numbers))
-        else:
-            self._screen.step(text.format(" ".join(numbers)))
+
+def _end_with_parent() -> Callable[[], None]:
+    """Have the kernel end a child whose parent was killed and could stop nothing any more."""
+    prctl = ctypes.CDLL(None).prctl  # loaded here: a child between fork and exec must load nothing
+    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class SamplePlatform(RecordingEnforcer):
+    """The recorder, with a line in a file for each call. Objects named `slow` and `flaky` answer so the first time."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(lambda: int(time.time()))
+        self._path, self._one_by_one, self._touched = path, threading.Lock(), set[str]()
+
+    def _apply(self, verb: Literal["enforce", "restore"], effect: Effect, measure: str) -> EffectResult:
+        with self._one_by_one, self._path.open("a", encoding="utf-8") as file:
+            if effect.object_key not in self._touched and "slow" in effect.object_key:
+                self.answer_next(Pending(self._clock() + 1))
+            if effect.object_key not in self._touched and "flaky" in effect.object_key:
+                self.answer_next(Failed("the storage node does not answer"))
+            self._touched.add(effect.object_key)
+            result = super()._apply(verb, effect, measure)
+            if self.calls[-1].changed:
+                file.write(json.dumps([effect.object_key, effect.version, measure]) + "\n")
+        return result
+
+
+def enforcer() -> SamplePlatform:
+    """What `kz-compliance worker --enforcer kz_compliance_sdk.faces.cli.demo_stage:enforcer` loads."""
+    return SamplePlatform(Path(os.environ[_PLATFORM_FILE]))
+
+
+_STEPS_SHOWN = 6
+_WIDE = 120
+_PAUSE_S = 0.35
+_IDS = ("notice", "came", "receipt")
+_STYLES = {"closed": "green", "cancelled": "green", "lifted": "cyan", "enforced": "cyan", "quarantined": "red"}
+
+
+class Screen:
+    """Progress for people: live where somebody watches, a line for each event where nobody does.
+
+    `numbers` gives the number of each notice by its id. With `paced` a watched run pauses at each step.
+    """
+
+    def __init__(self, numbers: Mapping[str, int], env: Env, *, stderr: bool, paced: bool) -> None:
+        self._numbers, self._env = numbers, env
+        self._console = screen.console(stderr=stderr)
+        self._began = env.monotonic()
+        self._steps: list[Text] = []
+        self._states: dict[str, str] = {}
+        watched = self._console.is_terminal
+        self._live = Live(console=self._console, auto_refresh=False, transient=True) if watched else None
+        self._paced = paced and watched
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken so far."""
+        return self._env.monotonic() - self._began
+
+    def step(self, text: str) -> None:
+        """What happens now."""
+        line = Text(f"{self.seconds:5.1f} s  ", style="dim").append(screen.printable(text), style="default")
+        if self._live is None:
+            self._console.print(line)
+            return
+        self._steps.append(line)
+        self._refresh(self._live)
+        if self._paced:
+            self._env.sleep(_PAUSE_S)
+
+    def states(self, states: Mapping[str, str]) -> None:
+        """How each notice stands, by its id."""
+        changed = {name: state for name, state in states.items() if self._states.get(name) != state}
+        self._states |= changed
+        if changed and self._live is not None:
+            self._refresh(self._live)
+            return
+        for state in dict.fromkeys(changed.values()):
+            named = " ".join(f"#{self._numbers[name]}" for name, now in changed.items() if now == state)
+            self._console.print(Text(f"         {state.replace('_', ' ')}: {named}"))
+
+    def _refresh(self, live: Live) -> None:
+        # A line for each step, and no ids where there is little room: the table must fit below the steps.
+        wide = self._console.width >= _WIDE
+        notices = []
+        for name, number in self._numbers.items():
+            state = self._states.get(name, "")
+            told = Text(f"#{number:<3}{name + '  ' if wide else ''}")
+            notices.append(told.append(f"{state.replace('_', ' '):<16}", style=_STYLES.get(state, "yellow")))
+        steps = [Text.assemble(step, no_wrap=True, overflow="ellipsis") for step in self._steps[-_STEPS_SHOWN:]]
+        live.update(Group(*steps, Text(), Columns(notices)), refresh=True)
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            for line in self._steps:
+                self._console.print(line)
+
+
+def show_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Each notice: how it came, what became of it, its receipt, and what was left of its clock at the receipt."""
+    # On a narrow screen what happened matters more than the ids.
+    wide = screen.console().width >= _WIDE
+    cells = []
+    for row in rows:
+        left = row["receipt_with_left_s"]
+        every = {
+            "#": str(row["number"]),
+            "notice": _shortened(row["notice_id"] or "", 15),
+            "came": row["came"],
+            "what is special": row["title"],
+            "outcome": ", ".join(f"{item} {outcome}" for item, outcome in row["outcomes"].items())
+            or row["state"]
+            or "",
+            "receipt": _shortened(row["receipt_id"] or "", 14),
+            "time left": "" if left is None else Text(screen.left(left), style=screen.urgency(left)),
+        }
+        cells.append({name: cell for name, cell in every.items() if wide or name not in _IDS})
+    whole = ("#", "notice", "came", "receipt", "time left")
+    screen.show_table([*cells[0]], [[*row.values()] for row in cells], whole=whole)
+    if not wide:
+        screen.say("Notice ids and receipts: on a wider screen, or with --json.")
+
+
+def _shortened(text: str, most: int) -> str:
+    """An id that nobody types: in full it stands in `--json` and in `cases show`."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def show_checks(checks: Sequence[Check]) -> None:
+    """What was held against what, and every difference by name."""
+    out = screen.console()
+    for check in checks:
+        mark = Text("✓ ", style="green") if check.holds else Text("✗ ", style="bold red")
+        out.print(mark.append(check.name, style="default").append(f"  ({check.told})", style="dim"))
+        for difference in check.differences:
+            out.print(Text(f"    {screen.printable(difference)}", style="red"))

@@ -1,321 +1,679 @@
-"""What happens in the demonstration, as data: each notice, how it comes, what the moderator decides, how it ends.
+"""What happens in the demonstration: the stories as data, the play that lets them happen, and the books at its end.
 
-`script` lets it happen, and the closing check holds it against what really became of it.
+The receiver, the worker and the regulator are processes of their own. This one only does what people do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import base64
+import hashlib
+import json
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, Literal
 
-from kz_compliance_sdk.domain.decision import Action, Finding, ItemDecision, Proposal, Wording
-from kz_compliance_sdk.domain.legal_check import LegalCheck
-from kz_compliance_sdk.domain.messages import object_key
-from kz_compliance_sdk.domain.notice import ContentType, Item, Notice
-from kz_compliance_sdk.domain.report import Outcome, RefusalCode, Statement
-from kz_compliance_sdk.faces.cli.demo_platform import Mood
-from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
+from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION
+from kz_compliance_sdk.domain.messages import BY_HAND, object_key
+from kz_compliance_sdk.domain.notice import Effect, Item, Notice
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.report import Question, Statement
+from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.faces.cli import screen
+from kz_compliance_sdk.faces.cli.demo_stage import Processes, Screen, Stuck, show_checks, show_rows
+from kz_compliance_sdk.faces.cli.session import Session
+from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.services.letters import Proof
+from kz_compliance_sdk.services.review import Lease
+from kz_compliance_sdk.testing import agreement, builders
+from kz_compliance_sdk.testing.agreement import Check, Sent
+from kz_compliance_sdk.testing.mock_regulator import ControlClient
+from kz_compliance_sdk.testing.office import VERDICTS, Office, Verdict
+from kz_compliance_sdk.wire.signature import Profile
+from kz_compliance_sdk.wire.v1 import MessageData
 
-__all__ = ["MAX_SEED", "Story", "Turn", "Verdict", "proposal", "stories"]
+__all__ = ["MAX_SEED", "UNDO_S", "Play", "Story", "perform", "stories"]
 
 MAX_SEED: Final = 9_999
 """The highest seed: each has a hundred notice numbers of its own."""
+UNDO_S: Final = 2
+"""The undo window of the demonstration, in seconds. The policy's is longer, and only a sandbox may shorten it."""
+_PATIENCE_S: Final = 30.0
 
-Way = Literal["pushed", "polled", "both", "typed in"]
-End = Literal["closed", "cancelled"]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is decided about one item, and the texts that the regulator reads."""
-
-    action: Action
-    outcome: Outcome
-    finding: Finding
-    reasons: str
-    kk: str
-    ru: str
-    refusal: RefusalCode | None = None
-
-
-def _measure(action: Action, outcome: Outcome, kk: str, ru: str) -> Verdict:
-    reasons = "Seen, compared with the evidence, and within the act that is cited."
-    return Verdict(action, outcome, "illegal", reasons, kk, ru)
-
-
-REMOVE: Final = _measure("remove", "removed", "Жарияланым жойылды.", "Публикация удалена.")
-RESTRICT: Final = _measure("restrict_access", "restricted", "Қолжетімділік шектелді.", "Доступ ограничен.")
-SUSPEND: Final = _measure("suspend_account", "account_restricted", "Аккаунт тоқтатылды.", "Аккаунт приостановлен.")
-AGE: Final = _measure("age_restrict", "age_restricted", "Жас шектеуі қойылды.", "Установлено возрастное ограничение.")
-LABEL: Final = _measure("label", "labelled", "Жарияланым белгіленді.", "Публикация помечена.")
-LEGAL: Final = Verdict(
-    "none", "refused", "not_illegal", "An advertisement of a licensed pharmacy.",
-    "Жарияланымда заң бұзушылық жоқ.", "В публикации нет нарушения закона.", "not_illegal",
-)  # fmt: skip
-SPEECH: Final = Verdict(
-    "none", "refused", "not_illegal", "A call to sign a petition. Criticism of an office is no offence.",
-    "Жарияланым пікір білдіру болып табылады.", "Публикация является выражением мнения.", "protected_speech",
-)  # fmt: skip
-GONE: Final = Verdict(
-    "none", "already_unavailable", "not_assessed", "Its author had taken it down before the notice came.",
-    "Жарияланым бұған дейін жойылған.", "Публикация уже недоступна.",
-)  # fmt: skip
-DOUBTED: Final = Verdict(
-    "none", "refused", "not_assessed", "The body called back says that it wrote no such letter.",
-    "Хаттың түпнұсқалығы расталмады.", "Подлинность письма не подтверждена.", "not_authentic",
-)  # fmt: skip
+_LEGAL, _REMOVE, _RESTRICT = VERDICTS["none"], VERDICTS["remove"], VERDICTS["restrict_access"]
+_AGE, _LABEL, _SUSPEND = VERDICTS["age_restrict"], VERDICTS["label"], VERDICTS["suspend_account"]
+_SPEECH: Final = Verdict("none", "refused", "not_illegal", "protected_speech")
+_GONE: Final = Verdict("none", "already_unavailable", "not_assessed")
+_DOUBTED: Final = Verdict("none", "refused", "not_assessed", "not_authentic")
+_MEASURE_OF: Final = {outcome: action for action, outcome in OUTCOME_OF_ACTION.items()}
+# The sample notices by their subject: the builder chooses it by the number's rest.
+_GAMBLING, _BULLYING, _DRUGS, _FRAUD, _EXTREMISM, _FALSE, _PERSONAL, _ADULT = range(8)
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the moderator does with a case that was just claimed. `then` is what somebody does right after that."""
+    """What the moderator decides of each item of a case that was just claimed; of none, the authority is asked. `then`
+    is what somebody does right after that."""
 
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     then: Literal["", "undo", "send_back"] = ""
 
-    @property
-    def asks(self) -> bool:
-        """Whether the authority is asked, and nothing decided."""
-        return not self.verdicts
-
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One notice. `outcomes` is what the regulator must hold of each item in the end, `stands` the measures that must
-    then be in force on the platform. `held_back` notices come only with the outage."""
+    """One notice. `outcomes` is what the regulator must hold of each item in the end. `falls` is how the authority
+    takes its order back; `revised` is what it puts in its place."""
 
     key: str
     title: str
-    way: Way
+    way: Literal["pushed", "polled", "both", "typed in"]
     notice: Notice
-    turns: tuple[Turn, ...] = ()
-    outcomes: Mapping[str, str] = field(default_factory=dict)
-    stands: Mapping[str, str] = field(default_factory=dict)
-    end: End = "closed"
-    mood: Mood | None = None
-    held_back: bool = False
+    turns: tuple[Turn, ...]
+    outcomes: Mapping[str, str]
+    falls: Effect | None = None
     revised: Notice | None = None
 
     @property
+    def end(self) -> CaseState:
+        """Where its case must be in the end."""
+        return CaseState.CLOSED if self.turns else CaseState.CANCELLED
+
+    @property
     def objects(self) -> dict[str, str]:
-        """Each object that the story touches, with the measure that must be in force in the end."""
+        """Each object that is touched, with the measure that must be in force in the end."""
         items = {item.item_id: item for item in (*self.notice.items, *(self.revised.items if self.revised else ()))}
         touched = {name for turn in self.turns for name, verdict in turn.verdicts.items() if verdict.action != "none"}
-        return {object_key(items[name]): self.stands.get(name, "") for name in sorted(touched)}
-
-
-def proposal(turn: Turn) -> Proposal:
-    """The moderator's proposal."""
-    items = tuple(
-        ItemDecision(
-            item_id=name,
-            finding=verdict.finding,
-            # Where a case has legal review, reasons that are copied from item to item are refused.
-            reasons=verdict.reasons if len(turn.verdicts) == 1 else f"Item {name}: {verdict.reasons}",
-            action=verdict.action,
-            ground="local_law" if verdict.action != "none" else None,
-            wording=Wording(
-                outcome=verdict.outcome,
-                refusal_code=verdict.refusal,
-                statement_of_reasons=(Statement(lang="kk", text=verdict.kk), Statement(lang="ru", text=verdict.ru)),
-            ),
-        )
-        for name, verdict in turn.verdicts.items()
-    )
-    check = LegalCheck(
-        authority="yes",
-        legal_basis="yes",
-        clarity="yes",
-        content_matches="yes",
-        protected_speech="no",
-        proportionate="yes",
-        narrowest="yes",
-    )
-    return Proposal(items=items, legal_check=check, text_checked=True)
+        return {object_key(items[name]): _MEASURE_OF.get(self.outcomes[name], "") for name in sorted(touched)}  # type: ignore[call-overload]
 
 
 def stories(seed: int, now: int) -> tuple[Story, ...]:
     """Every story of one run. The same `seed` (1 to MAX_SEED) tells the same; `now` is UTC seconds."""
-    write = _Writer(seed, now)
-    told = (*_pushed(write), *_withdrawn(write), *_polled(write), *_typed_in(write), *_in_the_outage(write))
-    if len({story.key for story in told}) != len(told):
-        raise ValueError("two stories have the same key")
-    return told
+    told: list[Story] = []
+
+    def tell(
+        key: str, title: str, theme: int, *verdicts: Verdict, way: str = "pushed", about: str = "", **more: Any
+    ) -> None:
+        number = ((seed - 1) * 100 + len(told)) * 8 + theme + 1
+        category = {"category": more.pop("category")} if "category" in more else {}
+        items: Any = max(1, len(verdicts)) if not about else [_item(f"{about}-{seed}", _SUSPEND in verdicts)]
+        notice = builders.notice(number, items=items, issued_at=now, **category)
+        decided = {item.item_id: verdict for item, verdict in zip(notice.items, verdicts, strict=False)}
+        lifted = more.get("falls") in ("withdrawn", "annulled") and not key.startswith("held")
+        outcomes = {name: "restored" if lifted else verdict.outcome for name, verdict in decided.items()}
+        given = {"turns": (Turn(decided),) if decided else (), "outcomes": outcomes, **more}
+        told.append(Story(key=key, title=title, way=way, notice=notice, **given))  # type: ignore[arg-type]
+
+    first = {"1": _REMOVE}
+    tell("plain", "one post, one decision", _GAMBLING, _REMOVE)
+    tell("partial", "three items, three outcomes", _DRUGS, _REMOVE, _LEGAL, _RESTRICT)
+    tell("four_eyes", "a second person approves", _EXTREMISM, _REMOVE)
+    again = (Turn({"1": _LABEL}, then="send_back"), Turn({"1": _LABEL}))
+    tell("sent_back", "the second person sends it back first", _FALSE, _LABEL, turns=again)
+    tell("speech", "political speech: refused", _EXTREMISM, _SPEECH, category="unsanctioned_assembly")
+    tell("duplicate", "pushed twice: one case, one answer", _GAMBLING, _REMOVE)
+    tell("question", "asked what was meant, then decided", _BULLYING, _REMOVE, turns=(Turn(), Turn(first)))
+    tell("forged", "forged before the true one came", _GAMBLING, _REMOVE)
+    tell("unreadable", "unusable first: it keeps the earlier clock", _PERSONAL, _REMOVE)
+    anew = (Turn(first, then="undo"), Turn({"1": _RESTRICT}))
+    tell("undone", "taken back inside the undo window, decided anew", _DRUGS, _RESTRICT, turns=anew)
+    tell("cut", "its receipt is lost: looked up, not sent again", _DRUGS, _RESTRICT)
+    tell("flaky", "the platform fails once", _ADULT, _AGE, about="flaky")
+    tell("amended", "amended after its decision: decided anew", _PERSONAL, _REMOVE, _REMOVE)
+    told[-1] = _amended(told[-1])
+    tell("withdrawn", "withdrawn after the measure: lifted", _GAMBLING, _REMOVE, falls="withdrawn")
+    tell("annulled", "annulled after the measure: lifted", _DRUGS, _RESTRICT, falls="annulled")
+    account: dict[str, Any] = {"falls": "remedied", "outcomes": {"1": "restored"}}
+    tell("remedied_account", "remedied: the account is lifted", _FRAUD, _SUSPEND, about="shop", **account)
+    tell("remedied_post", "remedied: the post is not republished", _BULLYING, _REMOVE, falls="remedied")
+    tell("held", "an order about an object that another names", _GAMBLING, _REMOVE, about="bet")
+    held = "withdrawn, but another order holds the object"
+    tell("held_too", held, _GAMBLING, _REMOVE, about="bet", falls="withdrawn")
+    tell("early", "withdrawn before any decision", _DRUGS)
+    tell("first", "its cancellation came before it", _FRAUD)
+    tell("court", "a court order from the feed", _PERSONAL, _REMOVE, way="polled")
+    tell("adult", "a recommendation: a term of working days", _ADULT, _AGE, way="polled")
+    tell("slow", "the platform needs a while", _DRUGS, _RESTRICT, way="polled", about="slow")
+    tell("gone", "gone before the notice came", _FRAUD, _GONE, way="polled")
+    tell("reminded", "the authority reminds", _GAMBLING, _REMOVE, _REMOVE, way="polled")
+    tell("both", "pushed, and in the feed as well: one case", _BULLYING, _REMOVE, way="both")
+    tell("letter", "a letter, vouched for and answered by hand", _PERSONAL, _REMOVE, way="typed in")
+    tell("doubted", "an e-mail that nobody vouches for", _GAMBLING, _DOUBTED, way="typed in")
+    tell("down", "answered while the regulator is down", _GAMBLING, _REMOVE, _RESTRICT)
+    return tuple(told)
 
 
-_GAMBLING, _BULLYING, _DRUGS, _FRAUD, _EXTREMISM, _FALSE, _PERSONAL, _ADULT = range(8)
-_MEASURE_OF: Final[Mapping[str, str]] = {
-    "removed": "remove", "restricted": "restrict_access", "account_restricted": "suspend_account",
-    "age_restricted": "age_restrict", "labelled": "label",
-}  # fmt: skip
+def _item(name: str, account: bool) -> Item:
+    if account:
+        return Item(item_id="1", account_ref=name, content_type="account")
+    return Item(item_id="1", url=f"{builders.HOST}/p/{name}", object_id=name, content_type="post")
 
 
-class _Writer:
-    """Makes notices, each with a number that no other has."""
-
-    def __init__(self, seed: int, now: int) -> None:
-        self._seed, self._now, self._count = seed, now, 0
-
-    def notice(self, theme: int, items: int = 1, **overrides: Any) -> Notice:
-        # The builder chooses its theme by the number's rest.
-        number = ((self._seed - 1) * 100 + self._count) * 8 + theme + 1
-        self._count += 1
-        return builders.notice(number, items=items, **{"issued_at": self._now, **overrides})
-
-    def about(self, theme: int, name: str, content_type: ContentType = "post") -> Notice:
-        """A notice about one object that is chosen by name, so that another can be about it too."""
-        mark = f"{name}-{self._seed}"
-        if content_type == "account":
-            item = Item(item_id="1", account_ref=mark, content_type="account")
-        else:
-            item = Item(item_id="1", url=f"{builders.HOST}/p/{mark}", object_id=mark, content_type=content_type)
-        return self.notice(theme).model_copy(update={"items": (item,)})
+def _amended(story: Story) -> Story:
+    """One item gone, one new: decided anew."""
+    before = story.notice
+    new = _item(f"amended-{before.notice_id}", account=False).model_copy(update={"item_id": "3"})
+    after = before.model_copy(update={"revision": 2, "items": (before.items[0], new)})
+    outcomes = {"1": "removed", "2": "restored", "3": "restricted"}
+    turns = (*story.turns, Turn({"1": _REMOVE, "3": _RESTRICT}))
+    return replace(story, turns=turns, outcomes=outcomes, revised=after)
 
 
-def _decided(key: str, title: str, way: Way, notice: Notice, *verdicts: Verdict, **more: Any) -> Story:
-    """A story that ends with these verdicts about the items, in their order."""
-    by_item = {item.item_id: verdict for item, verdict in zip(notice.items, verdicts, strict=True)}
-    outcomes = {name: verdict.outcome for name, verdict in by_item.items()}
-    told = {
-        "turns": (Turn(by_item),),
-        "outcomes": outcomes,
-        "stands": {name: _MEASURE_OF[outcome] for name, outcome in outcomes.items() if outcome in _MEASURE_OF},
+class Play:
+    """One performance. `checks` holds what was seen on the way and what had to be seen. Raises Stuck."""
+
+    def __init__(
+        self,
+        told: Sequence[Story],
+        desk: ComplianceDesk,
+        regulator: ControlClient,
+        processes: Processes,
+        on_screen: Screen,
+    ) -> None:
+        self._stories = {story.key: story for story in told}
+        self._of_notice = {story.notice.notice_id: story for story in told}
+        self._number = {story.key: number for number, story in enumerate(told, 1)}
+        self._desk, self._office, self._regulator = desk, Office(desk), regulator
+        self._processes, self._screen = processes, on_screen
+        self._case_ids: dict[str, str] = {}
+        self._turns: Counter[str] = Counter()
+        self.checks: list[Check] = []
+        self.settled_case_id = self.sanction_id = ""
+
+    def perform(self) -> None:
+        """All of it, in order."""
+        self._arrive()
+        self._office_opens()
+        self._moderate()
+        self._answer_the_question()
+        self._wait_until_ended(but=("cut", "down"))
+        self._think_again()
+        self._moderate()
+        self._wait_until_ended(but=("down",))
+        self._go_through_an_outage()
+        self._wait_until_ended()
+        self._look_back()
+
+    # ---------------------------------------------------------------------------------------- what arrives
+
+    def _arrive(self) -> None:
+        special = ("duplicate", "forged", "unreadable", "first", "cut", "down")
+        plain = [s for s in self._stories.values() if s.way == "pushed" and s.key not in special]
+        self._step("The regulator pushes its notices: {}", *plain)
+        for story in plain:
+            self._push(story)
+        cut = self._stories["cut"]
+        # As often as one call tries: what became of it is then unknown, and the next attempt has to ask.
+        lost = {"path": f"/v1/notices/{cut.notice.notice_id}/reports", "times": self._desk.settings.regulator.attempts}
+        self._regulator.do("faults", kind="reset_after", on="report", **lost)
+        self._push(cut)
+        self._forge(self._stories["forged"])
+        self._push_twice(self._stories["duplicate"])
+        first, early = self._stories["first"], self._stories["early"]
+        told = "The cancellation of {} arrives before the notice itself; {} is withdrawn before anybody decides."
+        self._step(told, first, early)
+        message = self._issue(first.notice)["message_id"]
+        self._cancel(first, "withdrawn")
+        self._expect(first, self._regulator.do("push", message_id=message), 202)
+        self._cancel(early, "withdrawn")
+        self._send_what_cannot_be_used(self._stories["unreadable"])
+        polled = [story for story in self._stories.values() if story.way in ("polled", "both")]
+        self._step("Others stand in its feed, which the worker reads: {}", *polled)
+        for story in polled:
+            self._issue(story.notice, push=story.way != "polled", in_feed=True)
+        typed = [story for story in self._stories.values() if story.way == "typed in"]
+        self._step("The office types in a letter and an e-mail that came an hour ago: {}", *typed)
+        for story, how in zip(typed, ("letter", "e-mail"), strict=True):
+            self._desk.enter(Office.head, story.notice, self._desk.store.now() - 3_600, how)
+        self._wait("the worker to read the feed", lambda: all(self._find(story) is not None for story in polled))
+
+    def _forge(self, story: Story) -> None:
+        self._step("Somebody who is not the regulator sends {} first, in three ways: each gets the same 401.", story)
+        message = self._issue(story.notice)["message_id"]
+        ways = ("unsigned", "wrong_key", "tampered")
+        answers = {how: self._regulator.do("push-forged", message_id=message, how=how) for how in ways}
+        found = [f"{how}: {answer['status']}" for how, answer in answers.items() if answer["status"] != 401]
+        if len({answer["body"] for answer in answers.values()}) != 1:
+            found.append("the three answers are not the same bytes")
+        if self._find(story) is not None:
+            found.append("something of a forgery was stored")
+        self._note("forgeries leave nothing behind", f"{len(answers)} answered with 401", *found)
+        self._expect(story, self._regulator.do("push", message_id=message), 202)
+
+    def _push_twice(self, story: Story) -> None:
+        self._step("{} is pushed twice, as after a lost answer.", story)
+        message = self._issue(story.notice, push=True, copies=2)["message_id"]
+        pushes = self._regulator.books(self._desk.platform_id)["pushes"]
+        answers = [(push["status"], push["body"]) for push in pushes if push["message_id"] == message]
+        found = []
+        if [status for status, _ in answers] != [202, 200]:
+            found.append(f"answered with {[status for status, _ in answers]} and not with 202, then 200")
+        if len({body for _, body in answers}) != 1:
+            found.append("the two answers differ")
+        if len(self._desk.cases(notice_id=story.notice.notice_id).cases) != 1:
+            found.append("there is not exactly one case")
+        self._note("a repeat gets the first answer", "202, then 200 with the same body", *found)
+
+    def _send_what_cannot_be_used(self, story: Story) -> None:
+        self._step("{} comes without its legal basis, and another message is cut off: both go to quarantine.", story)
+        now = self._desk.store.now()
+        message = json.loads(builders.message_bytes(story.notice, message_id="msg_without_basis", sent_at=now))
+        del message["data"]["legal_basis"]
+        whole = builders.message_bytes(builders.notice(1), message_id="msg_cut_off", sent_at=now)
+        for body in (json.dumps(message, ensure_ascii=False).encode(), whole[: len(whole) // 2]):
+            answer = self._regulator.do("push-unreadable", body=base64.b64encode(body).decode())
+            self._expect(story, answer, 422)
+        self.settled_case_id = json.loads(answer["body"])["instance"].removeprefix("urn:uuid:")
+
+    # ------------------------------------------------------------------------------------- what people do
+
+    def _office_opens(self) -> None:
+        unreadable, letter, reminded = (self._stories[key] for key in ("unreadable", "letter", "reminded"))
+        told = "The lead vouches for {} after calling back; nobody vouches for {}."
+        self._step(told, letter, self._stories["doubted"])
+        called = "Called back on the number in the register of authorities."
+        self._desk.authenticate(Office.lead, self._case(letter).id, called)
+        self._step("The lead settles the message that was cut off; the authority sends {} anew.", unreadable)
+        why = "The sender was called: a test of its system, no demand."
+        self._desk.settle_quarantine(Office.lead, self.settled_case_id, why)
+        held = self._case(unreadable)
+        self._wait("a second to pass", lambda: self._desk.store.now() > held.received_at)
+        self._push(unreadable)
+        admitted, since = self._case(unreadable), screen.both(held.received_at)
+        kept = (admitted.id, admitted.received_at, admitted.state) == (held.id, held.received_at, CaseState.QUEUED)
+        found = [] if kept else [f"received {since}, its clock says {screen.both(admitted.received_at)}"]
+        self._note("what came back from quarantine keeps its clock", f"received {since}", *found)
+        self._step("The authority reminds of {}, and announces a warning.", reminded)
+        self._issue(builders.reminder(reminded.notice, 2), "notice.reminded", push=True)
+        sanction = builders.sanction(1, [reminded.notice.notice_id], effective_at=self._desk.store.now())
+        self._issue(sanction, "sanction.announced", push=True)
+        self.sanction_id = sanction.sanction_id
+        level, known = self._case(reminded).level, [noted.sanction_id for noted in self._desk.sanctions()]
+        found = [] if level >= 2 else [f"the reminder left the level at {level}"]
+        found += [] if known == [self.sanction_id] else [f"the sanctions on the board are {known}"]
+        self._note("the reminder and the sanction are noted", f"level {level}, {len(known)} sanction", *found)
+
+    def _moderate(self) -> None:
+        self._step("The moderator takes the most urgent case, again and again, until none is free.")
+        while (lease := self._desk.claim(Office.moderator)) is not None:
+            story = self._of_notice[lease.case.notice_id]
+            done = self._turns[story.key]
+            if done >= len(story.turns):
+                raise Stuck(f"{lease.case.notice_id} came back once more than it should.", reference=lease.case.id)
+            self._turns[story.key] += 1
+            self._take_turn(story, story.turns[done], lease)
+
+    def _take_turn(self, story: Story, turn: Turn, lease: Lease) -> None:
+        desk, case_id = self._desk, lease.case.id
+        if not turn.verdicts:
+            self._step("{}: it is not clear which part is meant. The moderator asks.", story)
+            desk.request_clarification(Office.moderator, case_id, lease.token, [_QUESTION], text_checked=True)
+            return
+        proposal = self._office.proposal(desk.notice(case_id), turn.verdicts)
+        decided = desk.propose(Office.moderator, case_id, lease.token, proposal)
+        if turn.then == "send_back":
+            self._step("{}: the lead does not agree and sends it back.", story)
+            desk.send_back(Office.lead, case_id, decided.digest, "Say in the reasons which statement is meant.")
+            return
+        if decided.decision.needs_approval:
+            self._step("{}: this category needs a second person. A lawyer approves what was proposed.", story)
+            desk.approve(Office.legal, case_id, decided.digest)
+        if turn.then == "undo":
+            self._step("{}: the moderator takes the decision back inside the undo window.", story)
+            desk.undo(Office.moderator, case_id)
+
+    def _answer_the_question(self) -> None:
+        story = self._stories["question"]
+
+        def asked() -> list[dict[str, Any]]:
+            books = self._regulator.books(self._desk.platform_id)
+            return books["notices"][story.notice.notice_id]["clarification_requests"]  # type: ignore[no-any-return]
+
+        self._wait("the question to reach the regulator", lambda: bool(asked()))
+        self._step("The authority answers the question about {}.", story)
+        answer = builders.clarification(story.notice, asked()[0]["idempotency_key"])
+        self._issue(answer, "notice.clarified", push=True)
+        self._moderate()
+
+    def _carry_letters(self) -> None:
+        for story in (self._stories["letter"], self._stories["doubted"]):
+            for message in self._messages(story, "report"):
+                if message.state != "waiting":
+                    continue
+                for lang in ("kk", "ru"):
+                    file = self._processes.directory / f"letter-{story.notice.notice_id}-{lang}.txt"
+                    file.write_text(self._desk.letter(message.id, lang), encoding="utf-8")
+                self._step("The office prints the answer to {}, posts it, and records number, time and proof.", story)
+                number = f"2-{self._number[story.key]}/26"
+                proof = Proof("post", number, self._desk.store.now(), f"Postal receipt of letter {number}.")
+                self._desk.record_delivery(Office.head, message.id, proof)
+
+    # ----------------------------------------------------------------------------- what comes after a decision
+
+    def _think_again(self) -> None:
+        lifted = "The authority withdraws {} and annuls {}: what rests on them alone is lifted at once."
+        remedied = "{} and {} are remedied: the account is lifted, the post is not republished."
+        stays = "{} is withdrawn too, but {} names the same object: it stays."
+        for told, *keys in (
+            (lifted, "withdrawn", "annulled"),
+            (remedied, "remedied_account", "remedied_post"),
+            (stays, "held_too", "held"),
+        ):
+            fallen = [self._stories[key] for key in keys]
+            self._step(told, *fallen)
+            for story in fallen:
+                if story.falls is not None:
+                    self._cancel(story, story.falls)
+        amended = self._stories["amended"]
+        self._step("{} is amended: one item gone, one new. It is decided anew.", amended)
+        assert amended.revised is not None  # noqa: S101  its story says so
+        self._expect(amended, self._issue(amended.revised, "notice.amended", push=True)["push"], 202)
+
+    def _go_through_an_outage(self) -> None:
+        self._step("The regulator's interface goes down: every call gets 503 and 'Retry-After: 1'.")
+        self._regulator.do("outage", on=True, retry_after_s=1)
+        down = self._stories["down"]
+        self._push(down)
+        self._moderate()
+        self._wait("a report to fail", lambda: bool(self._results(down, "report")))
+        self._step("It comes back. Nothing was lost: the outbox goes on trying.")
+        self._regulator.do("outage", on=False)
+
+    def _look_back(self) -> None:
+        """Check what the attempts say about the outage, the lost receipt and the platform's moods."""
+        results = self._results(self._stories["down"], "report")
+        survived = "retry" in results and results[-1:] == ["delivered"]
+        told = ", ".join(results)
+        self._note("the outage was felt and survived", told, *([] if survived else ["no failure and recovery"]))
+        cut = self._stories["cut"]
+        paths = {f"/v1/reports/{message.id}" for message in self._messages(cut, "report")}
+        results = self._results(cut, "report")
+        found = [] if results == ["unknown", "delivered"] else [f"the attempts of its report came to {results}"]
+        if not any(request["path"] in paths for request in self._regulator.get("requests")["data"]):
+            found.append("nobody asked whether it had arrived")
+        self._note("a lost receipt is looked up", ", ".join(results), *found)
+        for key, answer in (("slow", "pending"), ("flaky", "failed")):
+            results = self._results(self._stories[key], "enforce")
+            found = [] if results == [answer, "in_force"] else [f"the attempts came to {results}"]
+            self._note(f"a {key} platform is waited for", ", ".join(results), *found)
+
+    # ------------------------------------------------------------------------------------- both sides' hands
+
+    def _issue(self, data: MessageData, kind: str = "notice.issued", **how: Any) -> dict[str, Any]:
+        value = data.model_dump(mode="json", exclude_none=True)
+        return self._regulator.do("issue", type=kind, data=value, **{"push": False, "in_feed": False, **how})
+
+    def _push(self, story: Story) -> None:
+        self._expect(story, self._issue(story.notice, push=True)["push"], 202)
+
+    def _cancel(self, story: Story, effect: Effect) -> None:
+        cancelled = builders.cancellation(story.notice, effect, issued_at=self._desk.store.now())
+        self._expect(story, self._issue(cancelled, "notice.cancelled", push=True)["push"], 202)
+
+    def _expect(self, story: Story, push: dict[str, Any], status: int) -> None:
+        if push["status"] != status:
+            tries = [one["status"] or one["error"] for one in push["tries"]]
+            raise Stuck(f"{story.notice.notice_id} ({story.key}) was answered with {tries} and not with {status}.")
+
+    def _find(self, story: Story) -> Case | None:
+        if story.key not in self._case_ids:
+            found = self._desk.cases(notice_id=story.notice.notice_id).cases
+            if not found:
+                return None
+            self._case_ids[story.key] = found[0].id
+        return self._desk.case(self._case_ids[story.key])
+
+    def _case(self, story: Story) -> Case:
+        case = self._find(story)
+        if case is None:
+            raise Stuck(f"{story.notice.notice_id} has no case.")
+        return case
+
+    def _messages(self, story: Story, kind: str) -> list[OutboxMessage]:
+        return [m for m in self._desk.case_file(self._case(story).id).messages if m.kind == kind]
+
+    def _results(self, story: Story, kind: str) -> list[str]:
+        # One reading: the worker may write a message between two.
+        file = self._desk.case_file(self._case(story).id)
+        return [attempt.result for m in file.messages if m.kind == kind for attempt in file.attempts[m.id]]
+
+    def _wait_until_ended(self, *, but: tuple[str, ...] = ()) -> None:
+        awaited = [story for story in self._stories.values() if story.key not in but]
+
+        def ended() -> bool:
+            self._carry_letters()
+            return all(self._case(story).state == story.end for story in awaited)
+
+        self._wait("every answer to be confirmed", ended)
+
+    def _wait(self, what: str, happened: Callable[[], bool]) -> None:
+        def seen() -> bool:
+            done = happened()
+            found = {story.notice.notice_id: self._find(story) for story in self._stories.values()}
+            self._screen.states({name: case.state.value for name, case in found.items() if case is not None})
+            return done
+
+        self._processes.await_(what, seen, _PATIENCE_S, self._late)
+
+    def _late(self) -> str:
+        cases = [(story, self._find(story)) for story in self._stories.values()]
+        late = [
+            f"{story.notice.notice_id} ({story.key}) is {case.state if case else 'nowhere'}"
+            for story, case in cases
+            if case is None or case.state != story.end
+        ]
+        return f" Not where they should be: {', '.join(late) or 'none'}."
+
+    def _note(self, name: str, told: str, *differences: str) -> None:
+        self.checks.append(Check(name, told, differences))
+
+    def _step(self, text: str, *about: Story) -> None:
+        numbers = [f"#{self._number[story.key]}" for story in about]
+        self._screen.step(text.format(*numbers if text.count("{}") == len(numbers) else [" ".join(numbers)]))
+
+
+_QUESTION: Final = Question(
+    text=(
+        Statement(lang="kk", text="Жарияланымның қай бөлігі айтылып отыр?"),
+        Statement(lang="ru", text="Какая часть публикации имеется в виду?"),
+    )
+)
+
+
+class Closing:
+    """What stands in the two sets of books and on the platform when everything is over. `changes` are the platform's:
+    object, version, and the measure then in force."""
+
+    def __init__(
+        self,
+        told: Sequence[Story],
+        desk: ComplianceDesk,
+        books: Mapping[str, Any],
+        changes: Sequence[tuple[str, int, str]],
+        play: Play,
+    ) -> None:
+        self._told, self._desk, self._books, self._changes, self._play = told, desk, books, changes, play
+        case_ids = list(desk.store.queries(desk.platform_id).case_ids())
+        self._files = {case_id: desk.case_file(case_id) for case_id in case_ids}
+        self._settled = self._files[play.settled_case_id]
+        self._of_notice = {file.case.notice_id: file for file in self._files.values()}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row for each notice, and for what came and is none."""
+        forged = next(number for number, story in enumerate(self._told, 1) if story.key == "forged")
+        every: list[tuple[str, str, str, CaseFile | None]] = [
+            *((story.key, story.title, story.way, self._of_notice[story.notice.notice_id]) for story in self._told),
+            ("quarantine", "cut off: settled by a person", "pushed", self._settled),
+            ("forgery", f"three forgeries of #{forged}: refused with 401", "pushed", None),
+            ("sanction", f"the warning {self._play.sanction_id}: on the board", "pushed", None),
+        ]
+        return [_row(number, *row) for number, row in enumerate(every, 1)]
+
+    def checks(self) -> list[Check]:
+        """Everything that must hold."""
+        signed = [story for story in self._told if story.way != "typed in"]
+        messages = [(file, message) for file in self._files.values() for message in file.messages]
+        sent = [
+            Sent.of(file.case.notice_id, m)
+            for file, m in messages
+            if m.kind in agreement.KINDS and m.endpoint != BY_HAND and m.state != "void"
+        ]
+        revisions = {s.notice.notice_id: [1, s.revised.revision] if s.revised else [1] for s in signed}
+        decided = {key: measure for story in self._told for key, measure in story.objects.items()}
+        standing = {key: measure for key, _, measure in self._changes}
+        outbox = agreement.outbox((m.id, m.kind, m.state) for _, m in messages)
+        health, verdict = self._desk.health(), self._desk.verify_audit()
+        left = f"{health.undelivered} undelivered, {health.parked} parked"
+        lost = (left,) if health.undelivered + health.parked else ()
+        events = sum(len(file.audit) for file in self._files.values())
+        late = [f"{name} was late" for name, file in self._of_notice.items() if file.clock.late]
+        return [
+            *(agreement.receipts(kind, sent, self._books) for kind in agreement.KINDS),
+            agreement.acknowledgements(revisions, self._books),
+            agreement.outcomes({story.notice.notice_id: story.outcomes for story in signed}, self._books),
+            self._letters([story for story in self._told if story.way == "typed in"]),
+            agreement.effects(decided, standing, [(key, version) for key, version, _ in self._changes]),
+            Check(outbox.name, outbox.told, (*outbox.differences, *lost)),
+            Check(
+                "the audit chain is whole", f"{events} events of {verdict.checked} cases", (*map(str, verdict.faults),)
+            ),
+            Check("every notice has come to its end", f"{len(self._told)} notices", (*self._astray(),)),
+            Check("nobody was late", f"{len(self._of_notice)} clocks", (*late,)),
+            Check("the quarantine is empty", "one settled by a person, one admitted", (*self._quarantined(),)),
+        ]
+
+    def _letters(self, typed: Sequence[Story]) -> Check:
+        found = []
+        for story in typed:
+            name, file = story.notice.notice_id, self._of_notice[story.notice.notice_id]
+            reports = [m for m in file.messages if m.kind == "report" and m.endpoint == BY_HAND and m.state == "done"]
+            proofs = [json.loads(report.receipt) for report in reports]
+            if len(reports) != 1:
+                found.append(f"{name}: {len(reports)} letters are recorded")
+            elif proofs[0]["body_sha256"] != hashlib.sha256(reports[0].body).hexdigest() or not proofs[0]["proof"]:
+                found.append(f"{name}: the proof does not speak of the letter")
+            elif _outcomes(reports[0]) != dict(story.outcomes):
+                found.append(f"{name}: the letter says {_outcomes(reports[0])}")
+        return Check("every letter is answered, with its proof", f"{len(typed)} letters", tuple(found))
+
+    def _astray(self) -> list[str]:
+        ends = {story.notice.notice_id: story for story in self._told}
+        found = []
+        for name, file in self._of_notice.items():
+            if name not in ends and file is not self._settled:
+                found.append(f"{name}: nobody sent such a notice")
+            elif name in ends and file.case.state != ends[name].end:
+                found.append(f"{name} ({ends[name].key}) is {file.case.state}")
+        return found
+
+    def _quarantined(self) -> list[str]:
+        held = [file for file in self._files.values() if file.case.state is CaseState.QUARANTINED]
+        found = [f"{file.case.notice_id} is still in quarantine" for file in held]
+        events = [event.kind for event in self._settled.audit]
+        return found if events[-1:] == ["settle_quarantine"] else [*found, f"what was cut off ended with {events}"]
+
+
+def _outcomes(report: OutboxMessage | None) -> dict[str, str]:
+    return {item["item_id"]: item["outcome"] for item in json.loads(report.body)["items"]} if report else {}
+
+
+def _row(number: int, key: str, title: str, way: str, file: CaseFile | None) -> dict[str, Any]:
+    reports = [m for m in file.messages if m.kind == "report" and m.state == "done"] if file else []
+    report = max(reports, key=lambda message: message.lane_seq, default=None)
+    receipt = json.loads(report.receipt) if report and report.receipt else {}
+    by_hand = f"{receipt['channel']} {receipt['outgoing_number']}" if "channel" in receipt else None
+    return {
+        "number": number,
+        "story": key,
+        "title": title,
+        "came": way,
+        "notice_id": file.case.notice_id if file else None,
+        "case": file.case.id if file else None,
+        "state": file.case.state.value if file else None,
+        "outcomes": _outcomes(report),
+        "receipt_id": receipt.get("receipt_id") or by_hand,
+        "decided_with_left_s": file.clock.decide_left_s if file and file.case.decided_at is not None else None,
+        "receipt_with_left_s": file.clock.receipt_left_s if file and report else None,
     }
-    return Story(key, title, way, notice, **{**told, **more})
 
 
-def _pushed(write: _Writer) -> tuple[Story, ...]:
-    first = Turn({"1": LABEL}, then="send_back")
-    question = write.notice(_BULLYING)
-    undone = write.notice(_DRUGS)
-    before = write.notice(_PERSONAL, 2)
-    new_object = f"amended-{before.notice_id}"
-    third = Item(item_id="3", url=f"{builders.HOST}/p/{new_object}", object_id=new_object, content_type="post")
-    after = before.model_copy(update={"revision": 2, "items": (before.items[0], third)})
-    political = write.notice(_EXTREMISM, category="unsanctioned_assembly")
-    return (
-        _decided("plain", "one post, one decision", "pushed", write.notice(_GAMBLING), REMOVE),
-        _decided("partial", "three items, three outcomes", "pushed", write.notice(_DRUGS, 3), REMOVE, LEGAL, RESTRICT),
-        _decided("four_eyes", "a second person approves", "pushed", write.notice(_EXTREMISM), REMOVE),
-        _decided(
-            "sent_back",
-            "the second person sends it back first",
-            "pushed",
-            write.notice(_FALSE),
-            LABEL,
-            turns=(first, Turn({"1": LABEL})),
-        ),
-        _decided("speech", "political speech: refused", "pushed", political, SPEECH),
-        _decided("duplicate", "pushed twice: one case, one answer", "pushed", write.notice(_GAMBLING), REMOVE),
-        _decided(
-            "question",
-            "asked what was meant, then decided",
-            "pushed",
-            question,
-            REMOVE,
-            turns=(Turn(), Turn({"1": REMOVE})),
-        ),
-        _decided("forged", "forged before the true one came", "pushed", write.notice(_GAMBLING), REMOVE),
-        _decided("unreadable", "unusable first: it keeps the earlier clock", "pushed", write.notice(_PERSONAL), REMOVE),
-        _decided(
-            "undone",
-            "taken back inside the undo window, decided anew",
-            "pushed",
-            undone,
-            RESTRICT,
-            turns=(Turn({"1": REMOVE}, then="undo"), Turn({"1": RESTRICT})),
-        ),
-        _decided("cut", "its receipt is lost: looked up, not sent again", "pushed", write.notice(_DRUGS), RESTRICT),
-        _decided("flaky", "the platform fails once", "pushed", write.notice(_ADULT), AGE, mood="flaky"),
-        Story(
-            "amended",
-            "amended after its decision: decided anew",
-            "pushed",
-            before,
-            turns=(Turn({"1": REMOVE, "2": REMOVE}), Turn({"1": REMOVE, "3": RESTRICT})),
-            outcomes={"1": "removed", "2": "restored", "3": "restricted"},
-            stands={"1": "remove", "3": "restrict_access"},
-            revised=after,
-        ),
+def perform(session: Session, directory: Path, profile: Profile, seed: int, *, paced: bool, serve: bool) -> bool:
+    """One run in an empty directory; whether everything agrees. With `paced` it pauses where somebody watches, with
+    `serve` it waits for Ctrl-C before it stops the processes.
+
+    Raises Stuck if it cannot come to its end; what the processes said last is then shown.
+    """
+    env = Env.system()
+    told = stories(seed, env.clock())
+    numbers = {story.notice.notice_id: number for number, story in enumerate(told, 1)}
+    screen.say(_PREFACE, stderr=session.json)
+    on_screen = Screen(numbers, env, stderr=session.json, paced=paced)
+    with Processes(directory, env) as processes, closing(ControlClient(processes.regulator_url)) as regulator:
+        try:
+            processes.begin(profile, seed, UNDO_S)
+            with ComplianceDesk(Settings.load(processes.settings_file, environ={})) as desk:
+                processes.await_("the worker", lambda: bool(desk.health().heartbeats), _PATIENCE_S)
+                play = Play(told, desk, regulator, processes, on_screen)
+                with on_screen:
+                    play.perform()
+                end = Closing(told, desk, regulator.books(desk.platform_id), processes.changes(), play)
+                rows, checks = end.rows(), [*end.checks(), *play.checks]
+        except ComplianceError:
+            for words in processes.last_words():
+                session.tell(words)
+            raise
+        agrees, seconds = all(check.holds for check in checks), round(on_screen.seconds, 1)
+
+        def people() -> None:
+            show_rows(rows)
+            show_checks(checks)
+            verdict = "agree" if agrees else "do NOT agree"
+            screen.say(f"{len(told)} notices in {seconds} s. The regulator's books and ours {verdict}.")
+
+        document = {"agrees": agrees, "profile": profile, "seed": seed, "seconds": seconds, "directory": str(directory)}
+        noted = [{"name": c.name, "holds": c.holds, "told": c.told, "differences": [*c.differences]} for c in checks]
+        session.answer({**document, "notices": rows, "checks": noted}, people)
+        if serve:
+            _serve(session, processes, told[0].notice.notice_id, env)
+    return agrees
+
+
+def _serve(session: Session, processes: Processes, first: str, env: Env) -> None:
+    sys.stdout.flush()
+    called = Path(sys.argv[0])
+    is_script = called.name == "kz-compliance" and called.is_file()
+    program = (
+        shlex.quote(str(called.absolute())) if is_script else f"{shlex.quote(sys.executable)} -m kz_compliance_sdk"
     )
+    program += f" --config {shlex.quote(str(processes.settings_file))}"
+    session.tell(_SERVING.format(at=processes, program=program, first=first))
+    try:
+        while True:
+            processes.check()
+            env.sleep(0.5)
+    except KeyboardInterrupt:
+        session.tell("Stopping.")
 
 
-def _withdrawn(write: _Writer) -> tuple[Story, ...]:
-    return (
-        _decided(
-            "withdrawn",
-            "withdrawn after the measure: lifted",
-            "pushed",
-            write.notice(_GAMBLING),
-            REMOVE,
-            outcomes={"1": "restored"},
-            stands={},
-        ),
-        _decided(
-            "annulled",
-            "annulled after the measure: lifted",
-            "pushed",
-            write.notice(_DRUGS),
-            RESTRICT,
-            outcomes={"1": "restored"},
-            stands={},
-        ),
-        _decided(
-            "remedied_account",
-            "remedied: the account is lifted",
-            "pushed",
-            write.about(_FRAUD, "shop", "account"),
-            SUSPEND,
-            outcomes={"1": "restored"},
-            stands={},
-        ),
-        _decided("remedied_post", "remedied: the post is not republished", "pushed", write.notice(_BULLYING), REMOVE),
-        _decided(
-            "held", "an order about an object that another names", "pushed", write.about(_GAMBLING, "bet"), REMOVE
-        ),
-        _decided(
-            "held_too", "withdrawn, but another order holds the object", "pushed", write.about(_GAMBLING, "bet"), REMOVE
-        ),
-        Story("early", "withdrawn before any decision", "pushed", write.notice(_DRUGS), end="cancelled"),
-        Story("first", "its cancellation came before it", "pushed", write.notice(_FRAUD), end="cancelled"),
-    )
-
-
-def _polled(write: _Writer) -> tuple[Story, ...]:
-    return (
-        _decided("court", "a court order from the feed", "polled", write.notice(_PERSONAL), REMOVE),
-        _decided("adult", "a recommendation: a term of working days", "polled", write.notice(_ADULT), AGE),
-        _decided(
-            "slow",
-            "the platform needs a while",
-            "polled",
-            write.about(_DRUGS, "channel", "channel"),
-            RESTRICT,
-            mood="slow",
-        ),
-        _decided("gone", "gone before the notice came", "polled", write.notice(_FRAUD), GONE),
-        _decided("reminded", "the authority reminds", "polled", write.notice(_GAMBLING, 2), REMOVE, REMOVE),
-        _decided("both", "pushed, and in the feed as well: one case", "both", write.notice(_BULLYING), REMOVE),
-    )
-
-
-def _typed_in(write: _Writer) -> tuple[Story, ...]:
-    return (
-        _decided("letter", "a letter, vouched for and answered by hand", "typed in", write.notice(_PERSONAL), REMOVE),
-        _decided("doubted", "an e-mail that nobody vouches for", "typed in", write.notice(_GAMBLING), DOUBTED),
-    )
-
-
-def _in_the_outage(write: _Writer) -> tuple[Story, ...]:
-    return (
-        _decided(
-            "down",
-            "answered while the regulator is down",
-            "pushed",
-            write.notice(_GAMBLING, 2),
-            REMOVE,
-            RESTRICT,
-            held_back=True,
-        ),
-    )
+_PREFACE: Final = (
+    "A mock regulator, the receiver and the worker run as three processes on this machine; nothing leaves it.\n"
+    f"A sandbox: the undo window is {UNDO_S} s, not the policy's; the regulator signs with a published test key;\n"
+    "its notices are invented. The platform's key was made for this run."
+)
+_SERVING: Final = """
+Everything keeps running. Ctrl-C stops it.
+  the regulator's books   {at.regulator_url}/
+  the receiver            {at.intake_url}  (health: {at.intake_url}/health)
+  settings and files      {at.directory}
+Try, in another terminal:
+  {program} cases list
+  {program} cases show {first}
+  {program} audit verify
+  {program} doctor
+  curl -s {at.regulator_url}/control/issue -H 'content-type: application/json' -d '{{"sample": 7, "push": true}}'"""

@@ -235,8 +235,9 @@ def mock_regulator(
 
     It signs with published test keys, so only a platform with allow_test_keys believes it.
     """
-    if find_spec("httptools") is None:
-        raise install("httptools", "testing")
+    for module in ("uvicorn", "httptools"):
+        if find_spec(module) is None:
+            raise install(module, "testing")
     from kz_compliance_sdk.testing import keys
     from kz_compliance_sdk.testing.builders import PLATFORM_ID
     from kz_compliance_sdk.testing.mock_regulator import PASSIVE, SCENARIOS, STRICT, MockSettings, serve

@@ -65,7 +65,7 @@ def with_inspection(app: App, desk: ComplianceDesk, host: str) -> App:
     from ipaddress import ip_address
 
     from kz_compliance_sdk.testing.conformance.inspection import inspect_handler
-    from kz_compliance_sdk.testing.mock_regulator.asgi import asgi_app as asgi_of
+    from kz_compliance_sdk.testing.mock_regulator.server import asgi_app as asgi_of
 
     try:
         is_here = host == "localhost" or ip_address(host).is_loopback

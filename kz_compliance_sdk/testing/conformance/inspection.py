@@ -1,32 +1,45 @@
-"""The inspection interface: the smallest thing that lets the kit see what a sandbox stored.
-
-    GET {inspect}/messages?body_sha256=HEX   ->  {"messages": [...]}
-    GET {inspect}/cases?notice_id=ID         ->  {"cases": [...]}
-
-Both answer 200 with an empty list for what is not there. `docs/contract/inspection.schema.json` is made from here.
-"""
+"""A sandbox that shows what it stored: the interface to look inside, and a platform of this library that has it."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import ipaddress
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import parse_qsl, quote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.values import Instant, ValueModel, instant_text
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, Unreadable
+from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.services.response import refused
+from kz_compliance_sdk.testing.builders import PLATFORM_ID
 from kz_compliance_sdk.testing.conformance.checks import Broken
-from kz_compliance_sdk.testing.conformance.transport import NoAnswer, Request, Transport
-from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, Reply, json_reply, problem_reply, refuse
+from kz_compliance_sdk.testing.conformance.keys import KeySet, published_keys, trusted
+from kz_compliance_sdk.testing.conformance.transport import NoAnswer, Transport
+from kz_compliance_sdk.testing.keys import key_settings
+from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, Reply, Request, json_reply, problem_reply, refuse
 from kz_compliance_sdk.wire.reading import read
+from kz_compliance_sdk.wire.signature import Profile
 
-__all__ = ["Inspector", "StoredCase", "StoredMessage", "inspect_handler", "inspection_schema"]
+__all__ = [
+    "INTAKE_URL",
+    "Inspector",
+    "SandboxPlatform",
+    "StoredCase",
+    "StoredMessage",
+    "inspect_handler",
+    "sandbox_platform",
+    "settings_values",
+]
 
 Exit = Literal["accepted", "quarantined", "waiting", "noted"]
 
@@ -162,23 +175,46 @@ def _is_loopback(peer: str) -> bool:
         return False
 
 
-_TITLE: Final = "What a sandbox shows of what it stored"
+INTAKE_URL: Final = "https://social.example/notices"
+_PATH: Final = "/notices"
 
 
-def inspection_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of both answers."""
-
-    class Answer(BaseModel):
-        model_config = ConfigDict(title=_TITLE)
-
-        messages: Messages
-        cases: Cases
-
-    schema = Answer.model_json_schema(mode="serialization")
-    definitions = schema["$defs"]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": _TITLE,
-        "oneOf": [{"$ref": "#/$defs/Messages"}, {"$ref": "#/$defs/Cases"}],
-        "$defs": definitions,
+def settings_values(
+    keys: KeySet, *, platform_id: str = PLATFORM_ID, public_url: str = "https://social.example", **more: Any
+) -> dict[str, Any]:
+    """Settings of a sandbox that can be driven: it trusts the published keys. `more` adds to them."""
+    given: dict[str, Any] = {
+        "platform_id": platform_id,
+        "public_url": public_url,
+        "hosts": ["social.example"],
+        "allow_test_keys": True,
+        "keys": [key_settings(key) for key in trusted(keys, platform_id)],
     }
+    return given | more
+
+
+class SandboxPlatform:
+    """The intake of a desk, and its inspection interface below `/inspect`, as one function."""
+
+    def __init__(self, desk: ComplianceDesk) -> None:
+        self.desk = desk
+        self._inspect = inspect_handler(desk, anywhere=True)
+
+    def handle(self, request: Request) -> Reply:
+        """The reply to one request."""
+        if request.path.startswith("/inspect/"):
+            return self._inspect(request)
+        answer = refused(404, "not_found", "There is nothing here.")
+        if request.path == _PATH:
+            answer = self.desk.receive(request.method, request.target, request.headers, request.body)
+        return Reply(answer.status, answer.headers, answer.body)
+
+
+@contextlib.contextmanager
+def sandbox_platform(profile: Profile = "rfc9421", env: Env | None = None, **more: Any) -> Iterator[SandboxPlatform]:
+    """A platform that lives as long as the block. `env` replaces the machine's clock; `more` are further settings."""
+    with tempfile.TemporaryDirectory(prefix="kz-compliance-") as folder:
+        stored = {"path": Path(folder) / "sandbox.sqlite3"}
+        values = settings_values(published_keys(profile), store=stored) | more
+        with ComplianceDesk(Settings.model_validate(values), env=env) as desk:
+            yield SandboxPlatform(desk)

@@ -1,18 +1,260 @@
-"""All the checks of an intake, in the order in which they are made."""
+"""All the checks of an intake, in the order in which they are made; the catalogue's inputs are written out here."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from kz_compliance_sdk.testing.conformance.checks import Check
-from kz_compliance_sdk.testing.conformance.intake_catalogue import CATALOGUE
-from kz_compliance_sdk.testing.conformance.intake_held import HELD
-from kz_compliance_sdk.testing.conformance.intake_scene import IntakeScene, IntakeTarget
+from kz_compliance_sdk.testing.conformance import promises, signing
+from kz_compliance_sdk.testing.conformance.bad_inputs import (
+    BASE,
+    CASES,
+    DIFFERENCES,
+    GROUP_ORDER,
+    BadInput,
+    body_of,
+    changed,
+    mode_of,
+    skew_of,
+    webhook_id_of,
+)
+from kz_compliance_sdk.testing.conformance.checks import (
+    PROFILES,
+    Broken,
+    Check,
+    Report,
+    Skipped,
+    chosen,
+    expect,
+    run,
+    silent,
+)
+from kz_compliance_sdk.testing.conformance.inspection import Inspector
+from kz_compliance_sdk.testing.conformance.intake_exits import HELD, TAKEN
+from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene, IntakeTarget, expect_problem
 from kz_compliance_sdk.testing.conformance.intake_signatures import SIGNATURES
-from kz_compliance_sdk.testing.conformance.intake_taken import TAKEN
 from kz_compliance_sdk.testing.conformance.intake_transport import TRANSPORT
+from kz_compliance_sdk.testing.conformance.promises import Promise
+from kz_compliance_sdk.testing.conformance.transport import Request, Transport
+from kz_compliance_sdk.wire.signature import Profile, SigningKey
 
-__all__ = ["INTAKE_CHECKS", "IntakeScene", "IntakeTarget"]
+__all__ = ["CATALOGUE", "ELSEWHERE", "INTAKE_CHECKS", "IntakeScene", "IntakeTarget", "check_intake", "expected"]
+
+_WEBHOOKS: Final[tuple[Profile, ...]] = ("standard-webhooks",)
+_LAYERS: Final = ("http", "signature", "json", "schema", "semantic", "clock")
+
+ELSEWHERE: Final[dict[str, str]] = {
+    "H009": "intake.transport.body_too_large, with the platform's own bound",
+    "H010": "intake.transport.body_does_not_come",
+    "H011": "intake.transport.short_length",
+    "H013": "intake.transport.two_framings",
+    "H014": "intake.transport.endless_body",
+    "H015": "intake.transport.body_does_not_come",
+    "H017": "intake.transport.big_head",
+    "H018": "intake.transport.many_headers",
+    "H020": "intake.transport.compressed",
+    "H024": "intake.transport.host_is_not_read",
+    "H026": "intake.transport.query_is_signed",
+    "H028": "intake.transport.pipelined",
+    "H029": "intake.transport.expect_continue",
+    "H030": "intake.transport.flood",
+    "S041": "intake.transport.another_path",
+    "H016": "not driven: a server's deadline for heads lies in front of the intake",
+    "H022": "not driven: TLS ends at the platform's proxy",
+    "H031": "not driven: the platform's store would have to fail on command",
+    "H032": "not driven: the platform's store would have to fail on command",
+    "H033": "not driven: the kit pushes; reading a feed is the platform's own work",
+    "H034": "not driven: the kit pushes; reading a feed is the platform's own work",
+    "H037": "not driven: the kit pushes; reading a feed is the platform's own work",
+    "S022": "not driven: the published keys are those that a sandbox trusts",
+    "S038": "not driven: it is about the platform's settings",
+    "K045": "not driven: the platform's clock cannot be moved from here",
+    "K047": "not driven: the platform's clock cannot be moved from here",
+    "K048": "not driven: the platform's clock cannot be moved from here",
+    "K049": "not driven: it is about the platform's machine",
+}
+"""Cases of these layers that are other checks, or that nobody can drive from outside, with the reason."""
+
+_ROLES: Final = {
+    "old_key_expired": "expired",
+    "revoked_key": "revoked",
+    "other_tenant_key": "elsewhere",
+    "old_key_in_grace": "current",
+    "valid": "current",
+}
+
+
+def expected(case: BadInput) -> tuple[int, str | None]:
+    """The status that the contract asks for and, for a refusal, the code of its problem."""
+    difference = DIFFERENCES.get((case.id, "pushed"))
+    if difference is not None:
+        codes = sorted(difference.codes or ())
+        return difference.status, codes[0] if difference.status >= 300 and codes else None
+    return case.http or 0, case.code if (case.http or 0) >= 300 else None
+
+
+def _profiles(case: BadInput) -> tuple[Profile, ...]:
+    """Which profile can carry it: what speaks of the headers of Standard Webhooks is for that one."""
+    speaks = any(
+        step["op"] in ("header_before", "sign", "drop_header", "header") and step.get("name") != "content-type"
+        for step in case.recipe
+    )
+    return _WEBHOOKS if case.layer == "signature" or speaks else PROFILES
+
+
+def request_of(case: BadInput, scene: IntakeScene) -> Request:
+    """The request of a case, under fresh ids and at the present time. Raises Skipped."""
+    own_id, notice_id = scene.new_id(), scene.new_id("notice")
+    names = {
+        BASE["notice"]["notice_id"]: notice_id,
+        "KZ-2026-0000124": f"{notice_id}-2",
+        "KZ-NONE-1": f"{notice_id}-none",
+        "mki-kz": scene.target.keys.authority,
+        "pgo-kz": scene.target.keys.second_authority,
+        "social.example": scene.target.host,
+    }
+    body = body_of(case, scene.message(notice_id, message_id=own_id), names)
+    now = scene.clock() - skew_of(case)
+    if scene.profile == "rfc9421":
+        headers = scene.proof(body, at=now)
+    else:
+        headers = _webhook_headers(case, scene, body, webhook_id_of(case, own_id), now)
+    headers, body = changed(case, [JSON, *headers], body)
+    return Request("POST", scene.path, headers, body)
+
+
+def _webhook_headers(
+    case: BadInput, scene: IntakeScene, body: bytes, message_id: str, now: int
+) -> list[tuple[str, str]]:
+    mode = mode_of(case)
+    key = scene.key("current")
+    secret: bytes | None = None
+    if mode in _ROLES:
+        key = scene.key(_ROLES[mode])  # type: ignore[arg-type]  # the values of the table are roles
+    elif mode == "empty_key":
+        secret = b""
+    elif mode == "other_key":
+        key = scene.stranger
+    headers = signing.webhook(key, body, message_id=message_id, at=now, secret=secret)
+    covered = f"{message_id}.{now}.".encode() + body
+    if mode == "hex_digest":
+        proof = base64.b64decode(signing.signed_in_base64(key, covered)).hex()
+        headers[-1] = ("webhook-signature", f"v1,{proof}")
+    elif mode == "v1a_s_plus_l":
+        curve = SigningKey("none", "ed25519", hashlib.sha256(key.material).digest())
+        right = base64.b64decode(signing.signed_in_base64(curve, covered))
+        shifted = right[:32] + (int.from_bytes(right[32:], "little") + GROUP_ORDER).to_bytes(32, "little")
+        headers[-1] = ("webhook-signature", f"v1a,{base64.b64encode(shifted).decode()}")
+    return headers
+
+
+def _judged(case: BadInput) -> Callable[[IntakeScene], None]:
+    status, code = expected(case)
+
+    def run(scene: IntakeScene) -> None:
+        request = request_of(case, scene)
+        if _cannot_travel(request) and scene.transport.has_lines:
+            raise Skipped("such a header cannot be sent over HTTP")
+        answer = scene.send(request)
+        if status < 300:
+            expect(answer, 200, 202)
+        elif status == 401:
+            expect(answer, 401)
+        else:
+            expect_problem(answer, status, code if scene.target.exact_codes else None)
+
+    return run
+
+
+def _cannot_travel(request: Request) -> bool:
+    return any(not letter.isprintable() for _, value in request.headers for letter in value)
+
+
+def _every_quarantined(scene: IntakeScene) -> None:
+    for case in _DRIVEN:
+        if expected(case)[0] == 422 and scene.profile in _profiles(case):
+            try:
+                request = request_of(case, scene)
+            except Skipped:
+                continue
+            scene.send(request)
+            kept = scene.inspector.messages(request.body)
+            if not kept or kept[0].exit != "quarantined":
+                raise Broken(f"{case.id} {case.name}: {kept[0].exit if kept else 'not held'}", "exit quarantined")
+
+
+def _remedy(case: BadInput, status: int, code: str | None) -> str:
+    if status < 300:
+        return "It is odd, and usable: take it, and let a person decide."
+    if status == 401:
+        return "It proves no origin: answer 401, before you read the body."
+    if status == 422:
+        return f"It is authentic and unusable: answer 422 with the code {code}, and keep its bytes."
+    return f"Refuse it for its transport, with {status}."
+
+
+def _promise(case: BadInput, status: int) -> Promise:
+    if status == 422:
+        return promises.LATE if case.code in ("stale", "key_expired") else promises.UNUSABLE
+    if status == 401:
+        return promises.REFUSED
+    if status >= 300:
+        return promises.TRANSPORT
+    return {"M042": promises.UNKNOWN_FIELD, "M036": promises.UNKNOWN_CATEGORY}.get(case.id, promises.ACCEPTED)
+
+
+def _checks() -> Iterator[Check[IntakeScene]]:
+    for case in _DRIVEN:
+        status, code = expected(case)
+        wants = f"{status} {code or ''}".strip() if status != 401 else "401"
+        yield Check(
+            f"intake.{case.layer}.{case.slug}",
+            _promise(case, status),
+            f"{case.id}: {case.name}",
+            wants,
+            _remedy(case, status, code),
+            _judged(case),
+            tuple(f"key {_ROLES[mode]}" for mode in (mode_of(case),) if mode in _ROLES),
+            _profiles(case),
+        )
+
+
+_DRIVEN: Final = tuple(case for case in CASES.values() if case.layer in _LAYERS and case.id not in ELSEWHERE)
+
+CATALOGUE: Final[tuple[Check[IntakeScene], ...]] = (
+    *_checks(),
+    Check(
+        "intake.quarantine.every_cause_is_kept",
+        promises.QUARANTINED,
+        "every input of the catalogue that is authentic and unusable, each with a look at what is held",
+        "the exact bytes of each, in quarantine",
+        "Whatever is authentic is kept, whatever stopped you from reading it.",
+        _every_quarantined,
+        ("inspection",),
+    ),
+)
+
 
 INTAKE_CHECKS: Final[tuple[Check[IntakeScene], ...]] = (*TAKEN, *HELD, *SIGNATURES, *TRANSPORT, *CATALOGUE)
 """Each has a name of its own."""
+
+
+def check_intake(
+    transport: Transport,
+    target: IntakeTarget,
+    *,
+    inspector: Inspector | None = None,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    progress: Callable[[str], None] = silent,
+) -> Report:
+    """Drive an intake: `report.all_hold`, and `print(report)` says what does not hold.
+
+    Without an `inspector` the checks that look at what was stored are skipped. `only` and `skip` name checks as in
+    `chosen`. Raises InvalidInput for a name that is none.
+    """
+    scene = IntakeScene(target, transport, inspector=inspector)
+    checks = chosen(INTAKE_CHECKS, only=only, skip=skip, profile=target.profile)
+    return run(checks, scene, subject=f"intake {target.url}", progress=progress)

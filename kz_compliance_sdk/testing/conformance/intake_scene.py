@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.values import instant_text, parse_instant
 from kz_compliance_sdk.testing.conformance import signing
-from kz_compliance_sdk.testing.conformance.checks import Broken, Skipped
+from kz_compliance_sdk.testing.conformance.bad_inputs import envelope, serialised
+from kz_compliance_sdk.testing.conformance.checks import Broken, Drive, Skipped
 from kz_compliance_sdk.testing.conformance.inspection import Inspector, StoredMessage
-from kz_compliance_sdk.testing.conformance.keys import KeySet, Role, published_keys, stranger
-from kz_compliance_sdk.testing.conformance.recipes import envelope, serialised
+from kz_compliance_sdk.testing.conformance.keys import KeySet, Role, published_keys
 from kz_compliance_sdk.testing.conformance.transport import Answer, Request, Transport, target_of
 from kz_compliance_sdk.wire.signature import Profile, SigningKey
 
@@ -23,9 +21,6 @@ __all__ = ["IntakeScene", "IntakeTarget"]
 Headers = list[tuple[str, str]]
 JSON: Final = ("content-type", "application/json")
 HOUR: Final = 3_600
-PATIENCE_S: Final = 10
-"""How long a Retry-After may be that the kit waits for, in seconds."""
-TRIES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +38,8 @@ class IntakeTarget:
     keys: KeySet = field(default_factory=lambda: published_keys("rfc9421"))
 
 
-class IntakeScene:
-    """One run against one intake. `clock` gives UTC seconds, `sleep` takes seconds; `run_id` is part of every id."""
+class IntakeScene(Drive):
+    """One run against one intake."""
 
     def __init__(
         self,
@@ -56,15 +51,8 @@ class IntakeScene:
         sleep: Callable[[float], None] = time.sleep,
         run_id: str | None = None,
     ) -> None:
-        self.target, self.transport = target, transport
-        self.clock, self.sleep = clock, sleep
-        self._inspector = inspector
-        self._run = run_id or secrets.token_hex(6)
-        self._count = 0
-
-    @property
-    def profile(self) -> Profile:
-        return self.target.profile
+        super().__init__(target.profile, transport, clock, sleep, run_id)
+        self.target, self._inspector = target, inspector
 
     @property
     def inspector(self) -> Inspector:
@@ -84,11 +72,6 @@ class IntakeScene:
         return f"it needs the {need}: kz-compliance conformance keys"
 
     # ------------------------------------------------------------------------------------------- what is sent
-
-    def new_id(self, what: str = "msg") -> str:
-        """An id that no other check and no other run uses."""
-        self._count += 1
-        return f"conf-{what}-{self._run}-{self._count}"
 
     def message(self, notice_id: str | None = None, *, message_id: str | None = None, **data: Any) -> dict[str, Any]:
         """A good `notice.issued` under fresh ids; `data` replaces fields of the notice."""
@@ -169,31 +152,11 @@ class IntakeScene:
         return found
 
     @property
-    def stranger(self) -> SigningKey:
-        """A key that the platform cannot know."""
-        return stranger(self.profile)
-
-    @property
     def path(self) -> str:
         """The target of the intake."""
         return target_of(self.target.url)
 
     # ------------------------------------------------------------------------------------------- what comes back
-
-    def send(self, request: Request) -> Answer:
-        """The answer. A 503 with Retry-After is heeded: nothing was acknowledged, so the same is sent again."""
-        for attempt in range(1, TRIES + 1):
-            answer = self.transport.exchange(request)
-            wait = answer.header("retry-after") or ""
-            if answer.status != 503 or attempt == TRIES or not wait.isdigit() or int(wait) > PATIENCE_S:
-                break
-            self.sleep(int(wait))
-        return answer
-
-    def send_at_once(self, requests: Sequence[Request]) -> list[Answer]:
-        """The answers to requests that are under way at the same time."""
-        with ThreadPoolExecutor(len(requests)) as senders:
-            return list(senders.map(self.send, requests))
 
     def take(self, message: Mapping[str, Any], **how: Any) -> Answer:
         """Send a message that must be taken. Raises Broken unless it is."""
@@ -214,13 +177,6 @@ _ROLES: Final[tuple[Role, ...]] = ("current", "second", "expired", "revoked", "e
 _MISSING: Final[Mapping[str, str]] = {
     "inspection": "it looks at what was stored: give the inspection interface with --inspect",
 }
-
-
-def expect(answer: Answer, *statuses: int, what: str = "") -> None:
-    """Raises Broken unless the status is one of these."""
-    if answer.status not in statuses:
-        wanted = " or ".join(map(str, statuses))
-        raise Broken(f"{answer}{' ' if what else ''}{what}", f"{wanted}{' ' if what else ''}{what}")
 
 
 def expect_problem(answer: Answer, status: int, code: str | None = None) -> dict[str, Any]:

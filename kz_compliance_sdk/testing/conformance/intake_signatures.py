@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.conformance import promises, signing
-from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check
-from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene, expect, expect_problem
+from kz_compliance_sdk.testing.conformance.bad_inputs import GROUP_ORDER, serialised
+from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, expect
+from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene, expect_problem
 from kz_compliance_sdk.testing.conformance.promises import Promise
-from kz_compliance_sdk.testing.conformance.recipes import GROUP_ORDER, serialised
 from kz_compliance_sdk.testing.conformance.transport import Answer, Request
 from kz_compliance_sdk.wire.signature import Profile
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Final
 
 from kz_compliance_sdk.testing.conformance import promises
-from kz_compliance_sdk.testing.conformance.checks import Broken, Check, Skipped
-from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene, expect
+from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
+from kz_compliance_sdk.testing.conformance.checks import Broken, Check, Skipped, expect
+from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene
 from kz_compliance_sdk.testing.conformance.promises import Promise
-from kz_compliance_sdk.testing.conformance.recipes import serialised
 from kz_compliance_sdk.testing.conformance.transport import NoAnswer, Request, head_of
 
 __all__ = ["TRANSPORT"]

@@ -6,7 +6,6 @@ each of them.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -102,26 +101,17 @@ def trusted(keys: KeySet, platform_id: str = PLATFORM_ID, *, elsewhere: str | No
 
 def described(keys: KeySet, platform_id: str = PLATFORM_ID) -> list[dict[str, Any]]:
     """The keys as a platform of any make would enter them: public halves, or shared secrets, in base64."""
-    rows = []
-    for key in trusted(keys, platform_id, elsewhere="another-platform"):
-        role = next(role for role, signing in keys.keys.items() if signing.key_id == key.key_id)
-        kind = "public_key" if key.algorithm == "ed25519" else "secret"
-        rows.append(
-            {
-                "role": role,
-                "state": _MEANS[role],
-                "key_id": key.key_id,
-                "algorithm": key.algorithm,
-                kind: base64.b64encode(key.material).decode(),
-                "sender": key.sender,
-                "authorities": sorted(key.authorities),
-                "platform_id": key.platform_id,
-                "not_before": key.not_before,
-                "not_after": key.not_after,
-                "revoked_at": key.revoked_at,
-            }
-        )
-    return rows
+    roles = {signing.key_id: role for role, signing in keys.keys.items()}
+    return [
+        {
+            "role": roles[key.key_id],
+            "state": _MEANS[roles[key.key_id]],
+            **published.key_settings(key),
+            "platform_id": key.platform_id,
+            "revoked_at": key.revoked_at,
+        }
+        for key in trusted(keys, platform_id, elsewhere="another-platform")
+    ]
 
 
 def own_keys(path: Path, profile: Profile) -> KeySet:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import ConfigError
-from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, problem_reply
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, problem_reply, refuse
+from kz_compliance_sdk.testing.mock_regulator.server import Server, running
 from kz_compliance_sdk.wire.problem import Problem
 
 __all__ = ["Listener", "Pushed", "listening"]
 
 RETRY_AFTER_S: Final = 1
-_MOST_BYTES: Final = 4 * 2**20
 _MOST_PUSHES: Final = 1_000
 
 
@@ -41,7 +41,10 @@ class Listener:
         self._news = threading.Condition()
 
     def take(self, request: Request) -> Reply:
-        """The reply to one push."""
+        """The reply to one push; whatever else comes is none."""
+        if request.method != "POST":
+            refused = refuse(405, "method_not_allowed", "Use POST.", headers=(("allow", "POST"),))
+            return problem_reply(refused.problem, refused.headers)
         with self._news:
             known = any(one.request.body == request.body for one in self._came)
             reply = _accepted() if known else _not_now()
@@ -77,40 +80,14 @@ def _not_now() -> Reply:
 def listening(host: str, port: int) -> Iterator[tuple[Listener, int]]:
     """A listener on a port, as long as the block runs; 0 takes a free one. Raises ConfigError if it cannot be had."""
     listener = Listener()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 10
-
-        def do_POST(self) -> None:
-            declared = self.headers.get("content-length") or ""
-            if not declared.isdigit() or int(declared) > _MOST_BYTES:
-                self.send_error(413)
-                return
-            headers = [(name.lower(), value) for name, value in self.headers.items()]
-            reply = listener.take(Request("POST", self.path, headers, self.rfile.read(int(declared))))
-            self.send_response(reply.status)
-            for name, value in (*reply.headers, ("content-length", str(len(reply.body)))):
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(reply.body)
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    try:
-        server = ThreadingHTTPServer((host, port), Handler)
-    except OSError as error:
-        raise ConfigError(
-            f"{host} port {port} cannot be listened on: {error.strerror}.",
-            field="--listen",
-            remedy="Choose another port, or stop what listens there.",
-        ) from None
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield listener, server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with contextlib.ExitStack() as stack:
+        try:
+            _, at = stack.enter_context(running(Server(listener.take), host, port))
+        except OSError as error:
+            raise ConfigError(
+                # Not the error's own text, in which asyncio repeats the address.
+                f"{host} port {port} cannot be listened on: {os.strerror(error.errno or 0)}.",
+                field="--listen",
+                remedy="Choose another port, or stop what listens there.",
+            ) from None
+        yield listener, at

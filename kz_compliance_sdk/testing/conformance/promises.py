@@ -44,7 +44,6 @@ ENVELOPE: Final = _from("The same envelope, pushed to `<public_url><intake_path>
 REPEATED: Final = _from("A repeat has the same `id` and the same bytes")
 UNKNOWN_FIELD: Final = _from("An unknown field is ignored and stays in the raw bytes")
 UNKNOWN_CATEGORY: Final = _from("an unknown category is accepted with a flag")
-TIMES: Final = _from("Times are RFC 3339 with an offset")
 OPENS: Final = _from("opens a case; its clock starts at receipt")
 
 REFUSED: Final = _exits("401, the same bytes for every cause")

@@ -2,18 +2,323 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import quote
 
+from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing.conformance import promises
-from kz_compliance_sdk.testing.conformance import regulator_calls as calls
-from kz_compliance_sdk.testing.conformance import regulator_feed as feed
-from kz_compliance_sdk.testing.conformance.checks import PROFILES, Check
+from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, Report, chosen, expect, run, silent
+from kz_compliance_sdk.testing.conformance.listener import Listener
 from kz_compliance_sdk.testing.conformance.promises import Promise
-from kz_compliance_sdk.testing.conformance.regulator_scene import RegulatorScene, RegulatorTarget
+from kz_compliance_sdk.testing.conformance.regulator_scene import KINDS, Kind, RegulatorScene, RegulatorTarget, exact
+from kz_compliance_sdk.testing.conformance.transport import Request, Transport
 from kz_compliance_sdk.wire.signature import Profile
+from kz_compliance_sdk.wire.v1 import FeedEntry, read_message
 
-__all__ = ["REGULATOR_CHECKS", "RegulatorScene", "RegulatorTarget"]
+__all__ = ["REGULATOR_CHECKS", "RegulatorScene", "RegulatorTarget", "check_regulator"]
+
+_MOST: Final = 20
+
+
+def feed_page(scene: RegulatorScene) -> None:
+    page = scene.page()
+    if page.data and page.next_cursor is None:
+        raise Broken("entries without a next_cursor", "a next_cursor after the entries")
+
+
+def feed_messages(scene: RegulatorScene) -> None:
+    for entry in scene.entries(100, _MOST):
+        try:
+            message = read_message(entry.exact_body())
+        except Unreadable as wrong:
+            raise Broken(f"entry {entry.sequence}: {wrong}", "messages of the contract, in base64") from None
+        if message.platform_id != scene.target.platform_id:
+            raise Broken(
+                f"entry {entry.sequence} is for {message.platform_id!r}", f"messages for {scene.target.platform_id!r}"
+            )
+
+
+def feed_signed(scene: RegulatorScene) -> None:
+    for entry in scene.entries(100, _MOST):
+        scene.check_message_signed(entry.header_list(), exact(entry), f"entry {entry.sequence}")
+
+
+def feed_in_order(scene: RegulatorScene) -> None:
+    numbers = [entry.sequence for entry in scene.entries(100, _MOST)]
+    if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
+        raise Broken(f"sequences {numbers}", "growing sequences")
+
+
+def _bodies(entries: list[FeedEntry]) -> list[str]:
+    return [entry.body for entry in entries]
+
+
+def feed_skips_nothing(scene: RegulatorScene) -> None:
+    whole = _bodies(scene.entries(100, _MOST))[:_MOST]
+    single = _bodies(scene.entries(1, len(whole)))
+    lost = [number for number, body in enumerate(whole, start=1) if body not in single]
+    if lost:
+        raise Broken(f"entries {lost} are missing when read one by one", "every entry, whatever the page's size")
+
+
+def feed_moves_on(scene: RegulatorScene) -> None:
+    whole = scene.entries(100, _MOST)[:_MOST]
+    single = scene.entries(1, len(whole))
+    twice = len(single) - len(set(_bodies(single)))
+    if twice:
+        raise Broken(f"{twice} entries come again when read one by one", "each entry once")
+
+
+def feed_cursor_again(scene: RegulatorScene) -> None:
+    cursor = scene.page(limit=1).next_cursor
+    if cursor is None:
+        return
+    first, again = (_bodies(list(scene.page(cursor, 1).data)) for _ in range(2))
+    if first != again:
+        raise Broken("another page under the same cursor", "the same page under the same cursor")
+
+
+def feed_limit(scene: RegulatorScene) -> None:
+    count = len(scene.page(limit=1).data)
+    if count > 1:
+        raise Broken(f"{count} entries to limit=1", "1 entry at most")
+
+
+def feed_strange_cursor(scene: RegulatorScene) -> None:
+    answer = scene.get("/notices?limit=1&after=conformance-never-given-out")
+    if not 400 <= answer.status < 500:
+        raise Broken(f"{answer} to a cursor that was never given out", "a problem, 400")
+
+
+def push_signed(scene: RegulatorScene) -> None:
+    for push in scene.pushes():
+        scene.check_message_signed(push.request.headers, push.request.body, "a push")
+
+
+def push_again(scene: RegulatorScene) -> None:
+    came = scene.pushes()
+    statuses = [push.status for push in came if push.request.body == came[0].request.body]
+    if 202 not in statuses:
+        raise Broken("not pushed again after a 503 with Retry-After", "the same bytes again")
+
+
+def push_message(scene: RegulatorScene) -> None:
+    for push in scene.pushes():
+        try:
+            message = read_message(push.request.body)
+        except Unreadable as wrong:
+            raise Broken(f"a push: {wrong}", "a message of the contract") from None
+        if message.platform_id != scene.target.platform_id:
+            raise Broken(f"a push for {message.platform_id!r}", f"messages for {scene.target.platform_id!r}")
+
+
+def push_in_feed(scene: RegulatorScene) -> None:
+    bodies = {push.request.body for push in scene.pushes()}
+    held = {exact(entry) for entry in scene.entries(100, 100_000)}
+    if not bodies <= held:
+        raise Broken("what was pushed is not in the feed, byte for byte", "the same envelope either way")
+
+
+AT_ONCE: Final = 4
+_UNKNOWN: Final = "conformance-no-such-notice"
+
+
+# ------------------------------------------------------------------------------------------- receipts
+
+
+def records(kind: Kind) -> Callable[[RegulatorScene], None]:
+    def run(scene: RegulatorScene) -> None:
+        sent = scene.submit(kind, *scene.submission(kind))
+        expect(sent.answer, 201, what=f"to {kind}")
+        scene.receipt(sent.answer, kind)
+
+    return run
+
+
+def receipt_names_message(scene: RegulatorScene) -> None:
+    for kind in KINDS:
+        sent = scene.recorded(kind)
+        receipt = scene.receipt(sent.answer, kind)
+        if receipt.subject_id != sent.key:
+            raise Broken(f"{kind}: subject_id {receipt.subject_id!r}", f"subject_id {sent.key!r}")
+
+
+def receipt_names_digest(scene: RegulatorScene) -> None:
+    for kind in KINDS:
+        sent = scene.recorded(kind)
+        receipt = scene.receipt(sent.answer, kind)
+        if not receipt.covers(receipt.subject_id, sent.body):
+            raise Broken(f"{kind}: body_sha256 {receipt.body_sha256}", "the SHA-256 of the bytes that were sent")
+
+
+def receipt_signed(scene: RegulatorScene) -> None:
+    for kind in KINDS:
+        scene.check_signed(scene.recorded(kind).answer, kind)
+
+
+def same_key_same_receipt(scene: RegulatorScene) -> None:
+    for kind in KINDS:
+        first = scene.recorded(kind)
+        again = scene.submit(kind, first.key, first.body)
+        expect(again.answer, 200, 201, what=f"to the same {kind} again")
+        one, two = (scene.receipt(each.answer, kind).receipt_id for each in (first, again))
+        if one != two:
+            raise Broken(f"{kind}: a second receipt, {two!r} after {one!r}", "the same receipt")
+
+
+def same_key_at_once(scene: RegulatorScene) -> None:
+    key, body = scene.submission("reports")
+    sent = scene.submit_at_once("reports", key, body, AT_ONCE)
+    for one in sent:
+        expect(one.answer, 200, 201, what=f"to the same report {AT_ONCE} times at once")
+    receipts = {scene.receipt(one.answer, "reports").receipt_id for one in sent}
+    if len(receipts) != 1:
+        raise Broken(f"{len(receipts)} receipts", "one receipt")
+
+
+def same_key_other_bytes(scene: RegulatorScene) -> None:
+    for kind in KINDS:
+        first = scene.recorded(kind)
+        other = scene.submit(kind, first.key, first.body.replace(b'"case_reference":"', b'"case_reference":"other ', 1))
+        expect(other.answer, 409, 422, what=f"to other {kind} under the same key")
+
+
+def without_key(scene: RegulatorScene) -> None:
+    sent = scene.submit("reports", *scene.submission("reports"), keyed=False)
+    expect(sent.answer, 400, 422, what="to a report without an Idempotency-Key")
+
+
+# ------------------------------------------------------------------------------------------- reports
+
+
+def report_standing(scene: RegulatorScene) -> None:
+    case = scene.new_id("case")
+    first = scene.recorded("reports", case_reference=case)
+    second = scene.submit("reports", *scene.submission("reports", case_reference=case))
+    expect(second.answer, 409, what="to another report of the same case and sequence")
+    receipt = scene.receipt(second.answer, "409")
+    if receipt.subject_id != first.key:
+        raise Broken(f"409 with a receipt of {receipt.subject_id!r}", f"the recorded one, {first.key!r}")
+
+
+def report_next(scene: RegulatorScene) -> None:
+    case = scene.new_id("case")
+    scene.recorded("reports", case_reference=case)
+    scene.recorded("reports", case_reference=case, sequence=3)
+
+
+def report_unknown_item(scene: RegulatorScene) -> None:
+    key, body = scene.submission("reports")
+    wrong = body.replace(b'"item_id":"', b'"item_id":"no-such-item-')
+    expect(scene.submit("reports", key, wrong).answer, 422, what="to a report about an item that the notice has not")
+
+
+# ------------------------------------------------------------------------------------------- look-ups
+
+
+def look_up_report(scene: RegulatorScene) -> None:
+    sent = scene.recorded("reports")
+    answer = scene.get(f"/reports/{sent.key}")
+    expect(answer, 200, what="to a report that was recorded")
+    first, found = scene.receipt(sent.answer, "reports"), scene.receipt(answer, "the look-up")
+    if first.receipt_id != found.receipt_id:
+        raise Broken(f"another receipt, {found.receipt_id!r}", f"the same, {first.receipt_id!r}")
+
+
+def look_up_unknown(scene: RegulatorScene) -> None:
+    expect(scene.get(f"/reports/{scene.new_id('report')}"), 404, what="to a report that was never sent")
+
+
+def look_up_notice(scene: RegulatorScene) -> None:
+    sent = {kind: scene.recorded(kind) for kind in KINDS}
+    answer = scene.get(f"/notices/{scene.notice().notice_id}")
+    expect(answer, 200, what="to a notice that is held")
+    held = answer.document()
+    for kind, one in sent.items():
+        rows = held.get(kind.replace("-", "_"))
+        names = {row.get("subject_id") for row in rows if isinstance(row, dict)} if isinstance(rows, list) else set()
+        if one.key not in names:
+            raise Broken(f"no receipt of {kind}", f"the receipt of {one.key}")
+
+
+def unknown_notice(scene: RegulatorScene) -> None:
+    expect(scene.get(f"/notices/{_UNKNOWN}"), 404, what="to a notice that was never issued")
+
+
+def answer_to_unknown_notice(scene: RegulatorScene) -> None:
+    key, body = scene.submission("reports")
+    wrong = body.replace(scene.notice().notice_id.encode(), _UNKNOWN.encode())
+    sent = scene.submit("reports", key, wrong, notice_id=_UNKNOWN)
+    expect(sent.answer, 404, what="to a report about a notice that was never issued")
+
+
+# ------------------------------------------------------------------------------------------- who asks
+
+
+def _post(scene: RegulatorScene, **how: Any) -> Request:
+    """A signed report about nothing: it must fall to its signature before anybody reads it."""
+    more = [("idempotency-key", scene.new_id("report"))]
+    return scene.request("POST", f"/notices/{_UNKNOWN}/reports", b"{}", more=more, **how)
+
+
+def _bare(request: Request) -> Request:
+    return replace(
+        request, headers=[pair for pair in request.headers if pair[0] in ("content-type", "idempotency-key")]
+    )
+
+
+def unsigned(scene: RegulatorScene) -> None:
+    for request in (scene.request("GET", "/notices?limit=1"), _post(scene)):
+        expect(scene.send(_bare(request)), 401, what=f"to an unsigned {request.method}")
+
+
+def wrong_key(scene: RegulatorScene) -> None:
+    false = replace(scene.stranger, key_id=scene.target.signing_key.key_id)
+    for request in (scene.request("GET", "/notices?limit=1", key=false), _post(scene, key=false)):
+        expect(scene.send(request), 401, what=f"to a {request.method} that a stranger signed")
+
+
+def tampered(scene: RegulatorScene) -> None:
+    request = _post(scene)
+    expect(scene.send(replace(request, body=b"{ }")), 401, what="to a body that was changed after it was signed")
+
+
+def other_address(scene: RegulatorScene) -> None:
+    request = scene.request("GET", "/notices?limit=1", signed_path="/notices?limit=2")
+    expect(scene.send(request), 401, what="to a request that was signed for another address")
+
+
+def stale(scene: RegulatorScene) -> None:
+    request = scene.request("GET", "/notices?limit=1", at=scene.clock() - 3_600)
+    expect(scene.send(request), 401, what="to a request that was signed an hour ago")
+
+
+def refused_is_not_recorded(scene: RegulatorScene) -> None:
+    key, body = scene.submission("reports")
+    path = f"/notices/{quote(scene.notice().notice_id, safe='')}/reports"
+    scene.send(_bare(scene.request("POST", path, body, more=[("idempotency-key", key)])))
+    expect(scene.get(f"/reports/{key}"), 404, what="to the look-up of a report that was not signed")
+
+
+def problems(scene: RegulatorScene) -> None:
+    answers = {
+        "a notice that was never issued": scene.get(f"/notices/{_UNKNOWN}"),
+        "a report that was never sent": scene.get(f"/reports/{scene.new_id('report')}"),
+        "an unsigned request": scene.send(_bare(scene.request("GET", "/notices?limit=1"))),
+    }
+    for what, answer in answers.items():
+        media_type = (answer.header("content-type") or "none").partition(";")[0].strip()
+        if media_type != "application/problem+json":
+            raise Broken(f"{what}: content-type {media_type}", "application/problem+json")
+        problem = answer.document()
+        for name in ("type", "title", "code"):
+            if not isinstance(problem.get(name), str) or not problem[name]:
+                raise Broken(f"{what}: {name} {problem.get(name)!r}", f"a problem with {name}")
+        if problem.get("status") != answer.status:
+            raise Broken(f"{what}: status {problem.get('status')!r} in the problem", f"status {answer.status}")
 
 
 def _check(
@@ -36,83 +341,98 @@ _RECORD: Final = "Answer 201 with the receipt of what you recorded."
 
 REGULATOR_CHECKS: Final[tuple[Check[RegulatorScene], ...]] = (
     _check("feed.page", promises.FEED_PAGE, "GET /v1/notices", "data, next_cursor, has_more",
-           "Answer 200 with a page of the contract.", feed.feed_page),
+           "Answer 200 with a page of the contract.", feed_page),
     _check("feed.messages", promises.FEED, "GET /v1/notices", "messages of the contract, for this platform",
-           "Give the exact bytes of each message in base64.", feed.feed_messages),
+           "Give the exact bytes of each message in base64.", feed_messages),
     _check("feed.signatures", promises.FEED, "GET /v1/notices", "a signature for the push of each entry",
            "Sign each entry as if it was pushed to the platform's address; --intake-url says which one the kit takes.",
-           feed.feed_signed),
+           feed_signed),
     _check("feed.oldest_first", promises.FEED, "GET /v1/notices", "growing sequences",
-           "Give each message a number that grows, and sort by it.", feed.feed_in_order),
+           "Give each message a number that grows, and sort by it.", feed_in_order),
     _check("feed.skips_nothing", promises.FEED_PAGE, "the feed whole, and one by one", "the same entries", _CURSOR,
-           feed.feed_skips_nothing),
-    _check("feed.moves_on", promises.FEED_PAGE, "the feed one by one", "each entry once", _CURSOR, feed.feed_moves_on),
+           feed_skips_nothing),
+    _check("feed.moves_on", promises.FEED_PAGE, "the feed one by one", "each entry once", _CURSOR, feed_moves_on),
     _check("feed.cursor_again", promises.FEED_PAGE, "the same cursor twice", "the same page", _CURSOR,
-           feed.feed_cursor_again),
+           feed_cursor_again),
     _check("feed.limit", promises.FEED_PAGE, "limit=1", "1 entry at most", "Give no more entries than asked for.",
-           feed.feed_limit),
+           feed_limit),
     _check("feed.strange_cursor", promises.PROBLEMS, "a cursor that was never given out", "a problem, 400",
-           "Refuse a cursor that you do not know: an empty page would hide notices.", feed.feed_strange_cursor),
+           "Refuse a cursor that you do not know: an empty page would hide notices.", feed_strange_cursor),
     _check("acknowledgement.recorded", promises.ACKNOWLEDGED, "an acknowledgement", "201 with a receipt", _RECORD,
-           calls.records("acknowledgements"), "notice"),
+           records("acknowledgements"), "notice"),
     _check("clarification_request.recorded", promises.ASKED, "a clarification request", "201 with a receipt", _RECORD,
-           calls.records("clarification-requests"), "notice"),
-    _check("report.recorded", promises.REPORTED, "a report", "201 with a receipt", _RECORD, calls.records("reports"),
+           records("clarification-requests"), "notice"),
+    _check("report.recorded", promises.REPORTED, "a report", "201 with a receipt", _RECORD, records("reports"),
            "notice"),
     _check("report.one_for_each_sequence", promises.REPORTED, "another report of the same case and sequence",
-           "409 with the recorded receipt", "Keep the first, and answer with its receipt.", calls.report_standing,
+           "409 with the recorded receipt", "Keep the first, and answer with its receipt.", report_standing,
            "notice"),
     _check("report.sequence_may_have_gaps", promises.REPORTED, "reports 1 and 3 of a case", "201 to both",
-           "Let sequences grow, with gaps.", calls.report_next, "notice"),
+           "Let sequences grow, with gaps.", report_next, "notice"),
     _check("report.unknown_item", promises.REPORTED, "a report about an item that the notice has not", "422",
-           "Compare the items with those of the notice.", calls.report_unknown_item, "notice"),
+           "Compare the items with those of the notice.", report_unknown_item, "notice"),
     _check("receipt.names_the_message", promises.RECEIPT, "one of each kind", "subject_id is the message's id",
-           "Name the Idempotency-Key as subject_id.", calls.receipt_names_message, "notice"),
+           "Name the Idempotency-Key as subject_id.", receipt_names_message, "notice"),
     _check("receipt.names_the_digest", promises.RECEIPT, "one of each kind", "the SHA-256 of the bytes that were sent",
-           "Hash the raw body, before you parse it.", calls.receipt_names_digest, "notice"),
+           "Hash the raw body, before you parse it.", receipt_names_digest, "notice"),
     _check("receipt.is_signed", promises.RECEIPT_SIGNED, "one of each kind", "a signature over status and digest",
-           "Sign the answer that carries a receipt with the key that the platform trusts.", calls.receipt_signed,
+           "Sign the answer that carries a receipt with the key that the platform trusts.", receipt_signed,
            "notice"),
     _check("idempotency.same_bytes", promises.SAME_RECEIPT, "one of each kind, twice", "the same receipt", _ONCE,
-           calls.same_key_same_receipt, "notice"),
-    _check("idempotency.at_once", promises.SAME_RECEIPT, f"one report {calls.AT_ONCE} times at once",
-           "the same receipt", _ONCE, calls.same_key_at_once, "notice"),
+           same_key_same_receipt, "notice"),
+    _check("idempotency.at_once", promises.SAME_RECEIPT, f"one report {AT_ONCE} times at once",
+           "the same receipt", _ONCE, same_key_at_once, "notice"),
     _check("idempotency.other_bytes", promises.REFUSED_FOR_GOOD, "other bytes under the same key", "409 or 422",
-           "Compare the digest with that of the first.", calls.same_key_other_bytes, "notice"),
+           "Compare the digest with that of the first.", same_key_other_bytes, "notice"),
     _check("idempotency.without_a_key", promises.KEYED, "a report without an Idempotency-Key", "400 or 422",
-           "Refuse it: without a key a repeat is a second report.", calls.without_key, "notice"),
+           "Refuse it: without a key a repeat is a second report.", without_key, "notice"),
     _check("look_up.report", promises.FOUND, "GET a report that was recorded", "200 with its receipt",
-           "Answer the look-up from what you recorded.", calls.look_up_report, "notice"),
+           "Answer the look-up from what you recorded.", look_up_report, "notice"),
     _check("look_up.unknown_report", promises.FOUND, "GET a report that was never sent", "404",
-           "Answer 404: the platform will send it again.", calls.look_up_unknown),
+           "Answer 404: the platform will send it again.", look_up_unknown),
     _check("look_up.notice", promises.HELD, "GET the notice after one of each kind", "200 with their receipts",
-           "List every receipt of the notice.", calls.look_up_notice, "notice"),
+           "List every receipt of the notice.", look_up_notice, "notice"),
     _check("look_up.unknown_notice", promises.HELD, "GET a notice that was never issued", "404", "Answer 404.",
-           calls.unknown_notice),
+           unknown_notice),
     _check("look_up.report_on_unknown_notice", promises.HELD, "a report about a notice that was never issued", "404",
-           "Answer 404, and record nothing.", calls.answer_to_unknown_notice, "notice"),
+           "Answer 404, and record nothing.", answer_to_unknown_notice, "notice"),
     _check("signature.unsigned", promises.KEYED, "a GET and a POST without a signature", "401", _VERIFY,
-           calls.unsigned),
+           unsigned),
     _check("signature.wrong_key", promises.KEYED, "a GET and a POST that a stranger signed", "401", _VERIFY,
-           calls.wrong_key),
+           wrong_key),
     _check("signature.tampered_body", promises.RAW, "a body that was changed after it was signed", "401", _VERIFY,
-           calls.tampered),
+           tampered),
     _check("signature.another_address", promises.RFC9421, "a request that was signed for another query", "401", _VERIFY,
-           calls.other_address, profiles=("rfc9421",)),
+           other_address, profiles=("rfc9421",)),
     _check("signature.stale", promises.WINDOW, "a request that was signed an hour ago", "401",
-           "Refuse what is more than 300 seconds from your clock.", calls.stale),
+           "Refuse what is more than 300 seconds from your clock.", stale),
     _check("signature.refused_is_not_recorded", promises.KEYED, "an unsigned report, then its look-up", "404",
-           "Record nothing before the signature holds.", calls.refused_is_not_recorded, "notice"),
+           "Record nothing before the signature holds.", refused_is_not_recorded, "notice"),
     _check("problem.form", promises.PROBLEMS, "requests that fail, for several reasons",
-           "application/problem+json with type, title, status, code", "Answer as RFC 9457 writes it.", calls.problems),
+           "application/problem+json with type, title, status, code", "Answer as RFC 9457 writes it.", problems),
     _check("push.signed", promises.ENVELOPE, "a push to the kit", "a signature for the platform's address",
-           "Sign for the address as the platform has it; --intake-url says which one the kit takes.", feed.push_signed,
+           "Sign for the address as the platform has it; --intake-url says which one the kit takes.", push_signed,
            "listener"),
     _check("push.message", promises.ENVELOPE, "a push to the kit", "a message of the contract, for this platform",
-           "Push the envelope of the contract.", feed.push_message, "listener"),
+           "Push the envelope of the contract.", push_message, "listener"),
     _check("push.again_after_503", promises.AGAIN, "503 with Retry-After to the first push", "the same bytes again",
-           "Push again, the same bytes under the same id, until it is answered for good.", feed.push_again, "listener"),
+           "Push again, the same bytes under the same id, until it is answered for good.", push_again, "listener"),
     _check("push.is_in_the_feed", promises.ENVELOPE, "a push to the kit, then the feed", "the same bytes in both",
-           "Keep the bytes that were pushed, and give them in the feed.", feed.push_in_feed, "listener"),
+           "Keep the bytes that were pushed, and give them in the feed.", push_in_feed, "listener"),
 )  # fmt: skip
 """Each has a name of its own."""
+
+
+def check_regulator(
+    transport: Transport,
+    target: RegulatorTarget,
+    *,
+    listener: Listener | None = None,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    progress: Callable[[str], None] = silent,
+) -> Report:
+    """Drive a regulator, as `check_intake` does an intake. Without a `listener` no push is checked."""
+    scene = RegulatorScene(target, transport, listener=listener)
+    checks = chosen(REGULATOR_CHECKS, only=only, skip=skip, profile=target.profile)
+    return run(checks, scene, subject=f"regulator {target.url}", progress=progress)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
@@ -17,8 +16,7 @@ from kz_compliance_sdk.domain.report import OutboundModel, Receipt, outbound_byt
 from kz_compliance_sdk.errors import NotAuthentic, Unreadable
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.conformance import signing
-from kz_compliance_sdk.testing.conformance.checks import Broken, Skipped
-from kz_compliance_sdk.testing.conformance.keys import stranger
+from kz_compliance_sdk.testing.conformance.checks import Broken, Drive, Skipped
 from kz_compliance_sdk.testing.conformance.listener import Listener, Pushed
 from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer, Request, Transport, target_of
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, verify, verify_response
@@ -28,8 +26,6 @@ __all__ = ["KINDS", "Kind", "RegulatorScene", "RegulatorTarget", "Submitted", "e
 
 Kind = Literal["acknowledgements", "clarification-requests", "reports"]
 KINDS: Final[tuple[Kind, ...]] = ("acknowledgements", "clarification-requests", "reports")
-PATIENCE_S: Final = 10
-TRIES: Final = 4
 MOST_PAGES: Final = 100
 JSON: Final = ("content-type", "application/json")
 
@@ -77,8 +73,10 @@ def _notice_in(entry: FeedEntry) -> Notice | None:
     return data if isinstance(data, Notice) else None
 
 
-class RegulatorScene:
+class RegulatorScene(Drive):
     """One run against one regulator. `control` says that it is a mock whose control interface may be used."""
+
+    heeded = (429, 503)
 
     def __init__(
         self,
@@ -91,18 +89,11 @@ class RegulatorScene:
         sleep: Callable[[float], None] = time.sleep,
         run_id: str | None = None,
     ) -> None:
-        self.target, self.transport, self.listener = target, transport, listener
-        self.clock, self.sleep = clock, sleep
-        self._control = control
+        super().__init__(target.profile, transport, clock, sleep, run_id)
+        self.target, self.listener, self._control = target, listener, control
         self._base = target_of(target.url).rstrip("/")
-        self._run = run_id or secrets.token_hex(6)
-        self._count = 0
         self._notice: Notice | None = None
         self._was_pushed = False
-
-    @property
-    def profile(self) -> Profile:
-        return self.target.profile
 
     def missing(self, need: str) -> str | None:
         if need == "listener":
@@ -112,11 +103,6 @@ class RegulatorScene:
         except Skipped as skipped:
             return skipped.why
         return None
-
-    def new_id(self, what: str = "msg") -> str:
-        """An id that no other check and no other run uses."""
-        self._count += 1
-        return f"conf-{what}-{self._run}-{self._count}"
 
     # ------------------------------------------------------------------------------------------- calling
 
@@ -142,31 +128,8 @@ class RegulatorScene:
         typed = [JSON] if body else []
         return Request(method, f"{self._base}/v1{path}", [*typed, *more, *proof], body)
 
-    def send(self, request: Request) -> Answer:
-        """The answer. A 429 or 503 with a Retry-After of up to 10 s, in either form, is heeded."""
-        for attempt in range(1, TRIES + 1):
-            answer = self.transport.exchange(request)
-            wait = self._wait(answer)
-            if answer.status not in (429, 503) or wait is None or attempt == TRIES:
-                break
-            self.sleep(wait)
-        return answer
-
-    def _wait(self, answer: Answer) -> int | None:
-        text = answer.header("retry-after") or ""
-        try:
-            wait = int(text) if text.isdigit() else int(parsedate_to_datetime(text).timestamp()) - self.clock()
-        except (ValueError, OverflowError):
-            return None
-        return max(0, wait) if wait <= PATIENCE_S else None
-
     def get(self, path: str, **how: Any) -> Answer:
         return self.send(self.request("GET", path, **how))
-
-    @property
-    def stranger(self) -> SigningKey:
-        """A key that the regulator cannot know."""
-        return stranger(self.profile)
 
     # ------------------------------------------------------------------------------------------- the feed
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import http.client
 import io
 import json
 import select
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, Self, cast
 from urllib.parse import urlsplit
+
+import httpx
 
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
@@ -28,21 +29,11 @@ __all__ = [
     "SocketTransport",
     "Transport",
     "head_of",
-    "origin_of",
     "target_of",
 ]
 
 MOST_BYTES: Final = 16 * 2**20
 """How much of an answer is read."""
-
-AsgiApp = Callable[
-    [
-        MutableMapping[str, Any],
-        Callable[[], Awaitable[MutableMapping[str, Any]]],
-        Callable[[MutableMapping[str, Any]], Awaitable[None]],
-    ],
-    Awaitable[None],
-]
 
 
 class NoAnswer(Exception):
@@ -87,12 +78,6 @@ class Transport(Protocol):
 
     def line(self) -> Line:
         """A connection of its own, for what is no whole request; only if `has_lines`."""
-
-
-def origin_of(url: str) -> str:
-    """The scheme and the authority of an address."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def target_of(url: str) -> str:
@@ -258,7 +243,7 @@ class AsgiTransport:
 
     has_lines = False
 
-    def __init__(self, app: AsgiApp) -> None:
+    def __init__(self, app: Any) -> None:
         self._app = app
 
     def exchange(self, request: Request) -> Answer:
@@ -268,47 +253,12 @@ class AsgiTransport:
         raise NoAnswer("there is no socket in between")
 
     async def _exchange(self, request: Request) -> Answer:
-        path, _, query = request.target.partition("?")
-        given = {name for name, _ in request.headers}
         headers = [(name.encode("utf-8"), value.encode("utf-8")) for name, value in request.headers]
-        if "content-length" not in given:
-            headers.append((b"content-length", str(len(request.body)).encode()))
-        if "host" not in given:
-            headers.append((b"host", b"localhost"))
-        scope: dict[str, Any] = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": request.method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": headers,
-            "client": ("127.0.0.1", 1),
-            "server": ("localhost", 80),
-        }
-        waiting: list[dict[str, Any]] = [{"type": "http.request", "body": request.body, "more_body": False}]
-        sent: list[MutableMapping[str, Any]] = []
-        answered = asyncio.Event()
-
-        async def receive() -> dict[str, Any]:
-            if waiting:
-                return waiting.pop()
-            await answered.wait()
-            return {"type": "http.disconnect"}
-
-        async def send(message: MutableMapping[str, Any]) -> None:
-            sent.append(message)
-            if message["type"] == "http.response.body" and not message.get("more_body", False):
-                answered.set()
-
-        with contextlib.suppress(ConnectionResetError):
-            await self._app(scope, receive, send)
-        start = next((one for one in sent if one["type"] == "http.response.start"), None)
-        if start is None:
-            raise NoAnswer("the application ended without an answer")
-        body = b"".join(one.get("body", b"") for one in sent if one["type"] == "http.response.body")
-        pairs = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start.get("headers", ()))
-        return Answer(start["status"], tuple(pairs), body)
+        url = httpx.URL(scheme="http", host="localhost", raw_path=request.target.encode("utf-8"))
+        sent = httpx.Request(request.method, url, headers=headers, content=request.body)
+        try:
+            reply = await httpx.ASGITransport(self._app, client=("127.0.0.1", 1)).handle_async_request(sent)
+        except (ConnectionResetError, AssertionError):
+            raise NoAnswer("the application ended without an answer") from None
+        pairs = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in reply.headers.raw)
+        return Answer(reply.status_code, tuple(pairs), await reply.aread())

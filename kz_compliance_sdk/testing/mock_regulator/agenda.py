@@ -1,4 +1,7 @@
-"""What is still to happen, and when: steps that are data, in an order that is the same in every run."""
+"""What is still to happen, and when: steps that are data, in an order that is the same in every run.
+
+The conduct says what the regulator does without being told. It only decides, on what the books hold.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,13 @@ import dataclasses
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal, TypeVar, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing.mock_regulator.books import RegistrationStatus
-from kz_compliance_sdk.testing.mock_regulator.conduct import Conduct
 from kz_compliance_sdk.testing.mock_regulator.exchange import refuse
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage
 from kz_compliance_sdk.wire.reading import validated
@@ -27,12 +29,83 @@ from kz_compliance_sdk.wire.values import (
     Notice,
     Reminder,
     Sanction,
+    SanctionLevel,
     ValueModel,
     instant_text,
     parse_instant,
 )
 
-__all__ = ["MESSAGES", "Act", "Agenda", "Chase", "Done", "Rotation", "Step", "read_step", "step_json"]
+__all__ = [
+    "MESSAGES",
+    "PASSIVE",
+    "STRICT",
+    "Act",
+    "Agenda",
+    "Chase",
+    "Conduct",
+    "Done",
+    "Rotation",
+    "Step",
+    "read_step",
+    "step_json",
+]
+
+_HOUR: Final = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """All times are seconds. The defaults do nothing: every message is then somebody's command.
+
+    `term_s`: how long after its issue a notice is due that names no deadline; the regulator's own reckoning, which
+    starts before the platform's. `answer_after_s`: when a clarification request is answered, None for never.
+    `register_after_s`: how long a registration is `pending`. `reminders_s`: how long after the deadline each reminder
+    goes out, the first with escalation level 1, the second with 2. `sanctions`: likewise, with the level of each. Both
+    stop with a final report, or when the whole notice is cancelled.
+
+    Raises ValueError for times that are negative or do not grow.
+    """
+
+    term_s: int = 24 * _HOUR
+    answer_after_s: int | None = None
+    register_after_s: int = 0
+    reminders_s: tuple[int, ...] = ()
+    sanctions: tuple[tuple[int, SanctionLevel], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.term_s < 1 or self.register_after_s < 0 or (self.answer_after_s or 0) < 0:
+            raise ValueError("term_s is 1 or more; answer_after_s and register_after_s are not negative")
+        for name, times in (("reminders_s", self.reminders_s), ("sanctions", [after for after, _ in self.sanctions])):
+            if any(after < 0 for after in times) or list(times) != sorted(set(times)):
+                raise ValueError(f"the times of {name} are not negative, and each is later than the one before")
+        if any(level not in get_args(SanctionLevel) for _, level in self.sanctions):
+            raise ValueError(f"a sanction is one of {', '.join(get_args(SanctionLevel))}")
+
+    def due_at(self, notice: Notice, issued_at: int) -> int:
+        """When the regulator expects the final report, in UTC seconds."""
+        asked = notice.deadline
+        if asked is None:
+            return issued_at + self.term_s
+        return issued_at + asked.hours * _HOUR if asked.hours is not None else asked.due_at or issued_at
+
+    def steps(self) -> list[tuple[int, int | SanctionLevel]]:
+        """What happens to a notice that is not answered: seconds after its deadline, and the level of the reminder or
+        of the sanction. In order of time."""
+        found: list[tuple[int, int | SanctionLevel]] = [(after, no) for no, after in enumerate(self.reminders_s, 1)]
+        found += self.sanctions
+        return sorted(found, key=lambda step: (step[0], isinstance(step[1], str)))
+
+
+PASSIVE: Final = Conduct()
+"""Does nothing by itself."""
+STRICT: Final = Conduct(
+    answer_after_s=_HOUR // 2,
+    register_after_s=_HOUR,
+    reminders_s=(0, _HOUR, 6 * _HOUR),
+    sanctions=((24 * _HOUR, "warning"), (72 * _HOUR, "fine"), (168 * _HOUR, "slowdown")),
+)
+"""Answers within half an hour, reminds three times, and goes from a warning to a fine to a slowdown."""
+
 
 Act = Literal[
     "issue", "amend", "clarify", "cancel", "remind", "sanction", "push", "chase", "fail", "disarm", "outage", "recover",
@@ -175,6 +248,9 @@ class Agenda:
         return len(self._heap)
 
 
+_R = TypeVar("_R")
+
+
 class _Written(ValueModel):
     at: Instant
     act: Act
@@ -234,16 +310,28 @@ def _data(act: Act, value: Any) -> Data | None:
                 422, wrong.code, f"{wrong.message} {wrong.remedy}".rstrip(), field=f"data.{wrong.field}"
             ) from None
     if isinstance(value, Mapping) and isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
-        for name in value:
-            if name not in {field.name for field in dataclasses.fields(wanted)}:
-                raise refuse(422, "schema_value", f"The act {act} takes no such field.", field=f"data.{name}")
         if wanted is Outage and value.get("until") is not None:
             value = {**value, "until": _instant(value["until"])}
+        return cast(Data, read_record(wanted, value, "data."))
+    return cast(Data, _validated(wanted, value, "data"))
+
+
+def read_record(wanted: type[_R], value: Mapping[str, Any], at: str = "") -> _R:
+    """The dataclass whose fields are given. Raises Refused, which names the field; `at` comes before its name."""
+    known = {field.name for field in dataclasses.fields(wanted)}  # type: ignore[arg-type]  # only dataclasses come here
+    for name in value:
+        if name not in known:
+            told = f"A {wanted.__name__.lower()} has no such field."
+            raise refuse(422, "schema_value", told, field=f"{at}{name}")
+    return cast(_R, _validated(wanted, dict(value), at.rstrip(".")))
+
+
+def _validated(wanted: Any, value: Any, at: str) -> object:
     try:
-        return cast(Data, TypeAdapter(wanted).validate_python(value, context=FROM_WIRE))
+        return TypeAdapter(wanted).validate_python(value, context=FROM_WIRE)
     except ValidationError as wrong:
         first = wrong.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in ("data", *first["loc"]))
+        where = ".".join(str(part) for part in (at, *first["loc"]) if part != "")
         raise refuse(422, "schema_value", f"{first['msg']}.", field=where) from None
 
 

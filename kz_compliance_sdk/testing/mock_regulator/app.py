@@ -1,14 +1,14 @@
 """The regulator's interface without I/O: one request in, one reply out.
 
-The mount does not matter: a socket, an ASGI server, or a test that calls `handle` itself.
-"""
+The mount does not matter: a socket, an ASGI server, or a test that calls `handle` itself."""
 
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, unquote
@@ -25,22 +25,103 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import (
     problem_reply,
     refuse,
 )
-from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultPlan, Route
-from kz_compliance_sdk.testing.mock_regulator.feed import (
-    MAX_PAGE_BYTES,
-    SINCE_S,
-    read_cursor,
-    read_limit,
-    write_cursor,
-)
-from kz_compliance_sdk.testing.mock_regulator.signing import SigningKeys
-from kz_compliance_sdk.testing.mock_regulator.spoiling import down, failing, spoilt
+from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultPlan, Route, down, failing, spoilt
 from kz_compliance_sdk.wire.problem import Problem
-from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign, sign_response, verify
+from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, sign, sign_response, verify
 from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, encode
 from kz_compliance_sdk.wire.values import Receipt, canonical, instant_text, parse_instant
 
-__all__ = ["Interface", "Seen"]
+__all__ = [
+    "MAX_LIMIT",
+    "MAX_PAGE_BYTES",
+    "SINCE_S",
+    "Interface",
+    "Seen",
+    "SigningKeys",
+    "read_cursor",
+    "read_limit",
+    "write_cursor",
+]
+
+MAX_LIMIT: Final = 1_000
+MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
+"""Where a page ends even if fewer entries than its limit are in it; one entry always fits."""
+SINCE_S: Final = 90 * 86_400
+"""How far `since` reaches back, in seconds."""
+
+_CURSOR = re.compile(r"([A-Za-z0-9_-]{1,64})/([0-9]{1,15})", re.ASCII)
+_LIMIT = re.compile(r"[0-9]{1,4}", re.ASCII)
+
+
+def write_cursor(books_id: str, sequence: int) -> str:
+    """The cursor after the entry `sequence`."""
+    return base64.urlsafe_b64encode(f"{books_id}/{sequence}".encode("ascii")).decode("ascii").rstrip("=")
+
+
+def read_cursor(books_id: str, text: str, last: int) -> int:
+    """The sequence that a cursor stands after. Raises Refused (`cursor_unknown`) unless these books gave it out."""
+    try:
+        plain = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)).decode("ascii")
+    except (binascii.Error, UnicodeError, ValueError):
+        plain = ""
+    found = _CURSOR.fullmatch(plain)
+    # One place has one text, so that writing it again also tells whether it names these books.
+    if found is None or int(found[2]) > last or write_cursor(books_id, int(found[2])) != text:
+        raise refuse(
+            400,
+            "cursor_unknown",
+            "This cursor was not given out here. Begin without one, or with since.",
+            field="after",
+        )
+    return int(found[2])
+
+
+def read_limit(text: str) -> int:
+    """How many entries a page may hold. Raises Refused."""
+    if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= MAX_LIMIT:
+        raise refuse(400, "limit_invalid", f"limit is a number from 1 to {MAX_LIMIT}.", field="limit")
+    return int(text)
+
+
+class SigningKeys:
+    """The key in use for each purpose, and the spare ones that a rotation can name."""
+
+    def __init__(self, key: SigningKey, spare: Iterable[SigningKey] = ()) -> None:
+        self._known = {each.key_id: each for each in (key, *spare)}
+        self._used: dict[tuple[str | None, str | None], SigningKey] = {(None, None): key}
+
+    @property
+    def known(self) -> tuple[SigningKey, ...]:
+        """Every key, in the order in which they became known."""
+        return tuple(self._known.values())
+
+    def of(self, platform_id: str, authority_id: str | None = None) -> SigningKey:
+        """The key that signs what an authority says to a platform; without an authority, what the regulator says."""
+        used = self._used
+        for purpose in ((platform_id, authority_id), (platform_id, None), (None, authority_id)):
+            if purpose in used and purpose != (None, None):
+                return used[purpose]
+        return used[None, None]
+
+    def rotate(
+        self, key_id: str | None = None, *, platform_id: str | None = None, authority_id: str | None = None
+    ) -> SigningKey:
+        """Sign with another key from now on, for one platform, one authority, or everything that has no key of its own.
+
+        Without `key_id` it is the known key that comes after the one in use. Raises KeyError.
+        """
+        if key_id is None:
+            at = self._used.get((platform_id, authority_id), self._used[None, None])
+            names = list(self._known)
+            following = names[names.index(at.key_id) + 1 :]
+            if not following:
+                raise KeyError("there is no key left to rotate to: give spare_keys")
+            key_id = following[0]
+        if key_id not in self._known:
+            raise KeyError(f"no key {key_id!r} is known: give it in spare_keys")
+        self._used[platform_id, authority_id] = self._known[key_id]
+        return self._known[key_id]
+
 
 _ID = r"([^/]{1,400})"
 _ROUTES: Final[tuple[tuple[str, re.Pattern[str], Route], ...]] = (

@@ -1,17 +1,19 @@
-"""Faults on command: what they hit, how often, and what they do to it.
+"""Faults on command: what they hit, how often, and what they make of a reply.
 
-A fault decides and never acts: what a reply looks like is the handler's business, what becomes of a connection the
-server's, and when a push leaves the regulator's.
-"""
+A fault decides and never acts: what becomes of a connection is the server's business, and when a push leaves the
+regulator's."""
 
 from __future__ import annotations
 
 import email.utils
 import fnmatch
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
+
+from kz_compliance_sdk.testing.mock_regulator.exchange import Ending, Reply, problem_reply
+from kz_compliance_sdk.wire.problem import Problem
 
 __all__ = [
     "BEFORE",
@@ -24,7 +26,10 @@ __all__ = [
     "OutageKind",
     "RetryAfterForm",
     "Route",
+    "down",
+    "failing",
     "retry_after_value",
+    "spoilt",
 ]
 
 Route = Literal[
@@ -236,3 +241,54 @@ class FaultPlan:
 def retry_after_value(seconds: int, form: RetryAfterForm, now: int) -> str:
     """Both forms of RFC 9110 section 10.2.3: a number of seconds, or the date that they lead to."""
     return str(seconds) if form == "seconds" else email.utils.formatdate(now + seconds, usegmt=True)
+
+
+def down(outage: Outage, now: int) -> Reply:
+    """What an outage answers."""
+    if outage.how == "unreachable":
+        return Reply(503, ending="reset")
+    return _unavailable(503, outage.retry_after_s, "seconds", now)
+
+
+def failing(fault: Fault, now: int) -> Reply:
+    """What a fault answers that strikes before anything is processed. `now` is UTC seconds."""
+    if fault.kind == "status":
+        return _unavailable(fault.status, fault.retry_after_s, fault.retry_after_form, now)
+    return Reply(503, ending="reset" if fault.kind == "reset_before" else "hang")
+
+
+_ENDINGS: Final[Mapping[str, Ending]] = {
+    "reset_after": "reset",
+    "hang_after": "hang",
+    "garbage": "garbage",
+    "truncated": "truncated",
+}
+
+
+def spoilt(reply: Reply, late: list[Fault]) -> Reply:
+    """The reply as the network lets it through; of several endings the first is its end."""
+    ending = next((_ENDINGS[fault.kind] for fault in late if fault.kind in _ENDINGS), reply.ending)
+    rate = next((fault.bytes_per_s for fault in late if fault.kind == "dripping"), 0)
+    return replace(reply, ending=ending, bytes_per_s=rate)
+
+
+# What a real one would say: whoever reads these must not be able to tell that somebody asked for them.
+_PROBLEMS: Final[Mapping[int, Problem]] = {
+    409: Problem.of("conflict", 409, "Another message is recorded in its place."),
+    422: Problem.of("schema_value", 422, "The value is outside what the contract allows.", field="items[0].outcome"),
+    429: Problem.of("too_many_requests", 429, "Too many requests."),
+    503: Problem.of("unavailable", 503, "The service is not available at the moment."),
+}
+
+
+def _problem(status: int) -> Problem:
+    if status in _PROBLEMS:
+        return _PROBLEMS[status]
+    if status >= 500:
+        return Problem.of("internal_error", status, "An error occurred here.")
+    return Problem.of("query_invalid", status, "The request cannot be read.")
+
+
+def _unavailable(status: int, retry_after_s: int | None, form: RetryAfterForm, now: int) -> Reply:
+    headers = () if retry_after_s is None else (("retry-after", retry_after_value(retry_after_s, form, now)),)
+    return problem_reply(_problem(status), headers)

@@ -6,9 +6,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from kz_compliance_sdk.testing import builders
-from kz_compliance_sdk.testing.mock_regulator.agenda import MESSAGES, Agenda, Chase, Done, Step
+from kz_compliance_sdk.testing.mock_regulator.agenda import MESSAGES, PASSIVE, Agenda, Chase, Conduct, Done, Step
 from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, Recorded
-from kz_compliance_sdk.testing.mock_regulator.conduct import PASSIVE, Conduct
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault
 from kz_compliance_sdk.wire.values import ClarificationRequest, Notice, Sanction

@@ -13,10 +13,9 @@ from functools import partial
 from typing import Final
 
 from kz_compliance_sdk.errors import ConfigError
-from kz_compliance_sdk.testing.mock_regulator.agenda import Done, Step
-from kz_compliance_sdk.testing.mock_regulator.app import Interface, Seen
+from kz_compliance_sdk.testing.mock_regulator.agenda import PASSIVE, Conduct, Done, Step
+from kz_compliance_sdk.testing.mock_regulator.app import Interface, Seen, SigningKeys
 from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, RegistrationStatus
-from kz_compliance_sdk.testing.mock_regulator.conduct import PASSIVE, Conduct
 from kz_compliance_sdk.testing.mock_regulator.control import PREFIX, Control
 from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultPlan, Outage
@@ -24,7 +23,6 @@ from kz_compliance_sdk.testing.mock_regulator.life import Life
 from kz_compliance_sdk.testing.mock_regulator.push import Forgery, Headers, HttpxSender, Push, Pusher, Sender
 from kz_compliance_sdk.testing.mock_regulator.scenarios import plan_of
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
-from kz_compliance_sdk.testing.mock_regulator.signing import SigningKeys
 from kz_compliance_sdk.wire.signature import Key, KeyRing, Profile, SigningKey, sign
 from kz_compliance_sdk.wire.v1 import MessageData, MessageType, write_message
 from kz_compliance_sdk.wire.values import Cancellation, Clarification, Notice, Reminder, Sanction

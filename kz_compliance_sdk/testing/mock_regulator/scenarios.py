@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, get_args
 
 from kz_compliance_sdk.testing import builders
-from kz_compliance_sdk.testing.mock_regulator.agenda import Act, Data, Rotation, Step
-from kz_compliance_sdk.testing.mock_regulator.conduct import STRICT
+from kz_compliance_sdk.testing.mock_regulator.agenda import STRICT, Act, Data, Rotation, Step
 from kz_compliance_sdk.testing.mock_regulator.faults import (
     PUSHES,
     Fault,

@@ -1,4 +1,4 @@
-"""The mock regulator as a process of its own: `serve` runs it until it is told to stop."""
+"""The mock regulator as a process of its own: `serve` runs it until it is told to stop, a `ControlClient` drives it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Final
 
-from kz_compliance_sdk.testing.mock_regulator.conduct import PASSIVE, Conduct
+import httpx
+
+from kz_compliance_sdk.errors import RegulatorError
+from kz_compliance_sdk.testing.mock_regulator.agenda import PASSIVE, Conduct
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
 from kz_compliance_sdk.wire.signature import Key, Profile, SigningKey
 
-__all__ = ["MockSettings", "serve"]
+__all__ = ["ControlClient", "MockSettings", "serve"]
 
 TICK_S = 0.2
 """How often the agenda is looked at, in seconds."""
 _PUSHES = 8
+_CALL_S: Final = 20.0
 
 _log = logging.getLogger("kz_compliance_sdk.testing.mock_regulator")
 
@@ -115,3 +120,37 @@ async def _live(regulator: MockRegulator) -> None:
         if due is not None and due <= regulator.now():
             await asyncio.to_thread(regulator.tick)
         await asyncio.sleep(TICK_S)
+
+
+class ControlClient:
+    """Drives the mock regulator at `url` over its control interface. Raises RegulatorError for what it does not do."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.Client(base_url=url, timeout=_CALL_S, trust_env=False)
+
+    def books(self, platform_id: str) -> dict[str, Any]:
+        """The regulator's own books about a platform."""
+        books: dict[str, Any] = self.get("books")["platforms"][platform_id]
+        return books
+
+    def get(self, name: str) -> dict[str, Any]:
+        """What is told under this name, such as `requests`."""
+        return self._call("GET", name)
+
+    def do(self, name: str, **fields: Any) -> dict[str, Any]:
+        """Give a command, such as `issue` or `faults`."""
+        return self._call("POST", name, json=fields)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _call(self, method: str, name: str, **sent: Any) -> dict[str, Any]:
+        try:
+            reply = self._client.request(method, f"/control/{name}", **sent)
+            told = f"{reply.status_code} {reply.text[:500]}" if reply.status_code != 200 else ""
+        except httpx.HTTPError as failed:
+            told = str(failed) or type(failed).__name__
+        if told:
+            raise RegulatorError(f"the mock regulator does not {name}: {told}", maybe_sent=True, code="control")
+        answer: dict[str, Any] = reply.json()
+        return answer

@@ -8,10 +8,57 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from kz_compliance_sdk.testing.conformance.catalogue import CASES
-from kz_compliance_sdk.testing.conformance.differences import DIFFERENCES, Channel, Difference
+from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, Channel, Difference
+from kz_compliance_sdk.testing.conformance.bad_inputs import DIFFERENCES as PUSHED
 
 __all__ = ["DIFFERENCES", "ELSEWHERE", "page"]
+
+
+def _row(status: int, why: str, *codes: str) -> Difference:
+    return Difference(status, frozenset(codes), why)
+
+
+DIFFERENCES: Final[Mapping[tuple[str, Channel], Difference]] = {
+    **PUSHED,
+    ("M009", "polled"): _row(202, "As when it is pushed."),
+    ("K001", "polled"): _row(
+        202,
+        "An entry of the feed is as old as its push; the window guards against a replay, and an entry is asked for.",
+    ),
+    ("V049", "polled"): _row(202, "As when it is pushed."),
+    ("V050", "polled"): _row(202, "As when it is pushed."),
+    ("V051", "polled"): _row(202, "As when it is pushed."),
+    ("H011", "live"): Difference(
+        400,
+        None,
+        "With the parser httptools, uvicorn sees that what follows the message is no request, and refuses both with "
+        "400. With h11 it is 401.",
+    ),
+    ("H016", "live"): Difference(
+        202,
+        None,
+        "uvicorn has no deadline for a request's head, and an app never sees a request without one. Such sockets cost "
+        "no thread and no notice is kept waiting; the proxy in front closes them.",
+    ),
+    ("H017", "live"): Difference(
+        400,
+        None,
+        "The app answers a big head with 431. With the parser h11 uvicorn itself gives up on one that has not ended "
+        "after 64 KiB, and says 400.",
+    ),
+    ("H034", "polled"): _row(
+        202,
+        "The contract has no call for one entry by its number. The gap is counted and somebody is alerted; it does let "
+        "the feed be read again for 90 days.",
+    ),
+    ("H022", "live"): Difference(
+        202,
+        None,
+        "TLS ends at the host's proxy, and the app cannot see how the request came to it. Outside a sandbox "
+        "`public_url` must be https, and the default profile signs that address.",
+    ),
+}
+"""Those of the conformance kit, which pushes, and those of what is polled or needs a socket."""
 
 ELSEWHERE: Final[Mapping[str, str]] = {
     "H037": "reading the regulator's answers: tests/faces/test_http_regulator_reads.py",

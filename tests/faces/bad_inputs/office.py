@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.faces.asgi import asgi_app
 from kz_compliance_sdk.ports import Delivered, Env, FeedMessage, FeedPage, RetryAt
-from kz_compliance_sdk.testing.conformance.catalogue import BASE
+from kz_compliance_sdk.testing.conformance.bad_inputs import BASE
 from tests.conftest import FrozenClock
 from tests.faces.bad_inputs.requests import ED25519, NOW, ORIGIN, PLATFORM, SECRETS, Request
 

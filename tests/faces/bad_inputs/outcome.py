@@ -10,7 +10,7 @@ from typing import Final
 
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
-from kz_compliance_sdk.testing.conformance.catalogue import BadInput
+from kz_compliance_sdk.testing.conformance.bad_inputs import BadInput
 from tests.faces.bad_inputs.office import Answer, Office
 from tests.faces.bad_inputs.requests import SECRETS, Request
 

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kz_compliance_sdk.testing.conformance.catalogue import BASE, BadInput
-from kz_compliance_sdk.testing.conformance.recipes import (
+from kz_compliance_sdk.testing.conformance.bad_inputs import (
+    BASE,
     GROUP_ORDER,
+    BadInput,
     Headers,
     body_of,
     cancelled,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,15 +11,12 @@ from typing import Any
 from kz_compliance_sdk.desk import CaseFile
 from kz_compliance_sdk.domain.case import CaseState, ItemState
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.ports import Unknown
 from kz_compliance_sdk.testing import agreement
 from kz_compliance_sdk.testing.agreement import Check, Sent
 from kz_compliance_sdk.testing.mock_regulator.dump import books_json
 from tests.journey.week.office import is_superseded
 from tests.journey.week.run import Evidence, Outcome, Week, live
-
-_TO_REGULATOR = ("acknowledgement", "clarification", "report")
 
 
 def run(week: Week, folder: Path) -> Outcome:
@@ -37,7 +33,12 @@ def judged(evidence: Evidence) -> Outcome:
     with evidence.regulator.locked():
         books = books_json(evidence.regulator.books, evidence.regulator.pushes)
     _leave_out_what_was_stopped(books, cases)
-    sent = [_sent(file, m) for file in cases for m in file.messages if m.kind in _TO_REGULATOR and m.state == "done"]
+    sent = [
+        Sent.of(f.case.notice_id, m)
+        for f in cases
+        for m in f.messages
+        if m.kind in agreement.KINDS and m.state == "done"
+    ]
     decided = {file.case.notice_id: _outcomes(file) for file in cases}
     standing = {item.object_key: item.measure for file in cases for item in file.case.items if item.object_key}
     changes = list(evidence.platform.done)
@@ -45,7 +46,7 @@ def judged(evidence: Evidence) -> Outcome:
     superseded = {m.id for file in files for m in file.messages if m.state == "parked" and is_superseded(m, file.case)}
     states = [(m.id, m.kind, m.state) for file in files for m in file.messages if m.id not in superseded]
     checks = [
-        *(agreement.receipts(kind, sent, books) for kind in ("acknowledgement", "clarification", "report")),
+        *(agreement.receipts(kind, sent, books) for kind in agreement.KINDS),
         agreement.acknowledgements({file.case.notice_id: _acknowledged(file) for file in cases}, books),
         agreement.outcomes(decided, books),
         agreement.effects(
@@ -102,12 +103,6 @@ def _leave_out_what_was_stopped(books: dict[str, Any], cases: list[CaseFile]) ->
         for item in file.case.items:
             if held is not None and item.status == "stopped":
                 held["outcomes"].pop(item.item_id, None)
-
-
-def _sent(file: CaseFile, message: OutboxMessage) -> Sent:
-    receipt = json.loads(message.receipt)["receipt_id"] if message.receipt else ""
-    sha256 = hashlib.sha256(message.body).hexdigest()
-    return Sent(message.id, message.kind, file.case.notice_id, sha256, receipt)  # type: ignore[arg-type]  # one of three
 
 
 def _acknowledged(file: CaseFile) -> list[int]:

@@ -1,4 +1,8 @@
-"""From a recipe of the catalogue to the body and the headers of a request. Signing it is the caller's part."""
+"""The catalogue of bad, hostile and odd inputs: each case, what must come of it, and the request of its recipe.
+
+Signing is the caller's part. Where the contract has another answer than the catalogue, DIFFERENCES says why; the page
+`docs/contract/bad-inputs.md` is made from it.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,19 @@ import copy
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
-
-from kz_compliance_sdk.testing.conformance.catalogue import BASE, BadInput
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final, Literal
 
 __all__ = [
+    "BASE",
+    "CASES",
+    "DIFFERENCES",
+    "DOCUMENT",
     "GROUP_ORDER",
+    "BadInput",
+    "Channel",
+    "Difference",
     "Headers",
     "body_of",
     "cancelled",
@@ -22,6 +33,55 @@ __all__ = [
     "skew_of",
     "webhook_id_of",
 ]
+
+DOCUMENT: Final[Mapping[str, Any]] = json.loads(
+    files("kz_compliance_sdk.testing.conformance").joinpath("bad_inputs.json").read_text(encoding="utf-8")
+)
+BASE: Final[Mapping[str, Any]] = DOCUMENT["base"]
+
+OUR_CODES: Final[Mapping[str, str]] = {"auth": "not_authentic"}
+"""Codes that have another name here. The rest are the same word for word."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadInput:
+    """One case. `http` is None where the end state counts and not a status."""
+
+    id: str
+    name: str
+    layer: str
+    recipe: tuple[Mapping[str, Any], ...]
+    outcome: str
+    http: int | None
+    code: str
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it needs a socket, a sequence or a store that fails, and so has a test of its own."""
+        return any(step["op"] in ("live", "steps") or "storage" in step or "tzdata" in step for step in self.recipe)
+
+    @property
+    def slug(self) -> str:
+        """The name as part of a check's name."""
+        return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
+
+
+def _case(row: Mapping[str, Any]) -> BadInput:
+    expected = row["expected"]
+    http = expected["http"]
+    return BadInput(
+        row["id"],
+        row["name"],
+        row["layer"],
+        tuple(row["recipe"]),
+        expected["outcome"],
+        http if isinstance(http, int) else None,
+        OUR_CODES.get(expected["code"], expected["code"]),
+    )
+
+
+CASES: Final[Mapping[str, BadInput]] = {row["id"]: _case(row) for row in DOCUMENT["cases"]}
+
 
 Headers = list[tuple[str, str]]
 GROUP_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
@@ -220,3 +280,63 @@ def _with_header(headers: Headers, name: str, template: str) -> Headers:
     known["{b64}"] = known["{sig}"].partition(",")[2]
     value = re.sub(r"\{[a-z0-9]+\}", lambda match: known[match[0]], template)
     return [*(pair for pair in headers if pair[0] != name), (name, value)]
+
+
+Channel = Literal["pushed", "polled", "live"]
+"""The way that an input takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What this package does instead. `codes` is None where the server in front of it writes the answer."""
+
+    status: int
+    codes: frozenset[str] | None
+    why: str
+
+
+def _row(status: int, why: str, *codes: str) -> Difference:
+    return Difference(status, frozenset(codes), why)
+
+
+DIFFERENCES: Final[Mapping[tuple[str, Channel], Difference]] = {
+    ("H024", "pushed"): _row(
+        202,
+        "The Host header is never read: whoever sends chooses it. The platform is chosen by the key and by the path, "
+        "and the default profile signs the address as `public_url` has it.",
+    ),
+    ("S041", "pushed"): _row(
+        404,
+        "The intake app answers at its own path and knows no other; a signature gives no right anywhere else.",
+        "not_found",
+    ),
+    ("M009", "pushed"): _row(
+        202,
+        "The contract makes `languages` optional: every statement of reasons names its own language, and those count.",
+    ),
+    ("V049", "pushed"): _row(
+        202,
+        "There is no case yet that could carry a flag. The cancellation is kept as `waiting`, somebody is alerted, and "
+        "the notice, when it comes, starts cancelled.",
+    ),
+    ("V050", "pushed"): _row(
+        202,
+        "A cancellation is a type of message here and has no notice id of its own, so it cannot name itself: it waits "
+        "for its notice.",
+    ),
+    ("V051", "pushed"): _row(
+        202,
+        "The contract knows no `revokes`: an unknown field is ignored and kept in the raw bytes. A notice is cancelled "
+        "by `notice.cancelled` alone.",
+    ),
+    ("Q009", "pushed"): _row(
+        202,
+        "An id is opaque: two spellings are two notices, never merged, and nothing guesses that they are one.",
+    ),
+    ("Q043", "pushed"): _row(
+        503,
+        "As asked, but for the alert at 80 %: the bound is on writes that wait for a commit, a few seconds of work, "
+        "and not on open cases. Nobody could act in time; monitoring sees the 503.",
+        "store_full",
+    ),
+}

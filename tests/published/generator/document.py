@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from kz_compliance_sdk.testing.contract.parts import (
+from kz_compliance_sdk.wire.v1 import API_VERSION, ENVELOPES
+from tests.published.generator.parts import (
     HEADERS,
     PARAMETERS,
     SECURITY,
@@ -22,9 +23,8 @@ from kz_compliance_sdk.testing.contract.parts import (
     signature_headers,
     statuses_of,
 )
-from kz_compliance_sdk.testing.contract.schemas import COMPONENTS_AT, DIALECT, components
-from kz_compliance_sdk.testing.contract.texts import MEANINGS
-from kz_compliance_sdk.wire.v1 import API_VERSION, ENVELOPES
+from tests.published.generator.schemas import COMPONENTS_AT, DIALECT, components
+from tests.published.generator.texts import MEANINGS
 
 __all__ = ["VERSION", "intake_document", "regulator_document"]
 

@@ -2,7 +2,7 @@
 
 Pure: made from the models and from the table of codes, the same in every run.
 
-    from kz_compliance_sdk.testing.contract import files
+    from tests.published.generator import files
     Path("openapi.json").write_text(files()["openapi.json"])
 """
 
@@ -12,11 +12,11 @@ import json
 from collections.abc import Mapping
 from functools import cache
 
-from kz_compliance_sdk.testing.contract.compatibility import breaking_changes
-from kz_compliance_sdk.testing.contract.document import VERSION, intake_document, regulator_document
-from kz_compliance_sdk.testing.contract.errors import errors_list, errors_page
-from kz_compliance_sdk.testing.contract.samples import examples
-from kz_compliance_sdk.testing.contract.schemas import message_schema
+from tests.published.generator.compatibility import breaking_changes
+from tests.published.generator.document import VERSION, intake_document, regulator_document
+from tests.published.generator.errors import errors_list, errors_page
+from tests.published.generator.samples import examples
+from tests.published.generator.schemas import message_schema
 
 __all__ = [
     "VERSION",

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
-from kz_compliance_sdk.testing.contract.samples import examples
-from kz_compliance_sdk.testing.contract.schemas import COMPONENTS_AT, component_of
 from kz_compliance_sdk.wire.codes import CODES
 from kz_compliance_sdk.wire.problem import PROBLEM_MEDIA_TYPE, Problem
+from tests.published.generator.samples import examples
+from tests.published.generator.schemas import COMPONENTS_AT, component_of
 
 __all__ = [
     "HEADERS",

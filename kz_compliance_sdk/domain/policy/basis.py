@@ -12,6 +12,8 @@ DAY_S = 86_400
 YEAR_S = 366 * DAY_S
 
 Name = Annotated[str, StringConstraints(pattern=r"\A[a-z][a-z0-9_]{0,63}\z")]
+Version = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9_.+:-]{1,100}\z")]
+"""A code: decisions and events name it."""
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)]
 Url = Annotated[str, StringConstraints(pattern=r"\Ahttps?://[^\s]{1,500}\z")]
 Yes = Annotated[bool, Field(strict=True)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from kz_compliance_sdk.domain.second_person import asked_for
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.cli import documents, screen
@@ -16,6 +17,8 @@ from kz_compliance_sdk.faces.cli.remedy_screen import show_remedies
 from kz_compliance_sdk.faces.cli.session import CaseArgument, Json, Session, account_of, case_id_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kz_compliance_sdk.desk import CaseFile
     from kz_compliance_sdk.domain.audit import AuditEvent
     from kz_compliance_sdk.domain.case import Case
@@ -166,7 +169,7 @@ def _story(file: CaseFile, notice: Notice | None, gaps: tuple[Gap, ...]) -> None
     show_remedies(file)
     show_review(file)
     for decision in file.decisions.values():
-        show_decision(decision)
+        show_decision(decision, file.audit)
     _messages(file)
     if file.user_notices:
         told = [(f"{row.item_id} {row.kind}", f"{row.state}, {_told(row)}") for row in file.user_notices]
@@ -268,17 +271,20 @@ def _notice(notice: Notice) -> list[tuple[str, str | Text]]:
     return [*fields, *((f"reasons ({reason.lang})", reason.text) for reason in notice.statement_of_reasons)]
 
 
-def show_decision(decision: Decision, *, stderr: bool = False) -> None:
+def show_decision(decision: Decision, events: Sequence[AuditEvent], *, stderr: bool = False) -> None:
     """A decision as the second person must see it: its digest, and every item with finding, action and wording."""
+    asked = asked_for(events, decision.version)
     if decision.approved_by:
         standing = f"approved by {decision.approved_by}"
     else:
-        standing = "needs approval" if decision.needs_approval else "needs no second person"
+        standing = "needs approval" if asked["rules"] else "needs no second person"
     screen.show_fields(
         f"Decision {decision.version} by {decision.proposed_by}: {standing}",
         [
             ("digest", decision.digest),
             ("proposed", screen.both(decision.proposed_at)),
+            ("asked for by", "; ".join(asked["says"]) or "no rule"),
+            ("policy", decision.policy),
             ("legal check", _check(decision)),
         ],
         stderr=stderr,

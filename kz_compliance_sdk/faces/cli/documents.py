@@ -9,6 +9,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+from kz_compliance_sdk.domain.second_person import asked_for
 from kz_compliance_sdk.faces.cli.case_review import review_documents
 from kz_compliance_sdk.faces.cli.screen import at
 
@@ -125,7 +126,7 @@ def case_document(file: CaseFile, notice: Notice | None) -> dict[str, Any]:
             for row in file.inbox
         ],
         **review_documents(file),
-        "decisions": [_decision(decision) for _, decision in sorted(file.decisions.items())],
+        "decisions": [_decision(decision, file) for _, decision in sorted(file.decisions.items())],
         "messages": [message_document(message, file.attempts.get(message.id, ())) for message in file.messages],
         "contests": [
             {
@@ -171,13 +172,14 @@ def sealed_of(file: CaseFile, seq: int) -> dict[str, str]:
     return {text.name: text.text for event in file.audit if event.seq == seq for text in event.sealed if text.text}
 
 
-def _decision(decision: Decision) -> dict[str, Any]:
+def _decision(decision: Decision, file: CaseFile) -> dict[str, Any]:
     return {
         "version": decision.version,
         "digest": decision.digest,
         "proposed_by": decision.proposed_by,
         "proposed_at": at(decision.proposed_at),
         "needs_approval": decision.needs_approval,
+        "second_person": asked_for(file.audit, decision.version),
         "approved_by": decision.approved_by or None,
         "approved_at": at(decision.approved_at) if decision.approved_at else None,
         "legal_check": decision.legal_check.model_dump() if decision.legal_check is not None else None,

@@ -250,7 +250,8 @@ def _seen(session: Session, desk: ComplianceDesk, case_id: str, digest: str | No
     if digest is not None:
         return digest
     case = desk.case(case_id)
-    decision: Decision | None = desk.case_file(case_id).decisions.get(case.decision_version)
+    file = desk.case_file(case_id)
+    decision: Decision | None = file.decisions.get(case.decision_version)
     if decision is None:
         raise IllegalMove("nothing was proposed for this case.", reference=case_id)
     if not session.can_ask:
@@ -259,7 +260,7 @@ def _seen(session: Session, desk: ComplianceDesk, case_id: str, digest: str | No
             field="--digest",
             remedy=f"Give the digest that you saw: kz-compliance cases show {case_id}",
         )
-    cases.show_decision(decision, stderr=True)
+    cases.show_decision(decision, file.audit, stderr=True)
     session.confirm(question, yes=False)
     return decision.digest
 

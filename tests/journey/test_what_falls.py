@@ -163,6 +163,7 @@ def test_the_trail_says_what_was_withheld(office: Driver) -> None:
     said = {"from": "decided", "to": "in_approval", "items": ["1", "2"], "decision": 1}
     asked = {"policy": office.policy.version, "rules": ["withheld"]}
     assert _said(office, case, "withhold") == {**said, **asked}
+    assert office.case(case)["decisions"][0]["second_person"]["rules"] == ["withheld"]
     assert _pages(office, "withheld") == [(("lead", "legal"), 60)]
 
 

@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.review_policy import HEAD
 from kz_compliance_sdk.domain.words import Words, words
 
-__all__ = ["RULES", "asked_for", "asking", "code", "says"]
+__all__ = ["OF_THE_PROPOSER", "RULES", "asked_for", "asking", "code", "says"]
 
 RULES: Final = (
     "head_of_office",
@@ -36,6 +36,9 @@ RULES: Final = (
     "category",
 )
 """The codes of the rules, in the order in which a decision names them; those of flags follow, by name."""
+
+OF_THE_PROPOSER: Final = frozenset({"head_of_office"})
+"""Those that say who proposed."""
 
 _VOLUME: Final = "volume_unusual"
 _CODE = re.compile(r"[A-Za-z0-9_.+/:-]{1,100}")
@@ -74,11 +77,11 @@ def asking(
     return own + policy.four_eyes_rules(case.category, worldwide=worldwide, flags=marks)
 
 
-def asked_for(events: Sequence[AuditEvent], version: int) -> dict[str, Any]:
+def asked_for(events: Sequence[AuditEvent], version: int, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     """What the events of a case tell of why a decision takes a second person: `rules`, the version of the `policy`, the
     `category` then; where unusually many notices asked for it, how many came before (`volume`), and how many are usual
     (`volume_limit`); each rule in English words (`says`). Only codes and numbers are taken from the events, whatever
-    stands there."""
+    stands there; no rule that is in `without`."""
     found: dict[str, Any] = {"policy": "", "category": "", "volume": None, "volume_limit": None}
     rules: list[str] = []
     volume: dict[str, int | None] = {}
@@ -90,7 +93,7 @@ def asked_for(events: Sequence[AuditEvent], version: int) -> dict[str, Any]:
             rules += _rules(data)
     if _VOLUME in rules:
         found |= volume
-    found["rules"] = rules
+    found["rules"] = [rule for rule in rules if rule not in without]
     return found | {"says": says(found, words("en", "cases"))}
 
 

@@ -266,9 +266,8 @@ class _Page:
     def _decisions(self) -> list[_Table]:
         tables = []
         for one in self._doc["decisions"]:
-            names = "proposed_by proposed_at needs_approval approved_by approved_at"
+            names, asked = "proposed_by proposed_at approved_by approved_at", one["second_person"]
             rows = [(name, one[name], "") for name in names.split()]
-            asked = one["second_person"]
             rows += [("asked_for_by", says(asked, self._words), ""), ("policy", asked["policy"], "")]
             if one["digest"]:
                 rows.append(("digest", one["digest"], ""))

@@ -23,7 +23,7 @@ _FACTS = frozenset(
     "action answer_by at audience basis category code contest decision decisions due_at effect effective_at ended_at "
     "fell filed_at final flags for form from from_at given_at ground in_reply_to inherits is item items kept kind "
     "lang level lifts message messages not_before notice objects outgoing policy questions receipt receipt_sha256 "
-    "received_at result result_at revision rules sender sent_at sequence settled sha256 source stands state steps "
+    "received_at result result_at revision sender sent_at sequence settled sha256 source stands state steps "
     "supersedes suspension tell_at text_checked texts to token unasked until until_at version volume volume_limit "
     "was".split()
 )

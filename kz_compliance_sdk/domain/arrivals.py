@@ -98,6 +98,8 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
         **evidence(arrival),
         "revision": notice.revision,
         "items": len(notice.items),
+        "volume": arrival.volume,
+        "volume_limit": arrival.volume_limit,
         "flags": list(arrival.flags),
         "due_at": times["due_at"],
     }

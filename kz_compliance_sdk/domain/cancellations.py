@@ -29,7 +29,8 @@ EVERYBODY = ("moderator", "lead", "head")
 class Arrival(Changeable):
     """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
     UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `entered_by` typed it in, come in by
-    `account`, and says `how` it came; `salt` is fresh randomness that seals this text."""
+    `account`, and says `how` it came; `salt` is fresh randomness that seals this text. Before a new notice `volume`
+    others had come from its authority, or under its key, and `volume_limit` are usual."""
 
     platform_id: str
     message: tuple[str, str, str]
@@ -43,6 +44,8 @@ class Arrival(Changeable):
     account: str = ""
     how: str = ""
     salt: bytes = b""
+    volume: int = 0
+    volume_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,9 @@ from kz_compliance_sdk.domain.decision import (
     Proposal,
     decision_digest,
 )
-from kz_compliance_sdk.domain.duress import check_approver, needs_second
+from kz_compliance_sdk.domain.duress import check_approver
 from kz_compliance_sdk.domain.identities import check_proposal_texts
 from kz_compliance_sdk.domain.lawfulness import rests_on
-from kz_compliance_sdk.domain.legal_flags import codes
 from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, object_key, with_report
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -44,6 +43,7 @@ from kz_compliance_sdk.domain.proposal_checks import check_orders, check_proposa
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
+from kz_compliance_sdk.domain.second_person import asking
 from kz_compliance_sdk.domain.steps import check_lease, need
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
 
@@ -92,17 +92,7 @@ def propose(
             code="unverified",
             reference=case.id,
         )
-    worldwide = any(item.worldwide for item in proposal.items)
-    in_force = {item.item_id for item in case.items if item.measure}
-    lifts = any(item.item_id in in_force and not item.is_measure for item in proposal.items)
-    needs_approval = (
-        unseen
-        or without_order
-        or (legal is not None and legal.doubt)
-        or needs_second(case, proposal, context.policy, stamp.actor)
-        or (lifts and context.policy.four_eyes_lifting)
-        or context.policy.needs_four_eyes(case.category, worldwide=worldwide, flags=codes(case.flags))
-    )
+    rules = asking(case, proposal, context.policy, stamp.actor, legal=legal, unseen=unseen, without_order=without_order)
     decision = Decision(
         case_id=case.id,
         version=case.decision_version + 1,
@@ -111,24 +101,31 @@ def propose(
         proposal=proposal,
         proposed_by=stamp.actor.id,
         proposed_at=stamp.at,
-        needs_approval=needs_approval,
+        policy=context.policy.version,
+        category=case.category,
+        rules=rules,
         legal_check=legal.named if legal is not None else None,
         by_legal="legal" in stamp.actor.roles,
     )
     row = row_of(case, decision)
-    data: dict[str, Json] = {"decision": decision.version, "digest": row.digest, "four_eyes": needs_approval}
+    data: dict[str, Json] = {"decision": decision.version, "digest": row.digest, **asked(decision)}
     texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
     more: Change = ()
     if legal is not None:
         data["legal_check"] = legal.facts
         more = (legal.row,) if legal.is_new else ()
         texts |= {"legal_check.note": legal.note} if legal.note else {}
-    if needs_approval:
+    if rules:
         changes = {**NO_LEASE, "decision_version": decision.version}
         proposed, event = move(case, "propose", CaseState.IN_APPROVAL, stamp, data, texts, **changes)
         return (CaseWrite(proposed, case.version, token), event, row, *more), proposed, decision
     change, decided = _decide(case, decision, "propose", context, stamp, data, texts, token)
     return (row, *more, *change), decided, decision
+
+
+def asked(decision: Decision) -> dict[str, Json]:
+    """What an event says of what asked for a second person."""
+    return {"policy": decision.policy, "category": decision.category, "rules": list(decision.rules)}
 
 
 def row_of(case: Case, decision: Decision) -> DecisionRow:

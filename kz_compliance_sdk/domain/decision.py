@@ -115,8 +115,10 @@ class Proposal(_Value):
 class Decision(_Value):
     """A proposal bound to what was seen: the case, the revision of the notice, and the bytes it came in.
 
-    `legal_check` is the version that it rests on. `digest` is what an approval names. `by_legal` says that the proposer
-    had the role `legal`. `approved_by` is empty where policy asks for no second person.
+    `rules` are the codes of those that asked for a second person (`second_person.py`), under this version of the
+    `policy`, for a notice of this `category`. `legal_check` is the version that it rests on. `digest` is what an
+    approval names. `by_legal` says that the proposer had the role `legal`. `approved_by` is empty where no rule asks
+    for a second person.
     """
 
     case_id: str
@@ -126,11 +128,17 @@ class Decision(_Value):
     proposal: Proposal
     proposed_by: str
     proposed_at: int
-    needs_approval: bool
+    policy: str
+    category: str
+    rules: tuple[str, ...] = ()
     legal_check: NamedCheck | None = None
     by_legal: bool = False
     approved_by: str = ""
     approved_at: int = 0
+
+    @property
+    def needs_approval(self) -> bool:
+        return bool(self.rules)
 
     @property
     def digest(self) -> str:

@@ -16,12 +16,12 @@ from kz_compliance_sdk.domain.cancellations import void
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
-from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND, codes
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.review_policy import HEAD, REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 
@@ -29,7 +29,6 @@ __all__ = [
     "Instruction",
     "check_approver",
     "hand_over",
-    "needs_second",
     "raise_alarm",
     "record_instruction",
     "rule_out_demand",
@@ -57,22 +56,11 @@ class Instruction:
 # ------------------------------------------------------------------------------------------ who may decide
 
 
-def needs_second(case: Case, proposal: Proposal, policy: Policy, actor: Actor) -> bool:
-    """Whether what this person proposes needs a second person for another reason than the policy's four eyes."""
-    if HEAD in actor.roles:
-        return True
-    if not _has_measure(proposal):
-        return False
-    marks = codes(case.flags)
-    needs_lawyer = policy.needs_legal_review(case.category, marks) and LEGAL not in actor.roles
-    return needs_lawyer or policy.safeguards.needs_outside(case.category, marks)
-
-
 def check_approver(case: Case, decision: Decision, policy: Policy, actor: Actor) -> None:
     """Refuse an approver who may not be the second person of this decision. Raises NotAllowed with the code
     `legal_review`, `approver_inside` or `user_data_demand`."""
     check_answerable(case)
-    if not _has_measure(decision.proposal):
+    if not any(item.is_measure for item in decision.proposal.items):
         return
     marks = codes(case.flags)
     if policy.needs_legal_review(case.category, marks) and not decision.by_legal and LEGAL not in actor.roles:
@@ -93,10 +81,6 @@ def check_approver(case: Case, decision: Decision, policy: Policy, actor: Actor)
 def is_outside(actor: Actor, policy: Policy) -> bool:
     """Whether the actor is known to be outside the policy's country."""
     return actor.country not in ("", policy.country)
-
-
-def _has_measure(proposal: Proposal) -> bool:
-    return any(item.is_measure for item in proposal.items)
 
 
 # ------------------------------------------------------------------------------------- what anybody can do

@@ -25,13 +25,14 @@ from kz_compliance_sdk.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class RestsOn:
-    """The version of the legal check that a proposal rests on. `is_new` if it is recorded with the proposal; `doubt`
-    says that a second person must decide."""
+    """The version of the legal check that a proposal rests on. `is_new` if it is recorded with the proposal. Two doubts
+    call for a second person on a measure: an answer is `unclear`, or somebody else `contradicted` it."""
 
     row: LegalCheckRow
     is_new: bool
     note: str
-    doubt: bool
+    unclear: bool
+    contradicted: bool
 
     @property
     def named(self) -> NamedCheck:
@@ -69,8 +70,13 @@ def rests_on(case: Case, proposal: Proposal, known: Sequence[LegalCheckRow], sta
                 field=f"legal_check.{name}",
                 remedy="Refuse with reasons, ask for clarification, or act under your own terms.",
             )
-    doubt = bool(measures) and (is_unclear(check) or _is_contradicted(case, row, known))
-    return RestsOn(row, isinstance(given, LegalCheck), check.note, doubt)
+    return RestsOn(
+        row,
+        is_new=isinstance(given, LegalCheck),
+        note=check.note,
+        unclear=bool(measures) and is_unclear(check),
+        contradicted=bool(measures) and _is_contradicted(case, row, known),
+    )
 
 
 def _named(case: Case, version: int, known: Sequence[LegalCheckRow]) -> tuple[LegalCheck, LegalCheckRow]:

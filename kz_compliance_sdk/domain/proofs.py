@@ -290,7 +290,7 @@ def _of_decisions(records: Records, events: _Told, erased: _Erased) -> Iterator[
         if event.kind != "approve":
             proposed.add(row.version)
             by = row.proposed_by, row.proposed_at, bool(row.needs_approval)
-            if by != (event.actor, event.at, data.get("four_eyes")):
+            if by != (event.actor, event.at, bool(data.get("rules"))):
                 yield Fault(
                     case_id, event.seq, f"the decision {version} was proposed by {event.actor}, its row differs"
                 )

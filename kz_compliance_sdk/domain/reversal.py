@@ -13,7 +13,7 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import Appeal, AppealWrite, CaseWrite, HoldEnded, ObjectVersion, Write
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.deciding import row_of
+from kz_compliance_sdk.domain.deciding import asked, row_of
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.identities import check_statement
 from kz_compliance_sdk.domain.messages import effect, with_report
@@ -51,7 +51,7 @@ def reverse(
     check_settled(case, item)
     _check_undo_over(case, standing, stamp)
     lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in STANDS]
-    decision = _superseding(case, lifted, reasons, wording, stamp)
+    decision = _superseding(case, lifted, reasons, wording, policy, stamp)
     row = row_of(case, decision)
     standing = holding(standing, [one for one in case.items if one not in lifted])
     items, writes = _lift(case, lifted, decision.version, policy, standing, stamp)
@@ -61,7 +61,7 @@ def reverse(
         "lifts": [one.item_id for one in lifted],
         "decision": decision.version,
         "digest": row.digest,
-        "four_eyes": False,
+        **asked(decision),
     }
     fields: dict[str, Any] = {
         "items": items,
@@ -100,7 +100,9 @@ def _check_undo_over(case: Case, standing: Standing, stamp: Stamp) -> None:
             )
 
 
-def _superseding(case: Case, lifted: list[ItemState], reasons: str, wording: Reversal, stamp: Stamp) -> Decision:
+def _superseding(
+    case: Case, lifted: list[ItemState], reasons: str, wording: Reversal, policy: Policy, stamp: Stamp
+) -> Decision:
     """The decision in which somebody else comes to another end: no measure, and a refusal with its reasons."""
     told = Wording(outcome="refused", statement_of_reasons=wording.statement, refusal_code=wording.refusal_code)
     names = list(dict.fromkeys(name_of(one) for one in lifted))
@@ -119,7 +121,8 @@ def _superseding(case: Case, lifted: list[ItemState], reasons: str, wording: Rev
         proposal=proposal,
         proposed_by=stamp.actor.id,
         proposed_at=stamp.at,
-        needs_approval=False,
+        policy=policy.version,
+        category=case.category,
     )
 
 

@@ -29,6 +29,7 @@ from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.disclosure import Form
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, StoredDecision
+from kz_compliance_sdk.domain.second_person import OF_THE_PROPOSER, asked_for
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.evidence.redaction import (
     People,
@@ -222,6 +223,7 @@ class _Pack:
     def _decision(self, row: StoredDecision) -> Json:
         body = _object(row.body)
         path = f"decisions/{row.version:03}.json"
+        without = frozenset() if self._full else OF_THE_PROPOSER
         return {
             "version": row.version,
             "digest": row.digest if self._full else None,
@@ -229,6 +231,7 @@ class _Pack:
             "proposed_by": self._name(row.proposed_by),
             "proposed_at": instant_text(row.proposed_at),
             "needs_approval": bool(row.needs_approval),
+            "second_person": asked_for(self._records.events, row.version, without),
             "approved_by": self._name(row.approved_by),
             "approved_at": _instant(row.approved_at),
             "revision": body.get("revision") if isinstance(body.get("revision"), int) else None,

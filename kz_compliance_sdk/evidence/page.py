@@ -15,6 +15,7 @@ from typing import Any, Final
 from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.legal_check import QUESTIONS
+from kz_compliance_sdk.domain.second_person import says
 from kz_compliance_sdk.domain.values import parse_instant
 from kz_compliance_sdk.domain.words import Words
 from kz_compliance_sdk.evidence.dossier import Contents
@@ -265,8 +266,9 @@ class _Page:
     def _decisions(self) -> list[_Table]:
         tables = []
         for one in self._doc["decisions"]:
-            names = "proposed_by proposed_at needs_approval approved_by approved_at"
+            names, asked = "proposed_by proposed_at approved_by approved_at", one["second_person"]
             rows = [(name, one[name], "") for name in names.split()]
+            rows += [("asked_for_by", says(asked, self._words), ""), ("policy", asked["policy"], "")]
             if one["digest"]:
                 rows.append(("digest", one["digest"], ""))
             check = one["legal_check"]

@@ -14,16 +14,18 @@ from typing import Any
 from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, Reminder
+from kz_compliance_sdk.domain.second_person import code
 from kz_compliance_sdk.domain.values import instant_text
 
 Said = Notice | Clarification | Cancellation | Reminder
 
 _FACTS = frozenset(
-    "action answer_by at audience basis code contest decision decisions due_at effect effective_at ended_at filed_at "
-    "fell final flags for form four_eyes from from_at given_at ground in_reply_to inherits is item items kept kind "
-    "lang level lifts message messages not_before notice objects outgoing questions receipt receipt_sha256 "
+    "action answer_by at audience basis category code contest decision decisions due_at effect effective_at ended_at "
+    "fell filed_at final flags for form from from_at given_at ground in_reply_to inherits is item items kept kind "
+    "lang level lifts message messages not_before notice objects outgoing policy questions receipt receipt_sha256 "
     "received_at result result_at revision sender sent_at sequence settled sha256 source stands state steps "
-    "supersedes suspension tell_at text_checked texts to token unasked until until_at version was".split()
+    "supersedes suspension tell_at text_checked texts to token unasked until until_at version volume volume_limit "
+    "was".split()
 )
 # Made of the name of the object and of what is known otherwise: whoever guesses that name could check it.
 _RIDDLES: Mapping[str, tuple[str, ...]] = {
@@ -81,7 +83,7 @@ def facts(event: AuditEvent, people: People, shown: frozenset[str]) -> tuple[dic
             told[name] = people(value)
         elif (name == "receipt_sha256" and value not in shown) or name in _RIDDLES.get(event.kind, ()):
             withheld.append(name)
-        elif name in _FACTS and _is_plain(value):
+        elif name in _FACTS and (_is_plain(value) or (name == "policy" and code(value))):
             told[name] = value
         elif is_token(name):
             withheld.append(name)

@@ -19,7 +19,9 @@ def counted(
 ) -> tuple[Arrival, NoticeCounted]:
     """A new notice, flagged if as many as are usual came before it within the window; and that it came."""
     names, over = names_of(authority_id, key_id), tx.now - usual.volume_window_s
-    before = [tx.notices_counted(name, over, usual.volume_notices) for name in names]
-    if max(before) >= usual.volume_notices:
+    limit = usual.volume_notices
+    before = max(tx.notices_counted(name, over, limit) for name in names)
+    arrival = arrival.but(volume=before, volume_limit=limit)
+    if before >= limit:
         arrival = arrival.but(flags=(*arrival.flags, "volume_unusual"))
     return arrival, NoticeCounted(arrival.platform_id, names, tx.now, over)

@@ -16,6 +16,7 @@ from tests.controls.ways import (
     OVERVIEW,
     REVIEW,
     Control,
+    forgets,
     gives,
     instead,
     is_case,
@@ -115,7 +116,7 @@ CONTROLS: tuple[Control, ...] = (
         "one person acts on an order that fell",
         "a measure for an item whose order fell takes two persons",
         DUE_PROCESS,
-        instead("domain.deciding.check_orders", made=lambda real: lambda *given: real(*given) and False),
+        forgets("order_fell"),
         f"{ORDERS}test_no_measure_rests_on_an_order_that_fell",
     ),
     Control(

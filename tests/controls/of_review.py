@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.domain.second_person import RULES
 from tests.controls.ways import (
     DUE_PROCESS,
     LAW,
@@ -20,6 +21,7 @@ from tests.controls.ways import (
     REVIEW,
     Control,
     Seam,
+    forgets,
     gives,
     heads_like_others,
     instead,
@@ -153,11 +155,21 @@ CONTROLS: tuple[Control, ...] = (
         ),
         f"{REVIEW}test_one_account_is_never_two_persons",
     ),
+    *(
+        Control(
+            f"a decision forgets a rule: {rule}",
+            "a decision holds the code of each rule that asked for a second person",
+            OF_REVIEW,
+            forgets(rule),
+            f"tests/unit/test_second_person.py::test_each_rule_alone_is_named[{rule}]",
+        )
+        for rule in (*RULES, "volume_unusual")
+    ),
     Control(
         "four eyes for nothing",
         "what may touch political speech has a second pair of eyes",
         LAW,
-        gives("domain.policy.Policy.needs_four_eyes", "domain.deciding.needs_second", what=False),
+        gives("domain.deciding.asking", what=()),
         f"{REVIEW}test_political_speech_takes_two_persons",
     ),
     Control(
@@ -178,7 +190,7 @@ CONTROLS: tuple[Control, ...] = (
         "the head decides alone",
         "the head of the office is never the sole decider",
         DUE_PROCESS,
-        gives("domain.deciding.needs_second", what=False),
+        forgets("head_of_office"),
         f"{REVIEW}test_what_the_head_proposes_takes_a_second_person",
     ),
     Control(
@@ -255,12 +267,7 @@ CONTROLS: tuple[Control, ...] = (
         "one person worldwide",
         "a measure outside Kazakhstan takes a second person",
         LAW,
-        instead(
-            "domain.policy.Policy.needs_four_eyes",
-            made=lambda real: (
-                lambda policy, category, *, worldwide, flags: real(policy, category, worldwide=False, flags=flags)
-            ),
-        ),
+        forgets("worldwide"),
         f"{REVIEW}test_a_measure_beyond_kazakhstan_takes_two_persons",
     ),
     Control(

@@ -100,6 +100,14 @@ def without(place: str, kind: type = OutboxMessage) -> Seam:
     return instead(place, made=made)
 
 
+def forgets(rule: str) -> Seam:
+    """A decision does not ask this rule for a second person."""
+    return instead(
+        "domain.deciding.asking",
+        made=lambda real: lambda *given, **named: tuple(one for one in real(*given, **named) if one != rule),
+    )
+
+
 def roles_unchecked(step: str) -> Seam:
     def made(check: Any) -> Any:
         return lambda policy, actor, asked: None if asked == step else check(policy, actor, asked)

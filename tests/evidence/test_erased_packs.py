@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from kz_compliance_sdk.domain.duress import Instruction
 from tests.evidence.scene import FORMS, HEAD, LEAD, Scene, codes, document, edited, full, opened, signed_anew
 
 
@@ -32,6 +33,20 @@ def test_the_pack_of_an_erased_case_verifies_with_both_and_says_that_it_was_eras
         page = opened(pack)["report.html"].decode()
         assert "Personal data erased" in page
         assert "not proved with today" not in page
+
+
+def test_what_asked_for_a_second_person_outlives_the_words_of_the_decision(at: Scene) -> None:
+    case_id = at.case(decided=False)
+    at.desk.care.record_instruction(LEAD, case_id, Instruction("a colonel", "a unit", "by phone", at.clock(), "now"))
+    at.office.decide("none", case_id=case_id, approved_by=at.office.lead)
+    at.outbox.settle()
+    before = [document(pack, "case.json")["decisions"][0]["second_person"] for pack in _packs(at, case_id)]
+    at.desk.privacy.ask_erasure(LEAD, case_id, "subject_request")
+    at.desk.privacy.erase(HEAD, case_id)
+    after = [document(pack, "case.json")["decisions"][0] for pack in _packs(at, case_id)]
+    assert [one["body"]["file"] for one in after] == [None, None]
+    assert [one["second_person"] for one in after] == before
+    assert [one["rules"] for one in before] == [["instruction_recorded"]] * len(FORMS)
 
 
 def test_what_is_missing_without_an_erasure_or_after_one_is_found_by_both(at: Scene, independent: Any) -> None:

@@ -4,16 +4,21 @@ other."""
 from __future__ import annotations
 
 import json
+from html import escape
+from pathlib import Path
 
 import pytest
 
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.legal_check import QUESTIONS
+from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.domain.words import words
 from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.testing.content import FakeContent
-from tests.evidence.scene import HEAD, OFFICE_PEOPLE, USER, Scene, document, full, opened
+from tests.evidence.scene import HEAD, LEAD, OFFICE_PEOPLE, USER, Scene, document, full, opened, scene
 from tests.unit.case_makers import YES
 
+TEXTS = {"case.json", "events.jsonl", "report.html"}
 LAWYER = Actor("marat.lawyer", frozenset({"legal"}), account="marat.account")
 
 
@@ -54,6 +59,47 @@ def test_the_redacted_form_shows_the_answers_and_neither_names_nor_digests(revie
     assert [one for one in (*riddles, *names) if one in inside] == []
     assert all("digest" not in one and "object_id" not in one for one in told["content"])
     assert verified(pack, None).problems == []
+
+
+@pytest.mark.parametrize("lang", ["kk", "ru", "en"])
+def test_both_forms_tell_which_rules_asked_for_a_second_person(reviewed: tuple[Scene, str], lang: str) -> None:
+    at, case_id = reviewed
+    policy = at.desk.policy.version
+    for pack in (full(at, case_id, lang), at.desk.evidence(HEAD, case_id, lang=lang)):
+        (decision,) = document(pack, "case.json")["decisions"]
+        asked = decision["second_person"]
+        assert (asked["rules"], asked["policy"]) == (["check_contradicted"], policy)
+        assert asked["says"] == [words("en", "cases")("rule", "check_contradicted")]
+        events = [json.loads(line) for line in opened(pack)["events.jsonl"].splitlines()]
+        (proposed,) = [event for event in events if event["kind"] == "propose"]
+        assert proposed["facts"]["policy"] == policy
+        assert ("rules" in proposed["facts"]) is ("rules" not in proposed.get("withheld", ()))
+        page = opened(pack)["report.html"].decode()
+        assert escape(words(lang, "cases")("rule", "check_contradicted"), quote=False) in page.replace("&#39;", "'")
+        assert policy in page
+
+
+def test_a_policy_of_the_platforms_own_is_told_in_the_redacted_form(folder: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("four_eyes_always = true\n")
+    with scene(folder, policy_file=str(own)) as at:
+        pack = at.desk.evidence(HEAD, at.case())
+    (decision,) = document(pack, "case.json")["decisions"]
+    events = [json.loads(line) for line in opened(pack)["events.jsonl"].splitlines()]
+    (proposed,) = [event["facts"] for event in events if event["kind"] == "propose"]
+    assert decision["second_person"]["rules"] == ["always"]
+    assert decision["second_person"]["policy"] == proposed["policy"] == f"{kz_policy().version}+own+sandbox"
+
+
+def test_the_redacted_form_does_not_say_that_the_head_proposed(at: Scene) -> None:
+    case_id = at.case(decided=False)
+    at.office.decide(case_id=case_id, by=HEAD, approved_by=LEAD)
+    (decision,) = document(full(at, case_id), "case.json")["decisions"]
+    assert decision["second_person"]["rules"] == ["head_of_office"]
+    redacted = opened(at.desk.evidence(HEAD, case_id, lang="en"))
+    inside = "".join(data.decode("utf-8", "replace") for name, data in redacted.items() if name in TEXTS)
+    assert {name for name in redacted if name in TEXTS} == TEXTS
+    assert [word for word in ("head_of_office", words("en", "cases")("rule", "head_of_office")) if word in inside] == []
 
 
 @pytest.mark.parametrize("lang", ["kk", "ru", "en"])

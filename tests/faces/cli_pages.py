@@ -51,6 +51,7 @@ _DOCUMENTS = """
 | `audit verify` | `checked`, `intact`, `faults[]`: `case`, `seq`, `what`; `not_provable[]` |
 | `cases list` | `cases[]`: rows as below; `next_cursor` for `--cursor`, null on the last page |
 | `cases show` | a row as below; `item_states`, `notice`, `received`, `decisions`, `messages`, `escalations`, `audit` |
+| `cases show`, of a decision | `second_person`: `policy`, `category`, `rules[]`, `says[]`, `volume`, `volume_limit` |
 | `cases show`, of remedies | `contests[]`, `suspensions[]`, with the texts that are sealed with them |
 | `cases claim`, `cases renew` | `lease`: null, or `case` (a row), `token`, `expires_at` |
 | `cases decide`, `cases approve` | `case` (a row), `digest`, `needs_approval`, `approved_by`, `undo_window_s` |

@@ -14,6 +14,7 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.clock import almaty
 from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.faces.cli.session import Session
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.wire.signature import sign
@@ -108,6 +109,14 @@ def test_four_eyes_and_the_digest_that_was_seen(office: Office) -> None:
     file = office.proposal(other.notice_id, "remove")
     answer = office.document("cases", "decide", other.notice_id, "--file", file, "--yes")
     assert (answer["case"]["state"], answer["needs_approval"]) == ("in_approval", True)
+    (decision,) = office.document("cases", "show", other.notice_id)["decisions"]
+    said, policy = decision["second_person"], f"{kz_policy().version}+sandbox"
+    assert (said["policy"], said["category"], said["volume"]) == (policy, other.category, None)
+    assert "category" in said["rules"]
+    assert len(said["says"]) == len(said["rules"])
+    shown = " ".join(office.ok("cases", "show", other.notice_id).split())
+    assert f"asked for by {'; '.join(said['says'])}" in shown
+    assert f"policy {policy}" in shown
     assert "may not approve" in office.refused(6, "cases", "approve", other.notice_id, "--digest", answer["digest"])
     assert "--digest" in office.refused(7, "cases", "approve", other.notice_id, user="daniyar")
     office.refused(8, "cases", "approve", other.notice_id, "--digest", "0" * 64, user="daniyar")

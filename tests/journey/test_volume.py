@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.domain.arrivals import Arrival
+from kz_compliance_sdk.domain.audit import told
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.policy import kz_policy, tighten
 from kz_compliance_sdk.errors import Conflict
@@ -57,6 +58,18 @@ def test_one_more_than_usual_within_the_window_is_flagged(host: Host) -> None:
     assert push(host, 6) == [True]
     host.world.clock.advance(1)
     assert push(host, 7) == [False], "those of the first second count no more"
+
+
+def test_the_trail_holds_the_count_and_the_limit_that_were_seen_unusual_or_not(host: Host) -> None:
+    push(host, 1, 2, 3, 4)
+    seen = []
+    for seed in (1, 2, 3, 4):
+        case = host.case(a_notice(seed=seed).notice_id)
+        (data,) = [
+            data for event, data in told(host.store.queries(PLATFORM).records(case.id).events) if event.kind == "open"
+        ]
+        seen.append((data["volume"], data["volume_limit"]))
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
 def test_the_window_slides_by_the_second(host: Host) -> None:

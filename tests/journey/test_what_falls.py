@@ -58,6 +58,7 @@ def _raised(do: Callable[[], Any], field: str) -> None:
 def test_the_trail_says_what_opened_a_case(office: Driver) -> None:
     case = office.issue(1, POSTS)
     said = {"from": None, "to": "queued", "revision": 1, "items": 2, "flags": ["deadline_defaulted"]}
+    said |= {"volume": 0, "volume_limit": office.policy.safeguards.volume_notices}
     assert _said(office, case, "open") == {**_from(office, "msg-1"), **said, "due_at": office.clock() + 24 * HOUR}
 
 
@@ -160,7 +161,9 @@ def test_the_trail_says_what_was_withheld(office: Driver) -> None:
     office.decide(case)
     office.suspend(HEAD, case)
     said = {"from": "decided", "to": "in_approval", "items": ["1", "2"], "decision": 1}
-    assert _said(office, case, "withhold") == said
+    asked = {"policy": office.policy.version, "rules": ["withheld"]}
+    assert _said(office, case, "withhold") == {**said, **asked}
+    assert office.case(case)["decisions"][0]["second_person"]["rules"] == ["withheld"]
     assert _pages(office, "withheld") == [(("lead", "legal"), 60)]
 
 

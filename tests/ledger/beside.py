@@ -257,6 +257,8 @@ def compare(shadow: Shadow) -> list[str]:
             held.decision, held.preserve_until, held.renamed, held.fell,
         )  # fmt: skip
         same(f"item {item.item_id}", theirs, ours2)
+    asked = {version: (one.rules, one.needs_approval) for version, one in shadow.decisions.items()}
+    same("rules that asked", asked, {one.version: (one.rules, one.four_eyes) for one in case.decisions.values()})
     known = {item.number for item in was.items}
     extra = [n for n, one in case.items.items() if n not in known and one.status != "stopped"]
     same("highest number of an item", was.named, max(case.items, default=was.named))

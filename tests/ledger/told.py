@@ -58,6 +58,8 @@ class Step:
             source=source,
             channel=self.after.channel,  # type: ignore[arg-type]  # one of the two
             status=status,
+            volume=data.get("volume", 0),
+            volume_limit=data.get("volume_limit", 0),
         )
 
     def flags(self, added: bool = True) -> tuple[str, ...]:
@@ -362,14 +364,15 @@ def _proposed(s: Step) -> list[Event]:
             revision=decision.revision,
             check=decision.legal_check.version if decision.legal_check else 0,
             four_eyes=decision.needs_approval,
-            policy="kz",
+            rules=decision.rules,
+            policy=decision.policy,
             lawyer=decision.by_legal,
             text_checked=decision.proposal.text_checked,
             items=tuple(judged(s.item(one.item_id), one) for one in decision.proposal.items),
             parts=sealed(proposal=row.body),
         )
     )
-    return made if s.data["four_eyes"] else [*made, *_decided(s)]
+    return made if s.data["rules"] else [*made, *_decided(s)]
 
 
 def _decided(s: Step) -> list[Event]:

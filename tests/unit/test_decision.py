@@ -274,7 +274,9 @@ def test_the_digest_covers_everything_but_the_approval() -> None:
         {"notice_sha256": "b" * 64},
         {"proposed_by": "m2"},
         {"proposed_at": T0 + 1},
-        {"needs_approval": True},
+        {"policy": "another"},
+        {"category": "fraud"},
+        {"rules": ("category",)},
         {"proposal": proposal(refusal("1"))},
         {"proposal": proposal(measure("1", reasons="another reason"))},
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from kz_compliance_sdk.domain.policy import (
@@ -220,6 +222,16 @@ def test_a_step_keeps_its_place_and_a_new_one_comes_last() -> None:
     ).ladder
     assert [step.id for step in ladder] == [*(step.id for step in kz_policy().ladder), "new"]
     assert ladder[1].audience == ("moderator", "lead")
+
+
+@pytest.mark.parametrize("version", ["", "by Ivan Ivanov", "редакция-2", "a" * 81, "line\n"])
+def test_a_version_is_a_code_for_decisions_name_it(version: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        tighten(kz_policy(), f"version = {json.dumps(version)}")
+    assert (error.value.field, error.value.remedy) == (
+        "version",
+        "Use 1 to 80 letters, digits and _ . + : - alone.",
+    )
 
 
 def test_the_version_tells_a_tightened_policy_from_the_packaged_one() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 DAY_S = 86_400
@@ -25,6 +26,16 @@ UndoWindow = Annotated[int, Field(strict=True, ge=0, le=3600)]
 def refused(message: str, remedy: str, key: str = "") -> PydanticCustomError:
     """A broken rule: what is wrong, what to do, and below the value it was found in the key that it is about."""
     return PydanticCustomError("policy_rule", "{message}", {"message": message, "remedy": remedy, "key": key})
+
+
+def _as_code(version: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_.+:-]{1,80}", version) is None:
+        raise refused("This is no code, and decisions name it.", "Use 1 to 80 letters, digits and _ . + : - alone.")
+    return version
+
+
+Version = Annotated[str, Field(strict=True), AfterValidator(_as_code)]
+"""What tells a policy from others. What is added to it, such as "+own", still fits where 100 characters do."""
 
 
 class Value(BaseModel):

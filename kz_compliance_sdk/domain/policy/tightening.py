@@ -21,6 +21,7 @@ from kz_compliance_sdk.domain.policy.basis import (
     Text,
     UndoWindow,
     Value,
+    Version,
     WorkingDays,
     Yes,
 )
@@ -81,7 +82,7 @@ class UserFragment(Value):
 class PolicyFragment(Value):
     """What a platform asks of itself in addition to a policy. What is left out stays as it is."""
 
-    version: Text | None = None
+    version: Version | None = None
     terms_by_kind: Mapping[Kind, TermFragment] = Field(default_factory=dict)
     default_term: TermFragment | None = None
     categories: Mapping[str, CategoryFragment] = Field(default_factory=dict)

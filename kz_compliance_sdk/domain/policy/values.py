@@ -31,6 +31,7 @@ from kz_compliance_sdk.domain.policy.basis import (
     Text,
     UndoWindow,
     Value,
+    Version,
     WorkingDays,
     Yes,
     refused,
@@ -226,7 +227,7 @@ class Policy(Value):
     """The rules of one country, as data: terms, categories, the ladder. Units are in the names (`_s`: seconds)."""
 
     country: Literal["KZ"]
-    version: Text
+    version: Version
     zone: Literal["Asia/Almaty"]
     terms_by_kind: Annotated[Mapping[Kind, Term], AfterValidator(_frozen), PlainSerializer(dict)]
     default_term: Term
@@ -302,12 +303,16 @@ class Policy(Value):
 
     def needs_four_eyes(self, category: str, *, worldwide: bool, flags: frozenset[str]) -> bool:
         """Whether a measure needs a second person: by category, for a worldwide measure, or for a flag."""
-        return (
-            self.four_eyes_always
-            or worldwide
-            or self.category(category).four_eyes
-            or not flags.isdisjoint(self.four_eyes_flags)
-        )
+        return bool(self.four_eyes_rules(category, worldwide=worldwide, flags=flags))
+
+    def four_eyes_rules(self, category: str, *, worldwide: bool, flags: frozenset[str]) -> tuple[str, ...]:
+        """What asks for a second person: `always`, `worldwide`, `category`, and the flags that do."""
+        asked = {
+            "always": self.four_eyes_always,
+            "worldwide": worldwide,
+            "category": self.category(category).four_eyes,
+        }
+        return (*(rule for rule, asks in asked.items() if asks), *sorted(flags & self.four_eyes_flags))
 
     def needs_legal_review(self, category: str, flags: frozenset[str]) -> bool:
         """Whether a measure needs somebody with the role `legal` among those who decide: by category, or for a flag."""

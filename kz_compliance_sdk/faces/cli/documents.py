@@ -122,7 +122,7 @@ def case_document(file: CaseFile, notice: Notice | None) -> Document:
         ],
         legal_checks=_legal_checks(file),
         content=[fields(row, "item_id n object_id? digest? available fault? seen_by seen_at") for row in file.content],
-        decisions=[decision(one) for _, one in sorted(file.decisions.items())],
+        decisions=[decision(one, file) for _, one in sorted(file.decisions.items())],
         messages=[message(one, file.attempts.get(one.id, ())) for one in file.messages],
         contests=[
             Document(fields(one, _CONTEST, _said=sealed), **sealed)
@@ -161,12 +161,16 @@ def _legal_checks(file: CaseFile) -> list[Document]:
     ]
 
 
-def decision(made: Decision) -> Document:
-    """A decision with the proposal that it is about."""
+def decision(made: Decision, file: CaseFile) -> Document:
+    """A decision with the proposal that it is about, and what asked for a second person."""
+    from kz_compliance_sdk.domain.second_person import asked_for
+
     check = made.legal_check
     return fields(
         made,
-        "version digest proposed_by proposed_at needs_approval approved_by? approved_at? legal_check proposal",
+        "version digest proposed_by proposed_at needs_approval second_person approved_by? approved_at? legal_check "
+        "proposal",
+        second_person=asked_for(file.audit, made.version),
         legal_check=None if check is None else check.model_dump(),
         proposal=made.proposal.model_dump(mode="json"),
     )

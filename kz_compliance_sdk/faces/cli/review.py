@@ -204,7 +204,7 @@ def _seen(session: Session, desk: ComplianceDesk, case_id: str, digest: str | No
             "there is no terminal to show the proposal at.",
             f"Give the digest that you saw: kz-compliance cases show {case_id}",
         )
-    views.decision(documents.decision(decision), stderr=True)
+    views.decision(documents.decision(decision, file), stderr=True)
     session.confirm(question, yes=False)
     return decision.digest
 

@@ -283,10 +283,17 @@ def _seen(content: Sequence[Shown]) -> None:
 
 def decision(made: Shown, *, stderr: bool = False) -> None:
     """A decision as the second person must see it: its digest, and every item with finding, action and wording."""
-    standing = "needs approval" if made["needs_approval"] else "needs no second person"
+    asked = made["second_person"]
+    standing = "needs approval" if asked["rules"] else "needs no second person"
     if made["approved_by"]:
         standing = f"approved by {made['approved_by']}"
-    fields = [("digest", made["digest"]), ("proposed", both(made["proposed_at"])), ("legal check", _check(made))]
+    fields = [
+        ("digest", made["digest"]),
+        ("proposed", both(made["proposed_at"])),
+        ("asked for by", "; ".join(asked["says"]) or "no rule"),
+        ("policy", asked["policy"]),
+        ("legal check", _check(made)),
+    ]
     show_fields(f"Decision {made['version']} by {made['proposed_by']}: {standing}", fields, stderr=stderr)
     columns: dict[str, Column] = {
         "item": "item_id",

@@ -6,24 +6,75 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.cli import diagnosis
 from kz_compliance_sdk.faces.cli.diagnosis import Check, Status, fail, ok, refused, warn
-from kz_compliance_sdk.faces.cli.session import Session
+from kz_compliance_sdk.faces.cli.session import Session, refuse_directory, refuse_missing
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from kz_compliance_sdk.config import Settings
 
-__all__ = ["Check", "examine"]
+__all__ = ["Check", "examine", "schema_status"]
 
 LEAST_FREE: Final = 64 * 2**20
 LOW_FREE: Final = 1024 * 2**20
 MOST_SCANNED: Final = 256 * 2**20
 LANE_WAIT_S: Final = 2.0
+
+
+@contextmanager
+def connection(settings: Settings) -> Iterator[Connection]:
+    """A connection to the database as it is: nothing is created and nothing upgraded.
+
+    Raises ConfigError if there is no file, StoreUnusable if its place or its settings cannot be trusted,
+    StoreError if it refuses.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    from kz_compliance_sdk.adapters.sql.engine import open_engine
+    from kz_compliance_sdk.adapters.sql.file_states import refuse_other_files
+    from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, refuse_network_file_system, store_error
+
+    refuse_missing(settings)
+    path = settings.store.path.absolute()
+    refuse_network_file_system(path)
+    driver = choose_driver()
+    refuse_other_files(str(path), wal=driver.wal)
+    engine = open_engine(driver, str(path))
+    try:
+        with engine.connect() as opened:
+            yield opened
+    except DBAPIError as error:
+        raise store_error(error.orig or error) from error
+    finally:
+        engine.dispose()
+
+
+def schema_status(settings: Settings) -> dict[str, Any]:
+    """Where the schema stands. Raises as `connection`, and StoreUnusable for a schema of a later release."""
+    from kz_compliance_sdk.adapters.sql import migrate
+    from kz_compliance_sdk.adapters.sql.schema import HEAD, read_revision
+
+    refuse_directory(settings)
+    path = settings.store.path.absolute()
+    status: dict[str, Any] = {
+        "path": str(path),
+        "exists": path.is_file(),
+        "revision": None,
+        "head": HEAD,
+        "pending": [],
+    }
+    if path.is_file():
+        with connection(settings) as opened:
+            status |= {"revision": read_revision(opened), "pending": migrate.pending(opened)}
+    return status
 
 
 def examine(session: Session) -> tuple[Check, ...]:
@@ -139,7 +190,6 @@ def _of_store(settings: Settings, now: int) -> Iterator[Check]:
     if (keys := _tried("master keys", lambda: master_keys_of(settings))).status == "fail":
         yield keys
     from kz_compliance_sdk.adapters.sql.queries import SqlQueries
-    from kz_compliance_sdk.faces.cli.setup import connection
 
     try:
         with connection(settings) as reading:
@@ -154,7 +204,6 @@ def _of_store(settings: Settings, now: int) -> Iterator[Check]:
 
 def store(settings: Settings) -> Check:
     """Whether the settings that acknowledged notices depend on took, read back on a connection of its own."""
-    from kz_compliance_sdk.faces.cli.setup import connection
 
     with connection(settings) as opened:
         mode, sync = (opened.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("journal_mode", "synchronous"))
@@ -171,7 +220,6 @@ def store(settings: Settings) -> Check:
 def guards(settings: Settings) -> Check:
     """Whether the database guards what it should, and does nothing else by itself."""
     from kz_compliance_sdk.adapters.sql.own_schema import lost_guards, strange_doings
-    from kz_compliance_sdk.faces.cli.setup import connection
 
     with connection(settings) as opened:
         found = [*strange_doings(opened), *(f"the guard {name} is gone" for name in lost_guards(opened))]
@@ -241,7 +289,6 @@ def master_keys_of(settings: Settings) -> Check:
     """Whether the master keys and the ledger keys of the settings are those of the store."""
     from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys
     from kz_compliance_sdk.assembly import master_keys
-    from kz_compliance_sdk.faces.cli.setup import connection
 
     with connection(settings) as opened:
         check_master_keys(opened, master_keys(settings))
@@ -251,7 +298,6 @@ def master_keys_of(settings: Settings) -> Check:
 
 def schema_of(settings: Settings) -> Check:
     """Whether the schema is this release's."""
-    from kz_compliance_sdk.faces.cli.setup import schema_status
 
     found = schema_status(settings)
     if not found["pending"]:

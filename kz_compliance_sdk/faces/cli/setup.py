@@ -2,74 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Option, command, config, db, root
+from kz_compliance_sdk.faces.cli.doctor import examine, schema_status
 from kz_compliance_sdk.faces.cli.documents import Document, fields
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
 from kz_compliance_sdk.faces.cli.screen import echo
-from kz_compliance_sdk.faces.cli.session import Session, refuse_directory, refuse_missing
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from kz_compliance_sdk.config import Settings
-
-__all__ = ["connection", "schema_status"]
+from kz_compliance_sdk.faces.cli.session import Session
 
 _TELL_EVERY = 10_000
-
-
-@contextmanager
-def connection(settings: Settings) -> Iterator[Connection]:
-    """A connection to the database as it is: nothing is created and nothing upgraded.
-
-    Raises ConfigError if there is no file, StoreUnusable if its place or its settings cannot be trusted,
-    StoreError if it refuses.
-    """
-    from sqlalchemy.exc import DBAPIError
-
-    from kz_compliance_sdk.adapters.sql.engine import open_engine
-    from kz_compliance_sdk.adapters.sql.file_states import refuse_other_files
-    from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, refuse_network_file_system, store_error
-
-    refuse_missing(settings)
-    path = settings.store.path.absolute()
-    refuse_network_file_system(path)
-    driver = choose_driver()
-    refuse_other_files(str(path), wal=driver.wal)
-    engine = open_engine(driver, str(path))
-    try:
-        with engine.connect() as opened:
-            yield opened
-    except DBAPIError as error:
-        raise store_error(error.orig or error) from error
-    finally:
-        engine.dispose()
-
-
-def schema_status(settings: Settings) -> dict[str, Any]:
-    """Where the schema stands. Raises as `connection`, and StoreUnusable for a schema of a later release."""
-    from kz_compliance_sdk.adapters.sql import migrate
-    from kz_compliance_sdk.adapters.sql.schema import HEAD, read_revision
-
-    refuse_directory(settings)
-    path = settings.store.path.absolute()
-    status: dict[str, Any] = {
-        "path": str(path),
-        "exists": path.is_file(),
-        "revision": None,
-        "head": HEAD,
-        "pending": [],
-    }
-    if path.is_file():
-        with connection(settings) as opened:
-            status |= {"revision": read_revision(opened), "pending": migrate.pending(opened)}
-    return status
 
 
 @command(db, "upgrade")
@@ -159,8 +103,6 @@ def show(session: Session) -> Answer:
 @command(root, "doctor")
 def doctor(session: Session) -> Answer:
     """Examine this installation: each check with its remedy. Exit code 4 if one fails; a warning changes nothing."""
-    from kz_compliance_sdk.faces.cli.doctor import examine
-
     checks = [fields(check, "name status summary remedy? details") for check in examine(session)]
     found = {check["status"] for check in checks}
     worst = next((word for word in ("fail", "warn") if word in found), "ok")

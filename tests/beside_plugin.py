@@ -18,7 +18,7 @@ from tests.ledger.beside import Beside
 
 @pytest.fixture(autouse=True)
 def _beside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    if request.node.get_closest_marker("writes_by_itself") or request.node.get_closest_marker("slow"):
+    if request.node.get_closest_marker("writes_by_itself"):
         yield
         return
     stores: dict[str, Beside] = {}

@@ -297,7 +297,8 @@ def _flagged(s: Step) -> list[Event]:
         return [entered, arrivals.Flagged(flags=rest, alert=False)] if rest else [entered]
     alert = any(loads(one.body)["reason"].startswith("flag.") for one in s.messages("page"))
     came = s.came() if "sender" in s.data else None
-    return [arrivals.Flagged(came=came, flags=tuple(s.flag(one) for one in flags), alert=alert)]
+    told = tuple(s.flag(one) for one in flags)
+    return [arrivals.Flagged(came=came, flags=told, alert=alert, vouched=s.vouched() if came else 0)]
 
 
 def _taken_in(s: Step) -> list[Event]:
@@ -453,11 +454,13 @@ def _over(s: Step) -> list[Event]:
 
 def _escalated(s: Step) -> list[Event]:
     fired = s.of(old.EscalationFired)
-    lead = loads(s.messages("page")[-1].body)["reason"].removeprefix("unsure.").removeprefix("again.")
+    steps = [one.step for one in fired]
+    told = [loads(one.body)["reason"].removeprefix("unsure.").removeprefix("again.") for one in s.messages("page")]
+    lead = next(one for one in told if one in steps)
     return [
         *_over(s),
         office.Escalated(
-            steps=tuple(one.step for one in fired),
+            steps=tuple(steps),
             lead=lead,
             audience=fired[0].audience,
             level=fired[0].level,

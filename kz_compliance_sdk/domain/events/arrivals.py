@@ -120,7 +120,8 @@ class Quarantined(Event, frozen=True, kw_only=True):
         case.state, case.quarantine = CaseState.QUARANTINED, self.number
         case.authority, case.notice, case.kind, case.category = self.authority, self.notice, "unknown", "unknown"
         case.received_at = case.escalates_from = case.ladder_from = self.received_at
-        case.due_at, case.policy, case.authenticity = self.due_at, self.policy, "signed"
+        case.due_at, case.policy = self.due_at, self.policy
+        case.authenticity = "unverified" if self.came.source == "typed" else "signed"
         _rest_on(case, self.came, on)
         case.flag(self.code, *self.flags)
         case.page(f"quarantine.{self.code}", EVERYBODY, 50, on)
@@ -269,15 +270,18 @@ class Reminded(Event, frozen=True, kw_only=True):
 
 
 class Flagged(Event, frozen=True, kw_only=True):
-    """Something was learnt that a moderator must see; from a message, if it came with one. It changes nothing else."""
+    """Something was learnt that a moderator must see; from a message, if it came with one, or from a letter that
+    somebody has `vouched` for. It changes nothing else."""
 
-    words = words(message="erasable", proof="kept", reply="kept", how_it_came="erasable")
+    words = Amended.words
     came: Came | None = None
     flags: tuple[Flag, ...]
     alert: bool = True
+    vouched: Number = 0
 
     def apply(self, case: Case, on: Stamped) -> None:
         case.flag(*self.flags)
+        _vouch(case, self.vouched)
         if self.alert:
             case.page(f"flag.{self.flags[0].split(':')[0]}", REVIEWERS, 30, on)
 

@@ -16,11 +16,12 @@ from kz_compliance_sdk.domain.notice import Answer, Notice
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.testing import builders
+from tests.journey.content_detours import CONTENT_DETOURS
 from tests.journey.demands import demand
 from tests.journey.falling_orders import about
-from tests.journey.rare_scenes import DOWN, appealed, case_of, closed, decided, notice_about, regulator, reverse
+from tests.journey.rare_scenes import DOWN, appealed, case_of, decided, notice_about, regulator, reverse
 from tests.journey.scene import LEAD, PLATFORM, Host, World
-from tests.unit.case_makers import HOUR, a_notice
+from tests.unit.case_makers import HOUR, a_notice, measure, proposal, refusal
 
 CLERK = Actor("clerk", frozenset({"head"}))
 SAID = (Answer(text=(LocalText(lang="ru", text="Всё."),)),)
@@ -86,3 +87,27 @@ def test_what_is_lifted_later_has_the_time_of_its_case(host: Host) -> None:
         regulator(host, acknowledgement=DOWN, report=DOWN)
     assert due[0] == due[1]
     assert due[0][0] == due[0][1]
+
+
+def test_what_an_answer_names_anew_is_lifted_in_time(host: Host) -> None:
+    notice = about("A", "B")
+    host.push(notice, "m-1")
+    host.decide(proposal(measure("1"), refusal("2", "clarification_needed")))
+    host.drain()
+    items = about("C", "B").items
+    host.push(builders.clarification(notice, "ask").model_copy(update={"items": items}), "m-2")
+    case = host.case(notice.notice_id)
+    assert (case.state, case.item("1").status) == ("queued", "open")  # type: ignore[union-attr]
+    (restore,) = [one for one in host.store.queries(PLATFORM).messages(case.id) if one.kind == "restore"]
+    assert restore.deadline_at == host.world.clock() + host.policy.lift_term_s
+
+
+def test_a_flag_stays_with_the_item_that_it_was_raised_for(tmp_path: Path) -> None:
+    """An id names another object since: today's flag still tells the id, the fold the number of the item."""
+    host = Host(World(tmp_path / "desk.sqlite3", can_look=True))
+    CONTENT_DETOURS["queued"](host)
+    notice = about("A", "C")
+    host.push(notice.model_copy(update={"revision": 2}), "m-2")
+    assert "content_changed:2" in host.case(notice.notice_id).flags
+    host.check_chains()
+    host.store.close()

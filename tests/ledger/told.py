@@ -116,6 +116,10 @@ class Step:
             found.append(arrivals.Fallen(item=number, fate=fate, version=version, held=held, order=order))
         return tuple(found)
 
+    def lifted_by(self) -> int:
+        """Until when what falls with this step must be lifted, 0 if nothing is."""
+        return next((one.deadline_at for one in self.messages("restore")), 0)
+
     def vouched(self) -> int:
         if "how" not in self.data.get("sealed", ()):
             return 0
@@ -204,7 +208,6 @@ def _amended(s: Step) -> list[Event]:
         s.shadow.numbers.clear()
         s.shadow.objects.clear()
     items = s.named(named)
-    lift = next((one.deadline_at or 0 for one in s.messages("restore")), 0)
     return [
         *_over(s),
         arrivals.Amended(
@@ -214,7 +217,7 @@ def _amended(s: Step) -> list[Event]:
             items=items,
             fallen=fallen,
             flags=tuple(f for f in s.flags() if f != "amended"),
-            lift_due_at=lift,
+            lift_due_at=s.lifted_by(),
             vouched=s.vouched(),
         ),
     ]
@@ -249,6 +252,7 @@ def _answered(s: Step) -> list[Event]:
             asked=numbers,
             fallen=fallen,
             flags=tuple(f for f in s.flags() if f != "clarified"),
+            lift_due_at=s.lifted_by(),
             vouched=s.vouched(),
             no_approver=s.paged("no_approver_on_duty"),
         )
@@ -259,7 +263,6 @@ def _cancelled(s: Step) -> list[Event]:
     assert s.before is not None
     given = s.data["items"]
     about = [i.item_id for i in s.before.items if given is None or i.item_id in given]
-    lift = next((one.deadline_at or 0 for one in s.messages("restore")), 0) or s.after.lift_due_at or 0
     return [
         arrivals.Cancelled(
             came=s.came(),
@@ -269,7 +272,7 @@ def _cancelled(s: Step) -> list[Event]:
             if given is None
             else tuple(s.shadow.numbers[name] for name in given if name in s.shadow.numbers),
             fallen=s.fallen(about),
-            lift_due_at=lift,
+            lift_due_at=s.lifted_by() or s.after.lift_due_at or 0,
             vouched=s.vouched(),
         )
     ]
@@ -597,7 +600,6 @@ def _reversed(s: Step) -> list[Event]:
         said = decision.item(now.was or now.item_id)
         assert said is not None
         items.append(judged(s.item(name), said))
-    lift = next((one.deadline_at or 0 for one in s.messages("restore")), 0) or s.after.lift_due_at or 0
     closed = s.before.state == "closed" and s.after.state == "closed"
     return [
         remedies.AppealReversed(
@@ -605,7 +607,7 @@ def _reversed(s: Step) -> list[Event]:
             decision=decision.version,
             items=tuple(items),
             lifted=tuple(lifted),
-            lift_due_at=lift,
+            lift_due_at=s.lifted_by() or s.after.lift_due_at or 0,
             reports=not closed,
             parts=sealed(proposal=row.body),
         )

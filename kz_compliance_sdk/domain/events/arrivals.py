@@ -201,7 +201,8 @@ class Amended(Event, frozen=True, kw_only=True):
 
 
 class Answered(Event, frozen=True, kw_only=True):
-    """The authority answered a question of ours, or said more than had been seen."""
+    """The authority answered a question of ours, or said more than had been seen. `lift_due_at` is when what falls with
+    it must be lifted."""
 
     words = Amended.words
     came: Came
@@ -210,11 +211,12 @@ class Answered(Event, frozen=True, kw_only=True):
     asked: tuple[Number, ...] = ()
     fallen: tuple[Fallen, ...] = ()
     flags: tuple[Flag, ...] = ()
+    lift_due_at: At = 0
     vouched: Number = 0
     no_approver: bool = False
 
     def apply(self, case: Case, on: Stamped) -> None:
-        fall(case, self.fallen, "withdrawn", 0, on)
+        fall(case, self.fallen, "withdrawn", self.lift_due_at, on)
         _name_anew(case, self.items)
         for number in self.asked:
             case.items[number].status = "open"

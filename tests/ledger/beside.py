@@ -267,8 +267,7 @@ def compare(shadow: Shadow) -> list[str]:
         (bool(case.lease), case.lease.until if case.lease else 0),
     )
     by_name = {number: name for name, number in shadow.numbers.items()}
-    flags = {_numbered(one, shadow) for one in was.flags}
-    same("flags", flags, set(case.flags))
+    same("flags", set(was.flags), {_called(one, shadow) for one in case.flags})
     for item in was.items:
         held = case.items.get(shadow.numbers.get(item.item_id, 0))
         if held is None:
@@ -307,6 +306,7 @@ def compare(shadow: Shadow) -> list[str]:
     return found
 
 
-def _numbered(flag: str, shadow: Shadow) -> str:
-    code, _, item = flag.partition(":")
-    return f"{code}:{shadow.numbers.get(item, 0)}" if item else code
+def _called(flag: str, shadow: Shadow) -> str:
+    """A flag of the fold, its item called as when it was raised: so today's core calls it still."""
+    code, _, number = flag.partition(":")
+    return f"{code}:{shadow.called[int(number)]}" if number else code

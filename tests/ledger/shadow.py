@@ -34,7 +34,8 @@ def object_of(key: str) -> str:
 
 @dataclass
 class Shadow:
-    """What one case of today is in the ledger: its links, its fold, and how its names map to numbers."""
+    """What one case of today is in the ledger: its links, its fold, and how its names map to numbers. By `called` the authority
+    called the item of a number, whatever else that names by now."""
 
     platform: str
     case_id: str
@@ -42,6 +43,7 @@ class Shadow:
     roster: Roster = field(default_factory=Roster)
     read_by: Roster = field(default_factory=Roster)
     numbers: dict[str, int] = field(default_factory=dict)
+    called: dict[int, str] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
     appeals: dict[str, int] = field(default_factory=dict)
     letters: dict[tuple[str, str, str], int] = field(default_factory=dict)

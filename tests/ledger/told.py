@@ -85,7 +85,7 @@ class Step:
                 if renamed is not None:
                     self.shadow.numbers[renamed] = instead
             self.shadow.numbers[name] = number
-            self.shadow.objects[number] = key
+            self.shadow.objects[number], self.shadow.called[number] = key, name
             made.append(arrivals.Named(number=number, object=object_of(key), instead_of=instead, begun=begun))
         return tuple(made)
 
@@ -206,7 +206,6 @@ def _amended(s: Step) -> list[Event]:
     fallen = s.fallen([*gone, *other])
     if s.before.erased_at:
         s.shadow.numbers.clear()
-        s.shadow.objects.clear()
     items = s.named(named)
     return [
         *_over(s),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,9 @@ from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.wire.v1 import read_message
 from tests.ledger.shadow import Shadow, object_of
 from tests.ledger.told import TOLD, Step
+
+# What the machinery says by itself of what it cannot deliver, or cannot watch.
+_STUCK = r"(\w+_)?stuck|\w+_refused|answer_unusable"
 
 
 @dataclass
@@ -65,7 +69,7 @@ class Beside:
                 step = Step(shadow, shadow.before, after or shadow.before, writes, event, data, {}, self.bodies)  # type: ignore[arg-type]
                 step.items.update(self._items(data))
                 for told in TOLD[event.kind](step):
-                    shadow.append(told, event.at, event.actor)
+                    shadow.append(told, event.at, step.actor)
                 self._meet(shadow, writes)
             if after is not None:
                 if not events and after.watch_at != (shadow.before.watch_at if shadow.before else None):
@@ -116,10 +120,9 @@ class Beside:
         assert shadow.case is not None
         for write in writes:
             if type(write) is OutboxMessage and write.id not in shadow.messages:
-                if write.kind == "page":
-                    # What the machinery says by itself of a message that it cannot deliver.
+                body = json.loads(write.body) if write.kind == "page" else {}
+                if re.fullmatch(_STUCK, body.get("reason", "")):
                     about = next(iter(shadow.case.messages), "none")
-                    body = json.loads(write.body)
                     told = delivery.Stuck(message=about, reason=body["reason"], level=body["level"])
                     shadow.append(told, write.created_at, "system")
                     self._meet(shadow, [write])
@@ -180,7 +183,8 @@ def _same(shadow: Shadow, one: Message, write: OutboxMessage) -> bool:
     if write.kind == "report":
         return one.number == write.lane_seq
     if write.kind == "page":
-        return one.reason == str(json.loads(write.body)["reason"])
+        body = json.loads(write.body)
+        return (one.reason, one.level, list(one.audience)) == (body["reason"], body["level"], body["audience"])
     if write.kind == "user_notice":
         return f"user_notice/{json.loads(write.body)['kind']}" == _telling(shadow, one)
     return True
@@ -255,6 +259,8 @@ def compare(shadow: Shadow) -> list[str]:
     }  # fmt: skip
     for name, ours in pairs.items():
         same(name, getattr(was, name), ours)
+    persons = {number: name for name, number in shadow.roster.persons.items()}
+    same("typist", was.entered_by, persons.get(case.typist[0], ""))
     for name, at in {
         "requested_due_at": case.requested_due_at, "lift_due_at": case.lift_due_at, "decided_at": case.decided_at,
         "closed_at": case.closed_at, "undo_until": case.undo_until, "erased_at": case.erased_at,

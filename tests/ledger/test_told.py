@@ -6,13 +6,14 @@ it went the way that it is about.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.notice import Answer, Notice
+from kz_compliance_sdk.domain.notice import Answer, Item, Notice
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.testing import builders
@@ -20,7 +21,8 @@ from tests.journey.content_detours import CONTENT_DETOURS
 from tests.journey.demands import demand
 from tests.journey.falling_orders import about
 from tests.journey.rare_scenes import DOWN, appealed, case_of, decided, notice_about, regulator, reverse
-from tests.journey.scene import LEAD, PLATFORM, Host, World
+from tests.journey.scene import LEAD, LEGAL, M1, PLATFORM, Host, World
+from tests.journey.test_second_messages import pushed_at
 from tests.unit.case_makers import HOUR, a_notice, measure, proposal, refusal
 
 CLERK = Actor("clerk", frozenset({"head"}))
@@ -109,5 +111,55 @@ def test_a_flag_stays_with_the_item_that_it_was_raised_for(tmp_path: Path) -> No
     notice = about("A", "C")
     host.push(notice.model_copy(update={"revision": 2}), "m-2")
     assert "content_changed:2" in host.case(notice.notice_id).flags
+    host.check_chains()
+    host.store.close()
+
+
+def test_who_vouches_for_an_amendment_has_not_typed_it_in(host: Host) -> None:
+    notice = a_notice()
+    host.push(notice, "m-1")
+    assert _typed(host, notice.model_copy(update={"revision": 2})) == 202
+    case = host.case(notice.notice_id)
+    assert (case.revision, case.entered_by) == (1, "")
+    host.review.authenticate(LEAD, case.id, "called back").result()
+    case = host.case(notice.notice_id)
+    assert (case.revision, case.entered_by, case.authenticity) == (2, "clerk", "verified")
+
+
+def test_an_answer_calls_a_lawyer_only_for_what_it_says_itself(host: Host) -> None:
+    notice = demand(a_notice(items=2))
+    host.push(notice, "m-1")
+    too_wide = {"items": [Item(item_id="1", object_id="post:*")]}
+    for number, items in enumerate(({}, {"items": notice.items}, too_wide, too_wide)):
+        host.push(builders.clarification(notice, "ask").model_copy(update=items), f"clarified-{number}")
+    history = host.history(host.case(notice.notice_id).id)
+    assert history == ["open", "flag", "answer", "answer", "answer"]
+    host.drain()
+    assert [alert.reason for alert in host.world.pager.alerts].count("user_data_demand") == 3
+
+
+def test_an_answer_with_a_mark_that_only_marks_the_case_calls_a_lawyer_too(host: Host) -> None:
+    notice = demand(a_notice())
+    host.push(notice, "m-1")
+    host.care.rule_out_demand(LEGAL, host.case(notice.notice_id).id, "it names no user")
+    host.decide(proposal(measure("1")))
+    now = host.world.clock()
+    said = json.loads(builders.message_bytes(builders.clarification(notice, "ask"), message_id="m-2", sent_at=now))
+    said["data"]["user_data"] = "of whoever wrote it"
+    assert pushed_at(host, json.dumps(said).encode(), "m-2", now).status == 202
+    assert host.history(host.case(notice.notice_id).id)[-1] == "flag"
+    host.drain()
+    assert [alert.reason for alert in host.world.pager.alerts].count("user_data_demand") == 2
+
+
+def test_people_are_told_of_another_object_that_cannot_be_seen(tmp_path: Path) -> None:
+    host = Host(World(tmp_path / "desk.sqlite3", can_look=True))
+    for revision, name in enumerate("AAB", 1):
+        notice = about(name).model_copy(update={"revision": revision})
+        host.push(notice, f"m-{revision}")
+        host.world.content.fail_next(RuntimeError("the storage is down"))
+        host.looking.look(M1, host.case(notice.notice_id).id)
+    host.drain()
+    assert [alert.reason for alert in host.world.pager.alerts].count("content_unresolved") == 2
     host.check_chains()
     host.store.close()

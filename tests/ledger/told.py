@@ -9,7 +9,7 @@ from json import loads
 from typing import Any
 
 from kz_compliance_sdk.domain import change as old
-from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.case import ItemState
 from kz_compliance_sdk.domain.decision import Decision as OldDecision
@@ -34,6 +34,12 @@ class Step:
     data: dict[str, Any]
     items: dict[str, Item]
     bodies: dict[tuple[str, str, str], bytes]
+
+    @property
+    def actor(self) -> str:
+        """Who did it; of what was typed in, who typed it in."""
+        typist: str = self.data.get("entered_by", "")
+        return typist if typist and self.event.actor == SYSTEM.id else self.event.actor
 
     def of(self, kind: type) -> list[Any]:
         return [write for write in self.writes if type(write) is kind]
@@ -63,6 +69,14 @@ class Step:
     def flags(self, added: bool = True) -> tuple[str, ...]:
         known = set(self.before.flags) if self.before is not None and added else set()
         return tuple(self.flag(one) for one in self.after.flags if one not in known)
+
+    def marks(self) -> tuple[str, ...]:
+        """The marks of an answer. Which of the case's it repeats, today's event does not say: only that it has any."""
+        assert self.before is not None
+        if new := tuple(one for one in self.flags() if one != "clarified"):
+            return new
+        calls = self.paged("user_data_demand") or self.paged("no_approver_on_duty")
+        return tuple(one for one in self.before.flags if ":" not in one)[:1] if calls else ()
 
     def flag(self, one: str) -> str:
         code, _, item = one.partition(":")
@@ -250,7 +264,7 @@ def _answered(s: Step) -> list[Event]:
             items=items,
             asked=numbers,
             fallen=fallen,
-            flags=tuple(f for f in s.flags() if f != "clarified"),
+            flags=s.marks(),
             lift_due_at=s.lifted_by(),
             vouched=s.vouched(),
             no_approver=s.paged("no_approver_on_duty"),
@@ -300,7 +314,9 @@ def _flagged(s: Step) -> list[Event]:
     alert = any(loads(one.body)["reason"].startswith("flag.") for one in s.messages("page"))
     came = s.came() if "sender" in s.data else None
     told = tuple(s.flag(one) for one in flags)
-    return [arrivals.Flagged(came=came, flags=told, alert=alert, vouched=s.vouched() if came else 0)]
+    vouched = s.vouched() if came else 0
+    called = s.paged("no_approver_on_duty")
+    return [arrivals.Flagged(came=came, flags=told, alert=alert, vouched=vouched, no_approver=called)]
 
 
 def _taken_in(s: Step) -> list[Event]:

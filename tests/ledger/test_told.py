@@ -20,7 +20,7 @@ from kz_compliance_sdk.testing import builders
 from tests.journey.content_detours import CONTENT_DETOURS
 from tests.journey.demands import demand
 from tests.journey.falling_orders import about
-from tests.journey.rare_scenes import DOWN, appealed, case_of, decided, notice_about, regulator, reverse
+from tests.journey.rare_scenes import DOWN, appealed, case_of, closed, decided, notice_about, regulator, reverse
 from tests.journey.scene import LEAD, LEGAL, M1, PLATFORM, Host, World
 from tests.journey.test_second_messages import pushed_at
 from tests.unit.case_makers import HOUR, a_notice, measure, proposal, refusal
@@ -129,9 +129,9 @@ def test_who_vouches_for_an_amendment_has_not_typed_it_in(host: Host) -> None:
 def test_an_answer_calls_a_lawyer_only_for_what_it_says_itself(host: Host) -> None:
     notice = demand(a_notice(items=2))
     host.push(notice, "m-1")
-    too_wide = {"items": [Item(item_id="1", object_id="post:*")]}
-    for number, items in enumerate(({}, {"items": notice.items}, too_wide, too_wide)):
-        host.push(builders.clarification(notice, "ask").model_copy(update=items), f"clarified-{number}")
+    too_wide = (Item(item_id="1", object_id="post:*"),)
+    for number, items in enumerate((None, notice.items, too_wide, too_wide)):
+        host.push(builders.clarification(notice, "ask").model_copy(update={"items": items}), f"clarified-{number}")
     history = host.history(host.case(notice.notice_id).id)
     assert history == ["open", "flag", "answer", "answer", "answer"]
     host.drain()
@@ -163,3 +163,13 @@ def test_people_are_told_of_another_object_that_cannot_be_seen(tmp_path: Path) -
     assert [alert.reason for alert in host.world.pager.alerts].count("content_unresolved") == 2
     host.check_chains()
     host.store.close()
+
+
+def test_what_was_kept_falls_without_being_lifted_while_another_holds_it(host: Host) -> None:
+    notice = closed(host, "A")
+    closed(host, "A", seed=2)
+    measures = []
+    for effect in ("remedied", "withdrawn"):
+        host.push(builders.cancellation(notice, effect), f"m-{effect}")  # type: ignore[arg-type]
+        measures.append([(item.status, item.measure) for item in case_of(host).items])
+    assert measures == [[("kept", "remove")], [("kept", "")]]

@@ -123,7 +123,8 @@ class Step:
             if now.status not in ("stopped", "lifting", "kept"):
                 found.append(arrivals.Fallen(item=number, fate="stays", order=order))
                 continue
-            moved = now.status != was.status or now.effect_version != was.effect_version or now.action != was.action
+            stood = was.status, was.effect_version, was.action, was.measure
+            moved = (now.status, now.effect_version, now.action, now.measure) != stood
             fate: Any = now.status if moved else "stays"
             version = now.effect_version if now.effect_version != was.effect_version else 0
             held = bool(now.measure)

@@ -1,7 +1,7 @@
 """Takes every commit of a test through the ledger, and fails the test that made a difference.
 
-A test that writes what no step of the library writes is marked `writes_by_itself`. The slow part is left out: the
-telling does not know yet all that its random walks come to.
+A test that writes what no step of the library writes is marked `writes_by_itself`. What a test's own processes write
+is not seen.
 """
 
 from __future__ import annotations

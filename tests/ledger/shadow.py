@@ -34,8 +34,8 @@ def object_of(key: str) -> str:
 
 @dataclass
 class Shadow:
-    """What one case of today is in the ledger: its links, its fold, and how its names map to numbers. By `called` the authority
-    called the item of a number, whatever else that names by now."""
+    """What one case of today is in the ledger: its links, its fold, and how its names map to numbers. `called` is
+    the authority's id of the item of a number, whatever else that id names by now."""
 
     platform: str
     case_id: str

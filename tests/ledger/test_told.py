@@ -54,8 +54,9 @@ def test_a_letter_in_quarantine_is_of_no_proved_origin(host: Host) -> None:
 def test_an_answer_by_letter_that_only_marks_the_case_waits_no_more(host: Host) -> None:
     notice = a_notice()
     host.push(notice, "m-1")
-    case, letters = host.case(notice.notice_id), ByLetter(
-        host.store, PLATFORM, host.policy, host.respondent, host.world.env().entropy
+    case, letters = (
+        host.case(notice.notice_id),
+        ByLetter(host.store, PLATFORM, host.policy, host.respondent, host.world.env().entropy),
     )
     now = host.world.clock()
     letters.enter_answer(CLERK, case.id, in_reply_to="a", answers=SAID, received_at=now, how="letter")
@@ -170,6 +171,6 @@ def test_what_was_kept_falls_without_being_lifted_while_another_holds_it(host: H
     closed(host, "A", seed=2)
     measures = []
     for effect in ("remedied", "withdrawn"):
-        host.push(builders.cancellation(notice, effect), f"m-{effect}")  # type: ignore[arg-type]
+        host.push(builders.cancellation(notice, effect), f"m-{effect}")
         measures.append([(item.status, item.measure) for item in case_of(host).items])
     assert measures == [[("kept", "remove")], [("kept", "")]]

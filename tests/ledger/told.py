@@ -133,7 +133,7 @@ class Step:
 
     def lifted_by(self) -> int:
         """Until when what falls with this step must be lifted, 0 if nothing is."""
-        return next((one.deadline_at for one in self.messages("restore")), 0)
+        return next((one.deadline_at or 0 for one in self.messages("restore")), 0)
 
     def vouched(self) -> int:
         if "how" not in self.data.get("sealed", ()):

@@ -123,7 +123,8 @@ class Beside:
                 body = json.loads(write.body) if write.kind == "page" else {}
                 if re.fullmatch(_STUCK, body.get("reason", "")):
                     about = next(iter(shadow.case.messages), "none")
-                    told = delivery.Stuck(message=about, reason=body["reason"], level=body["level"])
+                    to = tuple(body["audience"])
+                    told = delivery.Stuck(message=about, reason=body["reason"], level=body["level"], audience=to)
                     shadow.append(told, write.created_at, "system")
                     self._meet(shadow, [write])
                 if write.id not in shadow.messages:

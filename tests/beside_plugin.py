@@ -1,7 +1,7 @@
 """Takes every commit of a test through the ledger, and fails the test that made a difference.
 
-A test that writes what no step of the library writes is marked `writes_by_itself`. The slow part is left out: the
-telling does not know yet all that its random walks come to.
+A test that writes what no step of the library writes is marked `writes_by_itself`. What a test's own processes write
+is not seen.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.ledger.beside import Beside
 
 @pytest.fixture(autouse=True)
 def _beside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    if request.node.get_closest_marker("writes_by_itself") or request.node.get_closest_marker("slow"):
+    if request.node.get_closest_marker("writes_by_itself"):
         yield
         return
     stores: dict[str, Beside] = {}

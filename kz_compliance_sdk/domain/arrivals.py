@@ -26,6 +26,7 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move, note, opened
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.duty import with_pages_at_intake
 from kz_compliance_sdk.domain.messages import acknowledgement, object_key, page
 from kz_compliance_sdk.domain.naming import last_number, named_anew
 from kz_compliance_sdk.domain.notice import (
@@ -283,8 +284,10 @@ def amend(
     writes += [*questions, *void(standing.messages, stamp, kinds=("report",))]
     writes += _acknowledged(amended, stamp)
     amended, alert = page(amended, "amended", ("moderator", "lead"), 30, stamp)
+    change: Change = (CaseWrite(amended, case.version), event, *writes, *over, alert)
+    change, amended = with_pages_at_intake(change, amended, policy, stamp)
     fired = escalated(amended, past, stamp) if past is not None else ()
-    return (CaseWrite(amended, case.version), event, *writes, *over, alert, *fired), after(amended, fired)
+    return (*change, *fired), after(amended, fired)
 
 
 def answer(

@@ -115,8 +115,8 @@ def look(
     token: int | None,
     stamp: Stamp,
 ) -> tuple[Change, Case, tuple[ContentSeen, ...]]:
-    """Record what a person saw of the open items. The first look at an item that fails pages people. Raises NotAllowed,
-    IllegalMove, and with a `token` LeaseLost."""
+    """Record what a person saw of the open items. The first look at what an item names that fails pages people.
+    Raises NotAllowed, IllegalMove, and with a `token` LeaseLost."""
     REVIEW_POLICY.check(stamp.actor, "look")
     if token is not None:
         check_lease(case, token, stamp)
@@ -134,8 +134,9 @@ def _record(
     rows = _rows(case, looked, named, last, stamp)
     data: dict[str, Json] = {"for": reason, "content": _facts(rows)}
     seen, event = move(case, "look", case.state, stamp, data, objects_text(rows))
+    failed = {(one.item_id, one.reference) for one in last.values() if one.fault}
     alert: Change = ()
-    if any(row.fault and not (row.item_id in last and last[row.item_id].fault) for row in rows):
+    if any(row.fault and (row.item_id, row.reference) not in failed for row in rows):
         seen, told = page(seen, "content_unresolved", _MODERATORS, 40, stamp)
         alert = (told,)
     return (CaseWrite(seen, case.version), event, *rows, *alert), seen, rows

@@ -130,7 +130,7 @@ def _lift(
     case: Case, lifted: list[ItemState], version: int, policy: Policy, standing: Standing, stamp: Stamp
 ) -> tuple[tuple[ItemState, ...], list[Write]]:
     versions, items, writes = dict(standing.versions), list[ItemState](), list[Write]()
-    on_lift_clock = case.but(lift_due_at=stamp.at + policy.lift_term_s)
+    on_lift_clock = case.but(lift_due_at=lift_due_at(case, policy, stamp.at))
     for item in case.items:
         if item not in lifted:
             items.append(item)

@@ -161,7 +161,8 @@ class Admission:
                 # No other notice has this reference: a row was changed from outside.
                 change = with_page(change, case, "reference_taken", ("lead", "head"), 60, stamp)
                 case = after(case, change)
-        change, case = with_pages_at_intake(change, case, self.policy, stamp)
+        if current is None:
+            change, case = with_pages_at_intake(change, case, self.policy, stamp)
         change, case = follow_waiting(tx, case, change, self.policy, self.respondent, stamp)
         response = accepted(202, case)
         row = _row(received, message.type, case.id, notice.notice_id, "accepted", response, tx)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.wire.v1 import read_message
 from tests.ledger.shadow import Shadow
 from tests.ledger.told import TOLD, Step
+
+# What the machinery says by itself of what it cannot deliver, or cannot watch.
+_STUCK = r"(\w+_)?stuck|\w+_refused|answer_unusable"
 
 
 @dataclass
@@ -63,7 +67,7 @@ class Beside:
                 step = Step(shadow, shadow.before, after or shadow.before, writes, event, data, {}, self.bodies)  # type: ignore[arg-type]
                 step.items.update(self._items(data))
                 for told in TOLD[event.kind](step):
-                    shadow.append(told, event.at, event.actor)
+                    shadow.append(told, event.at, step.actor)
                 self._meet(shadow, writes)
             if after is not None:
                 if not events and after.watch_at != (shadow.before.watch_at if shadow.before else None):
@@ -103,19 +107,25 @@ class Beside:
             if type(write) is not OutboxMessage or write.id in shadow.known:
                 continue
             owed = shadow.case.messages.get(write.id)
-            if owed is not None and owed.kind == write.kind:
-                shadow.known[write.id] = write
+            if owed is None or owed.kind != write.kind:
+                continue
+            shadow.known[write.id] = write
+            if write.kind == "page":
+                body = json.loads(write.body)
+                told, paged = (owed.reason, owed.level, list(owed.audience)), (body["reason"], body["level"])
+                if told != (*paged, body["audience"]):
+                    self.differences.append(f"{shadow.case_id}: the fold pages {told}, written was {body}")
 
     def _messages(self, shadow: Shadow, writes: list[Any]) -> None:
         self._meet(shadow, writes)
         assert shadow.case is not None
         for write in writes:
             if type(write) is OutboxMessage and write.id not in shadow.known:
-                if write.kind == "page":
-                    # What the machinery says by itself of a message that it cannot deliver.
+                body = json.loads(write.body) if write.kind == "page" else {}
+                if re.fullmatch(_STUCK, body.get("reason", "")):
                     about = next(iter(shadow.case.messages), "none")
-                    body = json.loads(write.body)
-                    told = delivery.Stuck(message=about, reason=body["reason"], level=body["level"])
+                    to = tuple(body["audience"])
+                    told = delivery.Stuck(message=about, reason=body["reason"], level=body["level"], audience=to)
                     shadow.append(told, write.created_at, "system")
                     self._meet(shadow, [write])
                 if write.id not in shadow.known:
@@ -230,6 +240,8 @@ def compare(shadow: Shadow) -> list[str]:
     }  # fmt: skip
     for name, ours in pairs.items():
         same(name, getattr(was, name), ours)
+    persons = {number: name for name, number in shadow.roster.persons.items()}
+    same("typist", was.entered_by, persons.get(case.typist[0], ""))
     for name, at in {
         "requested_due_at": case.requested_due_at, "lift_due_at": case.lift_due_at, "decided_at": case.decided_at,
         "closed_at": case.closed_at, "undo_until": case.undo_until, "erased_at": case.erased_at,
@@ -241,8 +253,7 @@ def compare(shadow: Shadow) -> list[str]:
         (bool(was.lease_owner), was.lease_expires_at or 0),
         (bool(case.lease), case.lease.until if case.lease else 0),
     )
-    flags = {_numbered(one, was) for one in was.flags}
-    same("flags", flags, set(case.flags))
+    same("flags", set(was.flags), {_called(one, shadow) for one in case.flags})
     for item in was.items:
         held = case.items.get(item.number)
         if held is None:
@@ -286,7 +297,7 @@ def compare(shadow: Shadow) -> list[str]:
     return found
 
 
-def _numbered(flag: str, case: OldCase) -> str:
-    code, _, name = flag.partition(":")
-    item = case.item(name)
-    return f"{code}:{item.number if item is not None else 0}" if name else code
+def _called(flag: str, shadow: Shadow) -> str:
+    """A flag of the fold, its item called as when it was raised: so today's core calls it still."""
+    code, _, number = flag.partition(":")
+    return f"{code}:{shadow.called[int(number)]}" if number else code

@@ -35,13 +35,15 @@ def object_of(key: str) -> str:
 
 @dataclass
 class Shadow:
-    """What one case of today is in the ledger: its links, its fold, and what is known of it beside."""
+    """What one case of today is in the ledger: its links, its fold, and what is known of it beside. `called` is the
+    authority's id of the item of a number, whatever else that id names by now."""
 
     platform: str
     case_id: str
     links: list[Link] = field(default_factory=list)
     roster: Roster = field(default_factory=Roster)
     read_by: Roster = field(default_factory=Roster)
+    called: dict[int, str] = field(default_factory=dict)
     letters: dict[tuple[str, str, str], int] = field(default_factory=dict)
     before: OldCase | None = None
     known: dict[str, OutboxMessage] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from json import loads
 from typing import Any
 
 from kz_compliance_sdk.domain import change as old
-from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.decision import Decision as OldDecision
 from kz_compliance_sdk.domain.decision import ItemDecision
@@ -34,6 +34,12 @@ class Step:
     data: dict[str, Any]
     items: dict[str, Item]
     bodies: dict[tuple[str, str, str], bytes]
+
+    @property
+    def actor(self) -> str:
+        """Who did it; of what was typed in, who typed it in."""
+        typist: str = self.data.get("entered_by", "")
+        return typist if typist and self.event.actor == SYSTEM.id else self.event.actor
 
     def of(self, kind: type) -> list[Any]:
         return [write for write in self.writes if type(write) is kind]
@@ -66,6 +72,14 @@ class Step:
         known = set(self.before.flags) if self.before is not None and added else set()
         return tuple(self.flag(one) for one in self.after.flags if one not in known)
 
+    def marks(self) -> tuple[str, ...]:
+        """The marks of an answer. Which of the case's it repeats, today's event does not say: only that it has any."""
+        assert self.before is not None
+        if new := tuple(one for one in self.flags() if one != "clarified"):
+            return new
+        calls = self.paged("user_data_demand") or self.paged("no_approver_on_duty")
+        return tuple(one for one in self.before.flags if ":" not in one)[:1] if calls else ()
+
     def flag(self, one: str) -> str:
         code, _, item = one.partition(":")
         return f"{code}:{self.item(item)}" if item else code
@@ -80,6 +94,7 @@ class Step:
             known = self.before is not None and self.before.erased_at is None
             instead = was.number if known and was is not None and was.number != now.number else 0
             begun = was is not None and not instead and not was.measure and bool(now.measure)
+            self.shadow.called[now.number] = name
             made.append(arrivals.Named(number=now.number, object=object_of(key), instead_of=instead, begun=begun))
         return tuple(made)
 
@@ -99,7 +114,8 @@ class Step:
             if now.status not in ("stopped", "lifting", "kept"):
                 found.append(arrivals.Fallen(item=number, fate="stays", order=order))
                 continue
-            moved = now.status != was.status or now.effect_version != was.effect_version or now.action != was.action
+            stood = was.status, was.effect_version, was.action, was.measure
+            moved = (now.status, now.effect_version, now.action, now.measure) != stood
             fate: Any = now.status if moved else "stays"
             version = now.effect_version if now.effect_version != was.effect_version else 0
             held = bool(now.measure)
@@ -115,6 +131,10 @@ class Step:
         """The number of the appeal that is written."""
         (write,) = self.of(old.AppealWrite)
         return int(write.appeal.number)
+
+    def lifted_by(self) -> int:
+        """Until when what falls with this step must be lifted, 0 if nothing is."""
+        return next((one.deadline_at or 0 for one in self.messages("restore")), 0)
 
     def vouched(self) -> int:
         if "how" not in self.data.get("sealed", ()):
@@ -191,7 +211,6 @@ def _amended(s: Step) -> list[Event]:
     gone = [] if s.before.erased_at else [i.item_id for i in s.before.items if i.item_id not in named and not i.was]
     fallen = s.fallen([*gone, *([] if s.before.erased_at else s.others(named))])
     items = s.named(named)
-    lift = next((one.deadline_at or 0 for one in s.messages("restore")), 0)
     return [
         *_over(s),
         arrivals.Amended(
@@ -201,7 +220,7 @@ def _amended(s: Step) -> list[Event]:
             items=items,
             fallen=fallen,
             flags=tuple(f for f in s.flags() if f != "amended"),
-            lift_due_at=lift,
+            lift_due_at=s.lifted_by(),
             vouched=s.vouched(),
         ),
     ]
@@ -228,7 +247,8 @@ def _answered(s: Step) -> list[Event]:
             items=items,
             asked=numbers,
             fallen=fallen,
-            flags=tuple(f for f in s.flags() if f != "clarified"),
+            flags=s.marks(),
+            lift_due_at=s.lifted_by(),
             vouched=s.vouched(),
             no_approver=s.paged("no_approver_on_duty"),
         )
@@ -239,7 +259,6 @@ def _cancelled(s: Step) -> list[Event]:
     assert s.before is not None
     given = s.data["items"]
     about = [i.item_id for i in s.before.items if given is None or i.item_id in given]
-    lift = next((one.deadline_at or 0 for one in s.messages("restore")), 0) or s.after.lift_due_at or 0
     return [
         arrivals.Cancelled(
             came=s.came(),
@@ -247,7 +266,7 @@ def _cancelled(s: Step) -> list[Event]:
             effect=s.data["effect"],
             named=None if given is None else tuple(s.item(name) for name in given if s.before.item(name) is not None),
             fallen=s.fallen(about),
-            lift_due_at=lift,
+            lift_due_at=s.lifted_by() or s.after.lift_due_at or 0,
             vouched=s.vouched(),
         )
     ]
@@ -275,7 +294,10 @@ def _flagged(s: Step) -> list[Event]:
         return [entered, arrivals.Flagged(flags=rest, alert=False)] if rest else [entered]
     alert = any(loads(one.body)["reason"].startswith("flag.") for one in s.messages("page"))
     came = s.came() if "sender" in s.data else None
-    return [arrivals.Flagged(came=came, flags=tuple(s.flag(one) for one in flags), alert=alert)]
+    told = tuple(s.flag(one) for one in flags)
+    vouched = s.vouched() if came else 0
+    called = s.paged("no_approver_on_duty")
+    return [arrivals.Flagged(came=came, flags=told, alert=alert, vouched=vouched, no_approver=called)]
 
 
 def _taken_in(s: Step) -> list[Event]:
@@ -430,12 +452,13 @@ def _over(s: Step) -> list[Event]:
 
 def _escalated(s: Step) -> list[Event]:
     fired = s.of(old.EscalationFired)
-    reasons = [loads(one.body)["reason"].removeprefix("unsure.").removeprefix("again.") for one in s.messages("page")]
-    lead = next(one for one in reasons if one in s.data["steps"])
+    steps = [one.step for one in fired]
+    told = [loads(one.body)["reason"].removeprefix("unsure.").removeprefix("again.") for one in s.messages("page")]
+    lead = next(one for one in told if one in steps)
     return [
         *_over(s),
         office.Escalated(
-            steps=tuple(one.step for one in fired),
+            steps=tuple(steps),
             lead=lead,
             audience=fired[0].audience,
             level=fired[0].level,
@@ -567,7 +590,6 @@ def _reversed(s: Step) -> list[Event]:
         said = decision.item(now.was or now.item_id)
         assert said is not None
         items.append(judged(s.item(name), said))
-    lift = next((one.deadline_at or 0 for one in s.messages("restore")), 0) or s.after.lift_due_at or 0
     closed = s.before.state == "closed" and s.after.state == "closed"
     return [
         remedies.AppealReversed(
@@ -575,7 +597,7 @@ def _reversed(s: Step) -> list[Event]:
             decision=decision.version,
             items=tuple(items),
             lifted=tuple(lifted),
-            lift_due_at=lift,
+            lift_due_at=s.lifted_by() or s.after.lift_due_at or 0,
             reports=not closed,
             parts=sealed(proposal=row.body),
         )

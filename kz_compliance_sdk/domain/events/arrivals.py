@@ -120,7 +120,8 @@ class Quarantined(Event, frozen=True, kw_only=True):
         case.state, case.quarantine = CaseState.QUARANTINED, self.number
         case.authority, case.notice, case.kind, case.category = self.authority, self.notice, "unknown", "unknown"
         case.received_at = case.escalates_from = case.ladder_from = self.received_at
-        case.due_at, case.policy, case.authenticity = self.due_at, self.policy, "signed"
+        case.due_at, case.policy = self.due_at, self.policy
+        case.authenticity = "unverified" if self.came.source == "typed" else "signed"
         _rest_on(case, self.came, on)
         case.flag(self.code, *self.flags)
         case.page(f"quarantine.{self.code}", EVERYBODY, 50, on)
@@ -200,7 +201,8 @@ class Amended(Event, frozen=True, kw_only=True):
 
 
 class Answered(Event, frozen=True, kw_only=True):
-    """The authority answered a question of ours, or said more than had been seen."""
+    """The authority answered a question of ours, or said more than had been seen. `lift_due_at` is when what falls with
+    it must be lifted."""
 
     words = Amended.words
     came: Came
@@ -209,11 +211,12 @@ class Answered(Event, frozen=True, kw_only=True):
     asked: tuple[Number, ...] = ()
     fallen: tuple[Fallen, ...] = ()
     flags: tuple[Flag, ...] = ()
+    lift_due_at: At = 0
     vouched: Number = 0
     no_approver: bool = False
 
     def apply(self, case: Case, on: Stamped) -> None:
-        fall(case, self.fallen, "withdrawn", 0, on)
+        fall(case, self.fallen, "withdrawn", self.lift_due_at, on)
         _name_anew(case, self.items)
         for number in self.asked:
             case.items[number].status = "open"
@@ -223,7 +226,8 @@ class Answered(Event, frozen=True, kw_only=True):
         _vouch(case, self.vouched)
         case.void("report")
         case.page("clarified", ("moderator",), 20, on)
-        _page_at_intake(case, self.no_approver, on)
+        if self.flags:
+            _page_at_intake(case, self.no_approver, on)
 
 
 class Cancelled(Event, frozen=True, kw_only=True):
@@ -269,17 +273,23 @@ class Reminded(Event, frozen=True, kw_only=True):
 
 
 class Flagged(Event, frozen=True, kw_only=True):
-    """Something was learnt that a moderator must see; from a message, if it came with one. It changes nothing else."""
+    """Something was learnt that a moderator must see; from a message, if it came with one, or from a letter that
+    somebody has `vouched` for. It changes nothing else. An answer with marks of its own calls people like a notice."""
 
-    words = words(message="erasable", proof="kept", reply="kept", how_it_came="erasable")
+    words = Amended.words
     came: Came | None = None
     flags: tuple[Flag, ...]
     alert: bool = True
+    vouched: Number = 0
+    no_approver: bool = False
 
     def apply(self, case: Case, on: Stamped) -> None:
         case.flag(*self.flags)
+        _vouch(case, self.vouched)
         if self.alert:
             case.page(f"flag.{self.flags[0].split(':')[0]}", REVIEWERS, 30, on)
+        if "clarified" in self.flags and len(self.flags) > 1:
+            _page_at_intake(case, self.no_approver, on)
 
 
 class TakenIn(Event, frozen=True, kw_only=True):
@@ -312,7 +322,9 @@ class LetterEntered(Event, frozen=True, kw_only=True):
     def apply(self, case: Case, on: Stamped) -> None:
         case.letters[on.seq] = Letter(on.seq, self.kind, on.person, on.account)
         case.flag(f"{self.kind}_unverified")
-        if self.kind != "amendment":
+        if self.kind == "amendment":
+            case.page("flag.amendment_unverified", REVIEWERS, 30, on)
+        else:
             case.page(f"{self.kind}_to_vouch_for", REVIEWERS, 40, on)
 
 
@@ -331,12 +343,14 @@ def _take_notice(case: Case, said: Opened | Admitted | Amended, on: Stamped) -> 
     case.authority, case.notice, case.revision = said.authority, said.notice, said.revision
     case.kind, case.category, case.languages = said.kind, said.category, said.languages
     case.requested_due_at, case.policy, case.authenticity = said.requested_due_at, said.policy, said.authenticity
-    _rest_on(case, said.came, on)
+    _rest_on(case, said.came, on, said.vouched if isinstance(said, Amended) else 0)
 
 
-def _rest_on(case: Case, came: Came, on: Stamped) -> None:
+def _rest_on(case: Case, came: Came, on: Stamped, vouched: int = 0) -> None:
+    """From now on these bytes count. Who vouches for a letter has not typed it in."""
     case.source, case.channel, case.notice_at = came.source, came.channel, on.seq
-    case.typist = (on.person, on.account) if came.source == "typed" else (0, 0)
+    by = case.letters.get(vouched, on)
+    case.typist = (by.person, by.account) if came.source == "typed" else (0, 0)
 
 
 def _acknowledge(case: Case, on: Stamped) -> None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from kz_compliance_sdk.domain.events.base import EVERYBODY, REVIEWERS, At, Code, Event, Keyed, Name, Number, words
+from kz_compliance_sdk.domain.events.base import (
+    EVERYBODY,
+    REVIEWERS,
+    At,
+    Audience,
+    Code,
+    Event,
+    Keyed,
+    Name,
+    Number,
+    words,
+)
 from kz_compliance_sdk.domain.events.office import settled
 from kz_compliance_sdk.domain.fold import FINAL, Case
 from kz_compliance_sdk.domain.ledger import Stamped
@@ -229,6 +240,7 @@ class Stuck(Event, frozen=True, kw_only=True):
     message: Name
     reason: Code
     level: Number = 50
+    audience: Audience = REVIEWERS
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.page(self.reason, REVIEWERS, self.level, on)
+        case.page(self.reason, self.audience, self.level, on)

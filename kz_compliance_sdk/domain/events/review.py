@@ -65,8 +65,8 @@ class Looked(Event, frozen=True, kw_only=True):
     approval: bool = False
 
     def apply(self, case: Case, on: Stamped) -> None:
-        known = {number for number, look in case.looks.items() if look.fault}
-        if any(one.fault and one.item not in known for one in self.seen):
+        failed = {(number, look.reference) for number, look in case.looks.items() if look.fault}
+        if any(one.fault and (one.item, one.reference) not in failed for one in self.seen):
             case.page("content_unresolved", REVIEWERS, 40, on)
         for one in self.seen:
             _see(case, one, on)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.model.cases import DAY, HOUR, IN_REVIEW, Case, Office, Spec
-from tests.model.people import WAYS
+from tests.model.people import WAYS, most_urgent
 
 Step = tuple[Any, ...]
 """A name and its arguments: plain values, so that a sequence can be printed, cut and played again."""
@@ -50,7 +50,8 @@ def _candidates(office: Office, chance: random.Random, notices: dict[str, Spec])
     yield 3, ("wait", chance.choice(WAITS))
     if any(effect.state == "queued" for effect in office.effects):
         yield 10, ("wait", 61)
-    yield 1, ("claim", chance.choice(PEOPLE), None)
+    if len(most_urgent(office)) < 2:
+        yield 1, ("claim", chance.choice(PEOPLE), None)
     for letter, case in office.cases.items():
         yield from _of_case(office, chance, letter, case)
     for number, appeal in enumerate(office.appeals):

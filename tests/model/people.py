@@ -80,15 +80,22 @@ def lease(office: Office, case: Case, by: str) -> tuple[bool, str]:
 def claim(office: Office, by: str, letter: str | None) -> None:
     refuse(role(by, *ANYBODY))
     if letter is None:
-        free = [one for one in office.cases.values() if one.state == "queued" or is_over(office, one)]
-        refuse((not free, "NotFound"))
-        case = min(free, key=lambda one: (one.urgency(office.now), one.received))
+        first = most_urgent(office)
+        refuse((not first, "NotFound"))
+        case = first[0]
     else:
         case = office.cases[letter]
         refuse((case.state != "queued" and not is_over(office, case), "IllegalMove"))
     expire(office)
     case.state, case.owner, case.lease_until, case.ever_claimed = "claimed", by, office.now + LEASE_S, True
     case.token += 1
+
+
+def most_urgent(office: Office) -> list[Case]:
+    """The free cases of which none is more urgent. Of several, the next claim takes any."""
+    free = [one for one in office.cases.values() if one.state == "queued" or is_over(office, one)]
+    soonest = min((one.urgency(office.now) for one in free), default=0)
+    return [one for one in free if one.urgency(office.now) == soonest]
 
 
 def is_over(office: Office, case: Case) -> bool:

@@ -11,6 +11,7 @@ from kz_compliance_sdk.domain import change as old
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.events import delivery, office
+from kz_compliance_sdk.domain.fold import Message
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.errors import ComplianceError
@@ -105,6 +106,9 @@ class Beside:
             owed = shadow.case.messages.get(write.id)
             if owed is not None and owed.kind == write.kind:
                 shadow.known[write.id] = write
+                if write.kind == "page" and shadow.links[-1].kind != "stuck":
+                    # Whom `stuck` tells is not told yet: the event has no word for it.
+                    self.differences += [f"{shadow.case_id}: {one}" for one in _alert(write, owed)]
 
     def _messages(self, shadow: Shadow, writes: list[Any]) -> None:
         self._meet(shadow, writes)
@@ -282,6 +286,14 @@ def compare(shadow: Shadow) -> list[str]:
         [(case.messages[n].kind, case.messages[n].reason) for n in owed if not case.messages[n].settled],
     )
     return found
+
+
+def _alert(written: OutboxMessage, owed: Message) -> Iterator[str]:
+    """Where the alert that people get differs from the one that the fold owes."""
+    body = json.loads(written.body)
+    theirs, ours = (tuple(body["audience"]), body["level"]), (owed.audience, owed.level)
+    if theirs != ours:
+        yield f"the alert {owed.reason}: {theirs!r} was written, the fold says {ours!r}"
 
 
 def _numbered(flag: str, case: OldCase) -> str:

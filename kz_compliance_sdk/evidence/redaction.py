@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.values import instant_text
 
 Said = Notice | Clarification | Cancellation | Reminder
 
-_FACTS = frozenset(
+FACTS = frozenset(
     "action answer_by at audience basis code contest decision decisions due_at effect effective_at ended_at filed_at "
     "fell final flags for form four_eyes from from_at given_at ground in_reply_to inherits is item items kept kind "
     "lang level lifts message messages not_before notice objects outgoing questions receipt receipt_sha256 "
@@ -81,7 +81,7 @@ def facts(event: AuditEvent, people: People, shown: frozenset[str]) -> tuple[dic
             told[name] = people(value)
         elif (name == "receipt_sha256" and value not in shown) or name in _RIDDLES.get(event.kind, ()):
             withheld.append(name)
-        elif name in _FACTS and _is_plain(value):
+        elif name in FACTS and _is_plain(value):
             told[name] = value
         elif is_token(name):
             withheld.append(name)

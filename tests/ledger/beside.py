@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +16,22 @@ from kz_compliance_sdk.domain.fold import Message
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.evidence.redaction import FACTS
 from kz_compliance_sdk.wire.v1 import read_message
 from tests.ledger.shadow import Shadow
 from tests.ledger.told import TOLD, Step
+
+_STEPS_VOID = ("enforce", "restore", "report")
+"""What a step takes off its way by itself, without an event that says so."""
+_WITHHELD = frozenset(
+    "account again appeal by_s content country digest entered_by field holder legal_check nonce preserved_until "
+    "proof_sha256 reference sealed shift_s tries unsure".split()
+)
+"""The facts of events that a redacted pack leaves out; a name that is neither shown there nor in here is none."""
+_SEALED = re.compile(
+    r"(items\.[^.]+\.reasons|body|channel|given_by|how|how_it_came|legal_basis|note|objects|reasons?|reference|remedy|"
+    r"said|text|unit)"
+)
 
 
 @dataclass
@@ -34,6 +48,8 @@ class Beside:
             row = write.row if type(write) is old.InboxAdmitted else write
             if type(row) is old.InboxRow:
                 self.bodies[row.sender, row.message_id, row.body_sha256] = row.body
+            if type(write) is AuditEvent:
+                self.differences += [f"{write.kind} says {name!r}, which no reader knows" for name in _unknown(write)]
         for platform, case_id in dict.fromkeys(_cases_of(change)):
             self._take(platform, case_id, change)
 
@@ -136,6 +152,9 @@ class Beside:
     def _voided(self, shadow: Shadow, write: old.MessageVoided) -> None:
         was = shadow.known[write.message_id]
         if was.state in ("queued", "waiting") or write.must:
+            assert shadow.case is not None
+            if shadow.case.messages[was.id].state == "owed" and was.kind in _STEPS_VOID:
+                self.differences.append(f"{shadow.case_id}: {was.kind} leaves no more, the fold still owes it")
             self._now(shadow, was.but(state="void"), write.at)
 
     def _moved(self, shadow: Shadow, message: OutboxMessage) -> None:
@@ -286,6 +305,13 @@ def compare(shadow: Shadow) -> list[str]:
         [(case.messages[n].kind, case.messages[n].reason) for n in owed if not case.messages[n].settled],
     )
     return found
+
+
+def _unknown(event: AuditEvent) -> list[str]:
+    """The names of facts and of sealed texts that stand in an event and in no list."""
+    data = json.loads(event.content)["data"]
+    sealed = [name for name in data.get("sealed", ()) if not _SEALED.fullmatch(name)]
+    return [*(data.keys() - FACTS - _WITHHELD), *sealed]
 
 
 def _alert(written: OutboxMessage, owed: Message) -> Iterator[str]:

@@ -11,7 +11,8 @@ import pytest
 
 from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Actor, AuditEvent, Stamp, event_hash, next_event
 from kz_compliance_sdk.domain.canonical import encoded
-from kz_compliance_sdk.evidence.redaction import People, facts, is_plain_receipt, provable
+from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.evidence.redaction import People, facts, is_plain_receipt, provable, said_of
 from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
@@ -29,6 +30,7 @@ from tests.evidence.scene import (
 )
 from tests.unguarded import unguard
 
+AT = 1_795_503_600
 PLANTED = (*OFFICE_PEOPLE, "Planted", "planted", "insulted", "evil.example")
 
 
@@ -141,7 +143,7 @@ def test_a_store_that_was_tampered_with_says_so_in_the_pack(at: Scene) -> None:
 
 
 def _event(actor: Actor, salt: bytes = b"", **data: Any) -> AuditEvent:
-    return next_event("social", "case-1", 2, GENESIS, Stamp(1_795_503_600, actor, salt), "claim", data)
+    return next_event("social", "case-1", 2, GENESIS, Stamp(AT, actor, salt), "claim", data)
 
 
 def test_the_name_in_an_event_cannot_be_found_by_trying_all_colleagues() -> None:
@@ -203,6 +205,63 @@ def test_facts_are_shown_by_list() -> None:
     told, withheld = facts(event, People([event]), frozenset())
     assert told == {"token": 1, "item": "1"}
     assert withheld == ["flags", "nonce", "novelty", "receipt"]
+
+
+def test_what_is_made_of_an_objects_name_is_withheld_by_its_name() -> None:
+    event = next_event(
+        "social", "case-1", 2, GENESIS, Stamp(AT, SYSTEM), "tell_user", {"message": "m-1", "receipt_sha256": "00"}
+    )
+    assert facts(event, People([event]), frozenset()) == ({}, ["message", "receipt_sha256"])
+    assert facts(event, People([event]), frozenset({"00"})) == ({"receipt_sha256": "00"}, ["message"])
+
+
+NOT_SHOWN = {"originating_body", "signatory", "addressee", "urgency_reason", "statement_of_reasons", "redress", "contact"}
+
+
+def test_the_redacted_form_says_what_the_notice_says_but_for_people_and_free_text() -> None:
+    """As the full form says it, from a notice that leaves nothing out."""
+    until = "2026-12-24T07:00:00Z"
+    notice = builders.notice(
+        1,
+        supersedes="KZ-2026-0000009",
+        originating_body="A body",
+        deadline={"hours": 12, "legal_source": "an article"},
+        urgency_reason="it spreads",
+        expert_group_decision={"number": "7", "decided_on": "2026-11-20"},
+        user_notice={"allowed": False, "delay_until": until, "legal_basis": "an article"},
+        preservation={"until": until},
+        redress={"body": "a court"},
+    )
+    whole, shown = said_of(notice, full=True), said_of(notice, full=False)
+    named_by = [name for name in ("url", "object_id", "account_ref") if name in whole["items"][0]]
+    assert whole.keys() - shown.keys() == NOT_SHOWN | {"attachments"}
+    assert shown["items"] == [{"item_id": "1", "content_type": notice.items[0].content_type, "named_by": named_by}]
+    assert shown == _part_of(shown, {**whole, "items": shown["items"], "deadline": {"hours": 12, "due_at": None}})
+
+
+def _part_of(shown: Any, whole: Any) -> Any:
+    """The whole, with no other fields than what is shown has."""
+    if isinstance(shown, dict):
+        return {name: _part_of(value, whole[name]) for name, value in shown.items()}
+    if isinstance(shown, list):
+        return [_part_of(*pair) for pair in zip(shown, whole, strict=True)]
+    return whole
+
+
+def test_a_pack_says_of_each_message_what_the_case_holds_of_it(at: Scene) -> None:
+    case_id = at.case()
+    held = {message.id: message for message in at.desk.case_file(case_id).messages}
+    told = document(full(at, case_id), "case.json")["messages"]
+    assert len(told) == len(held) > 3
+    for number, one in enumerate(told, start=1):
+        message = held[one["id"]]
+        assert (one["number"], one["kind"], one["endpoint"], one["state"]) == (
+            number, message.kind, message.endpoint, message.state,
+        )  # fmt: skip
+        assert one["item_id"] == (message.item_id or None)
+        assert one["created_at"] == instant_text(message.created_at)
+        assert one["settled_at"] == (instant_text(message.settled_at) if message.settled_at else None)
+    assert {one["item_id"] for one in told} == {None, "1", "2"}
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ class Beside:
     shadows: dict[tuple[str, str], Shadow] = field(default_factory=dict)
     bodies: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
+    settling: set[str] = field(default_factory=set)
 
     def take(self, change: old.Change) -> None:
         """Take one committed change in."""
@@ -75,18 +76,21 @@ class Beside:
             return
         segments = list(_segments(mine))
         for after, writes, events in segments:
+            self.settling.clear()
             for event in events:
                 data = json.loads(event.content)["data"]
                 step = Step(shadow, shadow.before, after or shadow.before, writes, event, data, {}, self.bodies)  # type: ignore[arg-type]
                 step.items.update(self._items(data))
                 for told in TOLD[event.kind](step):
                     shadow.append(told, event.at, event.actor)
+                    self.settling.add(getattr(told, "message", ""))
                 self._meet(shadow, writes)
             if after is not None:
                 if not events and after.watch_at != (shadow.before.watch_at if shadow.before else None):
                     self._silent(shadow, after, writes)
                 shadow.before = after
             self._messages(shadow, writes)
+            self.differences += [f"{case_id}: {one}" for one in _looks(shadow, writes)]
         assert shadow.case is not None
         self.differences += [f"{case_id}: {one}" for one in compare(shadow)]
 
@@ -169,6 +173,8 @@ class Beside:
         want = state_of(message)
         if held.state == want:
             return
+        if want in ("voided", "done") and name in self.settling:
+            self.differences.append(f"{shadow.case_id}: {message.kind} is {want}, the fold says {held.state}")
         events: dict[str, Any] = {
             "begun": delivery.Begun(message=name) if not held.tries else delivery.Retried(message=name),
             "unknown": delivery.OutcomeUnknown(message=name),
@@ -305,6 +311,19 @@ def compare(shadow: Shadow) -> list[str]:
         [(case.messages[n].kind, case.messages[n].reason) for n in owed if not case.messages[n].settled],
     )
     return found
+
+
+def _looks(shadow: Shadow, writes: list[Any]) -> Iterator[str]:
+    """Where what was seen of an item's content is not what the fold holds of it."""
+    assert shadow.case is not None
+    assert shadow.before is not None
+    for write in writes:
+        item = shadow.before.item(write.item_id) if type(write) is old.ContentSeen else None
+        if item is not None:
+            held = shadow.case.looks.get(item.number)
+            theirs, ours = (write.n, write.fault), (held.n, held.fault) if held is not None else None
+            if theirs != ours:
+                yield f"a look at {item.item_id}: {theirs!r} was written, the fold says {ours!r}"
 
 
 def _unknown(event: AuditEvent) -> list[str]:

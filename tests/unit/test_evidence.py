@@ -73,7 +73,7 @@ def test_a_row_that_went_on_is_held_against_what_it_is_now() -> None:
     leased = _message(state="leased", lease_token=2, attempts=2)
     seen = _seen(outbox=_message())
     assert grown(seen, {"outbox": [_message()]}, Since(moved=False, at=AT + 100))[0] == []
-    for row in (leased, _message(refusals=1)):
+    for row in (leased, _message(refusals=1), _message(lease_token=2)):
         assert grown(seen, {"outbox": [row]}, Since(moved=False, at=AT + 100))[0] == [entry_of("salt", "outbox", row)]
 
 
@@ -103,6 +103,14 @@ def test_an_attempt_is_added_only_by_the_message_being_tried() -> None:
     assert _faults(seen, {"outbox": [_message()], "attempts": [_attempt(), _attempt(number=2)]}) == []
     seen = _seen(outbox=_message(attempts=2), attempts=_attempt())
     assert _faults(seen, {"outbox": [_message(attempts=2)], "attempts": [_attempt(), _attempt(number=2)]})
+
+
+def test_an_attempt_may_come_late_only_before_one_that_was_not_recorded() -> None:
+    late = [_attempt(), _attempt(number=2)]
+    for result, fine in (("unrecorded", True), ("retry", False)):
+        seen = _seen(outbox=_message(attempts=2), attempts=_attempt(number=2, result=result))
+        found = _faults(seen, {"outbox": [_message(attempts=2)], "attempts": [late[0], {**late[1], "result": result}]})
+        assert (found == []) is fine, found
 
 
 def test_a_lost_attempt_may_come_back_and_no_other() -> None:

@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.evidence.redaction import FACTS
 from kz_compliance_sdk.wire.v1 import read_message
+from tests.ledger.rows import differences
 from tests.ledger.shadow import Shadow
 from tests.ledger.told import TOLD, Step
 
@@ -90,7 +91,9 @@ class Beside:
                     self._silent(shadow, after, writes)
                 shadow.before = after
             self._messages(shadow, writes)
-            self.differences += [f"{case_id}: {one}" for one in _looks(shadow, writes)]
+            assert shadow.before is not None
+            assert shadow.case is not None
+            self.differences += [f"{case_id}: {one}" for one in differences(writes, shadow.before, shadow.case)]
         assert shadow.case is not None
         self.differences += [f"{case_id}: {one}" for one in compare(shadow)]
 
@@ -311,19 +314,6 @@ def compare(shadow: Shadow) -> list[str]:
         [(case.messages[n].kind, case.messages[n].reason) for n in owed if not case.messages[n].settled],
     )
     return found
-
-
-def _looks(shadow: Shadow, writes: list[Any]) -> Iterator[str]:
-    """Where what was seen of an item's content is not what the fold holds of it."""
-    assert shadow.case is not None
-    assert shadow.before is not None
-    for write in writes:
-        item = shadow.before.item(write.item_id) if type(write) is old.ContentSeen else None
-        if item is not None:
-            held = shadow.case.looks.get(item.number)
-            theirs, ours = (write.n, write.fault), (held.n, held.fault) if held is not None else None
-            if theirs != ours:
-                yield f"a look at {item.item_id}: {theirs!r} was written, the fold says {ours!r}"
 
 
 def _unknown(event: AuditEvent) -> list[str]:

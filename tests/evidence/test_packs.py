@@ -248,6 +248,32 @@ def _part_of(shown: Any, whole: Any) -> Any:
     return whole
 
 
+def _as_told(value: Any) -> Any:
+    """What a pack says of a value that stands in the store."""
+    return value or None if isinstance(value, str) else list(value) if isinstance(value, tuple) else value
+
+
+def test_a_pack_says_of_the_case_what_the_store_says_of_it(at: Scene) -> None:
+    case_id = at.case()
+    told, held = document(full(at, case_id), "case.json"), at.desk.store.queries(at.desk.platform_id).records(case_id)
+    times = {"received_at", "due_at", "requested_due_at", "decided_at", "closed_at", "lift_due_at"}
+    for name, value in told["case"].items():
+        stored = getattr(held.case, name)
+        assert value == (stored and instant_text(stored) if name in times else _as_told(stored)), name
+    for shown, item in zip(told["items"], held.case.items, strict=True):
+        at_text = instant_text(item.effective_at)
+        for name, value in shown.items():
+            assert value == (at_text if name == "effective_at" else _as_told(getattr(item, name))), name
+    (shown,), (row,) = told["received"], held.inbox
+    for name in ("type", "sender", "message_id", "source", "exit", "status", "deliveries"):
+        assert shown[name] == getattr(row, name)
+    assert shown["received_at"] == instant_text(row.received_at)
+    (shown,), (decision,) = told["decisions"], held.decisions
+    for name in ("version", "digest", "proposed_by", "approved_by"):
+        assert shown[name] == getattr(decision, name)
+    assert (shown["proposed_at"], shown["revision"]) == (instant_text(decision.proposed_at), held.case.revision)
+
+
 def test_a_pack_says_of_each_message_what_the_case_holds_of_it(at: Scene) -> None:
     case_id = at.case()
     held = {message.id: message for message in at.desk.case_file(case_id).messages}
@@ -260,6 +286,10 @@ def test_a_pack_says_of_each_message_what_the_case_holds_of_it(at: Scene) -> Non
         )  # fmt: skip
         assert one["item_id"] == (message.item_id or None)
         assert one["created_at"] == instant_text(message.created_at)
+        tried = at.desk.case_file(case_id).attempts.get(message.id, ())
+        assert [(a["number"], a["started_at"], a["ended_at"], a["result"], a["detail"]) for a in one["attempts"]] == [
+            (a.number, instant_text(a.started_at), instant_text(a.ended_at), a.result, a.detail) for a in tried
+        ]
         assert one["settled_at"] == (instant_text(message.settled_at) if message.settled_at else None)
     assert {one["item_id"] for one in told} == {None, "1", "2"}
 

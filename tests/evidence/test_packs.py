@@ -13,7 +13,7 @@ from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Actor, AuditEvent, S
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.evidence.redaction import People, facts, is_plain_receipt, provable, said_of
-from kz_compliance_sdk.evidence.verify_pack import verified
+from kz_compliance_sdk.evidence.verify_pack import read_key, verified
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
 from tests.evidence.scene import (
@@ -22,6 +22,7 @@ from tests.evidence.scene import (
     LEAD,
     MODERATOR,
     OFFICE_PEOPLE,
+    URL,
     Scene,
     document,
     full,
@@ -215,7 +216,15 @@ def test_what_is_made_of_an_objects_name_is_withheld_by_its_name() -> None:
     assert facts(event, People([event]), frozenset({"00"})) == ({"receipt_sha256": "00"}, ["message"])
 
 
-NOT_SHOWN = {"originating_body", "signatory", "addressee", "urgency_reason", "statement_of_reasons", "redress", "contact"}
+NOT_SHOWN = {
+    "originating_body",
+    "signatory",
+    "addressee",
+    "urgency_reason",
+    "statement_of_reasons",
+    "redress",
+    "contact",
+}
 
 
 def test_the_redacted_form_says_what_the_notice_says_but_for_people_and_free_text() -> None:
@@ -268,6 +277,14 @@ def test_a_pack_says_of_the_case_what_the_store_says_of_it(at: Scene) -> None:
     for name in ("type", "sender", "message_id", "source", "exit", "status", "deliveries"):
         assert shown[name] == getattr(row, name)
     assert shown["received_at"] == instant_text(row.received_at)
+    proof = json.loads(row.proof)
+    verified_now = dict(shown["verification"])
+    assert read_key(verified_now.pop("public_key").encode())
+    assert verified_now == {
+        "result": "proved", "key_id": proof["key_id"], "sender": row.sender, "profile": "rfc9421",
+        "signed_at": instant_text(proof["signed_at"]), "target": URL, "key_expired": False,
+    }  # fmt: skip
+    assert shown["at_receipt"] == {name: verified_now[name] for name in ("key_id", "profile", "signed_at")}
     (shown,), (decision,) = told["decisions"], held.decisions
     for name in ("version", "digest", "proposed_by", "approved_by"):
         assert shown[name] == getattr(decision, name)

@@ -15,6 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from markupsafe import escape
 
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, words
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.transparency.figures import FIGURES
@@ -23,7 +24,7 @@ from kz_compliance_sdk.transparency.lumen import LumenLines
 from kz_compliance_sdk.transparency.page import definition, page
 from kz_compliance_sdk.transparency.report import Period, TransparencyReport
 from tests.catalogues import tables
-from tests.unit.tally_makers import CATEGORIES, END, START, TYPES, a_report, a_tally, random_tallies
+from tests.unit.tally_makers import CATEGORIES, DAY, END, NOW, START, TYPES, a_report, a_tally, random_tallies
 
 Cell = tuple[str, str]
 
@@ -287,6 +288,18 @@ def _closed_values(definition: str) -> set[str]:
         if sentence.endswith(":") and " " not in sentence.replace(", ", ""):
             found |= set(sentence[:-1].split(", "))
     return found - {"account", "object", "url"} - {""}
+
+
+def test_what_is_held_back_is_told_from_which_day_on() -> None:
+    barred = [a_tally(n, barred=True, barred_until=NOW + DAY) for n in range(9)]
+    report = a_report(barred, withheld_until=NOW + 9 * DAY)
+    told = tables("en", "transparency")["page"]["withheld"].replace("{day}", local(NOW + 9 * DAY).split(" ")[0])
+    assert str(escape(told)) in page(report, "en").decode()
+
+
+def test_what_several_alike_demands_came_to_is_counted_for_each() -> None:
+    report = a_report([a_tally(n, events={"remind": 2}) for n in range(9)])
+    assert report.value("reminders", "").count == 18
 
 
 def test_times_are_the_median_and_the_95th_percentile() -> None:

@@ -241,7 +241,8 @@ def test_the_redacted_form_says_what_the_notice_says_but_for_people_and_free_tex
         preservation={"until": until},
         redress={"body": "a court"},
     )
-    whole, shown = said_of(notice, full=True), said_of(notice, full=False)
+    whole: Any = said_of(notice, full=True)
+    shown = said_of(notice, full=False)
     named_by = [name for name in ("url", "object_id", "account_ref") if name in whole["items"][0]]
     assert whole.keys() - shown.keys() == NOT_SHOWN | {"attachments"}
     assert shown["items"] == [{"item_id": "1", "content_type": notice.items[0].content_type, "named_by": named_by}]
@@ -279,7 +280,7 @@ def test_a_pack_says_of_the_case_what_the_store_says_of_it(at: Scene) -> None:
     assert shown["received_at"] == instant_text(row.received_at)
     proof = json.loads(row.proof)
     verified_now = dict(shown["verification"])
-    assert read_key(verified_now.pop("public_key").encode())
+    assert read_key(verified_now.pop("public_key").encode()).public_bytes_raw()
     assert verified_now == {
         "result": "proved", "key_id": proof["key_id"], "sender": row.sender, "profile": "rfc9421",
         "signed_at": instant_text(proof["signed_at"]), "target": URL, "key_expired": False,
@@ -288,19 +289,31 @@ def test_a_pack_says_of_the_case_what_the_store_says_of_it(at: Scene) -> None:
     (shown,), (decision,) = told["decisions"], held.decisions
     for name in ("version", "digest", "proposed_by", "approved_by"):
         assert shown[name] == getattr(decision, name)
+    proposed = json.loads(decision.body)["proposal"]
+    assert (shown["items"], shown["legal_check"]) == (proposed["items"], proposed["legal_check"])
     assert (shown["proposed_at"], shown["revision"]) == (instant_text(decision.proposed_at), held.case.revision)
+
+
+EXACT = ("body", "receipt", "receipt_proof")
 
 
 def test_a_pack_says_of_each_message_what_the_case_holds_of_it(at: Scene) -> None:
     case_id = at.case()
     held = {message.id: message for message in at.desk.case_file(case_id).messages}
-    told = document(full(at, case_id), "case.json")["messages"]
+    files = opened(full(at, case_id))
+    told = json.loads(files["case.json"])["messages"]
     assert len(told) == len(held) > 3
+    assert {name for message in held.values() for name in EXACT if getattr(message, name)} == set(EXACT)
     for number, one in enumerate(told, start=1):
         message = held[one["id"]]
         assert (one["number"], one["kind"], one["endpoint"], one["state"]) == (
             number, message.kind, message.endpoint, message.state,
         )  # fmt: skip
+        for name in EXACT:
+            data = getattr(message, name)
+            if data:
+                assert files[one[name]["file"]] == data
+                assert (one[name]["size"], one[name]["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
         assert one["item_id"] == (message.item_id or None)
         assert one["created_at"] == instant_text(message.created_at)
         tried = at.desk.case_file(case_id).attempts.get(message.id, ())

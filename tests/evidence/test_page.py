@@ -13,6 +13,7 @@ from typing import get_args
 import pytest
 from markupsafe import escape
 
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.notice import NoticeKind
 from kz_compliance_sdk.domain.transitions import TRANSITIONS
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, words
@@ -75,6 +76,15 @@ def test_every_heading_and_label_is_a_word_of_the_catalogue(at: Scene) -> None:
     told = {tag: [text for of, text in outline.texts if of == tag and text.strip()] for tag in ("h2", "th")}
     assert told["h2"] == list(said["section"].values())
     assert [text for text in told["th"] if text not in {*said["label"].values(), *said["page"].values()}] == []
+
+
+def test_each_event_stands_there_with_its_time_in_almaty(at: Scene) -> None:
+    case_id = at.case()
+    at.clock.advance(5 * 3600)
+    at.desk.record_view(HEAD, case_id)
+    viewed = at.clock()
+    at.clock.advance(3600)
+    assert opened(full(at, case_id))["report.html"].decode().count(f"<td>{local(viewed)}</td>") == 2
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.notice_parts import UserNotice as Wish
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.domain.statement_templates import packaged_templates
 from kz_compliance_sdk.domain.user_notices import Telling
+from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Failed, RetryAt
 from kz_compliance_sdk.services.delivery import LEASE_S
@@ -85,7 +86,8 @@ def test_whatever_is_known_of_a_measure_is_told_line_by_line_and_field_by_field(
     host.decide(proposal(measure("1", wording=wording)))
     host.drain()
     ((told, _),) = host.world.messenger.told.values()
-    for lang, text in told.texts.items():
+    for lang in LANGUAGES:
+        text = told.texts[lang]
         assert len(text.splitlines()) == len(packaged_templates().by_lang[lang].lines["measure"]), text
     (item,) = host.case(notice.notice_id).items
     assert (told.url, told.object_id, told.account_ref) == (item.url, item.object_id, item.account_ref)

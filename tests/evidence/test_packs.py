@@ -303,6 +303,7 @@ def test_a_pack_says_of_each_message_what_the_case_holds_of_it(at: Scene) -> Non
     files = opened(full(at, case_id))
     told = json.loads(files["case.json"])["messages"]
     assert len(told) == len(held) > 3
+    assert all(one.keys() == told[0].keys() for one in told)
     assert {name for message in held.values() for name in EXACT if getattr(message, name)} == set(EXACT)
     for number, one in enumerate(told, start=1):
         message = held[one["id"]]

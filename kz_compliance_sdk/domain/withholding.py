@@ -80,7 +80,7 @@ def withhold(
     )
     after = replanned(after, policy, stamp.at) if times else after
     voids = [
-        MessageVoided(case.platform_id, case.id, message.id, stamp.at, must=True)
+        MessageVoided(case.platform_id, case.id, message.id, stamp.at)
         for item in held
         for message in enforcing(item, messages)
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -28,6 +28,16 @@ _BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-
 _CASE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 # For each kind of remedy: what identifies a row, from when, until when, its state, and who.
+_CODES: Final[Mapping[str, str]] = {
+    "state": "state",
+    "kind": "value",
+    "source": "source",
+    "authenticity": "authenticity",
+    "verification": "verification",
+    "requested_action": "action",
+}
+"""The table that has the words for a value, by its label."""
+
 _REMEDIES: Final[Mapping[str, tuple[str, str, str, str, str]]] = {
     "contests": ("number", "filed_at", "result_at", "result", "recorded_by"),
     "suspensions": ("number", "from_at", "until_at", "", "confirmed_by"),
@@ -107,7 +117,7 @@ class _Page:
 
     # ---------------------------------------------------------------------------------------- building blocks
 
-    def _text(self, value: Any, table: str = "") -> _Cell:
+    def _text(self, value: Any, table: str | None = None) -> _Cell:
         """One value as a cell shows it."""
         say = self._words
         if value is None or value == "" or value == []:
@@ -130,7 +140,7 @@ class _Page:
         first, *rest = self._text(value)
         return [replace(first, before=before + first.before), *rest]
 
-    def _coded(self, value: Any, table: str) -> _Cell:
+    def _coded(self, value: Any, table: str | None) -> _Cell:
         """A value in words, and beside them the code that the documents hold."""
         told = self._text(value, table)
         if not table or not value or told[0].text == _harmless(str(value)):
@@ -146,11 +156,10 @@ class _Page:
         shown = text.replace("T", " ").replace("Z", " UTC")
         return _Line(f"{shown}\n{there} {self._words('page', 'almaty')}", at=text)
 
-    def _fields(self, rows: Iterable[tuple[str, Any, str]], title: str = "") -> _Table:
-        """A table of names and values: (label, value, table of its codes)."""
-        return _Table(
-            [(self._words("label", label), self._coded(value, table)) for label, value, table in rows], title=title
-        )
+    def _fields(self, values: Mapping[str, Any], title: str = "") -> _Table:
+        """A table of values by their labels."""
+        rows = [(self._words("label", name), self._coded(value, _CODES.get(name))) for name, value in values.items()]
+        return _Table(rows, title=title)
 
     def _table(self, labels: Sequence[str], rows: Sequence[Sequence[_Cell]]) -> _Table:
         return _Table(rows, [self._words("label", label) for label in labels])
@@ -194,39 +203,28 @@ class _Page:
             "notice_id authority_id reference_number revision state kind category source authenticity channel flags "
             "entered_by received_at due_at requested_due_at decided_at closed_at lift_due_at"
         )
-        codes = {"state": "state", "kind": "value", "source": "source", "authenticity": "authenticity"}
-        rows = [(name, case[name], codes.get(name, "")) for name in names.split()]
-        return self._fields([*rows, ("erased_at", self._doc["erased_at"], "")])
+        told = {name: case[name] for name in names.split()}
+        return self._fields({**told, "erased_at": self._doc["erased_at"]})
 
     def _clock(self) -> _Table:
         clock = self._doc["clock"]
         told = {name: value["utc"] if isinstance(value, dict) else value for name, value in clock.items()}
         names = "received_at due_at requested_due_at unpaused_due_at decide_left_s receipt_left_s late paused"
-        return self._fields((name, told[name], "") for name in names.split())
+        return self._fields({name: told[name] for name in names.split()})
 
     def _received(self) -> list[_Table]:
         tables = []
         for one in self._doc["received"]:
-            rows = [
-                ("sender", one["sender"], ""),
-                ("message_id", one["message_id"], ""),
-                ("source", one["source"], "source"),
-                ("received_at", one["received_at"], ""),
-                ("at_receipt", one["at_receipt"], ""),
-                ("verification", one["verification"]["result"], "verification"),
-                ("body", self._withheld(one["body"]["file"]), ""),
-                ("sha256", one["body"]["sha256"], ""),
-            ]
+            names = "sender message_id source received_at at_receipt"
+            told = {name: one[name] for name in names.split()}
+            told["verification"] = one["verification"]["result"]
+            told["body"], told["sha256"] = self._withheld(one["body"]["file"]), one["body"]["sha256"]
             if "entered_by" in one:
-                rows.append(("entered_by", one["entered_by"], ""))
+                told["entered_by"] = one["entered_by"]
             said = one["said"] or {}
             names = "reference_number legal_basis requested_action territorial_scope signatory statement_of_reasons"
-            rows += [
-                (name, said[name], "action" if name == "requested_action" else "")
-                for name in names.split()
-                if said.get(name) is not None
-            ]
-            tables.append(self._fields(rows, _harmless(f"{one['number']}. {one['type']}")))
+            told |= {name: said[name] for name in names.split() if said.get(name) is not None}
+            tables.append(self._fields(told, _harmless(f"{one['number']}. {one['type']}")))
         return tables
 
     def _items(self) -> _Table:
@@ -267,15 +265,15 @@ class _Page:
         tables = []
         for one in self._doc["decisions"]:
             names, asked = "proposed_by proposed_at approved_by approved_at", one["second_person"]
-            rows = [(name, one[name], "") for name in names.split()]
-            rows += [("asked_for_by", says(asked, self._words), ""), ("policy", asked["policy"], "")]
+            told = {name: one[name] for name in names.split()}
+            told |= {"asked_for_by": says(asked, self._words), "policy": asked["policy"]}
             if one["digest"]:
-                rows.append(("digest", one["digest"], ""))
+                told["digest"] = one["digest"]
             check = one["legal_check"]
             if isinstance(check, dict):
                 check = self._answers(check)
-            rows += [("legal_check", check, ""), ("body", self._withheld(one["body"]["file"]), "")]
-            tables.append(self._fields(rows, _harmless(f"{self._words('label', 'version')} {one['version']}")))
+            told |= {"legal_check": check, "body": self._withheld(one["body"]["file"])}
+            tables.append(self._fields(told, _harmless(f"{self._words('label', 'version')} {one['version']}")))
             tables.append(self._decided(one["items"]))
         return tables
 

@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.values import instant_text
 
 Said = Notice | Clarification | Cancellation | Reminder
 
-_FACTS = frozenset(
+FACTS = frozenset(
     "action answer_by at audience basis category code contest decision decisions due_at effect effective_at ended_at "
     "fell filed_at final flags for form from from_at given_at ground in_reply_to inherits is item items kept kind "
     "lang level lifts message messages not_before notice objects outgoing policy questions receipt receipt_sha256 "
@@ -83,7 +83,7 @@ def facts(event: AuditEvent, people: People, shown: frozenset[str]) -> tuple[dic
             told[name] = people(value)
         elif (name == "receipt_sha256" and value not in shown) or name in _RIDDLES.get(event.kind, ()):
             withheld.append(name)
-        elif name in _FACTS and (_is_plain(value) or (name == "policy" and code(value))):
+        elif name in FACTS and (_is_plain(value) or (name == "policy" and code(value))):
             told[name] = value
         elif is_token(name):
             withheld.append(name)

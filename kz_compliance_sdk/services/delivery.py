@@ -119,11 +119,10 @@ class Delivery:
         random: Callable[[], float],
         entropy: Callable[[int], bytes],
         spawn: Callable[[Callable[[], Any]], Future[Any]],
+        telling: Telling,
         in_flight: int = 8,
-        telling: Telling | None = None,
     ) -> None:
         self._store, self._platform, self._respondent, self._ways = store, platform_id, respondent, ways
-        telling = telling or Telling(policy=policy.users)
         self._outcomes = Outcomes(policy, respondent, telling, random, entropy)
         self._clock, self._spawn, self.in_flight = clock, spawn, in_flight
 

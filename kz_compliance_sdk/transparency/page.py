@@ -67,7 +67,7 @@ def _chart(rows: list[tuple[str, Value]]) -> Mapping[str, Any] | None:
         {
             "y": number * (_BAR + _GAP),
             "label": label if len(label) <= 36 else f"{label[:35]}…",
-            "width": round(value.count / most * (_WIDE - _NAMES - 90), 1) if value.count else None,
+            "width": round(value.count / most * (_WIDE - _NAMES - 90)) if value.count else None,
             "shown": value.shown,
         }
         for number, (label, value) in enumerate(largest)

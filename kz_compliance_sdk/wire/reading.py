@@ -41,7 +41,7 @@ def validated(model: type[_M], value: Mapping[str, Any]) -> _M:
     try:
         return model.model_validate(value, context=FROM_WIRE)
     except ValidationError as wrong:
-        first = wrong.errors(include_url=False)[0]
+        first = wrong.errors()[0]
         kind = "missing" if first["input"] is None else first["type"]
         raise refused(*_judged(kind, first["msg"], first.get("ctx")), field=_path(first["loc"])) from None
 

@@ -11,8 +11,9 @@ import pytest
 
 from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Actor, AuditEvent, Stamp, event_hash, next_event
 from kz_compliance_sdk.domain.canonical import encoded
-from kz_compliance_sdk.evidence.redaction import People, facts, is_plain_receipt, provable
-from kz_compliance_sdk.evidence.verify_pack import verified
+from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.evidence.redaction import People, facts, is_plain_receipt, provable, said_of
+from kz_compliance_sdk.evidence.verify_pack import read_key, verified
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
 from tests.evidence.scene import (
@@ -21,6 +22,7 @@ from tests.evidence.scene import (
     LEAD,
     MODERATOR,
     OFFICE_PEOPLE,
+    URL,
     Scene,
     document,
     full,
@@ -29,6 +31,7 @@ from tests.evidence.scene import (
 )
 from tests.unguarded import unguard
 
+AT = 1_795_503_600
 PLANTED = (*OFFICE_PEOPLE, "Planted", "planted", "insulted", "evil.example")
 
 
@@ -141,7 +144,7 @@ def test_a_store_that_was_tampered_with_says_so_in_the_pack(at: Scene) -> None:
 
 
 def _event(actor: Actor, salt: bytes = b"", **data: Any) -> AuditEvent:
-    return next_event("social", "case-1", 2, GENESIS, Stamp(1_795_503_600, actor, salt), "claim", data)
+    return next_event("social", "case-1", 2, GENESIS, Stamp(AT, actor, salt), "claim", data)
 
 
 def test_the_name_in_an_event_cannot_be_found_by_trying_all_colleagues() -> None:
@@ -203,6 +206,123 @@ def test_facts_are_shown_by_list() -> None:
     told, withheld = facts(event, People([event]), frozenset())
     assert told == {"token": 1, "item": "1"}
     assert withheld == ["flags", "nonce", "novelty", "receipt"]
+
+
+def test_what_is_made_of_an_objects_name_is_withheld_by_its_name() -> None:
+    event = next_event(
+        "social", "case-1", 2, GENESIS, Stamp(AT, SYSTEM), "tell_user", {"message": "m-1", "receipt_sha256": "00"}
+    )
+    assert facts(event, People([event]), frozenset()) == ({}, ["message", "receipt_sha256"])
+    assert facts(event, People([event]), frozenset({"00"})) == ({"receipt_sha256": "00"}, ["message"])
+
+
+NOT_SHOWN = {
+    "originating_body",
+    "signatory",
+    "addressee",
+    "urgency_reason",
+    "statement_of_reasons",
+    "redress",
+    "contact",
+}
+
+
+def test_the_redacted_form_says_what_the_notice_says_but_for_people_and_free_text() -> None:
+    """As the full form says it, from a notice that leaves nothing out."""
+    until = "2026-12-24T07:00:00Z"
+    notice = builders.notice(
+        1,
+        supersedes="KZ-2026-0000009",
+        originating_body="A body",
+        deadline={"hours": 12, "legal_source": "an article"},
+        urgency_reason="it spreads",
+        expert_group_decision={"number": "7", "decided_on": "2026-11-20"},
+        user_notice={"allowed": False, "delay_until": until, "legal_basis": "an article"},
+        preservation={"until": until},
+        redress={"body": "a court"},
+    )
+    whole: Any = said_of(notice, full=True)
+    shown = said_of(notice, full=False)
+    named_by = [name for name in ("url", "object_id", "account_ref") if name in whole["items"][0]]
+    assert whole.keys() - shown.keys() == NOT_SHOWN | {"attachments"}
+    assert shown["items"] == [{"item_id": "1", "content_type": notice.items[0].content_type, "named_by": named_by}]
+    assert shown == _part_of(shown, {**whole, "items": shown["items"], "deadline": {"hours": 12, "due_at": None}})
+
+
+def _part_of(shown: Any, whole: Any) -> Any:
+    """The whole, with no other fields than what is shown has."""
+    if isinstance(shown, dict):
+        return {name: _part_of(value, whole[name]) for name, value in shown.items()}
+    if isinstance(shown, list):
+        return [_part_of(*pair) for pair in zip(shown, whole, strict=True)]
+    return whole
+
+
+def _as_told(value: Any) -> Any:
+    """What a pack says of a value that stands in the store."""
+    return value or None if isinstance(value, str) else list(value) if isinstance(value, tuple) else value
+
+
+def test_a_pack_says_of_the_case_what_the_store_says_of_it(at: Scene) -> None:
+    case_id = at.case()
+    told, held = document(full(at, case_id), "case.json"), at.desk.store.queries(at.desk.platform_id).records(case_id)
+    times = {"received_at", "due_at", "requested_due_at", "decided_at", "closed_at", "lift_due_at"}
+    for name, value in told["case"].items():
+        stored = getattr(held.case, name)
+        assert value == (stored and instant_text(stored) if name in times else _as_told(stored)), name
+    for shown, item in zip(told["items"], held.case.items, strict=True):
+        at_text = instant_text(item.effective_at)
+        for name, value in shown.items():
+            assert value == (at_text if name == "effective_at" else _as_told(getattr(item, name))), name
+    (shown,), (row,) = told["received"], held.inbox
+    for name in ("type", "sender", "message_id", "source", "exit", "status", "deliveries"):
+        assert shown[name] == getattr(row, name)
+    assert shown["received_at"] == instant_text(row.received_at)
+    proof = json.loads(row.proof)
+    verified_now = dict(shown["verification"])
+    assert read_key(verified_now.pop("public_key").encode()).public_bytes_raw()
+    assert verified_now == {
+        "result": "proved", "key_id": proof["key_id"], "sender": row.sender, "profile": "rfc9421",
+        "signed_at": instant_text(proof["signed_at"]), "target": URL, "key_expired": False,
+    }  # fmt: skip
+    assert shown["at_receipt"] == {name: verified_now[name] for name in ("key_id", "profile", "signed_at")}
+    (shown,), (decision,) = told["decisions"], held.decisions
+    for name in ("version", "digest", "proposed_by", "approved_by"):
+        assert shown[name] == getattr(decision, name)
+    proposed = json.loads(decision.body)["proposal"]
+    assert (shown["items"], shown["legal_check"]) == (proposed["items"], proposed["legal_check"])
+    assert (shown["proposed_at"], shown["revision"]) == (instant_text(decision.proposed_at), held.case.revision)
+
+
+EXACT = ("body", "receipt", "receipt_proof")
+
+
+def test_a_pack_says_of_each_message_what_the_case_holds_of_it(at: Scene) -> None:
+    case_id = at.case()
+    held = {message.id: message for message in at.desk.case_file(case_id).messages}
+    files = opened(full(at, case_id))
+    told = json.loads(files["case.json"])["messages"]
+    assert len(told) == len(held) > 3
+    assert all(one.keys() == told[0].keys() for one in told)
+    assert {name for message in held.values() for name in EXACT if getattr(message, name)} == set(EXACT)
+    for number, one in enumerate(told, start=1):
+        message = held[one["id"]]
+        assert (one["number"], one["kind"], one["endpoint"], one["state"]) == (
+            number, message.kind, message.endpoint, message.state,
+        )  # fmt: skip
+        for name in EXACT:
+            data = getattr(message, name)
+            if data:
+                assert files[one[name]["file"]] == data
+                assert (one[name]["size"], one[name]["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+        assert one["item_id"] == (message.item_id or None)
+        assert one["created_at"] == instant_text(message.created_at)
+        tried = at.desk.case_file(case_id).attempts.get(message.id, ())
+        assert [(a["number"], a["started_at"], a["ended_at"], a["result"], a["detail"]) for a in one["attempts"]] == [
+            (a.number, instant_text(a.started_at), instant_text(a.ended_at), a.result, a.detail) for a in tried
+        ]
+        assert one["settled_at"] == (instant_text(message.settled_at) if message.settled_at else None)
+    assert {one["item_id"] for one in told} == {None, "1", "2"}
 
 
 @pytest.mark.parametrize(

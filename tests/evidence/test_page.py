@@ -13,6 +13,7 @@ from typing import get_args
 import pytest
 from markupsafe import escape
 
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.notice import NoticeKind
 from kz_compliance_sdk.domain.transitions import TRANSITIONS
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, words
@@ -34,9 +35,13 @@ class _Outline(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append((self.tags[-1][0] if self.tags else "", data))
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -59,6 +64,27 @@ def test_the_page_stands_alone_and_is_readable(at: Scene, lang: str) -> None:
         assert "thead{display:table-header-group}" in page
         assert "\u200b" not in page
         assert case_id in page
+
+
+def test_every_heading_and_label_is_a_word_of_the_catalogue(at: Scene) -> None:
+    """A name that the catalogue does not have would stand there as a code."""
+    case_id = at.case()
+    at.desk.record_view(HEAD, case_id)
+    said = tables("ru", "evidence")
+    outline = _Outline()
+    outline.feed(opened(full(at, case_id, "ru"))["report.html"].decode())
+    told = {tag: [text for of, text in outline.texts if of == tag and text.strip()] for tag in ("h2", "th")}
+    assert told["h2"] == list(said["section"].values())
+    assert [text for text in told["th"] if text not in {*said["label"].values(), *said["page"].values()}] == []
+
+
+def test_each_event_stands_there_with_its_time_in_almaty(at: Scene) -> None:
+    case_id = at.case()
+    at.clock.advance(5 * 3600)
+    at.desk.record_view(HEAD, case_id)
+    viewed = at.clock()
+    at.clock.advance(3600)
+    assert opened(full(at, case_id))["report.html"].decode().count(f"<td>{local(viewed)}</td>") == 2
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -13,6 +13,7 @@ from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.report import Contest
+from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.ports import Told
@@ -86,6 +87,28 @@ def test_no_id_that_is_made_of_an_objects_name_is_shown(pressed: tuple[Scene, st
     for pack, shown in ((at.desk.evidence(HEAD, case_id), False), (full(at, case_id), True)):
         inside = b"".join(opened(pack).values()).decode("utf-8", "replace")
         assert [one in inside for one in of_objects] == [shown] * 5
+
+
+def test_it_says_when_each_came_and_what_became_of_it(pressed: tuple[Scene, str]) -> None:
+    at, case_id = pressed
+    at.clock.advance(60)
+    at.desk.contests.settle(LEAD, case_id, 1, "rejected", at.clock(), "planted words of the court")
+    found, now = told(full(at, case_id)), instant_text(at.clock() - 60)
+    held = at.desk.store.queries(at.desk.platform_id).records(case_id)
+    (contest,), (suspension,), (appeal,) = found["contests"], found["suspensions"], found["appeals"]
+    assert (contest["number"], contest["filed_at"], contest["recorded_by"]) == (1, now, LEAD.id)
+    assert (contest["result"], contest["result_at"]) == ("rejected", instant_text(at.clock()))
+    assert (suspension["number"], suspension["from_at"], suspension["ended_at"]) == (1, now, None)
+    assert (suspension["recorded_by"], suspension["confirmed_by"]) == (LEAD.id, LAWYER.id)
+    assert suspension["until_at"] == instant_text(at.clock() + 3540)
+    assert (appeal["item_id"], appeal["received_at"], appeal["decision_version"]) == ("1", now, 1)
+    assert (appeal["decided_by"], appeal["decided_at"]) == (LAWYER.id, now)
+    assert appeal["due_at"] == instant_text(held.appeals[0].due_at)
+    rows = {(row.item_id, row.kind): row for row in held.user_notices}
+    for one in found["user_notices"]:
+        row = rows[one["item_id"], one["kind"]]
+        assert (one["state"], one["decision_version"], one["basis"]) == (row.state, 1, None)
+        assert (one["due_at"], one["sent_at"]) == (now, now)
 
 
 def test_the_full_form_holds_the_words(pressed: tuple[Scene, str]) -> None:

@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.words import words
 from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.testing.content import FakeContent
+from tests.catalogues import tables
 from tests.evidence.scene import HEAD, LEAD, OFFICE_PEOPLE, USER, Scene, document, full, opened, scene
 from tests.unit.case_makers import YES
 
@@ -107,6 +108,8 @@ def test_the_page_shows_both(reviewed: tuple[Scene, str], lang: str) -> None:
     at, case_id = reviewed
     page = opened(at.desk.evidence(HEAD, case_id, lang=lang))["report.html"].decode()
     assert 'id="review"' in page
+    label = tables(lang, "evidence")["label"]["available"]
+    assert f'<th scope="col">{label}</th>' in page, "what was looked at, and whether it was there"
     answer = {"kk": "иә", "ru": "да", "en": "yes"}[lang]
     for question in QUESTIONS:
         if question.bars == "no":

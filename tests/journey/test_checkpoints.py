@@ -178,7 +178,9 @@ def test_two_workers_make_one_tree(host: Host, world: World) -> None:
     host.check_chains()
 
 
-def test_a_case_that_was_tampered_with_gets_no_leaf_and_people_are_told(host: Host, world: World) -> None:
+def test_a_case_that_was_tampered_with_gets_no_leaf_and_people_are_told(
+    host: Host, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     _arrive(host, 2)
     host.drain()
     before = host.proof.checkpoint()
@@ -190,10 +192,14 @@ def test_a_case_that_was_tampered_with_gets_no_leaf_and_people_are_told(host: Ho
     assert held[before.size :] == []
     host.drain()
     assert [alert.reason for alert in world.pager.alerts] == ["audit_fault"]
-    assert world.pager.alerts[0].case_reference == min(case.id for case in host.cases())
+    first = min(case.id for case in host.cases())
+    assert world.pager.alerts[0].case_reference == first
+    assert f"case {first}: 1 of its rows are not as a checkpoint saw them" in caplog.text
 
 
-def test_a_case_that_cannot_be_read_is_counted_as_left_out_until_it_can_be(host: Host, world: World) -> None:
+def test_a_case_that_cannot_be_read_is_counted_as_left_out_until_it_can_be(
+    host: Host, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     """It ends the checkpoints of no other case, and what it holds comes into the tree once it can be read again."""
     _arrive(host, 1)
     first = min(case.id for case in host.cases())
@@ -208,6 +214,7 @@ def test_a_case_that_cannot_be_read_is_counted_as_left_out_until_it_can_be(host:
     world.clock.advance(60)
     made = host.proof.checkpoint()
     assert (made.complete, made.left_out) == (True, 1)
+    assert f"case {first}: no checkpoint can hold it: StoreDamaged" in caplog.text
     assert json.loads(made.line)["left_out"] == 1
     assert json.loads(world.witness.lines[-1])["left_out"] == 1
     made = host.proof.checkpoint()

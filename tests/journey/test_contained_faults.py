@@ -91,12 +91,16 @@ def test_a_watch_ends_when_the_store_fails(host: Host, monkeypatch: pytest.Monke
     host.push(a_notice(), "m-1")
     host.world.clock.advance(23 * HOUR)
 
-    def full(*_: Any) -> Any:
+    tried: list[Any] = []
+
+    def full(*case: Any) -> Any:
+        tried.append(case)
         raise StoreError("the disk is full")
 
     monkeypatch.setattr(results, "escalate", full)
     with pytest.raises(StoreError):
         host.watch()
+    assert len(tried) == 1
 
 
 def one_page(host: Host, regulator: FakeRegulator, *ids: str) -> None:

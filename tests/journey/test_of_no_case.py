@@ -57,6 +57,14 @@ def test_a_row_of_no_case_is_named(table: str, case_id: str, scenery: Scenery) -
     assert any(fault.case_id == case_id and f"in {table}" in fault.what for fault in faults), faults
 
 
+def test_an_attempt_that_no_message_of_no_case_made_is_named(scenery: Scenery) -> None:
+    values = f"'{PLATFORM}', '', 'm-none', 1, 1, 1, 'retry', ''"
+    columns = "platform_id, case_id, message_id, number, started_at, ended_at, result, detail"
+    put = f"INSERT INTO attempts ({columns}) VALUES ({values})"  # noqa: S608
+    faults = _after(scenery, put, "DELETE FROM attempts WHERE message_id = 'm-none'")
+    assert any("the attempt 1 of the message m-none was never made" in fault.what for fault in faults), faults
+
+
 FIGURES = {
     "late": "UPDATE tallies SET due_at = due_at - 1 WHERE case_id = '{}'",
     "quick": "UPDATE tallies SET decided_at = coalesce(decided_at, received_at) + 1 WHERE case_id = '{}'",

@@ -12,7 +12,7 @@ from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEGAL, Host
 from tests.journey.test_appeals import SATIRE, appealed, outcomes
 from tests.journey.test_second_messages import about, effects
-from tests.unit.case_makers import measure, proposal
+from tests.unit.case_makers import measure, proposal, refusal
 
 
 def twice(host: Host) -> str:
@@ -40,6 +40,22 @@ def test_what_two_items_held_is_lifted_and_told_once(host: Host, way: str) -> No
     assert effects(host) == {"A": "restore"}
     assert told(host)["restored"] == 1
     assert outcomes(host) == [(1, ["removed", "removed"]), (2, ["restored", "restored"])], "each item has its answer"
+    host.check_chains()
+
+
+def test_what_one_item_gives_up_stays_for_the_other(host: Host) -> None:
+    twice(host)
+    again = about("A", "A").items[:1]
+    host.push(builders.clarification(about("A", "A"), "ask").model_copy(update={"items": again}), "m-2")
+    host.decide(proposal(refusal("1")))
+    host.drain()
+    assert effects(host) == {"A": "remove"}
+    assert [(item.status, item.measure) for item in host.case(about("A").notice_id).items] == [
+        ("settled", ""), ("in_force", "remove"),
+    ]  # fmt: skip
+    host.push(builders.cancellation(about("A", "A"), "withdrawn"), "m-3")
+    host.drain()
+    assert effects(host) == {"A": "restore"}
     host.check_chains()
 
 

@@ -429,9 +429,14 @@ def test_what_should_have_been_erased_and_is_there_is_a_fault(desk: Desk, tmp_pa
         f"ATTACH '{before}' AS old",
         "UPDATE main.inbox SET body = (SELECT body FROM old.inbox)",
         "UPDATE main.cases SET data_key = (SELECT data_key FROM old.cases)",
+        "UPDATE main.decisions SET body = (SELECT body FROM old.decisions)",
+        "INSERT OR REPLACE INTO main.sealed_texts SELECT * FROM old.sealed_texts",
     )
     faults = [fault.what for fault in proofs.check(desk.records(case))]
-    assert any("should have been erased, and is there" in what for what in faults)
+    said = "should have been erased, and is there"
+    text = next(event.sealed[0].name for event in desk.records(case).events if event.sealed)
+    for what in ("its data key", "the message msg-1", "the decision 1", f"the sealed text {text!r}"):
+        assert f"{what} {said}" in faults, faults
 
 
 def test_nothing_is_written_in_the_clear_for_a_case_whose_key_was_taken_away(desk: Desk) -> None:

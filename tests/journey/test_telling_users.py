@@ -13,8 +13,12 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import UserNoticeState
+from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.notice_parts import UserNotice as Wish
+from kz_compliance_sdk.domain.report import Statement
+from kz_compliance_sdk.domain.statement_templates import packaged_templates
 from kz_compliance_sdk.domain.user_notices import Telling
+from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Failed, RetryAt
 from kz_compliance_sdk.services.delivery import LEASE_S
@@ -25,6 +29,7 @@ from tests.unit.case_makers import a_notice, measure, proposal, refusal
 
 LEGAL = Actor("legal", frozenset({"legal"}))
 DAY = 86_400
+SAID = Statement(lang="ru", text="Рассмотрено.")
 
 
 @pytest.fixture
@@ -72,6 +77,26 @@ def test_the_user_of_each_item_is_told_once_by_whom_by_which_law_and_where_to_ap
         assert set(one.texts) == {"kk", "ru", "en"}
     assert [row.state for row in rows(host, case_id)] == ["sent", "sent"]
     host.check_chains()
+
+
+def test_whatever_is_known_of_a_measure_is_told_line_by_line_and_field_by_field(host: Host) -> None:
+    notice = a_notice(redress={"body": "a district court"})
+    host.push(notice, "m-1")
+    wording = Wording(outcome="removed", legal_provision="Article 9", statement_of_reasons=(SAID,))
+    host.decide(proposal(measure("1", wording=wording)))
+    host.drain()
+    ((told, _),) = host.world.messenger.told.values()
+    for lang in LANGUAGES:
+        text = told.texts[lang]
+        assert len(text.splitlines()) == len(packaged_templates().by_lang[lang].lines["measure"]), text
+    (item,) = host.case(notice.notice_id).items
+    assert (told.url, told.object_id, told.account_ref) == (item.url, item.object_id, item.account_ref)
+    assert (told.object_key, told.item_id, told.case_id) == (item.object_key, "1", host.case(notice.notice_id).id)
+    assert (told.action, told.scope, told.ground) == ("remove", ("KZ",), "local_law")
+    assert (told.legal_provision, told.authority_type) == ("Article 9", notice.issuing_authority.type)
+    assert all(one.act in " ".join(told.legal_basis) for one in notice.legal_basis)
+    assert told.effective_at == item.effective_at == told.made_at
+    assert (told.appeal_url, told.appeal_answer_s) == (host.telling.appeal_url, host.policy.users.appeal_term_s)
 
 
 def test_nothing_of_a_person_is_told_to_the_user_or_to_the_regulator(host: Host) -> None:

@@ -14,6 +14,8 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain.decision import ItemDecision, Wording
 from kz_compliance_sdk.domain.notice import UserNotice
 from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.transparency import publication
 from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
 from kz_compliance_sdk.transparency.report import Period
 from tests.journey.scene import LEAD, LEGAL, M1, PLATFORM
@@ -51,6 +53,30 @@ def test_every_figure_is_what_the_stored_bytes_say(tmp_path: Path, seed: int, de
         name: dict(values) for name, values in wanted.items()
     }
     assert found.keys() == wanted.keys()
+
+
+def test_progress_is_told_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    office = RandomOffice(tmp_path, 1)
+    for _ in range(5):
+        notice = office.notice()
+        office.push(notice)
+        office.push(builders.cancellation(notice, "withdrawn"))
+    monkeypatch.setattr(publication, "_TOLD_EVERY", 2)
+    told: list[int] = []
+    now = office.world.clock()
+    figures = Transparency(office.store, PLATFORM, POLICY, CATEGORIES)
+    figures.report(Period(now - 1, now + 1), draft=True, progress=told.append)
+    assert told == [2, 4]
+
+
+def test_each_sanction_of_the_period_is_counted_by_its_level(tmp_path: Path) -> None:
+    office = RandomOffice(tmp_path, 1)
+    for number, level in enumerate(("warning", "fine", "warning"), start=1):
+        office.push(builders.sanction(number, level=level))
+    found, now = counted(office)
+    assert found["sanctions"] == {"warning": 2, "fine": 1}
+    later, _ = Transparency(office.store, PLATFORM, POLICY, CATEGORIES)._counted(Period(now + 1, now + 2), now)
+    assert later.counts["sanctions"].total() == 0
 
 
 def test_a_superseding_decision_is_counted_once_and_in_its_period(tmp_path: Path) -> None:

@@ -15,12 +15,25 @@ from kz_compliance_sdk.domain.events import delivery, office
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.evidence.redaction import FACTS
 from kz_compliance_sdk.wire.v1 import read_message
+from tests.ledger.rows import differences
 from tests.ledger.shadow import Shadow
 from tests.ledger.told import TOLD, Step
 
 # What the machinery says by itself of what it cannot deliver, or cannot watch.
 _STUCK = r"(\w+_)?stuck|\w+_refused|answer_unusable"
+_STEPS_VOID = ("enforce", "restore", "report")
+"""What a step takes off its way by itself, without an event that says so."""
+_WITHHELD = frozenset(
+    "account again appeal by_s content country digest entered_by field holder legal_check nonce preserved_until "
+    "proof_sha256 reference rules sealed shift_s tries unsure".split()
+)
+"""The facts of events that a redacted pack leaves out; a name that is neither shown there nor in here is none."""
+_SEALED = re.compile(
+    r"(items\.[^.]+\.reasons|body|channel|given_by|how|how_it_came|legal_basis|note|objects|reasons?|reference|remedy|"
+    r"said|text|unit)"
+)
 
 
 @dataclass
@@ -30,6 +43,7 @@ class Beside:
     shadows: dict[tuple[str, str], Shadow] = field(default_factory=dict)
     bodies: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
+    settling: set[str] = field(default_factory=set)
 
     def take(self, change: old.Change) -> None:
         """Take one committed change in."""
@@ -37,6 +51,8 @@ class Beside:
             row = write.row if type(write) is old.InboxAdmitted else write
             if type(row) is old.InboxRow:
                 self.bodies[row.sender, row.message_id, row.body_sha256] = row.body
+            if type(write) is AuditEvent:
+                self.differences += [f"{write.kind} says {name!r}, which no reader knows" for name in _unknown(write)]
         for platform, case_id in dict.fromkeys(_cases_of(change)):
             self._take(platform, case_id, change)
 
@@ -62,18 +78,23 @@ class Beside:
             return
         segments = list(_segments(mine))
         for after, writes, events in segments:
+            self.settling.clear()
             for event in events:
                 data = json.loads(event.content)["data"]
                 step = Step(shadow, shadow.before, after or shadow.before, writes, event, data, {}, self.bodies)  # type: ignore[arg-type]
                 step.items.update(self._items(data))
                 for told in TOLD[event.kind](step):
                     shadow.append(told, event.at, step.actor)
+                    self.settling.add(getattr(told, "message", ""))
                 self._meet(shadow, writes)
             if after is not None:
                 if not events and after.watch_at != (shadow.before.watch_at if shadow.before else None):
                     self._silent(shadow, after, writes)
                 shadow.before = after
             self._messages(shadow, writes)
+            assert shadow.before is not None
+            assert shadow.case is not None
+            self.differences += [f"{case_id}: {one}" for one in differences(writes, shadow.before, shadow.case)]
         assert shadow.case is not None
         self.differences += [f"{case_id}: {one}" for one in compare(shadow)]
 
@@ -142,6 +163,9 @@ class Beside:
     def _voided(self, shadow: Shadow, write: old.MessageVoided) -> None:
         was = shadow.known[write.message_id]
         if was.state in ("queued", "waiting") or write.must:
+            assert shadow.case is not None
+            if shadow.case.messages[was.id].state == "owed" and was.kind in _STEPS_VOID:
+                self.differences.append(f"{shadow.case_id}: {was.kind} leaves no more, the fold still owes it")
             self._now(shadow, was.but(state="void"), write.at)
 
     def _moved(self, shadow: Shadow, message: OutboxMessage) -> None:
@@ -156,6 +180,8 @@ class Beside:
         want = state_of(message)
         if held.state == want:
             return
+        if want in ("voided", "done") and name in self.settling:
+            self.differences.append(f"{shadow.case_id}: {message.kind} is {want}, the fold says {held.state}")
         events: dict[str, Any] = {
             "begun": delivery.Begun(message=name) if not held.tries else delivery.Retried(message=name),
             "unknown": delivery.OutcomeUnknown(message=name),
@@ -301,3 +327,10 @@ def _called(flag: str, shadow: Shadow) -> str:
     """A flag of the fold, its item called as when it was raised: so today's core calls it still."""
     code, _, number = flag.partition(":")
     return f"{code}:{shadow.called[int(number)]}" if number else code
+
+
+def _unknown(event: AuditEvent) -> list[str]:
+    """The names of facts and of sealed texts that stand in an event and in no list."""
+    data = json.loads(event.content)["data"]
+    sealed = [name for name in data.get("sealed", ()) if not _SEALED.fullmatch(name)]
+    return [*(data.keys() - FACTS - _WITHHELD), *sealed]

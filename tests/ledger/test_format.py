@@ -139,8 +139,9 @@ CHANGES: dict[str, tuple[Change, str]] = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_whatever_is_changed_is_found_and_named(name: str) -> None:
     change, said = CHANGES[name]
-    with pytest.raises(Damage, match=said):
+    with pytest.raises(Damage, match=rf"event \d+ of the stream is damaged: .*{said}") as found:
         reads(change(chain()))
+    assert found.value.reference == found.value.stream == STREAM
 
 
 def test_the_control_an_untouched_stream_is_whole() -> None:

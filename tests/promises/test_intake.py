@@ -78,6 +78,14 @@ def test_what_becomes_usable_keeps_the_receipt_of_the_first(tmp_path: Path) -> N
     assert office.case(first)["clock"]["received_at"] == received
 
 
+def test_the_refusal_of_what_is_kept_names_its_case(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    answer = office.push_bytes(_bytes(office, "another"), "msg-x")
+    (case,) = office.cases()
+    assert answer["instance"] == f"urn:uuid:{case['case']}"
+    assert "instance" not in office.push_bytes(b"{}", "msg-y", forged=True)
+
+
 def test_a_message_for_another_platform_is_quarantined(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     assert office.push_bytes(_bytes(office, "another"), "msg-x")["status"] == 422

@@ -121,6 +121,43 @@ def test_what_is_taken_out_is_on_record_and_names_no_colleague(tmp_path: Path) -
     assert {one["proposed_by"] for one in document["decisions"]} == {"person-1"}
 
 
+def test_an_export_holds_what_is_stored_under_names_that_last(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = _ended(office)
+    document, held = office.export(LEGAL, case), office.case(case)
+    for name, other in {"notice_id": "notice_id", "authority_id": "authority_id", "category": "category"}.items():
+        assert document[name] == held[other]
+    assert (document["platform_id"], document["case_reference"]) == (office.platform_id, case)
+    assert (document["state"], document["received_at"]) == ("closed", held["clock"]["received_at"])
+    assert document["items"] == [
+        {"item_id": "1", "url": ADDRESS, "object_id": "", "account_ref": "", "status": "settled", "measure": ""}
+    ]
+    (came,) = document["received"]
+    assert {name: came[name] for name in ("message_id", "sender", "type", "received_at")} == {
+        "message_id": "msg-1", "sender": "sample-regulator", "type": "notice.issued",
+        "received_at": held["clock"]["received_at"],
+    }  # fmt: skip
+    assert came["body"]["data"]["items"][0]["url"] == ADDRESS
+    assert came["proof"]["target"] == "/notices"
+    (decided,) = document["decisions"]
+    assert (decided["version"], decided["approved_by"]) == (1, "")
+    assert decided["body"]["proposal"]["items"][0]["reasons"] == "as the notice says"
+    assert document["written_by_people"] == [
+        {
+            "at": held["clock"]["received_at"], "step": "propose", "by": "person-1", "about": "items.1.reasons",
+            "text": "as the notice says",
+        }
+    ]  # fmt: skip
+    report = next(one for one in document["sent"] if one["kind"] == "report")
+    (stored,) = office.messages(case, "report")
+    assert (report["id"], report["to"], report["created_at"]) == (stored["message"], "regulator", stored["created_at"])
+    assert report["body"]["items"][0]["outcome"] == "refused"
+    assert report["receipt"]["subject_id"] == stored["message"]
+    assert [(one["result"], bool(one["at"]), bool(one["detail"])) for one in report["attempts"]] == [
+        ("delivered", True, True)
+    ]
+
+
 def test_a_pack_names_nobody_unless_somebody_answers_for_it(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     case = _ended(office)

@@ -68,6 +68,30 @@ def test_a_message_goes_on_only_by_being_tried_or_voided(name: str) -> None:
         assert "the row m-1 of outbox" in found[0]
 
 
+def test_a_row_that_went_on_is_held_against_what_it_is_now() -> None:
+    """What the next look compares is this one's: else a row could go back to what it was before."""
+    leased = _message(state="leased", lease_token=2, attempts=2)
+    seen = _seen(outbox=_message())
+    assert grown(seen, {"outbox": [_message()]}, Since(moved=False, at=AT + 100))[0] == []
+    for row in (leased, _message(refusals=1), _message(lease_token=2)):
+        assert grown(seen, {"outbox": [row]}, Since(moved=False, at=AT + 100))[0] == [entry_of("salt", "outbox", row)]
+
+
+def test_what_came_before_the_last_look_comes_in_only_where_an_event_names_it() -> None:
+    row: dict[str, Any] = dict.fromkeys((*TABLES["inbox"].fixed, *TABLES["inbox"].changing, *TABLES["inbox"].ignored))
+    row |= {"sender": "s", "message_id": "m", "body_sha256": "00", "source": "pushed", "received_at": AT}
+    row |= {"body": b"{}", "proof": b"{}", "data_key": b"k", "case_id": "c"}
+    named = frozenset({("s", "m", "00")})
+
+    def faults(received_at: int, named: frozenset[tuple[str, ...]] = frozenset()) -> list[str]:
+        since = Since(moved=True, at=AT + 100, named=named)
+        return grown(_seen(), {"inbox": [{**row, "received_at": received_at}]}, since)[2]
+
+    assert "was added" in faults(AT)[0]
+    assert faults(AT, named) == []
+    assert faults(AT + 100) == []
+
+
 def test_what_is_settled_never_changes_again() -> None:
     done = _message(state="done", settled_at=AT, receipt=b"r")
     again = _message(state="done", settled_at=AT, receipt=b"r", attempts=9, lease_token=9)
@@ -79,6 +103,14 @@ def test_an_attempt_is_added_only_by_the_message_being_tried() -> None:
     assert _faults(seen, {"outbox": [_message()], "attempts": [_attempt(), _attempt(number=2)]}) == []
     seen = _seen(outbox=_message(attempts=2), attempts=_attempt())
     assert _faults(seen, {"outbox": [_message(attempts=2)], "attempts": [_attempt(), _attempt(number=2)]})
+
+
+def test_an_attempt_may_come_late_only_before_one_that_was_not_recorded() -> None:
+    late = [_attempt(), _attempt(number=2)]
+    for result, fine in (("unrecorded", True), ("retry", False)):
+        seen = _seen(outbox=_message(attempts=2), attempts=_attempt(number=2, result=result))
+        found = _faults(seen, {"outbox": [_message(attempts=2)], "attempts": [late[0], {**late[1], "result": result}]})
+        assert (found == []) is fine, found
 
 
 def test_a_lost_attempt_may_come_back_and_no_other() -> None:

@@ -51,7 +51,8 @@ def test_a_refused_verb_says_from_where_it_leads_on(state: CaseState, verb: str)
         with pytest.raises(IllegalMove) as refused:
             move(in_state(state), verb, CaseState.CLOSED, stamp(), {})
         sources = sorted(source for source in SOURCES[verb] if source)
-        assert (", ".join(sources) or "no state") in str(refused.value)
+        place = ", ".join(sources) or "no state"
+        assert f"the case is {state}: {verb.replace('_', ' ')} is possible from {place}." in str(refused.value)
 
 
 def test_no_row_is_written_twice_and_each_says_why() -> None:

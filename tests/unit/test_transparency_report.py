@@ -15,6 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from markupsafe import escape
 
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, words
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.transparency.figures import FIGURES
@@ -23,7 +24,7 @@ from kz_compliance_sdk.transparency.lumen import LumenLines
 from kz_compliance_sdk.transparency.page import definition, page
 from kz_compliance_sdk.transparency.report import Period, TransparencyReport
 from tests.catalogues import tables
-from tests.unit.tally_makers import CATEGORIES, END, START, TYPES, a_report, a_tally, random_tallies
+from tests.unit.tally_makers import CATEGORIES, DAY, END, NOW, START, TYPES, a_report, a_tally, random_tallies
 
 Cell = tuple[str, str]
 
@@ -213,6 +214,26 @@ def test_the_document_is_what_its_schema_says() -> None:
         checker.validate(json.loads(report_json(report)))
 
 
+def test_the_control_what_is_no_such_document_is_refused_by_its_schema() -> None:
+    checker = Draft202012Validator(document_schema())
+    right = json.loads(report_json(a_report(random_tallies(1, 90))))
+    assert checker.is_valid(right)
+    for name in right:
+        assert not checker.is_valid({**right, name: 7.5}), name
+        assert not checker.is_valid({other: value for other, value in right.items() if other != name}), name
+        assert not checker.is_valid({**right, "more": name})
+    for inside in ("figures", "times"):
+        for name in right[inside][0]:
+            assert not checker.is_valid({**right, inside: [{**right[inside][0], name: 7.5}]}), name
+    figure = right["figures"][0]
+    for name in figure["values"][0]:
+        wrong = {**figure, "values": [{**figure["values"][0], name: 7.5}]}
+        assert not checker.is_valid({**right, "figures": [wrong]}), name
+    wrong_names: list[Any] = [[], {"body-1": "Body"}, {"body-1": {"en": 1}}]
+    for names in wrong_names:
+        assert not checker.is_valid({**right, "authorities": names}), names
+
+
 def test_the_same_records_give_the_same_bytes_in_any_order() -> None:
     tallies = random_tallies(2, 80)
     one, other = a_report(tallies), a_report(tallies[::-1])
@@ -287,6 +308,38 @@ def _closed_values(definition: str) -> set[str]:
         if sentence.endswith(":") and " " not in sentence.replace(", ", ""):
             found |= set(sentence[:-1].split(", "))
     return found - {"account", "object", "url"} - {""}
+
+
+def test_what_is_held_back_is_told_from_which_day_on() -> None:
+    barred = [a_tally(n, barred=True, barred_until=NOW + DAY) for n in range(9)]
+    report = a_report(barred, withheld_until=NOW + 9 * DAY)
+    told = tables("en", "transparency")["page"]["withheld"].replace("{day}", local(NOW + 9 * DAY).split(" ")[0])
+    assert str(escape(told)) in page(report, "en").decode()
+
+
+def test_a_demand_counts_by_when_it_was_decided_and_answered() -> None:
+    stopped = [["url", "stopped", "", "", "kz", 1]]
+    tallies = [a_tally(n) for n in range(7)] + [a_tally(10 + n, took=2 * DAY) for n in range(8)]
+    report = a_report([*tallies, *(a_tally(20 + n, state="cancelled", items=stopped) for n in range(9))], threshold=3)
+    assert {
+        name: {value.value: value.count for one in report.figures if one.figure.id == name for value in one.values}
+        for name in ("demands_by_decision_time", "demands_by_receipt_time")
+    } == {
+        "demands_by_decision_time": {"in_time": 7, "late": 8, "undecided": 9},
+        "demands_by_receipt_time": {"in_time": 7, "late": 8, "none": 9},
+    }
+
+
+def test_the_authorities_that_are_told_apart_are_named() -> None:
+    tallies = [a_tally(n) for n in range(9)] + [a_tally(20 + n, authority=f"rare-{n}") for n in range(9)]
+    report = a_report(tallies)
+    assert report.value("demands_by_authority", "other").count == 9
+    assert report.names == {"body-1": {"kk": "Орган", "ru": "Орган власти", "en": "Authority"}}
+
+
+def test_what_several_alike_demands_came_to_is_counted_for_each() -> None:
+    report = a_report([a_tally(n, events={"remind": 2}) for n in range(9)])
+    assert report.value("reminders", "").count == 18
 
 
 def test_times_are_the_median_and_the_95th_percentile() -> None:

@@ -1,0 +1,76 @@
+"""The rows that a step writes beside its case, held against what the fold says of the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kz_compliance_sdk.domain import change as old
+from kz_compliance_sdk.domain.case import Case as OldCase
+from kz_compliance_sdk.domain.fold import Case
+
+Pair = tuple[object, object]
+
+
+def differences(writes: Iterable[Any], after: OldCase, case: Case) -> Iterator[str]:
+    """Where a row says something else than the fold."""
+    rows = _Rows(after, case)
+    for write in writes:
+        of = _OF.get(type(write))
+        theirs, ours = of(rows, write) if of is not None else (None, None)
+        if theirs != ours:
+            yield f"{type(write).__name__}: {theirs!r} was written, the fold says {ours!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    after: OldCase
+    case: Case
+
+    def look(self, row: old.ContentSeen) -> Pair:
+        item = self.after.item(row.item_id)
+        if item is None:
+            return None, None
+        held = self.case.looks[item.number]
+        return (row.n, row.available, row.fault), (held.n, held.available, held.fault)
+
+    def step(self, row: old.EscalationFired) -> Pair:
+        held = self.case.steps[row.step]
+        return (row.fired_at, row.level, row.audience), (held.at, held.level, held.audience)
+
+    def decision(self, row: old.DecisionRow) -> Pair:
+        held = self.case.decisions[row.version]
+        theirs = (row.version, row.proposed_at, row.needs_approval, self.after.revision)
+        return theirs, (held.version, held.at, held.four_eyes, held.revision)
+
+    def approval(self, row: old.DecisionApproved) -> Pair:
+        held = self.case.decisions[row.version]
+        return (row.approved_at, True), (held.approved_at, held.approved_by > 0)
+
+    def check(self, row: old.LegalCheckRow) -> Pair:
+        held = self.case.checks[row.version]
+        return (row.version, row.revision), (held.version, held.revision)
+
+    def appeal(self, write: old.AppealWrite) -> Pair:
+        row, held = write.appeal, self.case.appeals[write.appeal.number]
+        theirs = (row.state, row.received_at, row.due_at, row.decision_version)
+        return theirs, (held.state, held.received_at, held.due_at, held.decision)
+
+    def telling(self, row: old.UserNoticeState) -> Pair:
+        held = self.case.tellings.get(row.message_id)
+        if held is None:
+            return None, None
+        theirs = (row.kind, row.state, row.due_at, row.sent_at or 0, row.delay_until or 0, row.basis)
+        return theirs, (held.kind, held.state, held.due_at, held.sent_at, held.delay_until, held.basis)
+
+
+_OF: dict[type, Any] = {
+    old.ContentSeen: _Rows.look,
+    old.EscalationFired: _Rows.step,
+    old.DecisionRow: _Rows.decision,
+    old.DecisionApproved: _Rows.approval,
+    old.LegalCheckRow: _Rows.check,
+    old.AppealWrite: _Rows.appeal,
+    old.UserNoticeState: _Rows.telling,
+}

@@ -340,6 +340,12 @@ def test_what_is_held_back_takes_the_number_of_all_demands_and_nothing_else() ->
     }  # fmt: skip
 
 
+def test_a_few_demands_and_a_secret_one_show_what_they_can_and_no_more() -> None:
+    report = a_report([*random_tallies(1, 12), a_tally(100, barred=True, barred_until=NOW + DAY)], threshold=3)
+    assert report.value("demands_told", "").count == 12, "it can be kept, so no other cover is tried"
+    assert report.value("demands_by_receipt_time", "late").count is None, "beside it a hidden count would be bounded"
+
+
 def test_the_authorities_that_are_told_apart_are_named() -> None:
     tallies = [a_tally(n) for n in range(9)] + [a_tally(20 + n, authority=f"rare-{n}") for n in range(9)]
     report = a_report(tallies)

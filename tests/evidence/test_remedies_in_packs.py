@@ -13,8 +13,8 @@ from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.report import Contest
-from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.ports import Told
 from tests.evidence.scene import HEAD, LEAD, OFFICE_PEOPLE, USER, Scene, document, full, opened

@@ -330,6 +330,22 @@ def test_a_demand_counts_by_when_it_was_decided_and_answered() -> None:
     }
 
 
+def test_what_is_held_back_takes_the_number_of_all_demands_and_nothing_else() -> None:
+    """Else a few demands that a rule keeps secret would take the whole report with them."""
+    barred = [a_tally(100 + n, barred=True, barred_until=NOW + DAY) for n in range(2)]
+    report = a_report([*(a_tally(n) for n in range(30)), *barred])
+    hidden = {(one.figure.id, value.value) for one in report.figures for value in one.values if value.count is None}
+    assert hidden == {
+        ("demands", ""), ("demands_by_progress", "open_or_withheld"), ("demands_not_told", "withheld"),
+    }  # fmt: skip
+
+
+def test_a_few_demands_and_a_secret_one_show_what_they_can_and_no_more() -> None:
+    report = a_report([*random_tallies(1, 12), a_tally(100, barred=True, barred_until=NOW + DAY)], threshold=3)
+    assert report.value("demands_told", "").count == 12, "it can be kept, so no other cover is tried"
+    assert report.value("demands_by_receipt_time", "late").count is None, "beside it a hidden count would be bounded"
+
+
 def test_the_authorities_that_are_told_apart_are_named() -> None:
     tallies = [a_tally(n) for n in range(9)] + [a_tally(20 + n, authority=f"rare-{n}") for n in range(9)]
     report = a_report(tallies)

@@ -77,10 +77,21 @@ def test_a_row_that_went_on_is_held_against_what_it_is_now() -> None:
         assert grown(seen, {"outbox": [row]}, Since(moved=False, at=AT + 100))[0] == [entry_of("salt", "outbox", row)]
 
 
-def test_what_came_before_the_last_look_comes_in_only_where_an_event_names_it() -> None:
+def _received(**changes: Any) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys((*TABLES["inbox"].fixed, *TABLES["inbox"].changing, *TABLES["inbox"].ignored))
     row |= {"sender": "s", "message_id": "m", "body_sha256": "00", "source": "pushed", "received_at": AT}
-    row |= {"body": b"{}", "proof": b"{}", "data_key": b"k", "case_id": "c"}
+    return row | {"body": b"{}", "proof": b"{}", "data_key": b"k", "case_id": "c"} | changes
+
+
+def test_a_key_of_a_message_that_was_destroyed_never_comes_back() -> None:
+    destroyed = _received(data_key=b"")
+    assert _faults(_seen(inbox=destroyed), {"inbox": [destroyed]}, moved=True) == []
+    (fault,) = _faults(_seen(inbox=destroyed), {"inbox": [_received()]}, moved=True)
+    assert fault == "the data key of the row s m 00 of inbox is another: a checkpoint saw it otherwise"
+
+
+def test_what_came_before_the_last_look_comes_in_only_where_an_event_names_it() -> None:
+    row = _received()
     named = frozenset({("s", "m", "00")})
 
     def faults(received_at: int, named: frozenset[tuple[str, ...]] = frozenset()) -> list[str]:

@@ -11,6 +11,9 @@ from tests.journey.races.pairs import PAIRS
 from tests.journey.races.run import MODES, Mode, run
 from tests.journey.races.weakened import Weakness
 
+# Several threads commit to one store: in which order, only the store can tell.
+pytestmark = pytest.mark.writes_by_itself
+
 FOUND: dict[Weakness, tuple[Mode, str]] = {
     "version": ("stale", "outcome"),
     "lease": ("threads", "leases"),

@@ -26,8 +26,8 @@ _STUCK = r"(\w+_)?stuck|\w+_refused|answer_unusable"
 _STEPS_VOID = ("enforce", "restore", "report")
 """What a step takes off its way by itself, without an event that says so."""
 _WITHHELD = frozenset(
-    "account again appeal by_s content country digest entered_by field holder legal_check nonce preserved_until "
-    "proof_sha256 reference rules sealed shift_s tries unsure".split()
+    "account again appeal by_s content country digest entered_by fell_before field holder legal_check nonce "
+    "preserved_until proof_sha256 reference rules sealed shift_s tries unsure".split()
 )
 """The facts of events that a redacted pack leaves out; a name that is neither shown there nor in here is none."""
 _SEALED = re.compile(
@@ -94,7 +94,9 @@ class Beside:
             self._messages(shadow, writes)
             assert shadow.before is not None
             assert shadow.case is not None
-            self.differences += [f"{case_id}: {one}" for one in differences(writes, shadow.before, shadow.case)]
+            self.differences += [
+                f"{case_id}: {one}" for one in differences(writes, shadow.before, shadow.case, shadow.called)
+            ]
         assert shadow.case is not None
         self.differences += [f"{case_id}: {one}" for one in compare(shadow)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,9 @@ from kz_compliance_sdk.domain.fold import Case
 Pair = tuple[object, object]
 
 
-def differences(writes: Iterable[Any], after: OldCase, case: Case) -> Iterator[str]:
-    """Where a row says something else than the fold."""
-    rows = _Rows(after, case)
+def differences(writes: Iterable[Any], after: OldCase, case: Case, called: Mapping[int, str]) -> Iterator[str]:
+    """Where a row says something else than the fold. `called` is the authority's id of the item of a number."""
+    rows = _Rows(after, case, called)
     for write in writes:
         of = _OF.get(type(write))
         theirs, ours = of(rows, write) if of is not None else (None, None)
@@ -27,13 +27,17 @@ def differences(writes: Iterable[Any], after: OldCase, case: Case) -> Iterator[s
 class _Rows:
     after: OldCase
     case: Case
+    called: Mapping[int, str]
 
     def look(self, row: old.ContentSeen) -> Pair:
         item = self.after.item(row.item_id)
         if item is None:
             return None, None
         held = self.case.looks[item.number]
-        return (row.n, row.available, row.fault), (held.n, held.available, held.fault)
+        # Today's core counts the looks at an id, whatever it names; the fold those at an item.
+        one_object = list(self.called.values()).count(row.item_id) == 1
+        count = held.n if one_object else row.n
+        return (row.n, row.available, row.fault), (count, held.available, held.fault)
 
     def step(self, row: old.EscalationFired) -> Pair:
         held = self.case.steps[row.step]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def test_a_store_that_was_tampered_with_says_so_in_the_pack(at: Scene) -> None:
     at.desk.store.close()
     import sqlite3
 
-    with sqlite3.connect(at.desk.settings.store.path) as connection:
+    with closing(sqlite3.connect(at.desk.settings.store.path)) as connection, connection:
         unguard(connection)
         connection.execute("UPDATE audit SET kind = 'undo' WHERE seq = 3")
     connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
 def test_a_checkpoint_that_was_kept_elsewhere_shows_what_nothing_else_can(office: Office, tmp_path: Path) -> None:
     first = office.entered()
     old = tmp_path / "old.sqlite3"
-    with sqlite3.connect(office.store) as raw, sqlite3.connect(old) as copy:
+    with closing(sqlite3.connect(office.store)) as raw, raw, closing(sqlite3.connect(old)) as copy, copy:
         raw.backup(copy)
     raw.close()
     copy.close()
@@ -32,7 +33,7 @@ def test_a_checkpoint_that_was_kept_elsewhere_shows_what_nothing_else_can(office
     assert (document["intact"], document["checked"]) == (True, 2)
     assert office.document("audit", "prove", first.notice_id)["index"] in (0, 1)
     assert office.document("audit", "prove", "--since", "1")["checkpoint"]["size"] == 2
-    with sqlite3.connect(old) as copy, sqlite3.connect(office.store) as raw:
+    with closing(sqlite3.connect(old)) as copy, copy, closing(sqlite3.connect(office.store)) as raw, raw:
         copy.backup(raw)
     raw.close()
     copy.close()

@@ -170,7 +170,7 @@ def test_one_pass_of_a_timer_shows_as_a_worker_that_runs(office: Office) -> None
 def test_a_parked_message_is_tried_again(office: Office) -> None:
     notice = office.decided()
     office.ok("worker", "--once")
-    with sqlite3.connect(office.store) as raw:
+    with closing(sqlite3.connect(office.store)) as raw, raw:
         raw.execute("UPDATE outbox SET state = 'parked' WHERE kind = 'report'")
     raw.close()
     found = {check["name"]: check["status"] for check in office.document("doctor")["checks"]}
@@ -225,7 +225,7 @@ def test_the_doctor_looks_at_each_file_that_holds_cases_or_secrets(
 def test_the_doctor_names_a_trigger_of_somebody_else_and_a_guard_that_is_gone(office: Office) -> None:
     office.entered()
     assert "guards" not in {check["name"] for check in office.document("doctor", code=4)["checks"]}
-    with sqlite3.connect(office.store) as raw:
+    with closing(sqlite3.connect(office.store)) as raw, raw:
         raw.execute("CREATE TRIGGER quiet AFTER INSERT ON cases BEGIN DELETE FROM cases WHERE id = NEW.id; END")
         raw.execute("DROP TRIGGER audit_never_changes")
     raw.close()

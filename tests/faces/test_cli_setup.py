@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -188,7 +189,7 @@ def test_the_schema_is_made_once_and_looked_at_without_a_trace(office: Office) -
 
 def test_a_schema_of_a_later_release_is_left_alone(office: Office) -> None:
     office.ok("db", "upgrade")
-    with sqlite3.connect(office.store) as raw:
+    with closing(sqlite3.connect(office.store)) as raw, raw:
         raw.execute("UPDATE kz_compliance_schema SET version_num = '9999'")
     raw.close()
     for command in (("db", "status"), ("db", "upgrade"), ("cases", "list")):
@@ -217,7 +218,7 @@ def test_a_changed_audit_trail_is_found_and_named(office: Office) -> None:
     office.entered(2)
     told = office.ok("audit", "verify", notice.notice_id)
     assert told.startswith("1 case checked: every chain is whole.\nNot provable: that the store was not rewritten")
-    with sqlite3.connect(office.store) as raw:
+    with closing(sqlite3.connect(office.store)) as raw, raw:
         unguard(raw)
         raw.execute("UPDATE audit SET at = at - 3600 WHERE seq = 1 AND case_id = (SELECT min(id) FROM cases)")
     raw.close()

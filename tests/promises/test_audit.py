@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.unguarded import unguard
 
 def _tamper(office: Driver, statement: str) -> None:
     """Change the file as somebody who can write to it."""
-    with sqlite3.connect(office.path) as connection:
+    with closing(sqlite3.connect(office.path)) as connection, connection:
         unguard(connection)
         assert connection.execute(statement).rowcount
 

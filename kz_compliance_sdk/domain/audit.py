@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from kz_compliance_sdk.domain.canonical import Json, canonical, encoded
+from kz_compliance_sdk.domain.happened import Happened
 
 GENESIS = "0" * 64
 _EVENT = b"kz-compliance/audit-event/v1\n"
@@ -42,14 +43,20 @@ class Actor:
 SYSTEM = Actor("system", frozenset({"system"}))
 
 
+def _no_key(*_what: object) -> str:
+    raise ValueError("this stamp has no key: a digest without one could be guessed from")
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """When (UTC seconds) and by whom; `salt` is fresh randomness for the texts that this act seals, and for the nonce
-    that keeps the name in an event from being guessed out of its hash."""
+    that keeps the name in an event from being guessed out of its hash. `keyed` gives the digest of something under the
+    platform's object key, 32 hex digits: the transaction's, which alone has that key."""
 
     at: int
     actor: Actor
     salt: bytes = b""
+    keyed: Callable[..., str] = field(default=_no_key, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class SealedText:
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One link: `content` holds the exact bytes that were hashed."""
+    """One link: `content` holds the exact bytes that were hashed. `tells` is the same in the events of the ledger."""
 
     platform_id: str
     case_id: str
@@ -75,6 +82,7 @@ class AuditEvent:
     prev: str
     hash: str
     sealed: tuple[SealedText, ...] = ()
+    tells: tuple[Happened, ...] = field(default=(), compare=False)
 
 
 def event_hash(prev: str, content: bytes) -> str:
@@ -96,6 +104,7 @@ def next_event(
     kind: str,
     data: Mapping[str, Json],
     texts: Mapping[str, str] | None = None,
+    tells: Sequence[Happened] = (),
 ) -> AuditEvent:
     """The event that follows `prev`. Raises ValueError if there are texts to seal and the stamp has no salt."""
     sealed: list[SealedText] = []
@@ -134,6 +143,7 @@ def next_event(
         prev,
         event_hash(prev, content),
         tuple(sealed),
+        tuple(tells),
     )
 
 

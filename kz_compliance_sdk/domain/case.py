@@ -8,18 +8,23 @@ not hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from kz_compliance_sdk.domain.audit import GENESIS, AuditEvent, Stamp, next_event
+from kz_compliance_sdk.domain.audit import GENESIS, Actor, AuditEvent, Stamp, next_event
 from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.contest import FiledContest, Suspension
+from kz_compliance_sdk.domain.happened import AS_READ, Happened
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.transitions import SOURCES, TRANSITIONS, CaseState, is_legal
 from kz_compliance_sdk.errors import IllegalMove
 
-__all__ = ["NO_LEASE", "TRANSITIONS", "Case", "CaseState", "ItemState", "move", "note", "opened"]
+if TYPE_CHECKING:
+    from kz_compliance_sdk.domain.events.base import Event
+
+__all__ = ["NO_LEASE", "TRANSITIONS", "Case", "CaseState", "ItemState", "happened", "move", "note", "opened"]
 
 ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
 Source = Literal["pushed", "polled", "typed"]
@@ -158,6 +163,28 @@ class Case(Changeable):
         return next((item for item in self.items if item.item_id == item_id), None)
 
 
+def happened(
+    case: Case, event: Event, stamp: Stamp, words: Mapping[str, str | bytes] | None = None, *, by: Actor | None = None
+) -> Happened:
+    """An event of the case's stream. `words` are its parts by name: what somebody wrote, and bodies. Who did it is the
+    stamp's actor unless `by` says otherwise."""
+    return happened_to(case.platform_id, case.id, event, stamp, words, by=by)
+
+
+def happened_to(
+    platform_id: str,
+    case_id: str,
+    event: Event,
+    stamp: Stamp,
+    words: Mapping[str, str | bytes] | None = None,
+    *,
+    by: Actor | None = None,
+) -> Happened:
+    """As `happened`, of a case that is only opened by it."""
+    data = {name: said.encode() if isinstance(said, str) else said for name, said in (words or {}).items()}
+    return Happened(platform_id, stream_of(case_id), event, stamp.at, AS_READ, by or stamp.actor, data)
+
+
 def move(
     case: Case,
     verb: str,
@@ -165,9 +192,11 @@ def move(
     stamp: Stamp,
     data: Mapping[str, Json],
     texts: Mapping[str, str] | None = None,
+    tells: Sequence[Happened] = (),
     **changes: Any,
 ) -> tuple[Case, AuditEvent]:
-    """Take a legal move: the case after it, and its audit event. Raises IllegalMove if the table has no such row."""
+    """Take a legal move: the case after it, and its audit event, which carries what the ledger `tells` of it. Raises
+    IllegalMove if the table has no such row."""
     source = case.state
     if not is_legal(source, verb, target):
         from_states = ", ".join(sorted(str(state) for state in SOURCES.get(verb, ()) if state)) or "no state"
@@ -175,7 +204,7 @@ def move(
             f"the case is {case.state}: {verb.replace('_', ' ')} is possible from {from_states}.", reference=case.id
         )
     data = {**data, "from": str(source), "to": str(target)}
-    event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, verb, data, texts)
+    event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, verb, data, texts, tells)
     moved = case.but(state=target, version=case.version + 1, audit_seq=event.seq, audit_head=event.hash, **changes)
     if moved.watch_at is None and moved.clock_shift_s:
         # What is not watched is not replanned either: it would keep a shift that holds no more.
@@ -189,6 +218,7 @@ def opened(
     stamp: Stamp,
     data: Mapping[str, Json],
     texts: Mapping[str, str] | None = None,
+    tells: Sequence[Happened] = (),
     *,
     platform_id: str,
     case_id: str,
@@ -198,7 +228,7 @@ def opened(
     if not is_legal(None, verb, target):
         raise IllegalMove(f"no case is opened by {verb.replace('_', ' ')}.", reference=case_id)
     data = {**data, "from": None, "to": str(target)}
-    event = next_event(platform_id, case_id, 1, GENESIS, stamp, verb, data, texts)
+    event = next_event(platform_id, case_id, 1, GENESIS, stamp, verb, data, texts, tells)
     case = Case(
         platform_id=platform_id,
         id=case_id,
@@ -211,9 +241,11 @@ def opened(
     return case, event
 
 
-def note(case: Case, kind: str, stamp: Stamp, data: Mapping[str, Json]) -> tuple[Case, AuditEvent]:
+def note(
+    case: Case, kind: str, stamp: Stamp, data: Mapping[str, Json], tells: Sequence[Happened] = ()
+) -> tuple[Case, AuditEvent]:
     """An event that belongs to the move before it, in the same write."""
-    event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, kind, data)
+    event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, kind, data, None, tells)
     return case.but(audit_seq=event.seq, audit_head=event.hash), event
 
 

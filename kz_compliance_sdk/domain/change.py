@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.audit import AuditEvent
@@ -16,13 +15,12 @@ from kz_compliance_sdk.domain.change_users import AppealWrite as AppealWrite
 from kz_compliance_sdk.domain.change_users import UserNoticeKind as UserNoticeKind
 from kz_compliance_sdk.domain.change_users import UserNoticeState as UserNoticeState
 from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
+from kz_compliance_sdk.domain.happened import Happened as Happened
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.volume import NoticeCounted as NoticeCounted
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case
-    from kz_compliance_sdk.domain.events.base import Event
 
 InboxExit = Literal["accepted", "quarantined", "waiting", "noted"]
 
@@ -300,22 +298,6 @@ class SanctionNoted:
     effective_at: int
     reference_number: str
     received_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """One event of a stream of the ledger. `read` is the sequence of the last event that the decision knew of the
-    stream, 0 for a new one: events of one change follow each other, and all of a stream name the same. `at` is UTC
-    seconds, `actor` None for the machine. `words` are the bytes of the event's parts by name; its field `parts` is
-    empty, because salts and digests are the store's."""
-
-    platform_id: str
-    stream: str
-    event: Event
-    at: int
-    read: int
-    actor: Actor | None = None
-    words: Mapping[str, bytes] = field(default_factory=dict)
 
 
 Write = (

@@ -85,7 +85,7 @@ class Evidence:
         """The time of the step, UTC seconds."""
 
         def work(tx: Tx) -> tuple[Change, int]:
-            change, _ = step(tx, Stamp(tx.now, actor, self._entropy(32)))
+            change, _ = step(tx, tx.stamp(actor, self._entropy(32)))
             return change, tx.now
 
         return self._store.submit(self._platform, work).result()

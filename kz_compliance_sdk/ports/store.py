@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Appeal,
@@ -41,6 +41,9 @@ class Tx(Protocol):
     @property
     def now(self) -> int:
         """The store's clock, UTC seconds: one clock for all hosts."""
+
+    def stamp(self, actor: Actor = SYSTEM, salt: bytes = b"") -> Stamp:
+        """What is done now, and by whom."""
 
     @property
     def unreadable(self) -> tuple[str, ...]:

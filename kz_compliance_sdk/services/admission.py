@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import arrivals
 from kz_compliance_sdk.domain.arrivals import Arrival
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
@@ -79,7 +79,7 @@ class Admission:
         same = next((row for row in earlier if row.body_sha256 == received.body_sha256), None)
         if same is not None and (same.exit != "quarantined" or same.status == 409):
             return _repeat(same)
-        stamp = Stamp(tx.now, SYSTEM)
+        stamp = tx.stamp()
         if same is not None and not same.body:
             # Its bytes were erased since. What was received is never written anew: it has to come as another message.
             change, response = _repeat(same)
@@ -119,7 +119,7 @@ class Admission:
         notice_id = unreadable.notice_id or f"~{received.body_sha256[:32]}"
         authority = unreadable.authority_id or received.sender
         taken = [c.quarantine_no for c in tx.cases_of_notice(notice_id) if c.authority_id == authority]
-        stamp = Stamp(tx.now, SYSTEM)
+        stamp = tx.stamp()
         arrival = received.arrival.but(received_at=_clock(received, tx))
         # The same bytes under two message ids are two messages.
         case_id, _ = free_reference(self.platform_id, authority, f"~{received.body_sha256}", _is_taken(tx))

@@ -151,4 +151,4 @@ class Appeals:
         return user_notices.after(settled.change, on, more)
 
     def _stamp(self, tx: Tx, actor: Actor | None) -> Stamp:
-        return Stamp(tx.now, actor or SYSTEM, self._entropy(32))
+        return tx.stamp(actor or SYSTEM, self._entropy(32))

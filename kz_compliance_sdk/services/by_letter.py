@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from kz_compliance_sdk.domain import letters_in
 from kz_compliance_sdk.domain.arrivals import Arrival
-from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.canonical import Json, canonical
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, InboxApplied, InboxRow
@@ -163,7 +163,7 @@ class ByLetter:
                     raise IllegalMove("this letter was dismissed before.", reference=case_id)
                 return (), case
             arrival = self._arrival(message, received_at, Person(actor.id, actor.account), how, salt)
-            change, after = letters_in.enter_letter(case, said, arrival, Stamp(tx.now, actor, salt))
+            change, after = letters_in.enter_letter(case, said, arrival, tx.stamp(actor, salt))
             proof: dict[str, Json] = {"entered_by": actor.id, "entered_at": tx.now}
             if actor.account:
                 proof["account"] = actor.account
@@ -214,7 +214,7 @@ class ByLetter:
                 others,
                 self._policy,
                 standing_before(tx, case, letter.says, self._respondent),
-                Stamp(tx.now, actor, self._entropy(32)),
+                tx.stamp(actor, self._entropy(32)),
             )
             return (*change, InboxApplied(self._platform, *message, case.id)), after
 
@@ -227,7 +227,7 @@ class ByLetter:
         def work(tx: Tx) -> tuple[Change, Case]:
             row, others = _named(tx, case_id, message_id)
             message = (row.sender, row.message_id, row.body_sha256)
-            stamp = Stamp(tx.now, actor, self._entropy(32))
+            stamp = tx.stamp(actor, self._entropy(32))
             return letters_in.dismiss_letter(tx.case(case_id), message, reasons, others, stamp=stamp)
 
         return self._submit(work)

@@ -109,7 +109,7 @@ class Care:
         return completeness.gaps(notice_of(tx, tx.case(case_id)), self._policy, self._recipient)
 
     def _stamp(self, tx: Tx, actor: Actor) -> Stamp:
-        return Stamp(tx.now, actor, self._entropy(32))
+        return tx.stamp(actor, self._entropy(32))
 
     def _do(self, work: Callable[[Tx], tuple[Change, T]]) -> T:
         return self._store.submit(self._platform, counted(work)).result()

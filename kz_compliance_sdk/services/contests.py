@@ -25,7 +25,7 @@ class Contests:
 
     def _take(self, actor: Actor, case_id: str, step: Callable[[Case, Stamp], tuple[Change, Case]]) -> Case:
         def work(tx: Tx) -> tuple[Change, Case]:
-            return step(tx.case(case_id), Stamp(tx.now, actor, self._entropy(32)))
+            return step(tx.case(case_id), tx.stamp(actor, self._entropy(32)))
 
         return self._store.submit(self._platform, counted(work)).result()
 
@@ -35,7 +35,7 @@ class Contests:
         """Take a step after which no measure may leave on the ground of the order unless a second person says so."""
 
         def work(tx: Tx) -> tuple[Change, Case]:
-            stamp = Stamp(tx.now, actor, self._entropy(32))
+            stamp = tx.stamp(actor, self._entropy(32))
             change, case = step(tx, tx.case(case_id), stamp)
             return withheld(tx, change, case, rests_on_order, self._policy, stamp)
 

@@ -136,7 +136,7 @@ class _Watch:
 
 def _free_expired(tx: Tx) -> tuple[Change, None]:
     """Leases that ran out go back to the queue, where people see them, even if nobody claims."""
-    stamp = Stamp(tx.now, SYSTEM)
+    stamp = tx.stamp()
     return tuple(write for case in tx.expired_leases(_AT_ONCE) for write in steps.expire(case, stamp=stamp)), None
 
 

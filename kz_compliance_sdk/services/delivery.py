@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain import breaker, results
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.change import Change, MessageWrite, Write
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of
@@ -223,7 +222,7 @@ class Delivery:
             own = (case.id, item.item_id if item is not None else message.item_id)
             if any((hold.case_id, hold.item_id) != own for hold in tx.holds([key])):
                 answering = answering_of(tx, case, self._respondent)
-                stamp = Stamp(tx.now, SYSTEM)
+                stamp = tx.stamp()
                 kept = results.measure_lifted(case, message, tx.now, answering, stamp, kept=True)
                 return False, [MessageWrite(settled, message.lease_token), *kept]
         return True, []

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import results
-from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.canonical import Json, canonical
 from kz_compliance_sdk.domain.case import Case, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write
@@ -51,7 +51,7 @@ class Letters:
         mine = [m for m in tx.open_messages(case_id) if m.kind in kinds and m.endpoint != BY_HAND]
         if any(message.state == "leased" for message in mine):
             raise IllegalMove("a message is on its way to the regulator: try again in two minutes.", reference=case_id)
-        stamp = Stamp(tx.now, actor, self._entropy(32))
+        stamp = tx.stamp(actor, self._entropy(32))
         data: dict[str, Json] = {"messages": [message.id for message in mine]}
         switched, event = move(case, "deliver_by_hand", case.state, stamp, data, channel=BY_HAND)
         writes: list[Write] = [CaseWrite(switched, case.version), event]
@@ -97,7 +97,7 @@ class Letters:
                 "body_sha256": hashlib.sha256(message.body).hexdigest(),
             }
         )
-        stamp = Stamp(tx.now, actor, self._entropy(32))
+        stamp = tx.stamp(actor, self._entropy(32))
         sha256 = hashlib.sha256(body).hexdigest()
         change = results.receipt(case, message, f"{proof.channel} {proof.outgoing_number}", sha256, stamp)
         done = message.but(state="done", receipt=body, settled_at=tx.now, attempts=message.attempts + 1)

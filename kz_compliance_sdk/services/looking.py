@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain import content
-from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.content import Looked, Reference
@@ -84,7 +84,7 @@ class Looking:
         def begin(tx: Tx) -> tuple[Change, Mapping[str, Reference]]:
             case = tx.case(case_id)
             if token is not None:
-                check_lease(case, token, Stamp(tx.now, actor))
+                check_lease(case, token, tx.stamp(actor))
             content.need_open(case)
             return (), content.references(case, notice_of(tx, case))
 
@@ -99,7 +99,7 @@ class Looking:
             still = {item_id: found[item_id][0] for item_id in named if asked.get(item_id) == named[item_id]}
             if not still:
                 raise Conflict("the case changed while its content was looked at. Look again.", reference=case_id)
-            stamp = Stamp(tx.now, actor, self._entropy(32))
+            stamp = tx.stamp(actor, self._entropy(32))
             change, _, rows = content.look(case, still, named, tx.content_seen(case_id), token=token, stamp=stamp)
             return change, tuple(
                 Seen(
@@ -138,7 +138,7 @@ class Looking:
             if case.state is not CaseState.IN_APPROVAL or decision is None or decision.digest != digest:
                 return (), ()
             looked = {item_id: looked for item_id, (looked, _) in found.items()}
-            stamp = Stamp(tx.now, actor, self._entropy(32))
+            stamp = tx.stamp(actor, self._entropy(32))
             return content.approval_looked(case, decision, looked, asked, tx.content_seen(case_id), stamp)
 
         changed = self._store.submit(self._platform, record).result()

@@ -145,7 +145,7 @@ class Outcomes:
     def record(self, tx: Tx, message: OutboxMessage, result: Result, started: int) -> tuple[Change, bool]:
         """What an attempt changes, and whether it settles the message."""
         now = tx.now
-        stamp = Stamp(now, SYSTEM, self._entropy(32))
+        stamp = tx.stamp(SYSTEM, self._entropy(32))
         writes, after = self._outcome(tx, _case(tx, message), message.but(lease_expires_at=None), result, stamp)
         writes += self._endpoint(tx, message, result, stamp)
         settled = after.state not in ("queued", "leased")
@@ -157,7 +157,7 @@ class Outcomes:
     def unrecorded(self, tx: Tx, message: OutboxMessage, what: str, started: int) -> tuple[Change, bool]:
         """The least that can be written of an attempt with which this program fails: that it was made, when it is made
         again, and an alert. It decides nothing about the case."""
-        stamp = Stamp(tx.now, SYSTEM)
+        stamp = tx.stamp()
         maybe = message.maybe_arrived or message.endpoint == REGULATOR
         again = self._later(message, tx.now).but(lease_expires_at=None, maybe_arrived=maybe)
         attempt = attempt_of(message, started, tx.now, "unrecorded", what)
@@ -180,7 +180,7 @@ class Outcomes:
         attempt = attempt_of(message, ended - lease_s, ended, "lost", "nothing was recorded before its lease ran out")
         if message.endpoint != ENFORCER or message.attempts != PAGE_AFTER_ATTEMPTS:
             return (attempt,)
-        stamp = Stamp(tx.now, SYSTEM, self._entropy(32))
+        stamp = tx.stamp(SYSTEM, self._entropy(32))
         return (attempt, *results.measure_failed(tx.case(message.case_id), message, "lost", stamp, permanent=False))
 
     def _outcome(

@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 from itertools import pairwise
 
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, Write
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.errors import RegulatorError, StoreError
@@ -188,4 +187,4 @@ def _unread(tx: Tx) -> tuple[Change, tuple[unread.Unread | None, str]]:
 
 def _alert(tx: Tx, platform_id: str, reason: str, place: str) -> Change:
     # The page's place tells two pages of one second apart.
-    return (notify(platform_id, FEED, reason, ("lead",), 40, Stamp(tx.now, SYSTEM), key=place),)
+    return (notify(platform_id, FEED, reason, ("lead",), 40, tx.stamp(), key=place),)

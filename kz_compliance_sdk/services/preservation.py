@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 
 from kz_compliance_sdk.domain import preservation
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.change import Change, Hold
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Store, Tx
@@ -43,4 +42,4 @@ def _tell(tx: Tx, case_id: str, known: Sequence[Hold]) -> tuple[Change, None]:
     # Another worker may have told it, and a measure may have been lifted, since the list was read.
     standing = tx.holds({hold.object_key for hold in known})
     holds = [hold for hold in known if hold in standing]
-    return (preservation.preservation_ended(tx.case(case_id), holds, Stamp(tx.now, SYSTEM)) if holds else ()), None
+    return (preservation.preservation_ended(tx.case(case_id), holds, tx.stamp()) if holds else ()), None

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain import retention
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.results import after
@@ -104,7 +104,7 @@ class Privacy:
             why = retention.why_kept(case, holdings, self._periods, sanctioned_at, at)
             if why or dry_run:
                 return (), (why, holdings)
-            change, _ = retention.erase(case, holdings, AT_END, stamp=Stamp(tx.now, SYSTEM))
+            change, _ = retention.erase(case, holdings, AT_END, stamp=tx.stamp())
             return change, ("", holdings)
 
         return self._store.submit(self._platform, work).result()
@@ -173,7 +173,7 @@ class Privacy:
         return self._store.submit(self._platform, lambda tx: step(tx, tx.case(case_id))).result()
 
     def _stamp(self, tx: Tx, actor: Actor) -> Stamp:
-        return Stamp(tx.now, actor, self._entropy(32))
+        return tx.stamp(actor, self._entropy(32))
 
 
 def _sanctioned(queries: Queries) -> dict[str, int]:

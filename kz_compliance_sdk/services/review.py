@@ -74,7 +74,7 @@ class Review:
         self._respondent, self._entropy, self._looking = respondent, entropy, looking
 
     def _stamp(self, tx: Tx, actor: Actor) -> Stamp:
-        return Stamp(tx.now, actor, self._entropy(32))
+        return tx.stamp(actor, self._entropy(32))
 
     def _can_look(self) -> bool:
         return self._looking is not None and self._looking.is_ready()

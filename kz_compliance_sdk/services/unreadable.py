@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.change import Change, CursorMoved, Write
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.ports import Tx
@@ -21,5 +20,5 @@ def alerts(tx: Tx, platform_id: str) -> Change:
         if tx.now < int(tx.cursor(told) or "0"):
             continue
         writes.append(CursorMoved(platform_id, told, str(tx.now + _AGAIN_S), tx.now))
-        writes.append(notify(platform_id, case_id, "case_unreadable", _AUDIENCE, 60, Stamp(tx.now, SYSTEM)))
+        writes.append(notify(platform_id, case_id, "case_unreadable", _AUDIENCE, 60, tx.stamp()))
     return tuple(writes)

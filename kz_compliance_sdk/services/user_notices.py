@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kz_compliance_sdk.domain import user_notice_delays
-from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.change import Change, UserNoticeState
 from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.ports import Store, Tx
@@ -31,7 +31,7 @@ class UserNotices:
         """
 
         def work(tx: Tx) -> tuple[Change, tuple[UserNoticeState, ...]]:
-            stamp = Stamp(tx.now, actor, self._entropy(32))
+            stamp = tx.stamp(actor, self._entropy(32))
             rows, messages = tx.user_notices(case_id), tx.open_messages(case_id)
             case = tx.case(case_id)
             return user_notice_delays.delay(

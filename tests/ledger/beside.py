@@ -8,17 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from kz_compliance_sdk.domain import change as old
-from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.audit import Actor, AuditEvent
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.events import delivery, office
+from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.evidence.redaction import FACTS
 from kz_compliance_sdk.wire.v1 import read_message
 from tests.ledger.rows import differences
-from tests.ledger.shadow import Shadow
+from tests.ledger.shadow import Shadow, sealed
 from tests.ledger.told import TOLD, Step
 
 # What the machinery says by itself of what it cannot deliver, or cannot watch.
@@ -80,12 +83,19 @@ class Beside:
         for after, writes, events in segments:
             self.settling.clear()
             for event in events:
-                data = json.loads(event.content)["data"]
-                step = Step(shadow, shadow.before, after or shadow.before, writes, event, data, {}, self.bodies)  # type: ignore[arg-type]
-                step.items.update(self._items(data))
-                for told in TOLD[event.kind](step):
-                    shadow.append(told, event.at, step.actor)
-                    self.settling.add(getattr(told, "message", ""))
+                if isinstance(event, Happened):
+                    self._happened(shadow, event, after)
+                    self._meet(shadow, writes)
+                    continue
+                for told in event.tells:
+                    self._happened(shadow, told, after)
+                if not event.tells:
+                    data = json.loads(event.content)["data"]
+                    step = Step(shadow, shadow.before, after or shadow.before, writes, event, data, {}, self.bodies)  # type: ignore[arg-type]
+                    step.items.update(self._items(data))
+                    for told in TOLD[event.kind](step):
+                        shadow.append(told, event.at, Actor(step.actor))
+                        self.settling.add(getattr(told, "message", ""))
                 self._meet(shadow, writes)
             if after is not None:
                 if not events and after.watch_at != (shadow.before.watch_at if shadow.before else None):
@@ -99,6 +109,13 @@ class Beside:
             ]
         assert shadow.case is not None
         self.differences += [f"{case_id}: {one}" for one in compare(shadow)]
+
+    def _happened(self, shadow: Shadow, told: Happened, after: OldCase | None) -> None:
+        """What a step itself tells."""
+        event = msgspec.structs.replace(told.event, parts=sealed(**told.words))
+        shadow.append(event, told.at, told.actor)
+        self.settling.add(getattr(event, "message", ""))
+        shadow.learn(event, told.words, after)
 
     def _items(self, data: Mapping[str, Any]) -> dict[str, Item]:
         body = self.bodies.get((data.get("sender", ""), data.get("message", ""), data.get("sha256", "")))
@@ -117,9 +134,7 @@ class Beside:
             if type(write) is OutboxMessage and write.kind == "page":
                 reason = json.loads(write.body)["reason"]
                 if reason in ("suspension_open", "suspension_over"):
-                    shadow.append(
-                        office.SuspensionWatched(over=reason == "suspension_over"), write.created_at, "system"
-                    )
+                    shadow.append(office.SuspensionWatched(over=reason == "suspension_over"), write.created_at, None)
 
     # ---------------------------------------------------------------------------------------------- what leaves
 
@@ -149,7 +164,7 @@ class Beside:
                     about = next(iter(shadow.case.messages), "none")
                     to = tuple(body["audience"])
                     told = delivery.Stuck(message=about, reason=body["reason"], level=body["level"], audience=to)
-                    shadow.append(told, write.created_at, "system")
+                    shadow.append(told, write.created_at, None)
                     self._meet(shadow, [write])
                 if write.id not in shadow.known:
                     self.differences.append(f"{shadow.case_id}: nothing owes {write.kind} {write.body[:200]!r}")
@@ -193,7 +208,7 @@ class Beside:
             "done": delivery.Done(message=name),
         }
         if want in events:
-            shadow.append(events[want], at, "system")
+            shadow.append(events[want], at, None)
 
 
 def state_of(message: OutboxMessage) -> str:
@@ -215,6 +230,8 @@ def _case_of(write: Any) -> tuple[tuple[str, str], ...]:
         return ((write.appeal.platform_id, write.appeal.case_id),)
     if kind is old.InboxAdmitted:
         return ((write.row.platform_id, write.row.case_id),)
+    if kind is Happened:
+        return ((write.platform_id, write.stream.removeprefix("case/")),) if write.stream.startswith("case/") else ()
     case_id = getattr(write, "case_id", "")
     return ((write.platform_id, case_id),) if case_id else ()
 
@@ -224,22 +241,38 @@ def _cases_of(change: old.Change) -> Iterator[tuple[str, str]]:
         yield from _case_of(write)
 
 
-def _segments(writes: Iterable[Any]) -> Iterator[tuple[OldCase | None, list[Any], list[AuditEvent]]]:
+Told = AuditEvent | Happened
+
+
+def _segments(writes: Iterable[Any]) -> Iterator[tuple[OldCase | None, list[Any], list[Told]]]:
     """The writes of a change by the writes of its case: each with its events, and what was written with it."""
     given = list(writes)
     cases = [write.case for write in given if type(write) is old.CaseWrite]
-    events = sorted((write for write in given if type(write) is AuditEvent), key=lambda event: event.seq)
     if len(cases) < 2:
-        yield (cases[0] if cases else None), given, events
+        yield (cases[0] if cases else None), given, _in_order(given)
         return
+    events = [write for write in given if type(write) is AuditEvent]
     marks = [n for n, write in enumerate(given) if type(write) is old.CaseWrite]
     since = 0
     for n, case in enumerate(cases):
         until = marks[n + 1] if n + 1 < len(cases) else len(given)
         low = cases[n - 1].audit_seq if n else -1
-        mine = [event for event in events if low < event.seq <= case.audit_seq]
-        yield case, given[since:until], mine
+        of_case = {event.seq for event in events if low < event.seq <= case.audit_seq}
+        mine = [one for one in given if type(one) is AuditEvent and one.seq in of_case]
+        beside = [one for one in given[since:until] if type(one) is Happened]
+        yield case, given[since:until], _in_order([*mine, *beside])
         since = until
+
+
+def _in_order(writes: Iterable[Any]) -> list[Told]:
+    """The events in their order; those of the ledger that stand alone, behind the one before them."""
+    last, placed = 0, []
+    for write in writes:
+        if type(write) is AuditEvent:
+            last = write.seq
+        if type(write) in (AuditEvent, Happened):
+            placed.append((last, write))
+    return [write for _, write in sorted(placed, key=lambda one: one[0])]
 
 
 # ------------------------------------------------------------------------------------------------ what must be equal

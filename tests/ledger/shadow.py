@@ -6,6 +6,7 @@ As long as both forms exist, every commit of every test is taken through this: a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from kz_compliance_sdk.domain import events as vocabulary
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.decision import Decision as OldDecision
+from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.fold import Case, evolve, fold
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Link, Part, Roster, Sealed, Stamped, link, read, seal
@@ -55,8 +57,14 @@ class Shadow:
     def stream(self) -> str:
         return stream_of(self.case_id)
 
-    def append(self, event: Event, at: int, actor: str) -> None:
-        who = None if actor == SYSTEM.id else Actor(actor)
+    def learn(self, event: Event, words: Mapping[str, bytes], after: OldCase | None) -> None:
+        """What the comparison must know of an event that a step told itself."""
+        if isinstance(event, review.Proposed):
+            decision = OldDecision.model_validate_json(words["proposal"])
+            self.decisions[decision.version] = decision
+
+    def append(self, event: Event, at: int, actor: Actor | None) -> None:
+        who = None if actor is None or actor.id == SYSTEM.id else actor
         before = self.links[-1].hash if self.links else FIRST
         self.links.append(
             link(

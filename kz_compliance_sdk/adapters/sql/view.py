@@ -12,7 +12,7 @@ from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
-from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Appeal,
@@ -72,6 +72,12 @@ class View:
     @property
     def now(self) -> int:
         return self._tx.now
+
+    def stamp(self, actor: Actor = SYSTEM, salt: bytes = b"") -> Stamp:
+        return Stamp(self._tx.now, actor, salt, self._keyed)
+
+    def _keyed(self, *what: object) -> str:
+        return self._tx.private.object_name(self._platform, "\x1f".join(map(str, what)))[:32]
 
     def streams(self, names: Iterable[str]) -> dict[str, Stream]:
         return self._tx.ledger.streams(self._platform, names)

@@ -7,14 +7,17 @@ more before anything is carried out. Only digests are kept: what the content say
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, CaseState, move
+from kz_compliance_sdk.domain.case import Case, CaseState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, ContentSeen
 from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.events import review
+from kz_compliance_sdk.domain.events.base import code_or_other
+from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import item_of, object_key, page
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -106,6 +109,25 @@ def _facts(rows: tuple[ContentSeen, ...]) -> dict[str, Json]:
     return {row.item_id: look_facts(row) for row in rows}
 
 
+def _sights(case: Case, rows: Iterable[ContentSeen], stamp: Stamp) -> tuple[review.Sight, ...]:
+    """What the ledger says of it."""
+    number = {item.item_id: item.number for item in case.items}
+    return tuple(
+        review.Sight(
+            item=number[row.item_id],
+            reference=stamp.keyed(row.reference),
+            content=stamp.keyed(row.digest) if row.digest else "",
+            available=row.available,
+            fault=code_or_other(row.fault),
+        )
+        for row in rows
+    )
+
+
+def _looked(case: Case, rows: Sequence[ContentSeen], stamp: Stamp, *, approval: bool) -> Happened:
+    return happened(case, review.Looked(seen=_sights(case, rows, stamp), approval=approval), stamp, objects_text(rows))
+
+
 def look(
     case: Case,
     looked: Mapping[str, Looked],
@@ -133,7 +155,8 @@ def _record(
 ) -> tuple[Change, Case, tuple[ContentSeen, ...]]:
     rows = _rows(case, looked, named, last, stamp)
     data: dict[str, Json] = {"for": reason, "content": _facts(rows)}
-    seen, event = move(case, "look", case.state, stamp, data, objects_text(rows))
+    tells = [_looked(case, rows, stamp, approval=reason == "approval")]
+    seen, event = move(case, "look", case.state, stamp, data, objects_text(rows), tells)
     failed = {(one.item_id, one.reference) for one in last.values() if one.fault}
     alert: Change = ()
     if any(row.fault and (row.item_id, row.reference) not in failed for row in rows):
@@ -219,7 +242,12 @@ def approval_looked(
     rows = _rows(case, looked, named, last, stamp)
     data: dict[str, Json] = {"items": list(changed), "decision": decision.version, "content": _facts(rows)}
     flags = _flags(case, {item_id: looked[item_id] for item_id in changed})
-    back, event = move(case, "content_changed", CaseState.QUEUED, stamp, data, objects_text(rows), flags=flags)
+    others = tuple(row for row in rows if row.item_id not in changed)
+    other = tuple(row for row in rows if row.item_id in changed)
+    tells = [_looked(case, others, stamp, approval=True)] if others else []
+    tells.append(happened(case, review.ContentChanged(seen=_sights(case, other, stamp)), stamp, objects_text(other)))
+    texts = objects_text(rows)
+    back, event = move(case, "content_changed", CaseState.QUEUED, stamp, data, texts, tells, flags=flags)
     back, alert = page(back, "content_changed", _MODERATORS, 50, stamp)
     return (CaseWrite(back, case.version), event, *rows, alert), changed
 
@@ -240,7 +268,9 @@ def content_changed(
     target = CaseState.QUEUED if goes_back else case.state
     flags = _flags(case, {item.item_id: found})
     texts = objects_text(rows)
-    back, event = move(case, "content_changed", target, stamp, data, texts, items=items, flags=flags)
+    told = review.ContentChanged(seen=_sights(case, rows, stamp), version=item.effect_version)
+    tells = [happened(case, told, stamp, texts)]
+    back, event = move(case, "content_changed", target, stamp, data, texts, tells, items=items, flags=flags)
     back, alert = page(back, "content_changed", _MODERATORS, 50, stamp)
     return (CaseWrite(back, case.version), event, *rows, alert)
 

@@ -10,7 +10,7 @@ from kz_compliance_sdk.domain.answerable import check_answerable
 from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
 from kz_compliance_sdk.domain.bulk import check_bulk
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, move
+from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, happened, move
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
@@ -31,8 +31,11 @@ from kz_compliance_sdk.domain.decision import (
     decision_digest,
 )
 from kz_compliance_sdk.domain.duress import check_approver
+from kz_compliance_sdk.domain.events import review
+from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.identities import check_proposal_texts
 from kz_compliance_sdk.domain.lawfulness import rests_on
+from kz_compliance_sdk.domain.legal_check import checked
 from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, object_key, with_report
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -111,16 +114,50 @@ def propose(
     data: dict[str, Json] = {"decision": decision.version, "digest": row.digest, **asked(decision)}
     texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
     more: Change = ()
+    tells = [_proposed(case, decision, row, stamp)]
     if legal is not None:
         data["legal_check"] = legal.facts
-        more = (legal.row,) if legal.is_new else ()
+        if legal.is_new:
+            more = (legal.row,)
+            tells.insert(0, checked(case, legal.check, legal.row, stamp))
         texts |= {"legal_check.note": legal.note} if legal.note else {}
     if rules:
         changes = {**NO_LEASE, "decision_version": decision.version}
-        proposed, event = move(case, "propose", CaseState.IN_APPROVAL, stamp, data, texts, **changes)
+        proposed, event = move(case, "propose", CaseState.IN_APPROVAL, stamp, data, texts, tells, **changes)
         return (CaseWrite(proposed, case.version, token), event, row, *more), proposed, decision
-    change, decided = _decide(case, decision, "propose", context, stamp, data, texts, token)
+    change, decided = _decide(case, decision, "propose", context, stamp, data, texts, tells, token)
     return (row, *more, *change), decided, decision
+
+
+def _proposed(case: Case, decision: Decision, row: DecisionRow, stamp: Stamp) -> Happened:
+    number = {item.item_id: item.number for item in case.items}
+    event = review.Proposed(
+        decision=decision.version,
+        revision=decision.revision,
+        check=decision.legal_check.version if decision.legal_check else 0,
+        four_eyes=decision.needs_approval,
+        rules=decision.rules,
+        policy=decision.policy,
+        lawyer=decision.by_legal,
+        text_checked=decision.proposal.text_checked,
+        items=tuple(judged(number[one.item_id], one, stamp) for one in decision.proposal.items),
+    )
+    return happened(case, event, stamp, {"proposal": row.body})
+
+
+def judged(number: int, one: ItemDecision, stamp: Stamp) -> review.Judged:
+    """What the ledger says of what is decided for the item of this number."""
+    return review.Judged(
+        item=number,
+        finding=one.finding,
+        action=one.action,
+        outcome=one.wording.outcome,
+        ground=one.ground or "",
+        scope=one.scope,
+        refusal_code=one.wording.refusal_code or "",
+        appeal=one.wording.appeal_available,
+        content=stamp.keyed(one.content_sha256) if one.content_sha256 else "",
+    )
 
 
 def asked(decision: Decision) -> dict[str, Json]:
@@ -185,7 +222,8 @@ def approve(
     data: dict[str, Json] = {"decision": decision.version, "digest": digest}
     if stamp.actor.country:
         data["country"] = stamp.actor.country
-    change, decided = _decide(case, decision, "approve", context, stamp, data, None, None)
+    tells = [happened(case, review.Approved(decision=decision.version, digest=stamp.keyed(digest)), stamp)]
+    change, decided = _decide(case, decision, "approve", context, stamp, data, None, tells, None)
     approval = DecisionApproved(case.platform_id, case.id, decision.version, digest, stamp.actor.id, stamp.at)
     return (approval, *change), decided
 
@@ -197,7 +235,8 @@ def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stam
     if case.state is CaseState.IN_APPROVAL and decision.digest != digest:
         raise Conflict("the proposal is not the one that you saw. Read it again.", reference=case.id)
     data: dict[str, Json] = {"decision": case.decision_version, "digest": digest}
-    back, event = move(case, "send_back", CaseState.QUEUED, stamp, data, {"reasons": reasons})
+    tells = [happened(case, review.SentBack(decision=case.decision_version), stamp, {"reasons": reasons})]
+    back, event = move(case, "send_back", CaseState.QUEUED, stamp, data, {"reasons": reasons}, tells)
     return (CaseWrite(back, case.version), event), back
 
 
@@ -209,6 +248,7 @@ def _decide(
     stamp: Stamp,
     data: dict[str, Json],
     texts: Mapping[str, str] | None,
+    tells: Sequence[Happened],
     token: int | None,
 ) -> tuple[Change, Case]:
     start = stamp.at + context.policy.undo_window_s
@@ -218,6 +258,7 @@ def _decide(
     of_item = {decided.item_id: decided for decided in decision.proposal.items if decided.item_id in case.open_items}
     kept_until = preserve_until(context.policy, context.notice, start)
     items: list[ItemState] = []
+    sets: list[review.Set] = []
     writes: list[Write] = []
     for item in case.items:
         decided = of_item.get(item.item_id)
@@ -226,7 +267,7 @@ def _decide(
             continue
         stays = any(key == item.object_key and name not in of_item for key, name in context.holds)
         lifts = item.measure and not stays
-        status: ItemStatus = "decided" if decided.is_measure else "lifting" if lifts else "settled"
+        status: review.Setting = "decided" if decided.is_measure else "lifting" if lifts else "settled"
         about = named.get(item.item_id, {})
         key = about.get("object_key", item.object_key)
         kept = {"preserve_until": kept_until} if decided.is_measure else {}
@@ -244,6 +285,8 @@ def _decide(
                 # Another item of the case holds the same object.
                 writes.append(HoldEnded(case.platform_id, key, case.id, item.item_id))
             item = _as_decided(item, decided, decision, status, measure="", **about)
+        effect_version = 0 if status == "settled" else item.effect_version
+        sets.append(review.Set(item=item.number, status=status, version=effect_version, **kept))
         items.append(item)
     changes = {
         **NO_LEASE,
@@ -253,7 +296,9 @@ def _decide(
         "undo_until": start,
         "flags": tuple(flag for flag in case.flags if flag != "withheld"),
     }
-    moved, event = move(case, verb, CaseState.DECIDED, stamp, {**data, "not_before": start}, texts, **changes)
+    decided_now = review.Decided(decision=decision.version, not_before=start, items=tuple(sets))
+    tells = [*tells, happened(case, decided_now, stamp)]
+    moved, event = move(case, verb, CaseState.DECIDED, stamp, {**data, "not_before": start}, texts, tells, **changes)
     writes.append(event)
     if not moved.pending:
         known = {**context.decisions, decision.version: decision}
@@ -313,12 +358,14 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
             reference=case.id,
         )
     items = tuple(item.but(status="open") if item in own else item for item in case.items)
+    undone = review.Undone(decision=case.decision_version, items=tuple(item.number for item in own))
     back, event = move(
         case,
         "undo",
         CaseState.QUEUED,
         stamp,
         {"decision": case.decision_version},
+        tells=[happened(case, undone, stamp)],
         items=items,
         decided_at=None,
         **on_the_term_again(case, policy, stamp.at),

@@ -33,6 +33,7 @@ class RestsOn:
     note: str
     unclear: bool
     contradicted: bool
+    check: LegalCheck
 
     @property
     def named(self) -> NamedCheck:
@@ -76,6 +77,7 @@ def rests_on(case: Case, proposal: Proposal, known: Sequence[LegalCheckRow], sta
         note=check.note,
         unclear=bool(measures) and is_unclear(check),
         contradicted=bool(measures) and _is_contradicted(case, row, known),
+        check=check,
     )
 
 

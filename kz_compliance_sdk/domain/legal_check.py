@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json, digest, encoded
-from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, LegalCheckRow
+from kz_compliance_sdk.domain.events.review import LegallyChecked
+from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 from kz_compliance_sdk.errors import InvalidInput
@@ -136,6 +138,12 @@ def facts(row: LegalCheckRow) -> dict[str, Json]:
     return {"version": row.version, "digest": row.digest, "by": row.answered_by, "at": row.answered_at}
 
 
+def checked(case: Case, check: LegalCheck, row: LegalCheckRow, stamp: Stamp) -> Happened:
+    """That somebody answered the questions, in this version."""
+    event = LegallyChecked(check=row.version, revision=row.revision, answers=check.answers)
+    return happened(case, event, stamp, {"note": check.note} if check.note else None)
+
+
 def record_legal_check(
     case: Case, check: LegalCheck, known: Sequence[LegalCheckRow], *, stamp: Stamp
 ) -> tuple[Change, Case, LegalCheckRow]:
@@ -148,5 +156,7 @@ def record_legal_check(
         )
     row = as_row(case, check, known, stamp)
     texts = {"note": check.note} if check.note else None
-    recorded, event = move(case, "record_legal_check", case.state, stamp, {"legal_check": facts(row)}, texts)
+    data: dict[str, Json] = {"legal_check": facts(row)}
+    tells = [checked(case, check, row, stamp)]
+    recorded, event = move(case, "record_legal_check", case.state, stamp, data, texts, tells=tells)
     return (CaseWrite(recorded, case.version), event, row), recorded, row

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from kz_compliance_sdk.domain.answerable import check_answerable, check_claimer
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, move
+from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, happened, move
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
 )
+from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.identities import check_questions
 from kz_compliance_sdk.domain.messages import clarification
 from kz_compliance_sdk.domain.notice import Notice
@@ -31,6 +32,7 @@ def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
         CaseState.CLAIMED,
         stamp,
         {"token": token, "until": expires},
+        tells=[happened(case, review.Claimed(token=token, until=expires), stamp)],
         lease_token=token,
         lease_owner=stamp.actor.id,
         lease_expires_at=expires,
@@ -44,7 +46,8 @@ def expire(case: Case, *, stamp: Stamp) -> Change:
     if case.lease_expires_at is None or case.lease_expires_at > stamp.at:
         raise IllegalMove("the lease has not run out.", reference=case.id)
     data: dict[str, Json] = {"token": case.lease_token, "holder": case.lease_owner}
-    freed, event = move(case, "expire", CaseState.QUEUED, stamp, data, **NO_LEASE)
+    tells = [happened(case, review.Expired(), stamp)]
+    freed, event = move(case, "expire", CaseState.QUEUED, stamp, data, tells=tells, **NO_LEASE)
     return (CaseWrite(freed, case.version), event)
 
 
@@ -67,16 +70,17 @@ def renew(case: Case, token: int, *, lease_s: int, stamp: Stamp) -> tuple[Change
     """Keep the lease for `lease_s` seconds from now. Raises LeaseLost."""
     check_lease(case, token, stamp)
     expires = stamp.at + lease_s
-    renewed, event = move(
-        case, "renew", CaseState.CLAIMED, stamp, {"token": token, "until": expires}, lease_expires_at=expires
-    )
+    data: dict[str, Json] = {"token": token, "until": expires}
+    tells = [happened(case, review.Renewed(until=expires), stamp)]
+    renewed, event = move(case, "renew", CaseState.CLAIMED, stamp, data, tells=tells, lease_expires_at=expires)
     return (CaseWrite(renewed, case.version, token), event), renewed
 
 
 def release(case: Case, token: int, *, stamp: Stamp) -> tuple[Change, Case]:
     """Give the case back to the queue. Raises LeaseLost."""
     check_lease(case, token, stamp)
-    freed, event = move(case, "release", CaseState.QUEUED, stamp, {"token": token}, **NO_LEASE)
+    tells = [happened(case, review.Released(), stamp)]
+    freed, event = move(case, "release", CaseState.QUEUED, stamp, {"token": token}, tells=tells, **NO_LEASE)
     return (CaseWrite(freed, case.version, token), event), freed
 
 
@@ -109,6 +113,7 @@ def request_clarification(
         CaseState.AWAITING_ANSWER,
         stamp,
         {"message": message.id, "questions": len(questions), "text_checked": text_checked},
+        tells=[happened(case, review.Asked(questions=len(questions)), stamp, {"body": message.body})],
         **NO_LEASE,
     )
     return (CaseWrite(asked, case.version, token), event, message), asked
@@ -117,7 +122,8 @@ def request_clarification(
 def recall(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     """Decide without waiting for the authority's answer any longer."""
     REVIEW_POLICY.check(stamp.actor, "request_clarification")
-    back, event = move(case, "recall", CaseState.QUEUED, stamp, {})
+    tells = [happened(case, review.Recalled(), stamp)]
+    back, event = move(case, "recall", CaseState.QUEUED, stamp, {}, tells=tells)
     return (CaseWrite(back, case.version), event), back
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.cancellations import enforcing, has_begun
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, move
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
@@ -73,6 +74,7 @@ def withhold(
         target,
         stamp,
         {"items": [item.item_id for item in held], "decision": case.decision_version, **rules},
+        tells=[happened(case, review.Withheld(items=tuple(item.number for item in held)), stamp)],
         items=tuple(item.but(status="open") if item in held else item for item in case.items),
         flags=tuple(dict.fromkeys((*case.flags, "withheld"))),
         decided_at=None,

@@ -87,8 +87,8 @@ class Beside:
                     self._happened(shadow, event, after)
                     self._meet(shadow, writes)
                     continue
-                for told in event.tells:
-                    self._happened(shadow, told, after)
+                for happened in event.tells:
+                    self._happened(shadow, happened, after)
                 if not event.tells:
                     data = json.loads(event.content)["data"]
                     step = Step(shadow, shadow.before, after or shadow.before, writes, event, data, {}, self.bodies)  # type: ignore[arg-type]

@@ -316,51 +316,6 @@ def _dismissed(s: Step) -> list[Event]:
 # -------------------------------------------------------------------------------------------------------- review
 
 
-def _claimed(s: Step) -> list[Event]:
-    return [review.Claimed(token=s.data["token"], until=s.data["until"])]
-
-
-def _renewed(s: Step) -> list[Event]:
-    return [review.Renewed(until=s.data["until"])]
-
-
-def _sights(s: Step) -> tuple[review.Sight, ...]:
-    return tuple(
-        review.Sight(
-            item=s.item(row.item_id),
-            reference=keyed(row.reference),
-            content=keyed(row.digest) if row.digest else "",
-            available=row.available,
-            fault=row.fault,
-        )
-        for row in s.of(old.ContentSeen)
-    )
-
-
-def _looked(s: Step) -> list[Event]:
-    return [review.Looked(seen=_sights(s), approval="approval" in str(s.data.get("at", "")))]
-
-
-def _content_changed(s: Step) -> list[Event]:
-    if "version" in s.data:
-        return [review.ContentChanged(seen=_sights(s), version=s.data["version"])]
-    changed = {s.item(name) for name in s.data["items"]}
-    seen = _sights(s)
-    rest = tuple(one for one in seen if one.item not in changed)
-    first: list[Event] = [review.Looked(seen=rest, approval=True)] if rest else []
-    return [*first, review.ContentChanged(seen=tuple(one for one in seen if one.item in changed))]
-
-
-def _checked(s: Step) -> list[Event]:
-    (row,) = s.of(old.LegalCheckRow)
-    return [_check(row)]
-
-
-def _check(row: old.LegalCheckRow) -> review.LegallyChecked:
-    answers = {name: value for name, value in loads(row.body).items() if value in ("yes", "no", "unclear")}
-    return review.LegallyChecked(check=row.version, revision=row.revision, answers=answers)
-
-
 def judged(number: int, one: ItemDecision) -> review.Judged:
     return review.Judged(
         item=number,
@@ -373,58 +328,6 @@ def judged(number: int, one: ItemDecision) -> review.Judged:
         appeal=one.wording.appeal_available,
         content=keyed(one.content_sha256) if one.content_sha256 else "",
     )
-
-
-def _proposed(s: Step) -> list[Event]:
-    made: list[Event] = [_check(row) for row in s.of(old.LegalCheckRow)]
-    (row,) = s.of(old.DecisionRow)
-    decision = OldDecision.model_validate_json(row.body)
-    s.shadow.decisions[decision.version] = decision
-    made.append(
-        review.Proposed(
-            decision=decision.version,
-            revision=decision.revision,
-            check=decision.legal_check.version if decision.legal_check else 0,
-            four_eyes=decision.needs_approval,
-            rules=decision.rules,
-            policy=decision.policy,
-            lawyer=decision.by_legal,
-            text_checked=decision.proposal.text_checked,
-            items=tuple(judged(s.item(one.item_id), one) for one in decision.proposal.items),
-            parts=sealed(proposal=row.body),
-        )
-    )
-    return made if s.data["rules"] else [*made, *_decided(s)]
-
-
-def _decided(s: Step) -> list[Event]:
-    version = s.after.decision_version
-    items = []
-    assert s.before is not None
-    for said in s.shadow.decisions[version].proposal.items:
-        item = s.after.item(said.item_id)
-        assert item is not None
-        if said.item_id not in s.before.open_items:
-            continue
-        status: Any = item.status
-        effect = item.effect_version if status != "settled" else 0
-        kept = item.preserve_until if said.is_measure else 0
-        items.append(review.Set(item=s.item(said.item_id), status=status, version=effect, preserve_until=kept))
-    return [review.Decided(decision=version, not_before=s.data["not_before"], items=tuple(items))]
-
-
-def _approved(s: Step) -> list[Event]:
-    return [review.Approved(decision=s.data["decision"], digest=s.data["digest"]), *_decided(s)]
-
-
-def _undone(s: Step) -> list[Event]:
-    assert s.before is not None
-    back = tuple(
-        s.item(item.item_id)
-        for item in s.after.items
-        if item.status == "open" and (was := s.before.item(item.item_id)) is not None and was.status != "open"
-    )
-    return [review.Undone(decision=s.data["decision"], items=back)]
 
 
 # -------------------------------------------------------------------------------------------------------- office
@@ -670,21 +573,7 @@ TOLD: dict[str, Callable[[Step], list[Event]]] = {
     "take_in": _taken_in,
     "confirm": _confirmed,
     "dismiss_letter": _dismissed,
-    "claim": _claimed,
-    "renew": _renewed,
-    "release": _plain(review.Released),
-    "expire": _plain(review.Expired),
-    "look": _looked,
-    "content_changed": _content_changed,
-    "record_legal_check": _checked,
-    "propose": _proposed,
-    "approve": _approved,
-    "send_back": lambda s: [review.SentBack(decision=s.data["decision"])],
-    "undo": _undone,
-    "request_clarification": lambda s: [review.Asked(questions=s.data["questions"])],
-    "recall": _plain(review.Recalled),
     "reopen": lambda s: [review.Reopened(named=tuple(s.item(name) for name in s.data.get("items", ())))],
-    "withhold": lambda s: [review.Withheld(items=tuple(s.item(name) for name in s.data["items"]))],
     "clock_stepped": _stepped,
     "authenticate": _plain(office.Authenticated),
     "correct_receipt": _corrected,

@@ -22,6 +22,7 @@ from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import Outcome, RefusalCode, Statement
 from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.testing import builders
+from tests.ledger.shadow import keyed
 
 T0 = builders.ISSUED_AT
 HOUR = 3600
@@ -54,7 +55,7 @@ _OUTCOME: Mapping[Action, Outcome] = {
 
 
 def stamp(at: int = T0, actor: Actor = SYSTEM) -> Stamp:
-    return Stamp(at, actor, b"salt of a test, 32 bytes of it!!")
+    return Stamp(at, actor, b"salt of a test, 32 bytes of it!!", keyed)
 
 
 def a_notice(items: int = 1, seed: int = 1, **overrides: Any) -> Notice:

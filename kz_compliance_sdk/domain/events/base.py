@@ -10,6 +10,7 @@ No `apply` holds a rule: it reads whatever is written. What may happen is for th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Final, Literal
@@ -41,6 +42,14 @@ Language = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", t
 Source = Literal["pushed", "polled", "typed"]
 Authenticity = Literal["signed", "unverified", "verified"]
 Audience = tuple[Literal["moderator", "lead", "legal", "head"], ...]
+
+_CODE: Final = re.compile(r"[A-Za-z0-9_.+/:-]{1,100}")
+
+
+def code_or_other(text: str) -> str:
+    """A code that comes from outside, as an event can hold it: `other` for what is none."""
+    return text if not text or _CODE.fullmatch(text) else "other"
+
 
 EVERYBODY: Final = ("moderator", "lead", "head")
 REVIEWERS: Final = ("moderator", "lead")

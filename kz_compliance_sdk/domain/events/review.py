@@ -169,11 +169,14 @@ class Approved(Event, frozen=True, kw_only=True):
         held.approved_by, held.approved_account, held.approved_at = on.person, on.account, on.at
 
 
+Setting = Literal["decided", "lifting", "settled"]
+
+
 class Set(Value, frozen=True, kw_only=True):
     """What a decision sets going for one item; `version` is that of the effect, from the object's stream."""
 
     item: Number
-    status: Literal["decided", "lifting", "settled"]
+    status: Setting
     version: Number = 0
     preserve_until: At = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -343,3 +344,19 @@ Write = (
 
 Change = tuple[Write, ...]
 NOTHING: Change = ()
+
+
+def told_in(change: Iterable[Write]) -> Iterator[AuditEvent | Happened]:
+    """What a change says has happened, in its order: what stands alone comes behind the event before it."""
+    last, placed = 0, []
+    for write in change:
+        if isinstance(write, AuditEvent):
+            last = write.seq
+        if isinstance(write, AuditEvent | Happened):
+            placed.append((last, write))
+    return (write for _, write in sorted(placed, key=lambda one: one[0]))
+
+
+def happenings(change: Iterable[Write]) -> list[Happened]:
+    """The events of the ledger in a change, in their order."""
+    return [one for told in told_in(change) for one in (told.tells if isinstance(told, AuditEvent) else (told,))]

@@ -249,7 +249,7 @@ def _segments(writes: Iterable[Any]) -> Iterator[tuple[OldCase | None, list[Any]
     given = list(writes)
     cases = [write.case for write in given if type(write) is old.CaseWrite]
     if len(cases) < 2:
-        yield (cases[0] if cases else None), given, _in_order(given)
+        yield (cases[0] if cases else None), given, list(old.told_in(given))
         return
     events = [write for write in given if type(write) is AuditEvent]
     marks = [n for n, write in enumerate(given) if type(write) is old.CaseWrite]
@@ -260,19 +260,8 @@ def _segments(writes: Iterable[Any]) -> Iterator[tuple[OldCase | None, list[Any]
         of_case = {event.seq for event in events if low < event.seq <= case.audit_seq}
         mine = [one for one in given if type(one) is AuditEvent and one.seq in of_case]
         beside = [one for one in given[since:until] if type(one) is Happened]
-        yield case, given[since:until], _in_order([*mine, *beside])
+        yield case, given[since:until], list(old.told_in([*mine, *beside]))
         since = until
-
-
-def _in_order(writes: Iterable[Any]) -> list[Told]:
-    """The events in their order; those of the ledger that stand alone, behind the one before them."""
-    last, placed = 0, []
-    for write in writes:
-        if type(write) is AuditEvent:
-            last = write.seq
-        if type(write) in (AuditEvent, Happened):
-            placed.append((last, write))
-    return [write for _, write in sorted(placed, key=lambda one: one[0])]
 
 
 # ------------------------------------------------------------------------------------------------ what must be equal

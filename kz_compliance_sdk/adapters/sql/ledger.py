@@ -37,12 +37,12 @@ from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
 from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain.audit import SYSTEM
-from kz_compliance_sdk.domain.change import Happened
 from kz_compliance_sdk.domain.events import READERS, kind_of
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable, erased_of
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.happened import AS_READ, Happened
 from kz_compliance_sdk.domain.ledger import (
     SALT_BYTES,
     Damage,
@@ -483,7 +483,8 @@ class Appending(Ledger):
 
     def _linked(self, grown: _Grown, one: Happened) -> tuple[Link, list[Part]]:
         """The link of an event behind what its stream has by now, and its parts."""
-        if one.read != grown.stream.whole().seq:
+        read = grown.stream.whole().seq
+        if one.read not in (AS_READ, read):
             raise Conflict("it went on meanwhile. Nothing was written; read it again.", reference=one.stream)
         if one.event.parts or one.words.keys() - one.event.words.keys():
             raise ValueError(f"{kind_of(one.event)} may have these words and no sealed part: {sorted(one.event.words)}")
@@ -504,7 +505,7 @@ class Appending(Ledger):
         current = self._ledger_keys.current
         if isinstance(event, LedgerKeyRetired) and event.key == (current.id.hex() if current is not None else ""):
             raise ValueError("the ledger key in use cannot be retired: a newer one takes its place first")
-        seq, head = (grown.events[-1].seq, grown.events[-1].hash) if grown.events else (one.read, grown.stream.head)
+        seq, head = (grown.events[-1].seq, grown.events[-1].hash) if grown.events else (read, grown.stream.head)
         made = link(
             one.platform_id,
             one.stream,

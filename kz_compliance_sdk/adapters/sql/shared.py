@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kz_compliance_sdk.adapters.sql.checkpoint_queries import checkpoint_from
+from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import endpoint_from
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.volumes import Volumes
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.believed import believed
+from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change, EndpointState
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
+from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.errors import StoreDamaged
 
 __all__ = ["Shared"]
 
@@ -27,6 +31,9 @@ class Batch(Protocol):
     now: int
     statements: Statements
     private: PrivateRows
+
+    @property
+    def ledger(self) -> Ledger: ...
 
     @property
     def keys(self) -> Collection[str]: ...
@@ -71,6 +78,23 @@ class Shared:
         """A change of this batch that is not written yet."""
         self._volumes.add(change)
 
+    def settle(self, key: str) -> None:
+        """Write what an earlier work of the batch has staged about this: a row must not be older than its chain."""
+        if key in self._tx.keys:
+            self._tx.flush()
+
+    def cases_from(self, found: Sequence[Any]) -> list[Case]:
+        """The cases of these rows, each as its chain has it. Raises StoreDamaged."""
+        for platform in {row[0] for row in found}:
+            self._tx.ledger.streams(platform, [stream_of(row[1]) for row in found if row[0] == platform])
+        return [self.case_from(row) for row in found]
+
+    def case_from(self, row: Any) -> Case:
+        """The case of a row, as its chain has it. Raises StoreDamaged."""
+        case = self._tx.private.case_from(row)
+        name = stream_of(case.id)
+        return believed(case, self._tx.ledger.streams(case.platform_id, [name])[name])
+
     def expired_leases(self, platform_id: str, limit: int, unreadable: list[str]) -> list[Case]:
         """If there are none, there are none for the whole batch: its clock stands still."""
         if platform_id in self._none_expired:
@@ -79,7 +103,13 @@ class Shared:
         def fetch(n: int) -> list[Any]:
             return self._tx.all(self._s.expired, k_platform_id=platform_id, now=self._tx.now, n=n)
 
-        found, _ = first_that_open(fetch, self._tx.private.case_from, limit, unreadable)
+        def opened(row: Any) -> Case:
+            case = self.case_from(row)
+            if case.lease_expires_at is None or case.lease_expires_at > self._tx.now:
+                raise _lies(case)
+            return case
+
+        found, _ = first_that_open(fetch, opened, limit, unreadable)
         if not found:
             self._none_expired.add(platform_id)
         return found
@@ -145,5 +175,16 @@ class Shared:
             return self._tx.all(self._s.claimable_of, k_platform_id=platform_id, k_category=category, n=n)
 
         most = max(least, min(self._waiting, _HANDED_OUT_AT_ONCE))
-        found, were_all = first_that_open(fetch, self._tx.private.case_from, most, unreadable)
+
+        def opened(row: Any) -> Case:
+            case = self.case_from(row)
+            if case.state is not CaseState.QUEUED or category not in (None, case.category):
+                raise _lies(case)
+            return case
+
+        found, were_all = first_that_open(fetch, opened, most, unreadable)
         return _Free(found[::-1], were_all)
+
+
+def _lies(case: Case) -> StoreDamaged:
+    return StoreDamaged(f"its row is not what its chain says: it is {case.state}.", reference=case.id)

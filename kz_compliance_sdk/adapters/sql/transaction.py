@@ -17,7 +17,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, open_connect
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened
+from kz_compliance_sdk.domain.change import CaseWrite, Change, happenings
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
@@ -108,7 +108,7 @@ class SqliteTransaction:
             self.flush()
             change, value = job.work(view)
             keys = {key for write in change for key in keys_of(write)}
-        if happened := [write for write in change if type(write) is Happened]:
+        if happened := happenings(change):
             self.ledger.append(happened)
         self.keys |= keys
         if change:

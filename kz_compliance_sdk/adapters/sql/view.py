@@ -89,14 +89,16 @@ class View:
         return self._tx.ledger.logged(self._platform)
 
     def case(self, case_id: str) -> Case:
+        self._tx.shared.settle(f"c{case_id}")
         row = self._tx.one(self._s.case, k_platform_id=self._platform, k_id=case_id)
         if row is None:
             raise NotFound("there is no such case on this platform.", reference=case_id)
-        return self._tx.private.case_from(row)
+        return self._tx.shared.case_from(row)
 
     def cases_of_notice(self, notice_id: str) -> list[Case]:
+        self._tx.shared.settle(f"n{notice_id}")
         found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=notice_id)
-        return [self._tx.private.case_from(row) for row in found]
+        return self._tx.shared.cases_from(found)
 
     def claimable(
         self, *, category: str | None = None, case_id: str | None = None, without_flag: str = ""
@@ -109,7 +111,7 @@ class View:
         return self._tx.shared.expired_leases(self._platform, limit, self._unreadable)
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
-        return self._first(self._s.watched, self._tx.private.case_from, limit, now=now)
+        return self._first(self._s.watched, self._tx.shared.case_from, limit, now=now)
 
     def inbox_row(self, sender: str, message_id: str, body_sha256: str) -> InboxRow:
         row = self._tx.one(

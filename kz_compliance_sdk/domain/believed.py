@@ -14,19 +14,16 @@ from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.case import Case, ItemState
 from kz_compliance_sdk.domain.contest import FiledContest, Suspension
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.errors import StoreDamaged
 
-__all__ = ["believed", "lies_of"]
+__all__ = ["believed", "check_leaves", "lies_of"]
 
 
 def believed(row: Case, stream: Stream) -> Case:
     """The case of a row with all that its chain says. Raises StoreDamaged where nothing may be decided on it, or the
     row has lost an item or a remedy."""
-    if stream.fault is not None:
-        raise StoreDamaged(str(stream.fault), code=stream.fault.code, reference=row.id) from stream.fault
-    case = stream.case
-    if not case.seq:
-        raise StoreDamaged("its chain is gone: nothing can be decided about it.", reference=row.id)
+    case = _folded(stream, row.id)
     persons = {number: name for name, number in stream.roster.persons.items()}
     persons[0] = ""
     return row.but(
@@ -72,6 +69,22 @@ def believed(row: Case, stream: Stream) -> Case:
         appeals=len(case.appeals),
         named=max((*case.items, row.named)),
     )
+
+
+def check_leaves(stream: Stream, message: OutboxMessage, now: int) -> None:
+    """Raise StoreDamaged for a message that the case of this chain does not owe, or not yet."""
+    owed = _folded(stream, message.case_id).messages.get(message.id)
+    if owed is None or owed.settled or (owed.state == "owed" and owed.not_before > now):
+        said = "does not owe" if owed is None else "has settled" if owed.settled else "does not let out yet"
+        raise StoreDamaged(f"a row would send what its chain {said}.", reference=message.case_id)
+
+
+def _folded(stream: Stream, reference: str) -> fold.Case:
+    if stream.fault is not None:
+        raise StoreDamaged(str(stream.fault), code=stream.fault.code, reference=reference) from stream.fault
+    if not stream.events:
+        raise StoreDamaged("its chain is gone: nothing can be decided about it.", reference=reference)
+    return stream.case
 
 
 def lies_of(row: Case, true: Case) -> tuple[str, ...]:

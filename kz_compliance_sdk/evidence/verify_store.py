@@ -293,6 +293,7 @@ def verify(
         try:
             records = queries.records(one)
             faults += proofs.check(records)
+            faults += [Fault(one, 0, what) for what in queries.lies(one)]
             seen = seen_by(one, leaves, erased=proofs.was_erased(records.events))
             since = since_of(records, seen[0], _last(leaves), tree.complete_at)
             faults += check_case(one, leaves, records.events, records.rows, since, tree.complete_at, seen)
@@ -314,7 +315,7 @@ def verify(
             faults.append(Fault(PLATFORM, 0, f"the rows of no case cannot be read: {error.message}"))
         except _ODD as error:
             faults.append(Fault(PLATFORM, 0, f"the rows of no case cannot be read: {kind_and_place(error)}"))
-        faults += [Fault(PLATFORM, 0, what) for what in queries.strange_doings()]
+        faults += [Fault(PLATFORM, 0, what) for what in (*queries.strange_doings(), *queries.log_faults())]
         faults += _of_no_case(queries, tree.cases - found - {PLATFORM})
     said = [*_not_provable(tree, outside, unchecked, later, emptied), *_told_late(late)]
     return AuditVerdict(len(found), tuple(faults), tuple(said))

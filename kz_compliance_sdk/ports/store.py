@@ -236,7 +236,14 @@ class FigureSource(Protocol):
 class Queries(FigureSource, Protocol):
     """Reads for lists, pages and reports. Bound to one platform."""
 
-    def case(self, case_id: str) -> Case: ...
+    def case(self, case_id: str) -> Case:
+        """A case as its chain has it. Raises NotFound, and StoreDamaged for a chain that does not prove itself."""
+
+    def lies(self, case_id: str) -> list[str]:
+        """What a case's row says otherwise than its chain, and why that cannot be believed, each in words."""
+
+    def log_faults(self) -> list[str]:
+        """What is wrong with the order of the ledger, each in words."""
 
     def cases(
         self,

@@ -15,13 +15,17 @@ from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
 from kz_compliance_sdk.adapters.sql.health_reads import HealthReads
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
+from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
+from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.adapters.sql.user_reads import UserReads
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
+from kz_compliance_sdk.domain.believed import believed, lies_of
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     ContentSeen,
@@ -32,10 +36,13 @@ from kz_compliance_sdk.domain.change import (
     SanctionNoted,
 )
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, messages_behind
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.retention import Ended
-from kz_compliance_sdk.errors import NotFound
+from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Page
 
 _ENDED = ("closed", "cancelled")
@@ -51,9 +58,10 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
         fault: Callable[[], str] = str,
         keys: MasterKeys | None = None,
         check: Callable[[], None] = lambda: None,
+        ledger_keys: LedgerKeys = LedgerKeys(),  # noqa: B008  frozen
     ) -> None:
         self._engine, self._platform, self._fault, self._check = engine, platform_id, fault, check
-        self._keys = keys or MasterKeys()
+        self._keys, self._ledger_keys = keys or MasterKeys(), ledger_keys
         self._of_case = of_case(engine.dialect.name)
 
     def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
@@ -87,10 +95,46 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
             raise store_error(error.orig or error) from error
 
     def case(self, case_id: str) -> Case:
-        found = self._all(select(t.cases).where(t.cases.c.platform_id == self._platform, t.cases.c.id == case_id))
+        with self._reading() as connection:
+            row, stream = self._row_and_stream(connection, case_id)
+            return believed(row, stream)
+
+    def _row_and_stream(self, connection: Connection, case_id: str) -> tuple[Case, Stream]:
+        """A case as its row has it, and its chain, of one moment."""
+        if not connection.in_transaction():
+            connection.exec_driver_sql("BEGIN")
+        found = self._rows(connection, "cases", case_id)
         if not found:
             raise NotFound("there is no such case on this platform.", reference=case_id)
-        return self._private().case_from(found[0])
+        name = stream_of(case_id)
+        return self._private(connection).case_from(found[0]), self._ledger(connection).streams(self._platform, [name])[
+            name
+        ]
+
+    def _ledger(self, connection: Connection) -> Ledger:
+        def ask(statement: Compiled, **values: Any) -> list[Any]:
+            return list(connection.exec_driver_sql(statement.sql, statement.bind(values)).fetchall())
+
+        return Ledger(sqlite_statements().ledger, PartKeys(self._keys, _no_entropy), self._ledger_keys, ask)
+
+    def lies(self, case_id: str) -> list[str]:
+        with self._reading() as connection:
+            row, stream = self._row_and_stream(connection, case_id)
+            try:
+                true = believed(row, stream)
+            except StoreDamaged as error:
+                return [error.message]
+        return [f"its row says another {name} than its chain" for name in lies_of(row, true)]
+
+    def log_faults(self) -> list[str]:
+        found: list[str] = []
+        after, last = 0, -1
+        while after != last:
+            last = after
+            with self._reading() as connection:
+                after, more = self._ledger(connection).faults(self._platform, after)
+            found += more
+        return found
 
     def cases(
         self,

@@ -91,8 +91,7 @@ class Shared:
 
     def case_from(self, row: Any) -> Case:
         """The case of a row, as its chain has it. Raises StoreDamaged."""
-        case = self._tx.private.case_from(row)
-        name = stream_of(case.id)
+        case, name = self._tx.private.case_from(row), stream_of(row[1])
         return believed(case, self._tx.ledger.streams(case.platform_id, [name])[name])
 
     def expired_leases(self, platform_id: str, limit: int, unreadable: list[str]) -> list[Case]:

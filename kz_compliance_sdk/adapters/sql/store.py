@@ -148,7 +148,8 @@ class SqliteStore:
         return self.submit(platform_id, lambda _tx: (change, None))
 
     def queries(self, platform_id: str) -> Queries:
-        return SqlQueries(self.engine, platform_id, lambda: self.fault, self.keys, self._files.check_whole)
+        check = self._files.check_whole
+        return SqlQueries(self.engine, platform_id, lambda: self.fault, self.keys, check, self.ledger_keys)
 
     def truncate_log(self) -> bool:
         """Empty the log beside the file, which still holds pages as they were; False while somebody reads them."""

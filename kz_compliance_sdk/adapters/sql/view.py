@@ -13,6 +13,7 @@ from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
+from kz_compliance_sdk.domain.believed import check_leaves
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Appeal,
@@ -28,6 +29,7 @@ from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.retention import Holdings
 from kz_compliance_sdk.errors import NotFound
 
@@ -208,7 +210,16 @@ class View:
         return [self._tx.private.message_from(row) for row in found]
 
     def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
-        return self._first(self._s.due_messages, self._tx.private.due_from, limit, k_endpoint=endpoint, now=now)
+        return self._first(self._s.due_messages, self._may_leave, limit, k_endpoint=endpoint, now=now)
+
+    def _may_leave(self, row: Any) -> OutboxMessage:
+        """A message that is to leave, if its case owes it by now. Raises StoreDamaged. People are paged all the same."""
+        message = self._tx.private.due_from(row)
+        if not message.case_id or message.kind == "page":
+            return message
+        name = stream_of(message.case_id)
+        check_leaves(self.streams([name])[name], message, self._tx.now)
+        return message
 
     def next_deadline(self, endpoint: str, now: int) -> int | None:
         row = self._tx.one(self._s.next_deadline, k_platform_id=self._platform, k_endpoint=endpoint, now=now)

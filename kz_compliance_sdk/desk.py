@@ -64,6 +64,7 @@ from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
+from kz_compliance_sdk.services.sweep import Sweep, Swept
 from kz_compliance_sdk.services.user_notices import UserNotices
 from kz_compliance_sdk.transparency.publication import Transparency
 
@@ -425,6 +426,11 @@ class ComplianceDesk(Groups):
         if now is None:
             follow_clock(self.store, self.platform_id, self.policy, self.env)
         return deadlines.watch(self.store, self.platform_id, self.policy, now)
+
+    def sweep(self) -> Swept:
+        """Hold the rows of every case against its chain, mend those that lie, and page. The worker does this all the
+        time, a few cases at once."""
+        return Sweep(self.store, self.platform_id, self.policy, self.env.monotonic).all()
 
     # --------------------------------------------------------------------------------------------- reading
 

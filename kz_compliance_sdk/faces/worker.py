@@ -21,6 +21,7 @@ from kz_compliance_sdk.services.clock_steps import follow_clock, look
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.health import HUNG
+from kz_compliance_sdk.services.sweep import Sweep
 
 _log = logging.getLogger("kz_compliance_sdk.worker")
 CHECKPOINT_LOOK_S = 60
@@ -54,6 +55,7 @@ class Worker:
         self._due: dict[str, float] = {}
         self._busy: dict[str, Future[Any]] = {}
         self._seen: Seen | None = None
+        self._sweep = Sweep(desk.store, desk.platform_id, desk.policy, desk.env.monotonic)
 
     def stop(self) -> None:
         """Finish what is under way, then return from `run`. Safe to call from a signal handler."""
@@ -66,6 +68,7 @@ class Worker:
         while not self._stop.is_set():
             self._look_at_clock()
             self._every("watch", settings.worker.watch_interval_s, self._desk.watch)
+            self._every("the sweep", 1.0, self._sweep.step)
             self._every("heartbeat", settings.worker.heartbeat_s, self._beat)
             self._every("the look at the ways out", settings.worker.heartbeat_s, self._look_at_ways)
             if settings.checkpoints.every_s:

@@ -35,6 +35,16 @@ from kz_compliance_sdk.domain.retention import Ended, Holdings
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A case as its row has it, and as its chain has it. `fault` says why nothing of it can be believed; then `true` is
+    the row too."""
+
+    row: Case
+    true: Case
+    fault: str = ""
+
+
 class Tx(Protocol):
     """What is known, read inside the transaction that will write. Bound to one platform."""
 
@@ -71,6 +81,9 @@ class Tx(Protocol):
         """The most urgent free case that nobody else in this transaction has been given, and that has not this flag."""
 
     def expired_leases(self, limit: int) -> list[Case]: ...
+
+    def found(self, after: str, limit: int) -> list[Found]:
+        """The cases whose id follows `after`, in their order, each as it was found."""
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         """Cases whose next escalation step is due."""

@@ -211,6 +211,8 @@ class Statements:
         )
         expired = expired.order_by(t.cases.c.lease_expires_at).limit(AT_MOST)
         self.expired = compiled(expired)
+        later = select(t.cases).where(_key(t.cases, "platform_id"), t.cases.c.id > bindparam("after"))
+        self.found = compiled(later.order_by(t.cases.c.id).limit(AT_MOST))
         watched = select(t.cases).where(
             _key(t.cases, "platform_id"), text("watch_at IS NOT NULL"), t.cases.c.watch_at <= bindparam("now")
         )

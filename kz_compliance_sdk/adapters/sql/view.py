@@ -31,7 +31,8 @@ from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.retention import Holdings
-from kz_compliance_sdk.errors import NotFound
+from kz_compliance_sdk.errors import NotFound, StoreDamaged
+from kz_compliance_sdk.ports import Found
 
 T = TypeVar("T")
 
@@ -111,6 +112,20 @@ class View:
 
     def expired_leases(self, limit: int) -> list[Case]:
         return self._tx.shared.expired_leases(self._platform, limit, self._unreadable)
+
+    def found(self, after: str, limit: int) -> list[Found]:
+        given = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
+        self._tx.ledger.streams(self._platform, [stream_of(row[1]) for row in given])
+        return [self._found(row) for row in given]
+
+    def _found(self, row: Any) -> Found:
+        shown = self._tx.private.shown_case(row)
+        try:
+            case = self._tx.private.case_from(row)
+            return Found(case, self._tx.shared.case_from(row))
+        except StoreDamaged as error:
+            self._unreadable.append(shown.id)
+            return Found(shown, shown, error.message)
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         return self._first(self._s.watched, self._tx.shared.case_from, limit, now=now)
@@ -213,7 +228,7 @@ class View:
         return self._first(self._s.due_messages, self._may_leave, limit, k_endpoint=endpoint, now=now)
 
     def _may_leave(self, row: Any) -> OutboxMessage:
-        """A message that is to leave, if its case owes it by now. Raises StoreDamaged. People are paged all the same."""
+        """A message that is to leave, if its case owes it by now; people are paged in any case. Raises StoreDamaged."""
         message = self._tx.private.due_from(row)
         if not message.case_id or message.kind == "page":
             return message

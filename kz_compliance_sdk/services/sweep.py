@@ -1,0 +1,110 @@
+"""The sweep: the rows are held against the chains, and a row that lies is mended, recorded and paged.
+
+Lists, claims and the watch find a case by its row. What is decided rests on its chain, so a row that lies can hide a
+case or put it off, for an hour at most: then each has been looked at.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain.believed import lies_of
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat, Write
+from kz_compliance_sdk.domain.messages import notify
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.running_time import ladder_times, pauses_of, stands_still
+from kz_compliance_sdk.domain.transitions import ENDED
+from kz_compliance_sdk.ports import Found, Store, Tx
+from kz_compliance_sdk.services import unreadable
+
+__all__ = ["SWEEPER", "Sweep", "Swept"]
+
+SWEEPER = "sweeper"
+EVERY_S = 3_600
+"""How often each case is looked at, in seconds."""
+_AT_ONCE = 50
+_SHARE = 0.05
+"""How much of its time it works, at most."""
+_AUDIENCE, _LEVEL = ("lead", "head"), 60
+_log = logging.getLogger("kz_compliance_sdk.sweep")
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a step of the sweep came to: cases looked at, and those whose row lied or whose chain is broken."""
+
+    cases: int = 0
+    mended: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+
+
+class Sweep:
+    """Walks over the cases of one platform, a few at each step."""
+
+    def __init__(self, store: Store, platform_id: str, policy: Policy, monotonic: Callable[[], float]) -> None:
+        self._store, self._platform, self._policy, self._monotonic = store, platform_id, policy, monotonic
+        self._after = ""
+        self._next_at = self._rest_until = 0.0
+
+    def step(self) -> Swept:
+        """Look at the next cases, if one is due and the sweep has rested enough. Raises StoreError."""
+        now = self._monotonic()
+        if now < self._rest_until or (not self._after and now < self._next_at):
+            return Swept()
+        if not self._after:
+            self._next_at = now + EVERY_S
+        swept, self._after = self._store.submit(self._platform, lambda tx: self._look(tx, self._after)).result()
+        ended = self._monotonic()
+        self._rest_until = ended + (ended - now) * (1 / _SHARE - 1)
+        return swept
+
+    def all(self) -> Swept:
+        """Look at every case, without rest. Raises StoreError."""
+        after, whole = "", Swept()
+        while True:
+            swept, after = self._store.submit(self._platform, partial(self._look, after=after)).result()
+            whole = Swept(whole.cases + swept.cases, whole.mended + swept.mended, whole.broken + swept.broken)
+            if not after:
+                return whole
+
+    def _look(self, tx: Tx, after: str) -> tuple[Change, tuple[Swept, str]]:
+        found = tx.found(after, _AT_ONCE)
+        writes: list[Write] = [Heartbeat(self._platform, SWEEPER, tx.now)]
+        mended: list[str] = []
+        broken: list[str] = []
+        for one in found:
+            if one.fault:
+                broken.append(one.row.id)
+                _log.error("case %s: %s", one.row.id, one.fault)
+            elif lies := self._lies(one, tx.now):
+                mended.append(one.row.id)
+                _log.error("case %s: its row said otherwise than its chain: %s", one.row.id, ", ".join(lies))
+                writes += self._mended(tx, one)
+        after = found[-1].row.id if len(found) == _AT_ONCE else ""
+        writes += unreadable.alerts(tx, self._platform)
+        return tuple(writes), (Swept(len(found), tuple(mended), tuple(broken)), after)
+
+    def _lies(self, one: Found, now: int) -> tuple[str, ...]:
+        planned = self._planned(one.true, now)
+        return tuple(dict.fromkeys((*lies_of(one.row, one.true), *lies_of(one.true, planned))))
+
+    def _planned(self, case: Case, now: int) -> Case:
+        """The case watched no later than its ladder allows, and in its place in the queue."""
+        if case.state in ENDED:
+            return case.but(watch_at=None)
+        if stands_still(case, now):
+            return case if case.watch_at is not None else case.but(watch_at=now)
+        latest = clock.next_step_at(self._policy.ladder, after=now, **ladder_times(case, now))
+        watch_at = latest if case.watch_at is None else min(case.watch_at, latest)
+        urgent_at = case.urgent_at if pauses_of(case) else clock.urgent_at(case.due_at, case.requested_due_at)
+        return case.but(watch_at=watch_at, urgent_at=urgent_at)
+
+    def _mended(self, tx: Tx, one: Found) -> Change:
+        mended = self._planned(one.true, tx.now).but(version=one.row.version + 1)
+        alert = notify(self._platform, mended.id, "row_mended", _AUDIENCE, _LEVEL, tx.stamp())
+        return CaseWrite(mended, one.row.version), alert

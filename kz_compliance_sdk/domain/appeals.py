@@ -12,7 +12,7 @@ from typing import Literal
 
 from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent, Stamp
 from kz_compliance_sdk.domain.canonical import Json, encoded
-from kz_compliance_sdk.domain.case import Case, ItemState, move
+from kz_compliance_sdk.domain.case import Case, ItemState, happened, move
 from kz_compliance_sdk.domain.change import (
     Appeal,
     AppealWrite,
@@ -23,6 +23,7 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, Finding
+from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.messages import NOTIFIER, lane_of, page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.persons import Person, check_another, who_decided
@@ -105,7 +106,17 @@ def receive(
         number=case.appeals + 1,
     )
     data: dict[str, Json] = {**facts(appeal), "answer_by": appeal.due_at, "decision": appeal.decision_version}
-    moved, event = move(case, "appeal", case.state, stamp, data, {"text": text})
+    told = remedies.Appealed(
+        appeal=appeal.number,
+        reference=stamp.keyed(reference),
+        item=item.number,
+        received_at=received_at,
+        near_at=appeal.due_at - policy.appeal_near_s,
+        due_at=appeal.due_at,
+        decision=appeal.decision_version,
+    )
+    tells = [happened(case, told, stamp, {"text": text, "reference": reference})]
+    moved, event = move(case, "appeal", case.state, stamp, data, {"text": text}, tells)
     moved, news = page(moved.but(appeals=appeal.number), "appeal_received", ("moderator", "lead"), 30, stamp)
     pages = tuple(_reminder(appeal, *row, stamp) for row in _reminders(appeal, policy))
     moved = moved.but(pages=moved.pages + len(pages))
@@ -147,7 +158,9 @@ def uphold(
             "the measure was lifted meanwhile: nothing is left that could be upheld. Reverse it.", reference=case.id
         )
     check_settled(case, item)
-    moved, event = move(case, "uphold", case.state, stamp, facts(appeal), {"reasons": reasons})
+    texts = {"reasons": reasons}
+    tells = [happened(case, remedies.AppealUpheld(appeal=appeal.number), stamp, texts)]
+    moved, event = move(case, "uphold", case.state, stamp, facts(appeal), texts, tells)
     decided = replace(appeal, state="upheld", decided_by=stamp.actor.id, decided_at=stamp.at)
     change = (CaseWrite(moved, case.version), event, AppealWrite(decided, "open"), *silenced(appeal, stamp))
     return Settled(change, moved, decided, item.item_id)
@@ -161,7 +174,8 @@ def withdraw(
     if stamp.actor != SYSTEM:
         REVIEW_POLICY.check(stamp.actor, "withdraw_appeal")
         _check_other(case, appeal, about(case, appeal), decisions, events, stamp)
-    moved, event = move(case, "withdraw_appeal", case.state, stamp, facts(appeal))
+    tells = [happened(case, remedies.AppealWithdrawn(appeal=appeal.number), stamp)]
+    moved, event = move(case, "withdraw_appeal", case.state, stamp, facts(appeal), tells=tells)
     gone = replace(appeal, state="withdrawn", decided_at=stamp.at)
     change = (CaseWrite(moved, case.version), event, AppealWrite(gone, "open"), *silenced(appeal, stamp))
     return Settled(change, moved, gone, appeal.item_id)

@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 from kz_compliance_sdk.domain import clock, running_time
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import escalated, is_untouched
 
@@ -142,15 +143,23 @@ def replanned(case: Case, step: Step, policy: Policy, stamp: Stamp) -> Change:
         early = _steps(own, policy, rewound, planned - 1, stamp.at)
         unsure, planned = tuple(one.id for one in early), min(planned, rewound)
     data: dict[str, Json] = {"by_s": step.by_s, "shift_s": shift}
+    lease_until = _lease(case, step, stamp.at)
+    told = office.ClockStepped(
+        shift_s=abs(shift),
+        earlier=shift < 0,
+        lease_until=lease_until if lease_until and lease_until != case.lease_expires_at else 0,
+        unsure=tuple(one for one in unsure if one not in case.unsure_steps),
+    )
     moved, event = move(
         case,
         "clock_stepped",
         case.state,
         stamp,
         data,
+        tells=[happened(case, told, stamp)],
         clock_shift_s=shift,
         watch_at=case.watch_at + step.by_s if stands_still else planned + shift,
-        lease_expires_at=_lease(case, step, stamp.at),
+        lease_expires_at=lease_until,
         flags=_flags(case, shift),
         unsure_steps=tuple(dict.fromkeys((*case.unsure_steps, *unsure))),
     )

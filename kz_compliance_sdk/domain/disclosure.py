@@ -7,8 +7,9 @@ from typing import Literal
 
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 
@@ -29,7 +30,8 @@ def view(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
 
     Neither a lease nor an approval depends on it: both name what they hold by a token or a digest.
     """
-    seen, event = move(case, "view", case.state, stamp, {})
+    tells = [happened(case, office.Viewed(), stamp)]
+    seen, event = move(case, "view", case.state, stamp, {}, tells=tells)
     return (CaseWrite(seen, case.version), event), seen
 
 
@@ -41,5 +43,6 @@ def disclose(case: Case, form: Form, lang: str, reason: str, *, stamp: Stamp) ->
         need(reason, "reason", "Say who receives the pack with the names in it, and on what ground.")
     data: dict[str, Json] = {"form": form, "lang": lang}
     texts = {"reason": reason} if reason.strip() else None
-    told, event = move(case, "disclose", case.state, stamp, data, texts)
+    tells = [happened(case, office.Disclosed(form=form, language=lang), stamp, texts)]
+    told, event = move(case, "disclose", case.state, stamp, data, texts, tells)
     return (CaseWrite(told, case.version), event), told

@@ -14,9 +14,10 @@ from kz_compliance_sdk.domain.answerable import check_answerable
 from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import void
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, move
+from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND, codes
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -90,7 +91,9 @@ def raise_alarm(case: Case, reason: str, *, stamp: Stamp) -> tuple[Change, Case]
     """Call a lead and a lawyer to a case, in whatever state. The reason is sealed; the page says only which case."""
     REVIEW_POLICY.check(stamp.actor, "raise_alarm")
     need(reason, "reason", "Say what is wrong, for example: two officials are in the room and want it done now.")
-    raised, event = move(case, "raise_alarm", case.state, stamp, {}, {"reason": reason})
+    texts = {"reason": reason}
+    tells = [happened(case, office.AlarmRaised(), stamp, texts)]
+    raised, event = move(case, "raise_alarm", case.state, stamp, {}, texts, tells)
     raised, alert = page(raised, "alarm", _TOLD, _LOUD, stamp)
     return (CaseWrite(raised, case.version), event, alert), raised
 
@@ -112,7 +115,8 @@ def record_instruction(case: Case, instruction: Instruction, *, stamp: Stamp) ->
     data: dict[str, Json] = {"given_at": instruction.given_at}
     said = {name: text for name, text in texts.items() if text.strip()}
     flags = tuple(dict.fromkeys((*case.flags, "instruction_recorded")))
-    recorded, event = move(case, "record_instruction", case.state, stamp, data, said, flags=flags)
+    tells = [happened(case, office.Instructed(given_at=instruction.given_at), stamp, said)]
+    recorded, event = move(case, "record_instruction", case.state, stamp, data, said, tells, flags=flags)
     recorded, alert = page(recorded, "instruction_recorded", _TOLD, 50, stamp)
     return (CaseWrite(recorded, case.version), event, alert), recorded
 
@@ -141,13 +145,16 @@ def hand_over(
     if case.pending or any(message.kind in ("enforce", "restore") for message in messages):
         raise IllegalMove("an effect of an earlier decision is still under way: wait until it ends.", reference=case.id)
     items = tuple(_left(item, holds) for item in case.items)
+    stay = tuple(item.number for item in items if item.status == "in_force" and item.item_id in case.open_items)
+    texts = {"reasons": reasons}
     ended, event = move(
         case,
         "hand_over",
         CaseState.CLOSED,
         stamp,
         {},
-        {"reasons": reasons},
+        texts,
+        tells=[happened(case, office.HandedOver(stay=stay), stamp, texts)],
         items=items,
         closed_at=stamp.at,
         watch_at=None,
@@ -173,7 +180,9 @@ def rule_out_demand(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, 
     _check_demand(case)
     need(reasons, "reasons", "Say why it is no demand for data of a user.")
     flags = tuple(dict.fromkeys(flag for flag in (*case.flags, "demand_ruled_out") if flag != USER_DATA_DEMAND))
-    cleared, event = move(case, "rule_out_demand", case.state, stamp, {}, {"reasons": reasons}, flags=flags)
+    texts = {"reasons": reasons}
+    tells = [happened(case, office.DemandRuledOut(), stamp, texts)]
+    cleared, event = move(case, "rule_out_demand", case.state, stamp, {}, texts, tells, flags=flags)
     return (CaseWrite(cleared, case.version), event), cleared
 
 

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AS_READ", "Happened"]
 
-AS_READ: Final = -1
-"""The sequence that the transaction read: for streams whose decision was made inside it."""
+AS_READ: Final = -2
+"""The sequence that the transaction read: for streams whose decision was made inside it. It is none that anybody can
+count to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing, amend
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, CaseState, move
+from kz_compliance_sdk.domain.case import Case, CaseState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationAcknowledged
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.events import office
+from kz_compliance_sdk.domain.events.review import Reopened
 from kz_compliance_sdk.domain.letters_in import check_voucher, without
 from kz_compliance_sdk.domain.messages import Respondent, with_report
 from kz_compliance_sdk.domain.notice import Notice
@@ -52,13 +54,16 @@ def reopen(
         )
     items = tuple(item.but(status="open") if item.item_id in again else item for item in case.items)
     watch = clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
+    texts = {"reasons": reasons}
+    reopened = Reopened(named=tuple(item.number for item in case.items if item.item_id in named))
     back, event = move(
         case,
         "reopen",
         CaseState.QUEUED,
         stamp,
         {"items": list(named)} if named else {},
-        {"reasons": reasons},
+        texts,
+        tells=[happened(case, reopened, stamp, texts)],
         items=items,
         closed_at=None,
         decided_at=None,
@@ -86,13 +91,15 @@ def correct_receipt(
     # What was still to come on the old clock and is past on the new one fires at once.
     watch = min(following, case.watch_at + due - case.due_at) if case.watch_at is not None else following
     data: dict[str, Json] = {"was": case.received_at, "is": received_at, "due_at": due}
+    texts = {"reasons": reasons}
     corrected, event = move(
         case,
         "correct_receipt",
         case.state,
         stamp,
         data,
-        {"reasons": reasons},
+        texts,
+        tells=[happened(case, office.ReceiptCorrected(received_at=received_at, due_at=due), stamp, texts)],
         received_at=received_at,
         escalates_from=received_at,
         due_at=due,
@@ -107,13 +114,15 @@ def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change
     """A person has dealt with a message that could not be used; `reasons` say how."""
     REVIEW_POLICY.check(stamp.actor, "settle_quarantine")
     need(reasons, "reasons", "Say how it was dealt with, for example: the sender was called and sends it again.")
+    texts = {"reasons": reasons}
     settled, event = move(
         case,
         "settle_quarantine",
         CaseState.CLOSED,
         stamp,
         {},
-        {"reasons": reasons},
+        texts,
+        tells=[happened(case, office.QuarantineSettled(), stamp, texts)],
         closed_at=stamp.at,
         watch_at=None,
     )
@@ -127,7 +136,9 @@ def authenticate(case: Case, how: str, typist: Person, *, stamp: Stamp) -> tuple
             f"the authenticity of this notice is already settled: {case.authenticity}.", reference=case.id
         )
     check_voucher(case, typist, how, stamp)
-    verified, event = move(case, "authenticate", case.state, stamp, {}, {"how": how}, authenticity="verified")
+    texts = {"how": how}
+    tells = [happened(case, office.Authenticated(), stamp, texts)]
+    verified, event = move(case, "authenticate", case.state, stamp, {}, texts, tells, authenticity="verified")
     return (CaseWrite(verified, case.version), event), verified
 
 
@@ -162,7 +173,9 @@ def report_interim(
     if not can_report_interim(case):
         raise IllegalMove("there is nothing to report before the rest: the whole report follows.", reference=case.id)
     told = case.settled_items
-    moved, event = move(case, "report_interim", case.state, stamp, {"settled": told}, interim_items=told)
+    tells = [happened(case, office.InterimAsked(), stamp)]
+    data: dict[str, Json] = {"settled": told}
+    moved, event = move(case, "report_interim", case.state, stamp, data, tells=tells, interim_items=told)
     moved, more = with_report(moved, decisions, respondent, stamp, final=False, notified=notified)
     return (CaseWrite(moved, case.version), event, *more), moved
 
@@ -170,6 +183,7 @@ def report_interim(
 def acknowledge(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     """A person has seen the escalations so far."""
     REVIEW_POLICY.check(stamp.actor, "acknowledge")
-    seen, event = move(case, "acknowledge", case.state, stamp, {"level": case.level})
+    tells = [happened(case, office.EscalationSeen(), stamp)]
+    seen, event = move(case, "acknowledge", case.state, stamp, {"level": case.level}, tells=tells)
     fact = EscalationAcknowledged(case.platform_id, case.id, stamp.actor.id, stamp.at)
     return (CaseWrite(seen, case.version), event, fact), seen

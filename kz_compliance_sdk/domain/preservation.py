@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Hold
+from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
@@ -27,7 +28,9 @@ def preserve_until(policy: Policy, notice: Notice, start: int) -> int:
 def preservation_ended(case: Case, holds: Sequence[Hold], stamp: Stamp) -> Change:
     """Tell people, once, that the copies behind these measures of the case need not be kept any longer."""
     over: dict[str, Json] = {hold.item_id: hold.preserve_until for hold in holds}
-    told, event = move(case, "preservation_ended", case.state, stamp, {"preserved_until": over})
+    items = tuple(item.number for item in case.items if item.item_id in over)
+    tells = [happened(case, office.PreservationEnded(items=items), stamp)]
+    told, event = move(case, "preservation_ended", case.state, stamp, {"preserved_until": over}, tells=tells)
     told, alert = page(told, "preservation_ended", ("lead", "head"), 20, stamp)
     return (
         CaseWrite(told, case.version),

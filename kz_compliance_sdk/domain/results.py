@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,14 +11,16 @@ from pydantic_core import from_json
 from kz_compliance_sdk.domain import clock, running_time
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import FINAL_ITEM, NO_LEASE, Case, CaseState, ItemState, move, note
+from kz_compliance_sdk.domain.case import FINAL_ITEM, NO_LEASE, Case, CaseState, ItemState, happened, move, note
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Hold, HoldEnded, ReportsOvertaken, Write
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.events import office
+from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import Respondent, item_of, page, with_page, with_report
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.suspensions import resumed
+from kz_compliance_sdk.domain.suspensions import resumed, seen_over
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 UNUSABLE = "answer_unusable", ("moderator", "lead"), 50
@@ -49,11 +51,12 @@ def settle(
     answering: Answering,
     stamp: Stamp,
     texts: Mapping[str, str] | None = None,
+    tells: Sequence[Happened] = (),
 ) -> tuple[list[Write], Case]:
     """Take the move that an item's result leads to; with the last pending item, the report is queued."""
     last = not any(item.status in ("decided", "lifting") for item in items)
     target = _AFTER_LAST.get(case.state, case.state) if last else case.state
-    moved, event = move(case, verb, target, stamp, data, texts, items=items)
+    moved, event = move(case, verb, target, stamp, data, texts, tells, items=items)
     writes: list[Write] = [event]
     if target is not case.state:
         moved, more = with_report(
@@ -254,9 +257,10 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
     )
     following = clock.next_step_at(policy.ladder, after=stamp.at, **times)
     due = clock.merged(steps)
+    seen = seen_over(case, over, stamp)
     if due is None:
-        return (CaseWrite(case.but(watch_at=following, version=case.version + 1), case.version), *over)
-    return (*escalated(case, due, stamp, watch_at=following), *over)
+        return (CaseWrite(case.but(watch_at=following, version=case.version + 1), case.version), *seen, *over)
+    return (*escalated(case, due, stamp, seen, watch_at=following), *over)
 
 
 def is_untouched(case: Case) -> bool:
@@ -265,10 +269,17 @@ def is_untouched(case: Case) -> bool:
 
 
 def escalated(
-    case: Case, fired: clock.Escalation, stamp: Stamp, *, unsure: bool = False, watch_at: int | None = None
+    case: Case,
+    fired: clock.Escalation,
+    stamp: Stamp,
+    tells: Sequence[Happened] = (),
+    *,
+    unsure: bool = False,
+    watch_at: int | None = None,
 ) -> Change:
     """The steps of the ladder as fired, and their page. With `unsure` they are so only if a clock that was just set is
-    right: they count as not fired, and fire again at their time, which says so."""
+    right: they count as not fired, and fire again at their time, which says so. `tells` is what the ledger says before.
+    """
     again = () if unsure else tuple(step for step in fired.merged_ids if step in case.unsure_steps)
     left = dict.fromkeys((*case.unsure_steps, *(fired.merged_ids if unsure else ())))
     level = case.level if unsure else max(case.level, fired.severity)
@@ -277,12 +288,21 @@ def escalated(
         data["unsure"] = True
     if again:
         data["again"] = list(again)
+    told = office.Escalated(
+        steps=fired.merged_ids,
+        lead=fired.lead.id,
+        audience=fired.audience,
+        level=fired.severity,
+        unsure=unsure,
+        again=again,
+    )
     raised, event = move(
         case,
         "escalate",
         case.state,
         stamp,
         data,
+        tells=[*tells, happened(case, told, stamp)],
         watch_at=case.watch_at if watch_at is None else watch_at,
         level=level,
         unsure_steps=tuple(step for step in left if step not in again),
@@ -301,7 +321,7 @@ def _look_again(case: Case, stamp: Stamp) -> Change:
     stopped_at = running_time.ladder_stopped_at(case, stamp.at)
     looked = running_time.planned(case, stopped_at, stamp.at).but(version=case.version + 1)
     looked, alert = page(looked, "suspension_open", ("lead", "head"), 20, stamp)
-    return (CaseWrite(looked, case.version), alert)
+    return (CaseWrite(looked, case.version), happened(case, office.SuspensionWatched(), stamp), alert)
 
 
 def steps_past(case: Case, requested_due_at: int | None, policy: Policy, stamp: Stamp) -> clock.Escalation | None:

@@ -12,8 +12,10 @@ from typing import Final, Literal
 
 from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, ItemState, move, note
+from kz_compliance_sdk.domain.case import Case, ItemState, happened, move, note
 from kz_compliance_sdk.domain.change import CaseErased, CaseWrite, Change
+from kz_compliance_sdk.domain.events import office, privacy
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.persons import Person, check_another, who_took
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
@@ -134,7 +136,9 @@ def hold(case: Case, reasons: str, until: int, *, stamp: Stamp) -> tuple[Change,
             remedy="Give a later day, or end that hold first: it takes other roles, and reasons.",
         )
     data: dict[str, Json] = {"until": until}
-    held, event = move(case, "hold", case.state, stamp, data, {"reasons": reasons}, held_until=until)
+    texts = {"reasons": reasons}
+    tells = [happened(case, privacy.Held(until=until), stamp, texts)]
+    held, event = move(case, "hold", case.state, stamp, data, texts, tells, held_until=until)
     return (CaseWrite(held, case.version), event), held
 
 
@@ -145,7 +149,9 @@ def end_hold(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
     if not is_held(case, stamp.at):
         raise IllegalMove("no legal hold keeps this case.", reference=case.id)
     data: dict[str, Json] = {"until": case.held_until}
-    freed, event = move(case, "end_hold", case.state, stamp, data, {"reasons": reasons}, held_until=None)
+    texts = {"reasons": reasons}
+    tells = [happened(case, privacy.HoldEnded(), stamp, texts)]
+    freed, event = move(case, "end_hold", case.state, stamp, data, texts, tells, held_until=None)
     return (CaseWrite(freed, case.version), event), freed
 
 
@@ -155,14 +161,14 @@ def ask_erasure(case: Case, ground: str, *, stamp: Stamp) -> tuple[Change, Case]
     if ground not in GROUNDS:
         raise InvalidInput(f"{ground!r} is no ground.", field="ground", remedy=f"One of: {', '.join(GROUNDS)}.")
     _refuse_what_is_needed(case, stamp.at)
-    asked, event = move(
-        case, "ask_erasure", case.state, stamp, {"ground": ground}, erasure_asked=(stamp.actor.id, ground)
-    )
+    tells = [happened(case, privacy.ErasureAsked(ground=ground), stamp)]
+    by = stamp.actor.id, ground
+    asked, event = move(case, "ask_erasure", case.state, stamp, {"ground": ground}, tells=tells, erasure_asked=by)
     return (CaseWrite(asked, case.version), event), asked
 
 
 def agree_to_erasure(
-    case: Case, holdings: Holdings, events: Sequence[AuditEvent], *, stamp: Stamp
+    case: Case, holdings: Holdings, stream: Stream, events: Sequence[AuditEvent], *, stamp: Stamp
 ) -> tuple[Change, Case]:
     """Destroy the personal data of a case before the end of its retention, as another person asked. Raises
     NotAllowed."""
@@ -173,11 +179,12 @@ def agree_to_erasure(
     first = Person(by), *who_took(events, "ask_erasure")[-1:]
     check_another(first, stamp.actor, "who asked for an erasure cannot agree to it: it takes somebody else.", case.id)
     _refuse_what_is_needed(case, stamp.at)
-    return erase(case, holdings, ground, stamp=stamp)
+    return erase(case, holdings, stream, ground, stamp=stamp)
 
 
-def erase(case: Case, holdings: Holdings, ground: str, *, stamp: Stamp) -> tuple[Change, Case]:
-    """Destroy the personal data of an ended case. What happened, when, by whom and under which digests stays."""
+def erase(case: Case, holdings: Holdings, stream: Stream, ground: str, *, stamp: Stamp) -> tuple[Change, Case]:
+    """Destroy the personal data of an ended case, and what people wrote in its `stream`. What happened, when, by whom
+    and under which digests stays. Raises Damage or NewerRelease for a stream on which nothing may be decided."""
     if holdings.under_way:
         raise IllegalMove("a message, a letter, an appeal or a notice to a user is still under way.", reference=case.id)
     data: dict[str, Json] = {
@@ -188,12 +195,14 @@ def erase(case: Case, holdings: Holdings, ground: str, *, stamp: Stamp) -> tuple
         "outgoing": holdings.outgoing,
         "objects": sum(bool(item.object_key) for item in case.items),
     }
+    emptied = privacy.erasable(stream.whole().events)
     erased, event = move(
         case,
         "erase",
         case.state,
         stamp,
         data,
+        tells=[happened(case, privacy.Erased(ground=ground, emptied=emptied), stamp)],
         items=tuple(_nameless(item) for item in case.items),
         erased_at=stamp.at,
         erasure_asked=(),
@@ -204,7 +213,7 @@ def erase(case: Case, holdings: Holdings, ground: str, *, stamp: Stamp) -> tuple
 def exported(case: Case, *, stamp: Stamp) -> Change:
     """That somebody took the personal data of a case out."""
     REVIEW_POLICY.check(stamp.actor, "export")
-    noted, event = note(case, "export", stamp, {})
+    noted, event = note(case, "export", stamp, {}, [happened(case, office.Exported(), stamp)])
     return CaseWrite(noted.but(version=case.version + 1), case.version), event
 
 

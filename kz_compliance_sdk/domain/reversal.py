@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from kz_compliance_sdk.domain.appeals import STANDS, Reversal, Settled, check_decider, check_settled, facts, silenced
 from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
 from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch, void
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move
+from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import Appeal, AppealWrite, CaseWrite, HoldEnded, ObjectVersion, Write
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.deciding import asked, row_of
+from kz_compliance_sdk.domain.deciding import asked, judged, row_of
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.events import remedies
+from kz_compliance_sdk.domain.events.arrivals import Fallen
 from kz_compliance_sdk.domain.identities import check_statement
 from kz_compliance_sdk.domain.messages import effect, with_report
 from kz_compliance_sdk.domain.policy import Policy
@@ -46,7 +48,8 @@ def reverse(
     if item.status == "lifting":
         _check_undo_over(case, standing, stamp)
     if not item.measure or item.status == "lifting":
-        moved, event = move(case, "reverse", case.state, stamp, {**facts(appeal), "lifts": []}, texts)
+        tells = [happened(case, remedies.AppealReversed(appeal=appeal.number), stamp, texts)]
+        moved, event = move(case, "reverse", case.state, stamp, {**facts(appeal), "lifts": []}, texts, tells)
         return Settled((CaseWrite(moved, case.version), event, *settled), moved, decided, item.item_id)
     check_settled(case, item)
     _check_undo_over(case, standing, stamp)
@@ -71,7 +74,9 @@ def reverse(
         "undo_until": None,
         **changes,
     }
-    moved, event = move(case, "reverse", target, stamp, data, texts, **fields)
+    told = _reversed(case, appeal, decision, items, target, policy, stamp)
+    tells = [happened(case, told, stamp, {**texts, "proposal": row.body})]
+    moved, event = move(case, "reverse", target, stamp, data, texts, tells, **fields)
     writes = [row, event, *writes, *settled]
     if target is not case.state or (case.state is not CaseState.CLOSED and not moved.pending):
         writes += void(standing.messages, stamp, kinds=("report",))
@@ -85,6 +90,33 @@ def reverse(
             )
             writes += more
     return Settled((CaseWrite(moved, case.version), *writes), moved, decided, item.item_id)
+
+
+def _reversed(
+    case: Case,
+    appeal: Appeal,
+    decision: Decision,
+    items: tuple[ItemState, ...],
+    target: CaseState,
+    policy: Policy,
+    stamp: Stamp,
+) -> remedies.AppealReversed:
+    """What the ledger says of it. `items` are the case's after it, `target` is its state."""
+    lifted = [item for item in items if item.decision_version == decision.version]
+    said = {one.item_id: one for one in decision.proposal.items}
+    lifting = any(item.status == "lifting" for item in items)
+    return remedies.AppealReversed(
+        appeal=appeal.number,
+        decision=decision.version,
+        items=tuple(judged(item.number, said[name_of(item)], stamp) for item in lifted),
+        lifted=tuple(Fallen(item=item.number, fate=_fate(item), version=item.effect_version) for item in lifted),
+        lift_due_at=lift_due_at(case, policy, stamp.at) if lifting else 0,
+        reports=target is not CaseState.CLOSED,
+    )
+
+
+def _fate(item: ItemState) -> Literal["lifting", "kept"]:
+    return "lifting" if item.status == "lifting" else "kept"
 
 
 def _check_undo_over(case: Case, standing: Standing, stamp: Stamp) -> None:

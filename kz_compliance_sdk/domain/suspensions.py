@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from kz_compliance_sdk.domain import running_time
-from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent, Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.contest import (
     CONTEST_RESULTS,
@@ -23,6 +23,8 @@ from kz_compliance_sdk.domain.contest import (
     Suspension,
     SuspensionOrder,
 )
+from kz_compliance_sdk.domain.events import office, remedies
+from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.persons import Person, check_another, who_took
 from kz_compliance_sdk.domain.report import Contest
@@ -49,6 +51,7 @@ def record_contest(case: Case, contest: Contest, remedy: str, *, stamp: Stamp) -
     filed = FiledContest(number, contest.filed_at, stamp.actor.id, case.audit_seq + 1)
     texts = {"body": contest.body, "reference": contest.reference or "", "remedy": remedy}
     data: dict[str, Json] = {"contest": number, "filed_at": contest.filed_at}
+    told = remedies.ContestRecorded(contest=number, filed_at=contest.filed_at)
     contested, event = move(
         case,
         "contest",
@@ -56,6 +59,7 @@ def record_contest(case: Case, contest: Contest, remedy: str, *, stamp: Stamp) -
         stamp,
         data,
         texts,
+        tells=[happened(case, told, stamp, texts)],
         contests=(*case.contests, filed),
         flags=tuple(dict.fromkeys((*case.flags, "contested"))),
     )
@@ -88,9 +92,10 @@ def settle_contest(
     flags = case.flags
     if all(one.result for one in contests):
         flags = tuple(flag for flag in flags if flag != "contested")
-    settled, event = move(
-        case, "settle_contest", case.state, stamp, data, {"reasons": reasons}, contests=contests, flags=flags
-    )
+    texts = {"reasons": reasons}
+    told = remedies.ContestSettled(contest=number, result=result, result_at=result_at)
+    tells = [happened(case, told, stamp, texts)]
+    settled, event = move(case, "settle_contest", case.state, stamp, data, texts, tells, contests=contests, flags=flags)
     # What a body granted may call for another decision, and only a person takes one.
     settled, alert = page(settled, f"contest.{result}", TOLD, 50 if result in ("granted", "partly") else 20, stamp)
     return (CaseWrite(settled, case.version), event, alert), settled
@@ -119,6 +124,7 @@ def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tu
         "suspension": number, "from_at": order.from_at, "until_at": order.until_at, "proof_sha256": order.proof_sha256,
     }  # fmt: skip
     texts = {"body": order.body, "reference": order.reference, "legal_basis": order.legal_basis}
+    told = remedies.Suspended(suspension=number, from_at=order.from_at, until_at=order.until_at or 0)
     marked, event = move(
         case,
         "suspend",
@@ -126,6 +132,7 @@ def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tu
         stamp,
         data,
         texts,
+        tells=[happened(case, told, stamp, {**texts, "proof_sha256": order.proof_sha256})],
         suspensions=(*case.suspensions, recorded),
         flags=tuple(dict.fromkeys((*case.flags, "suspension_unconfirmed"))),
     )
@@ -151,7 +158,10 @@ def confirm_suspension(
     confirmed = replace(found, confirmed_by=stamp.actor.id)
     counted, over = resumed(case, stamp)
     case = case.but(pages=counted.pages)
-    after, event = _changed(case, "confirm_suspension", confirmed, {"suspension": number}, {"how": how}, stamp)
+    texts = {"how": how}
+    told = happened(case, remedies.SuspensionConfirmed(suspension=number), stamp, texts)
+    tells = [*seen_over(case, over, stamp), told]
+    after, event = _changed(case, "confirm_suspension", confirmed, {"suspension": number}, texts, tells, stamp)
     # The order may bear on measures that are in force or under way. The machine lifts none.
     after, alert = page(after, "suspended", TOLD, 60, stamp)
     return (*over, CaseWrite(after, case.version), event, alert), after
@@ -172,7 +182,9 @@ def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stam
         raise IllegalMove(f"the suspension {number} has ended already.", reference=case.id)
     data: dict[str, Json] = {"suspension": number, "ended_at": ended_at}
     ended = replace(found, ended_at=ended_at)
-    after, event = _changed(case, "end_suspension", ended, data, {"reasons": reasons}, stamp)
+    texts = {"reasons": reasons}
+    tells = [happened(case, remedies.SuspensionEnded(suspension=number, ended_at=ended_at), stamp, texts)]
+    after, event = _changed(case, "end_suspension", ended, data, texts, tells, stamp)
     if not found.confirmed_by:
         return (CaseWrite(after, case.version), event), after
     after, alert = page(after, "suspension_over", TOLD, 50, stamp)
@@ -188,15 +200,26 @@ def resumed(case: Case, stamp: Stamp) -> tuple[Case, Change]:
     return after, (alert,)
 
 
+def seen_over(case: Case, over: Change, stamp: Stamp) -> list[Happened]:
+    """What the ledger says of what `resumed` found to be over: the clock ended it, whoever comes upon it."""
+    return [happened(case, office.SuspensionWatched(over=True), stamp, by=SYSTEM)] if over else []
+
+
 def _changed(
-    case: Case, verb: str, changed: Suspension, data: dict[str, Json], texts: Mapping[str, str], stamp: Stamp
+    case: Case,
+    verb: str,
+    changed: Suspension,
+    data: dict[str, Json],
+    texts: Mapping[str, str],
+    tells: Sequence[Happened],
+    stamp: Stamp,
 ) -> tuple[Case, AuditEvent]:
     """The case with one suspension changed, and its clock with it; and its event."""
     stopped_at = running_time.ladder_stopped_at(case, stamp.at)
     suspensions = tuple(changed if one.number == changed.number else one for one in case.suspensions)
     marked = case.but(suspensions=suspensions)
     moved, event = move(
-        case, verb, case.state, stamp, data, texts, suspensions=suspensions, flags=flags_of(marked, stamp)
+        case, verb, case.state, stamp, data, texts, tells, suspensions=suspensions, flags=flags_of(marked, stamp)
     )
     if moved.lift_due_at is None:
         moved = running_time.planned(moved, stopped_at, stamp.at)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import Change, HoldEnded, MessageVoided
+from kz_compliance_sdk.domain.events.office import UndoableRecorded
 from kz_compliance_sdk.domain.messages import item_of
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.results import Answering, settle, with_item
@@ -38,7 +39,9 @@ def record_undoable(
         raise IllegalMove("nobody has tried to lift it yet: it must have failed first.", reference=case.id)
     data: dict[str, Json] = {"item": item_id, "version": item.effect_version, "tries": restore.attempts}
     items = with_item(case, item.but(status="gone", measure="", effective_at=stamp.at))
-    writes, after = settle(case, "record_undoable", items, data, answering, stamp, {"reasons": reasons})
+    texts = {"reasons": reasons}
+    tells = [happened(case, UndoableRecorded(item=item.number), stamp, texts)]
+    writes, after = settle(case, "record_undoable", items, data, answering, stamp, texts, tells)
     ended = HoldEnded(case.platform_id, item.object_key, case.id, item_id)
     void = MessageVoided(case.platform_id, case.id, restore.id, stamp.at, must=True)
     return (*writes, ended, void), after

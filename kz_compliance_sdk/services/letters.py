@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.canonical import Json, canonical
-from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write
 from kz_compliance_sdk.domain.clock import local
+from kz_compliance_sdk.domain.events.office import AnsweredByHand
 from kz_compliance_sdk.domain.messages import BY_HAND
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
@@ -53,7 +54,8 @@ class Letters:
             raise IllegalMove("a message is on its way to the regulator: try again in two minutes.", reference=case_id)
         stamp = tx.stamp(actor, self._entropy(32))
         data: dict[str, Json] = {"messages": [message.id for message in mine]}
-        switched, event = move(case, "deliver_by_hand", case.state, stamp, data, channel=BY_HAND)
+        tells = [happened(case, AnsweredByHand(), stamp)]
+        switched, event = move(case, "deliver_by_hand", case.state, stamp, data, tells=tells, channel=BY_HAND)
         writes: list[Write] = [CaseWrite(switched, case.version), event]
         # What can still be taken back is no letter yet.
         at = max(tx.now, case.undo_until or 0)

@@ -13,7 +13,7 @@ import msgspec
 from kz_compliance_sdk.domain import change as old
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent
 from kz_compliance_sdk.domain.case import Case as OldCase
-from kz_compliance_sdk.domain.events import delivery, office
+from kz_compliance_sdk.domain.events import delivery
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -98,8 +98,6 @@ class Beside:
                         self.settling.add(getattr(told, "message", ""))
                 self._meet(shadow, writes)
             if after is not None:
-                if not events and after.watch_at != (shadow.before.watch_at if shadow.before else None):
-                    self._silent(shadow, after, writes)
                 shadow.before = after
             self._messages(shadow, writes)
             assert shadow.before is not None
@@ -128,13 +126,6 @@ class Beside:
         if isinstance(message, Notice | Clarification):
             return {item.item_id: item for item in message.items or ()}
         return {}
-
-    def _silent(self, shadow: Shadow, after: OldCase, writes: list[Any]) -> None:
-        for write in writes:
-            if type(write) is OutboxMessage and write.kind == "page":
-                reason = json.loads(write.body)["reason"]
-                if reason in ("suspension_open", "suspension_over"):
-                    shadow.append(office.SuspensionWatched(over=reason == "suspension_over"), write.created_at, None)
 
     # ---------------------------------------------------------------------------------------------- what leaves
 

@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain import events as vocabulary
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.decision import Decision as OldDecision
-from kz_compliance_sdk.domain.events import review
+from kz_compliance_sdk.domain.events import remedies, review
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.fold import Case, evolve, fold
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Link, Part, Roster, Sealed, Stamped, link, read, seal
@@ -59,7 +59,7 @@ class Shadow:
 
     def learn(self, event: Event, words: Mapping[str, bytes], after: OldCase | None) -> None:
         """What the comparison must know of an event that a step told itself."""
-        if isinstance(event, review.Proposed):
+        if isinstance(event, review.Proposed | remedies.AppealReversed) and event.decision:
             decision = OldDecision.model_validate_json(words["proposal"])
             self.decisions[decision.version] = decision
 

@@ -18,6 +18,7 @@ from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened
+from kz_compliance_sdk.domain.happened import AS_READ
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
@@ -108,7 +109,8 @@ class SqliteTransaction:
             self.flush()
             change, value = job.work(view)
             keys = {key for write in change for key in keys_of(write)}
-        if happened := [write for write in change if type(write) is Happened]:
+        # What a case's steps tell is appended once all of them tell everything.
+        if happened := [write for write in change if type(write) is Happened and write.read is not AS_READ]:
             self.ledger.append(happened)
         self.keys |= keys
         if change:

@@ -13,6 +13,7 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, HoldEnded, MessageVoided, ObjectVersion, Write
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.message_states import tried_voided
 from kz_compliance_sdk.domain.messages import Respondent, effect, lane_of, page, with_report
 from kz_compliance_sdk.domain.notice import Cancellation
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -331,15 +332,17 @@ def enforcing(item: ItemState, messages: Iterable[OutboxMessage]) -> list[Outbox
     return [m for m in messages if (m.kind, m.lane, m.lane_seq) == ("enforce", lane, item.effect_version)]
 
 
-def void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, ...]) -> list[MessageVoided]:
-    return [
+def void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, ...]) -> list[Write]:
+    voids: list[Write] = [
         MessageVoided(message.platform_id, message.case_id, message.id, stamp.at)
         for message in messages
         if message.kind in kinds and message.state in ("queued", "waiting") and not message.maybe_arrived
     ]
+    return [*voids, *tried_voided(voids, messages, stamp)]
 
 
 def taken_back(messages: Sequence[OutboxMessage], stamp: Stamp) -> tuple[Change, dict[str, Json]]:
     """Questions about what no longer stands are not asked any more; and what the event says of them."""
     questions = void(messages, stamp, kinds=("clarification",))
-    return tuple(questions), {"unasked": [one.message_id for one in questions]} if questions else {}
+    unasked: list[Json] = [one.message_id for one in questions if isinstance(one, MessageVoided)]
+    return tuple(questions), {"unasked": unasked} if unasked else {}

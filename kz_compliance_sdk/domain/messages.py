@@ -10,9 +10,11 @@ from typing import Literal
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json, encoded
-from kz_compliance_sdk.domain.case import Case, ItemState, note
+from kz_compliance_sdk.domain.case import Case, ItemState, happened, note
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.events import delivery
+from kz_compliance_sdk.domain.events.base import Audience
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage
 from kz_compliance_sdk.domain.references import alert_id, message_id, stream_of
@@ -205,6 +207,15 @@ def with_page(change: Change, case: Case, reason: str, audience: tuple[str, ...]
     return (*change[:at], replace(last, case=counted), *change[at + 1 :], alert)
 
 
+def stuck(
+    change: Change, case: Case, reason: str, audience: Audience, level: int, stamp: Stamp, *, message: str | None = None
+) -> Change:
+    """As `with_page`, of what goes on being tried: nothing else would tell the ledger of the alert. `message` is the id
+    of the one that cannot be delivered."""
+    told = delivery.Stuck(message=message, reason=reason, level=level, audience=audience)
+    return (*with_page(change, case, reason, audience, level, stamp), happened(case, told, stamp))
+
+
 def notify(
     platform_id: str, reference: str, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp, *, key: str = ""
 ) -> OutboxMessage:
@@ -235,7 +246,10 @@ def with_report(
         "sequence": message.lane_seq,
         "final": final,
     }
-    case, event = note(case.but(sequence=message.lane_seq), "report", stamp, data)
+    later = message.next_attempt_at if message.next_attempt_at != stamp.at else 0
+    reported = delivery.Reported(sequence=message.lane_seq, final=final, not_before=later)
+    tells = [happened(case, reported, stamp, {"body": message.body})]
+    case, event = note(case.but(sequence=message.lane_seq), "report", stamp, data, tells)
     return case, (message, event)
 
 

@@ -51,6 +51,11 @@ class OutboxMessage(Changeable):
     receipt: bytes = b""
     receipt_proof: bytes = b""
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether it can still be taken back: nobody has it in hand, and nothing came of it that must stand."""
+        return self.state in ("queued", "waiting") or (self.state == "parked" and self.settled_at is None)
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

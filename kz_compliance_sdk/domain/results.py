@@ -14,16 +14,17 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import FINAL_ITEM, NO_LEASE, Case, CaseState, ItemState, happened, move, note
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Hold, HoldEnded, ReportsOvertaken, Write
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.events import office
+from kz_compliance_sdk.domain.events import delivery, office
+from kz_compliance_sdk.domain.events.base import Audience, code_or_other
 from kz_compliance_sdk.domain.happened import Happened
-from kz_compliance_sdk.domain.messages import Respondent, item_of, page, with_page, with_report
+from kz_compliance_sdk.domain.messages import Respondent, item_of, page, stuck, with_report
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.suspensions import resumed, seen_over
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
-UNUSABLE = "answer_unusable", ("moderator", "lead"), 50
+UNUSABLE: tuple[str, Audience, int] = "answer_unusable", ("moderator", "lead"), 50
 """What people are told of an answer that cannot be used, who is, and how loudly."""
 
 _AFTER_LAST = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseState.LIFTED}
@@ -92,7 +93,9 @@ def measure_in_force(
         "version": item.effect_version,
         "effective_at": effective_at,
     }
-    writes, _ = settle(case, "measure_in_force", with_item(case, changed), data, answering, stamp)
+    landed = delivery.MeasureInForce(message=message.id, item=item.number, at_platform=effective_at)
+    tells = [happened(case, landed, stamp)]
+    writes, _ = settle(case, "measure_in_force", with_item(case, changed), data, answering, stamp, tells=tells)
     return (*writes, hold_of(case, changed))
 
 
@@ -122,12 +125,14 @@ def measure_lifted(
     changed = item.but(status=status, measure="", effective_at=effective_at)
     data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "kept": kept, "at": effective_at}
     ended = HoldEnded(case.platform_id, item.object_key, case.id, item.item_id)
+    lifted = delivery.MeasureLifted(message=message.id, item=item.number, at_platform=effective_at, kept=kept)
+    tells = [happened(case, lifted, stamp)]
     if case.state in ENDED:
         # The item was decided otherwise while its restore waited behind another effect on the object.
-        late, event = note(case, "measure_lifted", stamp, data)
+        late, event = note(case, "measure_lifted", stamp, data, tells)
         late = late.but(items=with_item(case, changed), version=case.version + 1)
         return (CaseWrite(late, case.version), event, ended)
-    writes, _ = settle(case, "measure_lifted", with_item(case, changed), data, answering, stamp)
+    writes, _ = settle(case, "measure_lifted", with_item(case, changed), data, answering, stamp, tells=tells)
     return (*writes, ended)
 
 
@@ -139,11 +144,14 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
         return ()
     data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
     items, target = case.items, case.state
-    if permanent and message.kind == "enforce" and item.status == "decided":
+    never = permanent and message.kind == "enforce"
+    if never and item.status == "decided":
         items = with_item(case, item.but(status="failed"))
         back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
         target = CaseState.QUEUED if back else case.state
-    failed, event = move(case, "measure_failed", target, stamp, data, {"reason": reason}, items=items)
+    told = delivery.MeasureFailed(message=message.id, item=item.number, final=never)
+    tells = [happened(case, told, stamp, {"reason": reason})]
+    failed, event = move(case, "measure_failed", target, stamp, data, {"reason": reason}, tells, items=items)
     reason_code = f"{message.kind}_{'failed' if target is not case.state else 'stuck'}"
     failed, alert = page(failed, reason_code, ("moderator", "lead"), 50, stamp)
     return (CaseWrite(failed, case.version), event, alert)
@@ -154,9 +162,10 @@ def answer_unusable(case: Case, message: OutboxMessage, what: str, stamp: Stamp)
     The item stays as it is until a person has it asked again."""
     item = item_of(case, message)
     if item is None or not is_legal(case.state, "measure_failed", case.state):
-        return with_page((), case, *UNUSABLE, stamp)
+        return stuck((), case, *UNUSABLE, stamp, message=message.id)
     data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
-    failed, event = move(case, "measure_failed", case.state, stamp, data, {"reason": what})
+    tells = [happened(case, delivery.AnswerUnusable(message=message.id), stamp, {"reason": what})]
+    failed, event = move(case, "measure_failed", case.state, stamp, data, {"reason": what}, tells)
     failed, alert = page(failed, *UNUSABLE, stamp)
     return (CaseWrite(failed, case.version), event, alert)
 
@@ -177,13 +186,14 @@ def can_report_interim(case: Case) -> bool:
 def offer_interim(case: Case, stamp: Stamp) -> Change:
     """Ask people whether the regulator is to hear of the settled items now. Nothing leaves before they say so."""
     told = case.settled_items
-    offered, event = move(case, "offer_interim", case.state, stamp, {"settled": told}, interim_items=told)
+    tells = [happened(case, delivery.InterimOffered(), stamp)]
+    offered, event = move(case, "offer_interim", case.state, stamp, {"settled": told}, tells=tells, interim_items=told)
     offered, alert = page(offered, "interim_offered", ("lead", "head"), 50, stamp)
     return (CaseWrite(offered, case.version), event, alert)
 
 
 def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256: str, stamp: Stamp) -> Change:
-    """The regulator holds one of our messages. The receipt for the final report ends the case."""
+    """The regulator holds one of our messages, which has its receipt. That for the final report ends the case."""
     data: dict[str, Json] = {
         "message": message.id,
         "kind": message.kind,
@@ -197,14 +207,17 @@ def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256:
         changes = {"closed_at": stamp.at, "watch_at": None, "lift_due_at": None}
     if not is_legal(case.state, "receipt", target):
         return ()
-    closed, event = move(case, "receipt", target, stamp, data, **changes)
+    words = {"receipt": message.receipt, "signature": message.receipt_proof}
+    held = {name: said for name, said in words.items() if said}
+    tells = [happened(case, delivery.Receipt(message=message.id), stamp, held)]
+    closed, event = move(case, "receipt", target, stamp, data, tells=tells, **changes)
     writes: Change = (CaseWrite(closed, case.version), event)
     if message.kind == "report" and message.lane_seq > 1:
         writes = (*writes, ReportsOvertaken(case.platform_id, case.id, message.lane_seq, stamp.at))
     return writes
 
 
-def reject(case: Case, message: OutboxMessage, code: str, stamp: Stamp) -> Change:
+def reject(case: Case, message: OutboxMessage, code: str, reason: str, stamp: Stamp) -> Change:
     """The regulator refuses a message for good. A refused final report sends the case back to review, unless it told
     only of objects that the notice no longer names, or of items whose order fell: about these nothing is decided any
     more."""
@@ -221,7 +234,9 @@ def reject(case: Case, message: OutboxMessage, code: str, stamp: Stamp) -> Chang
             changes = {**NO_LEASE, "flags": tuple(dict.fromkeys((*case.flags, "report_rejected")))}
     if not is_legal(case.state, "reject", target):
         return ()
-    rejected, event = move(case, "reject", target, stamp, data, items=items, **changes)
+    told = delivery.Rejected(message=message.id, code=code_or_other(code))
+    tells = [happened(case, told, stamp, {"reason": reason} if reason else None)]
+    rejected, event = move(case, "reject", target, stamp, data, tells=tells, items=items, **changes)
     rejected, alert = page(rejected, f"{message.kind}_rejected", ("moderator", "lead", "head"), 60, stamp)
     return (CaseWrite(rejected, case.version), event, alert)
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, UserNoticeState, Write
+from kz_compliance_sdk.domain.events.users import UserNoticeDelayed
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
@@ -58,5 +59,7 @@ def delay(
         raise IllegalMove("nothing waits to be told to a user in this case.", reference=case.id)
     data: dict[str, Json] = {"messages": [row.message_id for row in put_off], "until": until}
     texts = {"legal_basis": legal_basis, "reasons": reasons}
-    moved, event = move(case, "delay_user_notice", case.state, stamp, data, texts)
+    delayed = UserNoticeDelayed(messages=tuple(row.message_id for row in put_off), until=until)
+    tells = [happened(case, delayed, stamp, texts)]
+    moved, event = move(case, "delay_user_notice", case.state, stamp, data, texts, tells)
     return (CaseWrite(moved, case.version), event, *writes, *put_off), tuple(put_off)

@@ -14,10 +14,12 @@ from typing import Literal
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.authority_words import AuthorityWords, authority_words
 from kz_compliance_sdk.domain.canonical import Json, encoded
-from kz_compliance_sdk.domain.case import Case, ItemState, move, note
+from kz_compliance_sdk.domain.case import Case, ItemState, happened, move, note
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, UserNoticeKind, UserNoticeState, Write
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision
+from kz_compliance_sdk.domain.events import users
+from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import id_of, lane_of, page
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -125,7 +127,7 @@ def of_measure(on: Occasion, what: Plan) -> Change:
     last = max(heard, key=_place, default=None)
     if last is not None and last.kind == "measure" and _alike(on, last.decision_version, on.item.decision_version):
         return ()
-    return (*void(_of_measures(on), on.stamp), *_queued(on, "measure", what, measure=on.item.measure))
+    return (*_void(_of_measures(on), on), *_queued(on, "measure", what, measure=on.item.measure))
 
 
 def of_lifting(on: Occasion, measure: str) -> Change:
@@ -133,8 +135,8 @@ def of_lifting(on: Occasion, measure: str) -> Change:
     same = _of_measures(on)
     since = max(map(_place, same), default=(0, False))
     if any(row.item_id != name_of(on.item) and row.state in _HEARD and _place(row) > since for row in _ends(on)):
-        return void(same, on.stamp)
-    return (*void(same, on.stamp), *_queued(on, "restored", _like(same, on), measure=measure))
+        return _void(same, on)
+    return (*_void(same, on), *_queued(on, "restored", _like(same, on), measure=measure))
 
 
 def of_appeal(on: Occasion, appeal: int, *, reversed_: bool, measure: str) -> Change:
@@ -171,35 +173,43 @@ def _like(unsent: Iterable[UserNoticeState], on: Occasion) -> Plan:
 def after(change: Change, on: Occasion, more: Change) -> Change:
     """The change with what the user is told recorded at the end of the case's chain, and what people are told of it
     counted."""
-    rows = [write for write in more if isinstance(write, UserNoticeState) and write.state != "void"]
-    bodies = {write.id: write.body for write in more if isinstance(write, OutboxMessage)}
+    row = next((write for write in more if isinstance(write, UserNoticeState) and write.state != "void"), None)
+    if row is None:
+        return (*change, *more)
+    body = next((write.body for write in more if isinstance(write, OutboxMessage) and write.id == row.message_id), None)
     pages = sum(isinstance(write, OutboxMessage) and write.kind == "page" for write in more)
-    case, events = on.case.but(pages=on.case.pages + pages), list[Write]()
-    for row in rows:
-        data: dict[str, Json] = {
-            "message": row.message_id,
-            "item": row.item_id,
-            "notice": row.kind,
-            "state": row.state,
-            "tell_at": row.due_at,
-            "basis": row.basis,
-        }
-        if row.message_id in bodies:
-            data["sha256"] = hashlib.sha256(bodies[row.message_id]).hexdigest()
-        case, event = note(case, "user_notice", on.stamp, data)
-        events.append(event)
-    kept = tuple(replace(write, case=case) if isinstance(write, CaseWrite) else write for write in change)
-    return (*kept, *events, *more)
+    data: dict[str, Json] = {
+        "message": row.message_id,
+        "item": row.item_id,
+        "notice": row.kind,
+        "state": row.state,
+        "tell_at": row.due_at,
+        "basis": row.basis,
+    }
+    if body is not None:
+        data["sha256"] = hashlib.sha256(body).hexdigest()
+    tells = [write for write in more if isinstance(write, Happened)]
+    rest = (write for write in more if not isinstance(write, Happened))
+    case, event = note(on.case.but(pages=on.case.pages + pages), "user_notice", on.stamp, data, tells)
+    kept = (replace(write, case=case) if isinstance(write, CaseWrite) else write for write in change)
+    return (*kept, event, *rest)
 
 
-def void(rows: Iterable[UserNoticeState], stamp: Stamp) -> Change:
+def _void(rows: Iterable[UserNoticeState], on: Occasion) -> Change:
     """What no longer holds is told to nobody."""
-    writes: list[Write] = []
-    for row in rows:
-        if row.state in UNSENT:
-            writes.append(MessageVoided(row.platform_id, row.case_id, row.message_id, stamp.at))
-            writes.append(replace(row, state="void"))
+    unsent = [row for row in rows if row.state in UNSENT]
+    if not unsent:
+        return ()
+    writes: list[Write] = [voided(on.case, unsent, on.stamp)]
+    for row in unsent:
+        writes.append(MessageVoided(row.platform_id, row.case_id, row.message_id, on.stamp.at))
+        writes.append(replace(row, state="void"))
     return tuple(writes)
+
+
+def voided(case: Case, rows: Iterable[UserNoticeState], stamp: Stamp) -> Happened:
+    """That these are told to nobody."""
+    return happened(case, users.UserNoticeVoided(messages=tuple(row.message_id for row in rows)), stamp)
 
 
 def is_wanted(case: Case, row: UserNoticeState | None, action: str) -> bool:
@@ -218,12 +228,14 @@ def told(case: Case, row: UserNoticeState, at: int | None, stamp: Stamp) -> Chan
     """The user was told `at` (UTC seconds); None: never can be, and people get to know it. Holds nothing else up."""
     state: Literal["sent", "failed"] = "failed" if at is None else "sent"
     after = replace(row, state=state, sent_at=at)
+    name = row.message_id
+    came = users.UserNeverTold(message=name) if at is None else users.UserTold(message=name, at_platform=at)
     if not is_legal(case.state, "tell_user", case.state):
         return (after,)
-    data: dict[str, Json] = {"message": row.message_id, "item": row.item_id, "notice": row.kind, "state": state}
+    data: dict[str, Json] = {"message": name, "item": row.item_id, "notice": row.kind, "state": state}
     if at is not None:
         data["sent_at"] = at
-    moved, event = move(case, "tell_user", case.state, stamp, data)
+    moved, event = move(case, "tell_user", case.state, stamp, data, tells=[happened(case, came, stamp)])
     if at is not None:
         return CaseWrite(moved, case.version), event, after
     moved, alert = page(moved, "user_notice_failed", ("moderator", "lead"), 20, stamp)
@@ -265,10 +277,22 @@ def _queued(
     )
     if any(known.message_id == key for known in on.rows):
         return ()
+    of_authority, said = authority_words(case, on.notice), {known.decision_version for known in on.rows}
+    missing = what.state != "off" and not of_authority.complete and item.decision_version not in said
+    owed = users.UserNoticeOwed(
+        item=item.number,
+        notice=kind,
+        appeal=appeal,
+        effect=item.effect_version,
+        state=what.state,
+        due_at=what.due_at,
+        basis=what.basis,
+        asks=what.asks,
+        words_missing=missing,
+    )
     if what.state == "off":
-        return (row,)
+        return (row, happened(case, owed, stamp))
     words: StatementKind = kind if kind != "appeal_decided" else "appeal_reversed" if reversed_ else "appeal_upheld"
-    of_authority = authority_words(case, on.notice)
     body = _body(on, kind, words, measure, of_authority)
     # Its time to leave is also what it is ordered by: those that wait for theirs must not stand before one that is due.
     message = OutboxMessage(
@@ -279,10 +303,10 @@ def _queued(
     if what.asks:
         case, alert = page(case, "user_notice_barred", ("moderator", "lead", "head"), 40, stamp)
         alerts.append(alert)
-    if not of_authority.complete and all(known.decision_version != item.decision_version for known in on.rows):
+    if missing:
         case, alert = page(case, "user_notice_words", ("moderator", "lead"), 30, stamp)
         alerts.append(alert)
-    return (message, row, *alerts)
+    return (message, row, happened(case, owed, stamp, {"body": body}), *alerts)
 
 
 def _body(on: Occasion, kind: UserNoticeKind, words: StatementKind, measure: str, said: AuthorityWords) -> bytes:

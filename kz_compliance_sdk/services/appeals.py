@@ -10,7 +10,7 @@ from kz_compliance_sdk.domain import reversal as reversals
 from kz_compliance_sdk.domain.appeals import AppealOutcome, Reversal, Settled
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.change import Appeal, Change
-from kz_compliance_sdk.domain.messages import Respondent, with_page
+from kz_compliance_sdk.domain.messages import Respondent, stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
@@ -141,7 +141,7 @@ class Appeals:
             notice = notice_of(tx, case)
         except ComplianceError:
             # Who demanded it cannot be read any more. What the user is owed must not wait for that.
-            return with_page(settled.change, case, "user_notice_stuck", ("lead",), 30, stamp)
+            return stuck(settled.change, case, "user_notice_stuck", ("lead",), 30, stamp)
         item = next(one for one in case.items if one.item_id == settled.item_id)
         decisions, rows = tx.decisions(case.id), tx.user_notices(case.id)
         behind = decisions[appeal.decision_version].item(appeal.item_id)

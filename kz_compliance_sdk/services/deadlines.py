@@ -10,8 +10,8 @@ from functools import partial
 from kz_compliance_sdk.domain import results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Heartbeat, Write
-from kz_compliance_sdk.domain.messages import page, with_page
+from kz_compliance_sdk.domain.change import Change, EscalationFired, Heartbeat, Write
+from kz_compliance_sdk.domain.messages import stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Store, Tx
@@ -120,12 +120,11 @@ class _Watch:
     def _escalate_alone(self, _tx: Tx, case: Case, at: int) -> Change:
         stamp = Stamp(at, SYSTEM)
         change = results.escalate(case, self.policy, stamp)
-        return with_page(change, case, "report_stuck", ("moderator", "lead"), 50, stamp)
+        return stuck(change, case, "report_stuck", ("moderator", "lead"), 50, stamp)
 
     def _put_off(self, _tx: Tx, case: Case, at: int) -> Change:
-        later = case.but(watch_at=at + _PUT_OFF_S, version=case.version + 1)
-        later, alert = page(later, "watch_stuck", ("lead", "head"), 50, Stamp(at, SYSTEM))
-        return CaseWrite(later, case.version), alert
+        later = case.but(watch_at=at + _PUT_OFF_S)
+        return stuck((), later, "watch_stuck", ("lead", "head"), 50, Stamp(at, SYSTEM))
 
     def _beat(self, tx: Tx) -> Heartbeat:
         return Heartbeat(self.platform_id, WATCHER, tx.now)

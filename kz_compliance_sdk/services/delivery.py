@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain import breaker, results
-from kz_compliance_sdk.domain.change import Change, MessageWrite, Write
+from kz_compliance_sdk.domain.change import Change, Write
 from kz_compliance_sdk.domain.content import Looked
+from kz_compliance_sdk.domain.message_states import moved
 from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
@@ -178,7 +179,8 @@ class Delivery:
             what = kind_and_place(error)
             _log.error("message %s: it could not be sent: %s", message.id, what)
             tried = message.but(attempts=message.attempts + 1)
-            current, note = False, list(self._outcomes.unrecorded(tx, tried, f"not sent; {what}", now)[0])
+            not_sent, _ = self._outcomes.unrecorded(tx, tried, f"not sent; {what}", now, was=message)
+            current, note = False, list(not_sent)
         if not current:
             taken.writes += note
             taken.touched.add(message.case_id)
@@ -197,7 +199,7 @@ class Delivery:
             # A lease that ran out was held by somebody who may have sent it.
             maybe_arrived=message.maybe_arrived or message.state == "leased",
         )
-        taken.writes.append(MessageWrite(leased, message.lease_token))
+        taken.writes += moved(message, leased, tx.stamp())
         taken.leased.append(leased)
         return True
 
@@ -205,18 +207,19 @@ class Delivery:
         """What was superseded, or whose object something else holds, must not leave. A report that may have arrived is
         looked up first."""
         settled = message.but(state="void", settled_at=tx.now, lease_token=message.lease_token + 1)
+        gone = partial(moved, message, settled, tx.stamp())
         if message.kind == "user_notice":
-            wanted, gone = is_wanted(tx, message)
-            return wanted, [MessageWrite(settled, message.lease_token), *gone]
+            wanted, change = is_wanted(tx, message)
+            return wanted, [*change, *gone(change)]
         if message.kind not in ("enforce", "restore", "report"):
             return True, []
         case = tx.case(message.case_id)
         if message.kind == "report":
             unseen = not message.maybe_arrived and message.state != "leased"
             overtaken = unseen and is_superseded(case, message)
-            return not overtaken, [MessageWrite(settled, message.lease_token)]
+            return not overtaken, list(gone())
         if not results.is_current(case, message):
-            return False, [MessageWrite(settled, message.lease_token)]
+            return False, list(gone())
         if message.kind == "restore":
             key, item = json.loads(message.body)["object_key"], item_of(case, message)
             own = (case.id, item.item_id if item is not None else message.item_id)
@@ -224,14 +227,14 @@ class Delivery:
                 answering = answering_of(tx, case, self._respondent)
                 stamp = tx.stamp()
                 kept = results.measure_lifted(case, message, tx.now, answering, stamp, kept=True)
-                return False, [MessageWrite(settled, message.lease_token), *kept]
+                return False, [*kept, *gone(kept)]
         return True, []
 
     # ------------------------------------------------------------------------------------------- one message
 
     def deliver(self, message: OutboxMessage) -> bool:
         """Call and record. True if the message is settled. Nothing is raised: faults are results too."""
-        started = self._clock()
+        started, was = self._clock(), message
         begun = message.endpoint == ENFORCER
         try:
             answer = self._call(message)
@@ -244,7 +247,7 @@ class Delivery:
             _log.error("message %s: %s", message.id, result.what)
         if begun:
             message = message.but(maybe_arrived=True)
-        record = partial(self._outcomes.record, message=message, result=result, started=started)
+        record = partial(self._outcomes.record, message=message, result=result, started=started, was=was)
         try:
             return self._store.submit(self._platform, record).result()
         except LeaseLost:
@@ -256,14 +259,13 @@ class Delivery:
             if not isinstance(error, StoreDamaged):
                 return False
             what = f"{told(result)[0]}; then {error.code}"
-            return self._at_least(
-                message, partial(self._outcomes.unrecorded, message=message, what=what, started=started)
-            )
+            least = partial(self._outcomes.unrecorded, message=message, what=what, started=started, was=was)
+            return self._at_least(message, least)
         except Exception as error:  # noqa: BLE001  what cannot be recorded must not be tried again in silence
             what = kind_and_place(error)
             _log.error("message %s: its result could not be recorded: %s", message.id, what)
             what = f"{told(result)[0]}; then {what}"
-            least = partial(self._outcomes.unrecorded, message=message, what=what, started=started)
+            least = partial(self._outcomes.unrecorded, message=message, what=what, started=started, was=was)
             return self._at_least(message, least)
 
     def _at_least(self, message: OutboxMessage, work: Callable[[Tx], tuple[Change, bool]]) -> bool:

@@ -13,6 +13,7 @@ from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.office import AnsweredByHand
+from kz_compliance_sdk.domain.message_states import moved
 from kz_compliance_sdk.domain.messages import BY_HAND
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
@@ -101,8 +102,8 @@ class Letters:
         )
         stamp = tx.stamp(actor, self._entropy(32))
         sha256 = hashlib.sha256(body).hexdigest()
-        change = results.receipt(case, message, f"{proof.channel} {proof.outgoing_number}", sha256, stamp)
         done = message.but(state="done", receipt=body, settled_at=tx.now, attempts=message.attempts + 1)
+        change = results.receipt(case, done, f"{proof.channel} {proof.outgoing_number}", sha256, stamp)
         attempt = Attempt(
             self._platform,
             message.case_id,
@@ -113,7 +114,7 @@ class Letters:
             "byhand",
             proof.outgoing_number,
         )
-        done_with = (*change, MessageWrite(done, message.lease_token), attempt)
+        done_with = (*change, *moved(message, done, stamp, change), attempt)
         return with_tally(tx, done_with), results.after(case, change)
 
     def retry(self, actor: Actor, message_id: str) -> OutboxMessage:
@@ -125,6 +126,6 @@ class Letters:
             if message.state != "parked":
                 raise IllegalMove(f"this message is {message.state}, not parked.", reference=message_id)
             again = message.but(state="queued", refusals=0, refused_since=None, next_attempt_at=tx.now, settled_at=None)
-            return (MessageWrite(again, message.lease_token),), again
+            return moved(message, again, tx.stamp(actor)), again
 
         return self._store.submit(self._platform, work).result()

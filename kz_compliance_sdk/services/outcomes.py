@@ -10,9 +10,11 @@ from kz_compliance_sdk.domain import arrivals, breaker, results
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, MessageWrite, Write
+from kz_compliance_sdk.domain.change import Change, Write
 from kz_compliance_sdk.domain.content import Looked, content_changed
-from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, notify, with_page
+from kz_compliance_sdk.domain.events.base import Audience
+from kz_compliance_sdk.domain.message_states import moved
+from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, notify, stuck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage, is_refused_for_good, next_attempt_at
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
@@ -142,8 +144,11 @@ class Outcomes:
         self._policy, self._respondent, self._random, self._entropy = policy, respondent, random, entropy
         self._telling = telling
 
-    def record(self, tx: Tx, message: OutboxMessage, result: Result, started: int) -> tuple[Change, bool]:
-        """What an attempt changes, and whether it settles the message."""
+    def record(
+        self, tx: Tx, message: OutboxMessage, result: Result, started: int, *, was: OutboxMessage | None = None
+    ) -> tuple[Change, bool]:
+        """What an attempt changes, and whether it settles the message. `was` is the message as it is stored, where the
+        attempt itself has changed it."""
         now = tx.now
         stamp = tx.stamp(SYSTEM, self._entropy(32))
         writes, after = self._outcome(tx, _case(tx, message), message.but(lease_expires_at=None), result, stamp)
@@ -152,26 +157,28 @@ class Outcomes:
         if settled and not isinstance(result, Unusable):
             after = after.but(settled_at=now)
         attempt = attempt_of(message, started, now, *told(result))
-        return with_tally(tx, (*writes, MessageWrite(after, message.lease_token), attempt)), settled
+        return with_tally(tx, (*writes, *moved(was or message, after, stamp, tuple(writes)), attempt)), settled
 
-    def unrecorded(self, tx: Tx, message: OutboxMessage, what: str, started: int) -> tuple[Change, bool]:
+    def unrecorded(
+        self, tx: Tx, message: OutboxMessage, what: str, started: int, *, was: OutboxMessage | None = None
+    ) -> tuple[Change, bool]:
         """The least that can be written of an attempt with which this program fails: that it was made, when it is made
-        again, and an alert. It decides nothing about the case."""
+        again, and an alert. It decides nothing about the case. `was` as in `record`."""
         stamp = tx.stamp()
         maybe = message.maybe_arrived or message.endpoint == REGULATOR
         again = self._later(message, tx.now).but(lease_expires_at=None, maybe_arrived=maybe)
         attempt = attempt_of(message, started, tx.now, "unrecorded", what)
-        writes: list[Write] = [MessageWrite(again, message.lease_token), attempt]
+        writes: list[Write] = [*moved(was or message, again, stamp), attempt]
         tries = message.attempts
         if message.kind != "page" and not tries & (tries - 1):  # the first, the second, the fourth, the eighth, ...
             case = _readable_case(tx, message)
-            audience = ("moderator", "lead")
+            audience: Audience = ("moderator", "lead")
             if case is None:
                 about = message.case_id or message.id
                 key = f"{message.id}.{tries}"
                 writes.append(notify(message.platform_id, about, "stuck", audience, 50, stamp, key=key))
             else:
-                writes += with_page((), case, "stuck", audience, 50, stamp)
+                writes += stuck((), case, "stuck", audience, 50, stamp, message=message.id)
         return tuple(writes), False
 
     def lost(self, tx: Tx, message: OutboxMessage, lease_s: int) -> Change:
@@ -197,7 +204,7 @@ class Outcomes:
                 if result.otherwise:
                     change, case = arrivals.flag(case, ("recorded_otherwise",), stamp)
                 sha256 = hashlib.sha256(result.body).hexdigest()
-                return [*change, *results.receipt(case, message, result.receipt_id, sha256, stamp)], done
+                return [*change, *results.receipt(case, done, result.receipt_id, sha256, stamp)], done
             case InForce() if case is not None:
                 at, who, telling = result.effective_at, self._respondent, self._telling
                 landed = telling_users.landed(tx, case, message, at, who, telling, stamp)
@@ -237,10 +244,11 @@ class Outcomes:
             case _:
                 again = self._again(message, result, now)
                 if case is not None and message.endpoint == ENFORCER and _page_now(message, result):
-                    stuck = results.measure_failed(case, message, told(result)[1], stamp, permanent=False)
-                    return list(stuck), again
+                    failed = results.measure_failed(case, message, told(result)[1], stamp, permanent=False)
+                    return list(failed), again
                 if case is not None and message.endpoint == MESSENGER and message.attempts == PAGE_AFTER_ATTEMPTS:
-                    return list(with_page((), case, "user_notice_stuck", ("lead",), 30, stamp)), again
+                    late = stuck((), case, "user_notice_stuck", ("lead",), 30, stamp, message=message.id)
+                    return list(late), again
                 return self._interim(case, stamp), again
 
     def _later(self, message: OutboxMessage, now: int) -> OutboxMessage:
@@ -265,12 +273,15 @@ class Outcomes:
         refused = message.but(refusals=message.refusals + 1, refused_since=since, maybe_arrived=False)
         if result.final or is_refused_for_good(refused, stamp.at):
             parked = refused.but(state="parked")
-            return list(results.reject(case, message, result.code, stamp)) if case is not None else [], parked
+            if case is None:
+                return [], parked
+            return list(results.reject(case, message, result.code, result.reason, stamp)), parked
         alert: list[Write] = []
         # If everything is refused, one alert about the endpoint says so.
         alone = tx.endpoint(message.endpoint).failures + 1 < breaker.OPENS_AFTER
         if case is not None and refused.refusals == PAGE_AFTER_ATTEMPTS and alone:
-            alert += with_page((), case, f"{message.kind}_refused", ("moderator", "lead"), 50, stamp)
+            reason = f"{message.kind}_refused"
+            alert += stuck((), case, reason, ("moderator", "lead"), 50, stamp, message=message.id)
         return alert, self._later(refused, stamp.at)
 
     def _interim(self, case: Case | None, stamp: Stamp) -> list[Write]:
@@ -310,7 +321,7 @@ def _unusable(
             # Something later was decided meanwhile: since when this one was in force is asked by nobody.
             return [], message.but(state="done", maybe_arrived=False)
         return list(results.answer_unusable(case, message, result.what, stamp)), parked
-    return list(with_page((), case, *results.UNUSABLE, stamp)), parked
+    return list(stuck((), case, *results.UNUSABLE, stamp, message=message.id)), parked
 
 
 def _case(tx: Tx, message: OutboxMessage) -> Case | None:

@@ -9,8 +9,9 @@ from typing import Literal
 from kz_compliance_sdk.domain import results, user_notices
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, UserNoticeState
-from kz_compliance_sdk.domain.messages import Respondent, item_of, with_page
+from kz_compliance_sdk.domain.change import Change, MessageVoided, UserNoticeState
+from kz_compliance_sdk.domain.message_states import tried_voided
+from kz_compliance_sdk.domain.messages import Respondent, item_of, stuck
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling
 from kz_compliance_sdk.errors import ComplianceError
@@ -32,7 +33,7 @@ def landed(
     except ComplianceError:
         # Who demanded it cannot be read any more. What the law asks for must not wait for that.
         change = land(case, message, at, answering, stamp)
-        return with_page(change, case, "user_notice_stuck", ("lead",), 30, stamp)
+        return stuck(change, case, "user_notice_stuck", ("lead",), 30, stamp, message=message.id)
     if message.kind == "enforce":
         plan = user_notices.plan(notice, telling, stamp.at)
         notified = {**answering.notified, **user_notices.planned(item, plan)}
@@ -44,8 +45,14 @@ def landed(
         return change
     on = Occasion(after, changed, notice, rows, answering.decisions, telling, stamp)
     if message.kind == "enforce":
-        return user_notices.after(change, on, user_notices.of_measure(on, plan))
-    return user_notices.after(change, on, user_notices.of_lifting(on, item.measure)) if item.measure else change
+        more = user_notices.of_measure(on, plan)
+    else:
+        more = user_notices.of_lifting(on, item.measure) if item.measure else ()
+    voids = any(isinstance(write, MessageVoided) for write in more)
+    return (
+        *user_notices.after(change, on, more),
+        *(tried_voided(more, tx.open_messages(case.id), stamp) if voids else ()),
+    )
 
 
 def row_of(tx: Tx, message: OutboxMessage) -> UserNoticeState | None:
@@ -55,11 +62,13 @@ def row_of(tx: Tx, message: OutboxMessage) -> UserNoticeState | None:
 
 def is_wanted(tx: Tx, message: OutboxMessage) -> tuple[bool, Change]:
     """Whether what a message tells still holds; if it does not, what that changes."""
-    row = row_of(tx, message)
-    if user_notices.is_wanted(tx.case(message.case_id), row, json.loads(message.body)["action"]):
+    case, row = tx.case(message.case_id), row_of(tx, message)
+    if user_notices.is_wanted(case, row, json.loads(message.body)["action"]):
         return True, ()
     unsent = row is not None and row.state in user_notices.UNSENT
-    return False, (replace(row, state="void"),) if row is not None and unsent else ()
+    if row is None or not unsent:
+        return False, ()
+    return False, (user_notices.voided(case, [row], tx.stamp()), replace(row, state="void"))
 
 
 def told(tx: Tx, case: Case, message: OutboxMessage, at: int | None, stamp: Stamp) -> Change:

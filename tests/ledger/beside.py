@@ -13,7 +13,6 @@ import msgspec
 from kz_compliance_sdk.domain import change as old
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent
 from kz_compliance_sdk.domain.case import Case as OldCase
-from kz_compliance_sdk.domain.events import delivery
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -24,10 +23,6 @@ from tests.ledger.rows import differences
 from tests.ledger.shadow import Shadow, sealed
 from tests.ledger.told import TOLD, Step
 
-# What the machinery says by itself of what it cannot deliver, or cannot watch.
-_STUCK = r"(\w+_)?stuck|\w+_refused|answer_unusable"
-_STEPS_VOID = ("enforce", "restore", "report")
-"""What a step takes off its way by itself, without an event that says so."""
 _WITHHELD = frozenset(
     "account again appeal by_s content country digest entered_by fell_before field holder legal_check nonce "
     "preserved_until proof_sha256 reference rules sealed shift_s tries unsure".split()
@@ -46,7 +41,6 @@ class Beside:
     shadows: dict[tuple[str, str], Shadow] = field(default_factory=dict)
     bodies: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
-    settling: set[str] = field(default_factory=set)
 
     def take(self, change: old.Change) -> None:
         """Take one committed change in."""
@@ -81,7 +75,6 @@ class Beside:
             return
         segments = list(_segments(mine))
         for after, writes, events in segments:
-            self.settling.clear()
             for event in events:
                 if isinstance(event, Happened):
                     self._happened(shadow, event, after)
@@ -95,7 +88,6 @@ class Beside:
                     step.items.update(self._items(data))
                     for told in TOLD[event.kind](step):
                         shadow.append(told, event.at, Actor(step.actor))
-                        self.settling.add(getattr(told, "message", ""))
                 self._meet(shadow, writes)
             if after is not None:
                 shadow.before = after
@@ -112,7 +104,6 @@ class Beside:
         """What a step itself tells."""
         event = msgspec.structs.replace(told.event, parts=sealed(**told.words))
         shadow.append(event, told.at, told.actor)
-        self.settling.add(getattr(event, "message", ""))
         shadow.learn(event, told.words, after)
 
     def _items(self, data: Mapping[str, Any]) -> dict[str, Item]:
@@ -147,59 +138,26 @@ class Beside:
 
     def _messages(self, shadow: Shadow, writes: list[Any]) -> None:
         self._meet(shadow, writes)
-        assert shadow.case is not None
         for write in writes:
             if type(write) is OutboxMessage and write.id not in shadow.known:
-                body = json.loads(write.body) if write.kind == "page" else {}
-                if re.fullmatch(_STUCK, body.get("reason", "")):
-                    about = next(iter(shadow.case.messages), "none")
-                    to = tuple(body["audience"])
-                    told = delivery.Stuck(message=about, reason=body["reason"], level=body["level"], audience=to)
-                    shadow.append(told, write.created_at, None)
-                    self._meet(shadow, [write])
-                if write.id not in shadow.known:
-                    self.differences.append(f"{shadow.case_id}: nothing owes {write.kind} {write.body[:200]!r}")
+                self.differences.append(f"{shadow.case_id}: nothing owes {write.kind} {write.body[:200]!r}")
             if type(write) is old.MessageWrite and write.message.id in shadow.known:
-                self._moved(shadow, write.message)
+                self._now(shadow, write.message)
             if type(write) is old.MessageVoided and write.message_id in shadow.known:
-                self._voided(shadow, write)
+                was = shadow.known[write.message_id]
+                if was.is_at_rest or write.must:
+                    self._now(shadow, was.but(state="void"))
             if type(write) is old.ReportsOvertaken:
                 for one in list(shadow.known.values()):
                     if (one.kind, one.state) == ("report", "parked") and one.lane_seq < write.sequence:
-                        self._now(shadow, one.but(state="void"), write.at)
+                        self._now(shadow, one.but(state="void"))
 
-    def _voided(self, shadow: Shadow, write: old.MessageVoided) -> None:
-        was = shadow.known[write.message_id]
-        if was.state in ("queued", "waiting") or write.must:
-            assert shadow.case is not None
-            if shadow.case.messages[was.id].state == "owed" and was.kind in _STEPS_VOID:
-                self.differences.append(f"{shadow.case_id}: {was.kind} leaves no more, the fold still owes it")
-            self._now(shadow, was.but(state="void"), write.at)
-
-    def _moved(self, shadow: Shadow, message: OutboxMessage) -> None:
-        at = message.settled_at or message.lease_expires_at or message.next_attempt_at
-        self._now(shadow, message, at)
-
-    def _now(self, shadow: Shadow, message: OutboxMessage, at: int) -> None:
+    def _now(self, shadow: Shadow, message: OutboxMessage) -> None:
         assert shadow.case is not None
-        name = message.id
-        shadow.known[name] = message
-        held = shadow.case.messages[name]
-        want = state_of(message)
-        if held.state == want:
-            return
-        if want in ("voided", "done") and name in self.settling:
-            self.differences.append(f"{shadow.case_id}: {message.kind} is {want}, the fold says {held.state}")
-        events: dict[str, Any] = {
-            "begun": delivery.Begun(message=name) if not held.tries else delivery.Retried(message=name),
-            "unknown": delivery.OutcomeUnknown(message=name),
-            "waiting": delivery.Waiting(message=name),
-            "parked": delivery.Parked(message=name),
-            "voided": delivery.Voided(message=name),
-            "done": delivery.Done(message=name),
-        }
-        if want in events:
-            shadow.append(events[want], at, None)
+        shadow.known[message.id] = message
+        want, held = state_of(message), shadow.case.messages[message.id].state
+        if held != want:
+            self.differences.append(f"{shadow.case_id}: {message.kind} is {want}, the fold says {held}")
 
 
 def state_of(message: OutboxMessage) -> str:

@@ -11,12 +11,11 @@ from typing import Any
 from kz_compliance_sdk.domain import change as old
 from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent
 from kz_compliance_sdk.domain.case import Case as OldCase
-from kz_compliance_sdk.domain.events import arrivals, delivery, office, users
+from kz_compliance_sdk.domain.events import arrivals, office
 from kz_compliance_sdk.domain.events.base import Event
-from kz_compliance_sdk.domain.messages import lane_of, object_key
+from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.references import message_id
 from tests.ledger.shadow import Shadow, keyed, object_of, sealed
 
 
@@ -323,106 +322,7 @@ def _over(s: Step) -> list[Event]:
     return [office.SuspensionWatched(over=True)] if s.paged("suspension_over") else []
 
 
-# ------------------------------------------------------------------------------------------------------ delivery
-
-
-def _reported(s: Step) -> list[Event]:
-    (message,) = [one for one in s.messages("report") if one.id == s.data["message"]]
-    later = message.next_attempt_at if message.next_attempt_at != s.event.at else 0
-    return [
-        delivery.Reported(
-            sequence=s.data["sequence"], final=s.data["final"], not_before=later, parts=sealed(body=message.body)
-        )
-    ]
-
-
-def _effect(s: Step, kind: str) -> str:
-    """The message that carries the effect of which an event speaks."""
-    return message_id(s.shadow.stream, kind, 0, s.data["version"], s.item(s.data["item"]))
-
-
-def _in_force(s: Step) -> list[Event]:
-    item, at = s.item(s.data["item"]), s.data["effective_at"]
-    return [delivery.MeasureInForce(message=_effect(s, "enforce"), item=item, at_platform=at)]
-
-
-def _lifted(s: Step) -> list[Event]:
-    at, kept = s.data["at"], s.data["kept"]
-    message = _effect(s, "restore")
-    return [delivery.MeasureLifted(message=message, item=s.item(s.data["item"]), at_platform=at, kept=kept)]
-
-
-def _failed(s: Step) -> list[Event]:
-    kind = s.data["effect"]
-    if s.paged("answer_unusable"):
-        return [delivery.AnswerUnusable(message=_effect(s, kind))]
-    parked = any(w.message.state == "parked" for w in s.of(old.MessageWrite))
-    return [delivery.MeasureFailed(message=_effect(s, kind), item=s.item(s.data["item"]), final=parked)]
-
-
-def _receipt(s: Step) -> list[Event]:
-    return [delivery.Receipt(message=s.data["message"])]
-
-
-def _rejected(s: Step) -> list[Event]:
-    return [delivery.Rejected(message=s.data["message"], code=_code(s.data["code"]))]
-
-
-def _code(text: str) -> str:
-    return text if text.replace("_", "").replace(".", "").isalnum() and text.isascii() else "other"
-
-
 # --------------------------------------------------------------------------------------------- remedies and users
-
-
-def _user_notice(s: Step) -> list[Event]:
-    row = next(one for one in s.of(old.UserNoticeState) if one.message_id == s.data["message"])
-    item = next(
-        one
-        for one in sorted(s.after.items, key=lambda one: one.decision_version != row.decision_version)
-        if (one.was or one.item_id) == row.item_id and lane_of(one.object_key) == row.lane
-    )
-    void = tuple(
-        one.message_id
-        for one in s.of(old.UserNoticeState)
-        if one.state == "void" and one.message_id in s.shadow.rows and s.shadow.rows[one.message_id].state != "void"
-    )
-    for one in s.of(old.UserNoticeState):
-        s.shadow.rows[one.message_id] = one
-    gone: list[Event] = [users.UserNoticeVoided(messages=void)] if void else []
-    appeal = 0
-    if row.kind == "appeal_decided":
-        appeal = s.appeal()
-    mine = [loads(one.body)["reason"] for one in s.messages("page")]
-    return [
-        *gone,
-        users.UserNoticeOwed(
-            item=s.item(item.item_id),
-            notice=row.kind,
-            appeal=appeal,
-            effect=item.effect_version,
-            state=row.state,
-            due_at=row.due_at,
-            basis=row.basis,
-            asks="user_notice_barred" in mine,
-            words_missing="user_notice_words" in mine,
-        ),
-    ]
-
-
-def _told(s: Step) -> list[Event]:
-    name = s.data["message"]
-    for one in s.of(old.UserNoticeState):
-        s.shadow.rows[one.message_id] = one
-    if s.data["state"] == "sent":
-        return [users.UserTold(message=name, at_platform=s.data["sent_at"])]
-    return [users.UserNeverTold(message=name)]
-
-
-def _delayed(s: Step) -> list[Event]:
-    for one in s.of(old.UserNoticeState):
-        s.shadow.rows[one.message_id] = one
-    return [users.UserNoticeDelayed(messages=tuple(s.data["messages"]), until=s.data["until"])]
 
 
 TOLD: dict[str, Callable[[Step], list[Event]]] = {
@@ -437,14 +337,4 @@ TOLD: dict[str, Callable[[Step], list[Event]]] = {
     "take_in": _taken_in,
     "confirm": _confirmed,
     "dismiss_letter": _dismissed,
-    "report": _reported,
-    "measure_in_force": _in_force,
-    "measure_lifted": _lifted,
-    "measure_failed": _failed,
-    "receipt": _receipt,
-    "reject": _rejected,
-    "offer_interim": _plain(delivery.InterimOffered),
-    "user_notice": _user_notice,
-    "tell_user": _told,
-    "delay_user_notice": _delayed,
 }

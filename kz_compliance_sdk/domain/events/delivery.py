@@ -43,7 +43,8 @@ class Reported(Event, frozen=True, kw_only=True):
 
 
 class Begun(Event, frozen=True, kw_only=True):
-    """Somebody may be carrying a message out from now on. `body` is the keyed digest of the bytes that left."""
+    """Somebody may be carrying a message out from now on. `body` is the keyed digest of the bytes that left. It is said
+    again when a look-up or a refusal shows that one whose outcome was unknown has not arrived."""
 
     message: Name
     body: Keyed = ""
@@ -235,9 +236,10 @@ class InterimOffered(Event, frozen=True, kw_only=True):
 
 
 class Stuck(Event, frozen=True, kw_only=True):
-    """A message cannot be delivered for so long that people are told, and it is tried on."""
+    """Something about the case cannot be done for so long that people are told, and it is tried on: a message cannot be
+    delivered, or, without one, the case cannot be watched or reported in time."""
 
-    message: Name
+    message: Name | None = None
     reason: Code
     level: Number = 50
     audience: Audience = REVIEWERS

@@ -1,0 +1,89 @@
+"""Where a message stands, and what the ledger is told when it moves on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from types import MappingProxyType
+from typing import Final
+
+from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
+from kz_compliance_sdk.domain.case import happened_to
+from kz_compliance_sdk.domain.change import Change, MessageVoided, MessageWrite, Write
+from kz_compliance_sdk.domain.events import delivery, users
+from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.fold import MessageState
+from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+
+__all__ = ["moved", "state_of", "tried_voided"]
+
+_STATES: Final = MappingProxyType[str, MessageState](
+    {"waiting": "waiting", "parked": "parked", "void": "voided", "done": "done"}
+)
+_ENDS: Final = frozenset[MessageState]({"parked", "voided", "done"})
+_EVENTS: Final = MappingProxyType[str, Callable[..., Event]](
+    {
+        "begun": delivery.Begun,
+        "unknown": delivery.OutcomeUnknown,
+        "waiting": delivery.Waiting,
+        "parked": delivery.Parked,
+        "voided": delivery.Voided,
+        "done": delivery.Done,
+    }
+)
+
+
+def state_of(message: OutboxMessage) -> MessageState:
+    """Where a message stands in the ledger, which knows of no lease."""
+    if message.state in _STATES:
+        return _STATES[message.state]
+    if message.maybe_arrived:
+        return "unknown"
+    return "begun" if message.attempts else "owed"
+
+
+def moved(before: OutboxMessage, after: OutboxMessage, stamp: Stamp, change: Change = ()) -> Change:
+    """The write of a message that moves on, if the lease of `before` still holds, and what the ledger is told of it:
+    nothing where an event of `change`, which is written with it, says what became of the message."""
+    return (MessageWrite(after, before.lease_token), *_told(before, after, stamp, change))
+
+
+def _told(before: OutboxMessage, after: OutboxMessage, stamp: Stamp, change: Change) -> Iterator[Happened]:
+    was, now = state_of(before), state_of(after)
+    if not after.case_id or was == now or (now in _ENDS and _is_settled(before, change)):
+        return
+    if was == "parked":
+        yield _happened(after, delivery.Retried(message=after.id), stamp)
+        if now == "begun":
+            return
+    body = {"body": stamp.keyed(hashlib.sha256(after.body).hexdigest())} if now == "begun" else {}
+    yield _happened(after, _EVENTS[now](message=after.id, **body), stamp)
+
+
+def _is_settled(message: OutboxMessage, change: Change) -> bool:
+    """Whether an event of a change says what became of a message."""
+    events = [write.event for write in change if isinstance(write, Happened)]
+    events += [told.event for write in change if isinstance(write, AuditEvent) for told in write.tells]
+    return any(_settles(event, message) for event in events)
+
+
+def _settles(event: Event, message: OutboxMessage) -> bool:
+    if isinstance(event, users.UserNoticeVoided):
+        return message.id in event.messages and state_of(message) == "owed"
+    return getattr(event, "message", "") == message.id and not isinstance(event, delivery.Stuck)
+
+
+def tried_voided(change: Iterable[Write], messages: Iterable[OutboxMessage], stamp: Stamp) -> Change:
+    """What the ledger is told of messages that `change` voids although they were tried: the events which void those
+    that had not begun cannot know that nobody has these in hand."""
+    gone = {write.message_id for write in change if isinstance(write, MessageVoided)}
+    return tuple(
+        _happened(one, delivery.Voided(message=one.id), stamp)
+        for one in messages
+        if one.id in gone and one.attempts and one.is_at_rest
+    )
+
+
+def _happened(message: OutboxMessage, event: Event, stamp: Stamp) -> Happened:
+    return happened_to(message.platform_id, message.case_id, event, stamp)

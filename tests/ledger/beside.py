@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +15,8 @@ from kz_compliance_sdk.domain.audit import Actor, AuditEvent
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.events import delivery, office
 from kz_compliance_sdk.domain.happened import Happened
-from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.evidence.redaction import FACTS
-from kz_compliance_sdk.wire.v1 import read_message
 from tests.ledger.rows import differences
 from tests.ledger.shadow import Shadow, sealed
 from tests.ledger.told import TOLD, Step
@@ -44,16 +41,12 @@ class Beside:
     """The shadows of all cases of one store that were there from their first event."""
 
     shadows: dict[tuple[str, str], Shadow] = field(default_factory=dict)
-    bodies: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
     settling: set[str] = field(default_factory=set)
 
     def take(self, change: old.Change) -> None:
         """Take one committed change in."""
         for write in change:
-            row = write.row if type(write) is old.InboxAdmitted else write
-            if type(row) is old.InboxRow:
-                self.bodies[row.sender, row.message_id, row.body_sha256] = row.body
             if type(write) is AuditEvent:
                 self.differences += [f"{write.kind} says {name!r}, which no reader knows" for name in _unknown(write)]
         for platform, case_id in dict.fromkeys(_cases_of(change)):
@@ -91,8 +84,7 @@ class Beside:
                     self._happened(shadow, happened, after)
                 if not event.tells:
                     data = json.loads(event.content)["data"]
-                    step = Step(shadow, shadow.before, after or shadow.before, writes, event, data, {}, self.bodies)  # type: ignore[arg-type]
-                    step.items.update(self._items(data))
+                    step = Step(shadow, shadow.before, after or shadow.before, writes, event, data)  # type: ignore[arg-type]
                     for told in TOLD[event.kind](step):
                         shadow.append(told, event.at, Actor(step.actor))
                         self.settling.add(getattr(told, "message", ""))
@@ -116,18 +108,6 @@ class Beside:
         shadow.append(event, told.at, told.actor)
         self.settling.add(getattr(event, "message", ""))
         shadow.learn(event, told.words, after)
-
-    def _items(self, data: Mapping[str, Any]) -> dict[str, Item]:
-        body = self.bodies.get((data.get("sender", ""), data.get("message", ""), data.get("sha256", "")))
-        if not body:
-            return {}
-        try:
-            message = read_message(body).data
-        except ComplianceError:
-            return {}
-        if isinstance(message, Notice | Clarification):
-            return {item.item_id: item for item in message.items or ()}
-        return {}
 
     def _silent(self, shadow: Shadow, after: OldCase, writes: list[Any]) -> None:
         for write in writes:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.arrival_events import (
+    came,
+    carried,
+    fallen_told,
+    flags_told,
+    happened_with,
+    named_told,
+)
+from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.cancellations import (
     EVERYBODY,
     Arrival,
     Standing,
     cancel,
     evidence,
+    lift_due_at,
     of_arrival,
     on_its_way_falls,
     own_words,
@@ -23,14 +32,28 @@ from kz_compliance_sdk.domain.cancellations import (
     with_version,
 )
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, move, note, opened
+from kz_compliance_sdk.domain.case import (
+    NO_LEASE,
+    Case,
+    CaseState,
+    ItemState,
+    happened,
+    happened_to,
+    move,
+    note,
+    opened,
+)
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.duty import with_pages_at_intake
-from kz_compliance_sdk.domain.messages import acknowledgement, object_key, page
+from kz_compliance_sdk.domain.duty import lacks_approver, with_pages_at_intake
+from kz_compliance_sdk.domain.events import arrivals as events
+from kz_compliance_sdk.domain.events.office import SuspensionWatched
+from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.messages import acknowledgement, object_key, page, question_of
 from kz_compliance_sdk.domain.naming import last_number, named_anew
 from kz_compliance_sdk.domain.notice import (
     Clarification,
+    Item,
     Notice,
     Reminder,
     UnreadableNotice,
@@ -91,6 +114,33 @@ def _items(notice: Notice) -> dict[str, Any]:
     return {"items": items, "named": len(items)}
 
 
+def _told(
+    notice: Notice,
+    arrival: Arrival,
+    was: Sequence[ItemState],
+    items: Sequence[ItemState],
+    flags: tuple[str, ...],
+    policy: Policy,
+    stamp: Stamp,
+) -> dict[str, Any]:
+    """What the ledger says of a notice that a case rests on from now on: its items before and after it, and its flags
+    after it."""
+    return {
+        "authority": notice.issuing_authority.id,
+        "notice": notice.notice_id,
+        "revision": notice.revision,
+        "kind": notice.kind,
+        "category": notice.category,
+        "languages": _of_notice(notice)["languages"],
+        "came": came(arrival, stamp),
+        "policy": policy.version,
+        "items": named_told(was, items, {item.item_id: item for item in notice.items}, stamp),
+        "flags": flags_told(arrival.flags, items),
+        "authenticity": arrival.authenticity,
+        "no_approver": lacks_approver(notice.category, flags, policy, stamp.at),
+    }
+
+
 def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """An authentic, usable notice: its clock runs from its receipt."""
     times = _times(notice, arrival.received_at, min(arrival.received_at, arrival.published_at), policy)
@@ -104,16 +154,25 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
         "flags": list(arrival.flags),
         "due_at": times["due_at"],
     }
+    of_items = _items(notice)
+    said = events.Opened(
+        **_told(notice, arrival, (), of_items["items"], arrival.flags, policy, stamp),
+        received_at=times["received_at"],
+        escalates_from=times["escalates_from"],
+        due_at=times["due_at"],
+        requested_due_at=times["requested_due_at"] or 0,
+    )
     case, event = opened(
         "open",
         CaseState.QUEUED,
         stamp,
         data,
         texts,
+        [happened_to(arrival.platform_id, case_id, said, stamp, carried(arrival, said), by=arrival.by)],
         platform_id=arrival.platform_id,
         case_id=case_id,
         flags=arrival.flags,
-        **_items(notice),
+        **of_items,
         **_of_notice(notice),
         **of_arrival(arrival),
         **times,
@@ -132,15 +191,31 @@ def quarantine(
     """Authentic but unusable: kept, with its clock running, and somebody is paged at once."""
     due = clock.due_at(arrival.received_at, policy.default_term, policy.calendar)
     data = {**evidence(arrival), "code": unreadable.code, "field": unreadable.field, "due_at": due}
+    authority = unreadable.authority_id or arrival.message[0]
+    notice_id = unreadable.notice_id or f"~{arrival.message[2][:32]}"
+    said = events.Quarantined(
+        authority=authority,
+        notice=notice_id,
+        number=number,
+        code=unreadable.code,
+        came=came(arrival, stamp),
+        received_at=arrival.received_at,
+        due_at=due,
+        policy=policy.version,
+        flags=flags_told(arrival.flags, ()),
+    )
+    words = carried(arrival, said, {"reason": unreadable.reason})
     case, event = opened(
         "quarantine",
         CaseState.QUARANTINED,
         stamp,
         data,
+        None,
+        [happened_to(arrival.platform_id, case_id, said, stamp, words, by=arrival.by)],
         platform_id=arrival.platform_id,
         case_id=case_id,
-        authority_id=unreadable.authority_id or arrival.message[0],
-        notice_id=unreadable.notice_id or f"~{arrival.message[2][:32]}",
+        authority_id=authority,
+        notice_id=notice_id,
         quarantine_no=number,
         revision=0,
         kind="unknown",
@@ -164,6 +239,12 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
     stamp, texts = own_words(arrival, stamp)
     data: dict[str, Json] = {**evidence(arrival), "revision": notice.revision, "inherits": case.received_at}
     data["due_at"] = times["due_at"]
+    flags, of_items = tuple(dict.fromkeys((*case.flags, *arrival.flags))), _items(notice)
+    said = events.Admitted(
+        **_told(notice, arrival, (), of_items["items"], flags, policy, stamp),
+        due_at=times["due_at"],
+        requested_due_at=times["requested_due_at"] or 0,
+    )
     admitted, event = move(
         case,
         "admit",
@@ -171,9 +252,10 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
         stamp,
         data,
         texts,
+        [happened_with(arrival, case, said, stamp)],
         quarantine_no=0,
-        flags=tuple(dict.fromkeys((*case.flags, *arrival.flags))),
-        **_items(notice),
+        flags=flags,
+        **of_items,
         **_of_notice(notice),
         **of_arrival(arrival),
         **times,
@@ -189,20 +271,42 @@ def flag(
     *,
     alert: bool = True,
     texts: Mapping[str, str] | None = None,
+    no_approver: bool = False,
+    tells: Sequence[Happened] = (),
 ) -> tuple[Change, Case]:
-    """Something was learnt that a moderator must see before deciding; from a message, if it came with one."""
+    """Something was learnt that a moderator must see before deciding; from a message, if it came with one. Nothing else
+    is told of it than `tells`, where that is given."""
     marked = tuple(dict.fromkeys((*case.flags, *flags)))
     data: dict[str, Json] = {**(evidence(arrival) if arrival is not None else {}), "flags": list(flags)}
-    flagged, event = move(case, "flag", case.state, stamp, data, texts, flags=marked)
+    tells = tells or [_flagged(case, flags, stamp, arrival, texts, alert=alert, no_approver=no_approver)]
+    flagged, event = move(case, "flag", case.state, stamp, data, texts, tells, flags=marked)
     if not alert:
         return (CaseWrite(flagged, case.version), event), flagged
     flagged, told = page(flagged, f"flag.{flags[0].split(':')[0]}", ("moderator", "lead"), 30, stamp)
     return (CaseWrite(flagged, case.version), event, told), flagged
 
 
+def _flagged(
+    case: Case,
+    flags: tuple[str, ...],
+    stamp: Stamp,
+    arrival: Arrival | None,
+    texts: Mapping[str, str] | None,
+    *,
+    alert: bool,
+    no_approver: bool,
+) -> Happened:
+    marks = flags_told(flags, case.items)
+    if arrival is None:
+        return happened(case, events.Flagged(flags=marks, alert=alert), stamp)
+    said = events.Flagged(came=came(arrival, stamp), flags=marks, alert=alert, no_approver=no_approver)
+    return happened_with(arrival, case, said, stamp, texts)
+
+
 def take_in(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
     """A message that could not be used when it came can be used now, and says nothing new."""
-    noted, event = note(case, "take_in", stamp, evidence(arrival))
+    tells = [happened_with(arrival, case, events.TakenIn(came=came(arrival, stamp)), stamp)]
+    noted, event = note(case, "take_in", stamp, evidence(arrival), tells)
     noted = noted.but(version=case.version + 1)
     return (CaseWrite(noted, case.version), event), noted
 
@@ -215,7 +319,8 @@ def confirm(
     fallen = {item.item_id for item in case.items if not item.order_stands}
     if _demand(typed) != _demand(notice) and not fallen.issuperset(item.item_id for item in notice.items):
         return amend(case, notice, arrival, policy, standing, stamp)
-    confirmed, event = move(case, "confirm", case.state, stamp, evidence(arrival), **of_arrival(arrival))
+    tells = [happened_with(arrival, case, events.Confirmed(came=came(arrival, stamp)), stamp)]
+    confirmed, event = move(case, "confirm", case.state, stamp, evidence(arrival), tells=tells, **of_arrival(arrival))
     return (CaseWrite(confirmed, case.version), event, acknowledgement(confirmed, stamp)), confirmed
 
 
@@ -254,6 +359,16 @@ def amend(
         past = steps_past(case, requested, policy, stamp)
     stamp, words = own_words(arrival, stamp)
     questions, unasked = taken_back(standing.messages, stamp)
+    flags = tuple(dict.fromkeys((*case.flags, *arrival.flags, "amended")))
+    said = events.Amended(
+        **_told(notice, arrival, case.items, items, flags, policy, stamp),
+        # An ended case gets the term from this receipt.
+        received_at=times.get("received_at", 0),
+        due_at=times.get("due_at", 0),
+        requested_due_at=times["requested_due_at"] or 0,
+        **_fell(case, items, [item for item in case.items if not item.was], noticed, policy, stamp),
+    )
+    watched = [happened(case, SuspensionWatched(over=True), stamp, by=SYSTEM)] if over else []
     amended, event = move(
         case,
         "amend",
@@ -268,9 +383,10 @@ def amend(
             **unasked,
         },
         {**(words or {}), **(texts or {})},
+        [*watched, happened_with(arrival, case, said, stamp, texts)],
         items=tuple(items),
         named=last_number(case, items),
-        flags=tuple(dict.fromkeys((*case.flags, *arrival.flags, "amended"))),
+        flags=flags,
         quarantine_no=0,
         decided_at=None,
         closed_at=None,
@@ -288,6 +404,22 @@ def amend(
     change, amended = with_pages_at_intake(change, amended, policy, stamp)
     fired = escalated(amended, past, stamp) if past is not None else ()
     return (*change, *fired), after(amended, fired)
+
+
+def _fell(
+    case: Case,
+    items: Sequence[ItemState],
+    about: Sequence[ItemState],
+    noticed: Mapping[str, Item],
+    policy: Policy,
+    stamp: Stamp,
+) -> dict[str, Any]:
+    """What the ledger says of the items among `about` that a message does not name, or whose id it gives to another
+    object; `items` are those of the case after it."""
+    now = {item.number for item in items if item.item_id in noticed}
+    gone = fallen_told((item for item in about if item.number not in now), items)
+    lifts = any(one.fate == "lifting" for one in gone)
+    return {"fallen": gone, "lift_due_at": lift_due_at(case, policy, stamp.at) if lifts else 0}
 
 
 def answer(
@@ -309,11 +441,24 @@ def answer(
     }
     waits = case.state in (CaseState.AWAITING_ANSWER, CaseState.IN_APPROVAL)
     decided = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.CLOSED) and bool(asked)
-    named = bool(noticed) and is_legal(case.state, "answer", CaseState.QUEUED)
-    if not waits and not decided and not named:
-        return flag(case, ("clarified", *arrival.flags), stamp, arrival, texts=texts)
+    names = bool(noticed) and is_legal(case.state, "answer", CaseState.QUEUED)
+    flags = tuple(dict.fromkeys((*case.flags, *arrival.flags, "clarified")))
+    # Only an answer with marks of its own calls people as a notice does.
+    lacks = bool(arrival.flags) and lacks_approver(case.category, flags, policy, stamp.at)
+    if not waits and not decided and not names:
+        return flag(case, ("clarified", *arrival.flags), stamp, arrival, texts=texts, no_approver=lacks)
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
-    items = [item.but(status="open") if item.item_id in asked and not item.was else item for item in items]
+    again = [item for item in items if item.item_id in asked and not item.was and item.status != "open"]
+    items = [item.but(status="open") if item in again else item for item in items]
+    said = events.Answered(
+        came=came(arrival, stamp),
+        question=question_of(case, clarification.in_reply_to),
+        items=named_told(case.items, items, noticed, stamp),
+        asked=tuple(item.number for item in again),
+        **_fell(case, items, [item for item in case.items if item.item_id in noticed], noticed, policy, stamp),
+        flags=flags_told(arrival.flags, items),
+        no_approver=lacks,
+    )
     times: dict[str, Any] = {"closed_at": None}
     if case.watch_at is None:
         times["watch_at"] = stamp.at
@@ -324,9 +469,10 @@ def answer(
         stamp,
         {**evidence(arrival), "in_reply_to": clarification.in_reply_to, **standing_told(case.items, items)},
         texts,
+        [happened_with(arrival, case, said, stamp, texts)],
         items=tuple(items),
         named=last_number(case, items),
-        flags=tuple(dict.fromkeys((*case.flags, *arrival.flags, "clarified"))),
+        flags=flags,
         **times,
         **NO_LEASE,
     )
@@ -345,6 +491,8 @@ def remind(case: Case, reminder: Reminder, arrival: Arrival, stamp: Stamp) -> tu
     """The authority asks again: the level rises, the clock does not move."""
     level = max(case.level, reminder.escalation_level)
     data = {**evidence(arrival), "level": reminder.escalation_level}
-    reminded, event = move(case, "remind", case.state, stamp, data, level=level)
+    said = events.Reminded(came=came(arrival, stamp), level=reminder.escalation_level)
+    tells = [happened_with(arrival, case, said, stamp)]
+    reminded, event = move(case, "remind", case.state, stamp, data, tells=tells, level=level)
     reminded, alert = page(reminded, "reminded", ("moderator", "lead"), 40, stamp)
     return (CaseWrite(reminded, case.version), event, alert), reminded

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.arrival_events import came, fallen_told, happened_with
+from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, HoldEnded, MessageVoided, ObjectVersion, Write
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.events.arrivals import Cancelled
+from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.message_states import tried_voided
 from kz_compliance_sdk.domain.messages import Respondent, effect, lane_of, page, with_report
 from kz_compliance_sdk.domain.notice import Cancellation
@@ -30,8 +33,10 @@ EVERYBODY = ("moderator", "lead", "head")
 class Arrival(Changeable):
     """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
     UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `entered_by` typed it in, come in by
-    `account`, and says `how` it came; `salt` is fresh randomness that seals this text. Before a new notice `volume`
-    others had come from its authority, or under its key, and `volume_limit` are usual."""
+    `account`, and says `how` it came; `salt` is fresh randomness that seals this text. `by` is that person, where
+    the machine takes the message in. `body` are the exact bytes, whose origin `proof` shows: signed at `signed_at` by
+    the profile `profile` with the key `key_id`. Before a new notice `volume` others had come from its authority, or
+    under its key, and `volume_limit` are usual."""
 
     platform_id: str
     message: tuple[str, str, str]
@@ -47,6 +52,12 @@ class Arrival(Changeable):
     salt: bytes = b""
     volume: int = 0
     volume_limit: int = 0
+    by: Actor | None = None
+    body: bytes = field(default=b"", repr=False)
+    proof: bytes = field(default=b"", repr=False)
+    profile: str = ""
+    key_id: str = ""
+    signed_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,7 @@ def cancel(
     stands = any(item.status in OPEN_ITEM for item in items)
     questions, unasked = ((), {}) if stands else taken_back(standing.messages, stamp)
     flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
+    due = on_lift_clock.lift_due_at if any(item.status == "lifting" for item in items) else None
     cancelled, event = move(
         case,
         "cancel",
@@ -142,6 +154,7 @@ def cancel(
             **unasked,
         },
         texts,
+        [_told(case, cancellation, arrival, items, due, stamp, texts)],
         items=tuple(items),
         flags=tuple(dict.fromkeys((*case.flags, *flags))),
         **changes,
@@ -168,6 +181,27 @@ def cancel(
     cancelled, alert = page(cancelled, reason, told, 40, stamp)
     writes.append(alert)
     return (CaseWrite(cancelled, case.version), *writes), cancelled
+
+
+def _told(
+    case: Case,
+    cancellation: Cancellation,
+    arrival: Arrival,
+    items: Sequence[ItemState],
+    due: int | None,
+    stamp: Stamp,
+    texts: Mapping[str, str] | None,
+) -> Happened:
+    named = cancellation.item_ids
+    event = Cancelled(
+        came=came(arrival, stamp),
+        revision=cancellation.revision,
+        effect=cancellation.effect,
+        named=None if named is None else tuple(item.number for item in case.items if item.item_id in named),
+        fallen=fallen_told((item for item in case.items if named is None or item.item_id in named), items),
+        lift_due_at=due or 0,
+    )
+    return happened_with(arrival, case, event, stamp, texts)
 
 
 def _after_cancelling(

@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.messages import with_page
 from kz_compliance_sdk.domain.policy import ApproverDuty, Policy
 from kz_compliance_sdk.domain.results import after
 
-__all__ = ["approvers_on_duty", "pages_at_intake", "with_pages_at_intake"]
+__all__ = ["approvers_on_duty", "lacks_approver", "pages_at_intake", "with_pages_at_intake"]
 
 _ALL = ("lead", "legal", "head")
 
@@ -40,16 +40,20 @@ def pages_at_intake(case: Case, policy: Policy, at: int) -> tuple[tuple[str, tup
     that needs a second person while no approver is on duty (at `at`, UTC seconds) calls one. Nothing for any other."""
     if USER_DATA_DEMAND in case.flags:
         return ((USER_DATA_DEMAND, ("legal", "lead")),)
+    return (("no_approver_on_duty", _ALL),) if lacks_approver(case.category, case.flags, policy, at) else ()
+
+
+def lacks_approver(category: str, flags: tuple[str, ...], policy: Policy, at: int) -> bool:
+    """Whether a notice needs a second person while no approver is on duty at `at` (UTC seconds)."""
     roster = policy.safeguards.approver_duty
     if not roster or approvers_on_duty(roster, at):
-        return ()
-    marks = codes(case.flags)
-    needed = (
-        policy.needs_four_eyes(case.category, worldwide=False, flags=marks)
-        or policy.needs_legal_review(case.category, marks)
-        or policy.safeguards.needs_outside(case.category, marks)
+        return False
+    marks = codes(flags)
+    return (
+        policy.needs_four_eyes(category, worldwide=False, flags=marks)
+        or policy.needs_legal_review(category, marks)
+        or policy.safeguards.needs_outside(category, marks)
     )
-    return (("no_approver_on_duty", _ALL),) if needed else ()
 
 
 def with_pages_at_intake(change: Change, case: Case, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:

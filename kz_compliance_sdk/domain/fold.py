@@ -255,7 +255,8 @@ class Step(Struct):
 class Case(Struct):
     """A notice and everything that has become of it. `notice_at` is the event that holds the notice in force. By
     `clock_shift` seconds the ladder is later on the host's clock than on these times, because that clock was set while
-    the case ran; the steps in `unsure` fired on it before their time. Times are UTC seconds, 0 where there is none."""
+    the case ran; the steps in `unsure` fired on it before their time. `letters` are those that wait, by the keyed
+    digest of their bytes. Times are UTC seconds, 0 where there is none."""
 
     platform: str
     stream: str
@@ -301,7 +302,7 @@ class Case(Struct):
     checks: dict[int, Check] = field(default_factory=dict)
     looks: dict[int, Look] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
-    letters: dict[int, Letter] = field(default_factory=dict)
+    letters: dict[str, Letter] = field(default_factory=dict)
     contests: dict[int, Contest] = field(default_factory=dict)
     suspensions: dict[int, Suspension] = field(default_factory=dict)
     appeals: dict[int, Appeal] = field(default_factory=dict)

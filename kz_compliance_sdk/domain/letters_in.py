@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Literal
 
-from kz_compliance_sdk.domain.arrivals import answer
+from kz_compliance_sdk.domain.arrival_events import came, flags_told, happened_with
+from kz_compliance_sdk.domain.arrivals import answer, flag
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.cancellations import Arrival, Standing, cancel, evidence
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, move
+from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, InboxDismissed
 from kz_compliance_sdk.domain.clock import local
+from kz_compliance_sdk.domain.events.arrivals import Flagged, LetterDismissed, LetterEntered
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification
 from kz_compliance_sdk.domain.persons import Person, check_another
@@ -45,14 +48,26 @@ def enter_letter(
             "outside this library what the letter asks for.",
             reference=case.id,
         )
-    kind = "cancellation" if isinstance(letter, Cancellation) else "answer"
+    kind: Literal["cancellation", "answer"] = "cancellation" if isinstance(letter, Cancellation) else "answer"
     cancelled, answered = (*case.flags, "cancellation_unverified"), (*case.flags, "answer_unverified")
     flags = tuple(dict.fromkeys(cancelled if kind == "cancellation" else answered))
     data: dict[str, Json] = {**evidence(arrival), "flags": [f"{kind}_unverified"]}
     said, sealing = {"how_it_came": arrival.how}, replace(stamp, salt=arrival.salt)
-    entered, event = move(case, "flag", case.state, sealing, data, said, flags=flags)
+    told = LetterEntered(came=came(arrival, stamp), kind=kind, received_at=arrival.received_at)
+    tells = [happened_with(arrival, case, told, stamp)]
+    entered, event = move(case, "flag", case.state, sealing, data, said, tells, flags=flags)
     entered, alert = page(entered, f"{kind}_to_vouch_for", ("moderator", "lead"), 40, stamp)
     return (CaseWrite(entered, case.version), event, alert), entered
+
+
+def enter_amendment(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
+    """An amendment was typed in of a notice whose own origin is proved. It changes nothing yet; people are told."""
+    told = LetterEntered(came=came(arrival, stamp), kind="amendment", received_at=arrival.received_at)
+    tells = [happened_with(arrival, case, told, stamp)]
+    if arrival.flags:
+        marks = Flagged(flags=flags_told(arrival.flags, case.items), alert=False)
+        tells.append(happened(case, marks, stamp, by=arrival.by))
+    return flag(case, (_AMENDMENT, *arrival.flags), stamp, arrival, tells=tells)
 
 
 def vouch_for_letter(
@@ -96,7 +111,9 @@ def dismiss_letter(
     sender, message_id, sha256 = message
     data: dict[str, Json] = {"sender": sender, "message": message_id, "sha256": sha256, "source": "typed"}
     flags = without(case, others)
-    left, event = move(case, "dismiss_letter", case.state, stamp, data, {"reasons": reasons}, flags=flags)
+    texts = {"reasons": reasons}
+    tells = [happened(case, LetterDismissed(letter=stamp.keyed(sha256)), stamp, texts)]
+    left, event = move(case, "dismiss_letter", case.state, stamp, data, texts, tells, flags=flags)
     return (CaseWrite(left, case.version), event, InboxDismissed(case.platform_id, *message)), left
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from types import MappingProxyType
 from typing import Literal
 
@@ -121,6 +122,13 @@ def clarification(case: Case, questions: tuple[Question, ...], stamp: Stamp) -> 
         sent_at=stamp.at,
     )
     return _message(case, "clarification", key, outbound_bytes(request), stamp, endpoint=case.channel)
+
+
+def question_of(case: Case, in_reply_to: str) -> str:
+    """The id of the question of ours that a message of the authority answers, `unknown` if we never asked it."""
+    asked = product(range(case.decision_version + 1), range(1, case.questions + 1))
+    ours = (id_of(case, "clarification", decision=decision, number=number) for decision, number in asked)
+    return in_reply_to if in_reply_to in ours else "unknown"
 
 
 def effect(

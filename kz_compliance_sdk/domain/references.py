@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-__all__ = ["alert_id", "appeal_id_of", "free_reference", "message_id", "reference_of", "stream_of"]
+__all__ = ["alert_id", "appeal_id_of", "free_reference", "message_id", "object_stream", "reference_of", "stream_of"]
 
 
 def reference_of(platform_id: str, authority_id: str, notice_id: str, ordinal: int = 0) -> str:
@@ -30,6 +30,11 @@ def free_reference(
 def stream_of(reference: str) -> str:
     """The stream of a case."""
     return f"case/{reference}"
+
+
+def object_stream(object_key: str, keyed: Callable[..., str]) -> str:
+    """The stream of an object of the platform; `keyed` gives the digest of a name under the platform's object key."""
+    return f"object/{keyed(object_key)}"
 
 
 def message_id(stream: str, kind: str, decision: int, number: int, item: int) -> str:

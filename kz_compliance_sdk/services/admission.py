@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kz_compliance_sdk.domain import arrivals
+from kz_compliance_sdk.domain import arrivals, letters_in
+from kz_compliance_sdk.domain.arrival_events import answered
 from kz_compliance_sdk.domain.arrivals import Arrival
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.but import Changeable
@@ -50,11 +51,8 @@ class Received(Changeable):
     sender: str
     message_id: str
     body_sha256: str
-    body: bytes
-    proof: bytes
     authorities: frozenset[str]
     arrival: Arrival
-    key_id: str = ""
     refused: InboxRow | None = None
     """The same bytes as they are stored, if they could not be used when they first came."""
 
@@ -125,6 +123,7 @@ class Admission:
         case_id, _ = free_reference(self.platform_id, authority, f"~{received.body_sha256}", _is_taken(tx))
         change, case = arrivals.quarantine(case_id, unreadable, arrival, max(taken, default=0) + 1, self.policy, stamp)
         response = refused(status, unreadable.code, unreadable.reason, field=unreadable.field, instance=case.id)
+        change = answered(change, response.status, response.body)
         return (*change, _row(received, kind, case.id, notice_id, "quarantined", response, tx)), response
 
     def _notice(
@@ -153,7 +152,7 @@ class Admission:
             first = min(quarantined, key=lambda c: c.received_at)
             change, case = arrivals.admit(first, notice, arrival, self.policy, stamp)
         else:
-            arrival, came = counted(tx, arrival, authority, received.key_id, self.policy.safeguards)
+            arrival, came = counted(tx, arrival, authority, arrival.key_id, self.policy.safeguards)
             case_id, ordinal = free_reference(self.platform_id, authority, notice.notice_id, _is_taken(tx))
             change, case = arrivals.open_case(case_id, notice, arrival, self.policy, stamp)
             change = (*change, came)
@@ -204,13 +203,13 @@ class Admission:
             return self._quarantine(tx, received, conflict, message.type, 409)
         response = accepted(200, case)
         row = _row(received, message.type, case.id, notice.notice_id, "accepted", response, tx)
-        return (*change, row), response
+        return (*answered(change, response.status, response.body), row), response
 
     def _to_be_vouched_for(
         self, tx: Tx, received: Received, message: Message, arrival: Arrival, case: Case, stamp: Stamp
     ) -> tuple[Change, Response]:
         """A typed-in amendment of a notice whose origin is proved: it waits until somebody vouches for it."""
-        change, case = arrivals.flag(case, ("amendment_unverified", *arrival.flags), stamp, arrival)
+        change, case = letters_in.enter_amendment(case, arrival, stamp)
         response = accepted(202, case)
         row = _row(received, message.type, case.id, case.notice_id, "waiting", response, tx)
         return (*change, row), response
@@ -309,8 +308,8 @@ def _row(
         received.body_sha256,
         kind,
         received.arrival.source,
-        received.body,
-        received.proof,
+        received.arrival.body,
+        received.arrival.proof,
         _clock(received, tx),
         case_id,
         notice_id,

@@ -17,14 +17,13 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, InboxApplied, InboxRow
 from kz_compliance_sdk.domain.messages import BY_HAND, Respondent
 from kz_compliance_sdk.domain.notice import Answer, Cancellation, Clarification, Effect, Item, Notice
-from kz_compliance_sdk.domain.persons import Person
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services.loading import letters_waiting, standing_before, typist_in
+from kz_compliance_sdk.services.loading import arrival_in, letters_waiting, standing_before, typist_in
 from kz_compliance_sdk.services.response import accepted
 from kz_compliance_sdk.services.tallying import counted
 from kz_compliance_sdk.wire.v1 import MessageType, read_message, write_message
@@ -162,7 +161,20 @@ class ByLetter:
                 if row.exit == "noted":
                     raise IllegalMove("this letter was dismissed before.", reference=case_id)
                 return (), case
-            arrival = self._arrival(message, received_at, Person(actor.id, actor.account), how, salt)
+            arrival = Arrival(
+                self._platform,
+                message,
+                "typed",
+                "unverified",
+                BY_HAND,
+                received_at,
+                received_at,
+                entered_by=actor.id,
+                account=actor.account,
+                how=how,
+                salt=salt,
+                body=body,
+            )
             change, after = letters_in.enter_letter(case, said, arrival, tx.stamp(actor, salt))
             proof: dict[str, Json] = {"entered_by": actor.id, "entered_at": tx.now}
             if actor.account:
@@ -204,8 +216,7 @@ class ByLetter:
             letter = _letter(row)
             if isinstance(letter.says, Notice):
                 raise IllegalMove("this letter is an amendment: call authenticate.", reference=case_id)
-            message = (row.sender, row.message_id, row.body_sha256)
-            arrival = self._arrival(message, row.received_at, typist_in(row))
+            arrival = arrival_in(row, BY_HAND)
             change, after = letters_in.vouch_for_letter(
                 case,
                 letter.says,
@@ -216,7 +227,7 @@ class ByLetter:
                 standing_before(tx, case, letter.says, self._respondent),
                 tx.stamp(actor, self._entropy(32)),
             )
-            return (*change, InboxApplied(self._platform, *message, case.id)), after
+            return (*change, InboxApplied(self._platform, *arrival.message, case.id)), after
 
         return self._submit(work)
 
@@ -231,23 +242,6 @@ class ByLetter:
             return letters_in.dismiss_letter(tx.case(case_id), message, reasons, others, stamp=stamp)
 
         return self._submit(work)
-
-    def _arrival(
-        self, message: tuple[str, str, str], received_at: int, typist: Person, how: str = "", salt: bytes = b""
-    ) -> Arrival:
-        return Arrival(
-            self._platform,
-            message,
-            "typed",
-            "unverified" if how else "verified",
-            BY_HAND,
-            received_at,
-            received_at,
-            entered_by=typist.id,
-            account=typist.account,
-            how=how,
-            salt=salt,
-        )
 
 
 def _message_id(case: Case, letter: Cancellation | Clarification) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import cast
 
 from kz_compliance_sdk.domain import arrivals
 from kz_compliance_sdk.domain.arrivals import Arrival
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.case import Case, Source
+from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, InboxApplied, Write
 from kz_compliance_sdk.domain.duty import with_pages_at_intake
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.ports import Tx
-from kz_compliance_sdk.services.loading import standing_before
+from kz_compliance_sdk.services.loading import arrival_in, standing_before
 from kz_compliance_sdk.services.marking import marked_answer
 from kz_compliance_sdk.wire.v1 import read_message
 
@@ -60,10 +59,8 @@ def follow_waiting(
             continue
         if isinstance(data, Cancellation) and data.revision > case.revision:
             continue
-        name, at = (row.sender, row.message_id, row.body_sha256), row.received_at
-        source = cast("Source", row.source)
-        arrival = Arrival(row.platform_id, name, source, "signed", case.channel, at, at)
-        more, case = follow(tx, marked_answer(arrival, message, policy), case, data, policy, respondent, stamp)
+        arrival = marked_answer(arrival_in(row, case.channel), message, policy)
+        more, case = follow(tx, arrival, case, data, policy, respondent, stamp)
         writes += more
-        writes.append(InboxApplied(row.platform_id, *name, case.id))
+        writes.append(InboxApplied(row.platform_id, *arrival.message, case.id))
     return tuple(writes), case

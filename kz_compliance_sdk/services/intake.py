@@ -161,17 +161,13 @@ class Intake:
                 self._channel,
                 now,
                 published_at,
+                body=body,
+                proof=encoded(evidence),
+                profile=verified.profile,
+                key_id=verified.key_id,
+                signed_at=verified.signed_at,
             )
-            return Received(
-                verified.sender,
-                message_id,
-                sha256,
-                body,
-                encoded(evidence),
-                verified.authorities,
-                arrival,
-                verified.key_id,
-            )
+            return Received(verified.sender, message_id, sha256, verified.authorities, arrival)
 
         kind = message.type if message is not None else "unreadable"
 
@@ -251,6 +247,8 @@ class Intake:
             kind, notice, message_id=message_id, sent_at=notice.issued_at, platform_id=notice.platform_id
         )
         sha256 = hashlib.sha256(body).hexdigest()
+        said: dict[str, Json] = {"entered_by": actor.id, "entered_at": now, "how": how}
+        proof = canonical({**said, "account": actor.account} if actor.account else said)
         arrival = Arrival(
             notice.platform_id,
             (OFFICE, message_id, sha256),
@@ -262,11 +260,12 @@ class Intake:
             entered_by=actor.id,
             how=how,
             salt=salt,
+            by=actor,
+            body=body,
+            proof=proof,
         )
-        said: dict[str, Json] = {"entered_by": actor.id, "entered_at": now, "how": how}
-        proof = canonical({**said, "account": actor.account} if actor.account else said)
         authorities = frozenset({notice.issuing_authority.id})
-        received = Received(OFFICE, message_id, sha256, body, proof, authorities, arrival)
+        received = Received(OFFICE, message_id, sha256, authorities, arrival)
         message = read_message(body)
         return (lambda tx: self._admission.admit(tx, received, message)), body
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.case import Case, ItemState
+from kz_compliance_sdk.domain.case import Case, ItemState, Source
 from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision
@@ -155,6 +156,28 @@ def typist_in(row: InboxRow) -> Person:
     return Person(proof["entered_by"], proof.get("account", ""))
 
 
+def arrival_in(row: InboxRow, channel: str) -> Arrival:
+    """How a stored message came. One that was typed in counts by this only once somebody has vouched for it."""
+    proof, at = json.loads(row.proof), row.received_at
+    typed = row.source == "typed"
+    return Arrival(
+        row.platform_id,
+        (row.sender, row.message_id, row.body_sha256),
+        cast("Source", row.source),
+        "verified" if typed else "signed",
+        channel,
+        at,
+        at,
+        entered_by=proof.get("entered_by", ""),
+        account=proof.get("account", ""),
+        body=row.body,
+        proof=row.proof,
+        profile=proof.get("profile", ""),
+        key_id=proof.get("key_id", ""),
+        signed_at=proof.get("signed_at", 0),
+    )
+
+
 def typist_of(tx: Tx, case: Case) -> Person:
     """Who typed the notice in that the case rests on; nobody for one that came otherwise, or was erased."""
     row = tx.inbox_row(*case.message)
@@ -170,12 +193,7 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...
     if not later:
         return None
     data, row = min(later, key=lambda one: one[0].revision)
-    message, at = (row.sender, row.message_id, row.body_sha256), row.received_at
-    by = typist_in(row)
-    arrival = Arrival(
-        row.platform_id, message, "typed", "verified", case.channel, at, at, entered_by=by.id, account=by.account
-    )
-    return data, arrival, flags_of_letters(other.type for other in rows if other is not row)
+    return data, arrival_in(row, case.channel), flags_of_letters(other.type for other in rows if other is not row)
 
 
 def answering_of(tx: Tx, case: Case, respondent: Respondent) -> Answering:

@@ -19,6 +19,7 @@ from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import Profile, sign
 from kz_compliance_sdk.wire.v1 import read_message
+from tests.ledger.shadow import keyed
 
 PLATFORM = builders.PLATFORM_ID
 PATH = "/notices"
@@ -101,7 +102,7 @@ def ready(first: int, count: int, *, received_at: int | None = None) -> Iterator
     """Decided intakes: case, audit event, acknowledgement, the message's own bytes, and that it counts."""
     ids = Env.system().ids
     policy, now = kz_policy(), int(time.time()) if received_at is None else received_at
-    stamp = Stamp(now, SYSTEM)
+    stamp = Stamp(now, SYSTEM, keyed=keyed)
     reply = b'{"case_reference":"01999999-0000-7000-8000-000000000000","due_at":"2026-11-25T07:00:00Z"}'
     proof = b'{"headers":[["webhook-id","msg"],["webhook-signature","v1,' + base64.b64encode(b"s" * 32) + b'"]]}'
     for number in range(first, first + count):

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from kz_compliance_sdk.domain import change as old
-from kz_compliance_sdk.domain.audit import Actor, AuditEvent
+from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.happened import Happened
-from kz_compliance_sdk.domain.notice import Clarification, Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.evidence.redaction import FACTS
-from kz_compliance_sdk.wire.v1 import read_message
 from tests.ledger.rows import differences
 from tests.ledger.shadow import Shadow, sealed
-from tests.ledger.told import TOLD, Step
 
 _WITHHELD = frozenset(
     "account again appeal by_s content country digest entered_by fell_before field holder legal_check nonce "
@@ -39,15 +35,11 @@ class Beside:
     """The shadows of all cases of one store that were there from their first event."""
 
     shadows: dict[tuple[str, str], Shadow] = field(default_factory=dict)
-    bodies: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
 
     def take(self, change: old.Change) -> None:
         """Take one committed change in."""
         for write in change:
-            row = write.row if type(write) is old.InboxAdmitted else write
-            if type(row) is old.InboxRow:
-                self.bodies[row.sender, row.message_id, row.body_sha256] = row.body
             if type(write) is AuditEvent:
                 self.differences += [f"{write.kind} says {name!r}, which no reader knows" for name in _unknown(write)]
         for platform, case_id in dict.fromkeys(_cases_of(change)):
@@ -83,11 +75,7 @@ class Beside:
                 for happened in event.tells:
                     self._happened(shadow, happened, after)
                 if not event.tells:
-                    data = json.loads(event.content)["data"]
-                    step = Step(shadow, shadow.before, after or shadow.before, writes, event, data, {}, self.bodies)  # type: ignore[arg-type]
-                    step.items.update(self._items(data))
-                    for told in TOLD[event.kind](step):
-                        shadow.append(told, event.at, Actor(step.actor))
+                    self.differences.append(f"{case_id}: {event.kind} tells the ledger nothing")
                 self._meet(shadow, writes)
             if after is not None:
                 shadow.before = after
@@ -105,18 +93,6 @@ class Beside:
         event = msgspec.structs.replace(told.event, parts=sealed(**told.words))
         shadow.append(event, told.at, told.actor)
         shadow.learn(event, told.words, after)
-
-    def _items(self, data: Mapping[str, Any]) -> dict[str, Item]:
-        body = self.bodies.get((data.get("sender", ""), data.get("message", ""), data.get("sha256", "")))
-        if not body:
-            return {}
-        try:
-            message = read_message(body).data
-        except ComplianceError:
-            return {}
-        if isinstance(message, Notice | Clarification):
-            return {item.item_id: item for item in message.items or ()}
-        return {}
 
     # ---------------------------------------------------------------------------------------------- what leaves
 

@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain import events as vocabulary
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.decision import Decision as OldDecision
-from kz_compliance_sdk.domain.events import remedies, review
+from kz_compliance_sdk.domain.events import arrivals, remedies, review
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.fold import Case, evolve, fold
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Link, Part, Roster, Sealed, Stamped, link, read, seal
@@ -46,7 +46,6 @@ class Shadow:
     roster: Roster = field(default_factory=Roster)
     read_by: Roster = field(default_factory=Roster)
     called: dict[int, str] = field(default_factory=dict)
-    letters: dict[tuple[str, str, str], int] = field(default_factory=dict)
     before: OldCase | None = None
     known: dict[str, OutboxMessage] = field(default_factory=dict)
     decisions: dict[int, OldDecision] = field(default_factory=dict)
@@ -62,6 +61,10 @@ class Shadow:
         if isinstance(event, review.Proposed | remedies.AppealReversed) and event.decision:
             decision = OldDecision.model_validate_json(words["proposal"])
             self.decisions[decision.version] = decision
+        if isinstance(event, arrivals.Opened | arrivals.Admitted | arrivals.Amended | arrivals.Answered):
+            assert after is not None
+            item_ids = {item.number: item.item_id for item in after.items}
+            self.called |= {one.number: item_ids[one.number] for one in event.items}
 
     def append(self, event: Event, at: int, actor: Actor | None) -> None:
         who = None if actor is None or actor.id == SYSTEM.id else actor

@@ -176,7 +176,6 @@ class Amended(Event, frozen=True, kw_only=True):
     flags: tuple[Flag, ...] = ()
     authenticity: Authenticity = "signed"
     lift_due_at: At = 0
-    vouched: Number = 0
     no_approver: bool = False
 
     def apply(self, case: Case, on: Stamped) -> None:
@@ -193,7 +192,7 @@ class Amended(Event, frozen=True, kw_only=True):
         case.back_to_review()
         case.quarantine = case.decided_at = case.closed_at = case.lift_due_at = 0
         case.flag(*self.flags, "amended")
-        _vouch(case, self.vouched)
+        _vouch(case, self.came.body)
         case.void("clarification", "report")
         _acknowledge(case, on)
         case.page("amended", REVIEWERS, 30, on)
@@ -212,7 +211,6 @@ class Answered(Event, frozen=True, kw_only=True):
     fallen: tuple[Fallen, ...] = ()
     flags: tuple[Flag, ...] = ()
     lift_due_at: At = 0
-    vouched: Number = 0
     no_approver: bool = False
 
     def apply(self, case: Case, on: Stamped) -> None:
@@ -223,7 +221,7 @@ class Answered(Event, frozen=True, kw_only=True):
         case.back_to_review()
         case.closed_at = 0
         case.flag(*self.flags, "clarified")
-        _vouch(case, self.vouched)
+        _vouch(case, self.came.body)
         case.void("report")
         case.page("clarified", ("moderator",), 20, on)
         if self.flags:
@@ -241,14 +239,13 @@ class Cancelled(Event, frozen=True, kw_only=True):
     named: tuple[Number, ...] | None = None
     fallen: tuple[Fallen, ...] = ()
     lift_due_at: At = 0
-    vouched: Number = 0
 
     def apply(self, case: Case, on: Stamped) -> None:
         was = case.state
         touched = any(one.fate != "stays" for one in self.fallen)
         beside = not touched and self.named is not None and not set(case.undecided) & set(self.named)
         fall(case, self.fallen, self.effect or "", self.lift_due_at, on)
-        _vouch(case, self.vouched)
+        _vouch(case, self.came.body)
         case.flag(f"cancelled_{self.effect}" if self.effect else "effect_missing")
         _after_cancelling(case, self.lift_due_at, touched=touched, beside=beside, on=on)
         if not case.undecided:
@@ -273,19 +270,19 @@ class Reminded(Event, frozen=True, kw_only=True):
 
 
 class Flagged(Event, frozen=True, kw_only=True):
-    """Something was learnt that a moderator must see; from a message, if it came with one, or from a letter that
-    somebody has `vouched` for. It changes nothing else. An answer with marks of its own calls people like a notice."""
+    """Something was learnt that a moderator must see; from a message, if it came with one. It changes nothing else. An
+    answer with marks of its own calls people like a notice."""
 
     words = Amended.words
     came: Came | None = None
     flags: tuple[Flag, ...]
     alert: bool = True
-    vouched: Number = 0
     no_approver: bool = False
 
     def apply(self, case: Case, on: Stamped) -> None:
         case.flag(*self.flags)
-        _vouch(case, self.vouched)
+        if self.came is not None:
+            _vouch(case, self.came.body)
         if self.alert:
             case.page(f"flag.{self.flags[0].split(':')[0]}", REVIEWERS, 30, on)
         if "clarified" in self.flags and len(self.flags) > 1:
@@ -312,7 +309,8 @@ class Confirmed(Event, frozen=True, kw_only=True):
 
 
 class LetterEntered(Event, frozen=True, kw_only=True):
-    """Somebody typed in a letter about the case. It changes nothing until another person vouches for it."""
+    """Somebody typed in a letter about the case. It changes nothing until another person vouches for it: then the same
+    bytes come in the event that they make."""
 
     words = words(message="erasable", how_it_came="erasable", reply="kept")
     came: Came
@@ -320,7 +318,7 @@ class LetterEntered(Event, frozen=True, kw_only=True):
     received_at: At
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.letters[on.seq] = Letter(on.seq, self.kind, on.person, on.account)
+        case.letters[self.came.body] = Letter(on.seq, self.kind, on.person, on.account)
         case.flag(f"{self.kind}_unverified")
         if self.kind == "amendment":
             case.page("flag.amendment_unverified", REVIEWERS, 30, on)
@@ -329,10 +327,10 @@ class LetterEntered(Event, frozen=True, kw_only=True):
 
 
 class LetterDismissed(Event, frozen=True, kw_only=True):
-    """The letter is not what it seemed: it never takes effect."""
+    """The letter of this body is not what it seemed: it never takes effect."""
 
     words = words(reasons="erasable")
-    letter: Number
+    letter: Keyed
 
     def apply(self, case: Case, on: Stamped) -> None:
         _vouch(case, self.letter)
@@ -343,13 +341,13 @@ def _take_notice(case: Case, said: Opened | Admitted | Amended, on: Stamped) -> 
     case.authority, case.notice, case.revision = said.authority, said.notice, said.revision
     case.kind, case.category, case.languages = said.kind, said.category, said.languages
     case.requested_due_at, case.policy, case.authenticity = said.requested_due_at, said.policy, said.authenticity
-    _rest_on(case, said.came, on, said.vouched if isinstance(said, Amended) else 0)
+    _rest_on(case, said.came, on)
 
 
-def _rest_on(case: Case, came: Came, on: Stamped, vouched: int = 0) -> None:
+def _rest_on(case: Case, came: Came, on: Stamped) -> None:
     """From now on these bytes count. Who vouches for a letter has not typed it in."""
     case.source, case.channel, case.notice_at = came.source, came.channel, on.seq
-    by = case.letters.get(vouched, on)
+    by = case.letters.get(came.body, on)
     case.typist = (by.person, by.account) if came.source == "typed" else (0, 0)
 
 
@@ -366,11 +364,12 @@ def _page_at_intake(case: Case, no_approver: bool, on: Stamped) -> None:
         case.page("no_approver_on_duty", ("lead", "legal", "head"), 50, on)
 
 
-def _vouch(case: Case, letter: int) -> None:
-    """A letter waits no more; its flag goes with the last of its kind."""
-    case.letters.pop(letter, None)
+def _vouch(case: Case, body: str) -> None:
+    """If these bytes are a letter that waited, it waits no more; its flag goes with the last of its kind."""
+    if case.letters.pop(body, None) is None:
+        return
     waiting = {one.kind for one in case.letters.values()}
-    case.unflag(*(f"{kind}_unverified" for kind in _LETTERS if letter and kind not in waiting))
+    case.unflag(*(f"{kind}_unverified" for kind in _LETTERS if kind not in waiting))
 
 
 def fall(case: Case, fallen: tuple[Fallen, ...], effect: str, lift_due_at: int, on: Stamped) -> None:

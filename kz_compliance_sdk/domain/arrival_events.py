@@ -1,0 +1,124 @@
+"""What the ledger says of a message that came, of what it carried, and of the items that it names or lets fall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
+from kz_compliance_sdk.domain.case import Case, ItemState, happened
+from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.events.arrivals import Came, Fallen, Fate, Named
+from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.messages import object_key
+from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.references import object_stream
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.domain.cancellations import Arrival
+
+__all__ = ["answered", "came", "carried", "fallen_told", "flags_told", "happened_with", "named_told"]
+
+
+def came(arrival: Arrival, stamp: Stamp) -> Came:
+    """How the message came. It was simply accepted, until `answered` says otherwise."""
+    sender, message_id, sha256 = arrival.message
+    return Came(
+        key=stamp.keyed(sender, message_id),
+        body=stamp.keyed(sha256),
+        source=arrival.source,
+        sender=sender,
+        channel="by_hand" if arrival.channel == "by_hand" else "regulator",
+        profile=arrival.profile,
+        key_id=arrival.key_id or None,
+        # A right signature can name any time: the exact one stands in the proof.
+        signed_at=max(0, arrival.signed_at),
+        volume=arrival.volume,
+        volume_limit=arrival.volume_limit,
+    )
+
+
+def carried(arrival: Arrival, event: Event, texts: Mapping[str, str] | None = None) -> dict[str, str | bytes]:
+    """The words of the event that a message makes: its bytes, what proves them, how it came, and these `texts`. Of a
+    letter who typed it in, and when, is the event's own."""
+    proof = b"" if arrival.source == "typed" else arrival.proof
+    words: dict[str, str | bytes] = {
+        "message": arrival.body,
+        "proof": proof,
+        "how_it_came": arrival.how,
+        **(texts or {}),
+    }
+    return {name: said for name, said in words.items() if said and name in event.words}
+
+
+def happened_with(
+    arrival: Arrival, case: Case, event: Event, stamp: Stamp, texts: Mapping[str, str] | None = None
+) -> Happened:
+    """The event that a message makes of a case, with its words."""
+    return happened(case, event, stamp, carried(arrival, event, texts), by=arrival.by)
+
+
+def answered(change: Change, status: int, reply: bytes) -> Change:
+    """The change that a message made, with the exact answer to it: a repeat gets these bytes again."""
+    return tuple(
+        replace(write, tells=tuple(_answered(one, status, reply) for one in write.tells))
+        if isinstance(write, AuditEvent)
+        else write
+        for write in change
+    )
+
+
+def _answered(told: Happened, status: int, reply: bytes) -> Happened:
+    how = getattr(told.event, "came", None)
+    if not isinstance(how, Came):
+        return told
+    event = structs.replace(told.event, came=structs.replace(how, status=status))
+    return replace(told, event=event, words={**told.words, "reply": reply})
+
+
+def flags_told(flags: Iterable[str], items: Iterable[ItemState]) -> tuple[str, ...]:
+    """Flags with the number of the item that each speaks of; without one, where the case has no such item."""
+    number = {item.item_id: item.number for item in items}
+    parted = [flag.partition(":") for flag in flags]
+    return tuple(f"{code}:{number[item]}" if item in number else code for code, _, item in parted)
+
+
+def named_told(
+    before: Iterable[ItemState], after: Iterable[ItemState], noticed: Mapping[str, Item], stamp: Stamp
+) -> tuple[Named, ...]:
+    """The items that a message names, with the numbers that the case gives them."""
+    was, now = ({item.item_id: item for item in items} for items in (before, after))
+    return tuple(_named(was.get(name), now[name], item, stamp) for name, item in noticed.items())
+
+
+def _named(was: ItemState | None, now: ItemState, item: Item, stamp: Stamp) -> Named:
+    stream = object_stream(object_key(item), stamp.keyed)
+    if was is None or was.number != now.number:
+        return Named(number=now.number, object=stream, instead_of=0 if was is None else was.number)
+    return Named(number=now.number, object=stream, begun=not was.measure and bool(now.measure))
+
+
+def fallen_told(before: Iterable[ItemState], after: Iterable[ItemState]) -> tuple[Fallen, ...]:
+    """What becomes of these items, whose order no longer stands: each as it was `before`. One of which nothing was ever
+    done is not among those `after` it once its id names another object."""
+    now = {item.number: item for item in after}
+    return tuple(_fallen(was, now.get(was.number)) for was in before)
+
+
+def _fallen(was: ItemState, now: ItemState | None) -> Fallen:
+    if now is None:
+        return Fallen(item=was.number, fate="stopped", order=True)
+    order = bool(now.fell) and not was.fell
+    stood = was.status, was.effect_version, was.action, was.measure
+    fate = _FATES.get(now.status, "stays")
+    if fate == "stays" or stood == (now.status, now.effect_version, now.action, now.measure):
+        return Fallen(item=was.number, fate="stays", order=order)
+    version = now.effect_version if now.effect_version != was.effect_version else 0
+    return Fallen(item=was.number, fate=fate, version=version, held=bool(now.measure), order=order)
+
+
+_FATES: Mapping[str, Fate] = {"stopped": "stopped", "lifting": "lifting", "kept": "kept"}

@@ -1,0 +1,188 @@
+"""A row that somebody edited by SQL changes nothing of what is decided; the sweep mends it and pages, and the
+verification names it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql import shared
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.errors import ComplianceError, NotAllowed
+from kz_compliance_sdk.evidence.verify_store import verify
+from kz_compliance_sdk.services.sweep import EVERY_S, Sweep, Swept
+from tests.journey.scene import LEGAL, M1, M2, PLATFORM, Host, World
+from tests.unguarded import unguard
+from tests.unit.case_makers import a_notice, measure, proposal
+
+pytestmark = pytest.mark.writes_by_itself
+HOUR = 3600
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    made = Host(World(tmp_path / "desk.sqlite3"))
+    yield made
+    made.store.close()
+
+
+def edit(host: Host, sql: str) -> None:
+    with closing(choose_driver().module.connect(host.world.path, isolation_level=None)) as raw:
+        unguard(raw)
+        raw.execute("PRAGMA ignore_check_constraints = ON")
+        assert raw.execute(sql).rowcount == 1
+
+
+def pages(host: Host) -> list[str]:
+    with closing(choose_driver().module.connect(host.world.path)) as raw:
+        found = raw.execute("SELECT body FROM outbox WHERE kind = 'page' AND case_id = ''").fetchall()
+    return [json.loads(body)["reason"] for (body,) in found]
+
+
+def sweep(host: Host) -> Swept:
+    return Sweep(host.store, PLATFORM, host.policy, host.world.clock).all()
+
+
+def one_person_removes(host: Host) -> str:
+    """What comes of a removal of election content that one moderator tries: the state of the case."""
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    return str(host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result().case.state)
+
+
+def test_a_category_that_was_edited_takes_nobody_s_second_person_away(host: Host) -> None:
+    host.push(a_notice(category="election_rules"), "m-1")
+    edit(host, "UPDATE cases SET category = 'fraud'")
+    assert one_person_removes(host) == "in_approval"
+
+
+def test_control_a_store_that_believes_its_rows_lets_one_person_remove(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.push(a_notice(category="election_rules"), "m-1")
+    edit(host, "UPDATE cases SET category = 'fraud'")
+
+    def trusting(row: Case, _stream: Any) -> Case:
+        return row
+
+    monkeypatch.setattr(shared, "believed", trusting)
+    assert one_person_removes(host) == "decided"
+
+
+LIES = {
+    "category": "category = 'fraud'",
+    "due_at": "due_at = due_at + 864000",
+    "received_at": "received_at = received_at - 60",
+    "authority_id": "authority_id = 'another'",
+    "revision": "revision = 7",
+    "watch_at": "watch_at = watch_at + 864000",
+    "urgent_at": "urgent_at = urgent_at + 864000",
+    "lease_token": "lease_token = 9",
+    "lease_owner": "lease_owner = 'm9', lease_expires_at = 9999999999, state = 'claimed'",
+    "state": "state = 'closed', closed_at = 1, watch_at = NULL",
+    "flags": "doc = json_set(doc, '$[17]', json('[\"appealed\"]'))",
+    "authenticity": "doc = json_set(doc, '$[2]', 'verified')",
+    "undo_until": "doc = json_set(doc, '$[22]', 1)",
+    "items": "doc = json_set(doc, '$[18][0][0]', '9')",
+}
+
+
+@pytest.mark.parametrize("field", LIES)
+def test_a_row_that_lies_is_named_mended_and_paged(host: Host, field: str) -> None:
+    host.push(a_notice(), "m-1")
+    (case,) = host.cases()
+    edit(host, f"UPDATE cases SET {LIES[field]}")
+    named = [one.what for one in verify(host.store.queries(PLATFORM), PLATFORM).faults]
+    if field not in ("watch_at", "urgent_at"):  # what policy makes of the chain, the sweep alone can tell
+        assert any(f"another {field} than its chain" in what for what in named), named
+    assert sweep(host).mended == (case.id,)
+    assert "row_mended" in pages(host)
+    assert sweep(host) == Swept(1)
+    (mended,) = host.cases()
+    assert mended.but(version=case.version) == case
+    assert host.store.queries(PLATFORM).lies(case.id) == []
+    host.check_chains()
+
+
+def test_a_case_that_was_hidden_comes_back_to_the_queue(host: Host) -> None:
+    host.push(a_notice(), "m-1")
+    edit(host, "UPDATE cases SET state = 'closed', closed_at = 1, watch_at = NULL")
+    assert host.review.claim(M1).result() is None
+    sweep(host)
+    assert host.review.claim(M1).result() is not None
+
+
+def test_what_must_not_leave_yet_stays_although_its_row_says_that_it_may(tmp_path: Path) -> None:
+    world = World(tmp_path / "desk.sqlite3")
+    world.policy = world.policy.model_copy(update={"undo_window_s": HOUR})
+    host = Host(world)
+    host.push(a_notice(category="fraud"), "m-1")
+    host.drain()
+    host.decide(proposal(measure("1")))
+    edit(host, "UPDATE outbox SET next_attempt_at = 0 WHERE kind = 'enforce'")
+    host.drain()
+    assert world.platform.calls == []
+    assert "case_unreadable" in pages(host)
+    world.clock.advance(HOUR)
+    host.drain()
+    assert [what for what, _, _ in world.platform.calls] == ["enforce"]
+    host.store.close()
+
+
+def test_a_message_that_nothing_owes_never_leaves(host: Host) -> None:
+    host.push(a_notice(), "m-1")
+    host.drain()
+    sent = list(world_sends(host))
+    edit(host, "UPDATE outbox SET state = 'queued', settled_at = NULL WHERE kind = 'acknowledgement'")
+    host.drain()
+    assert world_sends(host) == sent
+
+
+def world_sends(host: Host) -> list[str]:
+    return list(host.world.regulator.sends)
+
+
+def test_an_event_that_was_changed_decides_nothing_and_hides_nothing(host: Host) -> None:
+    host.push(a_notice(seed=1), "m-1")
+    host.push(a_notice(seed=2), "m-2")
+    bad = host.case(a_notice(seed=1).notice_id)
+    edit(host, f"UPDATE events SET at = at + 1 WHERE stream = (SELECT n FROM streams WHERE name = 'case/{bad.id}') AND seq = 1")  # fmt: skip
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    assert lease.case.id != bad.id, "the others go on"
+    with pytest.raises(ComplianceError, match="event 1 of the stream is damaged"):
+        host.review.claim(M2, case_id=bad.id).result()
+    assert sweep(host).broken == (bad.id,)
+    assert pages(host).count("case_unreadable") == 1
+    named = verify(host.store.queries(PLATFORM), PLATFORM).faults
+    assert any(one.case_id == bad.id and "event 1 of the stream is damaged" in one.what for one in named)
+
+
+def test_the_sweep_rests_between_its_steps_and_looks_once_an_hour(host: Host) -> None:
+    host.push(a_notice(), "m-1")
+    now = 0.0
+    steps = Sweep(host.store, PLATFORM, host.policy, lambda: now)
+    assert steps.step() == Swept(1)
+    assert steps.step() == Swept()
+    now = EVERY_S - 1.0
+    assert steps.step() == Swept()
+    now = EVERY_S + 0.0
+    assert steps.step() == Swept(1)
+
+
+def test_whoever_may_not_decide_may_not_because_of_a_row_either(host: Host) -> None:
+    host.push(a_notice(category="election_rules"), "m-1")
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    digest = host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result().digest
+    edit(host, "UPDATE cases SET category = 'fraud'")
+    with pytest.raises(NotAllowed):
+        host.review.approve(M1, lease.case.id, digest).result()
+    assert str(host.review.approve(LEGAL, lease.case.id, digest).result().case.state) == "decided"

@@ -67,7 +67,7 @@ def enter_amendment(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change,
     if arrival.flags:
         marks = Flagged(flags=flags_told(arrival.flags, case.items), alert=False)
         tells.append(happened(case, marks, stamp, by=arrival.by))
-    return flag(case, (_AMENDMENT, *arrival.flags), stamp, arrival, tells=tells)
+    return flag(case, ("amendment_unverified", *arrival.flags), stamp, arrival, tells=tells)
 
 
 def vouch_for_letter(

@@ -97,6 +97,14 @@ def test_a_store_without_a_master_key_takes_one_later(tmp_path: Path) -> None:
     desk.store.close()
 
 
+class _BrokenOff(Exception):
+    pass
+
+
+def _break_off(_done: int) -> None:
+    raise _BrokenOff
+
+
 def test_a_case_whose_key_is_of_another_master_key_fails_alone(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
     desk.host.push(notice(1), "msg-1")
@@ -104,6 +112,9 @@ def test_a_case_whose_key_is_of_another_master_key_fails_alone(tmp_path: Path) -
     desk.open(BOTH)
     desk.world.clock.advance(1)
     desk.host.push(notice(2), "msg-2")
+    with pytest.raises(_BrokenOff):
+        # The platform's own key comes first: every message needs it.
+        rewrap(desk.store.engine, str(desk.world.path), BOTH, desk.world.env().entropy, _break_off)
     desk.store.close()
     desk.open(TWO)  # its newest key opens
     first, second = (case.id for case in desk.host.cases())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 from typing import Final
@@ -57,8 +56,7 @@ def _told(before: OutboxMessage, after: OutboxMessage, stamp: Stamp, change: Cha
         yield _happened(after, delivery.Retried(message=after.id), stamp)
         if now == "begun":
             return
-    body = {"body": stamp.keyed(hashlib.sha256(after.body).hexdigest())} if now == "begun" else {}
-    yield _happened(after, _EVENTS[now](message=after.id, **body), stamp)
+    yield _happened(after, _EVENTS[now](message=after.id), stamp)
 
 
 def _is_settled(message: OutboxMessage, change: Change) -> bool:

@@ -10,6 +10,7 @@ from kz_compliance_sdk.domain import reversal as reversals
 from kz_compliance_sdk.domain.appeals import AppealOutcome, Reversal, Settled
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.change import Appeal, Change
+from kz_compliance_sdk.domain.message_states import tried_voided
 from kz_compliance_sdk.domain.messages import Respondent, stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import appeal_id_of
@@ -116,7 +117,7 @@ class Appeals:
                 settled = reversals.reverse(
                     case, appeal, reasons, reversal, self._policy, standing, events, stamp=stamp
                 )
-            told = self._told(tx, settled, stamp, reversed_=reversal is not None)
+            told = (*self._told(tx, settled, stamp, reversed_=reversal is not None), *_silenced(tx, settled, stamp))
             return with_tally(tx, told), settled.appeal
 
         return self._store.submit(self._platform, work).result()
@@ -130,8 +131,9 @@ class Appeals:
         def work(tx: Tx) -> tuple[Change, Appeal]:
             appeal = tx.appeal(appeal_id)
             case, decisions, events = tx.case(appeal.case_id), tx.decisions(appeal.case_id), tx.events(appeal.case_id)
-            settled = appeals.withdraw(case, appeal, decisions, events, stamp=self._stamp(tx, actor))
-            return settled.change, settled.appeal
+            stamp = self._stamp(tx, actor)
+            settled = appeals.withdraw(case, appeal, decisions, events, stamp=stamp)
+            return (*settled.change, *_silenced(tx, settled, stamp)), settled.appeal
 
         return self._store.submit(self._platform, work).result()
 
@@ -152,3 +154,9 @@ class Appeals:
 
     def _stamp(self, tx: Tx, actor: Actor | None) -> Stamp:
         return tx.stamp(actor or SYSTEM, self._entropy(32))
+
+
+def _silenced(tx: Tx, settled: Settled, stamp: Stamp) -> Change:
+    """What the ledger is told of reminders of the appeal that were tried."""
+    reminders = (one for one in tx.open_messages(settled.case.id) if one.kind == "page")
+    return tried_voided(settled.change, reminders, stamp)

@@ -19,6 +19,7 @@ from kz_compliance_sdk.testing import builders
 from tests.conftest import NOON
 from tests.driver import Driver
 from tests.journey.scene import PLATFORM, Host, World
+from tests.journey.test_retention import sql
 from tests.unit.case_makers import a_notice, measure, proposal
 
 
@@ -264,3 +265,17 @@ def test_what_something_else_came_to_hold_meanwhile_is_not_lifted(tmp_path: Path
     assert [what for what, _, _ in office.platform.calls if what == "restore"] == []
     assert office.items(first)["1"]["status"] == "kept"
     assert [one["state"] for one in office.messages(first, "restore")] == ["void"]
+
+
+def test_without_the_key_of_the_objects_alerts_and_acknowledgements_leave_all_the_same(tmp_path: Path) -> None:
+    host = Host(World(tmp_path / "desk.sqlite3"))
+    issued(host, 1)
+    host.decide(proposal(measure("1")))
+    host.store.submit(PLATFORM, lambda tx: ((), tx.holds(["object:1"]))).result()
+    host.store.close()
+    sql(host.world.path, "UPDATE platform_keys SET key = x'026d31' || x'fefdfc'")
+    host = Host(host.world)
+    host.drain()
+    assert kept(host, "acknowledgement").state == "done"
+    assert "stuck" in [alert.reason for alert in host.world.pager.alerts]
+    host.store.close()

@@ -136,7 +136,7 @@ def test_a_case_that_cannot_even_be_put_off_counts_as_none(
     host.world.clock.advance(23 * HOUR)
     case_id = host.case(a_notice(seed=1).notice_id).id
     failing_for(monkeypatch, results, "escalate", case_id)
-    monkeypatch.setattr(deadlines, "page", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(deadlines, "stuck", lambda *_, **__: 1 / 0)
     assert host.watch() == Watched(1, STEPS)
     assert "a watch failed and takes each case alone: ValueError" in caplog.text
     assert caplog.text.count(f"case {case_id} could not be watched: ") == 3

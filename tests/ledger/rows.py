@@ -63,9 +63,8 @@ class _Rows:
 
     def telling(self, row: old.UserNoticeState) -> Pair:
         held = self.case.tellings.get(row.message_id)
-        if held is None or row.state == "void":
-            # One that is void beside the telling of another item of the same object has no event of its own yet.
-            return None, None
+        if held is None:
+            return (row.kind, row.state), None
         theirs = (row.kind, row.state, row.due_at, row.sent_at or 0, row.delay_until or 0, row.basis)
         return theirs, (held.kind, held.state, held.due_at, held.sent_at, held.delay_until, held.basis)
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kz_compliance_sdk.domain import change as old
 from kz_compliance_sdk.domain import events as vocabulary
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case as OldCase
@@ -49,7 +48,6 @@ class Shadow:
     before: OldCase | None = None
     known: dict[str, OutboxMessage] = field(default_factory=dict)
     decisions: dict[int, OldDecision] = field(default_factory=dict)
-    rows: dict[str, old.UserNoticeState] = field(default_factory=dict)
     case: Case | None = None
 
     @property

@@ -7,6 +7,7 @@ from typing import Literal
 from kz_compliance_sdk.domain.events.base import EVERYBODY, REVIEWERS, At, Event, Name, Number, words
 from kz_compliance_sdk.domain.fold import Case, Telling
 from kz_compliance_sdk.domain.ledger import Stamped
+from kz_compliance_sdk.domain.references import message_id
 
 
 class UserNoticeOwed(Event, frozen=True, kw_only=True):
@@ -27,9 +28,9 @@ class UserNoticeOwed(Event, frozen=True, kw_only=True):
         item = case.items[self.item]
         number = self.appeal or self.effect
         name = f"user_notice/{self.notice}"
-        made = None
+        key = message_id(case.stream, name, item.decision, number, item.number)
         if self.state != "off":
-            made = case.owe(
+            case.owe(
                 "user_notice",
                 "messenger",
                 on,
@@ -41,7 +42,6 @@ class UserNoticeOwed(Event, frozen=True, kw_only=True):
                 name=name,
                 at_seq=on.seq,
             )
-        key = made.id if made is not None else f"off/{on.seq}"
         delay = self.due_at if self.state == "delayed" else 0
         case.tellings[key] = Telling(
             key, on.seq, item.number, self.notice, item.decision, number, self.state, self.due_at, delay, self.basis

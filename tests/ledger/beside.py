@@ -110,6 +110,8 @@ class Beside:
 
     def _happened(self, shadow: Shadow, told: Happened, after: OldCase | None) -> None:
         """What a step itself tells."""
+        if unknown := told.words.keys() - told.event.words.keys():
+            self.differences.append(f"{type(told.event).__name__} has no words {sorted(unknown)}")
         event = msgspec.structs.replace(told.event, parts=sealed(**told.words))
         shadow.append(event, told.at, told.actor)
         self.settling.add(getattr(event, "message", ""))

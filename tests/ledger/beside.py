@@ -338,8 +338,9 @@ def compare(shadow: Shadow) -> list[str]:
     for name, message in shadow.known.items():
         ours3 = case.messages[name]
         same(f"message {message.kind} {message.lane_seq}", state_of(message), ours3.state)
-        if ours3.state == "owed" and message.kind != "page":
+        if ours3.state == "owed":
             same(f"{message.kind} not_before", message.next_attempt_at, ours3.not_before)
+        if ours3.state == "owed" and message.kind != "page":
             same(f"{message.kind} due_at", message.deadline_at, ours3.due_at)
             same(f"{message.kind} endpoint", message.endpoint, ours3.endpoint)
     owed = set(case.messages) - set(shadow.known)

@@ -90,6 +90,8 @@ class Beside:
 
     def _happened(self, shadow: Shadow, told: Happened, after: OldCase | None) -> None:
         """What a step itself tells."""
+        if unknown := told.words.keys() - told.event.words.keys():
+            self.differences.append(f"{type(told.event).__name__} has no words {sorted(unknown)}")
         event = msgspec.structs.replace(told.event, parts=sealed(**told.words))
         shadow.append(event, told.at, told.actor)
         shadow.learn(event, told.words, after)
@@ -259,8 +261,9 @@ def compare(shadow: Shadow) -> list[str]:
     for name, message in shadow.known.items():
         ours3 = case.messages[name]
         same(f"message {message.kind} {message.lane_seq}", state_of(message), ours3.state)
-        if ours3.state == "owed" and message.kind != "page":
+        if ours3.state == "owed":
             same(f"{message.kind} not_before", message.next_attempt_at, ours3.not_before)
+        if ours3.state == "owed" and message.kind != "page":
             same(f"{message.kind} due_at", message.deadline_at, ours3.due_at)
             same(f"{message.kind} endpoint", message.endpoint, ours3.endpoint)
     owed = set(case.messages) - set(shadow.known)

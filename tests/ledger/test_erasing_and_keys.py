@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,17 @@ import pytest
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.rewrapping import retire_ledger_keys, rewrap
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain import retention
+from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import Change, Happened
 from kz_compliance_sdk.domain.events import KINDS
+from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, Held, erasable
 from kz_compliance_sdk.domain.ledger import Damage, LedgerKeys
+from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.retention import Holdings
+from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreUnusable
 from tests.ledger.stored import (
     AT,
@@ -34,7 +41,7 @@ from tests.ledger.stored import (
     viewed,
     words,
 )
-from tests.unit.case_makers import PLATFORM
+from tests.unit.case_makers import PLATFORM, in_state
 
 
 @pytest.fixture
@@ -118,6 +125,29 @@ def test_words_and_their_erasure_in_one_batch_never_reach_the_file(path: Path) -
     assert outside.run("SELECT count(*) FROM keys") == [(1,)]
     assert outside.found() == []
     outside.close()
+
+
+def test_the_step_that_erases_a_case_tells_what_its_stream_holds(path: Path) -> None:
+    store, case = opened(path), in_state(CaseState.CLOSED)
+    name = stream_of(case.id)
+    told: list[Event] = []
+
+    def erased(tx: Any) -> tuple[Change, None]:
+        stream = tx.streams([name])[name]
+        change, _ = retention.erase(case, Holdings(), stream, "retention", stamp=tx.stamp())
+        (happening,) = (one for write in change if isinstance(write, AuditEvent) for one in write.tells)
+        told.append(happening.event)
+        return (replace(happening, read=stream.seq),), None
+
+    store.submit(PLATFORM, erased).result(10)
+    appended(store, happened(name, "held", read=1), viewed(name, 1), happened(name, "instructed", read=1))
+    store.submit(PLATFORM, erased).result(10)
+    assert told == [
+        Erased(ground="retention"),
+        Erased(ground="retention", emptied=((2, 1), (4, 4))),
+    ]
+    assert set(words(store, name).values()) == {None}
+    store.close()
 
 
 def test_erasing_what_is_there_no_more_or_still_is_a_conflict(path: Path) -> None:

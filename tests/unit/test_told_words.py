@@ -1,0 +1,128 @@
+"""What people write with a step of the office is told with it, in full: the ledger alone will hold it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kz_compliance_sdk.domain import appeals, disclosure, duress, office_steps, retention, reversal, suspensions
+from kz_compliance_sdk.domain.appeals import Reversal
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import Appeal, Change, DecisionRow
+from kz_compliance_sdk.domain.contest import SuspensionOrder
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.duress import Instruction
+from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND
+from kz_compliance_sdk.domain.persons import Person
+from kz_compliance_sdk.domain.report import Contest
+from kz_compliance_sdk.domain.results import Answering
+from kz_compliance_sdk.domain.undoable import record_undoable
+from tests.unit.case_makers import (
+    HEAD,
+    HOUR,
+    LEAD,
+    LEGAL,
+    POLICY,
+    RESPONDENT,
+    RU,
+    T0,
+    a_notice,
+    after,
+    closed,
+    events,
+    in_force,
+    messages,
+    opened,
+    proposed,
+    quarantined,
+    stamp,
+    standing,
+    typed,
+)
+
+LATER = T0 + 100 * HOUR
+CLERK = Person("clerk")
+PROOF = "ab" * 32
+REVERSAL = Reversal("not_illegal", "not_illegal", RU, text_checked=True)
+
+
+def told(change: Change) -> dict[str, str]:
+    """The parts of the only event that a change tells; it has each part that its kind may have."""
+    ((happened,),) = (event.tells for event in events(change))
+    assert happened.words.keys() == happened.event.words.keys()
+    return {name: data.decode() for name, data in happened.words.items()}
+
+
+def with_measure() -> tuple[Case, Change, Appeal, Decision]:
+    """A closed case with a measure in force, and an appeal against it."""
+    change, case, decision = proposed(a_notice())
+    case = closed(*in_force(case, decision, messages(change, "enforce")))
+    decisions = {decision.version: decision}
+    received, appeal = appeals.receive(
+        case, "1", "a plea", LATER, "A-9", decisions, POLICY.users, stamp=stamp(LATER, LEAD)
+    )
+    return after(case, received), received, appeal, decision
+
+
+def test_the_office() -> None:
+    of_typed, of_demand = typed(), opened(flags=(USER_DATA_DEMAND,))
+    at = stamp(T0 + 60, LEAD)
+    change, _ = office_steps.correct_receipt(of_typed, T0 - 60, "the stamp", POLICY, CLERK, stamp=at)
+    assert told(change) == {"reasons": "the stamp"}
+    change, _ = office_steps.authenticate(of_typed, "called back", CLERK, stamp=at)
+    assert told(change) == {"how": "called back"}
+    change, _ = office_steps.settle_quarantine(quarantined(), "sent again", stamp=at)
+    assert told(change) == {"reasons": "sent again"}
+    change, _ = disclosure.disclose(of_typed, "full", "ru", "for the court", stamp=at)
+    assert told(change) == {"reason": "for the court"}
+    change, _ = duress.raise_alarm(of_typed, "they are here", stamp=at)
+    assert told(change) == {"reason": "they are here"}
+    said = Instruction("an official", "unit 3", "by phone", T0, "remove it now")
+    change, _ = duress.record_instruction(of_typed, said, stamp=at)
+    assert told(change) == {
+        "given_by": "an official", "unit": "unit 3", "channel": "by phone", "said": "remove it now",
+    }  # fmt: skip
+    change, _ = duress.hand_over(of_demand, "filed under 12", (), (), stamp=stamp(T0, LEGAL))
+    assert told(change) == {"reasons": "filed under 12"}
+    change, _ = duress.rule_out_demand(of_demand, "it names no user", stamp=stamp(T0, LEGAL))
+    assert told(change) == {"reasons": "it names no user"}
+    case, *_ = with_measure()
+    change, _ = office_steps.reopen(case, "look again", POLICY, stamp=stamp(LATER, LEAD))
+    assert told(change) == {"reasons": "look again"}
+
+
+def test_remedies() -> None:
+    contest, at = Contest(body="a court", reference="1-9", filed_at=T0), stamp(T0 + 60, HEAD)
+    change, case = suspensions.record_contest(opened(), contest, "annul it", stamp=at)
+    assert told(change) == {"body": "a court", "reference": "1-9", "remedy": "annul it"}
+    change, case = suspensions.settle_contest(case, 1, "rejected", T0 + 60, "so it was held", stamp=at)
+    assert told(change) == {"reasons": "so it was held"}
+    order = SuspensionOrder("a court", "2-9", T0, "article 1", PROOF)
+    change, case = suspensions.record_suspension(case, order, stamp=at)
+    assert told(change) == {"body": "a court", "reference": "2-9", "legal_basis": "article 1", "proof_sha256": PROOF}
+    change, case = suspensions.confirm_suspension(case, 1, "read on its site", (), stamp=stamp(T0 + 60, LEAD))
+    assert told(change) == {"how": "read on its site"}
+    change, _ = suspensions.end_suspension(case, 1, T0 + 60, "it was lifted", stamp=stamp(T0 + 60, LEAD))
+    assert told(change) == {"reasons": "it was lifted"}
+
+
+def test_appeals() -> None:
+    case, received, appeal, decision = with_measure()
+    assert told(received) == {"text": "a plea", "reference": "A-9"}
+    around, at = standing(decision=decision), stamp(LATER, LEGAL)
+    upheld = appeals.uphold(case, appeal, "it stays", around.decisions, (), stamp=at)
+    assert told(upheld.change) == {"reasons": "it stays"}
+    settled = reversal.reverse(case, appeal, "it was satire", REVERSAL, POLICY, around, (), stamp=at)
+    (row,) = (write for write in settled.change if isinstance(write, DecisionRow))
+    assert told(settled.change) == {"reasons": "it was satire", "proposal": row.body.decode()}
+    tried = [replace(one, attempts=1) for one in messages(settled.change, "restore")]
+    anew = Decision.model_validate_json(row.body)
+    answering = Answering({**around.decisions, anew.version: anew}, RESPONDENT)
+    change, _ = record_undoable(settled.case, "1", "its object is gone", tried, answering, stamp=at)
+    assert told(change[:2]) == {"reasons": "its object is gone"}
+
+
+def test_privacy() -> None:
+    change, case = retention.hold(opened(), "a court asks", LATER, stamp=stamp(T0, LEGAL))
+    assert told(change) == {"reasons": "a court asks"}
+    change, _ = retention.end_hold(case, "it is over", stamp=stamp(T0, LEGAL))
+    assert told(change) == {"reasons": "it is over"}

@@ -322,6 +322,7 @@ class AsyncComplianceDesk(AsyncGroups):
     retry = awaited(ComplianceDesk.retry)
     deliver = awaited(ComplianceDesk.deliver)
     watch = awaited(ComplianceDesk.watch)
+    sweep = awaited(ComplianceDesk.sweep)
     cases = awaited(ComplianceDesk.cases)
     case = awaited(ComplianceDesk.case)
     notice = awaited(ComplianceDesk.notice)

@@ -28,9 +28,13 @@ def _beside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     def committed(self: Any) -> None:
         commit(self)
         beside = stores.setdefault(str(self._path), Beside())
+
+        def times() -> Any:
+            return self._cursor.execute("SELECT id, next_attempt_at FROM outbox").fetchall()
+
         for change in self._written:
             try:
-                beside.take(change)
+                beside.take(change, times)
             except Exception as error:  # noqa: BLE001  it fails the test below
                 faults.append(f"{type(error).__name__}: {error}\n{traceback.format_exc(limit=-4)}")
 

@@ -145,8 +145,9 @@ def replanned(case: Case, step: Step, policy: Policy, stamp: Stamp) -> Change:
     data: dict[str, Json] = {"by_s": step.by_s, "shift_s": shift}
     lease_until = _lease(case, step, stamp.at)
     told = office.ClockStepped(
-        shift_s=abs(shift),
-        earlier=shift < 0,
+        step_s=step.by_s,
+        since=step.last.wall,
+        shift_s=shift,
         lease_until=lease_until if lease_until and lease_until != case.lease_expires_at else 0,
         unsure=tuple(one for one in unsure if one not in case.unsure_steps),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -19,10 +19,11 @@ from kz_compliance_sdk.domain.messages import Respondent, object_key
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, is_account
 from kz_compliance_sdk.domain.persons import Person
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.domain.withholding import withhold
-from kz_compliance_sdk.errors import NotFound, Unreadable
+from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.wire.v1 import Message, read_admitted, read_message
 
@@ -46,12 +47,27 @@ def notice_of(tx: Tx, case: Case) -> Notice:
     data = message_in(row).data
     if not isinstance(data, Notice):
         raise NotFound("the stored message holds no notice.", reference=case.id)
-    if "clarified" not in case.flags:
-        return data
     items = {item.item_id: item for item in data.items}
-    for said in _answers(tx, case):
-        items |= {item.item_id: item for item in said.items or ()}
-    return data.model_copy(update={"items": tuple(items.values())})
+    if "clarified" in case.flags:
+        for said in _answers(tx, case):
+            items |= {item.item_id: item for item in said.items or ()}
+        data = data.model_copy(update={"items": tuple(items.values())})
+    _check_items(tx, case, items)
+    return data
+
+
+def _check_items(tx: Tx, case: Case, items: Mapping[str, Item]) -> None:
+    """Raise StoreDamaged where an item of the notice is another one than its number has in the chain."""
+    name, keyed = stream_of(case.id), tx.stamp().keyed
+    chain = tx.streams([name])[name].case.items
+    for item in case.items:
+        said = items.get(item.item_id)
+        if said is None or item.was or item.number not in chain:
+            continue
+        if chain[item.number].object != object_stream(object_key(said), keyed):
+            raise StoreDamaged(
+                f"the item {item.item_id!r} of the notice is not the one that its chain names.", reference=case.id
+            )
 
 
 def _answers(tx: Tx, case: Case) -> list[Clarification]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
 import time
 from concurrent.futures import Future
@@ -18,6 +19,7 @@ from typing import TypeVar, cast
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.report import Receipt
@@ -124,11 +126,19 @@ class KeepsNothing(BeginsNothing):
         return work(cast(Tx, KnowsNothing(self.now())))[1]
 
 
+def keyed(*what: object) -> str:
+    """As a store makes it."""
+    return hmac.new(b"k" * 32, "\x1f".join(map(str, what)).encode(), "sha256").hexdigest()[:32]
+
+
 class KnowsNothing:
     """What a transaction on an empty store says to an intake."""
 
     def __init__(self, now: int) -> None:
         self.now = now
+
+    def stamp(self, actor: Actor = SYSTEM, salt: bytes = b"") -> Stamp:
+        return Stamp(self.now, actor, salt, keyed)
 
     def inbox_rows(self, _sender: str, _message_id: str) -> list[InboxRow]:
         return []

@@ -74,7 +74,7 @@ REFUSED: Final = {
     "ledger's event taken away": ("DELETE FROM events WHERE seq = 2", "events_stay"),
     "ledger's order": ("UPDATE log SET hash = ONE", "log_never_change"),
     "line of the log taken away": ("DELETE FROM log", "log_stay"),
-    "stream's name": ("UPDATE streams SET name = 'other'", "streams_never_change"),
+    "stream's name": ("UPDATE streams SET name = 'other' WHERE n = 1", "streams_never_change"),
     "stream taken away": ("DELETE FROM streams", "streams_stay"),
     "part's bytes": ("UPDATE parts SET bytes = ONE", "parts_never_change"),
     "kept part emptied": ("UPDATE parts SET bytes = NULL WHERE class = 'kept'", "parts_never_change"),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain import steps
+from kz_compliance_sdk.domain import arrivals, deciding, steps
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import CaseWrite, Change, DecisionApproved, Heartbeat
@@ -29,9 +29,13 @@ from tests.unit.case_makers import (
     POLICY,
     RESPONDENT,
     a_notice,
+    arrival,
     claimed,
+    context,
+    measure,
     messages,
     opened,
+    proposal,
     proposed,
     stamp,
 )
@@ -79,10 +83,19 @@ def test_a_future_resolves_only_after_its_change_is_visible_to_others(store: Sql
 
 def test_what_was_saved_is_read_as_it_was(store: SqliteStore) -> None:
     notice = a_notice(3)
-    change, case, decision = proposed(notice, case=opened(notice, flags=("basis_unknown:1", "late_revision")))
-    expected = replace(case, requested_due_at=5, watch_at=None, level=40)
-    save(store, (CaseWrite(expected), *_without_case(change)))
-    queries = store.queries(PLATFORM)
+    opening_, _ = arrivals.open_case(
+        "case-1", notice, arrival(flags=("basis_unknown:1", "late_revision")), POLICY, stamp()
+    )
+    save(store, opening_)
+    claiming, held = steps.claim(store.queries(PLATFORM).case("case-1"), lease_s=900, stamp=stamp(actor=M1))
+    save(store, claiming)
+    removal = proposal(*(measure(item.item_id) for item in notice.items))
+    change, expected, decision = deciding.propose(
+        held, held.lease_token, removal, context(notice), stamp=stamp(actor=M1)
+    )
+    save(store, change)
+    case, queries = expected, store.queries(PLATFORM)
+    change = (*opening_, *change)
     assert queries.case(case.id) == expected
     assert queries.decisions(case.id) == {1: decision}
     assert sorted(queries.messages(case.id), key=lambda m: m.id) == sorted(messages(change), key=lambda m: m.id)
@@ -248,12 +261,12 @@ def test_one_bad_change_fails_alone(lane: SqliteStore) -> None:
 def test_two_works_of_one_batch_about_one_case_see_each_other(lane: SqliteStore) -> None:
     case = saved(lane)
 
-    def raise_level(tx: Tx) -> tuple[Change, int]:
-        now = tx.case(case.id)
-        return (CaseWrite(replace(now, level=now.level + 1, version=now.version + 1), now.version),), now.level + 1
+    def page(tx: Tx) -> tuple[Change, int]:
+        change, paged = arrivals.flag(tx.case(case.id), ("late_revision",), tx.stamp())
+        return change, paged.pages
 
     with Gate(lane):
-        futures = [lane.submit(PLATFORM, raise_level) for _ in range(20)]
+        futures = [lane.submit(PLATFORM, page) for _ in range(20)]
     assert [future.result(10) for future in futures] == list(range(1, 21))
 
 

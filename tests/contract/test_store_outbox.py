@@ -19,7 +19,7 @@ from tests.unit.case_makers import PLATFORM, T0
 
 def message(name: str, **more: Any) -> OutboxMessage:
     wanted: dict[str, Any] = {"endpoint": "regulator", "created_at": T0, "next_attempt_at": T0, "deadline_at": T0 + 900}
-    return OutboxMessage(name, PLATFORM, "case-1", "report", body=b"{}", **{**wanted, **more})
+    return OutboxMessage(name, PLATFORM, "", "report", body=b"{}", **{**wanted, **more})
 
 
 def due(store: SqliteStore, endpoint: str = "regulator", now: int = T0, limit: int = 8) -> list[str]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.testing import builders
+from tests.conftest import FrozenClock
 from tests.faces.cli_office import Office
-from tests.unguarded import unguard
+from tests.journey.scene import PLATFORM, Host, World
+
+NOTICE = builders.notice(1)
+TWO_YEARS_S = 2 * 365 * 86_400
 
 ONE = base64.b64encode(b"1" * 32).decode()
 TWO = base64.b64encode(b"2" * 32).decode()
@@ -26,8 +30,6 @@ id = "head"
 roles = ["head"]
 """
 
-pytestmark = pytest.mark.writes_by_itself  # cases that were closed long ago
-
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
@@ -36,28 +38,36 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 @pytest.fixture
 def case(office: Office) -> str:
-    """A typed-in notice that was settled long ago, as far as the file knows."""
+    """A notice that was typed in two years ago."""
     office.configure(PEOPLE)
-    notice = office.entered()
-    with closing(sqlite3.connect(office.store)) as raw:
-        ((found,),) = raw.execute("SELECT id FROM cases WHERE notice_id = ?", (notice.notice_id,)).fetchall()
-    return str(found)
+    host = long_ago(office)
+    work, _ = host.intake.typed(
+        NOTICE, host.world.clock(), "letter", Actor("aigerim", frozenset({"moderator"})), bytes(32)
+    )
+    host.store.submit(PLATFORM, work).result()
+    found = host.case(NOTICE.notice_id).id
+    host.store.close()
+    return found
 
 
-def ended(office: Office, case: str) -> None:
-    """The state of a case that was decided, answered and closed two years ago. Its chain knows nothing of it."""
-    with closing(sqlite3.connect(office.store)) as raw:
-        unguard(raw)
-        raw.execute("UPDATE cases SET state = 'closed', watch_at = NULL, closed_at = received_at - 2 * 365 * 86400")
-        raw.execute("UPDATE outbox SET state = 'done'")
-        raw.commit()
+def long_ago(office: Office) -> Host:
+    """The office over the same file, two years ago."""
+    return Host(World(office.store, clock=FrozenClock(builders.ISSUED_AT - TWO_YEARS_S)))
+
+
+def ended(office: Office) -> None:
+    """Its order was withdrawn on the same day, and everybody was told."""
+    host = long_ago(office)
+    assert host.push(builders.cancellation(NOTICE), "msg-1").status == 202
+    host.drain()
+    host.store.close()
 
 
 def test_a_run_says_what_would_go_and_then_it_goes(office: Office, case: str) -> None:
     assert office.document("retention", "run", "--dry-run")["cases"] == []
-    ended(office, case)
+    ended(office)
     would = office.document("retention", "run", "--dry-run")
-    assert (would["cases"], would["dry_run"], would["went"]["messages"]) == ([case], True, 1)
+    assert (would["cases"], would["dry_run"], would["went"]["messages"]) == ([case], True, 2)
     assert "would go" in office.ok("retention", "run", "--dry-run")
     went = office.document("retention", "run")
     assert went == {**would, "dry_run": False, "at": went["at"]}
@@ -67,7 +77,7 @@ def test_a_run_says_what_would_go_and_then_it_goes(office: Office, case: str) ->
 
 
 def test_a_hold_keeps_it_and_takes_a_time_and_reasons(office: Office, case: str) -> None:
-    ended(office, case)
+    ended(office)
     until = "2099-01-01T00:00:00Z"
     assert "moderator" not in office.refused(6, "cases", "hold", case, "--until", until, "--reasons", "an appeal")
     assert "--until" in office.refused(
@@ -81,7 +91,7 @@ def test_a_hold_keeps_it_and_takes_a_time_and_reasons(office: Office, case: str)
 
 
 def test_an_early_erasure_takes_two_accounts_and_a_yes(office: Office, case: str) -> None:
-    ended(office, case)
+    ended(office)
     assert "--ground" in office.refused(7, "cases", "ask-erasure", case, "--ground", "Dana asked", user="legal")
     office.ok("cases", "ask-erasure", case, "--ground", "subject_request", user="legal")
     assert "--yes" in office.refused(7, "cases", "erase", case, user="head")
@@ -115,7 +125,7 @@ def _with_key(office: Office, name: str, key: str, *earlier: tuple[str, str]) ->
 def test_a_master_key_takes_the_place_of_another(office: Office, case: str) -> None:
     assert "privacy.master_key" in office.refused(3, "db", "rewrap")
     _with_key(office, "one", ONE)
-    assert office.document("db", "rewrap")["rewrapped"] == 1
+    assert office.document("db", "rewrap")["rewrapped"] == 4
     _with_key(office, "two", TWO)
     assert "'one'" in office.refused(3, "cases", "show", case)
     _with_key(office, "two", TWO, ("one", ONE))

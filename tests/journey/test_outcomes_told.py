@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.domain import breaker
+from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EndpointState, MessageWrite
 from kz_compliance_sdk.domain.content import Looked
+from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
@@ -515,7 +517,7 @@ def test_a_time_that_cannot_be_of_a_message_alerts_once_for_each_attempt(scene: 
     pages = []
     for tries in (1, 2):
         change = scene.after(scene.acknowledgement.but(attempts=tries), Unusable("a wrong time")).change
-        told = tuple(one for one in change if isinstance(one, CaseWrite | OutboxMessage))
+        told = tuple(one for one in change if isinstance(one, CaseWrite | OutboxMessage | AuditEvent | Happened))
         scene.host.store.submit(PLATFORM, partial(_written, told)).result()
         pages += [one for one in told if isinstance(one, OutboxMessage)]
     assert [json.loads(one.body)["reason"] for one in pages] == ["answer_unusable"] * 2

@@ -50,7 +50,6 @@ PLANTED = {
     "reporter": "Плантова Айгерім Серікқызы",
     "phone": "+77015550199",
     "iin": "870412300455",
-    "typist": "PLANTED-ACCOUNT",
     "how": "planted: handed over by her mother",
     "reasons": "planted reasons: the girl of 9B named Dana",
     "overruled": "planted words of the second person",

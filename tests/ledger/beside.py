@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,13 +37,20 @@ class Beside:
     shadows: dict[tuple[str, str], Shadow] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
 
-    def take(self, change: old.Change) -> None:
-        """Take one committed change in."""
+    def take(self, change: old.Change, times: Callable[[], Iterable[tuple[str, int]]]) -> None:
+        """Take one committed change in. `times` reads until when each message waits by now."""
         for write in change:
+            if type(write) is old.ClockSet:
+                self._moved_by_clock(dict(times()))
             if type(write) is AuditEvent:
                 self.differences += [f"{write.kind} says {name!r}, which no reader knows" for name in _unknown(write)]
         for platform, case_id in dict.fromkeys(_cases_of(change)):
             self._take(platform, case_id, change)
+
+    def _moved_by_clock(self, times: Mapping[str, int]) -> None:
+        for shadow in self.shadows.values():
+            for name, known in shadow.known.items():
+                shadow.known[name] = known.but(next_attempt_at=times[name])
 
     def end(self) -> None:
         """Fold each case anew from its first event, with every link checked."""

@@ -139,7 +139,7 @@ def journey(folder: Path, monkeypatch: pytest.MonkeyPatch, steps: Callable[[Host
     def committed(self: Any) -> None:
         commit(self)
         for change in self._written:
-            beside.take(change)
+            beside.take(change, tuple)
 
     with monkeypatch.context() as patch:
         patch.setattr(SqliteTransaction, "commit", committed)

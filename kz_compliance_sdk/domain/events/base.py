@@ -25,6 +25,8 @@ At = Annotated[int, Meta(ge=0, le=_MOST, title="time")]
 """UTC seconds; 0 where there is none."""
 Number = Annotated[int, Meta(ge=0, le=_MOST, title="number")]
 """A number that we gave: of an item, a version, a revision, a sequence."""
+Seconds = Annotated[int, Meta(ge=-_MOST, le=_MOST, title="number")]
+"""A length of time, in seconds; below 0 it goes back."""
 Code = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.+/:-]{0,100}$", title="code")]
 """A code of a closed list: the contract's, the policy's, this library's."""
 Flag = Annotated[str, Meta(pattern=r"^[a-z_]{1,40}(:[0-9]{1,4})?$", title="flag")]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kz_compliance_sdk.domain.events.base import EVERYBODY, At, Audience, Code, Event, Language, Number, words
-from kz_compliance_sdk.domain.fold import FINAL, Case, Lease, Step
+from kz_compliance_sdk.domain.events.base import EVERYBODY, At, Audience, Code, Event, Language, Number, Seconds, words
+from kz_compliance_sdk.domain.fold import FINAL, Case, Lease, Message, Step
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.transitions import CaseState
 
@@ -156,23 +156,38 @@ class Escalated(Event, frozen=True, kw_only=True):
 
 
 class ClockStepped(Event, frozen=True, kw_only=True):
-    """The host's clock was set while the case ran: what is left of its times stays what it was. `shift_s` is by how
-    much the ladder is now later on that clock (or `earlier`), `lease_until` where a lease was planned anew, `unsure`
-    the steps that had fired ahead of their time."""
+    """The host's clock was set by `step_s` while the case ran, after it was looked at `since`: what is left of its
+    times stays what it was. `shift_s` is by how much the ladder is now later on that clock, `lease_until` where a lease
+    was planned anew, `unsure` the steps that had fired ahead of their time."""
 
-    shift_s: Number
-    earlier: bool = False
+    step_s: Seconds
+    since: At
+    shift_s: Seconds
     lease_until: At = 0
     unsure: tuple[Code, ...] = ()
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.clock_shift = -self.shift_s if self.earlier else self.shift_s
+        case.clock_shift = self.shift_s
+        for message in case.messages.values():
+            if message.state == "owed":
+                self._keep_waiting(message, on.at)
         case.unflag("clock_stepped")
         if case.clock_shift:
             case.flag("clock_stepped")
         if case.lease is not None and self.lease_until:
             case.lease = Lease(case.lease.token, case.lease.person, case.lease.account, self.lease_until)
         case.unsure.update(dict.fromkeys(self.unsure))
+
+    def _keep_waiting(self, one: Message, now: int) -> None:
+        """What waited keeps the time that was left. A day until which a user must not be told is a date."""
+        is_dated = one.kind == "user_notice"
+        if self.step_s > 0:
+            jumped_over = one.not_before < self.since + self.step_s
+            if one.not_before > self.since and (jumped_over or (one.at <= self.since and not is_dated)):
+                one.not_before += self.step_s
+        elif one.not_before > now and not self.since + self.step_s < one.at <= now:
+            dated = one.due_at if is_dated and one.not_before >= one.due_at else 0
+            one.not_before = max(one.not_before + self.step_s, dated)
 
 
 class EscalationSeen(Event, frozen=True, kw_only=True):

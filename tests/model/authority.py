@@ -55,6 +55,8 @@ def _fall(office: Office, case: Case, item: Item, effect: str | None) -> str:
     if effect is not None:
         item.fallen = item.fallen or effect != "remedied" or item.target.startswith("account:")
     if item.status == "lifting" and lifts:
+        if item.action != "none":
+            return ""
         item.action = item.measure  # whoever takes a decision back does not take this back
         return "lifting"
     if item.status == "kept" and (item.ground == "terms_of_service" or not lifts):

@@ -12,7 +12,7 @@ from typing import Literal
 
 from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent, Stamp
 from kz_compliance_sdk.domain.canonical import Json, encoded
-from kz_compliance_sdk.domain.case import Case, ItemState, move
+from kz_compliance_sdk.domain.case import OPEN_ITEM, Case, ItemState, move
 from kz_compliance_sdk.domain.change import (
     Appeal,
     AppealWrite,
@@ -37,7 +37,6 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 AppealOutcome = Literal["uphold", "reverse"]
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _LONGEST_TEXT = 20_000
-STANDS = ("in_force", "kept")
 _AUDIENCE = ("moderator", "lead", "head")
 
 
@@ -146,7 +145,6 @@ def uphold(
         raise IllegalMove(
             "the measure was lifted meanwhile: nothing is left that could be upheld. Reverse it.", reference=case.id
         )
-    check_settled(case, item)
     moved, event = move(case, "uphold", case.state, stamp, facts(appeal), {"reasons": reasons})
     decided = replace(appeal, state="upheld", decided_by=stamp.actor.id, decided_at=stamp.at)
     change = (CaseWrite(moved, case.version), event, AppealWrite(decided, "open"), *silenced(appeal, stamp))
@@ -175,15 +173,6 @@ class Settled:
     case: Case
     appeal: Appeal
     item_id: str
-
-
-def check_settled(case: Case, item: ItemState) -> None:
-    """Raises IllegalMove unless what was decided about the item last is in force: an appeal waits for it."""
-    if item.status not in STANDS:
-        raise IllegalMove(
-            "a later decision about this item is under way: decide the appeal when it has come to its end.",
-            reference=case.id,
-        )
 
 
 def is_about(appeal: Appeal, case: Case, item_id: str) -> bool:
@@ -228,6 +217,11 @@ def check_decider(
     _check_open(appeal)
     item = about(case, appeal)
     _check_other(case, appeal, item, decisions, events, stamp)
+    if item.status in OPEN_ITEM or item.status == "decided":
+        raise IllegalMove(
+            "a later decision about this item is under way: decide the appeal when it has come to its end.",
+            reference=case.id,
+        )
     return item
 
 

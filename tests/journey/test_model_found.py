@@ -261,3 +261,26 @@ def test_what_was_proposed_beside_a_lift_is_seen_anew_once_the_order_of_that_fal
     assert office.standing(case)["state"] == "in_approval"
     office.cancel(notice["notice_id"], "withdrawn", ("2",), 2)
     assert office.standing(case)["state"] == "queued"
+
+
+def test_an_appeal_waits_for_a_new_measure_on_its_item_although_the_old_one_is_lifted(tmp_path: Path) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case)
+    office.wait(61)
+    office.deliver()
+    office.reverse(LEGAL, office.appeal(case))
+    office.amend(notice)
+    appeal = office.appeal(case)
+    office.deliver()
+    assert office.items(case)["1"]["measure"] is None
+    office.decide(case)
+    for end in (office.uphold, office.reverse):
+        with pytest.raises(IllegalMove, match="under way"):
+            end(LEAD, appeal)
+    office.wait(61)
+    office.deliver()
+    office.reverse(LEAD, appeal)
+    office.deliver()
+    assert office.items(case)["1"]["status"] == "lifted"

@@ -284,3 +284,14 @@ def test_an_appeal_waits_for_a_new_measure_on_its_item_although_the_old_one_is_l
     office.reverse(LEAD, appeal)
     office.deliver()
     assert office.items(case)["1"]["status"] == "lifted"
+
+
+def test_a_proposal_that_was_sent_back_is_no_answer_while_the_authority_is_asked(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1, category="election_rules")
+    office.propose(M1, case, office.claim(M1, case))
+    office.send_back(LEAD, case)
+    token = office.claim(M1, case)
+    office.ask(M1, case, token)
+    with pytest.raises(LeaseLost):
+        office.propose(M1, case, token)

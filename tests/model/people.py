@@ -141,11 +141,16 @@ def decisions_of(case: Case, way: str) -> dict[str, tuple[str, str]]:
     return said
 
 
+def _beside(way: str) -> str:
+    """What a way of deciding says beside action and ground: two that differ in nothing are the same proposal."""
+    return way if way in ("abroad", "unclear", "contradiction") else ""
+
+
 def propose(office: Office, by: str, letter: str, way: str) -> None:
     case = office.cases[letter]
     said = decisions_of(case, way)
     waits = case.proposed
-    if waits and (waits.by, waits.way, waits.items) == (by, way, said):
+    if waits and (waits.by, waits.items, _beside(waits.way)) == (by, said, _beside(way)):
         return  # the same again gets the first answer
     measure = any(action != "none" for action, _ in said.values())
     fallen = [ground for name, (_, ground) in said.items() if ground and case.items[name].fallen]

@@ -170,7 +170,7 @@ def propose(office: Office, by: str, letter: str, way: str) -> None:
         case.spec.four_eyes
         or ROLES[by] == "head"
         or way in ("abroad", "unclear")
-        or any(others)
+        or (measure and any(others))
         or bool(fallen)
         or bool(case.flags & {"instruction_recorded", "suspended", "suspension_unconfirmed"})
         or (measure and case.spec.legal_review and ROLES[by] != "legal")

@@ -172,7 +172,7 @@ def propose(office: Office, by: str, letter: str, way: str) -> None:
         or way in ("abroad", "unclear")
         or (measure and any(others))
         or bool(fallen)
-        or bool(case.flags & {"instruction_recorded", "suspended", "suspension_unconfirmed"})
+        or bool(case.flags & {"instruction_recorded", "suspended", "suspension_unconfirmed", "withheld"})
         or (measure and case.spec.legal_review and ROLES[by] != "legal")
     )
     if second:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent, Stamp, told
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import OPEN_ITEM, Case, ItemState, move
 from kz_compliance_sdk.domain.change import (
@@ -61,6 +61,7 @@ def receive(
     received_at: int,
     reference: str,
     decisions: Mapping[int, Decision],
+    events: Sequence[AuditEvent],
     policy: UserPolicy,
     *,
     stamp: Stamp,
@@ -82,7 +83,7 @@ def receive(
             reference=case.id,
         )
     item = _item_of(case, item_id)
-    decision = decisions.get(item.decision_version)
+    decision = _behind(item, decisions, events)
     if not item.measure or decision is None:
         raise IllegalMove(f"no measure on the item {item_id!r} is in force: there is nothing to appeal against.")
     if not _stands_since(item, decisions) <= received_at <= stamp.at:
@@ -98,7 +99,7 @@ def receive(
         reference=reference,
         received_at=received_at,
         due_at=received_at + policy.appeal_term_s,
-        decision_version=item.decision_version,
+        decision_version=decision.version,
         proposed_by=decision.proposed_by,
         approved_by=decision.approved_by,
         number=case.appeals + 1,
@@ -109,6 +110,22 @@ def receive(
     pages = tuple(_reminder(appeal, *row, stamp) for row in _reminders(appeal, policy))
     moved = moved.but(pages=moved.pages + len(pages))
     return (CaseWrite(moved, case.version), event, AppealWrite(appeal), news, *pages), appeal
+
+
+def _behind(item: ItemState, decisions: Mapping[int, Decision], events: Sequence[AuditEvent]) -> Decision | None:
+    """The decision that the measure in force rests on, also while a later one about the item is on its way."""
+    name, latest, behind = name_of(item), 0, item.decision_version
+    about = [one for one in decisions.values() if one.version <= item.decision_version and one.item(name) is not None]
+    decided = {
+        "propose": [one.version for one in about if not one.needs_approval],
+        "approve": [one.version for one in about],
+    }
+    for event, data in told(events):
+        if data.get("decision") in decided.get(event.kind, ()):
+            latest = data["decision"]
+        if event.kind == "measure_in_force" and data.get("item") == name:
+            behind = latest
+    return decisions.get(behind)
 
 
 def _stands_since(item: ItemState, decisions: Mapping[int, Decision]) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.errors import IllegalMove, LeaseLost
+from kz_compliance_sdk.errors import IllegalMove, LeaseLost, NotAllowed
 from tests.driver import HEAD, HOUR, LEAD, LEAD2, LEGAL, M1, Driver
 
 
@@ -284,6 +284,31 @@ def test_an_appeal_waits_for_a_new_measure_on_its_item_although_the_old_one_is_l
     office.reverse(LEAD, appeal)
     office.deliver()
     assert office.items(case)["1"]["status"] == "lifted"
+
+
+@pytest.mark.parametrize("then", ["decided", "undone"])
+def test_who_decided_what_is_in_force_ends_no_appeal_that_came_after_a_later_decision(
+    tmp_path: Path, then: str
+) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case, by=LEGAL)
+    office.wait(61)
+    office.deliver()
+    office.amend(notice)
+    office.decide(case, by=M1)
+    if then == "undone":
+        office.undo(M1, case)
+    appeal = office.appeal(case)
+    if then == "undone":
+        office.decide(case, by=M1)
+    office.wait(61)
+    office.deliver()
+    for end in (office.uphold, office.reverse):
+        with pytest.raises(NotAllowed, match="their own decision"):
+            end(LEGAL, appeal)
+    office.reverse(LEAD, appeal)
 
 
 def test_a_proposal_that_was_sent_back_is_no_answer_while_the_authority_is_asked(tmp_path: Path) -> None:

@@ -166,6 +166,7 @@ def amend(office: Office, letter: str, items: dict[str, str]) -> None:
     for item in list(case.items.values()):
         office.void_effects(case, item.id, "enforce")
         item.fallen = item.id not in items
+        item.unknown = item.fallen and not item.decided_by
         own = item.ground == "terms_of_service" and item.status != "decided"
         if not item.fallen:
             item.status = "open"

@@ -160,6 +160,7 @@ def propose(office: Office, by: str, letter: str, way: str) -> None:
         (way == "contradiction" and measure, "InvalidInput"),
         (way == "partial", "InvalidInput"),
         ("local_law" in fallen, "InvalidInput"),
+        (any(ground and case.items[name].unknown for name, (_, ground) in said.items()), "InvalidInput"),
         (measure and not case.authentic, "NotAllowed IllegalMove InvalidInput"),
     )
     case.let_go()

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent, Stamp, told
 from kz_compliance_sdk.domain.canonical import Json, encoded
-from kz_compliance_sdk.domain.case import Case, ItemState, happened, move
+from kz_compliance_sdk.domain.case import OPEN_ITEM, Case, ItemState, happened, move
 from kz_compliance_sdk.domain.change import (
     Appeal,
     AppealWrite,
@@ -38,7 +38,6 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 AppealOutcome = Literal["uphold", "reverse"]
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _LONGEST_TEXT = 20_000
-STANDS = ("in_force", "kept")
 _AUDIENCE = ("moderator", "lead", "head")
 
 
@@ -63,6 +62,7 @@ def receive(
     received_at: int,
     reference: str,
     decisions: Mapping[int, Decision],
+    events: Sequence[AuditEvent],
     policy: UserPolicy,
     *,
     stamp: Stamp,
@@ -84,7 +84,7 @@ def receive(
             reference=case.id,
         )
     item = _item_of(case, item_id)
-    decision = decisions.get(item.decision_version)
+    decision = _behind(item, decisions, events)
     if not item.measure or decision is None:
         raise IllegalMove(f"no measure on the item {item_id!r} is in force: there is nothing to appeal against.")
     if not _stands_since(item, decisions) <= received_at <= stamp.at:
@@ -100,7 +100,7 @@ def receive(
         reference=reference,
         received_at=received_at,
         due_at=received_at + policy.appeal_term_s,
-        decision_version=item.decision_version,
+        decision_version=decision.version,
         proposed_by=decision.proposed_by,
         approved_by=decision.approved_by,
         number=case.appeals + 1,
@@ -121,6 +121,22 @@ def receive(
     pages = tuple(_reminder(appeal, *row, stamp) for row in _reminders(appeal, policy))
     moved = moved.but(pages=moved.pages + len(pages))
     return (CaseWrite(moved, case.version), event, AppealWrite(appeal), news, *pages), appeal
+
+
+def _behind(item: ItemState, decisions: Mapping[int, Decision], events: Sequence[AuditEvent]) -> Decision | None:
+    """The decision that the measure in force rests on, also while a later one about the item is on its way."""
+    name, latest, behind = name_of(item), 0, item.decision_version
+    about = [one for one in decisions.values() if one.version <= item.decision_version and one.item(name) is not None]
+    decided = {
+        "propose": [one.version for one in about if not one.needs_approval],
+        "approve": [one.version for one in about],
+    }
+    for event, data in told(events):
+        if data.get("decision") in decided.get(event.kind, ()):
+            latest = data["decision"]
+        if event.kind == "measure_in_force" and data.get("item") == name:
+            behind = latest
+    return decisions.get(behind)
 
 
 def _stands_since(item: ItemState, decisions: Mapping[int, Decision]) -> int:
@@ -157,7 +173,6 @@ def uphold(
         raise IllegalMove(
             "the measure was lifted meanwhile: nothing is left that could be upheld. Reverse it.", reference=case.id
         )
-    check_settled(case, item)
     texts = {"reasons": reasons}
     tells = [happened(case, remedies.AppealUpheld(appeal=appeal.number), stamp, texts)]
     moved, event = move(case, "uphold", case.state, stamp, facts(appeal), texts, tells)
@@ -189,15 +204,6 @@ class Settled:
     case: Case
     appeal: Appeal
     item_id: str
-
-
-def check_settled(case: Case, item: ItemState) -> None:
-    """Raises IllegalMove unless what was decided about the item last is in force: an appeal waits for it."""
-    if item.status not in STANDS:
-        raise IllegalMove(
-            "a later decision about this item is under way: decide the appeal when it has come to its end.",
-            reference=case.id,
-        )
 
 
 def is_about(appeal: Appeal, case: Case, item_id: str) -> bool:
@@ -242,6 +248,11 @@ def check_decider(
     _check_open(appeal)
     item = about(case, appeal)
     _check_other(case, appeal, item, decisions, events, stamp)
+    if item.status in OPEN_ITEM or item.status == "decided":
+        raise IllegalMove(
+            "a later decision about this item is under way: decide the appeal when it has come to its end.",
+            reference=case.id,
+        )
     return item
 
 

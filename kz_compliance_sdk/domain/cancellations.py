@@ -160,9 +160,7 @@ def cancel(
         **changes,
     )
     writes += [event, *questions]
-    # That an order fell is nothing to report by itself.
-    as_before = (new.but(fell=old.fell) for old, new in zip(case.items, items, strict=True))
-    news = target is not case.state or tuple(as_before) != case.items
+    news = target is not case.state or _changes(case, items)
     settles = news and target in (CaseState.LIFTED, CaseState.ENFORCED)
     if settles:
         cancelled, reported = with_report(
@@ -174,7 +172,7 @@ def cancel(
             notified=standing.notified,
         )
         writes.extend(reported)
-    if settles or target in (CaseState.LIFTING, CaseState.CANCELLED):
+    if settles or (news and target in (CaseState.LIFTING, CaseState.CANCELLED)):
         writes.extend(void(standing.messages, stamp, kinds=("report",)))
     reason = "cancelled" if cancellation.effect else "cancelled.effect_missing"
     told = EVERYBODY if not cancellation.effect else ("moderator", "lead")
@@ -213,8 +211,8 @@ def _after_cancelling(
     stamp: Stamp,
 ) -> tuple[CaseState, dict[str, Any]]:
     statuses = {item.status for item in items}
-    touched = any(old.status != new.status for old, new in zip(case.items, items, strict=True))
-    if "lifting" in statuses and not statuses & OPEN_ITEM:
+    touched = _changes(case, items)
+    if touched and "lifting" in statuses and not statuses & OPEN_ITEM:
         return CaseState.LIFTING, {
             **NO_LEASE,
             "closed_at": None,
@@ -235,6 +233,11 @@ def _after_cancelling(
     if touched and (case.state is CaseState.DECIDED or case.state in UNDECIDED):
         return CaseState.ENFORCED, NO_LEASE
     return case.state, {}
+
+
+def _changes(case: Case, items: Sequence[ItemState]) -> bool:
+    """Whether anything becomes of an item: that its order fell is nothing by itself."""
+    return tuple(new.but(fell=old.fell) for old, new in zip(case.items, items, strict=True)) != case.items
 
 
 def _ended(stamp: Stamp) -> dict[str, Any]:

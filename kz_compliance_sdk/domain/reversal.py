@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from kz_compliance_sdk.domain.appeals import STANDS, Reversal, Settled, check_decider, check_settled, facts, silenced
+from kz_compliance_sdk.domain.appeals import Reversal, Settled, check_decider, facts, silenced
 from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
 from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch, void
 from kz_compliance_sdk.domain.canonical import Json
@@ -23,6 +23,8 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proposal_checks import check_proposal
 from kz_compliance_sdk.domain.user_notices import name_of
 from kz_compliance_sdk.errors import IllegalMove
+
+_STANDS = ("in_force", "kept")
 
 
 def reverse(
@@ -51,9 +53,8 @@ def reverse(
         tells = [happened(case, remedies.AppealReversed(appeal=appeal.number), stamp, texts)]
         moved, event = move(case, "reverse", case.state, stamp, {**facts(appeal), "lifts": []}, texts, tells)
         return Settled((CaseWrite(moved, case.version), event, *settled), moved, decided, item.item_id)
-    check_settled(case, item)
     _check_undo_over(case, standing, stamp)
-    lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in STANDS]
+    lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in _STANDS]
     decision = _superseding(case, lifted, reasons, wording, policy, stamp)
     row = row_of(case, decision)
     standing = holding(standing, [one for one in case.items if one not in lifted])

@@ -61,8 +61,10 @@ class Appeals:
                 held = tx.appeal(appeal_id_of(self._platform, reference))
             except NotFound:
                 case, stamp = tx.case(case_id), self._stamp(tx, actor)
-                decisions, policy = tx.decisions(case_id), self._policy.users
-                return appeals.receive(case, item_id, text, received_at, reference, decisions, policy, stamp=stamp)
+                decisions, events, policy = tx.decisions(case_id), tx.events(case_id), self._policy.users
+                return appeals.receive(
+                    case, item_id, text, received_at, reference, decisions, events, policy, stamp=stamp
+                )
             if held.case_id != case_id or not appeals.is_about(held, tx.case(case_id), item_id):
                 raise Conflict("this reference is that of an appeal about something else.", reference=held.appeal_id)
             return (), held

@@ -35,6 +35,7 @@ from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.tallying import counted
 
 T = TypeVar("T")
+_TO_PROPOSE = (CaseState.QUEUED, CaseState.CLAIMED, CaseState.AWAITING_ANSWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,8 @@ class Review:
 
         def work(tx: Tx) -> tuple[Change, Decided]:
             case = tx.case(case_id)
-            # In the queue nothing is decided: what was proposed then was taken back or superseded.
-            if case.state not in (CaseState.QUEUED, CaseState.CLAIMED) and case.lease_token == token:
+            # Where it is still to be proposed nothing stands: what was proposed then was taken back or superseded.
+            if case.state not in _TO_PROPOSE and case.lease_token == token:
                 decision = tx.decisions(case_id).get(case.decision_version)
                 if decision and decision.proposed_by == actor.id and decision.proposal == proposal:
                     return (), Decided(case, decision)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.errors import IllegalMove, LeaseLost
+from kz_compliance_sdk.errors import IllegalMove, LeaseLost, NotAllowed
 from tests.driver import HEAD, HOUR, LEAD, LEAD2, LEGAL, M1, Driver
 
 
@@ -180,3 +180,143 @@ def test_a_reopened_case_still_escalates_by_the_time_that_was_asked_for(tmp_path
     office.wait(4 * HOUR)
     office.watch()
     assert "requested.before_2h" in _fired(office, case)
+
+
+def _item() -> dict[str, str]:
+    return {"item_id": "1", "url": "https://social.example/p/x", "object_id": "post:x", "content_type": "post"}
+
+
+def _refused_anew(tmp_path: Path) -> tuple[Driver, str, str]:
+    """A measure in force that a later decision takes back: the undo window of that decision runs."""
+    office = Driver(tmp_path, undo_window_s=60)
+    notice = office.notice(1, 2)
+    case = office.issue(1, 2)
+    office.decide(case)
+    office.wait(61)
+    office.deliver()
+    office.amend(notice)
+    office.decide(case, "none")
+    return office, notice["notice_id"], case
+
+
+@pytest.mark.parametrize("effect", [None, "remedied"])
+def test_a_cancellation_that_changes_nothing_leaves_what_people_lift_as_it_is(
+    tmp_path: Path, effect: str | None
+) -> None:
+    office, notice_id, case = _refused_anew(tmp_path)
+    office.cancel(notice_id, effect, ("1",), 2)
+    standing = office.standing(case)
+    assert (standing["state"], standing["lift_due_at"]) == ("decided", None), "a cancellation lifted nothing of it"
+    office.wait(61)
+    office.deliver()
+    assert [item["outcome"] for item in office.reports(notice_id)[-1]["items"]] == ["restored"] * 2
+
+
+def test_a_cancellation_that_changes_nothing_takes_back_no_interim_report(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    notice_id = office.notice(1, 2)["notice_id"]
+    case = office.issue(1, 2)
+    office.decide(case, items={"1": {}, "2": {"action": "none"}})
+    office.deliver()
+    office.platform_fails("1")
+    office.cancel(notice_id, "withdrawn", ("1",))
+    office.deliver()
+    office.report_interim(LEAD, case)
+    office.cancel(notice_id, None, ("1",))
+    office.deliver()
+    assert [one["final"] for one in office.reports(notice_id)] == [True, False]
+
+
+def test_control_an_order_that_falls_beside_it_has_the_clock_of_a_lift(tmp_path: Path) -> None:
+    office, notice_id, case = _refused_anew(tmp_path)
+    office.cancel(notice_id, "annulled", ("1",), 2)
+    standing = office.standing(case)
+    assert (standing["state"], standing["lift_due_at"] is None) == ("lifting", False)
+
+
+def test_what_stays_for_another_order_alone_is_reported_so(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    first, *_ = cases = [office.issue(n, [_item()]) for n in (1, 2)]
+    for case in cases:
+        office.decide(case)
+        office.deliver()
+    notice_id = office.notice(1)["notice_id"]
+    for effect, reports in (("remedied", 2), ("remedied", 2), ("withdrawn", 3), ("withdrawn", 3)):
+        office.cancel(notice_id, effect)
+        office.deliver()
+        assert len(office.reports(notice_id)) == reports, effect
+    assert (office.items(first)["1"]["status"], office.platform.effects) == ("kept", {"object:post:x": "remove"})
+
+
+def test_what_was_proposed_beside_a_lift_is_seen_anew_once_the_order_of_that_falls(tmp_path: Path) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    notice = office.notice(1, 2)
+    case = office.issue(1, 2)
+    office.decide(case)
+    office.wait(61)
+    office.deliver()
+    office.amend(notice)
+    office.decide(case, items={"1": {}, "2": {"action": "none"}})
+    office.suspend(HEAD, case)
+    assert office.standing(case)["state"] == "in_approval"
+    office.cancel(notice["notice_id"], "withdrawn", ("2",), 2)
+    assert office.standing(case)["state"] == "queued"
+
+
+def test_an_appeal_waits_for_a_new_measure_on_its_item_although_the_old_one_is_lifted(tmp_path: Path) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case)
+    office.wait(61)
+    office.deliver()
+    office.reverse(LEGAL, office.appeal(case))
+    office.amend(notice)
+    appeal = office.appeal(case)
+    office.deliver()
+    assert office.items(case)["1"]["measure"] is None
+    office.decide(case)
+    for end in (office.uphold, office.reverse):
+        with pytest.raises(IllegalMove, match="under way"):
+            end(LEAD, appeal)
+    office.wait(61)
+    office.deliver()
+    office.reverse(LEAD, appeal)
+    office.deliver()
+    assert office.items(case)["1"]["status"] == "lifted"
+
+
+@pytest.mark.parametrize("then", ["decided", "undone"])
+def test_who_decided_what_is_in_force_ends_no_appeal_that_came_after_a_later_decision(
+    tmp_path: Path, then: str
+) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case, by=LEGAL)
+    office.wait(61)
+    office.deliver()
+    office.amend(notice)
+    office.decide(case, by=M1)
+    if then == "undone":
+        office.undo(M1, case)
+    appeal = office.appeal(case)
+    if then == "undone":
+        office.decide(case, by=M1)
+    office.wait(61)
+    office.deliver()
+    for end in (office.uphold, office.reverse):
+        with pytest.raises(NotAllowed, match="their own decision"):
+            end(LEGAL, appeal)
+    office.reverse(LEAD, appeal)
+
+
+def test_a_proposal_that_was_sent_back_is_no_answer_while_the_authority_is_asked(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1, category="election_rules")
+    office.propose(M1, case, office.claim(M1, case))
+    office.send_back(LEAD, case)
+    token = office.claim(M1, case)
+    office.ask(M1, case, token)
+    with pytest.raises(LeaseLost):
+        office.propose(M1, case, token)

@@ -55,6 +55,8 @@ def _fall(office: Office, case: Case, item: Item, effect: str | None) -> str:
     if effect is not None:
         item.fallen = item.fallen or effect != "remedied" or item.target.startswith("account:")
     if item.status == "lifting" and lifts:
+        if item.action != "none":
+            return ""
         item.action = item.measure  # whoever takes a decision back does not take this back
         return "lifting"
     if item.status == "kept" and (item.ground == "terms_of_service" or not lifts):
@@ -164,6 +166,7 @@ def amend(office: Office, letter: str, items: dict[str, str]) -> None:
     for item in list(case.items.values()):
         office.void_effects(case, item.id, "enforce")
         item.fallen = item.id not in items
+        item.unknown = item.fallen and not item.decided_by
         own = item.ground == "terms_of_service" and item.status != "decided"
         if not item.fallen:
             item.status = "open"

@@ -65,6 +65,7 @@ class Item:
     abroad: bool = False
     measure: str = ""
     fallen: bool = False
+    unknown: bool = False
     told: str = ""
     kept_for: str = ""
     decided_by: tuple[str, ...] = ()

@@ -141,11 +141,16 @@ def decisions_of(case: Case, way: str) -> dict[str, tuple[str, str]]:
     return said
 
 
+def _beside(way: str) -> str:
+    """What a way of deciding says beside action and ground: two that differ in nothing are the same proposal."""
+    return way if way in ("abroad", "unclear", "contradiction") else ""
+
+
 def propose(office: Office, by: str, letter: str, way: str) -> None:
     case = office.cases[letter]
     said = decisions_of(case, way)
     waits = case.proposed
-    if waits and (waits.by, waits.way, waits.items) == (by, way, said):
+    if waits and (waits.by, waits.items, _beside(waits.way)) == (by, said, _beside(way)):
         return  # the same again gets the first answer
     measure = any(action != "none" for action, _ in said.values())
     fallen = [ground for name, (_, ground) in said.items() if ground and case.items[name].fallen]
@@ -155,6 +160,7 @@ def propose(office: Office, by: str, letter: str, way: str) -> None:
         (way == "contradiction" and measure, "InvalidInput"),
         (way == "partial", "InvalidInput"),
         ("local_law" in fallen, "InvalidInput"),
+        (any(ground and case.items[name].unknown for name, (_, ground) in said.items()), "InvalidInput"),
         (measure and not case.authentic, "NotAllowed IllegalMove InvalidInput"),
     )
     case.let_go()
@@ -165,9 +171,9 @@ def propose(office: Office, by: str, letter: str, way: str) -> None:
         case.spec.four_eyes
         or ROLES[by] == "head"
         or way in ("abroad", "unclear")
-        or any(others)
+        or (measure and any(others))
         or bool(fallen)
-        or bool(case.flags & {"instruction_recorded", "suspended", "suspension_unconfirmed"})
+        or bool(case.flags & {"instruction_recorded", "suspended", "suspension_unconfirmed", "withheld"})
         or (measure and case.spec.legal_review and ROLES[by] != "legal")
     )
     if second:
@@ -508,6 +514,7 @@ def reverse(office: Office, by: str, number: int) -> None:
     case.in_decision, case.undo_until, case.by_two = {item.id}, 0, False
     if office.others_hold(case, item):
         office.keep(case, item, ours=False)
+        item.kept_for = "none"  # the report says what was decided on the appeal
         if case.state in ("enforced", "closed"):
             case.state = "lifted"
             case.fired |= steps_until(case, office.now)

@@ -58,7 +58,7 @@ def with_measure() -> tuple[Case, Change, Appeal, Decision]:
     case = closed(*in_force(case, decision, messages(change, "enforce")))
     decisions = {decision.version: decision}
     received, appeal = appeals.receive(
-        case, "1", "a plea", LATER, "A-9", decisions, POLICY.users, stamp=stamp(LATER, LEAD)
+        case, "1", "a plea", LATER, "A-9", decisions, (), POLICY.users, stamp=stamp(LATER, LEAD)
     )
     return after(case, received), received, appeal, decision
 

@@ -250,8 +250,8 @@ class Cancelled(Event, frozen=True, kw_only=True):
         _after_cancelling(case, self.lift_due_at, touched=touched, beside=beside, on=on)
         if not case.undecided:
             case.void("clarification")
-        settles = (touched or was is not case.state) and case.state in (CaseState.LIFTED, CaseState.ENFORCED)
-        if settles or case.state in (CaseState.LIFTING, CaseState.CANCELLED):
+        news = touched or was is not case.state
+        if news and case.state in (CaseState.LIFTED, CaseState.ENFORCED, CaseState.LIFTING, CaseState.CANCELLED):
             case.void("report")
         told = REVIEWERS if self.effect else EVERYBODY
         case.page("cancelled" if self.effect else "cancelled.effect_missing", told, 40, on)
@@ -407,7 +407,7 @@ def _name_anew(case: Case, named: tuple[Named, ...]) -> None:
 
 def _after_cancelling(case: Case, lift_due_at: int, *, touched: bool, beside: bool, on: Stamped) -> None:
     statuses = {item.status for item in case.items.values()}
-    if "lifting" in statuses and not statuses & OPEN:
+    if touched and "lifting" in statuses and not statuses & OPEN:
         case.state, case.lease, case.closed_at = CaseState.LIFTING, None, 0
         case.lift_due_at = case.lift_due_at or lift_due_at
     elif statuses & OPEN:

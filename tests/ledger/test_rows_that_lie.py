@@ -1,3 +1,4 @@
+# ruff: noqa: S608  every statement is made of names in this file, and of ids
 """A row that somebody edited by SQL changes nothing of what is decided; the sweep mends it and pages, and the
 verification names it.
 """
@@ -28,9 +29,13 @@ HOUR = 3600
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    made = Host(World(tmp_path / "desk.sqlite3"))
+    made = opened(tmp_path)
     yield made
     made.store.close()
+
+
+def opened(tmp_path: Path) -> Host:
+    return Host(World(tmp_path / "desk.sqlite3"))
 
 
 def edit(host: Host, sql: str) -> None:
@@ -57,7 +62,8 @@ def one_person_removes(host: Host) -> str:
     return str(host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result().case.state)
 
 
-def test_a_category_that_was_edited_takes_nobody_s_second_person_away(host: Host) -> None:
+def test_a_category_that_was_edited_takes_nobody_s_second_person_away(tmp_path: Path) -> None:
+    host = opened(tmp_path)
     host.push(a_notice(category="election_rules"), "m-1")
     edit(host, "UPDATE cases SET category = 'fraud'")
     assert one_person_removes(host) == "in_approval"
@@ -95,7 +101,8 @@ LIES = {
 
 
 @pytest.mark.parametrize("field", LIES)
-def test_a_row_that_lies_is_named_mended_and_paged(host: Host, field: str) -> None:
+def test_a_row_that_lies_is_named_mended_and_paged(tmp_path: Path, field: str) -> None:
+    host = opened(tmp_path)
     host.push(a_notice(), "m-1")
     (case,) = host.cases()
     edit(host, f"UPDATE cases SET {LIES[field]}")
@@ -149,11 +156,14 @@ def world_sends(host: Host) -> list[str]:
     return list(host.world.regulator.sends)
 
 
-def test_an_event_that_was_changed_decides_nothing_and_hides_nothing(host: Host) -> None:
+def test_an_event_that_was_changed_decides_nothing_and_hides_nothing(tmp_path: Path) -> None:
+    host = opened(tmp_path)
     host.push(a_notice(seed=1), "m-1")
+    host.world.clock.advance(1)  # so that it is the one to be handed out first
     host.push(a_notice(seed=2), "m-2")
     bad = host.case(a_notice(seed=1).notice_id)
-    edit(host, f"UPDATE events SET at = at + 1 WHERE stream = (SELECT n FROM streams WHERE name = 'case/{bad.id}') AND seq = 1")  # fmt: skip
+    stream = f"(SELECT n FROM streams WHERE name = 'case/{bad.id}')"
+    edit(host, f"UPDATE events SET at = at + 1 WHERE stream = {stream} AND seq = 1")
     lease = host.review.claim(M1).result()
     assert lease is not None
     assert lease.case.id != bad.id, "the others go on"

@@ -53,7 +53,7 @@ CONTROLS: tuple[Control, ...] = (
             f"the trail is not read: {what}",
             "whatever is changed behind the library's back is found and named",
             page,
-            gives("domain.proofs.check", what=()),
+            gives("domain.proofs.check", "adapters.sql.queries.SqlQueries.lies", what=()),
             f"{AUDIT}test_what_is_changed_behind_its_back_is_found[{what}]",
         )
         for what, page in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.outbox import Attempt
 from kz_compliance_sdk.ports import Delivered, Failed, InForce
 from tests.controls.ways import (
@@ -13,6 +14,7 @@ from tests.controls.ways import (
     OVERVIEW,
     RELIABILITY,
     Control,
+    folds,
     gives,
     instead,
     is_now,
@@ -124,7 +126,7 @@ CONTROLS: tuple[Control, ...] = (
         "any receipt closes",
         "a case is closed by the receipt for its final report",
         OVERVIEW,
-        gives("domain.results._is_final_report", what=True),
+        folds("delivery.Receipt", state=CaseState.CLOSED),
         f"{DELIVERY}test_only_the_receipt_for_the_final_report_closes_a_case",
     ),
     Control(

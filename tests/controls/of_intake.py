@@ -6,7 +6,19 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from tests.controls.ways import INTAKE, OF_CLOCK, OVERVIEW, RELIABILITY, STORE, Control, gives, instead, leaves, without
+from tests.controls.ways import (
+    INTAKE,
+    OF_CLOCK,
+    OVERVIEW,
+    RELIABILITY,
+    STORE,
+    Control,
+    folds,
+    gives,
+    instead,
+    leaves,
+    without,
+)
 
 
 def _no_commit(real: Any) -> Any:
@@ -105,14 +117,7 @@ CONTROLS: tuple[Control, ...] = (
         "the receipt of the second",
         "of what was first unusable and later usable the receipt is that of the first",
         OF_CLOCK,
-        instead(
-            "domain.arrivals.admit",
-            made=lambda real: (
-                lambda case, notice, arrival, *rest: real(
-                    case.but(received_at=arrival.received_at), notice, arrival, *rest
-                )
-            ),
-        ),
+        folds("arrivals.Admitted", received_at=lambda case: case.received_at + 3600),
         f"{INTAKE}test_what_becomes_usable_keeps_the_receipt_of_the_first",
     ),
     Control(

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from tests.controls.ways import Control, gives, instead
+import json
+from dataclasses import replace
+from typing import Any
+
+from tests.controls.ways import RELIABILITY, Control, gives, instead, without
 
 _PAGE = "concepts/ledger.md"
-_FORMAT = "tests/ledger/test_format.py::"
+_FORMAT, _ROWS = "tests/ledger/test_format.py::", "tests/ledger/test_rows_that_lie.py::"
+
+
+def _time_of_its_content(real: Any) -> Any:
+    return lambda one, *rest: real(replace(one, at=json.loads(one.content)["at"]), *rest)
+
+
+def _none_behind_it(real: Any) -> Any:
+    def first(fetch: Any, opened: Any, limit: int, unreadable: list[str]) -> Any:
+        found, were_all = real(fetch, opened, limit, unreadable)
+        return ([], True) if unreadable else (found, were_all)
+
+    return first
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -29,5 +45,61 @@ CONTROLS: tuple[Control, ...] = (
         _PAGE,
         instead("domain.ledger.Roster.numbers", made=lambda _real: lambda _roster, actor: (1, 1) if actor else (0, 0)),
         f"{_FORMAT}test_a_stream_says_who_did_what_when",
+    ),
+    Control(
+        "rows are believed",
+        "a row that was edited decides nothing",
+        _PAGE,
+        instead("adapters.sql.shared.believed", made=lambda _real: lambda row, _stream: row),
+        f"{_ROWS}test_a_category_that_was_edited_takes_nobody_s_second_person_away",
+    ),
+    Control(
+        "a row says what leaves",
+        "nothing leaves that its chain does not owe, or does not owe yet",
+        _PAGE,
+        gives("adapters.sql.view.check_leaves"),
+        f"{_ROWS}test_what_must_not_leave_yet_stays_although_its_row_says_that_it_may",
+    ),
+    Control(
+        "the columns beside an event are not compared",
+        "a stream that does not prove itself decides nothing",
+        _PAGE,
+        instead("domain.ledger._stamped", made=_time_of_its_content),
+        f"{_ROWS}test_an_event_that_was_changed_decides_nothing_and_hides_nothing",
+    ),
+    Control(
+        "the sweep finds no lies",
+        "the hourly sweep mends a row that lies",
+        RELIABILITY,
+        gives("services.sweep.Sweep._lies", what=()),
+        f"{_ROWS}test_a_row_that_lies_is_named_mended_and_paged[due_at]",
+    ),
+    Control(
+        "a row puts its case off",
+        "the hourly sweep mends a row that puts its case off",
+        RELIABILITY,
+        instead("services.sweep.Sweep._planned", made=lambda _real: lambda _sweep, case, _now: case),
+        f"{_ROWS}test_a_row_that_lies_is_named_mended_and_paged[watch_at]",
+    ),
+    Control(
+        "mended in silence",
+        "people are told of a row that was mended",
+        RELIABILITY,
+        without("services.sweep.Sweep._mended"),
+        f"{_ROWS}test_a_row_that_lies_is_named_mended_and_paged[state]",
+    ),
+    Control(
+        "a broken chain holds up what stands behind it",
+        "a broken chain hides nothing: the other cases go on",
+        RELIABILITY,
+        instead("adapters.sql.shared.first_that_open", made=_none_behind_it),
+        f"{_ROWS}test_an_event_that_was_changed_decides_nothing_and_hides_nothing",
+    ),
+    Control(
+        "nobody hears of a broken chain",
+        "a broken chain hides nothing: people are told of it",
+        RELIABILITY,
+        gives("services.unreadable.alerts", what=()),
+        f"{_ROWS}test_an_event_that_was_changed_decides_nothing_and_hides_nothing",
     ),
 )

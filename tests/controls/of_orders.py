@@ -16,11 +16,12 @@ from tests.controls.ways import (
     OVERVIEW,
     REVIEW,
     Control,
+    both,
+    each_item,
+    folds,
     forgets,
     gives,
     instead,
-    is_case,
-    leaves,
     without,
 )
 
@@ -35,15 +36,6 @@ def _first_report_only(real: Any) -> Any:
         return (case, ()) if case.sequence else real(case, *given, **named)
 
     return with_report
-
-
-def _acts_at_once(real: Any) -> Any:
-    def enter(case: Any, *given: Any) -> Any:
-        change, after = real(case, *given)
-        lifted = after.but(items=tuple(one.but(status="lifted", measure="") for one in after.items))
-        return tuple(replace(one, case=lifted) if is_case(one) else one for one in change), lifted
-
-    return enter
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -102,7 +94,7 @@ CONTROLS: tuple[Control, ...] = (
         "what was cancelled is decided all the same",
         "with a cancellation undecided items stop",
         OVERVIEW,
-        leaves("domain.arrivals.cancel", state=CaseState.QUEUED),
+        folds("arrivals.Cancelled", state=CaseState.QUEUED),
         f"{ORDERS}test_nothing_is_decided_any_more_of_what_was_cancelled",
     ),
     Control(
@@ -123,7 +115,10 @@ CONTROLS: tuple[Control, ...] = (
         "an amendment leaves what was decided",
         "what was decided but not carried out is void with a new revision",
         OVERVIEW,
-        instead("domain.results.is_current", "domain.naming.void", made=_what_was_decided_goes_on),
+        both(
+            instead("domain.results.is_current", "domain.naming.void", made=_what_was_decided_goes_on),
+            gives("domain.fold.Case.void"),
+        ),
         f"{ORDERS}test_an_amendment_takes_back_what_was_not_carried_out",
     ),
     Control(
@@ -150,7 +145,7 @@ CONTROLS: tuple[Control, ...] = (
         "pressed, and alone",
         "after a recorded instruction a measure takes a second person",
         DUE_PROCESS,
-        leaves("domain.duress.record_instruction", flags=()),
+        folds("office.Instructed", flags=lambda _case: {}),
         f"{ORDERS}test_a_measure_after_an_instruction_takes_two_persons",
     ),
     Control(
@@ -171,7 +166,7 @@ CONTROLS: tuple[Control, ...] = (
         "a letter acts by itself",
         "a letter changes nothing until somebody other than its typist has vouched for it",
         OF_REVIEW,
-        instead("domain.letters_in.enter_letter", made=_acts_at_once),
+        folds("arrivals.LetterEntered", items=each_item(status="lifted", measure="")),
         f"{REVIEW}test_a_letter_about_a_running_case_changes_nothing_by_itself",
     ),
     Control(
@@ -185,10 +180,7 @@ CONTROLS: tuple[Control, ...] = (
         "a suspension lifts",
         "a suspension lifts nothing by itself",
         OF_CLOCK,
-        leaves(
-            "domain.suspensions.confirm_suspension",
-            items=lambda case: tuple(one.but(status="lifted", measure="") for one in case.items),
-        ),
+        folds("remedies.SuspensionConfirmed", items=each_item(status="lifted", measure="")),
         f"{CLOCK}test_a_suspension_lifts_nothing",
     ),
     Control(

@@ -21,11 +21,13 @@ from tests.controls.ways import (
     REVIEW,
     Control,
     Seam,
+    both,
+    each_item,
+    folds,
     forgets,
     gives,
     heads_like_others,
     instead,
-    leaves,
     roles_unchecked,
 )
 
@@ -257,10 +259,7 @@ CONTROLS: tuple[Control, ...] = (
         "worldwide by default",
         "a measure that rests on local law applies in Kazakhstan alone",
         OF_REVIEW,
-        instead(
-            "domain.deciding._as_decided",
-            made=lambda real: lambda *given, **named: real(*given, **named).but(scope=("*",)),
-        ),
+        folds("review.Decided", items=each_item(scope=("*",))),
         f"{REVIEW}test_a_measure_applies_in_kazakhstan_alone",
     ),
     Control(
@@ -305,11 +304,14 @@ CONTROLS: tuple[Control, ...] = (
         "no undo window",
         "nothing is carried out before the undo window has passed",
         OVERVIEW,
-        instead(
-            "domain.deciding.effect",
-            made=lambda real: (
-                lambda case, item, kind, _start, stamp, **named: real(case, item, kind, stamp.at, stamp, **named)
+        both(
+            instead(
+                "domain.deciding.effect",
+                made=lambda real: (
+                    lambda case, item, kind, _start, stamp, **named: real(case, item, kind, stamp.at, stamp, **named)
+                ),
             ),
+            instead("domain.fold.Case.owe_effect", made=lambda real: lambda case, *given, **_named: real(case, *given)),
         ),
         f"{REVIEW}test_nothing_leaves_inside_the_undo_window",
     ),
@@ -331,7 +333,7 @@ CONTROLS: tuple[Control, ...] = (
         "reopening forgets what is in force",
         "measures in force stay until the new decision says otherwise",
         OF_REVIEW,
-        leaves("domain.office_steps.reopen", items=lambda case: tuple(one.but(measure="") for one in case.items)),
+        folds("review.Reopened", items=each_item(measure="")),
         f"{REVIEW}test_reopening_lifts_nothing",
     ),
     Control(

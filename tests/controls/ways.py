@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from kz_compliance_sdk.domain.change import CaseWrite
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -73,7 +74,9 @@ def leaves(place: str, **changes: Any) -> Seam:
         def step(*given: Any, **named: Any) -> Any:
             gave = real(*given, **named)
             change, *rest = gave if isinstance(gave[0], tuple) else (gave,)
-            writes = tuple(replace(one, case=changed(one.case)) if is_case(one) else one for one in change)
+            writes = tuple(
+                replace(one, case=changed(one.case)) if isinstance(one, CaseWrite) else one for one in change
+            )
             return (writes, *rest) if isinstance(gave[0], tuple) else writes
 
         return step
@@ -81,8 +84,33 @@ def leaves(place: str, **changes: Any) -> Seam:
     return instead(place, made=made)
 
 
-def is_case(write: object) -> bool:
-    return isinstance(write, CaseWrite)
+def folds(event: str, **changes: Any) -> Seam:
+    """After this event the fold has `changes`; what is callable gets the folded case."""
+
+    def made(real: Any) -> Any:
+        def apply(told: Any, case: Any, on: Any) -> None:
+            real(told, case, on)
+            for name, value in changes.items():
+                setattr(case, name, value(case) if callable(value) else value)
+
+        return apply
+
+    return instead(f"domain.events.{event}.apply", made=made)
+
+
+def each_item(**changes: Any) -> Callable[[Any], Any]:
+    """The items of a folded case, each with `changes`."""
+    return lambda case: {number: structs.replace(item, **changes) for number, item in case.items.items()}
+
+
+def both(*seams: Seam) -> Seam:
+    """A promise that is kept in more than one place is broken in each."""
+
+    def breaks(patch: pytest.MonkeyPatch) -> None:
+        for seam in seams:
+            seam(patch)
+
+    return breaks
 
 
 def without(place: str, kind: type = OutboxMessage) -> Seam:

@@ -1,3 +1,4 @@
+# ruff: noqa: S608  every statement is made of names in this file, and of ids
 """A row that somebody edited by SQL changes nothing of what is decided; the sweep mends it and pages, and the
 verification names it.
 """
@@ -28,9 +29,13 @@ HOUR = 3600
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    made = Host(World(tmp_path / "desk.sqlite3"))
+    made = opened(tmp_path)
     yield made
     made.store.close()
+
+
+def opened(tmp_path: Path) -> Host:
+    return Host(World(tmp_path / "desk.sqlite3"))
 
 
 def edit(host: Host, sql: str) -> None:
@@ -57,7 +62,8 @@ def one_person_removes(host: Host) -> str:
     return str(host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result().case.state)
 
 
-def test_a_category_that_was_edited_takes_nobody_s_second_person_away(host: Host) -> None:
+def test_a_category_that_was_edited_takes_nobody_s_second_person_away(tmp_path: Path) -> None:
+    host = opened(tmp_path)
     host.push(a_notice(category="election_rules"), "m-1")
     edit(host, "UPDATE cases SET category = 'fraud'")
     assert one_person_removes(host) == "in_approval"
@@ -94,10 +100,11 @@ LIES = {
 
 
 @pytest.mark.parametrize("field", LIES)
-def test_a_row_that_lies_is_named_mended_and_paged(host: Host, field: str) -> None:
+def test_a_row_that_lies_is_named_mended_and_paged(tmp_path: Path, field: str) -> None:
+    host = opened(tmp_path)
     host.push(a_notice(), "m-1")
     (case,) = host.cases()
-    edit(host, f"UPDATE cases SET {LIES[field]}")  # noqa: S608  from the table above
+    edit(host, f"UPDATE cases SET {LIES[field]}")
     named = [one.what for one in verify(host.store.queries(PLATFORM), PLATFORM).faults]
     if field not in ("watch_at", "urgent_at"):  # what policy makes of the chain, the sweep alone can tell
         assert any(f"another {field} than its chain" in what for what in named), named
@@ -110,7 +117,8 @@ def test_a_row_that_lies_is_named_mended_and_paged(host: Host, field: str) -> No
     host.check_chains()
 
 
-def test_items_whose_ids_were_exchanged_are_decided_by_nobody(host: Host) -> None:
+def test_items_whose_ids_were_exchanged_are_decided_by_nobody(tmp_path: Path) -> None:
+    host = opened(tmp_path)
     host.push(a_notice(items=2), "m-1")
     edit(host, "UPDATE cases SET doc = json_set(doc, '$[18][0][0]', '2', '$[18][1][0]', '1')")
     lease = host.review.claim(M1).result()
@@ -119,7 +127,8 @@ def test_items_whose_ids_were_exchanged_are_decided_by_nobody(host: Host) -> Non
         host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"), measure("2"))).result()
 
 
-def test_an_item_that_was_edited_is_named_mended_and_paged(host: Host) -> None:
+def test_an_item_that_was_edited_is_named_mended_and_paged(tmp_path: Path) -> None:
+    host = opened(tmp_path)
     host.push(a_notice(), "m-1")
     host.decide(proposal(measure("1")))
     (case,) = host.cases()
@@ -129,7 +138,8 @@ def test_an_item_that_was_edited_is_named_mended_and_paged(host: Host) -> None:
     assert host.cases()[0].items == case.items
 
 
-def test_a_case_that_was_hidden_comes_back_to_the_queue(host: Host) -> None:
+def test_a_case_that_was_hidden_comes_back_to_the_queue(tmp_path: Path) -> None:
+    host = opened(tmp_path)
     host.push(a_notice(), "m-1")
     edit(host, "UPDATE cases SET state = 'closed', closed_at = 1, watch_at = NULL")
     assert host.review.claim(M1).result() is None
@@ -154,7 +164,8 @@ def test_what_must_not_leave_yet_stays_although_its_row_says_that_it_may(tmp_pat
     host.store.close()
 
 
-def test_a_message_that_nothing_owes_never_leaves(host: Host) -> None:
+def test_a_message_that_nothing_owes_never_leaves(tmp_path: Path) -> None:
+    host = opened(tmp_path)
     host.push(a_notice(), "m-1")
     host.drain()
     sent = list(world_sends(host))
@@ -167,11 +178,13 @@ def world_sends(host: Host) -> list[str]:
     return list(host.world.regulator.sends)
 
 
-def test_an_event_that_was_changed_decides_nothing_and_hides_nothing(host: Host) -> None:
+def test_an_event_that_was_changed_decides_nothing_and_hides_nothing(tmp_path: Path) -> None:
+    host = opened(tmp_path)
     host.push(a_notice(seed=1), "m-1")
+    host.world.clock.advance(1)  # so that it is the one to be handed out first
     host.push(a_notice(seed=2), "m-2")
     bad = host.case(a_notice(seed=1).notice_id)
-    edit(host, f"UPDATE events SET at = at + 1 WHERE seq = 1 AND instr(content, '{bad.id}')")  # noqa: S608
+    edit(host, f"UPDATE events SET at = at + 1 WHERE seq = 1 AND instr(content, '{bad.id}')")
     lease = host.review.claim(M1).result()
     assert lease is not None
     assert lease.case.id != bad.id, "the others go on"
@@ -183,7 +196,8 @@ def test_an_event_that_was_changed_decides_nothing_and_hides_nothing(host: Host)
     assert any(one.case_id == bad.id and "event 1 of the stream is damaged" in one.what for one in named)
 
 
-def test_the_sweep_rests_between_its_steps_and_looks_once_an_hour(host: Host) -> None:
+def test_the_sweep_rests_between_its_steps_and_looks_once_an_hour(tmp_path: Path) -> None:
+    host = opened(tmp_path)
     host.push(a_notice(), "m-1")
     now = 0.0
     steps = Sweep(host.store, PLATFORM, host.policy, lambda: now)
@@ -195,7 +209,8 @@ def test_the_sweep_rests_between_its_steps_and_looks_once_an_hour(host: Host) ->
     assert steps.step() == Swept(1)
 
 
-def test_whoever_may_not_decide_may_not_because_of_a_row_either(host: Host) -> None:
+def test_whoever_may_not_decide_may_not_because_of_a_row_either(tmp_path: Path) -> None:
+    host = opened(tmp_path)
     host.push(a_notice(category="election_rules"), "m-1")
     lease = host.review.claim(M1).result()
     assert lease is not None

@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.change_users import UserNoticeState as UserNoticeS
 from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.happened import Happened as Happened
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.volume import NoticeCounted as NoticeCounted
 
 if TYPE_CHECKING:
@@ -347,13 +348,15 @@ NOTHING: Change = ()
 
 
 def told_in(change: Iterable[Write]) -> Iterator[AuditEvent | Happened]:
-    """What a change says has happened, in its order: what stands alone comes behind the event before it."""
-    last, placed = 0, []
+    """What a change says has happened, each case in its order: what stands alone comes behind the event before it."""
+    last: dict[str, int] = {}
+    placed: list[tuple[int, AuditEvent | Happened]] = []
     for write in change:
         if isinstance(write, AuditEvent):
-            last = write.seq
-        if isinstance(write, AuditEvent | Happened):
-            placed.append((last, write))
+            last[stream_of(write.case_id)] = write.seq
+            placed.append((write.seq, write))
+        elif isinstance(write, Happened):
+            placed.append((last.get(write.stream, 0), write))
     return (write for _, write in sorted(placed, key=lambda one: one[0]))
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "Stream",
     "Suspension",
     "Telling",
+    "apply",
     "evolve",
     "fold",
 ]
@@ -422,7 +423,7 @@ def evolve(case: Case, *events: Stamped) -> Case:
     for name in _MAPS:
         setattr(after, name, {key: copy(value) for key, value in getattr(case, name).items()})
     for on in events:
-        _apply(after, on)
+        apply(after, on)
     return after
 
 
@@ -430,11 +431,12 @@ def fold(platform: str, stream: str, events: Iterable[Stamped]) -> Case:
     """The case that these events tell, from the first one on."""
     case = Case(platform, stream)
     for on in events:
-        _apply(case, on)
+        apply(case, on)
     return case
 
 
-def _apply(case: Case, on: Stamped) -> None:
+def apply(case: Case, on: Stamped) -> None:
+    """Let an event change a case that nobody else holds."""
     on.event.apply(case, on)
     case.seq, case.head = on.seq, on.hash
     if case.state in ENDED:

@@ -12,6 +12,9 @@ import httpx
 import pytest
 
 from kz_compliance_sdk.adapters.sql.writing import Writer
+from kz_compliance_sdk.aio import AsyncComplianceDesk
+from kz_compliance_sdk.faces import asgi
+from kz_compliance_sdk.faces.asgi import App
 from tests.benchmarks import apps, samples, stages
 from tests.benchmarks.__main__ import GROUPS, main
 from tests.benchmarks.rows import Row, interleaved
@@ -74,6 +77,13 @@ def test_every_app_answers_a_notice(kind: str, tmp_path: Path, monkeypatch: pyte
     """Each app that a row is measured on takes a signed notice, and refuses one whose signature is another's."""
     for name, value in (("APP", kind), ("PORT", "9"), ("STORE", str(tmp_path / "store.sqlite3"))):
         monkeypatch.setenv(f"KZ_BENCH_{name}", value)
+    desks: list[AsyncComplianceDesk] = []
+
+    def asgi_app(desk: AsyncComplianceDesk) -> App:
+        desks.append(desk)
+        return asgi.asgi_app(desk)
+
+    monkeypatch.setattr(apps, "asgi_app", asgi_app)
     app = apps._make()
     head, _, body = samples.request(1, "standard-webhooks", 9, int(time.time())).partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
@@ -85,6 +95,8 @@ def test_every_app_answers_a_notice(kind: str, tmp_path: Path, monkeypatch: pyte
         return [answer.status_code for answer in answers]
 
     assert anyio.run(both) == [202, 401]
+    for desk in desks:
+        desk.blocking.close()
 
 
 def test_every_part_of_a_step_is_timed(tmp_path: Path) -> None:

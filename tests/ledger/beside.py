@@ -53,10 +53,12 @@ class Beside:
                 shadow.known[name] = known.but(next_attempt_at=times[name])
 
     def end(self) -> None:
-        """Fold each case anew from its first event, with every link checked."""
+        """Read and fold each case anew from its first event."""
         for shadow in self.shadows.values():
-            if shadow.case != shadow.folded():
-                self.differences.append(f"{shadow.case_id}: the whole fold is another than the fold step by step")
+            self._end(shadow)
+
+    def _end(self, shadow: Shadow) -> None:
+        self.differences += [f"{shadow.case_id}: {one}" for one in shadow.differences()]
 
     def _take(self, platform: str, case_id: str, change: old.Change) -> None:
         key = platform, case_id
@@ -70,7 +72,7 @@ class Beside:
         first = min((write.seq for write in mine if type(write) is AuditEvent), default=0)
         if first and shadow.before is not None and first != shadow.before.audit_seq + 1:
             # Another process went on with it meanwhile, or the outcome of a commit was not known.
-            del self.shadows[key]
+            self._end(self.shadows.pop(key))
             return
         segments = list(_segments(mine))
         for after, writes, events in segments:

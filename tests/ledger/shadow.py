@@ -16,7 +16,7 @@ from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.decision import Decision as OldDecision
 from kz_compliance_sdk.domain.events import arrivals, remedies, review
 from kz_compliance_sdk.domain.events.base import Event
-from kz_compliance_sdk.domain.fold import Case, evolve, fold
+from kz_compliance_sdk.domain.fold import Case, apply, fold
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Link, Part, Roster, Sealed, Stamped, link, read, seal
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import stream_of
@@ -43,7 +43,7 @@ class Shadow:
     case_id: str
     links: list[Link] = field(default_factory=list)
     roster: Roster = field(default_factory=Roster)
-    read_by: Roster = field(default_factory=Roster)
+    told: list[Stamped] = field(default_factory=list)
     called: dict[int, str] = field(default_factory=dict)
     before: OldCase | None = None
     known: dict[str, OutboxMessage] = field(default_factory=dict)
@@ -66,34 +66,44 @@ class Shadow:
 
     def append(self, event: Event, at: int, actor: Actor | None) -> None:
         who = None if actor is None or actor.id == SYSTEM.id else actor
-        before = self.links[-1].hash if self.links else FIRST
-        self.links.append(
-            link(
-                self.platform,
-                self.stream,
-                len(self.links) + 1,
-                at,
-                event,
-                kind=vocabulary.kind_of(event),
-                version=event.v,
-                before=before,
-                roster=self.roster,
-                key=KEY,
-                actor=who,
-                salt=_SALT if who is not None else b"",
-            )
+        made = link(
+            self.platform,
+            self.stream,
+            len(self.links) + 1,
+            at,
+            event,
+            kind=vocabulary.kind_of(event),
+            version=event.v,
+            before=self.links[-1].hash if self.links else FIRST,
+            roster=self.roster,
+            key=KEY,
+            actor=who,
+            salt=_SALT if who is not None else b"",
         )
-        was = Case(self.platform, self.stream) if self.case is None else self.case
-        (stamped,) = self._read(self.links[-1:], (len(self.links) - 1, before), self.read_by)
-        self.case = evolve(was, stamped)
+        self.links.append(made)
+        on = Stamped(made.seq, at, *self.roster.numbers(who), who, made.kind, event, made.hash)
+        self.told.append(on)
+        if self.case is None:
+            self.case = Case(self.platform, self.stream)
+        # Nobody else holds this case, so that it need not be copied for each event.
+        apply(self.case, on)
 
-    def folded(self) -> Case:
-        """The case as the whole chain tells it, each link checked."""
-        return fold(self.platform, self.stream, self._read(self.links, (0, FIRST), Roster()))
+    def read_back(self) -> list[Stamped]:
+        """What the whole chain tells, each link checked and decoded."""
+        told = {"platform": self.platform, "stream": self.stream, "roster": Roster()}
+        return read(self.links, vocabulary.READERS, {KEY.id: KEY}, **told)  # type: ignore[arg-type]
 
-    def _read(self, links: list[Link], after: tuple[int, bytes], roster: Roster) -> list[Stamped]:
-        told = {"platform": self.platform, "stream": self.stream, "after": after, "roster": roster}
-        return read(links, vocabulary.READERS, {KEY.id: KEY}, **told)  # type: ignore[arg-type]
+    def differences(self) -> list[str]:
+        """Where the whole chain tells something else than what was told and folded step by step."""
+        read_back = self.read_back()
+        found = [
+            f"{ours!r} was told, and {theirs!r} is read"
+            for ours, theirs in zip(self.told, read_back, strict=True)
+            if ours != theirs
+        ]
+        if self.case != fold(self.platform, self.stream, read_back):
+            found.append("the whole fold is another than the fold step by step")
+        return found
 
 
 def sealed(**parts: str | bytes) -> dict[str, Sealed]:

@@ -162,7 +162,7 @@ def same(case: Case | None) -> Case:
 def test_a_whole_case_is_the_same_from_the_store(name: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shadow = journey(path.parent, monkeypatch, JOURNEYS[name])
     store = opened(path)
-    told = shadow._read(shadow.links, (0, FIRST), type(shadow.roster)())
+    told = shadow.read_back()
     assert len(told) >= 8
     for on in told:
         said = {part: part.encode() for part in on.event.parts}

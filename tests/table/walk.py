@@ -95,8 +95,7 @@ def _taken(office: Driver, at: Standing, cell: Cell) -> Outcome:
         return Outcome(error.code)
     if expected(cell).code:
         return Outcome(state="whatever it is then")
-    case = office.case(at.case)
-    return Outcome(state=case["state"], events=tuple(event["kind"] for event in case["audit"][at.events :]))
+    return Outcome(state=office.standing(at.case)["state"], events=tuple(office.history(at.case)[at.events :]))
 
 
 def person(cell: Cell) -> Person:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, exists, literal, select, text, tuple_, union
+from sqlalchemy import BindParameter, Connection, Select, Table, bindparam, exists, literal, select, text, tuple_, union
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
@@ -82,18 +83,23 @@ def leaves_of(connection: Connection, platform_id: str, case_id: str) -> list[Le
 
 def orphans(connection: Connection, platform_id: str) -> list[tuple[str, str]]:
     """The tables in which something of a case is still there, or was put, while the case is not; and its id."""
-    loose = (t.inbox, t.outbox, t.attempts)
+    return [(row[0], row[1]) for row in connection.execute(_orphans(), {"platform": platform_id})]
+
+
+@cache
+def _orphans() -> Select[Any]:
+    loose: tuple[Table, ...] = (t.inbox, t.outbox, t.attempts)
+    platform: BindParameter[str] = bindparam("platform")
     left = union(
         *(
             select(table.c.case_id, literal(table.name).label("place")).where(
-                table.c.platform_id == platform_id, *((table.c.case_id != "",) if table in loose else ())
+                table.c.platform_id == platform, *((table.c.case_id != "",) if table in loose else ())
             )
             for table in (t.audit, t.inbox, *dict(CASE_TABLES).values())
         )
     ).subquery()
-    gone = ~exists().where(t.cases.c.platform_id == platform_id, t.cases.c.id == left.c.case_id)
-    found = select(left.c.case_id, left.c.place).where(gone).order_by(left.c.case_id, left.c.place)
-    return [(row[0], row[1]) for row in connection.execute(found)]
+    gone = ~exists().where(t.cases.c.platform_id == platform, t.cases.c.id == left.c.case_id)
+    return select(left.c.case_id, left.c.place).where(gone).order_by(left.c.case_id, left.c.place)
 
 
 def as_rows(table: Table, found: Iterable[Any]) -> tuple[Row, ...]:
@@ -142,10 +148,10 @@ def loose(
 ) -> Loose:
     """What belongs to no case; and the messages of these keys, which belonged to none earlier."""
 
-    def of(table: Table) -> Select[Any]:
-        return as_it_lies(table).where(table.c.platform_id == platform_id, table.c.case_id == "")
+    def of(table: Table) -> Sequence[Any]:
+        return of_case(connection.dialect.name).rows(connection, table.name, platform_id, "")
 
-    inbox = {tuple(row[1:4]): row for row in connection.execute(of(t.inbox)).fetchall()}
+    inbox = {tuple(row[1:4]): row for row in of(t.inbox)}
     i = t.inbox.c
     for key in known:
         if key not in inbox:
@@ -156,8 +162,8 @@ def loose(
     unreadable: list[str] = []
     rows = {
         "inbox": printed(keys, t.inbox, inbox.values(), unreadable),
-        "outbox": as_rows(t.outbox, connection.execute(of(t.outbox)).fetchall()),
-        "attempts": as_rows(t.attempts, connection.execute(of(t.attempts)).fetchall()),
+        "outbox": as_rows(t.outbox, of(t.outbox)),
+        "attempts": as_rows(t.attempts, of(t.attempts)),
         "sanctions": as_rows(t.sanctions, connection.execute(sanctions).fetchall()),
     }
     for row in inbox.values():

@@ -1,4 +1,4 @@
-"""What a verification and a checkpoint read of every case.
+"""What is read of one case: for its file, for a verification, for a checkpoint.
 
 Compiled once, and run on the driver's own cursor: SQLAlchemy's part in such a statement is five times the statement.
 """
@@ -13,6 +13,7 @@ from sqlalchemy import Boolean, Connection, Dialect, Integer, Select, Table, bin
 from sqlalchemy.dialects import registry
 
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.private import NO_CASE
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
@@ -38,7 +39,20 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
 )
 _READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), checkpoint_leaves)
 _POSITIONAL = MappingProxyType({"sqlite": "qmark", "postgresql": "format"})
-_ORDER = MappingProxyType({"audit": "seq", "checkpoint_leaves": "n"})
+_ORDER = MappingProxyType(
+    {
+        "audit": ("seq",),
+        "inbox": ("received_at", "message_id"),
+        "decisions": ("version",),
+        "outbox": ("created_at", "lane_seq", "id"),
+        "attempts": ("message_id", "number"),
+        "escalations": ("fired_at", "step"),
+        "legal_checks": ("version",),
+        "content_seen": ("n", "item_id"),
+        "user_notices": ("decision_version", "due_at", "message_id"),
+        "checkpoint_leaves": ("n",),
+    }
+)
 
 
 def as_it_lies(table: Table) -> Select[Any]:
@@ -57,12 +71,18 @@ class OfCase:
 
     def __init__(self, dialect: Dialect) -> None:
         self._rows = {table.name: Compiled(_of_case(table), dialect) for table in _READ}
+        self._data_key = Compiled(_of_key(t.cases, "data_key", "id"), dialect)
         self._version = Compiled(_of_key(t.objects, "version", "object_key"), dialect)
         self._platform_key = Compiled(_of_key(t.platform_keys, "key", "name"), dialect)
 
     def rows(self, connection: Connection, table: str, platform_id: str, case_id: str) -> list[Any]:
-        """A case's rows in one table, its events and leaves in their order."""
+        """A case's rows in one table, in their order."""
         return _fetch(connection, self._rows[table], {"platform": platform_id, "key": case_id})
+
+    def data_key(self, connection: Connection, platform_id: str, case_id: str) -> Any:
+        """The key of a case as it is stored, NO_CASE if there is no such case."""
+        found = _fetch(connection, self._data_key, {"platform": platform_id, "key": case_id})
+        return found[0][0] if found else NO_CASE
 
     def object_version(self, connection: Connection, platform_id: str, name: str) -> int | None:
         """The highest version that was handed out for the object of this name, as it is stored."""
@@ -78,8 +98,7 @@ class OfCase:
 def _of_case(table: Table) -> Select[Any]:
     case_id = table.c["id" if table is t.cases else "case_id"]
     statement = as_it_lies(table).where(table.c.platform_id == bindparam("platform"), case_id == bindparam("key"))
-    order = _ORDER.get(table.name)
-    return statement if order is None else statement.order_by(table.c[order])
+    return statement.order_by(*(table.c[name] for name in _ORDER.get(table.name, ())))
 
 
 def _of_key(table: Table, column: str, key: str) -> Select[Any]:

@@ -1,12 +1,13 @@
-"""Reads for lists, pages and reports, through SQLAlchemy, each in a short transaction of its own."""
+"""Reads for lists, pages and reports, each in a short transaction of its own: through SQLAlchemy, but for what belongs
+to one case."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, Table, func, select, text, tuple_
+from sqlalchemy import Connection, Engine, Select, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows, rows_review, rows_users
@@ -18,11 +19,10 @@ from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
-from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
+from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
-from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.adapters.sql.user_reads import UserReads
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.believed import believed, lies_of
@@ -45,6 +45,7 @@ from kz_compliance_sdk.domain.retention import Ended
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Page
 
+T = TypeVar("T")
 _ENDED = ("closed", "cancelled")
 
 
@@ -67,17 +68,21 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
     def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
         """How rows of one moment are read: nothing of it is kept, another process may destroy a key."""
 
+        @contextmanager
+        def reading() -> Iterator[Connection]:
+            if connection is not None:
+                yield connection
+                return
+            with self._reading() as own:
+                yield own
+
         def stored_key(platform_id: str, case_id: str) -> Any:
-            of_case = t.cases.c.platform_id == platform_id, t.cases.c.id == case_id
-            statement = select(t.cases.c.data_key).where(*of_case)
-            found = self._all(statement) if connection is None else connection.execute(statement).fetchall()
-            return found[0][0] if found else NO_CASE
+            with reading() as one:
+                return self._of_case.data_key(one, platform_id, case_id)
 
         def platform_key(platform_id: str, name: str) -> bytes | None:
-            if connection is not None:
-                return self._of_case.platform_key(connection, platform_id, name)
-            with self._reading() as reading:
-                return self._of_case.platform_key(reading, platform_id, name)
+            with reading() as one:
+                return self._of_case.platform_key(one, platform_id, name)
 
         return PrivateRows(self._keys, _no_entropy, stored_key, platform_key=platform_key, unreadable=unreadable)
 
@@ -107,9 +112,8 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
         if not found:
             raise NotFound("there is no such case on this platform.", reference=case_id)
         name = stream_of(case_id)
-        return self._private(connection).case_from(found[0]), self._ledger(connection).streams(self._platform, [name])[
-            name
-        ]
+        stream = self._ledger(connection).streams(self._platform, [name])[name]
+        return self._private(connection).case_from(found[0]), stream
 
     def _ledger(self, connection: Connection) -> Ledger:
         def ask(statement: Compiled, **values: Any) -> list[Any]:
@@ -220,8 +224,11 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
         events = self._rows(connection, "audit", case_id)
         return [rows.audit_from(row, sealed.get(row[2], [])) for row in events]
 
-    def _of(self, table: Table, case_id: str) -> Select[Any]:
-        return select(table).where(table.c.platform_id == self._platform, table.c.case_id == case_id)
+    def _each(self, table: str, case_id: str, read: Callable[[PrivateRows, Any], T]) -> list[T]:
+        """What the rows of a case in one table say, in their order."""
+        with self._reading() as connection:
+            private = self._private(connection)
+            return [read(private, row) for row in self._rows(connection, table, case_id)]
 
     def _rows(self, connection: Connection, table: str, case_id: str) -> Sequence[Any]:
         return self._of_case.rows(connection, table, self._platform, case_id)
@@ -276,28 +283,17 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
             )
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
-        found = self._all(
-            select(t.decisions)
-            .where(t.decisions.c.platform_id == self._platform, t.decisions.c.case_id == case_id)
-            .order_by(t.decisions.c.version)
-        )
-        return self._private().decisions_from(found)
+        with self._reading() as connection:
+            return self._private(connection).decisions_from(self._rows(connection, "decisions", case_id))
 
     def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
-        found = self._all(self._of(legal_checks, case_id).order_by(legal_checks.c.version))
-        return [rows_review.legal_check_from(row) for row in found]
+        return self._each("legal_checks", case_id, lambda _, row: rows_review.legal_check_from(row))
 
     def content_seen(self, case_id: str) -> list[ContentSeen]:
-        found = self._all(self._of(content_seen, case_id).order_by(content_seen.c.n, content_seen.c.item_id))
-        private = self._private()
-        return [private.content_seen_from(row) for row in found]
+        return self._each("content_seen", case_id, PrivateRows.content_seen_from)
 
     def inbox(self, case_id: str) -> list[InboxRow]:
-        of_case = select(t.inbox).where(t.inbox.c.platform_id == self._platform, t.inbox.c.case_id == case_id)
-        in_order = of_case.order_by(t.inbox.c.received_at, t.inbox.c.message_id)
-        found = self._all(in_order)
-        private = self._private()
-        return [private.inbox_from(row) for row in found]
+        return self._each("inbox", case_id, PrivateRows.inbox_from)
 
     def received(self, body_sha256: str) -> list[InboxRow]:
         """What came with exactly these bytes. No index serves it: it is for sandboxes."""
@@ -307,28 +303,13 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
         return [private.inbox_from(row) for row in found]
 
     def messages(self, case_id: str) -> list[OutboxMessage]:
-        of_case = select(t.outbox).where(t.outbox.c.platform_id == self._platform, t.outbox.c.case_id == case_id)
-        in_order = (t.outbox.c.created_at, t.outbox.c.lane_seq, t.outbox.c.id)
-        found = self._all(of_case.order_by(*in_order))
-        private = self._private()
-        return [private.message_from(row) for row in found]
+        return self._each("outbox", case_id, PrivateRows.message_from)
 
     def attempts(self, case_id: str) -> list[Attempt]:
-        found = self._all(
-            select(t.attempts)
-            .where(t.attempts.c.platform_id == self._platform, t.attempts.c.case_id == case_id)
-            .order_by(t.attempts.c.message_id, t.attempts.c.number)
-        )
-        private = self._private()
-        return [private.attempt_from(row) for row in found]
+        return self._each("attempts", case_id, PrivateRows.attempt_from)
 
     def escalations(self, case_id: str) -> list[EscalationFired]:
-        found = self._all(
-            select(t.escalations)
-            .where(t.escalations.c.platform_id == self._platform, t.escalations.c.case_id == case_id)
-            .order_by(t.escalations.c.fired_at, t.escalations.c.step)
-        )
-        return [rows.escalation_from(row) for row in found]
+        return self._each("escalations", case_id, lambda _, row: rows.escalation_from(row))
 
     def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
         c = t.cases.c

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from sqlalchemy import Select, Table, select, tuple_
+from sqlalchemy import Select, select, tuple_
 
 from kz_compliance_sdk.adapters.sql import rows_users
 from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
+from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.domain.change import Appeal, UserNoticeState
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.ports import AppealPage
 
 __all__ = ["UserReads"]
+
+T = TypeVar("T")
 
 
 class UserReads:
@@ -24,13 +28,11 @@ class UserReads:
     def _all(self, statement: Select[Any]) -> list[Any]:
         raise NotImplementedError
 
-    def _of(self, table: Table, case_id: str) -> Select[Any]:
+    def _each(self, table: str, case_id: str, read: Callable[[PrivateRows, Any], T]) -> list[T]:
         raise NotImplementedError
 
     def user_notices(self, case_id: str) -> list[UserNoticeState]:
-        c = u.user_notices.c
-        found = self._all(self._of(u.user_notices, case_id).order_by(c.decision_version, c.due_at, c.message_id))
-        return [rows_users.user_notice_from(row) for row in found]
+        return self._each("user_notices", case_id, lambda _, row: rows_users.user_notice_from(row))
 
     def appeal(self, appeal_id: str) -> Appeal:
         c = u.appeals.c

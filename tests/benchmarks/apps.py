@@ -18,6 +18,7 @@ from typing import TypeVar, cast
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.report import Receipt
@@ -30,6 +31,7 @@ from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import sign_response
 from kz_compliance_sdk.wire.v1 import encode
 from tests.benchmarks.samples import PATH, PLATFORM
+from tests.ledger.shadow import keyed
 
 T = TypeVar("T")
 
@@ -129,6 +131,9 @@ class KnowsNothing:
 
     def __init__(self, now: int) -> None:
         self.now = now
+
+    def stamp(self) -> Stamp:
+        return Stamp(self.now, SYSTEM, keyed=keyed)
 
     def inbox_rows(self, _sender: str, _message_id: str) -> list[InboxRow]:
         return []

@@ -7,9 +7,10 @@ import json
 from kz_compliance_sdk.domain import arrivals
 from kz_compliance_sdk.domain.arrivals import Arrival
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import Change, InboxApplied, Write
 from kz_compliance_sdk.domain.duty import with_pages_at_intake
+from kz_compliance_sdk.domain.events.arrivals import Flagged
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction
 from kz_compliance_sdk.domain.policy import Policy
@@ -37,10 +38,12 @@ def follow(
     flagged: Change = ()
     named = data.item_ids or ()
     unknown = set(named) - {item.item_id for item in case.items}
+    if unknown and unknown.issuperset(named):
+        return arrivals.flag(case, ("cancels_unknown_item",), stamp, arrival)
     if unknown:
-        flagged, case = arrivals.flag(case, ("cancels_unknown_item",), stamp, arrival)
-        if unknown.issuperset(named):
-            return flagged, case
+        # The message itself lies beside the event of the cancellation.
+        tells = [happened(case, Flagged(flags=("cancels_unknown_item",)), stamp)]
+        flagged, case = arrivals.flag(case, ("cancels_unknown_item",), stamp, arrival, tells=tells)
     change, case = arrivals.cancel(case, data, arrival, policy, standing_before(tx, case, data, respondent), stamp)
     return (*flagged, *change), case
 

@@ -124,6 +124,20 @@ def test_a_case_whose_key_is_of_another_master_key_fails_alone(tmp_path: Path) -
     assert desk.store.queries(PLATFORM).inbox(second)[0].body
 
 
+def test_without_the_key_of_the_objects_no_message_is_acknowledged(tmp_path: Path) -> None:
+    """What its case is about could not be told: the sender comes again, and the feed stays where it is."""
+    desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
+    assert desk.host.push(notice(1), "msg-1").status == 202
+    desk.store.close()
+    sql(desk.world.path, "UPDATE platform_keys SET key = x'026d31fefdfc'")
+    desk.open(ONE)
+    with pytest.raises(StoreDamaged) as refused:
+        desk.host.push(notice(2), "msg-2")
+    assert refused.value.code == "data_key"
+    assert len(desk.host.cases()) == 1
+    desk.store.close()
+
+
 def _flipped(key: bytes, at: int) -> bytes:
     return key[:at] + bytes((key[at] ^ 1,)) + key[at + 1 :]
 

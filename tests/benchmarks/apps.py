@@ -32,7 +32,6 @@ from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import sign_response
 from kz_compliance_sdk.wire.v1 import encode
 from tests.benchmarks.samples import PATH, PLATFORM
-from tests.ledger.shadow import keyed
 
 T = TypeVar("T")
 

@@ -109,8 +109,7 @@ class SqliteTransaction:
             self.flush()
             change, value = job.work(view)
             keys = {key for write in change for key in keys_of(write)}
-        # What a case's steps tell is appended once all of them tell everything.
-        if happened := [write for write in change if type(write) is Happened and write.read is not AS_READ]:
+        if happened := [write for write in change if type(write) is Happened and write.read != AS_READ]:
             self.ledger.append(happened)
         self.keys |= keys
         if change:

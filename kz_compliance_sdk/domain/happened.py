@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AS_READ", "Happened"]
 
-AS_READ: Final = None
-"""The sequence that the transaction read: for streams whose decision was made inside it."""
+AS_READ: Final = -2
+"""The sequence that the transaction read: for streams whose decision was made inside it. It is none that anybody can
+count to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,6 @@ class Happened:
     stream: str
     event: Event
     at: int
-    read: int | None
+    read: int
     actor: Actor | None = None
     words: Mapping[str, bytes] = field(default_factory=dict)

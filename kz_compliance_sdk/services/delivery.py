@@ -54,7 +54,7 @@ from kz_compliance_sdk.services.outcomes import (
     told,
 )
 from kz_compliance_sdk.services.telling import is_wanted, user_notice_of
-from kz_compliance_sdk.services.unreadable import alerts
+from kz_compliance_sdk.services.unreadable import alerts, told_where_whole
 
 LEASE_S = 120
 _PROBE_AMONG = 16
@@ -150,7 +150,7 @@ class Delivery:
             free = limit - busy.get(endpoint, 0)
             if free > 0:
                 self._lease_for(tx, endpoint, free, taken)
-        return (*taken.writes, *alerts(tx, self._platform)), taken.leased
+        return (*told_where_whole(tx, taken.writes), *alerts(tx, self._platform)), taken.leased
 
     def _lease_for(self, tx: Tx, endpoint: str, free: int, taken: _Lease) -> None:
         now = tx.now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -44,6 +45,7 @@ def notice_of(tx: Tx, case: Case) -> Notice:
         raise NotFound("a quarantined message holds no usable notice.", reference=case.id)
     if not row.body:
         raise NotFound("the notice was erased: its digest and its way through this office are left.", reference=case.id)
+    _check_bytes(tx, case, row)
     data = message_in(row).data
     if not isinstance(data, Notice):
         raise NotFound("the stored message holds no notice.", reference=case.id)
@@ -54,6 +56,15 @@ def notice_of(tx: Tx, case: Case) -> Notice:
         data = data.model_copy(update={"items": tuple(items.values())})
     _check_items(tx, case, items)
     return data
+
+
+def _check_bytes(tx: Tx, case: Case, row: InboxRow) -> None:
+    """Raise StoreDamaged where these are not the bytes on which the case rests by its chain."""
+    name = stream_of(case.id)
+    stream = tx.streams([name])[name]
+    came = stream.events[stream.case.notice_at - 1].event.came
+    if came.body != tx.stamp().keyed(hashlib.sha256(row.body).hexdigest()):
+        raise StoreDamaged("its row points at another message than its chain, or that was changed.", reference=case.id)
 
 
 def _check_items(tx: Tx, case: Case, items: Mapping[str, Item]) -> None:

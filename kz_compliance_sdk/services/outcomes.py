@@ -38,6 +38,7 @@ from kz_compliance_sdk.services import telling as telling_users
 from kz_compliance_sdk.services.answered_times import wrong_time
 from kz_compliance_sdk.services.loading import answering_of
 from kz_compliance_sdk.services.tallying import with_tally
+from kz_compliance_sdk.services.unreadable import told_where_whole
 
 WITH_BREAKER = (REGULATOR, NOTIFIER)
 """What fails on one object of the platform says nothing about the others."""
@@ -157,7 +158,8 @@ class Outcomes:
         if settled and not isinstance(result, Unusable):
             after = after.but(settled_at=now)
         attempt = attempt_of(message, started, now, *told(result))
-        return with_tally(tx, (*writes, *moved(was or message, after, stamp, tuple(writes)), attempt)), settled
+        writes += [*moved(was or message, after, stamp, tuple(writes)), attempt]
+        return with_tally(tx, told_where_whole(tx, writes)), settled
 
     def unrecorded(
         self, tx: Tx, message: OutboxMessage, what: str, started: int, *, was: OutboxMessage | None = None
@@ -179,7 +181,7 @@ class Outcomes:
                 writes.append(notify(message.platform_id, about, "stuck", audience, 50, stamp, key=key))
             else:
                 writes += stuck((), case, "stuck", audience, 50, stamp, message=message.id)
-        return tuple(writes), False
+        return told_where_whole(tx, writes), False
 
     def lost(self, tx: Tx, message: OutboxMessage, lease_s: int) -> Change:
         """The attempt whose lease ran out: its process died, or its call hangs."""

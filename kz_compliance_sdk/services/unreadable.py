@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from kz_compliance_sdk.domain.change import Change, CursorMoved, Write
+from collections.abc import Iterable
+
+from kz_compliance_sdk.domain.change import Change, CursorMoved, Happened, Write
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.ports import Tx
 
-__all__ = ["alerts"]
+__all__ = ["alerts", "told_where_whole"]
 
 _AGAIN_S = 3600
 _AUDIENCE = ("lead", "head")
+
+
+def told_where_whole(tx: Tx, change: Iterable[Write]) -> Change:
+    """The change without what it would append to a chain that is broken: what pages people about its case leaves."""
+    writes = tuple(change)
+    streams = tx.streams({one.stream for one in writes if isinstance(one, Happened)})
+    return tuple(one for one in writes if not isinstance(one, Happened) or streams[one.stream].fault is None)
 
 
 def alerts(tx: Tx, platform_id: str) -> Change:

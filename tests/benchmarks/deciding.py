@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import ReportSignature, Statement
-from kz_compliance_sdk.ports import Env, Queries, Work
+from kz_compliance_sdk.ports import Env, Queries, Tx, Work
 from kz_compliance_sdk.services.review import Decided, Lease, Review
 from tests.benchmarks import samples
 from tests.benchmarks.rows import Row, Size, compared, interleaved
@@ -67,13 +68,13 @@ def run(size: Size) -> list[Row]:
 def filled(path: Path, count: int, *, acknowledged: bool = True) -> None:
     """A file with so many open cases; without their acknowledgements if nothing else is to be delivered."""
     store = SqliteStore(path, Env.system())
-    waiting = []
-    for ready in samples.ready(0, count):
-        change: Change = ready.change
-        if not acknowledged:
-            change = tuple(write for write in change if not isinstance(write, OutboxMessage))
-        waiting.append(store.save(samples.PLATFORM, change))
-    for future in waiting:
+
+    def opened(tx: Tx, number: int) -> tuple[Change, None]:
+        (ready,) = samples.ready(number, 1, keyed=tx.stamp().keyed)
+        kept = (write for write in ready.change if acknowledged or not isinstance(write, OutboxMessage))
+        return tuple(kept), None
+
+    for future in [store.submit(samples.PLATFORM, partial(opened, number=number)) for number in range(count)]:
         future.result()
     store.close()
 

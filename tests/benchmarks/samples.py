@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -98,8 +98,11 @@ class Ready:
     change: Change
 
 
-def ready(first: int, count: int, *, received_at: int | None = None) -> Iterator[Ready]:
-    """Decided intakes: case, audit event, acknowledgement, the message's own bytes, and that it counts."""
+def ready(
+    first: int, count: int, *, received_at: int | None = None, keyed: Callable[..., str] = keyed
+) -> Iterator[Ready]:
+    """Decided intakes: case, audit event, acknowledgement, the message's own bytes, and that it counts. `keyed` is the
+    store's, for cases that are decided later."""
     ids = Env.system().ids
     policy, now = kz_policy(), int(time.time()) if received_at is None else received_at
     stamp = Stamp(now, SYSTEM, keyed=keyed)
@@ -107,7 +110,8 @@ def ready(first: int, count: int, *, received_at: int | None = None) -> Iterator
     proof = b'{"headers":[["webhook-id","msg"],["webhook-signature","v1,' + base64.b64encode(b"s" * 32) + b'"]]}'
     for number in range(first, first + count):
         data, name, case_id = body(number), _name(number), ids()
-        named = notice().model_copy(update={"notice_id": name})
+        named = read_message(data).data
+        assert isinstance(named, Notice)
         message = (keys.SENDER, f"msg-{name}", hashlib.sha256(data).hexdigest())
         arrival = Arrival(PLATFORM, message, "pushed", "signed", "regulator", now, now)
         change, _ = open_case(case_id, named, arrival, policy, stamp)

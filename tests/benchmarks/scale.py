@@ -10,13 +10,20 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from kz_compliance_sdk.adapters.sql import rows as as_rows
 from kz_compliance_sdk.adapters.sql import tables
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain.change import CaseWrite
+from kz_compliance_sdk.domain.change import CaseWrite, happenings
+from kz_compliance_sdk.domain.events import kind_of
+from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.ledger import FIRST, Roster, link
 from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services import deadlines
 from tests.benchmarks import deciding, samples
@@ -110,9 +117,36 @@ def build(path: Path, cases: int, queued: int, leased: int) -> None:
         f"INSERT INTO cases ({', '.join(columns)}) SELECT {select} FROM stated",
         {name: row[name] for name in given},
     )
+    open_ids = connection.execute("SELECT id, notice_id, due_at FROM cases WHERE state = 'queued'").fetchall()
+    (told,) = happenings(sample.change)
+    _chains(connection, open_ids, told)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.execute("ANALYZE")
     connection.close()
+
+
+def _chains(connection: Any, ids: list[Any], told: Happened) -> None:
+    """The chain of each case that can be claimed: one event. The others are never read."""
+    streams, events, log = [], [], []
+    for n, (case_id, notice_id, due_at) in enumerate(ids, 1):
+        kind, name = kind_of(told.event), stream_of(case_id)
+        event = msgspec.structs.replace(told.event, notice=notice_id, due_at=due_at)
+        given: dict[str, Any] = {
+            "kind": kind,
+            "version": told.event.v,
+            "before": FIRST,
+            "roster": Roster(),
+            "key": None,
+        }
+        made = link(samples.PLATFORM, name, 1, told.at, told.event, **given)
+        streams.append((n, samples.PLATFORM, name))
+        events.append((n, 1, made.at, kind, made.content, made.people, made.hash, made.mac, made.key_id))
+        log.append((samples.PLATFORM, n, n, 1, made.hash))
+    connection.execute("BEGIN")
+    connection.executemany("INSERT INTO streams (n, platform, name) VALUES (?, ?, ?)", streams)
+    connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", events)
+    connection.executemany("INSERT INTO log (platform, n, stream, seq, hash) VALUES (?, ?, ?, ?, ?)", log)
+    connection.execute("COMMIT")
 
 
 def claim_ms(store: SqliteStore, claims: int) -> float:

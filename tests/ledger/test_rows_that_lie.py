@@ -127,6 +127,23 @@ def test_items_whose_ids_were_exchanged_are_decided_by_nobody(tmp_path: Path) ->
         host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"), measure("2"))).result()
 
 
+def test_a_case_that_was_pointed_at_another_message_is_decided_by_nobody(tmp_path: Path) -> None:
+    host = opened(tmp_path)
+    host.push(a_notice(seed=1, category="election_rules"), "m-1")
+    host.push(a_notice(seed=2), "m-2")
+    theirs = host.case(a_notice(seed=1).notice_id)
+    edit(
+        host,
+        "UPDATE cases SET doc = json_set(doc, '$[5]', json((SELECT json_extract(doc, '$[5]') FROM cases "
+        f"WHERE id = '{theirs.id}'))) WHERE id <> '{theirs.id}'",
+    )
+    mine = host.case(a_notice(seed=2).notice_id)
+    lease = host.review.claim(M1, case_id=mine.id).result()
+    assert lease is not None
+    with pytest.raises(StoreDamaged, match="points at another message"):
+        host.review.propose(M1, mine.id, lease.token, proposal(measure("1"))).result()
+
+
 def test_an_item_that_was_edited_is_named_mended_and_paged(tmp_path: Path) -> None:
     host = opened(tmp_path)
     host.push(a_notice(), "m-1")
@@ -194,6 +211,21 @@ def test_an_event_that_was_changed_decides_nothing_and_hides_nothing(tmp_path: P
     assert pages(host).count("case_unreadable") == 1
     named = verify(host.store.queries(PLATFORM), PLATFORM).faults
     assert any(one.case_id == bad.id and "event 1 of the stream is damaged" in one.what for one in named)
+
+
+def test_of_a_case_whose_chain_is_broken_people_are_paged_and_the_others_go_on(tmp_path: Path) -> None:
+    host = opened(tmp_path)
+    host.push(a_notice(seed=1), "m-1")
+    host.world.clock.advance(23 * HOUR)
+    host.watch()
+    host.push(a_notice(seed=2), "m-2")
+    bad = host.case(a_notice(seed=1).notice_id)
+    edit(host, f"UPDATE events SET at = at + 1 WHERE seq = 1 AND instr(content, '{bad.id}')")
+    host.drain()
+    assert [one.case_reference for one in host.world.pager.alerts if one.case_reference == bad.id]
+    assert {one.kind for one in host.store.queries(PLATFORM).messages(bad.id) if one.state == "done"} == {"page"}
+    good = host.case(a_notice(seed=2).notice_id)
+    assert [one.state for one in host.store.queries(PLATFORM).messages(good.id)] == ["done"]
 
 
 def test_the_sweep_rests_between_its_steps_and_looks_once_an_hour(tmp_path: Path) -> None:

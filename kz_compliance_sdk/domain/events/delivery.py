@@ -44,7 +44,7 @@ class Reported(Event, frozen=True, kw_only=True):
 
 class Begun(Event, frozen=True, kw_only=True):
     """Somebody may be carrying a message out from now on. `body` is the keyed digest of the bytes that left. It is said
-    again when a look-up or a refusal shows that one whose outcome was unknown has not arrived."""
+    again where a refusal that may pass shows that one whose outcome was unknown has not arrived."""
 
     message: Name
     body: Keyed = ""

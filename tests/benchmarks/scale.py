@@ -138,7 +138,7 @@ def _chains(connection: Any, ids: list[Any], told: Happened) -> None:
             "roster": Roster(),
             "key": None,
         }
-        made = link(samples.PLATFORM, name, 1, told.at, told.event, **given)
+        made = link(samples.PLATFORM, name, 1, told.at, event, **given)
         streams.append((n, samples.PLATFORM, name))
         events.append((n, 1, made.at, kind, made.content, made.people, made.hash, made.mac, made.key_id))
         log.append((samples.PLATFORM, n, n, 1, made.hash))

@@ -36,7 +36,7 @@ from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.errors import NotFound, Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.following import Following, follow, follow_waiting
-from kz_compliance_sdk.services.loading import notice_of, standing_of
+from kz_compliance_sdk.services.loading import latest_revision, notice_of, standing_of
 from kz_compliance_sdk.services.marking import marked_answer, marks
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
 from kz_compliance_sdk.services.tallying import with_tally
@@ -287,7 +287,7 @@ def _is_taken(tx: Tx) -> Callable[[str], bool]:
 
 def _same_notice(tx: Tx, case: Case, notice: Notice) -> bool:
     try:
-        return notice_of(tx, case.but(flags=())) == notice
+        return latest_revision(tx, case) == notice
     except Unreadable:
         return False
 

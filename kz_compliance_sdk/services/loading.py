@@ -35,10 +35,23 @@ def message_in(row: InboxRow) -> Message:
 
 
 def notice_of(tx: Tx, case: Case) -> Notice:
-    """The notice of a case as it stands: its latest revision, with what the authority clarified.
+    """The notice of a case as it stands: its latest revision, with what the authority clarified. Raises as
+    `latest_revision`, and StoreDamaged where the row calls an item by another's id."""
+    data = latest_revision(tx, case)
+    items = {item.item_id: item for item in data.items}
+    if "clarified" in case.flags:
+        for said in _answers(tx, case):
+            items |= {item.item_id: item for item in said.items or ()}
+        data = data.model_copy(update={"items": tuple(items.values())})
+    _check_items(tx, case, items)
+    return data
+
+
+def latest_revision(tx: Tx, case: Case) -> Notice:
+    """The notice of a case as its latest revision says it.
 
     Read from the stored bytes, so that nobody decides on a copy. Raises NotFound for a case in quarantine, and for
-    one that was erased.
+    one that was erased, StoreDamaged for bytes that are not those of its chain.
     """
     row = tx.inbox_row(*case.message)
     if case.revision == 0:
@@ -49,12 +62,6 @@ def notice_of(tx: Tx, case: Case) -> Notice:
     data = message_in(row).data
     if not isinstance(data, Notice):
         raise NotFound("the stored message holds no notice.", reference=case.id)
-    items = {item.item_id: item for item in data.items}
-    if "clarified" in case.flags:
-        for said in _answers(tx, case):
-            items |= {item.item_id: item for item in said.items or ()}
-        data = data.model_copy(update={"items": tuple(items.values())})
-    _check_items(tx, case, items)
     return data
 
 

@@ -150,6 +150,17 @@ def test_an_answer_that_names_items_takes_the_case_from_its_holder(host: Host) -
     assert effects(host) == {"A": "remove", "B": "remove"}
 
 
+def test_a_notice_that_comes_again_after_an_answer_renamed_its_item_says_nothing_new(host: Host) -> None:
+    notice = about("A")
+    host.push(notice, "m-1")
+    renamed = (Item(item_id="1", object_id="post:B"),)
+    host.push(builders.clarification(notice, "ask").model_copy(update={"items": renamed}), "m-2")
+    assert host.push(notice, "m-3").status == 200
+    host.decide(proposal(measure("1")))
+    host.drain()
+    assert effects(host) == {"B": "remove"}
+
+
 # ------------------------------------------------------------------------------ what was refused, and came again
 
 

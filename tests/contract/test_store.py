@@ -270,6 +270,21 @@ def test_two_works_of_one_batch_about_one_case_see_each_other(lane: SqliteStore)
     assert [future.result(10) for future in futures] == list(range(1, 21))
 
 
+def test_what_a_work_read_before_its_case_is_read_again_with_it(lane: SqliteStore) -> None:
+    """Of one case in one batch: the messages are read first, and then the case, which an earlier work has changed."""
+    case = saved(lane)
+
+    def told(tx: Tx) -> tuple[Change, tuple[int, int]]:
+        pages = sum(message.kind == "page" for message in tx.open_messages(case.id))
+        return (), (pages, tx.case(case.id).pages)
+
+    with Gate(lane):
+        flagged = lane.submit(PLATFORM, lambda tx: arrivals.flag(tx.case(case.id), ("late_revision",), tx.stamp()))
+        found = lane.submit(PLATFORM, told)
+    flagged.result(10)
+    assert found.result(10) == (1, 1)
+
+
 def test_claims_of_one_batch_get_different_cases_the_most_urgent_first(lane: SqliteStore) -> None:
     for n in range(1, 6):
         saved(lane, n, received_at=stamp().at - n * 60)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,9 +21,14 @@ from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 
-__all__ = ["Shared"]
+__all__ = ["Behind", "Shared"]
 
 _HANDED_OUT_AT_ONCE = 64
+
+
+class Behind(BaseException):
+    """What a work has read may be older than what an earlier one of its batch has staged: it has to be run again once
+    that is written. No work may catch it."""
 
 
 class Batch(Protocol):
@@ -36,7 +42,7 @@ class Batch(Protocol):
     def ledger(self) -> Ledger: ...
 
     @property
-    def keys(self) -> Collection[str]: ...
+    def keys(self) -> AbstractSet[str]: ...
 
     def one(self, statement: Compiled, **values: Any) -> Any: ...
 
@@ -78,10 +84,11 @@ class Shared:
         """A change of this batch that is not written yet."""
         self._volumes.add(change)
 
-    def settle(self, key: str) -> None:
-        """Write what an earlier work of the batch has staged about this: a row must not be older than its chain."""
-        if key in self._tx.keys:
-            self._tx.flush()
+    def check_written(self, *keys: str) -> None:
+        """Raise Behind if an earlier work of the batch has staged something about this: rows would be older than their
+        chains."""
+        if not self._tx.keys.isdisjoint(keys):
+            raise Behind
 
     def cases_from(self, found: Sequence[Any]) -> list[Case]:
         """The cases of these rows, each as its chain has it. Raises StoreDamaged."""
@@ -91,6 +98,7 @@ class Shared:
 
     def case_from(self, row: Any) -> Case:
         """The case of a row, as its chain has it. Raises StoreDamaged."""
+        self.check_written(f"c{row[1]}")
         case, name = self._tx.private.case_from(row), stream_of(row[1])
         return believed(case, self._tx.ledger.streams(case.platform_id, [name])[name])
 

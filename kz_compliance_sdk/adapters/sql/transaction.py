@@ -12,7 +12,7 @@ from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
 from kz_compliance_sdk.adapters.sql.sealing import PartKeys
-from kz_compliance_sdk.adapters.sql.shared import Shared
+from kz_compliance_sdk.adapters.sql.shared import Behind, Shared
 from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, open_connection, store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.view import View
@@ -102,9 +102,12 @@ class SqliteTransaction:
 
     def run(self, job: Job) -> Any:
         view = View(self, job.platform_id)
-        change, value = job.work(view)
-        keys = {key for write in change for key in keys_of(write)}
-        if keys & self.keys:
+        try:
+            change, value = job.work(view)
+            keys = {key for write in change for key in keys_of(write)}
+            if keys & self.keys:
+                raise Behind
+        except Behind:
             self.flush()
             change, value = job.work(view)
             keys = {key for write in change for key in keys_of(write)}

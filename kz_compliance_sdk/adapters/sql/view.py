@@ -92,14 +92,13 @@ class View:
         return self._tx.ledger.logged(self._platform)
 
     def case(self, case_id: str) -> Case:
-        self._tx.shared.settle(f"c{case_id}")
         row = self._tx.one(self._s.case, k_platform_id=self._platform, k_id=case_id)
         if row is None:
             raise NotFound("there is no such case on this platform.", reference=case_id)
         return self._tx.shared.case_from(row)
 
     def cases_of_notice(self, notice_id: str) -> list[Case]:
-        self._tx.shared.settle(f"n{notice_id}")
+        self._tx.shared.check_written(f"n{notice_id}")
         found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=notice_id)
         return self._tx.shared.cases_from(found)
 
@@ -230,6 +229,7 @@ class View:
     def _may_leave(self, row: Any) -> OutboxMessage:
         """A message that is to leave, if its case owes it by now; people are paged in any case. Raises StoreDamaged."""
         message = self._tx.private.due_from(row)
+        self._tx.shared.check_written(f"c{message.case_id}", f"m{message.id}")
         if not message.case_id or message.kind == "page":
             return message
         name = stream_of(message.case_id)

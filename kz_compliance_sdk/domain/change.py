@@ -88,20 +88,6 @@ class CaseWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionRow:
-    """A proposal as it was made. The database itself refuses an approval by its proposer."""
-
-    platform_id: str
-    case_id: str
-    version: int
-    digest: str
-    body: bytes
-    proposed_by: str
-    proposed_at: int
-    needs_approval: bool
-
-
-@dataclass(frozen=True, slots=True)
 class LegalCheckRow:
     """One version of a case's legal check. `revision` is that of the notice it speaks of."""
 
@@ -132,18 +118,6 @@ class ContentSeen:
     fault: str
     seen_by: str
     seen_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionApproved:
-    """The second person's approval of exactly `digest`."""
-
-    platform_id: str
-    case_id: str
-    version: int
-    digest: str
-    approved_by: str
-    approved_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,10 +286,8 @@ Write = (
     | Redelivered
     | InboxApplied
     | InboxAdmitted
-    | DecisionRow
     | LegalCheckRow
     | ContentSeen
-    | DecisionApproved
     | MessageWrite
     | MessageVoided
     | ReportsOvertaken

@@ -15,8 +15,6 @@ from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
     ContentSeen,
-    DecisionApproved,
-    DecisionRow,
     HoldEnded,
     LegalCheckRow,
     MessageVoided,
@@ -24,12 +22,7 @@ from kz_compliance_sdk.domain.change import (
     Write,
 )
 from kz_compliance_sdk.domain.content import check_content
-from kz_compliance_sdk.domain.decision import (
-    Decision,
-    ItemDecision,
-    Proposal,
-    decision_digest,
-)
+from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, decision_digest
 from kz_compliance_sdk.domain.duress import check_approver
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.happened import Happened
@@ -110,11 +103,11 @@ def propose(
         legal_check=legal.named if legal is not None else None,
         by_legal="legal" in stamp.actor.roles,
     )
-    row = row_of(case, decision)
-    data: dict[str, Json] = {"decision": decision.version, "digest": row.digest, **asked(decision)}
+    body = decision.body
+    data: dict[str, Json] = {"decision": decision.version, "digest": decision_digest(body), **asked(decision)}
     texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
     more: Change = ()
-    tells = [_proposed(case, decision, row, stamp)]
+    tells = [_proposed(case, decision, body, stamp)]
     if legal is not None:
         data["legal_check"] = legal.facts
         if legal.is_new:
@@ -124,12 +117,12 @@ def propose(
     if rules:
         changes = {**NO_LEASE, "decision_version": decision.version}
         proposed, event = move(case, "propose", CaseState.IN_APPROVAL, stamp, data, texts, tells, **changes)
-        return (CaseWrite(proposed, case.version, token), event, row, *more), proposed, decision
+        return (CaseWrite(proposed, case.version, token), event, *more), proposed, decision
     change, decided = _decide(case, decision, "propose", context, stamp, data, texts, tells, token)
-    return (row, *more, *change), decided, decision
+    return (*more, *change), decided, decision
 
 
-def _proposed(case: Case, decision: Decision, row: DecisionRow, stamp: Stamp) -> Happened:
+def _proposed(case: Case, decision: Decision, body: bytes, stamp: Stamp) -> Happened:
     number = {item.item_id: item.number for item in case.items}
     event = review.Proposed(
         decision=decision.version,
@@ -142,7 +135,7 @@ def _proposed(case: Case, decision: Decision, row: DecisionRow, stamp: Stamp) ->
         text_checked=decision.proposal.text_checked,
         items=tuple(judged(number[one.item_id], one, stamp) for one in decision.proposal.items),
     )
-    return happened(case, event, stamp, {"proposal": row.body})
+    return happened(case, event, stamp, {"proposal": body})
 
 
 def judged(number: int, one: ItemDecision, stamp: Stamp) -> review.Judged:
@@ -163,21 +156,6 @@ def judged(number: int, one: ItemDecision, stamp: Stamp) -> review.Judged:
 def asked(decision: Decision) -> dict[str, Json]:
     """What an event says of what asked for a second person."""
     return {"policy": decision.policy, "category": decision.category, "rules": list(decision.rules)}
-
-
-def row_of(case: Case, decision: Decision) -> DecisionRow:
-    """What is stored of a decision: its bytes, and the digest of them that an approval names."""
-    body = decision.body
-    return DecisionRow(
-        case.platform_id,
-        case.id,
-        decision.version,
-        decision_digest(body),
-        body,
-        decision.proposed_by,
-        decision.proposed_at,
-        decision.needs_approval,
-    )
 
 
 def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:
@@ -209,7 +187,7 @@ def approve(
     case: Case, digest: str, decision: Decision, context: Context, events: Sequence[AuditEvent], *, stamp: Stamp
 ) -> tuple[Change, Case]:
     """Approve exactly what was seen: `digest` names it. Raises Conflict if it has changed since, and NotAllowed for
-    whoever is no other person than the proposer (the database refuses the same id too)."""
+    whoever is no other person than the proposer."""
     REVIEW_POLICY.check(stamp.actor, "approve")
     if case.state is not CaseState.IN_APPROVAL:
         move(case, "approve", CaseState.DECIDED, stamp, {})
@@ -223,9 +201,7 @@ def approve(
     if stamp.actor.country:
         data["country"] = stamp.actor.country
     tells = [happened(case, review.Approved(decision=decision.version, digest=stamp.keyed(digest)), stamp)]
-    change, decided = _decide(case, decision, "approve", context, stamp, data, None, tells, None)
-    approval = DecisionApproved(case.platform_id, case.id, decision.version, digest, stamp.actor.id, stamp.at)
-    return (approval, *change), decided
+    return _decide(case, decision, "approve", context, stamp, data, None, tells, None)
 
 
 def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stamp: Stamp) -> tuple[Change, Case]:

@@ -144,13 +144,6 @@ TABLES: Final[Mapping[str, Table]] = {
         excuse=_case_moved,
     ),
     "sealed_texts": Table(key=("seq", "name"), fixed=("salt", "text")),
-    "decisions": Table(
-        key=("version",),
-        fixed=("digest", "body", "proposed_by", "proposed_at", "needs_approval"),
-        changing=("approved_by", "approved_at"),
-        final=lambda row: row["approved_by"] is not None,
-        new=_moved_and_later("proposed_at"),
-    ),
     "inbox": Table(
         key=("sender", "message_id", "body_sha256"),
         fixed=("source", "received_at"),

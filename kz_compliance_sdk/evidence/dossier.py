@@ -28,7 +28,8 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.disclosure import Form
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.domain.proofs import Records, StoredDecision
+from kz_compliance_sdk.domain.proofs import Records
+from kz_compliance_sdk.domain.reviewed import ToldDecision
 from kz_compliance_sdk.domain.second_person import OF_THE_PROPOSER, asked_for
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.evidence.redaction import (
@@ -111,7 +112,7 @@ class _Pack:
             "items": self._items(),
             "received": [self._received(number, one) for number, one in enumerate(dossier.received, 1)],
             **review_of(records, self._name, partial(self._keep, show=False), full=self._full),
-            "decisions": [self._decision(row) for row in sorted(records.decisions, key=lambda row: row.version)],
+            "decisions": [self._decision(row) for row in records.decisions],
             **remedies_of(records, self._name, full=self._full),
             "messages": self._messages(),
             "escalations": [
@@ -220,20 +221,20 @@ class _Pack:
             told["entered_at"] = instant_text(entered_at) if isinstance(entered_at, int) else None
         return told
 
-    def _decision(self, row: StoredDecision) -> Json:
+    def _decision(self, row: ToldDecision) -> Json:
         body = _object(row.body)
         path = f"decisions/{row.version:03}.json"
         without = frozenset() if self._full else OF_THE_PROPOSER
         return {
             "version": row.version,
-            "digest": row.digest if self._full else None,
+            "digest": row.digest or None if self._full else None,
             "body": self._keep(path, row.body, show=False),
             "proposed_by": self._name(row.proposed_by),
             "proposed_at": instant_text(row.proposed_at),
-            "needs_approval": bool(row.needs_approval),
+            "needs_approval": row.needs_approval,
             "second_person": asked_for(self._records.events, row.version, without),
             "approved_by": self._name(row.approved_by),
-            "approved_at": _instant(row.approved_at),
+            "approved_at": _instant(row.approved_at or None),
             "revision": body.get("revision") if isinstance(body.get("revision"), int) else None,
             **(_proposed(body) if self._full else decision_of(body)),
         }

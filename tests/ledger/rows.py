@@ -43,15 +43,6 @@ class _Rows:
         held = self.case.steps[row.step]
         return (row.fired_at, row.level, row.audience), (held.at, held.level, held.audience)
 
-    def decision(self, row: old.DecisionRow) -> Pair:
-        held = self.case.decisions[row.version]
-        theirs = (row.version, row.proposed_at, row.needs_approval, self.after.revision)
-        return theirs, (held.version, held.at, held.four_eyes, held.revision)
-
-    def approval(self, row: old.DecisionApproved) -> Pair:
-        held = self.case.decisions[row.version]
-        return (row.approved_at, True), (held.approved_at, held.approved_by > 0)
-
     def check(self, row: old.LegalCheckRow) -> Pair:
         held = self.case.checks[row.version]
         return (row.version, row.revision), (held.version, held.revision)
@@ -72,8 +63,6 @@ class _Rows:
 _OF: dict[type, Any] = {
     old.ContentSeen: _Rows.look,
     old.EscalationFired: _Rows.step,
-    old.DecisionRow: _Rows.decision,
-    old.DecisionApproved: _Rows.approval,
     old.LegalCheckRow: _Rows.check,
     old.AppealWrite: _Rows.appeal,
     old.UserNoticeState: _Rows.telling,

@@ -26,7 +26,6 @@ __all__ = ["CASE_TABLES", "OfCase", "as_it_lies", "of_case"]
 # In a fixed order, so that the same rows always give the same manifest.
 CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("sealed_texts", t.sealed_texts),
-    ("decisions", t.decisions),
     ("outbox", t.outbox),
     ("attempts", t.attempts),
     ("escalations", t.escalations),
@@ -43,7 +42,6 @@ _ORDER = MappingProxyType(
     {
         "audit": ("seq",),
         "inbox": ("received_at", "message_id"),
-        "decisions": ("version",),
         "outbox": ("created_at", "lane_seq", "id"),
         "attempts": ("message_id", "number"),
         "escalations": ("fired_at", "step"),

@@ -29,7 +29,6 @@ class PrivateStatements:
         self.erase: tuple[Any, ...] = (
             compiled(update(t.inbox).where(_key(t.inbox, *of_case)).values(_emptied("body", "proof", "data_key"))),
             compiled(delete(t.sealed_texts).where(_key(t.sealed_texts, *of_case))),
-            compiled(update(t.decisions).where(_key(t.decisions, *of_case)).values(_emptied("body"))),
             compiled(
                 update(t.outbox)
                 .where(_key(t.outbox, *of_case))
@@ -59,9 +58,6 @@ class PrivateStatements:
         self.holdings: dict[str, Any] = {
             "messages": compiled(_count(t.inbox).where(_key(t.inbox, *of_case), func.length(t.inbox.c.body) > 0)),
             "texts": compiled(_count(t.sealed_texts).where(_key(t.sealed_texts, *of_case))),
-            "decisions": compiled(
-                _count(t.decisions).where(_key(t.decisions, *of_case), func.length(t.decisions.c.body) > 0)
-            ),
             "outgoing": compiled(_count(t.outbox).where(_key(t.outbox, *of_case), func.length(t.outbox.c.body) > 0)),
         }
         letters = text("source = 'typed' AND exit = 'waiting'")

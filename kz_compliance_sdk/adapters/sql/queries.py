@@ -24,6 +24,7 @@ from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.user_reads import UserReads
+from kz_compliance_sdk.domain import reviewed
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.believed import believed, lies_of
 from kz_compliance_sdk.domain.case import Case
@@ -111,9 +112,20 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
         found = self._rows(connection, "cases", case_id)
         if not found:
             raise NotFound("there is no such case on this platform.", reference=case_id)
-        name = stream_of(case_id)
-        stream = self._ledger(connection).streams(self._platform, [name])[name]
+        stream = self._stream(self._ledger(connection), case_id)
         return self._private(connection).case_from(found[0]), stream
+
+    def _stream(self, ledger: Ledger, case_id: str) -> Stream:
+        name = stream_of(case_id)
+        return ledger.streams(self._platform, [name])[name]
+
+    @contextmanager
+    def _chain(self, case_id: str) -> Iterator[tuple[Stream, Ledger]]:
+        """A case's chain, and the ledger of the same moment, to read its words from."""
+        with self._reading() as connection:
+            connection.exec_driver_sql("BEGIN")
+            ledger = self._ledger(connection)
+            yield self._stream(ledger, case_id), ledger
 
     def _ledger(self, connection: Connection) -> Ledger:
         def ask(statement: Compiled, **values: Any) -> list[Any]:
@@ -260,10 +272,14 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
             found_versions = {
                 key: self._of_case.object_version(connection, self._platform, name) for key, name in names.items()
             }
+            ledger = self._ledger(connection)
+            stream = self._stream(ledger, case_id)
+            words, damage = ledger.what_opens(stream)
+            decisions = [] if stream.fault else reviewed.decisions_of(stream, lambda _stream, _wanted: words)
             return Records(
                 case,
                 events,
-                [private.stored_decision_from(row) for row in lies["decisions"]],
+                decisions,
                 [private.inbox_from(row) for row in inbox.values()],
                 [private.message_from(row) for row in lies["outbox"]],
                 [private.attempt_from(row) for row in lies["attempts"]],
@@ -272,6 +288,7 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
                 [rows_users.appeal_from(row) for row in lies["appeals"]],
                 [rows_users.user_notice_from(row) for row in lies["user_notices"]],
                 unreadable,
+                damage,
                 erased_elsewhere,
                 {
                     **{name: checkpoint_queries.as_rows(table, lies[name]) for name, table in CASE_TABLES},
@@ -283,8 +300,8 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
             )
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
-        with self._reading() as connection:
-            return self._private(connection).decisions_from(self._rows(connection, "decisions", case_id))
+        with self._chain(case_id) as (stream, ledger):
+            return reviewed.decisions_by_version(stream, ledger.words)
 
     def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
         return self._each("legal_checks", case_id, lambda _, row: rows_review.legal_check_from(row))

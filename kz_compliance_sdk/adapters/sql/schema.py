@@ -66,7 +66,6 @@ _STATISTICS = (
     ("checkpoint_leaves", "checkpoint_leaves_case", f"{_FEW} 3 1"),
     ("checkpoints", "checkpoints", "10000 5000 1"),
     ("content_seen", "content_seen", f"{_FEW} 3 2 1"),
-    ("decisions", "decisions", f"{_FEW} 1 1"),
     ("events", "events", "1000000 8 1"),
     ("holds", "holds", f"{_FEW} 1 1 1"),
     ("holds", "holds_case", f"{_FEW} 2 1 1"),

@@ -190,13 +190,6 @@ class Statements:
             .values(deliveries=t.inbox.c.deliveries + literal_column("1"))
             .values(_bound("type", "proof", "case_id", "notice_id", "exit", "status", "reply"))
         )
-        self.decision_approve = compiled(
-            update(t.decisions)
-            .where(
-                _key(t.decisions, "platform_id", "case_id", "version", "digest"), t.decisions.c.approved_by.is_(None)
-            )
-            .values(approved_by=bindparam("v_approved_by"), approved_at=bindparam("v_approved_at"))
-        )
         self.case = compiled(select(t.cases).where(_key(t.cases, "platform_id", "id")))
         of_notice = select(t.cases).where(_key(t.cases, "platform_id", "notice_id"))
         self.cases_of_notice = compiled(of_notice)
@@ -232,9 +225,6 @@ class Statements:
         self.waiting = compiled(waiting.order_by(t.inbox.c.received_at))
         of_case = select(t.inbox).where(_key(t.inbox, "platform_id", "case_id")).order_by(t.inbox.c.received_at)
         self.inbox_of_case = compiled(of_case)
-        self.decisions = compiled(
-            select(t.decisions).where(_key(t.decisions, "platform_id", "case_id")).order_by(t.decisions.c.version)
-        )
         self.legal_checks = compiled(
             select(legal_checks).where(_key(legal_checks, "platform_id", "case_id")).order_by(legal_checks.c.version)
         )

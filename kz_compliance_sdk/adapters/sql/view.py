@@ -12,6 +12,7 @@ from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.domain import reviewed
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
 from kz_compliance_sdk.domain.believed import check_leaves
 from kz_compliance_sdk.domain.case import Case
@@ -84,6 +85,10 @@ class View:
 
     def streams(self, names: Iterable[str]) -> dict[str, Stream]:
         return self._tx.ledger.streams(self._platform, names)
+
+    def _chain(self, case_id: str) -> Stream:
+        name = stream_of(case_id)
+        return self.streams([name])[name]
 
     def words(self, stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
         return self._tx.ledger.words(stream, wanted)
@@ -160,8 +165,7 @@ class View:
         return [self._tx.private.inbox_from(row) for row in found]
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
-        found = self._tx.all(self._s.decisions, k_platform_id=self._platform, k_case_id=case_id)
-        return self._tx.private.decisions_from(found)
+        return reviewed.decisions_by_version(self._chain(case_id), self.words)
 
     def events(self, case_id: str) -> list[AuditEvent]:
         found = self._tx.all(self._s.events, k_platform_id=self._platform, k_case_id=case_id)
@@ -232,8 +236,7 @@ class View:
         message = self._tx.private.due_from(row)
         if not message.case_id or message.kind == "page":
             return message
-        name = stream_of(message.case_id)
-        check_leaves(self.streams([name])[name], message, self._tx.now)
+        check_leaves(self._chain(message.case_id), message, self._tx.now)
         return message
 
     def next_deadline(self, endpoint: str, now: int) -> int | None:
@@ -265,7 +268,9 @@ class View:
         given = {"k_platform_id": self._platform, "k_case_id": case_id}
         counts = {name: int(self._tx.one(one, **given)[0]) for name, one in self._s.private.holdings.items()}
         return Holdings(
-            **counts, under_way=sum(int(self._tx.one(one, **given)[0]) for one in self._s.private.under_way)
+            **counts,
+            decisions=reviewed.count_held(self._chain(case_id)),
+            under_way=sum(int(self._tx.one(one, **given)[0]) for one in self._s.private.under_way),
         )
 
     def cursor(self, feed: str) -> str:

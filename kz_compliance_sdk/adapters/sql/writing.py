@@ -26,8 +26,6 @@ from kz_compliance_sdk.domain.change import (
     ClockSet,
     ContentSeen,
     CursorMoved,
-    DecisionApproved,
-    DecisionRow,
     EndpointState,
     EscalationAcknowledged,
     EscalationFired,
@@ -152,8 +150,6 @@ class Writer:
                     inserts["outbox"].append(rows.message_row(write))
                     if not write.case_id:
                         came.append((write.platform_id, ""))
-                elif kind is DecisionRow:
-                    inserts["decisions"].append(rows.decision_row(write))
                 elif kind is AppealWrite and write.expected is None:
                     inserts["appeals"].append(rows_users.appeal_row(write.appeal))
                     came.append((write.appeal.platform_id, write.appeal.case_id))
@@ -232,12 +228,6 @@ class Writer:
         elif kind is InboxApplied:
             key = (write.platform_id, write.sender, write.message_id, write.body_sha256)
             execute(s.inbox_applied.sql, (write.case_id, *key))
-        elif kind is DecisionApproved:
-            key = (write.platform_id, write.case_id, write.version, write.digest)
-            if execute(s.decision_approve.sql, (write.approved_by, write.approved_at, *key)) != 1:
-                raise ChangeRefused(
-                    Conflict("the proposal was changed or approved meanwhile.", reference=write.case_id)
-                )
         elif kind is CaseLooked:
             execute(s.looked.sql, s.looked.bind(_looked(write)))
         elif kind is CheckpointTold:

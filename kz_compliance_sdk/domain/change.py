@@ -88,20 +88,6 @@ class CaseWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class LegalCheckRow:
-    """One version of a case's legal check. `revision` is that of the notice it speaks of."""
-
-    platform_id: str
-    case_id: str
-    version: int
-    revision: int
-    digest: str
-    body: bytes
-    answered_by: str
-    answered_at: int
-
-
-@dataclass(frozen=True, slots=True)
 class ContentSeen:
     """What an item's content was when it was looked at for the `n`-th time: the platform's object and the SHA-256 of
     its content, empty where nothing was found or `fault` says why nobody could look. `available`: there is something to
@@ -286,7 +272,6 @@ Write = (
     | Redelivered
     | InboxApplied
     | InboxAdmitted
-    | LegalCheckRow
     | ContentSeen
     | MessageWrite
     | MessageVoided

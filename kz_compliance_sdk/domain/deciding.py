@@ -16,7 +16,6 @@ from kz_compliance_sdk.domain.change import (
     Change,
     ContentSeen,
     HoldEnded,
-    LegalCheckRow,
     MessageVoided,
     ObjectVersion,
     Write,
@@ -28,7 +27,7 @@ from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.identities import check_proposal_texts
 from kz_compliance_sdk.domain.lawfulness import rests_on
-from kz_compliance_sdk.domain.legal_check import checked
+from kz_compliance_sdk.domain.legal_check import RecordedCheck, checked
 from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, object_key, with_report
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -58,7 +57,7 @@ class Context:
     decisions: Mapping[int, Decision]
     respondent: Respondent
     holds: Collection[tuple[str, str]] = ()
-    checks: Sequence[LegalCheckRow] = ()
+    checks: Sequence[RecordedCheck] = ()
     seen: Mapping[str, ContentSeen] = field(default_factory=dict)
     can_look: bool = False
     notified: Mapping[str, UserNotified] = field(default_factory=dict)
@@ -106,20 +105,18 @@ def propose(
     body = decision.body
     data: dict[str, Json] = {"decision": decision.version, "digest": decision_digest(body), **asked(decision)}
     texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
-    more: Change = ()
     tells = [_proposed(case, decision, body, stamp)]
     if legal is not None:
         data["legal_check"] = legal.facts
         if legal.is_new:
-            more = (legal.row,)
             tells.insert(0, checked(case, legal.check, legal.row, stamp))
         texts |= {"legal_check.note": legal.note} if legal.note else {}
     if rules:
         changes = {**NO_LEASE, "decision_version": decision.version}
         proposed, event = move(case, "propose", CaseState.IN_APPROVAL, stamp, data, texts, tells, **changes)
-        return (CaseWrite(proposed, case.version, token), event, *more), proposed, decision
+        return (CaseWrite(proposed, case.version, token), event), proposed, decision
     change, decided = _decide(case, decision, "propose", context, stamp, data, texts, tells, token)
-    return (*more, *change), decided, decision
+    return change, decided, decision
 
 
 def _proposed(case: Case, decision: Decision, body: bytes, stamp: Stamp) -> Happened:

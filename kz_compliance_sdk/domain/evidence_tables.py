@@ -191,11 +191,6 @@ TABLES: Final[Mapping[str, Table]] = {
         ends=True,
         hidden=frozenset({"object_key"}),
     ),
-    "legal_checks": Table(
-        key=("version",),
-        fixed=("revision", "digest", "body", "answered_by", "answered_at"),
-        new=_moved_and_later("answered_at"),
-    ),
     "content_seen": Table(
         key=("item_id", "n"),
         fixed=("reference", "digest", "object_id", "available", "fault", "seen_by", "seen_at"),

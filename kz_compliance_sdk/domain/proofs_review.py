@@ -8,38 +8,22 @@ from typing import Any
 
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault
 from kz_compliance_sdk.domain.canonical import encoded
-from kz_compliance_sdk.domain.change import ContentSeen, LegalCheckRow
-from kz_compliance_sdk.domain.legal_check import check_digest
+from kz_compliance_sdk.domain.change import ContentSeen
+from kz_compliance_sdk.domain.legal_check import RecordedCheck, facts
 
 OBJECTS = "objects"
 Told = Sequence[tuple[AuditEvent, Mapping[str, Any]]]
 
 
-def of_checks(case_id: str, rows: Sequence[LegalCheckRow], events: Told) -> Iterator[Fault]:
-    """Each version that an event names is there, and is what the event says; no row is there that no event names."""
-    held = {row.version: row for row in rows}
-    named = set()
-    for event, data in events:
-        said = data.get("legal_check")
-        if not isinstance(said, Mapping):
-            continue
-        row = held.get(said.get("version", 0))
-        if row is None:
-            yield Fault(case_id, event.seq, f"the legal check {said.get('version')} is gone")
-            continue
-        named.add(row.version)
-        if (row.answered_by, row.answered_at) != (said.get("by"), said.get("at")):
-            by = said.get("by")
-            yield Fault(case_id, event.seq, f"the legal check {row.version} was answered by {by}, its row differs")
-        stored: object = row.body  # a database can hold anything where bytes were written
-        body = check_digest(stored) if isinstance(stored, bytes) else ""
-        if not row.digest == body == said.get("digest"):
-            yield Fault(
-                case_id, event.seq, f"the legal check {row.version} is not the one whose digest the event holds"
-            )
-    for row in rows:
-        if row.version not in named:
-            yield Fault(case_id, 0, f"no event says that the legal check {row.version} was answered")
+def of_checks(case_id: str, rows: Sequence[RecordedCheck], events: Told) -> Iterator[Fault]:
+    """Each version that the trail names is in the ledger, and is what the trail says; the ledger has no other."""
+    held = {row.version: facts(row) for row in rows}
+    named = [(event.seq, said) for event, data in events if isinstance(said := data.get("legal_check"), Mapping)]
+    for seq, said in named:
+        if said not in held.values():
+            yield Fault(case_id, seq, f"the legal check {said.get('version')} is not the one of the ledger")
+    for version in held.keys() - {said.get("version") for _, said in named}:
+        yield Fault(case_id, 0, f"no event says that the legal check {version} was answered")
 
 
 def of_content(case_id: str, rows: Sequence[ContentSeen], events: Told) -> Iterator[Fault]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from kz_compliance_sdk.domain.decision import Decision, decision_digest
 from kz_compliance_sdk.domain.events.privacy import erased_of
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
 
-__all__ = ["PROPOSAL", "ToldDecision", "Words", "count_held", "decisions_by_version", "decisions_of"]
+__all__ = ["PROPOSAL", "ToldDecision", "Words", "checks_of", "count_held", "decisions_by_version", "decisions_of"]
 
 PROPOSAL = "proposal"
 """The part that holds the bytes of a decision."""
@@ -65,6 +66,22 @@ def decisions_by_version(stream: Stream, words: Words) -> dict[int, Decision]:
         for one in decisions_of(stream, words)
         if one.body
     }
+
+
+def checks_of(stream: Stream, case_id: str) -> list[RecordedCheck]:
+    """Every version of the case's legal check, oldest first. Raises Damage or NewerRelease."""
+    persons = {number: name for name, number in stream.roster.persons.items()}
+    return [
+        RecordedCheck(
+            case_id,
+            version,
+            one.revision,
+            LegalCheck.model_validate(one.answers).answers,
+            persons[one.person],
+            stream.events[one.at_seq - 1].at,
+        )
+        for version, one in sorted(stream.case.checks.items())
+    ]
 
 
 def count_held(stream: Stream) -> int:

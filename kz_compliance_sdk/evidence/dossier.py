@@ -22,11 +22,11 @@ from kz_compliance_sdk.domain.change import (
     ContentSeen,
     EscalationFired,
     InboxRow,
-    LegalCheckRow,
     UserNoticeState,
 )
 from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.disclosure import Form
+from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.reviewed import ToldDecision
@@ -372,7 +372,7 @@ def review_of(records: Records, name: Name, keep: Keep, *, full: bool) -> dict[s
     }
 
 
-def _legal_check(row: LegalCheckRow, name: Name, keep: Keep, *, full: bool) -> Mapping[str, Json]:
+def _legal_check(row: RecordedCheck, name: Name, keep: Keep, *, full: bool) -> Mapping[str, Json]:
     return {
         "version": row.version,
         "revision": row.revision,
@@ -380,7 +380,7 @@ def _legal_check(row: LegalCheckRow, name: Name, keep: Keep, *, full: bool) -> M
         "body": keep(f"legal_checks/{row.version:03}.json", row.body),
         "answered_by": name(row.answered_by),
         "answered_at": instant_text(row.answered_at),
-        "answers": _answers(row.body),
+        "answers": dict(row.answers),
     }
 
 
@@ -394,17 +394,6 @@ def _look(row: ContentSeen, name: Name, *, full: bool) -> Mapping[str, Json]:
         "seen_at": instant_text(row.seen_at),
         **({"digest": row.digest or None, "object_id": row.object_id or None} if full else {}),
     }
-
-
-def _answers(body: bytes) -> dict[str, Json]:
-    """The answers alone, none if the row was changed from outside."""
-    try:
-        answers = json.loads(body)["answers"]
-    except (ValueError, TypeError, LookupError):
-        return {}
-    if not isinstance(answers, dict):
-        return {}
-    return {str(name): word for name, word in answers.items() if word in ("yes", "no", "unclear")}
 
 
 def remedies_of(records: Records, name: Name, *, full: bool) -> dict[str, Json]:

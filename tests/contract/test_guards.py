@@ -26,9 +26,6 @@ from tests.unguarded import unguard
 from tests.unit.case_makers import PLATFORM, a_notice, measure, proposal
 
 REFUSED: Final = {
-    "legal check's answers": ("UPDATE legal_checks SET body = ONE", "legal_checks_never_change"),
-    "legal check's person": ("UPDATE legal_checks SET answered_by = 'm9'", "legal_checks_never_change"),
-    "legal check taken away": ("DELETE FROM legal_checks", "legal_checks_stay"),
     "event's content": ("UPDATE audit SET content = ONE", "audit_never_changes"),
     "event's time": ("UPDATE audit SET at = at + 1", "audit_never_changes"),
     "event taken away": ("DELETE FROM audit WHERE seq = 2", "audit_stay"),
@@ -75,7 +72,6 @@ ONLY_SQLITE: Final = {
     "key taken away before anything was erased": ("DELETE FROM keys WHERE class = 'erasable'", "keys_stay"),
 }
 ERASED: Final = (
-    "UPDATE legal_checks SET body = EMPTY",
     "UPDATE inbox SET body = EMPTY, proof = EMPTY, reply = EMPTY",
     "UPDATE outbox SET body = EMPTY, receipt = EMPTY, receipt_proof = EMPTY",
     "UPDATE attempts SET detail = ''",

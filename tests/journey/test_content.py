@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import Proposal, Wording
 from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.errors import ConfigError, Conflict, IllegalMove, InvalidInput, LeaseLost, NotAllowed
 from kz_compliance_sdk.ports import Reference, Resolved
 from kz_compliance_sdk.services import looking
@@ -298,17 +300,55 @@ _TAMPERED = {
     "a look taken away": "DELETE FROM content_seen WHERE item_id = '1'",
     "a look put in": "INSERT INTO content_seen SELECT platform_id, case_id, item_id, n + 1, reference, digest, "
     "object_id, available, fault, seen_by, seen_at FROM content_seen",
-    "another answer": 'UPDATE legal_checks SET body = CAST(replace(CAST(body AS TEXT), \'"authority":"yes"\', '
-    '\'"authority":"no"\') AS BLOB)',
-    "answered by another": "UPDATE legal_checks SET answered_by = 'somebody'",
-    "a check taken away": "DELETE FROM legal_checks",
-    "a check put in": "INSERT INTO legal_checks SELECT platform_id, case_id, version + 1, revision, digest, body, "
-    "answered_by, answered_at FROM legal_checks",
+}
+_EDITED = {
+    "another answer": 'UPDATE events SET content = CAST(replace(CAST(content AS TEXT), \'"authority":"yes"\', '
+    "'\"authority\":\"no\"') AS BLOB) WHERE kind = 'legally_checked'",
+    "answered by another": "UPDATE events SET people = CAST(replace(CAST(people AS TEXT), 'm1', 'm9') AS BLOB) "
+    "WHERE kind = 'legally_checked'",
+    "a check taken away": "DELETE FROM events WHERE kind = 'legally_checked'",
+    "a check put in": "INSERT INTO events SELECT stream, 99, at, kind, content, people, hash, mac, key_id FROM events "
+    "WHERE kind = 'legally_checked'",
 }
 
 
+@pytest.mark.parametrize("how", _EDITED)
+def test_what_is_edited_in_the_ledger_is_found(tmp_path: Path, how: str) -> None:
+    host = Host(World(tmp_path / "desk.sqlite3", can_look=True))
+    lease = claimed(host)
+    propose(host, lease)
+    queries = host.store.queries(PLATFORM)
+    assert proofs.check(queries.records(lease.case.id)) == (), "the control: untouched"
+    tamper(host.store, _EDITED[how])  # type: ignore[arg-type]
+    (fault,) = proofs.check(queries.records(lease.case.id))
+    assert "of the stream is damaged" in fault.what
+    host.store.close()
+
+
+_ANEW: dict[str, Callable[[Records], Records]] = {
+    "another answer": lambda held: replace(
+        held, checks=[replace(one, answers={**one.answers, "authority": "no"}) for one in held.checks]
+    ),
+    "answered by another": lambda held: replace(
+        held, checks=[replace(one, answered_by="somebody") for one in held.checks]
+    ),
+    "a check taken away": lambda held: replace(held, checks=()),
+    "a check put in": lambda held: replace(held, checks=[*held.checks, replace(held.checks[0], version=9)]),
+}
+
+
+@pytest.mark.parametrize("how", _ANEW)
+def test_a_ledger_that_was_made_anew_is_held_against_the_trail(host: Host, how: str) -> None:
+    """Whoever has every key can make another ledger; the checkpoints outside hold the trail."""
+    lease = claimed(host)
+    propose(host, lease)
+    records = host.store.queries(PLATFORM).records(lease.case.id)
+    assert proofs.check(records) == (), "the control: untouched"
+    assert proofs.check(_ANEW[how](records))
+
+
 @pytest.mark.parametrize("how", _TAMPERED)
-def test_rows_of_looks_and_legal_checks_are_held_against_the_chain(tmp_path: Path, how: str) -> None:
+def test_rows_of_looks_are_held_against_the_chain(tmp_path: Path, how: str) -> None:
     host = Host(World(tmp_path / "desk.sqlite3", can_look=True))
     lease = claimed(host)
     propose(host, lease)

@@ -43,10 +43,6 @@ class _Rows:
         held = self.case.steps[row.step]
         return (row.fired_at, row.level, row.audience), (held.at, held.level, held.audience)
 
-    def check(self, row: old.LegalCheckRow) -> Pair:
-        held = self.case.checks[row.version]
-        return (row.version, row.revision), (held.version, held.revision)
-
     def appeal(self, write: old.AppealWrite) -> Pair:
         row, held = write.appeal, self.case.appeals[write.appeal.number]
         theirs = (row.state, row.received_at, row.due_at, row.decision_version)
@@ -63,7 +59,6 @@ class _Rows:
 _OF: dict[type, Any] = {
     old.ContentSeen: _Rows.look,
     old.EscalationFired: _Rows.step,
-    old.LegalCheckRow: _Rows.check,
     old.AppealWrite: _Rows.appeal,
     old.UserNoticeState: _Rows.telling,
 }

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 __all__ = ["guards", "statements"]
 
 _EVIDENCE = (
-    *("attempts", "audit", "cases", "inbox", "legal_checks", "outbox"),
+    *("attempts", "audit", "cases", "inbox", "outbox"),
     *("checkpoint_leaves", "checkpoints"),
     *("events", "log", "parts", "streams"),
 )
@@ -42,16 +42,6 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
     for table in _EVIDENCE:
         yield f"{table}_stay", table, "DELETE", "", "nothing is deleted from here"
     yield "audit_never_changes", "audit", "UPDATE", "", "an audit event never changes"
-    yield (
-        "legal_checks_never_change",
-        "legal_checks",
-        "UPDATE",
-        any_of(
-            changed("platform_id", "case_id", "version", "revision", "digest", "answered_by", "answered_at"),
-            rewritten("body"),
-        ),
-        "the answers to a legal check never change: answer anew",
-    )
     yield (
         "inbox_never_changes",
         "inbox",

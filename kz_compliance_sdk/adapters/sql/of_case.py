@@ -17,7 +17,7 @@ from kz_compliance_sdk.adapters.sql.private import NO_CASE
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
-from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
+from kz_compliance_sdk.adapters.sql.tables_review import content_seen
 from kz_compliance_sdk.adapters.sql.tables_tallies import tallies
 from kz_compliance_sdk.adapters.sql.tables_users import appeals, user_notices
 
@@ -30,7 +30,6 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("attempts", t.attempts),
     ("escalations", t.escalations),
     ("holds", t.holds),
-    ("legal_checks", legal_checks),
     ("content_seen", content_seen),
     ("appeals", appeals),
     ("user_notices", user_notices),
@@ -45,7 +44,6 @@ _ORDER = MappingProxyType(
         "outbox": ("created_at", "lane_seq", "id"),
         "attempts": ("message_id", "number"),
         "escalations": ("fired_at", "step"),
-        "legal_checks": ("version",),
         "content_seen": ("n", "item_id"),
         "user_notices": ("decision_version", "due_at", "message_id"),
         "checkpoint_leaves": ("n",),

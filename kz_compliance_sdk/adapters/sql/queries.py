@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Select, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows, rows_review, rows_users
+from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows, rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
@@ -32,13 +32,13 @@ from kz_compliance_sdk.domain.change import (
     ContentSeen,
     EscalationFired,
     InboxRow,
-    LegalCheckRow,
     MessageErased,
     SanctionNoted,
 )
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
+from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, messages_behind
 from kz_compliance_sdk.domain.references import stream_of
@@ -283,7 +283,7 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
                 [private.inbox_from(row) for row in inbox.values()],
                 [private.message_from(row) for row in lies["outbox"]],
                 [private.attempt_from(row) for row in lies["attempts"]],
-                [rows_review.legal_check_from(row) for row in lies["legal_checks"]],
+                [] if stream.fault else reviewed.checks_of(stream, case_id),
                 [private.content_seen_from(row) for row in lies["content_seen"]],
                 [rows_users.appeal_from(row) for row in lies["appeals"]],
                 [rows_users.user_notice_from(row) for row in lies["user_notices"]],
@@ -303,8 +303,9 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
         with self._chain(case_id) as (stream, ledger):
             return reviewed.decisions_by_version(stream, ledger.words)
 
-    def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
-        return self._each("legal_checks", case_id, lambda _, row: rows_review.legal_check_from(row))
+    def legal_checks(self, case_id: str) -> list[RecordedCheck]:
+        with self._chain(case_id) as (stream, _):
+            return reviewed.checks_of(stream, case_id)
 
     def content_seen(self, case_id: str) -> list[ContentSeen]:
         return self._each("content_seen", case_id, PrivateRows.content_seen_from)

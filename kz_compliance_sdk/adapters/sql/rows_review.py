@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from operator import attrgetter
 from typing import Any
 
-from kz_compliance_sdk.domain.change import ContentSeen, LegalCheckRow
-
-legal_check_row: Callable[[LegalCheckRow], tuple[Any, ...]] = attrgetter(*LegalCheckRow.__slots__)
-"""A legal check as a row: `astuple` would copy each value on its own."""
-
-
-def legal_check_from(row: Sequence[Any]) -> LegalCheckRow:
-    return LegalCheckRow(*row)
+from kz_compliance_sdk.domain.change import ContentSeen
 
 
 def content_seen_from(row: Sequence[Any], object_id: str) -> ContentSeen:

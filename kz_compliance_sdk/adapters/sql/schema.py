@@ -74,7 +74,6 @@ _STATISTICS = (
     ("inbox", "inbox_case", f"{_FEW} 1 1"),
     ("inbox", "inbox_waiting", "10 5 1"),
     ("keys", "keys", "1000000 2 1"),
-    ("legal_checks", "legal_checks", f"{_FEW} 1 1"),
     ("log", "log", f"{_FEW} 1"),
     ("log", "log_stream", "1000000 8 1"),
     ("outbox", "outbox", f"{_FEW} 3 1"),

@@ -35,7 +35,7 @@ from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
 from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
-from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
+from kz_compliance_sdk.adapters.sql.tables_review import content_seen
 from kz_compliance_sdk.adapters.sql.tables_tallies import ANSWERED, tallies
 from kz_compliance_sdk.adapters.sql.volumes import VolumeStatements
 from kz_compliance_sdk.domain.change import (
@@ -225,9 +225,6 @@ class Statements:
         self.waiting = compiled(waiting.order_by(t.inbox.c.received_at))
         of_case = select(t.inbox).where(_key(t.inbox, "platform_id", "case_id")).order_by(t.inbox.c.received_at)
         self.inbox_of_case = compiled(of_case)
-        self.legal_checks = compiled(
-            select(legal_checks).where(_key(legal_checks, "platform_id", "case_id")).order_by(legal_checks.c.version)
-        )
         self.content_seen = compiled(
             select(content_seen).where(_key(content_seen, "platform_id", "case_id")).order_by(content_seen.c.n)
         )

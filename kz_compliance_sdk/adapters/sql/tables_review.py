@@ -6,24 +6,9 @@ name of an object is encrypted, and goes with the personal data of its case.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, String, Table
 
 from kz_compliance_sdk.adapters.sql.tables import metadata
-
-legal_checks = Table(
-    "legal_checks",
-    metadata,
-    Column("platform_id", String(64), primary_key=True),
-    Column("case_id", String(36), primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("revision", Integer, nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("answered_by", String(128), nullable=False),
-    Column("answered_at", BigInteger, nullable=False),
-    CheckConstraint("typeof(body) = 'blob'", name="legal_checks_holds_bytes").ddl_if(dialect="sqlite"),
-    sqlite_with_rowid=False,
-)
 
 content_seen = Table(
     "content_seen",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
+from kz_compliance_sdk.adapters.sql import rows, rows_users
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
@@ -23,12 +23,12 @@ from kz_compliance_sdk.domain.change import (
     Heartbeat,
     Hold,
     InboxRow,
-    LegalCheckRow,
     UserNoticeState,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.retention import Holdings
@@ -179,9 +179,8 @@ class View:
         found = self._tx.one(self._s.unasked, k_platform_id=self._platform, k_case_id=case_id)
         return int(found[0]) if found else 0
 
-    def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
-        found = self._tx.all(self._s.legal_checks, k_platform_id=self._platform, k_case_id=case_id)
-        return [rows_review.legal_check_from(row) for row in found]
+    def legal_checks(self, case_id: str) -> list[RecordedCheck]:
+        return reviewed.checks_of(self._chain(case_id), case_id)
 
     def content_seen(self, case_id: str) -> dict[str, ContentSeen]:
         found = self._tx.all(self._s.content_seen, k_platform_id=self._platform, k_case_id=case_id)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
 
-from kz_compliance_sdk.adapters.sql import rows_review, rows_users
+from kz_compliance_sdk.adapters.sql import rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.clock_statements import set_clock
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
@@ -37,7 +37,6 @@ from kz_compliance_sdk.domain.change import (
     InboxApplied,
     InboxDismissed,
     InboxRow,
-    LegalCheckRow,
     MessageErased,
     MessageVoided,
     MessageWrite,
@@ -171,8 +170,6 @@ class Writer:
                     counted.append(write)
                 elif kind is Happened:
                     pass  # linked when its work was run, stored by the ledger below
-                elif kind is LegalCheckRow:
-                    inserts["legal_checks"].append(rows_review.legal_check_row(write))
                 elif kind is ContentSeen:
                     inserts["content_seen"].append(rows.content_row(write))
                 elif kind is ObjectVersion:

@@ -88,25 +88,6 @@ class CaseWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class ContentSeen:
-    """What an item's content was when it was looked at for the `n`-th time: the platform's object and the SHA-256 of
-    its content, empty where nothing was found or `fault` says why nobody could look. `available`: there is something to
-    act upon. `reference` tells what the notice named then: an item's id can come to name something else."""
-
-    platform_id: str
-    case_id: str
-    item_id: str
-    n: int
-    reference: str
-    digest: str
-    object_id: str
-    available: bool
-    fault: str
-    seen_by: str
-    seen_at: int
-
-
-@dataclass(frozen=True, slots=True)
 class MessageWrite:
     """An outbox message after an attempt, if the writer's lease is still the one in the database."""
 
@@ -272,7 +253,6 @@ Write = (
     | Redelivered
     | InboxApplied
     | InboxAdmitted
-    | ContentSeen
     | MessageWrite
     | MessageVoided
     | ReportsOvertaken

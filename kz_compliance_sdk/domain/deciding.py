@@ -14,7 +14,6 @@ from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseStat
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
-    ContentSeen,
     HoldEnded,
     MessageVoided,
     ObjectVersion,
@@ -37,6 +36,7 @@ from kz_compliance_sdk.domain.preservation import preserve_until
 from kz_compliance_sdk.domain.proposal_checks import check_orders, check_proposal
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 from kz_compliance_sdk.domain.second_person import asking
 from kz_compliance_sdk.domain.steps import check_lease, need
@@ -58,7 +58,7 @@ class Context:
     respondent: Respondent
     holds: Collection[tuple[str, str]] = ()
     checks: Sequence[RecordedCheck] = ()
-    seen: Mapping[str, ContentSeen] = field(default_factory=dict)
+    seen: Mapping[int, ContentSeen] = field(default_factory=dict)
     can_look: bool = False
     notified: Mapping[str, UserNotified] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ def propose(
     _check_objects(case, proposal, context.notice)
     without_order = check_orders(case, proposal)
     legal = rests_on(case, proposal, context.checks, stamp)
-    unseen = check_content(case, proposal, context.notice, context.seen, can_look=context.can_look)
+    unseen = check_content(case, proposal, context.notice, context.seen, stamp, can_look=context.can_look)
     if any(item.is_measure for item in proposal.items) and case.authenticity == "unverified":
         raise NotAllowed(
             "no measure before somebody other than the typist has recorded how authenticity was checked.",
@@ -249,7 +249,7 @@ def _decide(
             item = _as_decided(item, decided, decision, status, effect_version=version, **about, **kept)
             kind: Literal["enforce", "restore"] = "enforce" if status == "decided" else "restore"
             digest = decided.content_sha256 or ""
-            row = context.seen.get(item.item_id)
+            row = context.seen.get(item.number)
             resolved = row.object_id if row is not None and row.digest == digest else ""
             writes.append(effect(case, item, kind, start, stamp, content_sha256=digest, resolved=resolved))
             writes.append(ObjectVersion(case.platform_id, key, version))

@@ -191,11 +191,6 @@ TABLES: Final[Mapping[str, Table]] = {
         ends=True,
         hidden=frozenset({"object_key"}),
     ),
-    "content_seen": Table(
-        key=("item_id", "n"),
-        fixed=("reference", "digest", "object_id", "available", "fault", "seen_by", "seen_at"),
-        new=_moved_and_later("seen_at"),
-    ),
     "appeals": Table(
         key=("appeal_id",),
         fixed=tuple(

@@ -14,12 +14,12 @@ from typing import Any
 from kz_compliance_sdk.domain import proofs_outgoing, proofs_review, proofs_users
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault, told, verify_chain
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Appeal, ContentSeen, InboxRow, UserNoticeState
+from kz_compliance_sdk.domain.change import Appeal, InboxRow, UserNoticeState
 from kz_compliance_sdk.domain.evidence_rows import Row
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs_outgoing import sha256
-from kz_compliance_sdk.domain.reviewed import ToldDecision
+from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
 from kz_compliance_sdk.domain.suspensions import remedies_told
 from kz_compliance_sdk.domain.transitions import ENDED
 
@@ -83,13 +83,11 @@ def check(records: Records) -> tuple[Fault, ...]:
         *_of_key(records, erased),
         *_of_texts(case.id, events, erased),
         *_of_inbox(records, events, erased),
-        *(() if records.damage else _of_decisions(records, events)),
         *proofs_outgoing.of_messages(case.id, records.messages, events, erased[0]),
         *proofs_outgoing.of_attempts(case.id, records.messages, records.attempts),
         *proofs_outgoing.of_holds(case, records.rows.get("holds", ()), records.names, erased[0]),
         *proofs_outgoing.of_objects(case, records.objects),
-        *(() if records.damage else proofs_review.of_checks(case.id, records.checks, events)),
-        *proofs_review.of_content(case.id, records.seen, events),
+        *(() if records.damage else _of_review(records, events, erased=erased[0] > 0)),
         *proofs_users.of_appeals(case.id, records.appeals, events),
         *proofs_users.of_user_notices(case.id, records.user_notices, records.messages, events, erased[0]),
         *(
@@ -268,8 +266,14 @@ def _of_inbox(records: Records, events: _Told, erased: _Erased) -> Iterator[Faul
             )
 
 
+def _of_review(records: Records, events: _Told, *, erased: bool) -> Iterator[Fault]:
+    """What the ledger says of the review must be what the trail says, whose head the checkpoints hold outside."""
+    yield from _of_decisions(records, events)
+    yield from proofs_review.of_checks(records.case.id, records.checks, events)
+    yield from proofs_review.of_content(records.case.id, records.seen, events, erased=erased)
+
+
 def _of_decisions(records: Records, events: _Told) -> Iterator[Fault]:
-    """What the ledger says of decisions must be what the trail says, whose head the checkpoints hold outside."""
     told, digests = set[_Act](), dict[object, object]()
     for event, data in events:
         if event.kind in ("propose", "approve", "reverse") and "decision" in data:

@@ -19,7 +19,6 @@ from kz_compliance_sdk.domain.audit import AuditEvent, Fault
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.change import (
     Appeal,
-    ContentSeen,
     EscalationFired,
     InboxRow,
     UserNoticeState,
@@ -29,7 +28,7 @@ from kz_compliance_sdk.domain.disclosure import Form
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
-from kz_compliance_sdk.domain.reviewed import ToldDecision
+from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
 from kz_compliance_sdk.domain.second_person import OF_THE_PROPOSER, asked_for
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.evidence.redaction import (

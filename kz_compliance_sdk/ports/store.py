@@ -12,7 +12,6 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Appeal,
     Change,
-    ContentSeen,
     EndpointState,
     EscalationFired,
     Heartbeat,
@@ -31,6 +30,7 @@ from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Loose, Records
 from kz_compliance_sdk.domain.retention import Ended, Holdings
+from kz_compliance_sdk.domain.reviewed import ContentSeen
 
 T = TypeVar("T")
 
@@ -117,8 +117,8 @@ class Tx(Protocol):
     def legal_checks(self, case_id: str) -> list[RecordedCheck]:
         """Every version of the case's legal check, oldest first."""
 
-    def content_seen(self, case_id: str) -> dict[str, ContentSeen]:
-        """What was last seen of each item of the case; an item that nobody has looked at is left out."""
+    def content_seen(self, case_id: str) -> dict[int, ContentSeen]:
+        """What was last seen of each item of the case, by its number; an item that nobody has looked at is left out."""
 
     def preservation_over(self, now: int, limit: int) -> list[Hold]:
         """Measures in force whose sealed copy need not be kept any longer, and of which people were not told yet."""

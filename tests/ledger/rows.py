@@ -29,16 +29,6 @@ class _Rows:
     case: Case
     called: Mapping[int, str]
 
-    def look(self, row: old.ContentSeen) -> Pair:
-        item = self.after.item(row.item_id)
-        if item is None:
-            return None, None
-        held = self.case.looks[item.number]
-        # Today's core counts the looks at an id, whatever it names; the fold those at an item.
-        one_object = list(self.called.values()).count(row.item_id) == 1
-        count = held.n if one_object else row.n
-        return (row.n, row.available, row.fault), (count, held.available, held.fault)
-
     def step(self, row: old.EscalationFired) -> Pair:
         held = self.case.steps[row.step]
         return (row.fired_at, row.level, row.audience), (held.at, held.level, held.audience)
@@ -57,7 +47,6 @@ class _Rows:
 
 
 _OF: dict[type, Any] = {
-    old.ContentSeen: _Rows.look,
     old.EscalationFired: _Rows.step,
     old.AppealWrite: _Rows.appeal,
     old.UserNoticeState: _Rows.telling,

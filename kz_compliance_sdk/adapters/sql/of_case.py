@@ -17,7 +17,6 @@ from kz_compliance_sdk.adapters.sql.private import NO_CASE
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
-from kz_compliance_sdk.adapters.sql.tables_review import content_seen
 from kz_compliance_sdk.adapters.sql.tables_tallies import tallies
 from kz_compliance_sdk.adapters.sql.tables_users import appeals, user_notices
 
@@ -30,7 +29,6 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("attempts", t.attempts),
     ("escalations", t.escalations),
     ("holds", t.holds),
-    ("content_seen", content_seen),
     ("appeals", appeals),
     ("user_notices", user_notices),
     ("tallies", tallies),
@@ -44,7 +42,6 @@ _ORDER = MappingProxyType(
         "outbox": ("created_at", "lane_seq", "id"),
         "attempts": ("message_id", "number"),
         "escalations": ("fired_at", "step"),
-        "content_seen": ("n", "item_id"),
         "user_notices": ("decision_version", "due_at", "message_id"),
         "checkpoint_leaves": ("n",),
     }

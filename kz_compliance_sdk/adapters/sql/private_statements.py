@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Table, and_, bindparam, case, delete, func, insert, select, text, update
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql import tables_review as r
 from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
 
@@ -35,11 +34,6 @@ class PrivateStatements:
                 .values({**_emptied("body", "receipt", "receipt_proof"), "lane": "", "state": not_parked})
             ),
             compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(_emptied("detail"))),
-            compiled(
-                update(r.content_seen)
-                .where(_key(r.content_seen, *of_case))
-                .values(**_emptied("object_id"), reference="")
-            ),
             compiled(update(u.user_notices).where(_key(u.user_notices, *of_case)).values(lane="")),
             compiled(update(u.appeals).where(_key(u.appeals, *of_case)).values(lane="")),
             # Nobody could be told any more which copy need not be kept.

@@ -29,7 +29,6 @@ from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.believed import believed, lies_of
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
-    ContentSeen,
     EscalationFired,
     InboxRow,
     MessageErased,
@@ -43,6 +42,7 @@ from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, messages_behind
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.retention import Ended
+from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Page
 
@@ -284,7 +284,7 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
                 [private.message_from(row) for row in lies["outbox"]],
                 [private.attempt_from(row) for row in lies["attempts"]],
                 [] if stream.fault else reviewed.checks_of(stream, case_id),
-                [private.content_seen_from(row) for row in lies["content_seen"]],
+                [] if stream.fault else reviewed.looks_of(stream, case, lambda _stream, _wanted: words),
                 [rows_users.appeal_from(row) for row in lies["appeals"]],
                 [rows_users.user_notice_from(row) for row in lies["user_notices"]],
                 unreadable,
@@ -308,7 +308,9 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
             return reviewed.checks_of(stream, case_id)
 
     def content_seen(self, case_id: str) -> list[ContentSeen]:
-        return self._each("content_seen", case_id, PrivateRows.content_seen_from)
+        case = self.case(case_id)
+        with self._chain(case_id) as (stream, ledger):
+            return reviewed.looks_of(stream, case, ledger.words)
 
     def inbox(self, case_id: str) -> list[InboxRow]:
         return self._each("inbox", case_id, PrivateRows.inbox_from)

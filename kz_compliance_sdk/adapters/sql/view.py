@@ -18,7 +18,6 @@ from kz_compliance_sdk.domain.believed import check_leaves
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Appeal,
-    ContentSeen,
     EndpointState,
     Heartbeat,
     Hold,
@@ -32,6 +31,7 @@ from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.retention import Holdings
+from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Found
 
@@ -182,9 +182,9 @@ class View:
     def legal_checks(self, case_id: str) -> list[RecordedCheck]:
         return reviewed.checks_of(self._chain(case_id), case_id)
 
-    def content_seen(self, case_id: str) -> dict[str, ContentSeen]:
-        found = self._tx.all(self._s.content_seen, k_platform_id=self._platform, k_case_id=case_id)
-        return {row[2]: self._tx.private.content_seen_from(row) for row in found}
+    def content_seen(self, case_id: str) -> dict[int, ContentSeen]:
+        looks = reviewed.looks_of(self._chain(case_id), self.case(case_id), self.words)
+        return {look.number: look for look in looks}
 
     def preservation_over(self, now: int, limit: int) -> list[Hold]:
         def opened(row: Any) -> Hold:

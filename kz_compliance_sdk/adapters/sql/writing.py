@@ -24,7 +24,6 @@ from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
     ClockSet,
-    ContentSeen,
     CursorMoved,
     EndpointState,
     EscalationAcknowledged,
@@ -170,8 +169,6 @@ class Writer:
                     counted.append(write)
                 elif kind is Happened:
                     pass  # linked when its work was run, stored by the ledger below
-                elif kind is ContentSeen:
-                    inserts["content_seen"].append(rows.content_row(write))
                 elif kind is ObjectVersion:
                     name = rows.object_name(write.platform_id, write.object_key)
                     versions[write.platform_id, name] = write.version

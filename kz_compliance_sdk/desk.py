@@ -14,9 +14,9 @@ from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, Re
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import LegalCheckRow, SanctionNoted
+from kz_compliance_sdk.domain.change import SanctionNoted
 from kz_compliance_sdk.domain.decision import Proposal
-from kz_compliance_sdk.domain.legal_check import LegalCheck
+from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -330,7 +330,7 @@ class ComplianceDesk(Groups):
         Conflict, and ConfigError without a Content port. A call that fails or hangs is a `fault` of its item."""
         return self._looking.look(actor, case_id, token)
 
-    def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> LegalCheckRow:
+    def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> RecordedCheck:
         """Record a person's answers as the next version, before a proposal. Raises NotAllowed, IllegalMove."""
         return self._review.record_legal_check(actor, case_id, check).result()
 

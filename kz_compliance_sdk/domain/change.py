@@ -88,65 +88,6 @@ class CaseWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionRow:
-    """A proposal as it was made. The database itself refuses an approval by its proposer."""
-
-    platform_id: str
-    case_id: str
-    version: int
-    digest: str
-    body: bytes
-    proposed_by: str
-    proposed_at: int
-    needs_approval: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LegalCheckRow:
-    """One version of a case's legal check. `revision` is that of the notice it speaks of."""
-
-    platform_id: str
-    case_id: str
-    version: int
-    revision: int
-    digest: str
-    body: bytes
-    answered_by: str
-    answered_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class ContentSeen:
-    """What an item's content was when it was looked at for the `n`-th time: the platform's object and the SHA-256 of
-    its content, empty where nothing was found or `fault` says why nobody could look. `available`: there is something to
-    act upon. `reference` tells what the notice named then: an item's id can come to name something else."""
-
-    platform_id: str
-    case_id: str
-    item_id: str
-    n: int
-    reference: str
-    digest: str
-    object_id: str
-    available: bool
-    fault: str
-    seen_by: str
-    seen_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionApproved:
-    """The second person's approval of exactly `digest`."""
-
-    platform_id: str
-    case_id: str
-    version: int
-    digest: str
-    approved_by: str
-    approved_at: int
-
-
-@dataclass(frozen=True, slots=True)
 class MessageWrite:
     """An outbox message after an attempt, if the writer's lease is still the one in the database."""
 
@@ -312,10 +253,6 @@ Write = (
     | Redelivered
     | InboxApplied
     | InboxAdmitted
-    | DecisionRow
-    | LegalCheckRow
-    | ContentSeen
-    | DecisionApproved
     | MessageWrite
     | MessageVoided
     | ReportsOvertaken

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, ContentSeen
+from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.events.base import code_or_other
@@ -23,6 +23,7 @@ from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.proofs_review import look_facts, objects_text
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.reviewed import ContentSeen, objects_of
 from kz_compliance_sdk.domain.steps import check_lease
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
@@ -84,20 +85,20 @@ def _rows(
     case: Case,
     looked: Mapping[str, Looked],
     named: Mapping[str, Reference],
-    last: Mapping[str, ContentSeen],
+    last: Mapping[int, ContentSeen],
     stamp: Stamp,
 ) -> tuple[ContentSeen, ...]:
+    number = {item.item_id: item.number for item in case.items}
     return tuple(
         ContentSeen(
-            case.platform_id,
-            case.id,
+            number[item_id],
             item_id,
-            last[item_id].n + 1 if item_id in last else 1,
-            reference_digest(named[item_id]),
+            last[number[item_id]].n + 1 if number[item_id] in last else 1,
+            stamp.keyed(reference_digest(named[item_id])),
             found.digest,
             found.object_id,
             found.available,
-            found.fault,
+            code_or_other(found.fault),
             stamp.actor.id,
             stamp.at,
         )
@@ -109,30 +110,29 @@ def _facts(rows: tuple[ContentSeen, ...]) -> dict[str, Json]:
     return {row.item_id: look_facts(row) for row in rows}
 
 
-def _sights(case: Case, rows: Iterable[ContentSeen], stamp: Stamp) -> tuple[review.Sight, ...]:
+def _sights(rows: Iterable[ContentSeen], stamp: Stamp) -> tuple[review.Sight, ...]:
     """What the ledger says of it."""
-    number = {item.item_id: item.number for item in case.items}
     return tuple(
         review.Sight(
-            item=number[row.item_id],
-            reference=stamp.keyed(row.reference),
+            item=row.number,
+            reference=row.reference,
             content=stamp.keyed(row.digest) if row.digest else "",
             available=row.available,
-            fault=code_or_other(row.fault),
+            fault=row.fault,
         )
         for row in rows
     )
 
 
 def _looked(case: Case, rows: Sequence[ContentSeen], stamp: Stamp, *, approval: bool) -> Happened:
-    return happened(case, review.Looked(seen=_sights(case, rows, stamp), approval=approval), stamp, objects_text(rows))
+    return happened(case, review.Looked(seen=_sights(rows, stamp), approval=approval), stamp, objects_of(rows))
 
 
 def look(
     case: Case,
     looked: Mapping[str, Looked],
     named: Mapping[str, Reference],
-    last: Mapping[str, ContentSeen],
+    last: Mapping[int, ContentSeen],
     *,
     token: int | None,
     stamp: Stamp,
@@ -149,7 +149,7 @@ def _record(
     case: Case,
     looked: Mapping[str, Looked],
     named: Mapping[str, Reference],
-    last: Mapping[str, ContentSeen],
+    last: Mapping[int, ContentSeen],
     reason: str,
     stamp: Stamp,
 ) -> tuple[Change, Case, tuple[ContentSeen, ...]]:
@@ -157,16 +157,16 @@ def _record(
     data: dict[str, Json] = {"for": reason, "content": _facts(rows)}
     tells = [_looked(case, rows, stamp, approval=reason == "approval")]
     seen, event = move(case, "look", case.state, stamp, data, objects_text(rows), tells)
-    failed = {(one.item_id, one.reference) for one in last.values() if one.fault}
+    failed = {(one.number, one.reference) for one in last.values() if one.fault}
     alert: Change = ()
-    if any(row.fault and (row.item_id, row.reference) not in failed for row in rows):
+    if any(row.fault and (row.number, row.reference) not in failed for row in rows):
         seen, told = page(seen, "content_unresolved", _MODERATORS, 40, stamp)
         alert = (told,)
-    return (CaseWrite(seen, case.version), event, *rows, *alert), seen, rows
+    return (CaseWrite(seen, case.version), event, *alert), seen, rows
 
 
 def check_content(
-    case: Case, proposal: Proposal, notice: Notice, seen: Mapping[str, ContentSeen], *, can_look: bool
+    case: Case, proposal: Proposal, notice: Notice, seen: Mapping[int, ContentSeen], stamp: Stamp, *, can_look: bool
 ) -> bool:
     """Whether each measure names the content that was last seen of its item. True if a second person must decide,
     because nobody could look.
@@ -183,13 +183,14 @@ def check_content(
                 )
         return False
     unseen, named = False, references(case, notice)
+    number_of = {item.item_id: item.number for item in case.items}
     for number, item in enumerate(proposal.items):
         field = f"items[{number}].content_sha256"
         if not item.is_measure and item.content_sha256 is None:
             continue
-        row = seen.get(item.item_id)
+        row = seen.get(number_of[item.item_id])
         reference = named.get(item.item_id)
-        if row is None or reference is None or row.reference != reference_digest(reference):
+        if row is None or reference is None or row.reference != stamp.keyed(reference_digest(reference)):
             raise InvalidInput(
                 f"nobody has looked at the content of the item {item.item_id!r}.",
                 field=field,
@@ -225,7 +226,7 @@ def approval_looked(
     decision: Decision,
     looked: Mapping[str, Looked],
     named: Mapping[str, Reference],
-    last: Mapping[str, ContentSeen],
+    last: Mapping[int, ContentSeen],
     stamp: Stamp,
 ) -> tuple[Change, tuple[str, ...]]:
     """Record what was found before an approval, and the items whose content is not what was proposed about. If there
@@ -245,15 +246,15 @@ def approval_looked(
     others = tuple(row for row in rows if row.item_id not in changed)
     other = tuple(row for row in rows if row.item_id in changed)
     tells = [_looked(case, others, stamp, approval=True)] if others else []
-    tells.append(happened(case, review.ContentChanged(seen=_sights(case, other, stamp)), stamp, objects_text(other)))
+    tells.append(happened(case, review.ContentChanged(seen=_sights(other, stamp)), stamp, objects_of(other)))
     texts = objects_text(rows)
     back, event = move(case, "content_changed", CaseState.QUEUED, stamp, data, texts, tells, flags=flags)
     back, alert = page(back, "content_changed", _MODERATORS, 50, stamp)
-    return (CaseWrite(back, case.version), event, *rows, alert), changed
+    return (CaseWrite(back, case.version), event, alert), changed
 
 
 def content_changed(
-    case: Case, message: OutboxMessage, found: Looked, last: Mapping[str, ContentSeen], stamp: Stamp
+    case: Case, message: OutboxMessage, found: Looked, last: Mapping[int, ContentSeen], stamp: Stamp
 ) -> Change:
     """The content is not what was decided about, seen at the last moment: nothing was carried out, and the item goes
     back to review."""
@@ -268,11 +269,11 @@ def content_changed(
     target = CaseState.QUEUED if goes_back else case.state
     flags = _flags(case, {item.item_id: found})
     texts = objects_text(rows)
-    told = review.ContentChanged(seen=_sights(case, rows, stamp), version=item.effect_version)
-    tells = [happened(case, told, stamp, texts)]
+    told = review.ContentChanged(seen=_sights(rows, stamp), version=item.effect_version)
+    tells = [happened(case, told, stamp, objects_of(rows))]
     back, event = move(case, "content_changed", target, stamp, data, texts, tells, items=items, flags=flags)
     back, alert = page(back, "content_changed", _MODERATORS, 50, stamp)
-    return (CaseWrite(back, case.version), event, *rows, alert)
+    return (CaseWrite(back, case.version), event, alert)
 
 
 def _flags(case: Case, changed: Mapping[str, Looked]) -> tuple[str, ...]:

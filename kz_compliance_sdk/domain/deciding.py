@@ -14,28 +14,19 @@ from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseStat
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
-    ContentSeen,
-    DecisionApproved,
-    DecisionRow,
     HoldEnded,
-    LegalCheckRow,
     MessageVoided,
     ObjectVersion,
     Write,
 )
 from kz_compliance_sdk.domain.content import check_content
-from kz_compliance_sdk.domain.decision import (
-    Decision,
-    ItemDecision,
-    Proposal,
-    decision_digest,
-)
+from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, decision_digest
 from kz_compliance_sdk.domain.duress import check_approver
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.identities import check_proposal_texts
 from kz_compliance_sdk.domain.lawfulness import rests_on
-from kz_compliance_sdk.domain.legal_check import checked
+from kz_compliance_sdk.domain.legal_check import RecordedCheck, checked
 from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, object_key, with_report
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -45,6 +36,7 @@ from kz_compliance_sdk.domain.preservation import preserve_until
 from kz_compliance_sdk.domain.proposal_checks import check_orders, check_proposal
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 from kz_compliance_sdk.domain.second_person import asking
 from kz_compliance_sdk.domain.steps import check_lease, need
@@ -65,8 +57,8 @@ class Context:
     decisions: Mapping[int, Decision]
     respondent: Respondent
     holds: Collection[tuple[str, str]] = ()
-    checks: Sequence[LegalCheckRow] = ()
-    seen: Mapping[str, ContentSeen] = field(default_factory=dict)
+    checks: Sequence[RecordedCheck] = ()
+    seen: Mapping[int, ContentSeen] = field(default_factory=dict)
     can_look: bool = False
     notified: Mapping[str, UserNotified] = field(default_factory=dict)
 
@@ -88,7 +80,7 @@ def propose(
     _check_objects(case, proposal, context.notice)
     without_order = check_orders(case, proposal)
     legal = rests_on(case, proposal, context.checks, stamp)
-    unseen = check_content(case, proposal, context.notice, context.seen, can_look=context.can_look)
+    unseen = check_content(case, proposal, context.notice, context.seen, stamp, can_look=context.can_look)
     if any(item.is_measure for item in proposal.items) and case.authenticity == "unverified":
         raise NotAllowed(
             "no measure before somebody other than the typist has recorded how authenticity was checked.",
@@ -110,26 +102,24 @@ def propose(
         legal_check=legal.named if legal is not None else None,
         by_legal="legal" in stamp.actor.roles,
     )
-    row = row_of(case, decision)
-    data: dict[str, Json] = {"decision": decision.version, "digest": row.digest, **asked(decision)}
+    body = decision.body
+    data: dict[str, Json] = {"decision": decision.version, "digest": decision_digest(body), **asked(decision)}
     texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
-    more: Change = ()
-    tells = [_proposed(case, decision, row, stamp)]
+    tells = [_proposed(case, decision, body, stamp)]
     if legal is not None:
         data["legal_check"] = legal.facts
         if legal.is_new:
-            more = (legal.row,)
             tells.insert(0, checked(case, legal.check, legal.row, stamp))
         texts |= {"legal_check.note": legal.note} if legal.note else {}
     if rules:
         changes = {**NO_LEASE, "decision_version": decision.version}
         proposed, event = move(case, "propose", CaseState.IN_APPROVAL, stamp, data, texts, tells, **changes)
-        return (CaseWrite(proposed, case.version, token), event, row, *more), proposed, decision
+        return (CaseWrite(proposed, case.version, token), event), proposed, decision
     change, decided = _decide(case, decision, "propose", context, stamp, data, texts, tells, token)
-    return (row, *more, *change), decided, decision
+    return change, decided, decision
 
 
-def _proposed(case: Case, decision: Decision, row: DecisionRow, stamp: Stamp) -> Happened:
+def _proposed(case: Case, decision: Decision, body: bytes, stamp: Stamp) -> Happened:
     number = {item.item_id: item.number for item in case.items}
     event = review.Proposed(
         decision=decision.version,
@@ -142,7 +132,7 @@ def _proposed(case: Case, decision: Decision, row: DecisionRow, stamp: Stamp) ->
         text_checked=decision.proposal.text_checked,
         items=tuple(judged(number[one.item_id], one, stamp) for one in decision.proposal.items),
     )
-    return happened(case, event, stamp, {"proposal": row.body})
+    return happened(case, event, stamp, {"proposal": body})
 
 
 def judged(number: int, one: ItemDecision, stamp: Stamp) -> review.Judged:
@@ -163,21 +153,6 @@ def judged(number: int, one: ItemDecision, stamp: Stamp) -> review.Judged:
 def asked(decision: Decision) -> dict[str, Json]:
     """What an event says of what asked for a second person."""
     return {"policy": decision.policy, "category": decision.category, "rules": list(decision.rules)}
-
-
-def row_of(case: Case, decision: Decision) -> DecisionRow:
-    """What is stored of a decision: its bytes, and the digest of them that an approval names."""
-    body = decision.body
-    return DecisionRow(
-        case.platform_id,
-        case.id,
-        decision.version,
-        decision_digest(body),
-        body,
-        decision.proposed_by,
-        decision.proposed_at,
-        decision.needs_approval,
-    )
 
 
 def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:
@@ -209,7 +184,7 @@ def approve(
     case: Case, digest: str, decision: Decision, context: Context, events: Sequence[AuditEvent], *, stamp: Stamp
 ) -> tuple[Change, Case]:
     """Approve exactly what was seen: `digest` names it. Raises Conflict if it has changed since, and NotAllowed for
-    whoever is no other person than the proposer (the database refuses the same id too)."""
+    whoever is no other person than the proposer."""
     REVIEW_POLICY.check(stamp.actor, "approve")
     if case.state is not CaseState.IN_APPROVAL:
         move(case, "approve", CaseState.DECIDED, stamp, {})
@@ -223,9 +198,7 @@ def approve(
     if stamp.actor.country:
         data["country"] = stamp.actor.country
     tells = [happened(case, review.Approved(decision=decision.version, digest=stamp.keyed(digest)), stamp)]
-    change, decided = _decide(case, decision, "approve", context, stamp, data, None, tells, None)
-    approval = DecisionApproved(case.platform_id, case.id, decision.version, digest, stamp.actor.id, stamp.at)
-    return (approval, *change), decided
+    return _decide(case, decision, "approve", context, stamp, data, None, tells, None)
 
 
 def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -276,7 +249,7 @@ def _decide(
             item = _as_decided(item, decided, decision, status, effect_version=version, **about, **kept)
             kind: Literal["enforce", "restore"] = "enforce" if status == "decided" else "restore"
             digest = decided.content_sha256 or ""
-            row = context.seen.get(item.item_id)
+            row = context.seen.get(item.number)
             resolved = row.object_id if row is not None and row.digest == digest else ""
             writes.append(effect(case, item, kind, start, stamp, content_sha256=digest, resolved=resolved))
             writes.append(ObjectVersion(case.platform_id, key, version))

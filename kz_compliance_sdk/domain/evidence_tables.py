@@ -144,13 +144,6 @@ TABLES: Final[Mapping[str, Table]] = {
         excuse=_case_moved,
     ),
     "sealed_texts": Table(key=("seq", "name"), fixed=("salt", "text")),
-    "decisions": Table(
-        key=("version",),
-        fixed=("digest", "body", "proposed_by", "proposed_at", "needs_approval"),
-        changing=("approved_by", "approved_at"),
-        final=lambda row: row["approved_by"] is not None,
-        new=_moved_and_later("proposed_at"),
-    ),
     "inbox": Table(
         key=("sender", "message_id", "body_sha256"),
         fixed=("source", "received_at"),
@@ -197,16 +190,6 @@ TABLES: Final[Mapping[str, Table]] = {
         changing=("action", "ground", "version", "preserve_until", "preservation_ended_at"),
         ends=True,
         hidden=frozenset({"object_key"}),
-    ),
-    "legal_checks": Table(
-        key=("version",),
-        fixed=("revision", "digest", "body", "answered_by", "answered_at"),
-        new=_moved_and_later("answered_at"),
-    ),
-    "content_seen": Table(
-        key=("item_id", "n"),
-        fixed=("reference", "digest", "object_id", "available", "fault", "seen_by", "seen_at"),
-        new=_moved_and_later("seen_at"),
     ),
     "appeals": Table(
         key=("appeal_id",),

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import LegalCheckRow
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.legal_check import (
     QUESTIONS,
     LegalCheck,
     NamedCheck,
-    answers_of,
-    as_row,
+    RecordedCheck,
     barring,
     facts,
     is_unclear,
+    recorded,
 )
 from kz_compliance_sdk.errors import InvalidInput
 
@@ -28,7 +27,7 @@ class RestsOn:
     """The version of the legal check that a proposal rests on. `is_new` if it is recorded with the proposal. Two doubts
     call for a second person on a measure: an answer is `unclear`, or somebody else `contradicted` it."""
 
-    row: LegalCheckRow
+    row: RecordedCheck
     is_new: bool
     note: str
     unclear: bool
@@ -44,7 +43,7 @@ class RestsOn:
         return facts(self.row)
 
 
-def rests_on(case: Case, proposal: Proposal, known: Sequence[LegalCheckRow], stamp: Stamp) -> RestsOn | None:
+def rests_on(case: Case, proposal: Proposal, known: Sequence[RecordedCheck], stamp: Stamp) -> RestsOn | None:
     """The check that a proposal rests on; None where it gives none and proposes no measure.
 
     Raises InvalidInput for a measure without a check, for a version that is not there or speaks of another revision of
@@ -60,9 +59,10 @@ def rests_on(case: Case, proposal: Proposal, known: Sequence[LegalCheckRow], sta
             remedy=f"Answer yes, no or unclear: {', '.join(q.name for q in QUESTIONS)}; or name a recorded version.",
         )
     if isinstance(given, LegalCheck):
-        check, row = given, as_row(case, given, known, stamp)
+        check, row = given, recorded(case, given, known, stamp)
     else:
-        check, row = _named(case, given, known)
+        row = _named(case, given, known)
+        check = row.check
     measures = [item for item in proposal.items if item.is_measure]
     if any(item.ground == "local_law" for item in measures):
         for name in barring(check):
@@ -81,7 +81,7 @@ def rests_on(case: Case, proposal: Proposal, known: Sequence[LegalCheckRow], sta
     )
 
 
-def _named(case: Case, version: int, known: Sequence[LegalCheckRow]) -> tuple[LegalCheck, LegalCheckRow]:
+def _named(case: Case, version: int, known: Sequence[RecordedCheck]) -> RecordedCheck:
     row = next((row for row in known if row.version == version), None)
     if row is None:
         raise InvalidInput(
@@ -96,12 +96,12 @@ def _named(case: Case, version: int, known: Sequence[LegalCheckRow]) -> tuple[Le
             field="legal_check",
             remedy="Answer the questions for the notice as it stands now.",
         )
-    return answers_of(row), row
+    return row
 
 
-def _is_contradicted(case: Case, chosen: LegalCheckRow, known: Sequence[LegalCheckRow]) -> bool:
+def _is_contradicted(case: Case, chosen: RecordedCheck, known: Sequence[RecordedCheck]) -> bool:
     """Whether somebody else's last answers about this revision bar the measure or leave a question open: nobody may
     overrule them alone."""
     last = {row.answered_by: row for row in known if row.revision == case.revision}
-    others = (answers_of(row) for name, row in last.items() if name != chosen.answered_by)
+    others = (row.check for name, row in last.items() if name != chosen.answered_by)
     return any(barring(check) or is_unclear(check) for check in others)

@@ -39,6 +39,7 @@ __all__ = [
     "opens",
     "read",
     "seal",
+    "who_is",
 ]
 
 _EVENT: Final = b"kz-compliance/event/v2\n"
@@ -319,6 +320,14 @@ def _stamped(one: Link, readers: Readers, roster: Roster) -> Stamped:
     except msgspec.DecodeError as error:
         raise Damage(one.stream, one.seq, f"its content is no {content.kind}: {error}") from None
     return Stamped(one.seq, one.at, *content.by, _who(one, content.by, roster), one.kind, event, one.hash)
+
+
+def who_is(people: bytes, stream: str, seq: int) -> str:
+    """The id of who acted, from what an event holds of people. Raises Damage."""
+    try:
+        return _people(people).id
+    except msgspec.DecodeError as error:
+        raise Damage(stream, seq, f"its people cannot be read: {error}") from None
 
 
 def _who(one: Link, by: tuple[int, int], roster: Roster) -> Actor | None:

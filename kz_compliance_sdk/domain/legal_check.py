@@ -6,7 +6,6 @@ kept: a check gets a version of its own, and a decision names the version and th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json, digest, encoded
 from kz_compliance_sdk.domain.case import Case, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, LegalCheckRow
+from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.events.review import LegallyChecked
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
@@ -29,8 +28,8 @@ __all__ = [
     "LegalCheck",
     "LegalQuestion",
     "NamedCheck",
+    "RecordedCheck",
     "barring",
-    "check_digest",
     "is_unclear",
     "record_legal_check",
 ]
@@ -104,49 +103,53 @@ def is_unclear(check: LegalCheck) -> bool:
     return "unclear" in check.answers.values()
 
 
-def check_digest(body: bytes) -> str:
-    """The digest of a recorded check, over its stored bytes."""
-    return digest("kz-compliance/legal-check/v1", body)
+@dataclass(frozen=True, slots=True)
+class RecordedCheck:
+    """One version of a case's legal check, without what the person wrote beside the answers: that is sealed with its
+    event. `revision` is that of the notice it speaks of, `answered_at` is UTC seconds."""
+
+    case_id: str
+    version: int
+    revision: int
+    answers: Mapping[str, Answer]
+    answered_by: str
+    answered_at: int
+
+    @property
+    def check(self) -> LegalCheck:
+        """The answers alone."""
+        return LegalCheck(**self.answers)
+
+    @property
+    def body(self) -> bytes:
+        """The bytes that a decision's digest of it covers."""
+        return encoded({name: getattr(self, name) for name in RecordedCheck.__slots__} | {"answers": {**self.answers}})
+
+    @property
+    def digest(self) -> str:
+        return digest("kz-compliance/legal-check/v1", self.body)
 
 
-def as_row(case: Case, check: LegalCheck, known: Sequence[LegalCheckRow], stamp: Stamp) -> LegalCheckRow:
-    """The check as the next version of the case's. What the person wrote beside the answers is not in it: it is sealed
-    with the event that names the version."""
-    version = max((row.version for row in known), default=0) + 1
-    by, at = stamp.actor.id, stamp.at
-    body = encoded(
-        {
-            "case_id": case.id,
-            "version": version,
-            "revision": case.revision,
-            "notice_sha256": case.message[2],
-            "answers": check.answers,
-            "answered_by": by,
-            "answered_at": at,
-        }
-    )
-    return LegalCheckRow(case.platform_id, case.id, version, case.revision, check_digest(body), body, by, at)
+def recorded(case: Case, check: LegalCheck, known: Sequence[RecordedCheck], stamp: Stamp) -> RecordedCheck:
+    """The check as the next version of the case's."""
+    version = max((one.version for one in known), default=0) + 1
+    return RecordedCheck(case.id, version, case.revision, check.answers, stamp.actor.id, stamp.at)
 
 
-def answers_of(row: LegalCheckRow) -> LegalCheck:
-    """The answers of a recorded check, without the note. Raises ValueError for a row that is not as it was written."""
-    return LegalCheck.model_validate(json.loads(row.body)["answers"])
-
-
-def facts(row: LegalCheckRow) -> dict[str, Json]:
+def facts(row: RecordedCheck) -> dict[str, Json]:
     """What an event says of the version that it records or rests on."""
     return {"version": row.version, "digest": row.digest, "by": row.answered_by, "at": row.answered_at}
 
 
-def checked(case: Case, check: LegalCheck, row: LegalCheckRow, stamp: Stamp) -> Happened:
+def checked(case: Case, check: LegalCheck, row: RecordedCheck, stamp: Stamp) -> Happened:
     """That somebody answered the questions, in this version."""
     event = LegallyChecked(check=row.version, revision=row.revision, answers=check.answers)
     return happened(case, event, stamp, {"note": check.note} if check.note else None)
 
 
 def record_legal_check(
-    case: Case, check: LegalCheck, known: Sequence[LegalCheckRow], *, stamp: Stamp
-) -> tuple[Change, Case, LegalCheckRow]:
+    case: Case, check: LegalCheck, known: Sequence[RecordedCheck], *, stamp: Stamp
+) -> tuple[Change, Case, RecordedCheck]:
     """Record a named person's answers before anything is proposed; the case stays where it is. Raises NotAllowed,
     InvalidInput and IllegalMove."""
     REVIEW_POLICY.check(stamp.actor, "record_legal_check")
@@ -154,9 +157,9 @@ def record_legal_check(
         raise InvalidInput(
             "there is no usable notice to check.", field="case_id", remedy="Settle the quarantined message first."
         )
-    row = as_row(case, check, known, stamp)
+    row = recorded(case, check, known, stamp)
     texts = {"note": check.note} if check.note else None
     data: dict[str, Json] = {"legal_check": facts(row)}
     tells = [checked(case, check, row, stamp)]
-    recorded, event = move(case, "record_legal_check", case.state, stamp, data, texts, tells=tells)
-    return (CaseWrite(recorded, case.version), event, row), recorded, row
+    after, event = move(case, "record_legal_check", case.state, stamp, data, texts, tells=tells)
+    return (CaseWrite(after, case.version), event), after, row

@@ -14,11 +14,12 @@ from typing import Any
 from kz_compliance_sdk.domain import proofs_outgoing, proofs_review, proofs_users
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault, told, verify_chain
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Appeal, ContentSeen, InboxRow, LegalCheckRow, UserNoticeState
-from kz_compliance_sdk.domain.decision import decision_digest
+from kz_compliance_sdk.domain.change import Appeal, InboxRow, UserNoticeState
 from kz_compliance_sdk.domain.evidence_rows import Row
+from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs_outgoing import sha256
+from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
 from kz_compliance_sdk.domain.suspensions import remedies_told
 from kz_compliance_sdk.domain.transitions import ENDED
 
@@ -27,36 +28,24 @@ MessageKey = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class StoredDecision:
-    """A row of decisions as it is stored."""
-
-    version: int
-    digest: str
-    body: bytes
-    proposed_by: str
-    proposed_at: int
-    needs_approval: bool
-    approved_by: str | None
-    approved_at: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Records:
     """Everything that is stored of one case at one moment, as it is stored. `inbox` holds the messages that its events
-    name, and those that name the case; `unreadable` says which cells do not open with the key of the case,
-    `erased_elsewhere` which other cases, that a message named here went on to, were erased."""
+    name, and those that name the case; `unreadable` says which cells do not open with the key of the case, `damage`
+    what is wrong with its stream of the ledger and the parts of it, `erased_elsewhere` which other cases, that a
+    message named here went on to, were erased."""
 
     case: Case
     events: Sequence[AuditEvent]
-    decisions: Sequence[StoredDecision]
+    decisions: Sequence[ToldDecision]
     inbox: Sequence[InboxRow]
     messages: Sequence[OutboxMessage]
     attempts: Sequence[Attempt]
-    checks: Sequence[LegalCheckRow] = ()
+    checks: Sequence[RecordedCheck] = ()
     seen: Sequence[ContentSeen] = ()
     appeals: Sequence[Appeal] = ()
     user_notices: Sequence[UserNoticeState] = ()
     unreadable: Sequence[str] = ()
+    damage: Sequence[str] = ()
     erased_elsewhere: frozenset[str] = frozenset()
     rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     """Its rows in every table of `evidence_tables.TABLES`, column by column."""
@@ -94,19 +83,18 @@ def check(records: Records) -> tuple[Fault, ...]:
         *_of_key(records, erased),
         *_of_texts(case.id, events, erased),
         *_of_inbox(records, events, erased),
-        *_of_decisions(records, events, erased),
         *proofs_outgoing.of_messages(case.id, records.messages, events, erased[0]),
         *proofs_outgoing.of_attempts(case.id, records.messages, records.attempts),
         *proofs_outgoing.of_holds(case, records.rows.get("holds", ()), records.names, erased[0]),
         *proofs_outgoing.of_objects(case, records.objects),
-        *proofs_review.of_checks(case.id, records.checks, events),
-        *proofs_review.of_content(case.id, records.seen, events),
+        *(() if records.damage else _of_review(records, events, erased=erased[0] > 0)),
         *proofs_users.of_appeals(case.id, records.appeals, events),
         *proofs_users.of_user_notices(case.id, records.user_notices, records.messages, events, erased[0]),
         *(
             Fault(case.id, 0, f"{what}: it was changed from outside, or belongs to another row")
             for what in records.unreadable
         ),
+        *(Fault(case.id, 0, what) for what in records.damage),
     )
 
 
@@ -146,6 +134,9 @@ _Told = list[tuple[AuditEvent, Mapping[str, Any]]]
 _Erased = tuple[int, int]
 """The last event that says that the case was erased: its place in the chain and its time; zeros if none does."""
 
+
+_Act = tuple[object, bool, str, int]
+"""The version of a decision, whether it was approved and not proposed, by whom and when (UTC seconds)."""
 
 _ONLY_TOLD = frozenset({"flag", "take_in"})
 """Events that name a message on which the case does not rest."""
@@ -275,47 +266,28 @@ def _of_inbox(records: Records, events: _Told, erased: _Erased) -> Iterator[Faul
             )
 
 
-def _of_decisions(records: Records, events: _Told, erased: _Erased) -> Iterator[Fault]:
-    case_id, held = records.case.id, {row.version: row for row in records.decisions}
-    proposed, approved = set(), set()
+def _of_review(records: Records, events: _Told, *, erased: bool) -> Iterator[Fault]:
+    """What the ledger says of the review must be what the trail says, whose head the checkpoints hold outside."""
+    yield from _of_decisions(records, events)
+    yield from proofs_review.of_checks(records.case.id, records.checks, events)
+    yield from proofs_review.of_content(records.case.id, records.seen, events, erased=erased)
+
+
+def _of_decisions(records: Records, events: _Told) -> Iterator[Fault]:
+    told, digests = set[_Act](), dict[object, object]()
     for event, data in events:
-        # An appeal that succeeds brings a decision with it, if something was left to decide.
-        if event.kind not in ("propose", "approve") and not (event.kind == "reverse" and "decision" in data):
-            continue
-        version = data.get("decision")
-        row = held.get(version) if isinstance(version, int) else None
-        if row is None:
-            yield Fault(case_id, event.seq, f"the decision {version} is gone")
-            continue
-        if event.kind != "approve":
-            proposed.add(row.version)
-            by = row.proposed_by, row.proposed_at, bool(row.needs_approval)
-            if by != (event.actor, event.at, bool(data.get("rules"))):
-                yield Fault(
-                    case_id, event.seq, f"the decision {version} was proposed by {event.actor}, its row differs"
-                )
-        else:
-            approved.add(row.version)
-            if (row.approved_by, row.approved_at) != (event.actor, event.at):
-                yield Fault(
-                    case_id, event.seq, f"the decision {version} was approved by {event.actor}, its row differs"
-                )
-        is_erased = event.seq < erased[0] and row.body == b""
-        if not row.digest == data.get("digest") == (row.digest if is_erased else _digest(row.body)):
-            yield Fault(case_id, event.seq, f"the decision {version} is not the one whose digest the event holds")
-    for row in records.decisions:
-        if row.body and row.proposed_at < erased[1]:
-            yield _still_there(case_id, f"the decision {row.version}", erased)
-        if row.version not in proposed:
-            yield Fault(case_id, 0, f"no event says that the decision {row.version} was proposed")
-        if row.approved_by is not None and row.version not in approved:
-            yield Fault(case_id, 0, f"no event says that the decision {row.version} was approved")
+        if event.kind in ("propose", "approve", "reverse") and "decision" in data:
+            told.add((data["decision"], event.kind == "approve", event.actor, event.at))
+            digests[data["decision"]] = data.get("digest")
+    held = {(one.version, False, one.proposed_by, one.proposed_at) for one in records.decisions}
+    held |= {(one.version, True, one.approved_by, one.approved_at) for one in records.decisions if one.approved_by}
+    for version, approves, who, _ in sorted(told ^ held, key=str):
+        what = "approved" if approves else "proposed"
+        yield Fault(records.case.id, 0, f"that {who} {what} the decision {version} is not in both chains")
+    for one in records.decisions:
+        if one.body and one.digest != digests.get(one.version):
+            yield Fault(records.case.id, 0, f"the decision {one.version} is not the one whose digest the trail holds")
 
 
 def _still_there(case_id: str, what: str, erased: _Erased) -> Fault:
     return Fault(case_id, erased[0], f"{what} should have been erased, and is there")
-
-
-def _digest(body: object) -> str:
-    # The database can hold anything where bytes were written.
-    return decision_digest(body) if isinstance(body, bytes) else ""

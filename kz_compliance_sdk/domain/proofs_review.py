@@ -3,69 +3,49 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault
 from kz_compliance_sdk.domain.canonical import encoded
-from kz_compliance_sdk.domain.change import ContentSeen, LegalCheckRow
-from kz_compliance_sdk.domain.legal_check import check_digest
+from kz_compliance_sdk.domain.legal_check import RecordedCheck, facts
+from kz_compliance_sdk.domain.reviewed import ContentSeen
 
 OBJECTS = "objects"
 Told = Sequence[tuple[AuditEvent, Mapping[str, Any]]]
 
 
-def of_checks(case_id: str, rows: Sequence[LegalCheckRow], events: Told) -> Iterator[Fault]:
-    """Each version that an event names is there, and is what the event says; no row is there that no event names."""
-    held = {row.version: row for row in rows}
-    named = set()
-    for event, data in events:
-        said = data.get("legal_check")
-        if not isinstance(said, Mapping):
-            continue
-        row = held.get(said.get("version", 0))
-        if row is None:
-            yield Fault(case_id, event.seq, f"the legal check {said.get('version')} is gone")
-            continue
-        named.add(row.version)
-        if (row.answered_by, row.answered_at) != (said.get("by"), said.get("at")):
-            by = said.get("by")
-            yield Fault(case_id, event.seq, f"the legal check {row.version} was answered by {by}, its row differs")
-        stored: object = row.body  # a database can hold anything where bytes were written
-        body = check_digest(stored) if isinstance(stored, bytes) else ""
-        if not row.digest == body == said.get("digest"):
-            yield Fault(
-                case_id, event.seq, f"the legal check {row.version} is not the one whose digest the event holds"
-            )
-    for row in rows:
-        if row.version not in named:
-            yield Fault(case_id, 0, f"no event says that the legal check {row.version} was answered")
+def of_checks(case_id: str, rows: Sequence[RecordedCheck], events: Told) -> Iterator[Fault]:
+    """Each version that the trail names is in the ledger, and is what the trail says; the ledger has no other."""
+    held = {row.version: facts(row) for row in rows}
+    named = [(event.seq, said) for event, data in events if isinstance(said := data.get("legal_check"), Mapping)]
+    for seq, said in named:
+        if said not in held.values():
+            yield Fault(case_id, seq, f"the legal check {said.get('version')} is not the one of the ledger")
+    for version in held.keys() - {said.get("version") for _, said in named}:
+        yield Fault(case_id, 0, f"no event says that the legal check {version} was answered")
 
 
-def of_content(case_id: str, rows: Sequence[ContentSeen], events: Told) -> Iterator[Fault]:
-    """As `of_checks`, for each look at an item."""
-    held = {(row.item_id, row.n): row for row in rows}
-    named = set()
+def of_content(case_id: str, rows: Sequence[ContentSeen], events: Told, *, erased: bool) -> Iterator[Fault]:
+    """As `of_checks`, for each look at an item. Of a case that was `erased` the words cannot be compared any more."""
+
+    def told(facts: Mapping[str, Any], by: str, at: int, *words: object) -> tuple[str, ...]:
+        names = ("n", "available", "fault") if erased else ("n", "available", "fault", "digest")
+        return by, str(at), *(str(facts.get(name)) for name in names), *(() if erased else map(str, words))
+
+    held = Counter(told(look_facts(row), row.seen_by, row.seen_at, row.item_id, row.object_id) for row in rows)
     for event, data in events:
         looks = data.get("content")
-        if not isinstance(looks, Mapping):
-            continue
         objects = _objects_in(event)
-        for item_id, said in looks.items():
-            if not isinstance(said, Mapping):
-                continue
-            key = (item_id, said.get("n", 0))
-            row = held.get(key)
-            if row is None:
-                yield Fault(case_id, event.seq, f"the look {key[1]} at the content of the item {item_id} is gone")
-                continue
-            named.add(key)
-            is_row = {**look_facts(row), "by": row.seen_by, "at": row.seen_at}
-            of_object = row.object_id == objects.get(item_id, "")
-            if is_row != {**said, "by": event.actor, "at": event.at} or not of_object:
-                yield Fault(case_id, event.seq, f"the look {row.n} at the item {item_id} differs from its event")
-    for key in held.keys() - named:
-        yield Fault(case_id, 0, f"no event says that the item {key[0]} was looked at for the {key[1]}. time")
+        for item_id, said in looks.items() if isinstance(looks, Mapping) else ():
+            one = told(said, event.actor, event.at, item_id, objects.get(item_id, ""))
+            held[one] -= 1
+            if held[one] < 0:
+                yield Fault(case_id, event.seq, f"its look at the item {item_id} is not in the ledger, or differs")
+    for one, left in held.items():
+        if left > 0:
+            yield Fault(case_id, 0, f"no event says that {one[0]} looked at an item at {one[1]} as the ledger has it")
 
 
 def _objects_in(event: AuditEvent) -> Mapping[str, Any]:
@@ -89,6 +69,6 @@ def look_facts(row: ContentSeen) -> dict[str, Any]:
     return {
         "n": row.n,
         "digest": row.digest,
-        "available": bool(row.available),
+        "available": row.available,
         "fault": row.fault,
     }

@@ -13,8 +13,8 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import Appeal, AppealWrite, CaseWrite, HoldEnded, ObjectVersion, Write
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.deciding import asked, judged, row_of
-from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.deciding import asked, judged
+from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording, decision_digest
 from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.events.arrivals import Fallen
 from kz_compliance_sdk.domain.identities import check_statement
@@ -56,7 +56,7 @@ def reverse(
     _check_undo_over(case, standing, stamp)
     lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in _STANDS]
     decision = _superseding(case, lifted, reasons, wording, policy, stamp)
-    row = row_of(case, decision)
+    body = decision.body
     standing = holding(standing, [one for one in case.items if one not in lifted])
     items, writes = _lift(case, lifted, decision.version, policy, standing, stamp)
     target, changes = _after(case, items, policy, stamp)
@@ -64,7 +64,7 @@ def reverse(
         **facts(appeal),
         "lifts": [one.item_id for one in lifted],
         "decision": decision.version,
-        "digest": row.digest,
+        "digest": decision_digest(body),
         **asked(decision),
     }
     fields: dict[str, Any] = {
@@ -76,9 +76,9 @@ def reverse(
         **changes,
     }
     told = _reversed(case, appeal, decision, items, target, policy, stamp)
-    tells = [happened(case, told, stamp, {**texts, "proposal": row.body})]
+    tells = [happened(case, told, stamp, {**texts, "proposal": body})]
     moved, event = move(case, "reverse", target, stamp, data, texts, tells, **fields)
-    writes = [row, event, *writes, *settled]
+    writes = [event, *writes, *settled]
     if target is not case.state or (case.state is not CaseState.CLOSED and not moved.pending):
         writes += void(standing.messages, stamp, kinds=("report",))
         if not moved.pending:

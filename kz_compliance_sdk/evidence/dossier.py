@@ -19,16 +19,16 @@ from kz_compliance_sdk.domain.audit import AuditEvent, Fault
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.change import (
     Appeal,
-    ContentSeen,
     EscalationFired,
     InboxRow,
-    LegalCheckRow,
     UserNoticeState,
 )
 from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.disclosure import Form
+from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.domain.proofs import Records, StoredDecision
+from kz_compliance_sdk.domain.proofs import Records
+from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
 from kz_compliance_sdk.domain.second_person import OF_THE_PROPOSER, asked_for
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.evidence.redaction import (
@@ -111,7 +111,7 @@ class _Pack:
             "items": self._items(),
             "received": [self._received(number, one) for number, one in enumerate(dossier.received, 1)],
             **review_of(records, self._name, partial(self._keep, show=False), full=self._full),
-            "decisions": [self._decision(row) for row in sorted(records.decisions, key=lambda row: row.version)],
+            "decisions": [self._decision(row) for row in records.decisions],
             **remedies_of(records, self._name, full=self._full),
             "messages": self._messages(),
             "escalations": [
@@ -220,20 +220,20 @@ class _Pack:
             told["entered_at"] = instant_text(entered_at) if isinstance(entered_at, int) else None
         return told
 
-    def _decision(self, row: StoredDecision) -> Json:
+    def _decision(self, row: ToldDecision) -> Json:
         body = _object(row.body)
         path = f"decisions/{row.version:03}.json"
         without = frozenset() if self._full else OF_THE_PROPOSER
         return {
             "version": row.version,
-            "digest": row.digest if self._full else None,
+            "digest": row.digest or None if self._full else None,
             "body": self._keep(path, row.body, show=False),
             "proposed_by": self._name(row.proposed_by),
             "proposed_at": instant_text(row.proposed_at),
-            "needs_approval": bool(row.needs_approval),
+            "needs_approval": row.needs_approval,
             "second_person": asked_for(self._records.events, row.version, without),
             "approved_by": self._name(row.approved_by),
-            "approved_at": _instant(row.approved_at),
+            "approved_at": _instant(row.approved_at or None),
             "revision": body.get("revision") if isinstance(body.get("revision"), int) else None,
             **(_proposed(body) if self._full else decision_of(body)),
         }
@@ -371,7 +371,7 @@ def review_of(records: Records, name: Name, keep: Keep, *, full: bool) -> dict[s
     }
 
 
-def _legal_check(row: LegalCheckRow, name: Name, keep: Keep, *, full: bool) -> Mapping[str, Json]:
+def _legal_check(row: RecordedCheck, name: Name, keep: Keep, *, full: bool) -> Mapping[str, Json]:
     return {
         "version": row.version,
         "revision": row.revision,
@@ -379,7 +379,7 @@ def _legal_check(row: LegalCheckRow, name: Name, keep: Keep, *, full: bool) -> M
         "body": keep(f"legal_checks/{row.version:03}.json", row.body),
         "answered_by": name(row.answered_by),
         "answered_at": instant_text(row.answered_at),
-        "answers": _answers(row.body),
+        "answers": dict(row.answers),
     }
 
 
@@ -393,17 +393,6 @@ def _look(row: ContentSeen, name: Name, *, full: bool) -> Mapping[str, Json]:
         "seen_at": instant_text(row.seen_at),
         **({"digest": row.digest or None, "object_id": row.object_id or None} if full else {}),
     }
-
-
-def _answers(body: bytes) -> dict[str, Json]:
-    """The answers alone, none if the row was changed from outside."""
-    try:
-        answers = json.loads(body)["answers"]
-    except (ValueError, TypeError, LookupError):
-        return {}
-    if not isinstance(answers, dict):
-        return {}
-    return {str(name): word for name, word in answers.items() if word in ("yes", "no", "unclear")}
 
 
 def remedies_of(records: Records, name: Name, *, full: bool) -> dict[str, Json]:

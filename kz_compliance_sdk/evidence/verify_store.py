@@ -292,8 +292,7 @@ def verify(
         leaves = queries.leaves_of(one)
         try:
             records = queries.records(one)
-            faults += proofs.check(records)
-            faults += [Fault(one, 0, what) for what in queries.lies(one)]
+            faults += dict.fromkeys((*proofs.check(records), *(Fault(one, 0, what) for what in queries.lies(one))))
             seen = seen_by(one, leaves, erased=proofs.was_erased(records.events))
             since = since_of(records, seen[0], _last(leaves), tree.complete_at)
             faults += check_case(one, leaves, records.events, records.rows, since, tree.complete_at, seen)

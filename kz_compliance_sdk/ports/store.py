@@ -12,13 +12,11 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Appeal,
     Change,
-    ContentSeen,
     EndpointState,
     EscalationFired,
     Heartbeat,
     Hold,
     InboxRow,
-    LegalCheckRow,
     MessageErased,
     RefusalsCounted,
     SanctionNoted,
@@ -28,9 +26,11 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Loose, Records
 from kz_compliance_sdk.domain.retention import Ended, Holdings
+from kz_compliance_sdk.domain.reviewed import ContentSeen
 
 T = TypeVar("T")
 
@@ -114,11 +114,11 @@ class Tx(Protocol):
     def unasked(self, case_id: str) -> int:
         """How many questions of the case were taken back before they left."""
 
-    def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
+    def legal_checks(self, case_id: str) -> list[RecordedCheck]:
         """Every version of the case's legal check, oldest first."""
 
-    def content_seen(self, case_id: str) -> dict[str, ContentSeen]:
-        """What was last seen of each item of the case; an item that nobody has looked at is left out."""
+    def content_seen(self, case_id: str) -> dict[int, ContentSeen]:
+        """What was last seen of each item of the case, by its number; an item that nobody has looked at is left out."""
 
     def preservation_over(self, now: int, limit: int) -> list[Hold]:
         """Measures in force whose sealed copy need not be kept any longer, and of which people were not told yet."""
@@ -304,7 +304,7 @@ class Queries(FigureSource, Protocol):
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
-    def legal_checks(self, case_id: str) -> list[LegalCheckRow]: ...
+    def legal_checks(self, case_id: str) -> list[RecordedCheck]: ...
 
     def content_seen(self, case_id: str) -> list[ContentSeen]:
         """Every look at every item of a case, in their order."""

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.case_clock import clock_of
-from kz_compliance_sdk.domain.change import ContentSeen, EscalationFired, InboxRow, LegalCheckRow, UserNoticeState
+from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, UserNoticeState
 from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.ports import Queries
 
 
@@ -22,7 +24,7 @@ class CaseFile:
     case: Case
     clock: ClockView
     inbox: tuple[InboxRow, ...]
-    legal_checks: tuple[LegalCheckRow, ...]
+    legal_checks: tuple[RecordedCheck, ...]
     content: tuple[ContentSeen, ...]
     decisions: Mapping[int, Decision]
     messages: tuple[OutboxMessage, ...]

@@ -58,7 +58,7 @@ def export_document(case: Case, records: Records, *, with_staff: bool) -> dict[s
                 "version": row.version,
                 "body": _readable(row.body, who),
                 "proposed_by": who(row.proposed_by),
-                "approved_by": who(row.approved_by or ""),
+                "approved_by": who(row.approved_by),
             }
             for row in records.decisions
         ],

@@ -10,9 +10,9 @@ from typing import TypeVar
 from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps, undoable
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change, InboxApplied, LegalCheckRow
+from kz_compliance_sdk.domain.change import Change, InboxApplied
 from kz_compliance_sdk.domain.decision import Decision, Proposal
-from kz_compliance_sdk.domain.legal_check import LegalCheck
+from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
 from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.policy import Policy
@@ -143,8 +143,8 @@ class Review:
 
         return self._submit(work)
 
-    def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> Future[LegalCheckRow]:
-        def work(tx: Tx) -> tuple[Change, LegalCheckRow]:
+    def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> Future[RecordedCheck]:
+        def work(tx: Tx) -> tuple[Change, RecordedCheck]:
             known = tx.legal_checks(case_id)
             change, _, row = legal_check.record_legal_check(
                 tx.case(case_id), check, known, stamp=self._stamp(tx, actor)

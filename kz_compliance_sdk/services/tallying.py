@@ -11,13 +11,15 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
-    DecisionRow,
     InboxAdmitted,
     InboxRow,
     MessageVoided,
     Tally,
+    happenings,
 )
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.reviewed import PROPOSAL
 from kz_compliance_sdk.domain.tally import Clarified, Demanded, Named, tally
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
@@ -63,10 +65,12 @@ def _tally(tx: Tx, case: Case, change: Change) -> Tally | None:
         row = write.row if type(write) is InboxAdmitted else write
         if type(row) is InboxRow and row.case_id == case.id:
             rows[row.sender, row.message_id, row.body_sha256] = row
-        elif type(write) is DecisionRow and write.case_id == case.id:
-            decisions[write.version] = Decision.model_validate_json(write.body)
         elif type(write) is AuditEvent and write.case_id == case.id:
             events[write.kind] = events.get(write.kind, 0) + 1
+    for told in happenings(change):
+        if told.stream == stream_of(case.id) and PROPOSAL in told.words:
+            decision = Decision.model_validate_json(told.words[PROPOSAL])
+            decisions[decision.version] = decision
     unasked = _unasked(tx, case, change) if "request_clarification" in events else 0
     return tally(case, demanded(case, rows.values()), decisions, events, unasked)
 

@@ -26,20 +26,6 @@ from tests.unguarded import unguard
 from tests.unit.case_makers import PLATFORM, a_notice, measure, proposal
 
 REFUSED: Final = {
-    "decision's digest": ("UPDATE decisions SET digest = 'other'", "decisions_never_change"),
-    "decision's body": ("UPDATE decisions SET body = proof FROM inbox", "decisions_never_change"),
-    "decision's proposer": ("UPDATE decisions SET proposed_by = 'm9'", "decisions_never_change"),
-    "decision's need": ("UPDATE decisions SET needs_approval = false", "decisions_never_change"),
-    "decision's approver": ("UPDATE decisions SET approved_by = 'm9'", "decisions_approved_once"),
-    "approval taken back": ("UPDATE decisions SET approved_by = NULL, approved_at = NULL", "decisions_approved_once"),
-    "decision that is born approved": (
-        "INSERT INTO decisions SELECT platform_id, case_id, 9, digest, body, 'm1', 5, true, 'm9', 5 FROM decisions",
-        "decisions_begin_unapproved",
-    ),
-    "decision taken away": ("DELETE FROM decisions", "decisions_stay"),
-    "legal check's answers": ("UPDATE legal_checks SET body = ONE", "legal_checks_never_change"),
-    "legal check's person": ("UPDATE legal_checks SET answered_by = 'm9'", "legal_checks_never_change"),
-    "legal check taken away": ("DELETE FROM legal_checks", "legal_checks_stay"),
     "event's content": ("UPDATE audit SET content = ONE", "audit_never_changes"),
     "event's time": ("UPDATE audit SET at = at + 1", "audit_never_changes"),
     "event taken away": ("DELETE FROM audit WHERE seq = 2", "audit_stay"),
@@ -82,20 +68,10 @@ REFUSED: Final = {
     "key's class": ("UPDATE keys SET class = 'other' WHERE class = 'kept'", "keys_stay_of_their_stream"),
     "key of what is kept taken away": ("DELETE FROM keys WHERE class = 'kept'", "keys_stay"),
 }
-_REPLACED = (
-    "INSERT OR REPLACE INTO decisions SELECT platform_id, case_id, version, digest, body, 'm9', 5, true, NULL, NULL"
-    " FROM decisions"
-)
 ONLY_SQLITE: Final = {
-    "decision replaced": (
-        _REPLACED,
-        "decisions_written_once",
-    ),
     "key taken away before anything was erased": ("DELETE FROM keys WHERE class = 'erasable'", "keys_stay"),
 }
 ERASED: Final = (
-    "UPDATE decisions SET body = EMPTY",
-    "UPDATE legal_checks SET body = EMPTY",
     "UPDATE inbox SET body = EMPTY, proof = EMPTY, reply = EMPTY",
     "UPDATE outbox SET body = EMPTY, receipt = EMPTY, receipt_proof = EMPTY",
     "UPDATE attempts SET detail = ''",
@@ -103,10 +79,6 @@ ERASED: Final = (
     "UPDATE sealed_texts SET text = '', salt = ''",
     "DELETE FROM sealed_texts",
     "UPDATE parts SET bytes = NULL WHERE class = 'erasable'",
-)
-OPEN_PROPOSAL: Final = (
-    "INSERT INTO decisions SELECT platform_id, case_id, 8, digest, body, 'm1', 5, true, NULL, NULL FROM decisions",
-    "UPDATE decisions SET approved_by = 'm1', approved_at = 5 WHERE version = 8",
 )
 
 
@@ -188,11 +160,8 @@ def on_postgres(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         with source.connect() as held, engine.begin() as connection:
             for table in t.metadata.sorted_tables:
                 rows = [dict(row._mapping) for row in held.execute(select(table))]
-                if table.name == "decisions":
-                    rows = [{**row, "approved_by": None, "approved_at": None} for row in rows]
                 if rows:
                     connection.execute(insert(table), rows)
-            connection.exec_driver_sql("UPDATE decisions SET approved_by = 'lead', approved_at = 5")
         source.dispose()
         yield Database(engine)
 
@@ -215,20 +184,12 @@ def test_postgresql_refuses_each_by_name_and_lets_retention_erase(on_postgres: D
     for sql, guard in REFUSED.values():
         with pytest.raises(IntegrityError, match=guard):
             on_postgres.try_out(sql)
-    emptied = ("decisions", "audit", "cases", "inbox", "outbox", "attempts", "sealed_texts", "checkpoint_leaves")
+    emptied = ("audit", "cases", "inbox", "outbox", "attempts", "sealed_texts", "checkpoint_leaves")
     for table in (*emptied, "checkpoints", "events", "log", "parts", "streams", "keys"):
         with pytest.raises(IntegrityError, match=f"{table}_not_emptied"):
             on_postgres.try_out(f"TRUNCATE {table}")
-    with pytest.raises(IntegrityError, match="decisions_four_eyes"):
-        on_postgres.try_out(*OPEN_PROPOSAL)
     for sql in ERASED:
         assert on_postgres.try_out(sql) > 0, sql
-
-
-def test_the_proposer_cannot_approve_by_hand_either(on_sqlite: Database) -> None:
-    with pytest.raises(IntegrityError, match="decisions_four_eyes"):
-        on_sqlite.try_out(*OPEN_PROPOSAL)
-    assert on_sqlite.try_out(OPEN_PROPOSAL[0], OPEN_PROPOSAL[1].replace("'m1'", "'lead'")) == 1, "the control"
 
 
 @pytest.mark.parametrize("sql", ERASED)

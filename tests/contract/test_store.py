@@ -15,13 +15,14 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import arrivals, deciding, steps
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import CaseWrite, Change, DecisionApproved, Heartbeat
-from kz_compliance_sdk.errors import Conflict, LeaseLost, NotAllowed, NotFound, StoreError, StoreFull
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat
+from kz_compliance_sdk.errors import Conflict, IllegalMove, LeaseLost, NotAllowed, NotFound, StoreError, StoreFull
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.review import Lease, Review
 from tests.contract.conftest import Gate, OpenStore, opening, raw, save, saved
 from tests.unit.case_makers import (
     LEAD,
+    LEGAL,
     M1,
     M2,
     NOBODY,
@@ -42,6 +43,7 @@ from tests.unit.case_makers import (
 from tests.waiting import PATIENCE_S
 
 SALT = bytes(32)
+LAWYER = Actor("lawyer", frozenset({"legal"}))
 pytestmark = pytest.mark.writes_by_itself
 
 
@@ -187,28 +189,31 @@ def test_a_stale_token_is_refused_by_the_database_even_with_the_right_version(st
     assert store.queries(PLATFORM).case(case.id) == released
 
 
-def test_nobody_approves_their_own_proposal_not_even_with_sql(store: SqliteStore) -> None:
+def test_nobody_approves_their_own_proposal_or_another_or_a_second_time(store: SqliteStore) -> None:
     notice = a_notice(category="election_rules")
-    change, case, decision = proposed(notice)
-    save(store, (CaseWrite(case), *_without_case(change)))
-    own = DecisionApproved(PLATFORM, case.id, 1, decision.digest, M1.id, 5)
-    with pytest.raises(Conflict, match="four_eyes"):
-        save(store, (own,))
-    with pytest.raises(store.driver.module.IntegrityError, match="four_eyes"):
-        raw(store, "UPDATE decisions SET approved_by = proposed_by, approved_at = 5")
-    with pytest.raises(store.driver.module.IntegrityError, match="whole"):
-        raw(store, "UPDATE decisions SET approved_by = 'lead'")
-    save(store, (replace(own, approved_by=LEAD.id),))
-    with pytest.raises(Conflict):
-        save(store, (replace(own, approved_by="legal"),))
-    assert store.queries(PLATFORM).decisions(case.id)[1].approved_by == LEAD.id
+    save(store, arrivals.open_case("case-1", notice, arrival(), POLICY, stamp())[0])
+    save(store, steps.claim(store.queries(PLATFORM).case("case-1"), lease_s=900, stamp=stamp(actor=LEAD))[0])
+    held = store.queries(PLATFORM).case("case-1")
+    change, case, decision = deciding.propose(
+        held, held.lease_token, proposal(measure("1")), context(notice), stamp=stamp(actor=LEAD)
+    )
+    save(store, change)
 
+    def approved(by: Actor, digest: str, seen: Case) -> Change:
+        given = context(notice, decisions={1: decision})
+        return deciding.approve(seen, digest, decision, given, (), stamp=stamp(actor=by))[0]
 
-def test_an_approval_of_another_digest_is_refused(store: SqliteStore) -> None:
-    change, case, _ = proposed(a_notice(category="election_rules"))
-    save(store, (CaseWrite(case), *_without_case(change)))
-    with pytest.raises(Conflict):
-        save(store, (DecisionApproved(PLATFORM, case.id, 1, "0" * 64, LEAD.id, 5),))
+    with pytest.raises(NotAllowed, match="nobody approves their own proposal"):
+        approved(LEAD, decision.digest, case)
+    with pytest.raises(Conflict, match="not the one that you saw"):
+        approved(LEGAL, "0" * 64, case)
+    save(store, approved(LEGAL, decision.digest, case))
+    now = store.queries(PLATFORM)
+    with pytest.raises(IllegalMove):
+        approved(LAWYER, decision.digest, now.case("case-1"))
+    with pytest.raises((Conflict, LeaseLost)):
+        save(store, approved(LAWYER, decision.digest, case))
+    assert now.decisions("case-1")[1].approved_by == LEGAL.id
 
 
 def test_an_event_of_the_audit_trail_is_written_once(store: SqliteStore) -> None:
@@ -454,7 +459,7 @@ def test_of_two_who_decide_one_case_at_once_one_wins(lane: SqliteStore) -> None:
         thread.join(120)
     assert {len(names) for names in won.values()} == {1}
     assert set(lost.values()) == {1}
-    assert _count(lane, "decisions") == 500
+    assert _count(lane, "events WHERE kind = 'proposed'") == 500
 
 
 @pytest.mark.slow

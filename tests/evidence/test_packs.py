@@ -289,7 +289,7 @@ def test_a_pack_says_of_the_case_what_the_store_says_of_it(at: Scene) -> None:
     assert shown["at_receipt"] == {name: verified_now[name] for name in ("key_id", "profile", "signed_at")}
     (shown,), (decision,) = told["decisions"], held.decisions
     for name in ("version", "digest", "proposed_by", "approved_by"):
-        assert shown[name] == getattr(decision, name)
+        assert shown[name] == (getattr(decision, name) or None)
     proposed = json.loads(decision.body)["proposal"]
     assert (shown["items"], shown["legal_check"]) == (proposed["items"], proposed["legal_check"])
     assert (shown["proposed_at"], shown["revision"]) == (instant_text(decision.proposed_at), held.case.revision)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import Proposal, Wording
 from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.errors import ConfigError, Conflict, IllegalMove, InvalidInput, LeaseLost, NotAllowed
 from kz_compliance_sdk.ports import Reference, Resolved
 from kz_compliance_sdk.services import looking
@@ -290,34 +292,70 @@ def test_whoever_may_not_approve_moves_nothing(host: Host) -> None:
 
 # -------------------------------------------------------------------------------------------------- the proof
 
-_TAMPERED = {
-    "another digest": "UPDATE content_seen SET digest = 'f' || substr(digest, 2)",
-    "another person": "UPDATE content_seen SET seen_by = 'somebody'",
-    "another time": "UPDATE content_seen SET seen_at = seen_at + 1",
-    "said to be gone": "UPDATE content_seen SET available = 0",
-    "a look taken away": "DELETE FROM content_seen WHERE item_id = '1'",
-    "a look put in": "INSERT INTO content_seen SELECT platform_id, case_id, item_id, n + 1, reference, digest, "
-    "object_id, available, fault, seen_by, seen_at FROM content_seen",
-    "another answer": 'UPDATE legal_checks SET body = CAST(replace(CAST(body AS TEXT), \'"authority":"yes"\', '
-    '\'"authority":"no"\') AS BLOB)',
-    "answered by another": "UPDATE legal_checks SET answered_by = 'somebody'",
-    "a check taken away": "DELETE FROM legal_checks",
-    "a check put in": "INSERT INTO legal_checks SELECT platform_id, case_id, version + 1, revision, digest, body, "
-    "answered_by, answered_at FROM legal_checks",
+_EDITED = {
+    "another answer": 'UPDATE events SET content = CAST(replace(CAST(content AS TEXT), \'"authority":"yes"\', '
+    "'\"authority\":\"no\"') AS BLOB) WHERE kind = 'legally_checked'",
+    "answered by another": "UPDATE events SET people = CAST(replace(CAST(people AS TEXT), 'm1', 'm9') AS BLOB) "
+    "WHERE kind = 'legally_checked'",
+    "a check taken away": "DELETE FROM events WHERE kind = 'legally_checked'",
+    "a check put in": "INSERT INTO events SELECT stream, 99, at, kind, content, people, hash, mac, key_id FROM events "
+    "WHERE kind = 'legally_checked'",
+    "another digest or object": "UPDATE parts SET bytes = CAST(bytes || ' ' AS BLOB) WHERE name = 'objects'",
+    "what was seen taken away": "DELETE FROM parts WHERE name = 'objects'",
+    "what was seen emptied": "UPDATE parts SET bytes = NULL WHERE name = 'objects'",
+    "another keyed digest": 'UPDATE events SET content = CAST(replace(CAST(content AS TEXT), \'"content":"\', '
+    "'\"content\":\"0') AS BLOB) WHERE kind = 'looked'",
+    "seen by another": "UPDATE events SET people = CAST(replace(CAST(people AS TEXT), 'm1', 'm9') AS BLOB) "
+    "WHERE kind = 'looked'",
+    "seen at another time": "UPDATE events SET at = at + 1 WHERE kind = 'looked'",
+    "said to be gone": "UPDATE events SET content = CAST(replace(CAST(content AS TEXT), '\"available\":true', "
+    "'\"available\":false') AS BLOB) WHERE kind = 'looked'",
+    "a look taken away": "DELETE FROM events WHERE kind = 'looked'",
+    "a look put in": "INSERT INTO events SELECT stream, 99, at, kind, content, people, hash, mac, key_id FROM events "
+    "WHERE kind = 'looked'",
 }
 
 
-@pytest.mark.parametrize("how", _TAMPERED)
-def test_rows_of_looks_and_legal_checks_are_held_against_the_chain(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("how", _EDITED)
+def test_what_is_edited_in_the_ledger_is_found(tmp_path: Path, how: str) -> None:
     host = Host(World(tmp_path / "desk.sqlite3", can_look=True))
     lease = claimed(host)
     propose(host, lease)
     queries = host.store.queries(PLATFORM)
     assert proofs.check(queries.records(lease.case.id)) == (), "the control: untouched"
-    tamper(host.store, _TAMPERED[how])  # type: ignore[arg-type]
-    faults = proofs.check(queries.records(lease.case.id))
-    assert len(faults) == 1, faults
+    tamper(host.store, _EDITED[how])  # type: ignore[arg-type]
+    (fault,) = proofs.check(queries.records(lease.case.id))
+    assert "of the stream is damaged" in fault.what
     host.store.close()
+
+
+_ANEW: dict[str, Callable[[Records], Records]] = {
+    "another answer": lambda held: replace(
+        held, checks=[replace(one, answers={**one.answers, "authority": "no"}) for one in held.checks]
+    ),
+    "answered by another": lambda held: replace(
+        held, checks=[replace(one, answered_by="somebody") for one in held.checks]
+    ),
+    "a check taken away": lambda held: replace(held, checks=()),
+    "a check put in": lambda held: replace(held, checks=[*held.checks, replace(held.checks[0], version=9)]),
+    "another digest": lambda held: replace(held, seen=[replace(one, digest="f" * 64) for one in held.seen]),
+    "another object": lambda held: replace(held, seen=[replace(one, object_id="post:Z") for one in held.seen]),
+    "seen by another": lambda held: replace(held, seen=[replace(one, seen_by="somebody") for one in held.seen]),
+    "seen at another time": lambda held: replace(held, seen=[replace(one, seen_at=1) for one in held.seen]),
+    "said to be gone": lambda held: replace(held, seen=[replace(one, available=False) for one in held.seen]),
+    "a look taken away": lambda held: replace(held, seen=held.seen[1:]),
+    "a look put in": lambda held: replace(held, seen=[*held.seen, replace(held.seen[0], n=9)]),
+}
+
+
+@pytest.mark.parametrize("how", _ANEW)
+def test_a_ledger_that_was_made_anew_is_held_against_the_trail(host: Host, how: str) -> None:
+    """Whoever has every key can make another ledger; the checkpoints outside hold the trail."""
+    lease = claimed(host)
+    propose(host, lease)
+    records = host.store.queries(PLATFORM).records(lease.case.id)
+    assert proofs.check(records) == (), "the control: untouched"
+    assert proofs.check(_ANEW[how](records))
 
 
 def test_wording_in_part_is_a_measure_and_is_looked_at_as_one(host: Host) -> None:

@@ -244,12 +244,20 @@ TAMPERINGS = (
         _in_store("DELETE FROM audit WHERE seq = 2 AND case_id = (SELECT min(case_id) FROM audit)"),
     ),
     Tampering(
-        "own_approval",
+        "proposed_by_another",
+        "audit: ",
+        _in_store(
+            "UPDATE events SET people = cast(people || ' ' AS blob)"
+            " WHERE (stream, seq) = (SELECT stream, seq FROM events WHERE kind = 'proposed' LIMIT 1)",
+        ),
+    ),
+    Tampering(
+        "text_for_bytes",
         "integrity: ",
         _in_store(
             "PRAGMA ignore_check_constraints = ON",
-            "UPDATE decisions SET approved_by = proposed_by, approved_at = 1"
-            " WHERE case_id = (SELECT min(case_id) FROM decisions)",
+            "UPDATE audit SET content = CAST(content AS TEXT)"
+            " WHERE seq = 1 AND case_id = (SELECT min(case_id) FROM audit)",
         ),
     ),
     Tampering("not_booked", "the outbox says ", _unbooked),

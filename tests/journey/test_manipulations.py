@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.change import Heartbeat
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports import RetryAt
@@ -78,6 +80,7 @@ def rows(file: Path, sql: str) -> list[Any]:
 
 
 # FIRST, REPORT and ZEROS are put in by `manipulate`.
+OTHER = "UPDATE events SET {0} = cast(replace(cast({0} AS TEXT), '{1}', '{2}') AS blob) WHERE kind = '{3}'"
 MANIPULATIONS = {
     "event as text": ("UPDATE audit SET content = replace(content, 'claim', 'renew') WHERE kind = 'claim'", "read"),
     "event's hash as bytes": ("UPDATE audit SET hash = cast(hash AS blob) WHERE seq = 2", "cannot be read"),
@@ -107,18 +110,32 @@ MANIPULATIONS = {
     "case's head": ("UPDATE cases SET audit_head = ZEROS WHERE id = FIRST", "the chain ends elsewhere"),
     "case's count": ("UPDATE cases SET audit_seq = audit_seq - 1 WHERE id = FIRST", "counts"),
     "case taken away": ("DELETE FROM cases WHERE id = FIRST", "the case is gone"),
-    "decision's body": ("UPDATE decisions SET body = cast(body || ' ' AS blob)", "digest"),
-    "decision's body as text": ("UPDATE decisions SET body = '{}'", "digest"),
-    "decision's digest": ("UPDATE decisions SET digest = ZEROS", "digest"),
-    "decision's proposer": ("UPDATE decisions SET proposed_by = 'm9'", "was proposed by m1"),
-    "decision's approver": ("UPDATE decisions SET approved_by = 'm9'", "was approved by legal"),
-    "decision's approval": ("UPDATE decisions SET approved_by = NULL, approved_at = NULL", "was approved by legal"),
-    "decision's second person": ("UPDATE decisions SET needs_approval = 0", "was proposed by"),
-    "decision taken away": ("DELETE FROM decisions", "the decision 1 is gone"),
+    "decision's words": (
+        "UPDATE parts SET bytes = cast(bytes || ' ' AS blob) WHERE name = 'proposal'",
+        "its part proposal does not open",
+    ),
+    "decision's words as text": ("UPDATE parts SET bytes = '{}' WHERE name = 'proposal'", "its part proposal does not"),
+    "decision's words taken away": ("DELETE FROM parts WHERE name = 'proposal'", "its part proposal is missing"),
+    "decision's words emptied": (
+        "UPDATE parts SET bytes = NULL WHERE name = 'proposal'",
+        "its part proposal was emptied, and no event says so",
+    ),
+    "decision's proposer": (OTHER.format("people", "m1", "m9", "proposed"), "not those that were hashed"),
+    "decision's approver": (OTHER.format("people", "legal", "m9", "approved"), "not those that were hashed"),
+    "decision's digest": (
+        OTHER.format("content", '"digest":"', '"digest":"0', "approved"),
+        "not those that were hashed",
+    ),
+    "decision's second person": (
+        OTHER.format("content", '"four_eyes":true', '"four_eyes":false', "proposed"),
+        "not those that were hashed",
+    ),
+    "decision's approval": ("DELETE FROM events WHERE kind = 'approved'", "an event is missing"),
+    "decision taken away": ("DELETE FROM events WHERE kind = 'proposed'", "an event is missing"),
     "decision added": (
-        """INSERT INTO decisions SELECT platform_id, case_id, 2, digest, body, proposed_by, proposed_at, needs_approval,
-        approved_by, approved_at FROM decisions""",
-        "no event says that the decision 2",
+        """INSERT INTO events SELECT stream, (SELECT 1 + max(seq) FROM events AS one WHERE one.stream = events.stream),
+        at, kind, content, people, hash, mac, key_id FROM events WHERE kind = 'proposed'""",
+        "not those that were hashed",
     ),
     "message's bytes": ("UPDATE inbox SET body = cast(body || ' ' AS blob) WHERE message_id = 'msg-1'", "bytes of the"),
     "message's bytes and digest": (
@@ -155,6 +172,24 @@ def test_what_was_changed_is_named_and_the_rest_is_checked(name: str, file: Path
     assert checked == (1 if "cases WHERE" in sql and sql.startswith("DELETE") else 2)
     if "audit" not in sql:
         assert not [fault for fault in faults if fault.case_id == other]
+
+
+DECIDED: dict[str, tuple[dict[str, Any], str]] = {
+    "by another": ({"proposed_by": "m9"}, "that m9 proposed the decision 1 is not in both chains"),
+    "approved by another": ({"approved_by": "m9"}, "that m9 approved the decision 1 is not in both chains"),
+    "by nobody else": ({"approved_by": ""}, "that legal approved the decision 1 is not in both chains"),
+    "other words": ({"body": b"{}"}, "the decision 1 is not the one whose digest the trail holds"),
+}
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_decisions_of_a_ledger_that_was_made_anew_are_not_those_of_the_trail(name: str, desk: ComplianceDesk) -> None:
+    """Whoever has every key can make another ledger; the checkpoints outside hold the trail."""
+    records = desk.store.queries(builders.PLATFORM_ID).records(desk.cases(state="closed").cases[0].id)
+    assert proofs.check(records) == ()
+    other, named = DECIDED[name]
+    anew = replace(records, decisions=[replace(one, **other) for one in records.decisions])
+    assert named in [fault.what for fault in proofs.check(anew)]
 
 
 def test_the_database_itself_refuses_text_for_bytes(file: Path) -> None:

@@ -46,7 +46,7 @@ def _after(scenery: Scenery, statement: str, undo: str) -> list[Fault]:
 
 
 @pytest.mark.parametrize("case_id", ["", pytest.param("gone", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("table", variants({name: name for name in HELD}, "audit", "decisions", "tallies"))
+@pytest.mark.parametrize("table", variants({name: name for name in HELD}, "audit", "appeals", "tallies"))
 def test_a_row_of_no_case_is_named(table: str, case_id: str, scenery: Scenery) -> None:
     with closing(DRIVER.module.connect(scenery.world.path)) as raw:
         names = [row[1] for row in raw.execute(f"PRAGMA table_info({table})").fetchall()]
@@ -102,7 +102,9 @@ def test_a_store_put_back_to_the_last_checkpoint_is_not_called_fine(scenery: Sce
 OTHER_TYPES = {
     "an event's number": "UPDATE audit SET seq = '{}' WHERE case_id = '{}' AND seq = (SELECT max(seq) FROM audit)",
     "the length of a chain": "UPDATE cases SET audit_seq = '{}' WHERE id = '{}'",
-    "when it was proposed": "UPDATE decisions SET proposed_at = '{}' WHERE case_id = '{}'",
+    "when it was opened": (
+        "UPDATE events SET at = '{}' WHERE seq = 1 AND stream = (SELECT n FROM streams WHERE name = 'case/{}')"
+    ),
     "how often it was tried": "UPDATE outbox SET attempts = '{}' WHERE case_id = '{}'",
 }
 

@@ -390,7 +390,10 @@ def sql(path: Path, *statements: str) -> None:
 
 TAMPERED = {
     "a body emptied without an event": ("UPDATE inbox SET body = x''", "are not those received"),
-    "a decision emptied without an event": ("UPDATE decisions SET body = x''", "is not the one whose digest"),
+    "a decision emptied without an event": (
+        "UPDATE parts SET bytes = NULL WHERE name = 'proposal'",
+        "its part proposal was emptied, and no event says so",
+    ),
     "a key destroyed without an event": ("UPDATE cases SET data_key = x''", "was destroyed"),
     "a key exchanged": ("UPDATE cases SET data_key = x'00' || randomblob(32)", "as it was written"),
     "a key cut off": ("UPDATE cases SET data_key = x'0001'", "data key cannot be opened"),
@@ -428,14 +431,17 @@ def test_what_should_have_been_erased_and_is_there_is_a_fault(desk: Desk, tmp_pa
         f"ATTACH '{before}' AS old",
         "UPDATE main.inbox SET body = (SELECT body FROM old.inbox)",
         "UPDATE main.cases SET data_key = (SELECT data_key FROM old.cases)",
-        "UPDATE main.decisions SET body = (SELECT body FROM old.decisions)",
+        "UPDATE main.parts SET bytes = (SELECT bytes FROM old.parts AS o WHERE (o.stream, o.seq, o.name) ="
+        " (main.parts.stream, main.parts.seq, main.parts.name))",
+        "INSERT OR IGNORE INTO main.keys SELECT * FROM old.keys",
         "INSERT OR REPLACE INTO main.sealed_texts SELECT * FROM old.sealed_texts",
     )
     faults = [fault.what for fault in proofs.check(desk.records(case))]
     said = "should have been erased, and is there"
     text = next(event.sealed[0].name for event in desk.records(case).events if event.sealed)
-    for what in ("its data key", "the message msg-1", "the decision 1", f"the sealed text {text!r}"):
+    for what in ("its data key", "the message msg-1", f"the sealed text {text!r}"):
         assert f"{what} {said}" in faults, faults
+    assert any(f"its part proposal {said}" in what for what in faults), faults
 
 
 def test_nothing_is_written_in_the_clear_for_a_case_whose_key_was_taken_away(desk: Desk) -> None:

@@ -29,32 +29,9 @@ class _Rows:
     case: Case
     called: Mapping[int, str]
 
-    def look(self, row: old.ContentSeen) -> Pair:
-        item = self.after.item(row.item_id)
-        if item is None:
-            return None, None
-        held = self.case.looks[item.number]
-        # Today's core counts the looks at an id, whatever it names; the fold those at an item.
-        one_object = list(self.called.values()).count(row.item_id) == 1
-        count = held.n if one_object else row.n
-        return (row.n, row.available, row.fault), (count, held.available, held.fault)
-
     def step(self, row: old.EscalationFired) -> Pair:
         held = self.case.steps[row.step]
         return (row.fired_at, row.level, row.audience), (held.at, held.level, held.audience)
-
-    def decision(self, row: old.DecisionRow) -> Pair:
-        held = self.case.decisions[row.version]
-        theirs = (row.version, row.proposed_at, row.needs_approval, self.after.revision)
-        return theirs, (held.version, held.at, held.four_eyes, held.revision)
-
-    def approval(self, row: old.DecisionApproved) -> Pair:
-        held = self.case.decisions[row.version]
-        return (row.approved_at, True), (held.approved_at, held.approved_by > 0)
-
-    def check(self, row: old.LegalCheckRow) -> Pair:
-        held = self.case.checks[row.version]
-        return (row.version, row.revision), (held.version, held.revision)
 
     def appeal(self, write: old.AppealWrite) -> Pair:
         row, held = write.appeal, self.case.appeals[write.appeal.number]
@@ -70,11 +47,7 @@ class _Rows:
 
 
 _OF: dict[type, Any] = {
-    old.ContentSeen: _Rows.look,
     old.EscalationFired: _Rows.step,
-    old.DecisionRow: _Rows.decision,
-    old.DecisionApproved: _Rows.approval,
-    old.LegalCheckRow: _Rows.check,
     old.AppealWrite: _Rows.appeal,
     old.UserNoticeState: _Rows.telling,
 }

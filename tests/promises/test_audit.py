@@ -47,7 +47,7 @@ def test_what_people_wrote_is_in_the_chain_as_a_digest_alone(tmp_path: Path) -> 
         "UPDATE audit SET content = CAST(replace(CAST(content AS TEXT), 'm1', 'm2') AS BLOB) WHERE kind = 'claim'",
         "DELETE FROM audit WHERE kind = 'claim'",
         "UPDATE cases SET due_at = due_at + 1",
-        "DELETE FROM decisions",
+        "DELETE FROM parts WHERE name = 'proposal'",
         "DELETE FROM inbox",
         "DELETE FROM sealed_texts",
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import get_args
+from typing import Any, cast, get_args
 
 import pytest
 from pydantic import ValidationError
@@ -12,15 +12,15 @@ from pydantic import ValidationError
 from kz_compliance_sdk.domain import deciding, steps
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import LegalCheckRow
+from kz_compliance_sdk.domain.change import happenings
 from kz_compliance_sdk.domain.decision import Proposal
+from kz_compliance_sdk.domain.events.review import LegallyChecked
 from kz_compliance_sdk.domain.legal_check import (
     QUESTIONS,
     Answer,
     LegalCheck,
-    answers_of,
+    RecordedCheck,
     barring,
-    check_digest,
     record_legal_check,
 )
 from kz_compliance_sdk.domain.transitions import UNDECIDED
@@ -81,15 +81,17 @@ def test_the_only_answers_without_an_obstacle_are_those_of_the_control() -> None
 # ------------------------------------------------------------------------------------------- recorded before
 
 
-def _recorded(case: Case, check: LegalCheck, actor: Actor = LEGAL, *known: LegalCheckRow) -> tuple[Case, LegalCheckRow]:
+def _recorded(case: Case, check: LegalCheck, actor: Actor = LEGAL, *known: RecordedCheck) -> tuple[Case, RecordedCheck]:
     _, after, row = record_legal_check(case, check, known, stamp=stamp(T0, actor))
     return after, row
 
 
-def _propose(case: Case, chosen: Proposal, *checks: LegalCheckRow) -> tuple[CaseState, Proposal, LegalCheckRow | None]:
+def _propose(case: Case, chosen: Proposal, *checks: RecordedCheck) -> tuple[CaseState, Proposal, RecordedCheck | None]:
     known = replace(context(a_notice(revision=max(1, case.revision))), checks=checks)
     change, after, decision = deciding.propose(case, case.lease_token, chosen, known, stamp=stamp(T0, M1))
-    new = next((write for write in change if isinstance(write, LegalCheckRow)), None)
+    told = next((one.event for one in happenings(change) if isinstance(one.event, LegallyChecked)), None)
+    answers = cast("Any", told.answers) if told is not None else {}
+    new = RecordedCheck(case.id, told.check, told.revision, answers, M1.id, T0) if told is not None else None
     row = new or next((row for row in checks if row.version == chosen.legal_check), None)
     if row is not None:
         assert decision.legal_check is not None
@@ -104,7 +106,6 @@ def test_a_check_is_recorded_with_its_person_its_revision_and_a_digest_over_all_
     )
     assert (after.state, after.version) == (CaseState.CLAIMED, case.version + 1)
     assert (row.version, row.revision, row.answered_by, row.answered_at) == (1, 1, "m2", T0)
-    assert row.digest == check_digest(row.body)
     assert b"see the act" not in row.body, "what people write is sealed, and lies in no other place"
     event = change[1]
     assert json.loads(event.content)["data"]["legal_check"] == {  # type: ignore[union-attr]
@@ -114,7 +115,7 @@ def test_a_check_is_recorded_with_its_person_its_revision_and_a_digest_over_all_
         "at": T0,
     }
     assert [(text.name, text.text) for text in event.sealed] == [("note", "see the act")]  # type: ignore[union-attr]
-    assert answers_of(row) == YES
+    assert row.check == YES
 
 
 @pytest.mark.parametrize("actor", [HEAD, Actor("visitor")])

@@ -15,18 +15,17 @@ import pytest
 from kz_compliance_sdk.domain import deciding
 from kz_compliance_sdk.domain.audit import Actor, AuditEvent
 from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.domain.change import ContentSeen, LegalCheckRow
 from kz_compliance_sdk.domain.content import reference_digest, references
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
-from kz_compliance_sdk.domain.legal_check import LegalCheck, as_row
+from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck, recorded
+from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.domain.second_person import RULES, asked_for, says
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 from tests.unit.case_makers import (
     HEAD,
     M1,
     M2,
-    PLATFORM,
     POLICY,
     T0,
     YES,
@@ -59,7 +58,7 @@ class Scene:
     policy: dict[str, Any] = field(default_factory=dict)
     safeguards: dict[str, Any] = field(default_factory=dict)
     legal_check: LegalCheck = YES
-    checks: tuple[LegalCheckRow, ...] = ()
+    checks: tuple[RecordedCheck, ...] = ()
     measure: dict[str, Any] = field(default_factory=dict)
     unseen: bool = False
     fell: bool = False
@@ -71,7 +70,7 @@ def _doubt(of: Scene) -> None:
 
 
 def _contradict(of: Scene) -> None:
-    of.checks = (as_row(opened(), YES.model_copy(update={"authority": "no"}), (), stamp(T0, M2)),)
+    of.checks = (recorded(opened(), YES.model_copy(update={"authority": "no"}), (), stamp(T0, M2)),)
 
 
 def _own_terms(of: Scene, **more: Any) -> None:
@@ -112,8 +111,11 @@ MAKES: dict[str, Callable[[Scene], object]] = {
 NOTICE = a_notice(3, category=CATEGORY)
 CASE = opened(NOTICE)
 SEEN = {
-    name: ContentSeen(PLATFORM, CASE.id, name, 1, reference_digest(named), "", "", False, "timeout", M1.id, T0)
-    for name, named in references(CASE, NOTICE).items()
+    item.number: ContentSeen(
+        item.number, item.item_id, 1, stamp(T0).keyed(reference_digest(named)), "", "", False, "timeout", M1.id, T0
+    )
+    for item in CASE.items
+    for named in [references(CASE, NOTICE)[item.item_id]]
 }
 """Looks that failed."""
 

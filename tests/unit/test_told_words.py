@@ -7,7 +7,7 @@ from dataclasses import replace
 from kz_compliance_sdk.domain import appeals, disclosure, duress, office_steps, retention, reversal, suspensions
 from kz_compliance_sdk.domain.appeals import Reversal
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Appeal, Change, DecisionRow
+from kz_compliance_sdk.domain.change import Appeal, Change
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.duress import Instruction
@@ -112,10 +112,9 @@ def test_appeals() -> None:
     upheld = appeals.uphold(case, appeal, "it stays", around.decisions, (), stamp=at)
     assert told(upheld.change) == {"reasons": "it stays"}
     settled = reversal.reverse(case, appeal, "it was satire", REVERSAL, POLICY, around, (), stamp=at)
-    (row,) = (write for write in settled.change if isinstance(write, DecisionRow))
-    assert told(settled.change) == {"reasons": "it was satire", "proposal": row.body.decode()}
+    anew = Decision.model_validate_json(told(settled.change)["proposal"])
+    assert told(settled.change) == {"reasons": "it was satire", "proposal": anew.body.decode()}
     tried = [replace(one, attempts=1) for one in messages(settled.change, "restore")]
-    anew = Decision.model_validate_json(row.body)
     answering = Answering({**around.decisions, anew.version: anew}, RESPONDENT)
     change, _ = record_undoable(settled.case, "1", "its object is gone", tried, answering, stamp=at)
     assert told(change[:2]) == {"reasons": "its object is gone"}

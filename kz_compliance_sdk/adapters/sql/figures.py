@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnClause, Engine, Select, and_, func, inspect, select, text, tuple_, union_all
+from sqlalchemy import ColumnClause, Engine, Select, and_, exists, func, inspect, select, text, tuple_
 from sqlalchemy import column as named
 from sqlalchemy import table as table_of
 
+from kz_compliance_sdk.adapters.sql import ledger
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.tables_tallies import tallies
+from kz_compliance_sdk.domain import reviewed
 from kz_compliance_sdk.domain.change import Tally
+from kz_compliance_sdk.domain.ledger import who_is
 from kz_compliance_sdk.ports.store import Running
 
 __all__ = ["FigureReads"]
@@ -93,18 +96,16 @@ class FigureReads:
         return select(*columns).select_from(t.cases.outerjoin(tallies, same))
 
     def workloads(self, start: int, end: int) -> dict[str, tuple[int, int]]:
-        d = t.decisions.c
-        mine = d.platform_id == self._platform
-        proposed = select(d.proposed_by, func.count().label("n"), text("0 AS a")).where(
-            mine, d.proposed_at >= start, d.proposed_at < end
-        )
-        approved = select(d.approved_by, text("0 AS n"), func.count().label("a")).where(
-            mine, d.approved_at >= start, d.approved_at < end
-        )
+        e, p, s = ledger.events.c, ledger.parts.c, ledger.streams.c
+        of_time = s.platform == self._platform, e.at >= start, e.at < end
+        told = select(s.name, e.seq, e.people).select_from(ledger.events.join(ledger.streams, s.n == e.stream))
+        words = and_(p.stream == e.stream, p.seq == e.seq, p.name == reviewed.PROPOSAL)
         found: dict[str, tuple[int, int]] = {}
-        for who, n, a in self._all(union_all(proposed.group_by(d.proposed_by), approved.group_by(d.approved_by))):  # type: ignore[arg-type]
-            before = found.get(who, (0, 0))
-            found[who] = before[0] + n, before[1] + a
+        for proposes, which in ((1, exists().where(words)), (0, e.kind == "approved")):
+            for name, seq, people in self._all(told.where(*of_time, which)):
+                who = who_is(people, name, seq)
+                proposed, approved = found.get(who, (0, 0))
+                found[who] = proposed + proposes, approved + 1 - proposes
         return found
 
     def user_figures(self, start: int, end: int) -> dict[str, dict[str, int]]:

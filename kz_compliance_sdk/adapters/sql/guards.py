@@ -13,7 +13,7 @@ from collections.abc import Iterator
 __all__ = ["guards", "statements"]
 
 _EVIDENCE = (
-    *("attempts", "audit", "cases", "decisions", "inbox", "legal_checks", "outbox"),
+    *("attempts", "audit", "cases", "inbox", "outbox"),
     *("checkpoint_leaves", "checkpoints"),
     *("events", "log", "parts", "streams"),
 )
@@ -21,10 +21,6 @@ _SAID = (
     "notice_id", "authority_id", "quarantine_no", "revision", "state", "category", "received_at", "due_at", "urgent_at",
     "watch_at", "closed_at", "lease_token", "lease_owner", "lease_expires_at", "audit_seq", "audit_head", "doc",
 )  # fmt: skip
-_IS_THERE = (
-    "EXISTS (SELECT 1 FROM decisions WHERE platform_id = NEW.platform_id AND case_id = NEW.case_id"
-    " AND version = NEW.version)"
-)
 _ERASED = "EXISTS (SELECT 1 FROM events WHERE stream = OLD.stream AND kind = 'erased')"
 _FUNCTION = "kz_compliance_refuse"
 
@@ -46,43 +42,6 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
     for table in _EVIDENCE:
         yield f"{table}_stay", table, "DELETE", "", "nothing is deleted from here"
     yield "audit_never_changes", "audit", "UPDATE", "", "an audit event never changes"
-    yield (
-        "decisions_never_change",
-        "decisions",
-        "UPDATE",
-        any_of(
-            changed("platform_id", "case_id", "version", "digest", "proposed_by", "proposed_at", "needs_approval"),
-            rewritten("body"),
-        ),
-        "a decision never changes: propose another",
-    )
-    yield (
-        "decisions_approved_once",
-        "decisions",
-        "UPDATE",
-        f"OLD.approved_by IS NOT NULL AND ({changed('approved_by', 'approved_at')})",
-        "an approval never changes",
-    )
-    yield (
-        "decisions_begin_unapproved",
-        "decisions",
-        "INSERT",
-        "NEW.approved_by IS NOT NULL",
-        "a decision is proposed first, then approved",
-    )
-    if dialect == "sqlite":
-        # REPLACE deletes what was there without asking the guard of deletions.
-        yield "decisions_written_once", "decisions", "INSERT", _IS_THERE, "there is a decision of this version"
-    yield (
-        "legal_checks_never_change",
-        "legal_checks",
-        "UPDATE",
-        any_of(
-            changed("platform_id", "case_id", "version", "revision", "digest", "answered_by", "answered_at"),
-            rewritten("body"),
-        ),
-        "the answers to a legal check never change: answer anew",
-    )
     yield (
         "inbox_never_changes",
         "inbox",

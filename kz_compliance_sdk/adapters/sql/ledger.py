@@ -257,6 +257,25 @@ class Ledger:
         gone = erased_of(stream.events)
         return {one: self._word(stream, *one, said[one], found.get(one), gone) for one in asked}
 
+    def what_opens(self, stream: Stream) -> tuple[dict[tuple[int, str], bytes | None], list[str]]:
+        """All words of a stream by sequence and name, None for those that were erased or cannot be read, and what is
+        wrong with it and with each of them, as sentences."""
+        if stream.fault is not None:
+            return {}, [str(stream.fault)]
+        words: dict[tuple[int, str], bytes | None] = {}
+        faults: list[str] = []
+        said = {(on.seq, name): part for on in stream.events for name, part in on.event.parts.items()}
+        found, gone = self._stored_parts(stream.number, list(said)), erased_of(stream.events)
+        for (seq, name), part in said.items():
+            words[seq, name] = None
+            try:
+                words[seq, name] = word = self._word(stream, seq, name, part, found.get((seq, name)), gone)
+                if word is not None and part.cls == "erasable" and seq in gone:
+                    raise Damage(stream.name, seq, f"its part {name} should have been erased, and is there")
+            except Damage as damage:
+                faults.append(str(damage))
+        return words, faults
+
     def faults(self, platform: str, after: int = 0, most: int = 1_000) -> tuple[int, list[str]]:
         """What is wrong with the next lines of the log, as sentences: a number left out, a line whose event is gone or
         is another one or stands before the one that it follows, a stream that is gone or has another name. Also the

@@ -17,7 +17,6 @@ from kz_compliance_sdk.adapters.sql.private import NO_CASE
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
-from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.adapters.sql.tables_tallies import tallies
 from kz_compliance_sdk.adapters.sql.tables_users import appeals, user_notices
 
@@ -26,13 +25,10 @@ __all__ = ["CASE_TABLES", "OfCase", "as_it_lies", "of_case"]
 # In a fixed order, so that the same rows always give the same manifest.
 CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("sealed_texts", t.sealed_texts),
-    ("decisions", t.decisions),
     ("outbox", t.outbox),
     ("attempts", t.attempts),
     ("escalations", t.escalations),
     ("holds", t.holds),
-    ("legal_checks", legal_checks),
-    ("content_seen", content_seen),
     ("appeals", appeals),
     ("user_notices", user_notices),
     ("tallies", tallies),
@@ -43,12 +39,9 @@ _ORDER = MappingProxyType(
     {
         "audit": ("seq",),
         "inbox": ("received_at", "message_id"),
-        "decisions": ("version",),
         "outbox": ("created_at", "lane_seq", "id"),
         "attempts": ("message_id", "number"),
         "escalations": ("fired_at", "step"),
-        "legal_checks": ("version",),
-        "content_seen": ("n", "item_id"),
         "user_notices": ("decision_version", "due_at", "message_id"),
         "checkpoint_leaves": ("n",),
     }

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 
-from kz_compliance_sdk.adapters.sql import rows, rows_review
+from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED, DataKey, MasterKeys
 from kz_compliance_sdk.adapters.sql.object_names import KeepPlatformKey, ObjectNames, PlatformKey
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import ContentSeen, DecisionRow, Hold, InboxRow
-from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.change import Hold, InboxRow
 from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.domain.proofs import StoredDecision
 from kz_compliance_sdk.errors import StoreDamaged
 
 __all__ = ["NO_CASE", "PLAIN_KINDS", "PrivateRows", "own_name"]
@@ -227,30 +225,6 @@ class PrivateRows:
         salt = self._plain(name, row[4], "sealed_texts", "salt", key)
         said = self._plain(name, row[5], "sealed_texts", "text", key)
         return SealedText(row[3], _text(salt), _text(said))
-
-    def decision_row(self, row: DecisionRow) -> tuple[Any, ...]:
-        plain = rows.decision_row(row)
-        body = self._seal((row.platform_id, row.case_id), row.body, "decisions", "body", row.version)
-        return (*plain[:4], body, *plain[5:])
-
-    def stored_decision_from(self, row: Sequence[Any]) -> StoredDecision:
-        return StoredDecision(*self._decision(row)[2:])
-
-    def decisions_from(self, found: Sequence[Sequence[Any]]) -> dict[int, Decision]:
-        """By version; those that were erased are left out."""
-        return {row[2]: rows.decision_from(self._decision(row)) for row in found if row[4] != DESTROYED}
-
-    def _decision(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        body = self._plain((row[0], row[1]), row[4], "decisions", "body", row[2])
-        return (*row[:4], body, *row[5:])
-
-    def content_row(self, seen: ContentSeen) -> tuple[Any, ...]:
-        row, name, plain = astuple(seen), (seen.platform_id, seen.case_id), seen.object_id.encode()
-        return (*row[:6], self._seal(name, plain, "content_seen", "object_id", seen.item_id), *row[7:])
-
-    def content_seen_from(self, row: Sequence[Any]) -> ContentSeen:
-        known = self._plain((row[0], row[1]), row[6], "content_seen", "object_id", row[2])
-        return rows_review.content_seen_from(row, _text(known))
 
     # --------------------------------------------------------------------------------------------- what leaves
 

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Table, and_, bindparam, case, delete, func, insert, select, text, update
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql import tables_review as r
 from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
 
@@ -29,18 +28,12 @@ class PrivateStatements:
         self.erase: tuple[Any, ...] = (
             compiled(update(t.inbox).where(_key(t.inbox, *of_case)).values(_emptied("body", "proof", "data_key"))),
             compiled(delete(t.sealed_texts).where(_key(t.sealed_texts, *of_case))),
-            compiled(update(t.decisions).where(_key(t.decisions, *of_case)).values(_emptied("body"))),
             compiled(
                 update(t.outbox)
                 .where(_key(t.outbox, *of_case))
                 .values({**_emptied("body", "receipt", "receipt_proof"), "lane": "", "state": not_parked})
             ),
             compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(_emptied("detail"))),
-            compiled(
-                update(r.content_seen)
-                .where(_key(r.content_seen, *of_case))
-                .values(**_emptied("object_id"), reference="")
-            ),
             compiled(update(u.user_notices).where(_key(u.user_notices, *of_case)).values(lane="")),
             compiled(update(u.appeals).where(_key(u.appeals, *of_case)).values(lane="")),
             # Nobody could be told any more which copy need not be kept.
@@ -59,9 +52,6 @@ class PrivateStatements:
         self.holdings: dict[str, Any] = {
             "messages": compiled(_count(t.inbox).where(_key(t.inbox, *of_case), func.length(t.inbox.c.body) > 0)),
             "texts": compiled(_count(t.sealed_texts).where(_key(t.sealed_texts, *of_case))),
-            "decisions": compiled(
-                _count(t.decisions).where(_key(t.decisions, *of_case), func.length(t.decisions.c.body) > 0)
-            ),
             "outgoing": compiled(_count(t.outbox).where(_key(t.outbox, *of_case), func.length(t.outbox.c.body) > 0)),
         }
         letters = text("source = 'typed' AND exit = 'waiting'")

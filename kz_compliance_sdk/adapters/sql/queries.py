@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Select, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows, rows_review, rows_users
+from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows, rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
@@ -24,24 +24,25 @@ from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.user_reads import UserReads
+from kz_compliance_sdk.domain import reviewed
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.believed import believed, lies_of
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
-    ContentSeen,
     EscalationFired,
     InboxRow,
-    LegalCheckRow,
     MessageErased,
     SanctionNoted,
 )
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
+from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, messages_behind
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.retention import Ended
+from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Page
 
@@ -111,9 +112,20 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
         found = self._rows(connection, "cases", case_id)
         if not found:
             raise NotFound("there is no such case on this platform.", reference=case_id)
-        name = stream_of(case_id)
-        stream = self._ledger(connection).streams(self._platform, [name])[name]
+        stream = self._stream(self._ledger(connection), case_id)
         return self._private(connection).case_from(found[0]), stream
+
+    def _stream(self, ledger: Ledger, case_id: str) -> Stream:
+        name = stream_of(case_id)
+        return ledger.streams(self._platform, [name])[name]
+
+    @contextmanager
+    def _chain(self, case_id: str) -> Iterator[tuple[Stream, Ledger]]:
+        """A case's chain, and the ledger of the same moment, to read its words from."""
+        with self._reading() as connection:
+            connection.exec_driver_sql("BEGIN")
+            ledger = self._ledger(connection)
+            yield self._stream(ledger, case_id), ledger
 
     def _ledger(self, connection: Connection) -> Ledger:
         def ask(statement: Compiled, **values: Any) -> list[Any]:
@@ -260,18 +272,23 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
             found_versions = {
                 key: self._of_case.object_version(connection, self._platform, name) for key, name in names.items()
             }
+            ledger = self._ledger(connection)
+            stream = self._stream(ledger, case_id)
+            words, damage = ledger.what_opens(stream)
+            decisions = [] if stream.fault else reviewed.decisions_of(stream, lambda _stream, _wanted: words)
             return Records(
                 case,
                 events,
-                [private.stored_decision_from(row) for row in lies["decisions"]],
+                decisions,
                 [private.inbox_from(row) for row in inbox.values()],
                 [private.message_from(row) for row in lies["outbox"]],
                 [private.attempt_from(row) for row in lies["attempts"]],
-                [rows_review.legal_check_from(row) for row in lies["legal_checks"]],
-                [private.content_seen_from(row) for row in lies["content_seen"]],
+                [] if stream.fault else reviewed.checks_of(stream, case_id),
+                [] if stream.fault else reviewed.looks_of(stream, case, lambda _stream, _wanted: words),
                 [rows_users.appeal_from(row) for row in lies["appeals"]],
                 [rows_users.user_notice_from(row) for row in lies["user_notices"]],
                 unreadable,
+                damage,
                 erased_elsewhere,
                 {
                     **{name: checkpoint_queries.as_rows(table, lies[name]) for name, table in CASE_TABLES},
@@ -283,14 +300,17 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
             )
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
-        with self._reading() as connection:
-            return self._private(connection).decisions_from(self._rows(connection, "decisions", case_id))
+        with self._chain(case_id) as (stream, ledger):
+            return reviewed.decisions_by_version(stream, ledger.words)
 
-    def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
-        return self._each("legal_checks", case_id, lambda _, row: rows_review.legal_check_from(row))
+    def legal_checks(self, case_id: str) -> list[RecordedCheck]:
+        with self._chain(case_id) as (stream, _):
+            return reviewed.checks_of(stream, case_id)
 
     def content_seen(self, case_id: str) -> list[ContentSeen]:
-        return self._each("content_seen", case_id, PrivateRows.content_seen_from)
+        case = self.case(case_id)
+        with self._chain(case_id) as (stream, ledger):
+            return reviewed.looks_of(stream, case, ledger.words)
 
     def inbox(self, case_id: str) -> list[InboxRow]:
         return self._each("inbox", case_id, PrivateRows.inbox_from)

@@ -14,7 +14,6 @@ from kz_compliance_sdk.adapters.sql.remedy_rows import remedies_doc, remedies_fr
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
-    DecisionRow,
     EndpointState,
     EscalationFired,
     Heartbeat,
@@ -23,7 +22,6 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     SanctionNoted,
 )
-from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import StoreDamaged
 
@@ -238,29 +236,6 @@ def audit_from(row: Row, sealed: Sequence[SealedText]) -> AuditEvent:
         hash=row[8],
         sealed=tuple(sealed),
     )
-
-
-def decision_row(row: DecisionRow) -> tuple[Any, ...]:
-    return (
-        row.platform_id,
-        row.case_id,
-        row.version,
-        row.digest,
-        row.body,
-        row.proposed_by,
-        row.proposed_at,
-        row.needs_approval,
-        None,
-        None,
-    )
-
-
-@readable("decisions", 1)
-def decision_from(row: Row) -> Decision:
-    decision = Decision.model_validate_json(row[4])
-    if row[8] is not None:
-        decision = decision.model_copy(update={"approved_by": row[8], "approved_at": row[9]})
-    return decision
 
 
 def message_row(message: OutboxMessage) -> tuple[Any, ...]:

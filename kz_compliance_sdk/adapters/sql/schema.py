@@ -24,7 +24,6 @@ from kz_compliance_sdk.adapters.sql import (
     ledger,
     tables,
     tables_checkpoints,
-    tables_review,
     tables_tallies,
     tables_users,
     volumes,
@@ -65,8 +64,6 @@ _STATISTICS = (
     ("checkpoint_leaves", "checkpoint_leaves", f"{_FEW} 1"),
     ("checkpoint_leaves", "checkpoint_leaves_case", f"{_FEW} 3 1"),
     ("checkpoints", "checkpoints", "10000 5000 1"),
-    ("content_seen", "content_seen", f"{_FEW} 3 2 1"),
-    ("decisions", "decisions", f"{_FEW} 1 1"),
     ("events", "events", "1000000 8 1"),
     ("holds", "holds", f"{_FEW} 1 1 1"),
     ("holds", "holds_case", f"{_FEW} 2 1 1"),
@@ -75,7 +72,6 @@ _STATISTICS = (
     ("inbox", "inbox_case", f"{_FEW} 1 1"),
     ("inbox", "inbox_waiting", "10 5 1"),
     ("keys", "keys", "1000000 2 1"),
-    ("legal_checks", "legal_checks", f"{_FEW} 1 1"),
     ("log", "log", f"{_FEW} 1"),
     ("log", "log_stream", "1000000 8 1"),
     ("outbox", "outbox", f"{_FEW} 3 1"),
@@ -92,7 +88,7 @@ _STATISTICS = (
 )
 
 # Each declares its tables in the same metadata when it is loaded.
-_DECLARED = (tables, ledger, tables_checkpoints, tables_review, tables_tallies, tables_users, volumes)
+_DECLARED = (tables, ledger, tables_checkpoints, tables_tallies, tables_users, volumes)
 
 
 def read_revision(connection: Connection) -> str | None:

@@ -35,7 +35,6 @@ from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
 from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
-from kz_compliance_sdk.adapters.sql.tables_review import content_seen, legal_checks
 from kz_compliance_sdk.adapters.sql.tables_tallies import ANSWERED, tallies
 from kz_compliance_sdk.adapters.sql.volumes import VolumeStatements
 from kz_compliance_sdk.domain.change import (
@@ -190,13 +189,6 @@ class Statements:
             .values(deliveries=t.inbox.c.deliveries + literal_column("1"))
             .values(_bound("type", "proof", "case_id", "notice_id", "exit", "status", "reply"))
         )
-        self.decision_approve = compiled(
-            update(t.decisions)
-            .where(
-                _key(t.decisions, "platform_id", "case_id", "version", "digest"), t.decisions.c.approved_by.is_(None)
-            )
-            .values(approved_by=bindparam("v_approved_by"), approved_at=bindparam("v_approved_at"))
-        )
         self.case = compiled(select(t.cases).where(_key(t.cases, "platform_id", "id")))
         of_notice = select(t.cases).where(_key(t.cases, "platform_id", "notice_id"))
         self.cases_of_notice = compiled(of_notice)
@@ -232,15 +224,6 @@ class Statements:
         self.waiting = compiled(waiting.order_by(t.inbox.c.received_at))
         of_case = select(t.inbox).where(_key(t.inbox, "platform_id", "case_id")).order_by(t.inbox.c.received_at)
         self.inbox_of_case = compiled(of_case)
-        self.decisions = compiled(
-            select(t.decisions).where(_key(t.decisions, "platform_id", "case_id")).order_by(t.decisions.c.version)
-        )
-        self.legal_checks = compiled(
-            select(legal_checks).where(_key(legal_checks, "platform_id", "case_id")).order_by(legal_checks.c.version)
-        )
-        self.content_seen = compiled(
-            select(content_seen).where(_key(content_seen, "platform_id", "case_id")).order_by(content_seen.c.n)
-        )
         preserved = _key(t.holds, "platform_id"), text("preserve_until IS NOT NULL AND preservation_ended_at IS NULL")
         over = select(t.holds).where(*preserved, t.holds.c.preserve_until <= bindparam("now"))
         self.preservation_over = compiled(over.order_by(t.holds.c.preserve_until).limit(AT_MOST))

@@ -146,23 +146,6 @@ sealed_texts = _table(
     Column("text", LargeBinary, nullable=False),
 )
 
-decisions = _table(
-    "decisions",
-    _platform(),
-    Column("case_id", String(36), primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("digest", String(64), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("proposed_by", String(128), nullable=False),
-    Column("proposed_at", _Time, nullable=False),
-    Column("needs_approval", Boolean, nullable=False),
-    Column("approved_by", String(128)),
-    Column("approved_at", _Time),
-    CheckConstraint("approved_by IS NULL OR approved_by <> proposed_by", name="decisions_four_eyes"),
-    CheckConstraint("(approved_by IS NULL) = (approved_at IS NULL)", name="decisions_approval_is_whole"),
-    _bytes("decisions", "body"),
-)
-
 # The case comes before the id in the key: cases follow each other in time, ids of messages are spread at random, and
 # each random place costs a page in every commit.
 outbox = _table(

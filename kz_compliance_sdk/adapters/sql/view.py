@@ -5,32 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
+from kz_compliance_sdk.adapters.sql import rows, rows_users
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.domain import reviewed
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
 from kz_compliance_sdk.domain.believed import check_leaves
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Appeal,
-    ContentSeen,
     EndpointState,
     Heartbeat,
     Hold,
     InboxRow,
-    LegalCheckRow,
     UserNoticeState,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.retention import Holdings
+from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Found
 
@@ -84,6 +85,10 @@ class View:
 
     def streams(self, names: Iterable[str]) -> dict[str, Stream]:
         return self._tx.ledger.streams(self._platform, names)
+
+    def _chain(self, case_id: str) -> Stream:
+        name = stream_of(case_id)
+        return self.streams([name])[name]
 
     def words(self, stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
         return self._tx.ledger.words(stream, wanted)
@@ -159,8 +164,7 @@ class View:
         return [self._tx.private.inbox_from(row) for row in found]
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
-        found = self._tx.all(self._s.decisions, k_platform_id=self._platform, k_case_id=case_id)
-        return self._tx.private.decisions_from(found)
+        return reviewed.decisions_by_version(self._chain(case_id), self.words)
 
     def events(self, case_id: str) -> list[AuditEvent]:
         found = self._tx.all(self._s.events, k_platform_id=self._platform, k_case_id=case_id)
@@ -174,13 +178,12 @@ class View:
         found = self._tx.one(self._s.unasked, k_platform_id=self._platform, k_case_id=case_id)
         return int(found[0]) if found else 0
 
-    def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
-        found = self._tx.all(self._s.legal_checks, k_platform_id=self._platform, k_case_id=case_id)
-        return [rows_review.legal_check_from(row) for row in found]
+    def legal_checks(self, case_id: str) -> list[RecordedCheck]:
+        return reviewed.checks_of(self._chain(case_id), case_id)
 
-    def content_seen(self, case_id: str) -> dict[str, ContentSeen]:
-        found = self._tx.all(self._s.content_seen, k_platform_id=self._platform, k_case_id=case_id)
-        return {row[2]: self._tx.private.content_seen_from(row) for row in found}
+    def content_seen(self, case_id: str) -> dict[int, ContentSeen]:
+        looks = reviewed.looks_of(self._chain(case_id), self.case(case_id), self.words)
+        return {look.number: look for look in looks}
 
     def preservation_over(self, now: int, limit: int) -> list[Hold]:
         def opened(row: Any) -> Hold:
@@ -232,8 +235,7 @@ class View:
         self._tx.shared.check_written(f"c{message.case_id}", f"m{message.id}")
         if not message.case_id or message.kind == "page":
             return message
-        name = stream_of(message.case_id)
-        check_leaves(self.streams([name])[name], message, self._tx.now)
+        check_leaves(self._chain(message.case_id), message, self._tx.now)
         return message
 
     def next_deadline(self, endpoint: str, now: int) -> int | None:
@@ -265,7 +267,9 @@ class View:
         given = {"k_platform_id": self._platform, "k_case_id": case_id}
         counts = {name: int(self._tx.one(one, **given)[0]) for name, one in self._s.private.holdings.items()}
         return Holdings(
-            **counts, under_way=sum(int(self._tx.one(one, **given)[0]) for one in self._s.private.under_way)
+            **counts,
+            decisions=reviewed.count_held(self._chain(case_id)),
+            under_way=sum(int(self._tx.one(one, **given)[0]) for one in self._s.private.under_way),
         )
 
     def cursor(self, feed: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
 
-from kz_compliance_sdk.adapters.sql import rows_review, rows_users
+from kz_compliance_sdk.adapters.sql import rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.clock_statements import set_clock
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
@@ -24,10 +24,7 @@ from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
     ClockSet,
-    ContentSeen,
     CursorMoved,
-    DecisionApproved,
-    DecisionRow,
     EndpointState,
     EscalationAcknowledged,
     EscalationFired,
@@ -39,7 +36,6 @@ from kz_compliance_sdk.domain.change import (
     InboxApplied,
     InboxDismissed,
     InboxRow,
-    LegalCheckRow,
     MessageErased,
     MessageVoided,
     MessageWrite,
@@ -152,8 +148,6 @@ class Writer:
                     inserts["outbox"].append(rows.message_row(write))
                     if not write.case_id:
                         came.append((write.platform_id, ""))
-                elif kind is DecisionRow:
-                    inserts["decisions"].append(rows.decision_row(write))
                 elif kind is AppealWrite and write.expected is None:
                     inserts["appeals"].append(rows_users.appeal_row(write.appeal))
                     came.append((write.appeal.platform_id, write.appeal.case_id))
@@ -175,10 +169,6 @@ class Writer:
                     counted.append(write)
                 elif kind is Happened:
                     pass  # linked when its work was run, stored by the ledger below
-                elif kind is LegalCheckRow:
-                    inserts["legal_checks"].append(rows_review.legal_check_row(write))
-                elif kind is ContentSeen:
-                    inserts["content_seen"].append(rows.content_row(write))
                 elif kind is ObjectVersion:
                     name = rows.object_name(write.platform_id, write.object_key)
                     versions[write.platform_id, name] = write.version
@@ -232,12 +222,6 @@ class Writer:
         elif kind is InboxApplied:
             key = (write.platform_id, write.sender, write.message_id, write.body_sha256)
             execute(s.inbox_applied.sql, (write.case_id, *key))
-        elif kind is DecisionApproved:
-            key = (write.platform_id, write.case_id, write.version, write.digest)
-            if execute(s.decision_approve.sql, (write.approved_by, write.approved_at, *key)) != 1:
-                raise ChangeRefused(
-                    Conflict("the proposal was changed or approved meanwhile.", reference=write.case_id)
-                )
         elif kind is CaseLooked:
             execute(s.looked.sql, s.looked.bind(_looked(write)))
         elif kind is CheckpointTold:

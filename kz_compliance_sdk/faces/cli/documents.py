@@ -147,17 +147,16 @@ def _sealed(file: CaseFile, seq: int) -> dict[str, str]:
 
 
 def _legal_checks(file: CaseFile) -> list[Document]:
-    from kz_compliance_sdk.domain.legal_check import answers_of, barring
+    from kz_compliance_sdk.domain.legal_check import barring
 
     return [
         fields(
             row,
             "version revision digest answered_by answered_at answers _bars",
-            answers=check.answers,
-            _bars=barring(check),
+            answers=dict(row.answers),
+            _bars=barring(row.check),
         )
         for row in file.legal_checks
-        for check in [answers_of(row)]
     ]
 
 

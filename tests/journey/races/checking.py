@@ -22,6 +22,11 @@ _KINDS = {
 _COUNTED = ("claim", "propose", "approve", "send_back", "undo", "renew", "release", "confirm_suspension",
             "end_suspension", "cancel", "amend")  # fmt: skip
 
+_REVIEWED = (
+    "SELECT kind, content, people FROM events JOIN streams ON stream = n WHERE name = ? AND kind IN ('proposed',"
+    " 'approved') ORDER BY seq"
+)
+
 
 def violations(path: Path, case_id: str, came: Sequence[Came], since: int) -> list[str]:
     """Everything that does not hold for this case. `since` is how many events it had before the two acts."""
@@ -31,7 +36,7 @@ def violations(path: Path, case_id: str, came: Sequence[Came], since: int) -> li
         db.row_factory = module.Row
         case = db.execute("SELECT * FROM cases WHERE id = ?", (case_id,)).fetchone()
         events = db.execute("SELECT * FROM audit WHERE case_id = ? ORDER BY seq", (case_id,)).fetchall()
-        decisions = db.execute("SELECT * FROM decisions WHERE case_id = ? ORDER BY version", (case_id,)).fetchall()
+        reviewed = db.execute(_REVIEWED, (f"case/{case_id}",)).fetchall()
         messages = db.execute("SELECT * FROM outbox WHERE case_id = ?", (case_id,)).fetchall()
         attempts = db.execute("SELECT * FROM attempts WHERE case_id = ?", (case_id,)).fetchall()
     told = [(event, json.loads(event["content"])["data"]) for event in events]
@@ -39,7 +44,7 @@ def violations(path: Path, case_id: str, came: Sequence[Came], since: int) -> li
         *_chain(case, events),
         *_moves(case, told),
         *_leases(told),
-        *_decisions(case, decisions, told),
+        *_decisions(reviewed, told),
         *_outcome(told[since:], came),
         *_effects(messages, attempts, told[since:], came),
     ]
@@ -90,8 +95,10 @@ def _leases(told: Told) -> Iterator[str]:
             holder, until = "", 0
 
 
-def _decisions(case: Any, rows: Sequence[Any], told: Told) -> Iterator[str]:
-    if [row["version"] for row in rows] != list(range(1, len(rows) + 1)):
+def _decisions(reviewed: Sequence[Any], told: Told) -> Iterator[str]:
+    """What the ledger says of proposals and approvals, held against each other and against the audit trail."""
+    proposals, approvals = _by_version(reviewed, "proposed"), _by_version(reviewed, "approved")
+    if sorted(proposals) != list(range(1, len(proposals) + 1)):
         yield "decisions: their versions have a gap"
     effective: Counter[int] = Counter()
     proposer: dict[int, str] = {}
@@ -99,8 +106,7 @@ def _decisions(case: Any, rows: Sequence[Any], told: Told) -> Iterator[str]:
         if event["kind"] not in ("propose", "approve"):
             continue
         version = data["decision"]
-        row = next((one for one in rows if one["version"] == version), None)
-        if row is None or row["digest"] != data["digest"]:
+        if event["actor"] not in (proposals if event["kind"] == "propose" else approvals).get(version, {}):
             yield f"decisions: the event {event['seq']} speaks of a decision that is not there"
         if event["kind"] == "propose":
             if version in proposer:
@@ -110,13 +116,26 @@ def _decisions(case: Any, rows: Sequence[Any], told: Told) -> Iterator[str]:
             yield f"decisions: {event['actor']} approved their own proposal"
         effective[version] += data["to"] == "decided"
     yield from (f"decisions: the version {v} took effect {n} times" for v, n in effective.items() if n > 1)
-    for row in rows:
-        if row["approved_by"] == row["proposed_by"]:
-            yield f"decisions: {row['approved_by']} stands as proposer and approver"
-        if row["needs_approval"] and effective[row["version"]] and row["approved_by"] is None:
-            yield f"decisions: the version {row['version']} took effect without a second person"
-        if row["approved_by"] is not None and not effective[row["version"]]:
-            yield f"decisions: the version {row['version']} is approved and never took effect"
+    for version, by in proposals.items():
+        approved_by = approvals.get(version, {})
+        if len(by) > 1 or len(approved_by) > 1:
+            yield f"decisions: the version {version} was proposed or approved twice"
+        if by.keys() & approved_by.keys():
+            yield f"decisions: {', '.join(by)} stands as proposer and approver"
+        if any(said["data"].get("four_eyes") for said in by.values()) and effective[version] and not approved_by:
+            yield f"decisions: the version {version} took effect without a second person"
+        if approved_by and not effective[version]:
+            yield f"decisions: the version {version} is approved and never took effect"
+
+
+def _by_version(reviewed: Sequence[Any], kind: str) -> dict[int, dict[str, Any]]:
+    """The contents of the events of this kind, by the decision that they speak of and by who acted."""
+    found: dict[int, dict[str, Any]] = {}
+    for event in reviewed:
+        if event["kind"] == kind:
+            said = json.loads(event["content"])
+            found.setdefault(said["data"]["decision"], {})[json.loads(event["people"])["id"]] = said
+    return found
 
 
 def _outcome(told: Told, came: Sequence[Came]) -> Iterator[str]:

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from unittest import mock
 
 from kz_compliance_sdk.adapters.sql import sqlite as sqlite_adapter
-from kz_compliance_sdk.adapters.sql import transaction
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.domain import deciding, steps
 from kz_compliance_sdk.domain.change import MessageVoided
@@ -34,7 +33,6 @@ def weaken(path: Path, weakness: Weakness, stack: ExitStack) -> None:
         _unchecked(stack, replacing=False, only_lease=True)
     elif weakness == "four_eyes":
         stack.enter_context(mock.patch.object(deciding, "approve", _approve_by_anybody))
-        stack.enter_context(mock.patch.object(transaction, "open_connection", _without_checks))
     else:
         stack.enter_context(mock.patch.object(deciding, "undo", _undo_anything))
 
@@ -58,18 +56,11 @@ def _unchecked(stack: ExitStack, *, replacing: bool, only_lease: bool = False) -
     stack.enter_context(without(s.case_update_leased, *(lease if only_lease else ("cases.version = ?", *lease))))
     if not only_lease:
         stack.enter_context(without(s.case_update, "cases.version = ?"))
-        stack.enter_context(without(s.decision_approve, "decisions.approved_by IS NULL"))
     if replacing:
-        for table in ("audit", "decisions", "outbox", "inbox", "sealed_texts"):
+        for table in ("audit", "outbox", "inbox", "sealed_texts"):
             insert = s.inserts[table]
             sql = insert.sql.replace("INSERT INTO", "INSERT OR REPLACE INTO")
             stack.enter_context(mock.patch.object(insert, "sql", sql))
-
-
-def _without_checks(*arguments: Any) -> Any:
-    connection = sqlite_adapter.open_connection(*arguments)
-    connection.execute("PRAGMA ignore_check_constraints = ON")
-    return connection
 
 
 class _Anybody(str):

@@ -105,15 +105,6 @@ class Tx(Protocol):
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
-    def events(self, case_id: str) -> list[AuditEvent]:
-        """The audit events of a case in their order, without the texts that were sealed beside them."""
-
-    def event_kinds(self, case_id: str) -> dict[str, int]:
-        """How many audit events of each kind a case has."""
-
-    def unasked(self, case_id: str) -> int:
-        """How many questions of the case were taken back before they left."""
-
     def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
         """Every version of the case's legal check, oldest first."""
 
@@ -251,6 +242,9 @@ class Queries(FigureSource, Protocol):
 
     def case(self, case_id: str) -> Case:
         """A case as its chain has it. Raises NotFound, and StoreDamaged for a chain that does not prove itself."""
+
+    def stream(self, case_id: str) -> Stream:
+        """The chain of a case. One that is damaged has a `fault`; one of which nothing is stored is empty."""
 
     def lies(self, case_id: str) -> list[str]:
         """What a case's row says otherwise than its chain, and why that cannot be believed, each in words."""

@@ -104,6 +104,14 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
             row, stream = self._row_and_stream(connection, case_id)
             return believed(row, stream)
 
+    def stream(self, case_id: str) -> Stream:
+        with self._reading() as connection:
+            return self._stream(connection, case_id)
+
+    def _stream(self, connection: Connection, case_id: str) -> Stream:
+        name = stream_of(case_id)
+        return self._ledger(connection).streams(self._platform, [name])[name]
+
     def _row_and_stream(self, connection: Connection, case_id: str) -> tuple[Case, Stream]:
         """A case as its row has it, and its chain, of one moment."""
         if not connection.in_transaction():
@@ -111,9 +119,7 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
         found = self._rows(connection, "cases", case_id)
         if not found:
             raise NotFound("there is no such case on this platform.", reference=case_id)
-        name = stream_of(case_id)
-        stream = self._ledger(connection).streams(self._platform, [name])[name]
-        return self._private(connection).case_from(found[0]), stream
+        return self._private(connection).case_from(found[0]), self._stream(connection, case_id)
 
     def _ledger(self, connection: Connection) -> Ledger:
         def ask(statement: Compiled, **values: Any) -> list[Any]:

@@ -333,13 +333,6 @@ class Statements:
         # What is told of a case is overwritten; when it came and was first answered stays.
         first = {name: func.coalesce(tallies.c[name], literal_column(f"excluded.{name}")) for name in ANSWERED}
         self.inserts["tallies"] = upsert(tallies, ("platform_id", "case_id"), "facts", **first)
-        of_audit = _key(t.audit, "platform_id", "case_id")
-        self.events = compiled(select(t.audit).where(of_audit).order_by(t.audit.c.seq))
-        kinds = select(t.audit.c.kind, func.count()).where(of_audit)
-        self.event_kinds = compiled(kinds.group_by(t.audit.c.kind))
-        void = text("kind = 'clarification' AND state = 'void'")
-        of_case = _key(t.outbox, "platform_id", "case_id")
-        self.unasked = compiled(select(func.count()).select_from(t.outbox).where(of_case, void))
         self.hold_ended = compiled(delete(t.holds).where(_key(t.holds, *of_hold)))
         self.acknowledged = compiled(
             update(t.escalations)

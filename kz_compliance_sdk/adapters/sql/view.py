@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import rows, rows_review, rows_users
+from kz_compliance_sdk.adapters.sql import rows_review, rows_users
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.believed import check_leaves
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
@@ -162,18 +162,6 @@ class View:
     def decisions(self, case_id: str) -> dict[int, Decision]:
         found = self._tx.all(self._s.decisions, k_platform_id=self._platform, k_case_id=case_id)
         return self._tx.private.decisions_from(found)
-
-    def events(self, case_id: str) -> list[AuditEvent]:
-        found = self._tx.all(self._s.events, k_platform_id=self._platform, k_case_id=case_id)
-        return [rows.audit_from(row, ()) for row in found]
-
-    def event_kinds(self, case_id: str) -> dict[str, int]:
-        found = self._tx.all(self._s.event_kinds, k_platform_id=self._platform, k_case_id=case_id)
-        return {row[0]: int(row[1]) for row in found}
-
-    def unasked(self, case_id: str) -> int:
-        found = self._tx.one(self._s.unasked, k_platform_id=self._platform, k_case_id=case_id)
-        return int(found[0]) if found else 0
 
     def legal_checks(self, case_id: str) -> list[LegalCheckRow]:
         found = self._tx.all(self._s.legal_checks, k_platform_id=self._platform, k_case_id=case_id)

@@ -244,10 +244,10 @@ class Telling(Struct):
 
 
 class Step(Struct):
-    """A step of the ladder that fired."""
+    """A step of the ladder that fired last at `fired_at`, to whom, and who has seen it."""
 
     step: str
-    at: int
+    fired_at: int
     level: int
     audience: tuple[str, ...]
     seen_by: int = 0

@@ -10,7 +10,7 @@ from kz_compliance_sdk.domain.arrivals import Arrival, Standing, amend
 from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationAcknowledged
+from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.events.review import Reopened
@@ -185,5 +185,4 @@ def acknowledge(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     REVIEW_POLICY.check(stamp.actor, "acknowledge")
     tells = [happened(case, office.EscalationSeen(), stamp)]
     seen, event = move(case, "acknowledge", case.state, stamp, {"level": case.level}, tells=tells)
-    fact = EscalationAcknowledged(case.platform_id, case.id, stamp.actor.id, stamp.at)
-    return (CaseWrite(seen, case.version), event, fact), seen
+    return (CaseWrite(seen, case.version), event), seen

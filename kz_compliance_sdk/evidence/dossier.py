@@ -20,13 +20,13 @@ from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.change import (
     Appeal,
     ContentSeen,
-    EscalationFired,
     InboxRow,
     LegalCheckRow,
     UserNoticeState,
 )
 from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.disclosure import Form
+from kz_compliance_sdk.domain.fold import Step
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, StoredDecision
 from kz_compliance_sdk.domain.second_person import OF_THE_PROPOSER, asked_for
@@ -69,7 +69,7 @@ class Dossier:
 
     records: Records
     received: tuple[Received, ...]
-    escalations: tuple[EscalationFired, ...]
+    escalations: tuple[Step, ...]
     clock: ClockView
     faults: tuple[Fault, ...]
     made_at: int

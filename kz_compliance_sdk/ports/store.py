@@ -14,7 +14,6 @@ from kz_compliance_sdk.domain.change import (
     Change,
     ContentSeen,
     EndpointState,
-    EscalationFired,
     Heartbeat,
     Hold,
     InboxRow,
@@ -27,7 +26,7 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.fold import Step, Stream
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Loose, Records
 from kz_compliance_sdk.domain.retention import Ended, Holdings
@@ -313,7 +312,8 @@ class Queries(FigureSource, Protocol):
     def attempts(self, case_id: str) -> list[Attempt]:
         """Every try of every message of a case."""
 
-    def escalations(self, case_id: str) -> list[EscalationFired]: ...
+    def escalations(self, case_id: str) -> list[Step]:
+        """The steps of the ladder that fired, in their order, as the case's chain has them. Raises as `case`."""
 
     def sanctions(self) -> list[SanctionNoted]: ...
 

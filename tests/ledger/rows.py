@@ -39,10 +39,6 @@ class _Rows:
         count = held.n if one_object else row.n
         return (row.n, row.available, row.fault), (count, held.available, held.fault)
 
-    def step(self, row: old.EscalationFired) -> Pair:
-        held = self.case.steps[row.step]
-        return (row.fired_at, row.level, row.audience), (held.at, held.level, held.audience)
-
     def decision(self, row: old.DecisionRow) -> Pair:
         held = self.case.decisions[row.version]
         theirs = (row.version, row.proposed_at, row.needs_approval, self.after.revision)
@@ -71,7 +67,6 @@ class _Rows:
 
 _OF: dict[type, Any] = {
     old.ContentSeen: _Rows.look,
-    old.EscalationFired: _Rows.step,
     old.DecisionRow: _Rows.decision,
     old.DecisionApproved: _Rows.approval,
     old.LegalCheckRow: _Rows.check,

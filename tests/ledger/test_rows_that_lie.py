@@ -320,3 +320,27 @@ def test_a_letter_that_nobody_typed_in_takes_no_effect(tmp_path: Path) -> None:
     )
     with pytest.raises(StoreDamaged, match="no event says that this letter was typed in"):
         office.vouch(SECOND, case, letter)
+
+
+ESCALATION_LIES = {
+    "its level": "UPDATE events SET content = CAST(replace(content, '\"level\":', '\"level\":1') AS BLOB)",
+    "its time": "UPDATE events SET at = at + 60",
+    "who has seen it": "UPDATE events SET people = x''",
+    "that it fired": "DELETE FROM events",
+}
+
+
+@pytest.mark.parametrize("lie_about", ESCALATION_LIES)
+def test_a_lie_about_an_escalation_is_named_and_shown_to_nobody(tmp_path: Path, lie_about: str) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.clock.advance(23 * HOUR)
+    office.watch()
+    office.acknowledge(LEAD, case)
+    assert office.case(case)["escalations"], "the control: while nobody lies, they are shown"
+    kind = "escalation_seen" if lie_about == "who has seen it" else "escalated"
+    assert office.faults() == []
+    lie(office, f"{ESCALATION_LIES[lie_about]} WHERE kind = '{kind}'")
+    with pytest.raises(ComplianceError, match="of the stream is damaged"):
+        office.case(case)
+    assert any("of the stream is damaged" in fault for fault in office.faults())

@@ -29,14 +29,13 @@ from kz_compliance_sdk.domain.believed import believed, lies_of
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     ContentSeen,
-    EscalationFired,
     InboxRow,
     LegalCheckRow,
     MessageErased,
     SanctionNoted,
 )
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.fold import Step, Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, messages_behind
@@ -314,8 +313,9 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
     def attempts(self, case_id: str) -> list[Attempt]:
         return self._each("attempts", case_id, PrivateRows.attempt_from)
 
-    def escalations(self, case_id: str) -> list[EscalationFired]:
-        return self._each("escalations", case_id, lambda _, row: rows.escalation_from(row))
+    def escalations(self, case_id: str) -> list[Step]:
+        steps = self.stream(case_id).case.steps.values()
+        return sorted(steps, key=lambda one: (one.fired_at, one.step))
 
     def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
         c = t.cases.c

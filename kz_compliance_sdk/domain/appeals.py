@@ -6,11 +6,11 @@ What a user writes enters the case only as a sealed text of its audit trail.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent, Stamp, told
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import OPEN_ITEM, Case, ItemState, happened, move
 from kz_compliance_sdk.domain.change import (
@@ -26,7 +26,7 @@ from kz_compliance_sdk.domain.decision import Decision, Finding
 from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.messages import NOTIFIER, lane_of, page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.persons import Person, check_another, who_decided
+from kz_compliance_sdk.domain.persons import check_another
 from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.domain.references import appeal_id_of, message_id, stream_of
 from kz_compliance_sdk.domain.report import RefusalCode, Statement
@@ -62,12 +62,13 @@ def receive(
     received_at: int,
     reference: str,
     decisions: Mapping[int, Decision],
-    events: Sequence[AuditEvent],
+    rests_on: Mapping[int, int],
     policy: UserPolicy,
     *,
     stamp: Stamp,
 ) -> tuple[Change, Appeal]:
     """Record a user's appeal against a measure that stands. Its own clock runs from `received_at` (UTC seconds).
+    `rests_on` says by which decision the measure of an item, by number, came into force.
 
     Raises NotAllowed, InvalidInput, and IllegalMove for an item without a measure and for a case that was erased.
     """
@@ -84,7 +85,8 @@ def receive(
             reference=case.id,
         )
     item = _item_of(case, item_id)
-    decision = _behind(item, decisions, events)
+    # Also while a later decision about the item is on its way.
+    decision = decisions.get(rests_on.get(item.number) or item.decision_version)
     if not item.measure or decision is None:
         raise IllegalMove(f"no measure on the item {item_id!r} is in force: there is nothing to appeal against.")
     if not _stands_since(item, decisions) <= received_at <= stamp.at:
@@ -123,22 +125,6 @@ def receive(
     return (CaseWrite(moved, case.version), event, AppealWrite(appeal), news, *pages), appeal
 
 
-def _behind(item: ItemState, decisions: Mapping[int, Decision], events: Sequence[AuditEvent]) -> Decision | None:
-    """The decision that the measure in force rests on, also while a later one about the item is on its way."""
-    name, latest, behind = name_of(item), 0, item.decision_version
-    about = [one for one in decisions.values() if one.version <= item.decision_version and one.item(name) is not None]
-    decided = {
-        "propose": [one.version for one in about if not one.needs_approval],
-        "approve": [one.version for one in about],
-    }
-    for event, data in told(events):
-        if data.get("decision") in decided.get(event.kind, ()):
-            latest = data["decision"]
-        if event.kind == "measure_in_force" and data.get("item") == name:
-            behind = latest
-    return decisions.get(behind)
-
-
 def _stands_since(item: ItemState, decisions: Mapping[int, Decision]) -> int:
     """From when there was a measure to appeal against, UTC seconds: a later one takes the place of an earlier."""
     name = name_of(item)
@@ -157,18 +143,10 @@ def check_reference(reference: str) -> None:
         )
 
 
-def uphold(
-    case: Case,
-    appeal: Appeal,
-    reasons: str,
-    decisions: Mapping[int, Decision],
-    events: Sequence[AuditEvent],
-    *,
-    stamp: Stamp,
-) -> Settled:
+def uphold(case: Case, appeal: Appeal, reasons: str, first: Iterable[Actor], *, stamp: Stamp) -> Settled:
     """The measure stays. Raises NotAllowed for whoever decided first, and IllegalMove if it was lifted meanwhile or the
     item is being decided anew."""
-    item = check_decider(case, appeal, reasons, decisions, events, stamp)
+    item = check_decider(case, appeal, reasons, first, stamp)
     if not item.measure or item.status == "lifting":
         raise IllegalMove(
             "the measure was lifted meanwhile: nothing is left that could be upheld. Reverse it.", reference=case.id
@@ -181,14 +159,12 @@ def uphold(
     return Settled(change, moved, decided, item.item_id)
 
 
-def withdraw(
-    case: Case, appeal: Appeal, decisions: Mapping[int, Decision], events: Sequence[AuditEvent], *, stamp: Stamp
-) -> Settled:
+def withdraw(case: Case, appeal: Appeal, first: Iterable[Actor], *, stamp: Stamp) -> Settled:
     """The user takes the appeal back. Raises NotAllowed for whoever decided first, IllegalMove."""
     _check_open(appeal)
     if stamp.actor != SYSTEM:
         REVIEW_POLICY.check(stamp.actor, "withdraw_appeal")
-        _check_other(case, appeal, about(case, appeal), decisions, events, stamp)
+        _check_other(case, first, stamp)
     tells = [happened(case, remedies.AppealWithdrawn(appeal=appeal.number), stamp)]
     moved, event = move(case, "withdraw_appeal", case.state, stamp, facts(appeal), tells=tells)
     gone = replace(appeal, state="withdrawn", decided_at=stamp.at)
@@ -239,15 +215,14 @@ def check_decider(
     case: Case,
     appeal: Appeal,
     reasons: str,
-    decisions: Mapping[int, Decision],
-    events: Sequence[AuditEvent],
+    first: Iterable[Actor],
     stamp: Stamp,
 ) -> ItemState:
     REVIEW_POLICY.check(stamp.actor, "decide_appeal")
     need(reasons, "reasons", "Say what you found when you looked at it anew.")
     _check_open(appeal)
     item = about(case, appeal)
-    _check_other(case, appeal, item, decisions, events, stamp)
+    _check_other(case, first, stamp)
     if item.status in OPEN_ITEM or item.status == "decided":
         raise IllegalMove(
             "a later decision about this item is under way: decide the appeal when it has come to its end.",
@@ -256,20 +231,8 @@ def check_decider(
     return item
 
 
-def _check_other(
-    case: Case,
-    appeal: Appeal,
-    item: ItemState,
-    decisions: Mapping[int, Decision],
-    events: Sequence[AuditEvent],
-    stamp: Stamp,
-) -> None:
+def _check_other(case: Case, first: Iterable[Actor], stamp: Stamp) -> None:
     """Refuse whoever decided first."""
-    decision = decisions.get(item.decision_version)
-    ids = [appeal.proposed_by, appeal.approved_by]
-    if decision is not None:
-        ids += [decision.proposed_by, decision.approved_by]
-    first = *map(Person, filter(None, ids)), *who_decided(events, appeal.decision_version, item.decision_version)
     check_another(first, stamp.actor, "nobody ends an appeal against their own decision.", case.id)
 
 

@@ -166,28 +166,6 @@ class HoldEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class EscalationFired:
-    """A step of the ladder that was due, once."""
-
-    platform_id: str
-    case_id: str
-    step: str
-    fired_at: int
-    level: int
-    audience: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EscalationAcknowledged:
-    """A person has seen the escalations of a case up to now."""
-
-    platform_id: str
-    case_id: str
-    by: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
 class CursorMoved:
     """How far a feed has been read; stored with what was read."""
 
@@ -261,8 +239,6 @@ Write = (
     | ObjectVersion
     | Hold
     | HoldEnded
-    | EscalationFired
-    | EscalationAcknowledged
     | CursorMoved
     | EndpointState
     | Heartbeat

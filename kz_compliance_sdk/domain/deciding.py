@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kz_compliance_sdk.domain.answerable import check_answerable
-from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.bulk import check_bulk
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, happened, move
@@ -181,7 +181,7 @@ def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:
 
 
 def approve(
-    case: Case, digest: str, decision: Decision, context: Context, events: Sequence[AuditEvent], *, stamp: Stamp
+    case: Case, digest: str, decision: Decision, context: Context, proposers: Iterable[Actor], *, stamp: Stamp
 ) -> tuple[Change, Case]:
     """Approve exactly what was seen: `digest` names it. Raises Conflict if it has changed since, and NotAllowed for
     whoever is no other person than the proposer."""
@@ -192,7 +192,7 @@ def approve(
         raise Conflict(
             "the proposal is not the one that you saw. Read it again, then approve its new digest.", reference=case.id
         )
-    check_no_proposer(decision, events, stamp.actor)
+    check_no_proposer(proposers, stamp.actor, case.id)
     check_approver(case, decision, context.policy, stamp.actor)
     data: dict[str, Json] = {"decision": decision.version, "digest": digest}
     if stamp.actor.country:

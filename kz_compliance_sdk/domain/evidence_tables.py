@@ -180,11 +180,6 @@ TABLES: Final[Mapping[str, Table]] = {
         excuse=lambda row, _was, _since: row["result"] != "lost",
         new=_attempt_can_be_new,
     ),
-    "escalations": Table(
-        key=("step",),
-        changing=("fired_at", "level", "audience", "acknowledged_by", "acknowledged_at"),
-        new=_moved_and_later("fired_at"),
-    ),
     "holds": Table(
         key=("object_key", "item_id"),
         changing=("action", "ground", "version", "preserve_until", "preservation_ended_at"),

@@ -54,8 +54,8 @@ SETTLED: frozenset[str] = frozenset({"voided", "done"})
 class Item(Struct):
     """One item, by the number that the case gave it. `object` is the stream of the platform's object. `renamed` says
     that the authority's id of it names another object since. `fell` is the effect with which its order fell, empty
-    while it stands. A copy of what its measure hides is kept until `preserve_until` (0: none is);
-    `preservation_over` says that people were told of its end."""
+    while it stands. Its measure came into force by the decision `rests_on` (0: nobody said that it did). A copy of what
+    it hides is kept until `preserve_until` (0: none is); `preservation_over` says that people were told of its end."""
 
     number: int
     object: str
@@ -67,6 +67,7 @@ class Item(Struct):
     measure: str = ""
     effective_at: int = 0
     decision: int = 0
+    rests_on: int = 0
     preserve_until: int = 0
     preservation_over: bool = False
     renamed: bool = False
@@ -243,10 +244,10 @@ class Telling(Struct):
 
 
 class Step(Struct):
-    """A step of the ladder that fired."""
+    """A step of the ladder that fired last at `fired_at`, to whom, and who has seen it."""
 
     step: str
-    at: int
+    fired_at: int
     level: int
     audience: tuple[str, ...]
     seen_by: int = 0

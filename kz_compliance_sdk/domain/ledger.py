@@ -201,6 +201,14 @@ class Roster:
         person = self.persons.setdefault(actor.id, len(self.persons) + 1)
         return person, self.accounts.setdefault(actor.account, len(self.accounts) + 1) if actor.account else 0
 
+    def who(self, person: int, account: int) -> Actor:
+        """Who these numbers stand for, by id and account alone; the machine has neither."""
+        return Actor(_name(self.persons, person), account=_name(self.accounts, account))
+
+
+def _name(numbers: Mapping[str, int], number: int) -> str:
+    return next((name for name, one in numbers.items() if one == number), "")
+
 
 def link(
     platform: str,

@@ -12,7 +12,7 @@ from typing import Literal
 
 from kz_compliance_sdk.domain.arrival_events import came, flags_told, happened_with
 from kz_compliance_sdk.domain.arrivals import answer, flag
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import Arrival, Standing, cancel, evidence
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, happened, move
@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.arrivals import Flagged, LetterDismissed, LetterEntered
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification
-from kz_compliance_sdk.domain.persons import Person, check_another
+from kz_compliance_sdk.domain.persons import check_another
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
@@ -82,7 +82,7 @@ def vouch_for_letter(
 ) -> tuple[Change, Case]:
     """A second person says `how` the letter's authenticity was checked: now it does what it says. `others` are the
     flags of letters that still wait. Never by its typist: raises NotAllowed."""
-    check_voucher(case, Person(arrival.entered_by, arrival.account), how, stamp)
+    check_voucher(case, Actor(arrival.entered_by, account=arrival.account), how, stamp)
     known = case.but(flags=without(case, others))
     if isinstance(letter, Clarification):
         return answer(known, letter, arrival, policy, standing, stamp, {"how": how})
@@ -95,7 +95,7 @@ def vouch_for_letter(
     return cancel(known, letter, arrival, policy, standing, stamp, {"how": how})
 
 
-def check_voucher(case: Case, typist: Person, how: str, stamp: Stamp) -> None:
+def check_voucher(case: Case, typist: Actor, how: str, stamp: Stamp) -> None:
     """Whether this person may vouch for what was typed in: never its typist. Raises NotAllowed, InvalidInput."""
     REVIEW_POLICY.check(stamp.actor, "authenticate")
     check_another([typist], stamp.actor, "the typist cannot vouch for what they typed in.", case.id)

@@ -7,17 +7,17 @@ from types import MappingProxyType
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing, amend
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationAcknowledged
+from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.events.review import Reopened
 from kz_compliance_sdk.domain.letters_in import check_voucher, without
 from kz_compliance_sdk.domain.messages import Respondent, with_report
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.persons import Person, check_another
+from kz_compliance_sdk.domain.persons import check_another
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import can_report_interim
@@ -75,7 +75,7 @@ def reopen(
 
 
 def correct_receipt(
-    case: Case, received_at: int, reasons: str, policy: Policy, typist: Person, *, stamp: Stamp
+    case: Case, received_at: int, reasons: str, policy: Policy, typist: Actor, *, stamp: Stamp
 ) -> tuple[Change, Case]:
     """Correct the recorded receipt of a typed-in notice: a dated event by a second person, and the clock follows."""
     REVIEW_POLICY.check(stamp.actor, "correct_receipt")
@@ -129,7 +129,7 @@ def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change
     return (CaseWrite(settled, case.version), event), settled
 
 
-def authenticate(case: Case, how: str, typist: Person, *, stamp: Stamp) -> tuple[Change, Case]:
+def authenticate(case: Case, how: str, typist: Actor, *, stamp: Stamp) -> tuple[Change, Case]:
     """Record how the authenticity of a typed-in notice was checked. Never by its typist: raises NotAllowed."""
     if case.authenticity != "unverified":
         raise IllegalMove(
@@ -154,7 +154,7 @@ def vouch_for_amendment(
 ) -> tuple[Change, Case]:
     """Record how the authenticity of a typed-in amendment was checked; only then does it amend a notice whose own
     origin is proved. `others` are the flags of letters that still wait. Never by its typist: raises NotAllowed."""
-    check_voucher(case, Person(arrival.entered_by, arrival.account), how, stamp)
+    check_voucher(case, Actor(arrival.entered_by, account=arrival.account), how, stamp)
     return amend(
         begin_anew(case).but(flags=without(case, others)), notice, arrival, policy, standing, stamp, {"how": how}
     )
@@ -185,5 +185,4 @@ def acknowledge(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     REVIEW_POLICY.check(stamp.actor, "acknowledge")
     tells = [happened(case, office.EscalationSeen(), stamp)]
     seen, event = move(case, "acknowledge", case.state, stamp, {"level": case.level}, tells=tells)
-    fact = EscalationAcknowledged(case.platform_id, case.id, stamp.actor.id, stamp.at)
-    return (CaseWrite(seen, case.version), event, fact), seen
+    return (CaseWrite(seen, case.version), event), seen

@@ -12,7 +12,7 @@ from kz_compliance_sdk.domain import clock, running_time
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import FINAL_ITEM, NO_LEASE, Case, CaseState, ItemState, happened, move, note
-from kz_compliance_sdk.domain.change import CaseWrite, Change, EscalationFired, Hold, HoldEnded, ReportsOvertaken, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Hold, HoldEnded, ReportsOvertaken, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery, office
 from kz_compliance_sdk.domain.events.base import Audience, code_or_other
@@ -324,11 +324,7 @@ def escalated(
     )
     word = "unsure." if unsure else "again." if again else ""
     raised, alert = page(raised, f"{word}{fired.lead.id}", fired.audience, fired.severity, stamp)
-    facts = (
-        EscalationFired(case.platform_id, case.id, step, stamp.at, fired.severity, fired.audience)
-        for step in fired.merged_ids
-    )
-    return (CaseWrite(raised, case.version), event, *facts, alert)
+    return (CaseWrite(raised, case.version), event, alert)
 
 
 def _look_again(case: Case, stamp: Stamp) -> Change:

@@ -5,18 +5,18 @@ The chain of a case holds no personal data, only digests of it: it stays whole w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, ItemState, happened, move, note
 from kz_compliance_sdk.domain.change import CaseErased, CaseWrite, Change
 from kz_compliance_sdk.domain.events import office, privacy
 from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.persons import Person, check_another, who_took
+from kz_compliance_sdk.domain.persons import check_another
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
@@ -167,17 +167,15 @@ def ask_erasure(case: Case, ground: str, *, stamp: Stamp) -> tuple[Change, Case]
     return (CaseWrite(asked, case.version), event), asked
 
 
-def agree_to_erasure(
-    case: Case, holdings: Holdings, stream: Stream, events: Sequence[AuditEvent], *, stamp: Stamp
-) -> tuple[Change, Case]:
+def agree_to_erasure(case: Case, holdings: Holdings, stream: Stream, *, stamp: Stamp) -> tuple[Change, Case]:
     """Destroy the personal data of a case before the end of its retention, as another person asked. Raises
     NotAllowed."""
     REVIEW_POLICY.check(stamp.actor, "erase")
-    if not case.erasure_asked:
+    if stream.case.erasure_asked is None:
         raise IllegalMove("nobody has asked for the erasure of this case.", reference=case.id)
-    by, ground = case.erasure_asked
-    first = Person(by), *who_took(events, "ask_erasure")[-1:]
-    check_another(first, stamp.actor, "who asked for an erasure cannot agree to it: it takes somebody else.", case.id)
+    person, account, ground = stream.case.erasure_asked
+    first = stream.roster.who(person, account)
+    check_another([first], stamp.actor, "who asked for an erasure cannot agree to it: it takes somebody else.", case.id)
     _refuse_what_is_needed(case, stamp.at)
     return erase(case, holdings, stream, ground, stamp=stamp)
 

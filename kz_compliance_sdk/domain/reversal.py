@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Literal
 
 from kz_compliance_sdk.domain.appeals import Reversal, Settled, check_decider, facts, silenced
-from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch, void
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, happened, move
@@ -34,7 +34,7 @@ def reverse(
     wording: Reversal,
     policy: Policy,
     standing: Standing,
-    events: Sequence[AuditEvent],
+    first: Iterable[Actor],
     *,
     stamp: Stamp,
 ) -> Settled:
@@ -43,7 +43,7 @@ def reverse(
     What another order holds as well stays. Raises NotAllowed for whoever decided first, InvalidInput naming the field,
     and IllegalMove while the item is being decided anew, or the undo window of another decision of the case runs.
     """
-    item = check_decider(case, appeal, reasons, standing.decisions, events, stamp)
+    item = check_decider(case, appeal, reasons, first, stamp)
     texts = {"reasons": reasons}
     decided = replace(appeal, state="reversed", decided_by=stamp.actor.id, decided_at=stamp.at)
     settled: list[Write] = [AppealWrite(decided, "open"), *silenced(appeal, stamp)]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from kz_compliance_sdk.domain import running_time
-from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
@@ -26,7 +26,7 @@ from kz_compliance_sdk.domain.contest import (
 from kz_compliance_sdk.domain.events import office, remedies
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import page
-from kz_compliance_sdk.domain.persons import Person, check_another, who_took
+from kz_compliance_sdk.domain.persons import check_another
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
@@ -141,7 +141,7 @@ def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tu
 
 
 def confirm_suspension(
-    case: Case, number: int, how: str, events: Sequence[AuditEvent], *, stamp: Stamp
+    case: Case, number: int, how: str, recorders: Iterable[Actor], *, stamp: Stamp
 ) -> tuple[Change, Case]:
     """A second person has seen the order, and says `how`: from now on it has effect, from the time that it names.
 
@@ -153,8 +153,7 @@ def confirm_suspension(
     found = _suspension(case, number)
     if found.confirmed_by or found.ended_at is not None:
         raise IllegalMove(f"the suspension {number} is confirmed or has ended already.", reference=case.id)
-    first = Person(found.recorded_by), *who_took(events, "suspend", suspension=number)
-    check_another(first, stamp.actor, "nobody confirms what they recorded themselves.", case.id)
+    check_another(recorders, stamp.actor, "nobody confirms what they recorded themselves.", case.id)
     confirmed = replace(found, confirmed_by=stamp.actor.id)
     counted, over = resumed(case, stamp)
     case = case.but(pages=counted.pages)

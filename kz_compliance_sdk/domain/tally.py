@@ -13,10 +13,15 @@ from typing import Annotated
 
 from pydantic import Field
 
+from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
-from kz_compliance_sdk.domain.change import Tally
+from kz_compliance_sdk.domain.change import Change, MessageVoided, Tally
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.events.arrivals import Reminded
+from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.review import Asked, Reopened
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.notice import RequestedAction
 from kz_compliance_sdk.domain.notice_parts import IssuingAuthority, LegalBasis, UserNotice
 from kz_compliance_sdk.domain.transitions import ENDED
@@ -30,7 +35,7 @@ STOPPED = "stopped"
 UNANSWERED = "unanswered"
 """The outcome of an item of a case that was closed without an answer, as a demand for user data is."""
 
-_EVENTS = ("request_clarification", "remind", "reopen")
+_EVENTS: Mapping[type[Event], str] = {Asked: "request_clarification", Reminded: "remind", Reopened: "reopen"}
 _EFFECTS = ("cancelled_withdrawn", "cancelled_annulled", "cancelled_remedied", "effect_missing")
 _LONGEST = 200
 
@@ -67,14 +72,12 @@ def tally(
     case: Case,
     notice: Demanded | None,
     decisions: Mapping[int, Decision],
-    events: Mapping[str, int],
-    unasked: int,
+    stream: Stream,
+    change: Change = (),
 ) -> Tally:
-    """The row of an ended case. `events` says how often each kind of event stands in its chain, `unasked` how many of
-    its questions were taken back before they left: these do not count as asked. Without a `notice`,
+    """The row of a case that ended, by its `stream` or by the `change` that is about to be written. Without a `notice`,
     for a message that nobody could use or whose bytes are erased, only what the case itself knows is kept."""
     assert case.state in ENDED  # noqa: S101  whoever calls has looked
-    events = {**events, "request_clarification": events.get("request_clarification", 0) - unasked}
     facts: dict[str, Json] = {
         "authority": case.authority_id,
         "category": case.category,
@@ -86,7 +89,7 @@ def tally(
         "items": _items(case, notice, decisions),
         "cancelled": [flag.removeprefix("cancelled_") for flag in _EFFECTS if flag in case.flags],
         "user_data": "user_data_demand" in {flag.split(":")[0] for flag in case.flags},
-        "events": {name: events[name] for name in _EVENTS if events.get(name)},
+        "events": _counted(stream, change),
     }
     if notice is not None:
         facts |= _of_notice(notice)
@@ -101,6 +104,19 @@ def tally(
         case.closed_at if answered else None,
         encoded(facts).decode(),
     )
+
+
+def _counted(stream: Stream, change: Change) -> dict[str, Json]:
+    """How often each of what the figures name happened. A question that was taken back before it left is none."""
+    tells = (one for write in change if type(write) is AuditEvent for one in write.tells)
+    told = (*(on.event for on in stream.events), *(one.event for one in tells if one.stream == stream.name))
+    counts = Counter(_EVENTS[type(event)] for event in told if type(event) in _EVENTS)
+    voided = {write.message_id for write in change if type(write) is MessageVoided}
+    asked = [one for one in stream.case.messages.values() if one.kind == "clarification"]
+    counts["request_clarification"] -= sum(
+        one.state == "voided" or (one.id in voided and not one.settled) for one in asked
+    )
+    return {name: count for name, count in counts.items() if count}
 
 
 def _state(case: Case) -> str:

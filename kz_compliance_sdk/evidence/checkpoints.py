@@ -26,8 +26,11 @@ from kz_compliance_sdk.domain.checkpoints import (
     merged,
     signed,
 )
+from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.evidence_rows import Row, Seen, Since
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.messages import notify
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Queries, Store, Tx, Witness
@@ -158,7 +161,8 @@ class Checkpoints:
             if tx.checkpoint() != last:
                 return (), None  # another worker is at it: what it leaves is seen by the next run
             # A manifest of what has been erased since the look would bring the digests back: another look will do.
-            still = [look for look in looks if not look.manifest or look.erased == _erased(tx, look.case_id)]
+            now = tx.streams(stream_of(look.case_id) for look in looks if look.manifest)
+            still = [one for one in looks if not one.manifest or one.erased == _erasures(now[stream_of(one.case_id)])]
             change, made = self._leaves(
                 still, at, last, complete=complete and len(still) == len(looks), left_out=left_out
             )
@@ -237,9 +241,9 @@ class Checkpoints:
         if case_id == PLATFORM:
             loose, since = loose_since(self._queries, seen, last, before)
             return loose.rows, 0, GENESIS, since, 0
+        erased = _erasures(self._queries.stream(case_id))
         records = self._queries.records(case_id)
         since = since_of(records, seen, last, before)
-        erased = sum(event.kind == "erase" for event in records.events)
         return records.rows, records.case.audit_seq, records.case.audit_head, since, erased
 
     def _complete_at(self) -> int:
@@ -280,8 +284,9 @@ def _seen(leaves: Sequence[Leaf]) -> tuple[Seen | None, tuple[int, int] | None]:
     return seen, last
 
 
-def _erased(tx: Tx, case_id: str) -> int:
-    return tx.event_kinds(case_id).get("erase", 0) if case_id != PLATFORM else 0
+def _erasures(stream: Stream) -> int:
+    """How often a case was erased; of no case never."""
+    return sum(isinstance(on.event, Erased) for on in stream.events)
 
 
 def since_of(records: proofs.Records, seen: Seen | None, last: tuple[int, int] | None, before: int) -> Since:

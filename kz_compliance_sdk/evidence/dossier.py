@@ -19,12 +19,12 @@ from kz_compliance_sdk.domain.audit import AuditEvent, Fault
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.change import (
     Appeal,
-    EscalationFired,
     InboxRow,
     UserNoticeState,
 )
 from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.disclosure import Form
+from kz_compliance_sdk.domain.fold import Step
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
@@ -69,7 +69,7 @@ class Dossier:
 
     records: Records
     received: tuple[Received, ...]
-    escalations: tuple[EscalationFired, ...]
+    escalations: tuple[Step, ...]
     clock: ClockView
     faults: tuple[Fault, ...]
     made_at: int

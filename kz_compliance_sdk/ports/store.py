@@ -13,7 +13,6 @@ from kz_compliance_sdk.domain.change import (
     Appeal,
     Change,
     EndpointState,
-    EscalationFired,
     Heartbeat,
     Hold,
     InboxRow,
@@ -25,7 +24,7 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.fold import Step, Stream
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Loose, Records
@@ -104,15 +103,6 @@ class Tx(Protocol):
         batch among them. What is more than `most` need not be told."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
-
-    def events(self, case_id: str) -> list[AuditEvent]:
-        """The audit events of a case in their order, without the texts that were sealed beside them."""
-
-    def event_kinds(self, case_id: str) -> dict[str, int]:
-        """How many audit events of each kind a case has."""
-
-    def unasked(self, case_id: str) -> int:
-        """How many questions of the case were taken back before they left."""
 
     def legal_checks(self, case_id: str) -> list[RecordedCheck]:
         """Every version of the case's legal check, oldest first."""
@@ -252,6 +242,9 @@ class Queries(FigureSource, Protocol):
     def case(self, case_id: str) -> Case:
         """A case as its chain has it. Raises NotFound, and StoreDamaged for a chain that does not prove itself."""
 
+    def stream(self, case_id: str) -> Stream:
+        """The chain of a case. One that is damaged has a `fault`; one of which nothing is stored is empty."""
+
     def lies(self, case_id: str) -> list[str]:
         """What a case's row says otherwise than its chain, and why that cannot be believed, each in words."""
 
@@ -319,7 +312,8 @@ class Queries(FigureSource, Protocol):
     def attempts(self, case_id: str) -> list[Attempt]:
         """Every try of every message of a case."""
 
-    def escalations(self, case_id: str) -> list[EscalationFired]: ...
+    def escalations(self, case_id: str) -> list[Step]:
+        """The steps of the ladder that fired, in their order, as the case's chain has them. Raises as `case`."""
 
     def sanctions(self) -> list[SanctionNoted]: ...
 

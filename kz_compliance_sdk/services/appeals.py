@@ -9,16 +9,18 @@ from kz_compliance_sdk.domain import appeals, user_notices
 from kz_compliance_sdk.domain import reversal as reversals
 from kz_compliance_sdk.domain.appeals import AppealOutcome, Reversal, Settled
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Appeal, Change
 from kz_compliance_sdk.domain.message_states import tried_voided
 from kz_compliance_sdk.domain.messages import Respondent, stuck
+from kz_compliance_sdk.domain.persons import who_decided
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling
-from kz_compliance_sdk.errors import ComplianceError, Conflict, InvalidInput, NotFound
+from kz_compliance_sdk.errors import ComplianceError, Conflict, InvalidInput, NotFound, StoreDamaged
 from kz_compliance_sdk.ports import AppealPage, Store, Tx
-from kz_compliance_sdk.services.loading import notice_of, standing_of
+from kz_compliance_sdk.services.loading import notice_of, standing_of, stream_in
 from kz_compliance_sdk.services.tallying import with_tally
 
 
@@ -61,9 +63,10 @@ class Appeals:
                 held = tx.appeal(appeal_id_of(self._platform, reference))
             except NotFound:
                 case, stamp = tx.case(case_id), self._stamp(tx, actor)
-                decisions, events, policy = tx.decisions(case_id), tx.events(case_id), self._policy.users
+                decisions, policy = tx.decisions(case_id), self._policy.users
+                rests_on = {number: item.rests_on for number, item in stream_in(tx, case_id).case.items.items()}
                 return appeals.receive(
-                    case, item_id, text, received_at, reference, decisions, events, policy, stamp=stamp
+                    case, item_id, text, received_at, reference, decisions, rests_on, policy, stamp=stamp
                 )
             if held.case_id != case_id or not appeals.is_about(held, tx.case(case_id), item_id):
                 raise Conflict("this reference is that of an appeal about something else.", reference=held.appeal_id)
@@ -112,13 +115,11 @@ class Appeals:
         def work(tx: Tx) -> tuple[Change, Appeal]:
             appeal = tx.appeal(appeal_id)
             case, stamp = tx.case(appeal.case_id), self._stamp(tx, actor)
-            standing, events = standing_of(tx, case, self._respondent), tx.events(case.id)
+            standing, first = standing_of(tx, case, self._respondent), _who_decided(tx, case, appeal)
             if reversal is None:
-                settled = appeals.uphold(case, appeal, reasons, standing.decisions, events, stamp=stamp)
+                settled = appeals.uphold(case, appeal, reasons, first, stamp=stamp)
             else:
-                settled = reversals.reverse(
-                    case, appeal, reasons, reversal, self._policy, standing, events, stamp=stamp
-                )
+                settled = reversals.reverse(case, appeal, reasons, reversal, self._policy, standing, first, stamp=stamp)
             told = (*self._told(tx, settled, stamp, reversed_=reversal is not None), *_silenced(tx, settled, stamp))
             return with_tally(tx, told), settled.appeal
 
@@ -132,9 +133,9 @@ class Appeals:
 
         def work(tx: Tx) -> tuple[Change, Appeal]:
             appeal = tx.appeal(appeal_id)
-            case, decisions, events = tx.case(appeal.case_id), tx.decisions(appeal.case_id), tx.events(appeal.case_id)
-            stamp = self._stamp(tx, actor)
-            settled = appeals.withdraw(case, appeal, decisions, events, stamp=stamp)
+            case, stamp = tx.case(appeal.case_id), self._stamp(tx, actor)
+            first = _who_decided(tx, case, appeal) if actor is not None else ()
+            settled = appeals.withdraw(case, appeal, first, stamp=stamp)
             return (*settled.change, *_silenced(tx, settled, stamp)), settled.appeal
 
         return self._store.submit(self._platform, work).result()
@@ -156,6 +157,16 @@ class Appeals:
 
     def _stamp(self, tx: Tx, actor: Actor | None) -> Stamp:
         return tx.stamp(actor or SYSTEM, self._entropy(32))
+
+
+def _who_decided(tx: Tx, case: Case, appeal: Appeal) -> tuple[Actor, ...]:
+    """Who decided what an appeal is about: the decision that it was made against, and the last one about its item.
+    Raises StoreDamaged for an appeal that is not the one that its chain names, IllegalMove as `appeals.about`."""
+    stream = stream_in(tx, case.id)
+    held = stream.case.appeals.get(appeal.number)
+    if held is None or held.reference != tx.stamp().keyed(appeal.reference):
+        raise StoreDamaged("its row is not the one of which its chain tells.", reference=appeal.appeal_id)
+    return who_decided(stream, held.decision, appeals.about(case, appeal).decision_version)
 
 
 def _silenced(tx: Tx, settled: Settled, stamp: Stamp) -> Change:

@@ -200,7 +200,7 @@ class ByLetter:
     def waiting(self, case_id: str) -> tuple[Letter, ...]:
         """The letters of a case that were typed in and that nobody has vouched for or dismissed, oldest first."""
         found: tuple[Letter, ...] = self._submit(
-            lambda tx: ((), tuple(_letter(row) for row in letters_waiting(tx, tx.case(case_id))))
+            lambda tx: ((), tuple(_letter(tx, row) for row in letters_waiting(tx, tx.case(case_id))))
         )
         return found
 
@@ -213,18 +213,18 @@ class ByLetter:
 
         def work(tx: Tx) -> tuple[Change, Case]:
             case, (row, others) = tx.case(case_id), _named(tx, case_id, message_id)
-            letter = _letter(row)
-            if isinstance(letter.says, Notice):
+            says = _says(row)
+            if isinstance(says, Notice):
                 raise IllegalMove("this letter is an amendment: call authenticate.", reference=case_id)
-            arrival = arrival_in(row, BY_HAND)
+            arrival = arrival_in(tx, row, BY_HAND)
             change, after = letters_in.vouch_for_letter(
                 case,
-                letter.says,
+                says,
                 arrival,
                 how,
                 others,
                 self._policy,
-                standing_before(tx, case, letter.says, self._respondent),
+                standing_before(tx, case, says, self._respondent),
                 tx.stamp(actor, self._entropy(32)),
             )
             return (*change, InboxApplied(self._platform, *arrival.message, case.id)), after
@@ -258,7 +258,11 @@ def _named(tx: Tx, case_id: str, message_id: str) -> tuple[InboxRow, tuple[str, 
     return row, letters_in.flags_of_letters(one.type for one in rows if one is not row)
 
 
-def _letter(row: InboxRow) -> Letter:
+def _letter(tx: Tx, row: InboxRow) -> Letter:
+    return Letter(row.message_id, row.type, typist_in(tx, row).id, row.received_at, _says(row))
+
+
+def _says(row: InboxRow) -> Cancellation | Clarification | Notice:
     said = read_message(row.body).data
     assert isinstance(said, Cancellation | Clarification | Notice)  # noqa: S101  nothing else is typed in
-    return Letter(row.message_id, row.type, typist_in(row).id, row.received_at, said)
+    return said

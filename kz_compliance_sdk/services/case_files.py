@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.case_clock import clock_of
-from kz_compliance_sdk.domain.change import EscalationFired, InboxRow, UserNoticeState
+from kz_compliance_sdk.domain.change import InboxRow, UserNoticeState
 from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.fold import Step
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.reviewed import ContentSeen
@@ -29,7 +30,7 @@ class CaseFile:
     decisions: Mapping[int, Decision]
     messages: tuple[OutboxMessage, ...]
     attempts: Mapping[str, tuple[Attempt, ...]]
-    escalations: tuple[EscalationFired, ...]
+    escalations: tuple[Step, ...]
     audit: tuple[AuditEvent, ...]
     user_notices: tuple[UserNoticeState, ...] = ()
 

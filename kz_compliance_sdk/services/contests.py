@@ -9,11 +9,12 @@ from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.contest import ContestResult, SuspensionOrder
+from kz_compliance_sdk.domain.persons import who_suspended
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.domain.withholding import rests_on_order
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services.loading import withheld
+from kz_compliance_sdk.services.loading import stream_in, withheld
 from kz_compliance_sdk.services.tallying import counted
 
 
@@ -81,7 +82,9 @@ class Contests:
         return self._take_and_withhold(
             actor,
             case_id,
-            lambda tx, case, stamp: suspensions.confirm_suspension(case, number, how, tx.events(case_id), stamp=stamp),
+            lambda tx, case, stamp: suspensions.confirm_suspension(
+                case, number, how, who_suspended(stream_in(tx, case_id), number), stamp=stamp
+            ),
         )
 
     def end_suspension(self, actor: Actor, case_id: str, number: int, ended_at: int, reasons: str) -> Case:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from kz_compliance_sdk.domain import results, steps
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent, Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, EscalationFired, Heartbeat, Write
+from kz_compliance_sdk.domain.change import Change, Heartbeat, Write
+from kz_compliance_sdk.domain.events.office import Escalated
 from kz_compliance_sdk.domain.messages import stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import StoreError
@@ -140,4 +141,5 @@ def _free_expired(tx: Tx) -> tuple[Change, None]:
 
 
 def _fired(change: Change | list[Write]) -> int:
-    return sum(isinstance(write, EscalationFired) for write in change)
+    told = (one.event for write in change if isinstance(write, AuditEvent) for one in write.tells)
+    return sum(len(event.steps) for event in told if isinstance(event, Escalated))

@@ -62,7 +62,7 @@ def follow_waiting(
             continue
         if isinstance(data, Cancellation) and data.revision > case.revision:
             continue
-        arrival = marked_answer(arrival_in(row, case.channel), message, policy)
+        arrival = marked_answer(arrival_in(tx, row, case.channel), message, policy)
         more, case = follow(tx, arrival, case, data, policy, respondent, stamp)
         writes += more
         writes.append(InboxApplied(row.platform_id, *arrival.message, case.id))

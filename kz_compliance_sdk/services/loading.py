@@ -10,15 +10,16 @@ from typing import cast
 
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, ItemState, Source
 from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Came, Opened
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import Respondent, object_key
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, is_account
-from kz_compliance_sdk.domain.persons import Person
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
@@ -27,6 +28,12 @@ from kz_compliance_sdk.domain.withholding import withhold
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.wire.v1 import Message, read_admitted, read_message
+
+
+def stream_in(tx: Tx, case_id: str) -> Stream:
+    """The chain of a case."""
+    name = stream_of(case_id)
+    return tx.streams([name])[name]
 
 
 def message_in(row: InboxRow) -> Message:
@@ -76,8 +83,7 @@ def _check_bytes(tx: Tx, case: Case, row: InboxRow) -> None:
 
 def _check_items(tx: Tx, case: Case, items: Mapping[str, Item]) -> None:
     """Raise StoreDamaged where an item of the notice is another one than its number has in the chain."""
-    name, keyed = stream_of(case.id), tx.stamp().keyed
-    chain = tx.streams([name])[name].case.items
+    chain, keyed = stream_in(tx, case.id).case.items, tx.stamp().keyed
     for item in case.items:
         said = items.get(item.item_id)
         if said is None or item.was or item.number not in chain:
@@ -91,14 +97,20 @@ def _check_items(tx: Tx, case: Case, items: Mapping[str, Item]) -> None:
 def _answers(tx: Tx, case: Case) -> list[Clarification]:
     """What the authority said of the notice in force, in the order in which the case took it in. Times do not tell it:
     two messages come in one second, one comes before its notice, and a letter counts from when it was vouched for."""
-    taken: list[tuple[str, str, str]] = []
-    for event in tx.events(case.id):
-        if event.kind in ("open", "admit", "amend"):
+    taken: list[Came] = []
+    for on in stream_in(tx, case.id).whole().events:
+        if isinstance(on.event, Opened | Admitted | Amended):
             taken.clear()
-        elif event.kind == "answer":
-            data = json.loads(event.content)["data"]
-            taken.append((data["sender"], data["message"], data["sha256"]))
-    said = [message_in(tx.inbox_row(*message)).data for message in taken]
+        elif isinstance(on.event, Answered):
+            taken.append(on.event.came)
+    keyed = tx.stamp().keyed
+    held = {
+        (keyed(row.sender, row.message_id), keyed(row.body_sha256)): row
+        for row in (tx.inbox_of_case(case.id) if taken else ())
+    }
+    if any((came.key, came.body) not in held for came in taken):
+        raise StoreDamaged("what the authority answered is gone, or is not what came.", reference=case.id)
+    said = [message_in(held[came.key, came.body]).data for came in taken]
     return [one for one in said if isinstance(one, Clarification)]
 
 
@@ -184,16 +196,20 @@ def letters_waiting(tx: Tx, case: Case) -> list[InboxRow]:
     return [row for row in tx.waiting_for(case.notice_id) if row.case_id == case.id and row.source == "typed"]
 
 
-def typist_in(row: InboxRow) -> Person:
-    """Who typed a letter in."""
-    proof = json.loads(row.proof)
-    return Person(proof["entered_by"], proof.get("account", ""))
+def typist_in(tx: Tx, row: InboxRow) -> Actor:
+    """Who typed in a letter that waits. Raises StoreDamaged for one of which its chain does not know."""
+    stream = stream_in(tx, row.case_id)
+    held = stream.case.letters.get(tx.stamp().keyed(row.body_sha256))
+    if held is None:
+        raise StoreDamaged("no event says that this letter was typed in and waits.", reference=row.case_id)
+    return stream.roster.who(held.person, held.account)
 
 
-def arrival_in(row: InboxRow, channel: str) -> Arrival:
+def arrival_in(tx: Tx, row: InboxRow, channel: str) -> Arrival:
     """How a stored message came. One that was typed in counts by this only once somebody has vouched for it."""
     proof, at = json.loads(row.proof), row.received_at
     typed = row.source == "typed"
+    typist = typist_in(tx, row) if typed else Actor("")
     return Arrival(
         row.platform_id,
         (row.sender, row.message_id, row.body_sha256),
@@ -202,8 +218,8 @@ def arrival_in(row: InboxRow, channel: str) -> Arrival:
         channel,
         at,
         at,
-        entered_by=proof.get("entered_by", ""),
-        account=proof.get("account", ""),
+        entered_by=typist.id,
+        account=typist.account,
         body=row.body,
         proof=row.proof,
         profile=proof.get("profile", ""),
@@ -212,10 +228,10 @@ def arrival_in(row: InboxRow, channel: str) -> Arrival:
     )
 
 
-def typist_of(tx: Tx, case: Case) -> Person:
-    """Who typed the notice in that the case rests on; nobody for one that came otherwise, or was erased."""
-    row = tx.inbox_row(*case.message)
-    return typist_in(row) if row.source == "typed" and row.proof else Person(case.entered_by)
+def typist_of(tx: Tx, case: Case) -> Actor:
+    """Who typed the notice in that the case rests on; nobody for one that came otherwise."""
+    stream = stream_in(tx, case.id)
+    return stream.roster.who(*stream.case.typist)
 
 
 def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...]] | None:
@@ -227,7 +243,7 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...
     if not later:
         return None
     data, row = min(later, key=lambda one: one[0].revision)
-    return data, arrival_in(row, case.channel), flags_of_letters(other.type for other in rows if other is not row)
+    return data, arrival_in(tx, row, case.channel), flags_of_letters(other.type for other in rows if other is not row)
 
 
 def answering_of(tx: Tx, case: Case, respondent: Respondent) -> Answering:

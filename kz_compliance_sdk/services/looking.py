@@ -19,14 +19,14 @@ from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.content import Looked, Reference
-from kz_compliance_sdk.domain.persons import check_no_proposer
+from kz_compliance_sdk.domain.persons import check_no_proposer, who_decided
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import check_lease
 from kz_compliance_sdk.errors import ConfigError, Conflict
 from kz_compliance_sdk.ports import Content, Future, Resolved, Store, Tx
 from kz_compliance_sdk.services.answered_times import wrong_time
 from kz_compliance_sdk.services.faults import kind_and_place
-from kz_compliance_sdk.services.loading import notice_of
+from kz_compliance_sdk.services.loading import notice_of, stream_in
 
 TOTAL_S = 10.0
 """How long one look may take, for all items of a case together."""
@@ -122,7 +122,7 @@ class Looking:
             decision = tx.decisions(case_id).get(case.decision_version)
             if case.state is not CaseState.IN_APPROVAL or decision is None or decision.digest != digest:
                 return (), {}  # approving says what is wrong
-            check_no_proposer(decision, tx.events(case_id), actor)
+            check_no_proposer(who_decided(stream_in(tx, case_id), decision.version), actor, case_id)
             seen = {item.item_id for item in decision.proposal.items if item.content_sha256 is not None}
             named = content.references(case, notice_of(tx, case))
             return (), {item_id: reference for item_id, reference in named.items() if item_id in seen}

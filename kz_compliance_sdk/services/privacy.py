@@ -13,8 +13,6 @@ from kz_compliance_sdk.domain import retention
 from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
@@ -22,6 +20,7 @@ from kz_compliance_sdk.errors import ComplianceError, IllegalMove, StoreError
 from kz_compliance_sdk.ports import Queries, Store, Tx
 from kz_compliance_sdk.services.clock_steps import time_passed
 from kz_compliance_sdk.services.export import export_document
+from kz_compliance_sdk.services.loading import stream_in
 
 __all__ = ["Privacy", "RetentionRun"]
 
@@ -106,7 +105,7 @@ class Privacy:
             why = retention.why_kept(case, holdings, self._periods, sanctioned_at, at)
             if why or dry_run:
                 return (), (why, holdings)
-            change, _ = retention.erase(case, holdings, _stream(tx, case_id), AT_END, stamp=tx.stamp())
+            change, _ = retention.erase(case, holdings, stream_in(tx, case_id), AT_END, stamp=tx.stamp())
             return change, ("", holdings)
 
         return self._store.submit(self._platform, work).result()
@@ -144,8 +143,8 @@ class Privacy:
         Raises NotAllowed for who asked, IllegalMove while something needs the data."""
 
         def step(tx: Tx, case: Case) -> tuple[Change, Case]:
-            holdings, stream, stamp = tx.holdings(case_id), _stream(tx, case_id), self._stamp(tx, actor)
-            return retention.agree_to_erasure(case, holdings, stream, tx.events(case_id), stamp=stamp)
+            holdings, stream, stamp = tx.holdings(case_id), stream_in(tx, case_id), self._stamp(tx, actor)
+            return retention.agree_to_erasure(case, holdings, stream, stamp=stamp)
 
         erased = self._step(case_id, step)
         self._empty_log()
@@ -176,11 +175,6 @@ class Privacy:
 
     def _stamp(self, tx: Tx, actor: Actor) -> Stamp:
         return tx.stamp(actor, self._entropy(32))
-
-
-def _stream(tx: Tx, case_id: str) -> Stream:
-    name = stream_of(case_id)
-    return tx.streams([name])[name]
 
 
 def _sanctioned(queries: Queries) -> dict[str, int]:

@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
 from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.domain.persons import who_decided
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
@@ -27,6 +28,7 @@ from kz_compliance_sdk.services.loading import (
     notice_of,
     notified_of,
     standing_of,
+    stream_in,
     typed_amendment,
     typist_of,
     with_checkpoint,
@@ -164,8 +166,8 @@ class Review:
             case = tx.case(case_id)
             context = context_of(tx, case, self._policy, self._respondent)
             decision = _current(case, context.decisions)
-            events, stamp = tx.events(case_id), self._stamp(tx, actor)
-            change, after = deciding.approve(case, digest, decision, context, events, stamp=stamp)
+            proposers, stamp = who_decided(stream_in(tx, case_id), decision.version), self._stamp(tx, actor)
+            change, after = deciding.approve(case, digest, decision, context, proposers, stamp=stamp)
             approved = decision.model_copy(update={"approved_by": actor.id, "approved_at": tx.now})
             return change, Decided(after, approved)
 

@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TypeVar
 
-from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
     InboxAdmitted,
     InboxRow,
-    MessageVoided,
     Tally,
     happenings,
 )
@@ -24,6 +22,7 @@ from kz_compliance_sdk.domain.tally import Clarified, Demanded, Named, tally
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Tx, Work
+from kz_compliance_sdk.services.loading import stream_in
 from kz_compliance_sdk.wire.v1 import read_message, read_part
 
 __all__ = ["counted", "demanded", "with_tally"]
@@ -52,7 +51,6 @@ def counted(work: Work[T]) -> Work[T]:
 def _tally(tx: Tx, case: Case, change: Change) -> Tally | None:
     if case.erased_at is not None:
         return None  # what is left of it says less than the row that it has
-    events = tx.event_kinds(case.id)
     try:
         decisions = tx.decisions(case.id)
         rows = {(row.sender, row.message_id, row.body_sha256): row for row in tx.inbox_of_case(case.id)}
@@ -65,20 +63,11 @@ def _tally(tx: Tx, case: Case, change: Change) -> Tally | None:
         row = write.row if type(write) is InboxAdmitted else write
         if type(row) is InboxRow and row.case_id == case.id:
             rows[row.sender, row.message_id, row.body_sha256] = row
-        elif type(write) is AuditEvent and write.case_id == case.id:
-            events[write.kind] = events.get(write.kind, 0) + 1
     for told in happenings(change):
         if told.stream == stream_of(case.id) and PROPOSAL in told.words:
             decision = Decision.model_validate_json(told.words[PROPOSAL])
             decisions[decision.version] = decision
-    unasked = _unasked(tx, case, change) if "request_clarification" in events else 0
-    return tally(case, demanded(case, rows.values()), decisions, events, unasked)
-
-
-def _unasked(tx: Tx, case: Case, change: Change) -> int:
-    voided = {write.message_id for write in change if type(write) is MessageVoided}
-    now = sum(one.kind == "clarification" and one.id in voided for one in tx.open_messages(case.id))
-    return tx.unasked(case.id) + now
+    return tally(case, demanded(case, rows.values()), decisions, stream_in(tx, case.id), change)
 
 
 def demanded(case: Case, rows: Iterable[InboxRow]) -> Demanded | None:

@@ -166,9 +166,8 @@ def _short(case_id: str) -> bytes:
 def recounted(queries: Queries, case_id: str) -> Tally:
     """The tally of an ended case, made anew from its records: for one that ended before tallies were kept."""
     case = queries.case(case_id)
-    events = Counter(event.kind for event in queries.audit(case_id))
-    unasked = sum(one.kind == "clarification" and one.state == "void" for one in queries.messages(case_id))
-    return tally(case, demanded(case, queries.inbox(case.id)), queries.decisions(case_id), events, unasked)
+    notice = demanded(case, queries.inbox(case_id))
+    return tally(case, notice, queries.decisions(case_id), queries.stream(case_id).whole())
 
 
 def _urls(queries: Queries, case_id: str) -> tuple[str, ...]:

@@ -29,10 +29,6 @@ class _Rows:
     case: Case
     called: Mapping[int, str]
 
-    def step(self, row: old.EscalationFired) -> Pair:
-        held = self.case.steps[row.step]
-        return (row.fired_at, row.level, row.audience), (held.at, held.level, held.audience)
-
     def appeal(self, write: old.AppealWrite) -> Pair:
         row, held = write.appeal, self.case.appeals[write.appeal.number]
         theirs = (row.state, row.received_at, row.due_at, row.decision_version)
@@ -47,7 +43,6 @@ class _Rows:
 
 
 _OF: dict[type, Any] = {
-    old.EscalationFired: _Rows.step,
     old.AppealWrite: _Rows.appeal,
     old.UserNoticeState: _Rows.telling,
 }

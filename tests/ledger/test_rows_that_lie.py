@@ -6,7 +6,7 @@ verification names it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,10 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.errors import ComplianceError, NotAllowed, StoreDamaged
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.services.sweep import EVERY_S, Sweep, Swept
+from tests.driver import LEAD, Driver, Person
+from tests.driver import M1 as MODERATOR
 from tests.journey.scene import LEGAL, M1, M2, PLATFORM, Host, World
+from tests.journey.test_one_account import BOX, FIRST, SECOND, STEPS, Second, refusal
 from tests.unguarded import unguard
 from tests.unit.case_makers import a_notice, measure, proposal
 
@@ -251,3 +254,125 @@ def test_whoever_may_not_decide_may_not_because_of_a_row_either(tmp_path: Path) 
     with pytest.raises(NotAllowed):
         host.review.approve(M1, lease.case.id, digest).result()
     assert str(host.review.approve(LEGAL, lease.case.id, digest).result().case.state) == "decided"
+
+
+SAID_BY_ROWS = [
+    STEPS[name]
+    for name in (
+        "approve",
+        "uphold",
+        "reverse",
+        "withdraw",
+        "appeal_against_an_approval",
+        "appeal_against_a_second_decision",
+        "confirm_suspension",
+        "erase",
+    )
+]
+
+
+def lie(office: Driver, sql: str) -> None:
+    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
+        unguard(raw)
+        assert raw.execute(sql).rowcount > 0
+
+
+@pytest.mark.parametrize("begin", SAID_BY_ROWS)
+def test_an_account_that_was_edited_makes_nobody_another_person(
+    tmp_path: Path, begin: Callable[[Driver, Person], Second]
+) -> None:
+    office = Driver(tmp_path)
+    step = begin(office, FIRST.behind(BOX))
+    lie(office, f"UPDATE audit SET content = CAST(replace(CAST(content AS TEXT), '{BOX}', 'box-9') AS BLOB)")
+    assert refusal(step, SECOND.behind(BOX)) == "same_account"
+    assert refusal(step, SECOND.behind("box-9")) == "", "the control: it is the chain that is asked"
+
+
+def test_an_appeal_that_was_given_another_decision_is_not_ended_by_who_took_the_first(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.decide(case, by=FIRST)
+    office.deliver()
+    appeal = office.appeal(case)
+    office.reopen(LEAD, case)
+    office.decide(case, by=SECOND)
+    office.deliver()
+    lie(office, f"UPDATE appeals SET decision_version = 2, proposed_by = '{SECOND.id}'")
+    assert refusal(lambda by: office.uphold(by, appeal), FIRST) == "four_eyes"
+    assert refusal(lambda by: office.uphold(by, appeal), LEAD) == ""
+
+
+def test_what_a_measure_in_force_rests_on_is_not_for_a_row_to_say(tmp_path: Path) -> None:
+    office = Driver(tmp_path, undo_window_s=HOUR)
+    case = office.issue()
+    office.decide(case, by=FIRST)
+    office.clock.advance(HOUR)
+    office.deliver()
+    office.reopen(LEAD, case)
+    office.decide(case, by=SECOND)
+    lie(office, "UPDATE audit SET content = CAST('{}' AS BLOB) WHERE kind = 'measure_in_force'")
+    appeal = office.appeal(case)
+    assert refusal(lambda by: office.uphold(by, appeal), FIRST) == "four_eyes"
+
+
+def clarified(office: Driver) -> str:
+    case = office.issue()
+    question = office.ask(MODERATOR, case, office.claim(MODERATOR, case))
+    office.deliver()
+    notice = office.notice()
+    office.clarify(notice["notice_id"], question, [{**notice["items"][0], "object_id": "post:other"}])
+    return case
+
+
+def test_what_an_authority_clarified_is_not_taken_away_by_a_row(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = clarified(office)
+    lie(office, "UPDATE audit SET kind = 'flag' WHERE kind = 'answer'")
+    office.decide(case, by=FIRST)
+    office.deliver()
+    assert [key for _, key, _ in office.platform.calls] == ["object:post:other"]
+
+
+def test_without_the_answer_that_came_nobody_decides(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = clarified(office)
+    lie(office, "DELETE FROM inbox WHERE type = 'notice.clarified'")
+    with pytest.raises(StoreDamaged, match="what the authority answered is gone"):
+        office.decide(case, by=FIRST)
+
+
+def test_a_letter_that_nobody_typed_in_takes_no_effect(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case, other = office.issue(), office.issue(2)
+    letter = office.enter_cancellation(FIRST, other)
+    lie(
+        office,
+        f"UPDATE inbox SET case_id = '{case}', notice_id = (SELECT notice_id FROM cases WHERE id = '{case}')"
+        f" WHERE message_id = '{letter}'",
+    )
+    with pytest.raises(StoreDamaged, match="no event says that this letter was typed in"):
+        office.vouch(SECOND, case, letter)
+
+
+ESCALATION_LIES = {
+    "its level": "UPDATE events SET content = CAST(replace(content, '\"level\":', '\"level\":1') AS BLOB)",
+    "its time": "UPDATE events SET at = at + 60",
+    "who has seen it": "UPDATE events SET people = x''",
+    "that it fired": "DELETE FROM events",
+}
+
+
+@pytest.mark.parametrize("lie_about", ESCALATION_LIES)
+def test_a_lie_about_an_escalation_is_named_and_shown_to_nobody(tmp_path: Path, lie_about: str) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.clock.advance(23 * HOUR)
+    office.watch()
+    office.acknowledge(LEAD, case)
+    assert office.case(case)["escalations"], "the control: while nobody lies, they are shown"
+    kind = "escalation_seen" if lie_about == "who has seen it" else "escalated"
+    assert office.faults() == []
+    lie(office, f"{ESCALATION_LIES[lie_about]} WHERE kind = '{kind}'")
+    with pytest.raises(ComplianceError, match="of the stream is damaged"):
+        office.case(case)
+    assert any("of the stream is damaged" in fault for fault in office.faults())

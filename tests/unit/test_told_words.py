@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from kz_compliance_sdk.domain import appeals, disclosure, duress, office_steps, retention, reversal, suspensions
 from kz_compliance_sdk.domain.appeals import Reversal
+from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Appeal, Change
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND
-from kz_compliance_sdk.domain.persons import Person
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.domain.undoable import record_undoable
@@ -40,7 +40,7 @@ from tests.unit.case_makers import (
 )
 
 LATER = T0 + 100 * HOUR
-CLERK = Person("clerk")
+CLERK = Actor("clerk")
 PROOF = "ab" * 32
 REVERSAL = Reversal("not_illegal", "not_illegal", RU, text_checked=True)
 
@@ -58,7 +58,7 @@ def with_measure() -> tuple[Case, Change, Appeal, Decision]:
     case = closed(*in_force(case, decision, messages(change, "enforce")))
     decisions = {decision.version: decision}
     received, appeal = appeals.receive(
-        case, "1", "a plea", LATER, "A-9", decisions, (), POLICY.users, stamp=stamp(LATER, LEAD)
+        case, "1", "a plea", LATER, "A-9", decisions, {}, POLICY.users, stamp=stamp(LATER, LEAD)
     )
     return after(case, received), received, appeal, decision
 
@@ -109,7 +109,7 @@ def test_appeals() -> None:
     case, received, appeal, decision = with_measure()
     assert told(received) == {"text": "a plea", "reference": "A-9"}
     around, at = standing(decision=decision), stamp(LATER, LEGAL)
-    upheld = appeals.uphold(case, appeal, "it stays", around.decisions, (), stamp=at)
+    upheld = appeals.uphold(case, appeal, "it stays", (), stamp=at)
     assert told(upheld.change) == {"reasons": "it stays"}
     settled = reversal.reverse(case, appeal, "it was satire", REVERSAL, POLICY, around, (), stamp=at)
     anew = Decision.model_validate_json(told(settled.change)["proposal"])

@@ -27,7 +27,6 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("sealed_texts", t.sealed_texts),
     ("outbox", t.outbox),
     ("attempts", t.attempts),
-    ("escalations", t.escalations),
     ("holds", t.holds),
     ("appeals", appeals),
     ("user_notices", user_notices),
@@ -41,7 +40,6 @@ _ORDER = MappingProxyType(
         "inbox": ("received_at", "message_id"),
         "outbox": ("created_at", "lane_seq", "id"),
         "attempts": ("message_id", "number"),
-        "escalations": ("fired_at", "step"),
         "user_notices": ("decision_version", "due_at", "message_id"),
         "checkpoint_leaves": ("n",),
     }

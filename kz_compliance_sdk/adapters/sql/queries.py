@@ -29,13 +29,12 @@ from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.believed import believed, lies_of
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
-    EscalationFired,
     InboxRow,
     MessageErased,
     SanctionNoted,
 )
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.fold import Step, Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -104,6 +103,10 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
         with self._reading() as connection:
             row, stream = self._row_and_stream(connection, case_id)
             return believed(row, stream)
+
+    def stream(self, case_id: str) -> Stream:
+        with self._reading() as connection:
+            return self._stream(self._ledger(connection), case_id)
 
     def _row_and_stream(self, connection: Connection, case_id: str) -> tuple[Case, Stream]:
         """A case as its row has it, and its chain, of one moment."""
@@ -328,8 +331,9 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
     def attempts(self, case_id: str) -> list[Attempt]:
         return self._each("attempts", case_id, PrivateRows.attempt_from)
 
-    def escalations(self, case_id: str) -> list[EscalationFired]:
-        return self._each("escalations", case_id, lambda _, row: rows.escalation_from(row))
+    def escalations(self, case_id: str) -> list[Step]:
+        steps = self.stream(case_id).case.steps.values()
+        return sorted(steps, key=lambda one: (one.fired_at, one.step))
 
     def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
         c = t.cases.c

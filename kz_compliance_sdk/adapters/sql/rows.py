@@ -15,7 +15,6 @@ from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
     EndpointState,
-    EscalationFired,
     Heartbeat,
     Hold,
     InboxRow,
@@ -311,10 +310,6 @@ def attempt_from(row: Row) -> Attempt:
 
 def hold_from(row: Row) -> Hold:
     return Hold(*row)
-
-
-def escalation_from(row: Row) -> EscalationFired:
-    return EscalationFired(row[0], row[1], row[2], row[3], row[4], tuple(row[5].split(",")))
 
 
 def endpoint_from(row: Row) -> EndpointState:

@@ -32,7 +32,7 @@ from kz_compliance_sdk.adapters.sql import (
 __all__ = ["HEAD", "VERSION_TABLE", "new_store", "read_revision", "statements"]
 
 VERSION_TABLE = "kz_compliance_schema"
-HEAD = "0011"
+HEAD = "0012"
 
 # As Alembic makes it, in a metadata of its own: it is no table of ours.
 _version = Table(

@@ -40,7 +40,6 @@ from kz_compliance_sdk.adapters.sql.volumes import VolumeStatements
 from kz_compliance_sdk.domain.change import (
     CursorMoved,
     EndpointState,
-    EscalationFired,
     Heartbeat,
     Hold,
     ObjectVersion,
@@ -271,7 +270,6 @@ class Statements:
         self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
         preserved_for = ("preserve_until", "preservation_ended_at")
         of_hold = ("platform_id", "object_key", "case_id", "item_id")
-        ring = ("fired_at", "level", "audience", "acknowledged_by", "acknowledged_at")
         outcome = ("failures", "open_until", "last_success_at", "last_failure")
         counted = t.refusals.c.count + literal_column("excluded.count")
         self.upserts: dict[type, Compiled] = {
@@ -280,7 +278,6 @@ class Statements:
             CursorMoved: upsert(t.cursors, ("platform_id", "feed"), "cursor", "at"),
             EndpointState: upsert(t.endpoints, ("platform_id", "endpoint"), *outcome),
             Heartbeat: upsert(t.heartbeats, ("platform_id", "part"), "at", "detail"),
-            EscalationFired: upsert(t.escalations, ("platform_id", "case_id", "step"), *ring),
             SanctionNoted: upsert(t.sanctions, ("platform_id", "sanction_id"), "level", "notice_ids", "effective_at"),
             UserNoticeState: upsert(
                 u.user_notices,
@@ -316,19 +313,7 @@ class Statements:
         # What is told of a case is overwritten; when it came and was first answered stays.
         first = {name: func.coalesce(tallies.c[name], literal_column(f"excluded.{name}")) for name in ANSWERED}
         self.inserts["tallies"] = upsert(tallies, ("platform_id", "case_id"), "facts", **first)
-        of_audit = _key(t.audit, "platform_id", "case_id")
-        self.events = compiled(select(t.audit).where(of_audit).order_by(t.audit.c.seq))
-        kinds = select(t.audit.c.kind, func.count()).where(of_audit)
-        self.event_kinds = compiled(kinds.group_by(t.audit.c.kind))
-        void = text("kind = 'clarification' AND state = 'void'")
-        of_case = _key(t.outbox, "platform_id", "case_id")
-        self.unasked = compiled(select(func.count()).select_from(t.outbox).where(of_case, void))
         self.hold_ended = compiled(delete(t.holds).where(_key(t.holds, *of_hold)))
-        self.acknowledged = compiled(
-            update(t.escalations)
-            .where(_key(t.escalations, "platform_id", "case_id"), t.escalations.c.acknowledged_at.is_(None))
-            .values(acknowledged_by=bindparam("v_by"), acknowledged_at=bindparam("v_at"))
-        )
 
 
 @cache

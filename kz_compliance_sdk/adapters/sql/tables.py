@@ -233,18 +233,6 @@ holds = _table(
 _kept = text("preserve_until IS NOT NULL AND preservation_ended_at IS NULL")
 Index("holds_preserved", holds.c.platform_id, holds.c.preserve_until, sqlite_where=_kept, postgresql_where=_kept)
 
-escalations = _table(
-    "escalations",
-    _platform(),
-    Column("case_id", String(36), primary_key=True),
-    Column("step", String(80), primary_key=True),
-    Column("fired_at", _Time, nullable=False),
-    Column("level", Integer, nullable=False),
-    Column("audience", String(200), nullable=False),
-    Column("acknowledged_by", String(128)),
-    Column("acknowledged_at", _Time),
-)
-
 cursors = _table(
     "cursors",
     _platform(),

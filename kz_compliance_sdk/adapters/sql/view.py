@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import rows, rows_users
+from kz_compliance_sdk.adapters.sql import rows_users
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
@@ -13,7 +13,7 @@ from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain import reviewed
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.believed import check_leaves
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
@@ -165,18 +165,6 @@ class View:
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
         return reviewed.decisions_by_version(self._chain(case_id), self.words)
-
-    def events(self, case_id: str) -> list[AuditEvent]:
-        found = self._tx.all(self._s.events, k_platform_id=self._platform, k_case_id=case_id)
-        return [rows.audit_from(row, ()) for row in found]
-
-    def event_kinds(self, case_id: str) -> dict[str, int]:
-        found = self._tx.all(self._s.event_kinds, k_platform_id=self._platform, k_case_id=case_id)
-        return {row[0]: int(row[1]) for row in found}
-
-    def unasked(self, case_id: str) -> int:
-        found = self._tx.one(self._s.unasked, k_platform_id=self._platform, k_case_id=case_id)
-        return int(found[0]) if found else 0
 
     def legal_checks(self, case_id: str) -> list[RecordedCheck]:
         return reviewed.checks_of(self._chain(case_id), case_id)

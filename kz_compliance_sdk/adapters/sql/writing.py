@@ -26,8 +26,6 @@ from kz_compliance_sdk.domain.change import (
     ClockSet,
     CursorMoved,
     EndpointState,
-    EscalationAcknowledged,
-    EscalationFired,
     Happened,
     Heartbeat,
     Hold,
@@ -106,7 +104,7 @@ def _marked(write: Any) -> tuple[str, str] | None:
         return write.platform_id, ""
     if kind is AppealWrite:
         return write.appeal.platform_id, write.appeal.case_id
-    if kind in (MessageVoided, ReportsOvertaken, UserNoticeState, InboxApplied, Hold, HoldEnded, EscalationFired):
+    if kind in (MessageVoided, ReportsOvertaken, UserNoticeState, InboxApplied, Hold, HoldEnded):
         return write.platform_id, write.case_id
     return None
 
@@ -243,8 +241,6 @@ class Writer:
             execute(OVERWRITE_IN_PLACE, ())
         elif kind is ClockSet:
             set_clock(write, s.clock_set, execute)
-        elif kind is EscalationAcknowledged:
-            execute(s.acknowledged.sql, (write.by, write.at, write.platform_id, write.case_id))
         else:
             fact = _fact_row(write)
             if kind is Hold:
@@ -305,9 +301,6 @@ def _fact_row(write: Any) -> tuple[Any, ...]:
             write.preserve_until,
             write.preservation_ended_at,
         )
-    if kind is EscalationFired:
-        audience = ",".join(write.audience)
-        return write.platform_id, write.case_id, write.step, write.fired_at, write.level, audience, None, None
     if kind is CursorMoved:
         return write.platform_id, write.feed, write.cursor, write.at
     if kind is EndpointState:

@@ -131,7 +131,7 @@ class MeasureInForce(Event, frozen=True, kw_only=True):
         item = case.items[self.item]
         case.messages[self.message].state = "done"
         item.status = "in_force" if item.status == "decided" else item.status
-        item.measure, item.effective_at = item.action, self.at_platform
+        item.measure, item.effective_at, item.rests_on = item.action, self.at_platform, item.decision
         case.after_last()
 
 

@@ -32,13 +32,13 @@ def weaken(path: Path, weakness: Weakness, stack: ExitStack) -> None:
         stack.enter_context(mock.patch.object(deciding, "check_lease", _anybody))
         _unchecked(stack, replacing=False, only_lease=True)
     elif weakness == "four_eyes":
-        stack.enter_context(mock.patch.object(deciding, "approve", _approve_by_anybody))
+        stack.enter_context(mock.patch.object(deciding, "check_no_proposer", _anybody))
     else:
         stack.enter_context(mock.patch.object(deciding, "undo", _undo_anything))
 
 
 def _anybody(*_: object) -> None:
-    """In the place of the lease's check."""
+    """In the place of a check."""
 
 
 def _unchecked(stack: ExitStack, *, replacing: bool, only_lease: bool = False) -> None:
@@ -63,22 +63,7 @@ def _unchecked(stack: ExitStack, *, replacing: bool, only_lease: bool = False) -
             stack.enter_context(mock.patch.object(insert, "sql", sql))
 
 
-class _Anybody(str):
-    """A name that is nobody's."""
-
-    __slots__ = ()
-    __hash__ = str.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return False
-
-
-_approve, _undo = deciding.approve, deciding.undo
-
-
-def _approve_by_anybody(case: Any, digest: str, decision: Any, context: Any, events: Any, *, stamp: Any) -> Any:
-    anybody = replace(stamp, actor=replace(stamp.actor, id=_Anybody(stamp.actor.id)))
-    return _approve(case, digest, decision, context, events, stamp=anybody)
+_undo = deciding.undo
 
 
 def _undo_anything(case: Any, messages: Any, policy: Any, *, stamp: Any) -> Any:

@@ -201,7 +201,7 @@ def test_nobody_approves_their_own_proposal_or_another_or_a_second_time(store: S
 
     def approved(by: Actor, digest: str, seen: Case) -> Change:
         given = context(notice, decisions={1: decision})
-        return deciding.approve(seen, digest, decision, given, (), stamp=stamp(actor=by))[0]
+        return deciding.approve(seen, digest, decision, given, (LEAD,), stamp=stamp(actor=by))[0]
 
     with pytest.raises(NotAllowed, match="nobody approves their own proposal"):
         approved(LEAD, decision.digest, case)

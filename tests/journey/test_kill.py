@@ -245,7 +245,7 @@ TAMPERINGS = (
     ),
     Tampering(
         "proposed_by_another",
-        "audit: ",
+        "unreadable: event ",
         _in_store(
             "UPDATE events SET people = cast(people || ' ' AS blob)"
             " WHERE (stream, seq) = (SELECT stream, seq FROM events WHERE kind = 'proposed' LIMIT 1)",
@@ -277,6 +277,9 @@ TAMPERINGS = (
 )
 
 
+OF_ROWS = {"open_case", "case_leased", "never_issued", "other_notice", "two_cases"}
+
+
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     """A run in which nobody is killed."""
@@ -293,8 +296,9 @@ def test_a_calm_run_has_nothing_to_complain_of(calm: Evidence) -> None:
 def test_the_checker_sees(
     tampering: Tampering, calm: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What the checker is to see must be so: a case is what its chain says, whatever its row is made to say.
-    monkeypatch.setattr(queries, "believed", lambda row, _stream: row)
+    if tampering.name in OF_ROWS:
+        # What the checker is to see must be so: a case is what its chain says, whatever its row is made to say.
+        monkeypatch.setattr(queries, "believed", lambda row, _stream: row)
     folder = tmp_path / "evidence"
     shutil.copytree(calm.plan.folder, folder)
     copied = replace(calm, plan=replace(calm.plan, folder=folder), books=copy.deepcopy(calm.books))

@@ -82,7 +82,8 @@ class Tx(Protocol):
     def expired_leases(self, limit: int) -> list[Case]: ...
 
     def found(self, after: str, limit: int) -> list[Found]:
-        """The cases whose id follows `after`, in their order, each as it was found."""
+        """The cases whose id follows `after`, in their order, each as it was found. Behind the last one `unreadable`
+        has those whose chain is there and whose row is gone, too."""
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         """Cases whose next escalation step is due."""

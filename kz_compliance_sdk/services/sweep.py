@@ -1,7 +1,7 @@
-"""The sweep: the rows are held against the chains, and a row that lies is mended, recorded and paged.
+"""The sweep: the rows are held against the chains, and a row that lies is mended, logged and paged.
 
 Lists, claims and the watch find a case by its row. What is decided rests on its chain, so a row that lies can hide a
-case or put it off, for an hour at most: then each has been looked at.
+case or put it off, until the walk that begins each hour has come to it. Of a row that is gone people are told.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat, Write
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.running_time import ladder_times, pauses_of, stands_still
+from kz_compliance_sdk.domain.running_time import ladder_times, next_look, pauses_of, stands_still
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.ports import Found, Store, Tx
 from kz_compliance_sdk.services import unreadable
@@ -36,7 +36,8 @@ _log = logging.getLogger("kz_compliance_sdk.sweep")
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a step of the sweep came to: cases looked at, and those whose row lied or whose chain is broken."""
+    """What a step of the sweep came to: cases looked at, and those whose row lied; and those whose chain is
+    broken, or whose row is gone."""
 
     cases: int = 0
     mended: tuple[str, ...] = ()
@@ -76,10 +77,8 @@ class Sweep:
         found = tx.found(after, _AT_ONCE)
         writes: list[Write] = [Heartbeat(self._platform, SWEEPER, tx.now)]
         mended: list[str] = []
-        broken: list[str] = []
         for one in found:
             if one.fault:
-                broken.append(one.row.id)
                 _log.error("case %s: %s", one.row.id, one.fault)
             elif lies := self._lies(one, tx.now):
                 mended.append(one.row.id)
@@ -87,7 +86,7 @@ class Sweep:
                 writes += self._mended(tx, one)
         after = found[-1].row.id if len(found) == _AT_ONCE else ""
         writes += unreadable.alerts(tx, self._platform)
-        return tuple(writes), (Swept(len(found), tuple(mended), tuple(broken)), after)
+        return tuple(writes), (Swept(len(found), tuple(mended), tx.unreadable), after)
 
     def _lies(self, one: Found, now: int) -> tuple[str, ...]:
         planned = self._planned(one.true, now)
@@ -98,7 +97,8 @@ class Sweep:
         if case.state in ENDED:
             return case.but(watch_at=None)
         if stands_still(case, now):
-            return case if case.watch_at is not None else case.but(watch_at=now)
+            latest = next_look(case, now)
+            return case.but(watch_at=latest if case.watch_at is None else min(case.watch_at, latest))
         latest = clock.next_step_at(self._policy.ladder, after=now, **ladder_times(case, now))
         watch_at = latest if case.watch_at is None else min(case.watch_at, latest)
         urgent_at = case.urgent_at if pauses_of(case) else clock.urgent_at(case.due_at, case.requested_due_at)

@@ -9,13 +9,10 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql import shared
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
-from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.errors import ComplianceError, NotAllowed, StoreDamaged
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.services.sweep import EVERY_S, Sweep, Swept
@@ -70,19 +67,6 @@ def test_a_category_that_was_edited_takes_nobody_s_second_person_away(tmp_path: 
     host.push(a_notice(category="election_rules"), "m-1")
     edit(host, "UPDATE cases SET category = 'fraud'")
     assert one_person_removes(host) == "in_approval"
-
-
-def test_control_a_store_that_believes_its_rows_lets_one_person_remove(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    host.push(a_notice(category="election_rules"), "m-1")
-    edit(host, "UPDATE cases SET category = 'fraud'")
-
-    def trusting(row: Case, _stream: Any) -> Case:
-        return row
-
-    monkeypatch.setattr(shared, "believed", trusting)
-    assert one_person_removes(host) == "decided"
 
 
 LIES = {
@@ -156,6 +140,30 @@ def test_an_item_that_was_edited_is_named_mended_and_paged(tmp_path: Path) -> No
     assert host.store.queries(PLATFORM).lies(case.id) == ["its row says another items than its chain"]
     assert sweep(host).mended == (case.id,)
     assert host.cases()[0].items == case.items
+
+
+def test_a_row_that_was_deleted_is_named_and_paged(tmp_path: Path) -> None:
+    host = opened(tmp_path)
+    host.push(a_notice(seed=1), "m-1")
+    host.push(a_notice(seed=2), "m-2")
+    gone = host.case(a_notice(seed=1).notice_id)
+    for table, of_case in (("cases", "id"), ("audit", "case_id"), ("inbox", "case_id"), ("outbox", "case_id")):
+        edit(host, f"DELETE FROM {table} WHERE {of_case} = '{gone.id}'")
+    named = [(one.case_id, one.what) for one in verify(host.store.queries(PLATFORM), PLATFORM).faults]
+    assert any(case_id == gone.id and "streams" in what for case_id, what in named), named
+    assert sweep(host) == Swept(1, (), (gone.id,))
+    assert "case_unreadable" in pages(host)
+
+
+def test_a_case_whose_term_stands_still_is_watched_no_later_than_its_suspension_lasts(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.suspend(FIRST, case)
+    office.confirm_suspension(SECOND, case)
+    host = office.desk
+    lie(office, f"UPDATE cases SET watch_at = watch_at + {90 * 86_400} WHERE id = '{case}'")
+    assert host.sweep().mended == (case,)
+    assert host.sweep().mended == ()
 
 
 def test_a_case_that_was_hidden_comes_back_to_the_queue(tmp_path: Path) -> None:

@@ -6,11 +6,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Select, Table, bindparam, exists, literal, select, text, tuple_, union
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    Connection,
+    Table,
+    bindparam,
+    exists,
+    literal,
+    select,
+    text,
+    tuple_,
+    union,
+)
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED, MasterKeys
+from kz_compliance_sdk.adapters.sql.ledger import lost_cases
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, as_it_lies, of_case
 from kz_compliance_sdk.adapters.sql.private import PrivateRows, own_name
 from kz_compliance_sdk.domain.change import InboxRow
@@ -87,7 +100,7 @@ def orphans(connection: Connection, platform_id: str) -> list[tuple[str, str]]:
 
 
 @cache
-def _orphans() -> Select[Any]:
+def _orphans() -> CompoundSelect[Any]:
     loose: tuple[Table, ...] = (t.inbox, t.outbox, t.attempts)
     platform: BindParameter[str] = bindparam("platform")
     left = union(
@@ -99,7 +112,9 @@ def _orphans() -> Select[Any]:
         )
     ).subquery()
     gone = ~exists().where(t.cases.c.platform_id == platform, t.cases.c.id == left.c.case_id)
-    return select(left.c.case_id, left.c.place).where(gone).order_by(left.c.case_id, left.c.place)
+    lying = select(left.c.case_id, left.c.place).where(gone)
+    chains = lost_cases(platform).add_columns(literal("streams").label("place"))
+    return union(lying, chains).order_by("case_id", "place")
 
 
 def as_rows(table: Table, found: Iterable[Any]) -> tuple[Row, ...]:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     CheckConstraint,
     Column,
     Index,
     Integer,
     LargeBinary,
+    Select,
     String,
     Table,
     and_,
@@ -24,6 +26,7 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    exists,
     func,
     literal_column,
     null,
@@ -35,7 +38,7 @@ from sqlalchemy import (
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
-from kz_compliance_sdk.adapters.sql.tables import metadata
+from kz_compliance_sdk.adapters.sql.tables import cases, metadata
 from kz_compliance_sdk.domain.audit import SYSTEM
 from kz_compliance_sdk.domain.events import READERS, kind_of
 from kz_compliance_sdk.domain.events.base import Event
@@ -59,6 +62,7 @@ from kz_compliance_sdk.domain.ledger import (
     read,
     seal,
 )
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import ConfigError, Conflict
 
 if TYPE_CHECKING:
@@ -83,6 +87,15 @@ streams = Table(
     Column("name", String(200), nullable=False),
 )
 Index("streams_name", streams.c.platform, streams.c.name, unique=True)
+
+
+def lost_cases(platform: BindParameter[str]) -> Select[Any]:
+    """The cases whose chain is there, and whose row is not."""
+    s, case_id = streams.c, func.substr(streams.c.name, len(stream_of("")) + 1)
+    lies = exists().where(cases.c.platform_id == platform, cases.c.id == case_id)
+    # By its ends, so that the index of names serves it.
+    of_case = s.name > stream_of(""), s.name < stream_of("~")
+    return select(case_id.label("case_id")).where(s.platform == platform, *of_case, ~lies)
 
 
 def _table(name: str, *columns: Any, blobs: tuple[str, ...]) -> Table:

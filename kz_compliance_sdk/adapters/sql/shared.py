@@ -90,10 +90,9 @@ class Shared:
         if not self._tx.keys.isdisjoint(keys):
             raise Behind
 
-    def cases_from(self, found: Sequence[Any]) -> list[Case]:
+    def cases_from(self, platform_id: str, found: Sequence[Any]) -> list[Case]:
         """The cases of these rows, each as its chain has it. Raises StoreDamaged."""
-        for platform in {row[0] for row in found}:
-            self._tx.ledger.streams(platform, [stream_of(row[1]) for row in found if row[0] == platform])
+        self._tx.ledger.streams(platform_id, [stream_of(row[1]) for row in found])
         return [self.case_from(row) for row in found]
 
     def case_from(self, row: Any) -> Case:

@@ -105,7 +105,7 @@ class View:
     def cases_of_notice(self, notice_id: str) -> list[Case]:
         self._tx.shared.check_written(f"n{notice_id}")
         found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=notice_id)
-        return self._tx.shared.cases_from(found)
+        return self._tx.shared.cases_from(self._platform, found)
 
     def claimable(
         self, *, category: str | None = None, case_id: str | None = None, without_flag: str = ""
@@ -120,6 +120,8 @@ class View:
     def found(self, after: str, limit: int) -> list[Found]:
         given = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
         self._tx.ledger.streams(self._platform, [stream_of(row[1]) for row in given])
+        if len(given) < limit:
+            self._unreadable += [row[0] for row in self._tx.all(self._s.lost, k_platform_id=self._platform, n=limit)]
         return [self._found(row) for row in given]
 
     def _found(self, row: Any) -> Found:

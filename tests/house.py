@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain import arrivals
 from kz_compliance_sdk.domain.change import Write
 from kz_compliance_sdk.ports import store as ports
 from tests.journey.scene import Host, World, signed
-from tests.test_architecture import PACKAGE, _dotted, circles
+from tests.test_architecture import PACKAGE, circles, dotted
 from tests.unit.case_makers import a_notice
 
 MOST: Final = {
@@ -43,7 +43,7 @@ def port_methods() -> int:
 
 
 def circles_of_imports() -> int:
-    return len(circles({_dotted(file): file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py")}))
+    return len(circles({dotted(file): file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py")}))
 
 
 def way_of_a_notice(folder: Path) -> tuple[list[str], set[str]]:

@@ -408,12 +408,12 @@ def circles(sources: Mapping[str, str]) -> list[list[str]]:
             return found
 
 
-def _dotted(file: Path) -> str:
+def dotted(file: Path) -> str:
     return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    sources = {_dotted(file): file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py")}
+    sources = {dotted(file): file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py")}
     assert not circles(sources)
 
 

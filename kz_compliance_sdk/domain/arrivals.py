@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.arrival_events import (
     happened_with,
     named_told,
 )
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.cancellations import (
     EVERYBODY,
     Arrival,
@@ -47,7 +47,6 @@ from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.duty import lacks_approver, with_pages_at_intake
 from kz_compliance_sdk.domain.events import arrivals as events
-from kz_compliance_sdk.domain.events.office import SuspensionWatched
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import acknowledgement, object_key, page, question_of
 from kz_compliance_sdk.domain.naming import last_number, named_anew
@@ -63,7 +62,7 @@ from kz_compliance_sdk.domain.notice import (
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import after, escalated, steps_past
 from kz_compliance_sdk.domain.running_time import replanned, term_times
-from kz_compliance_sdk.domain.suspensions import resumed
+from kz_compliance_sdk.domain.suspensions import resumed, seen_over
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 __all__ = [
@@ -368,7 +367,7 @@ def amend(
         requested_due_at=times["requested_due_at"] or 0,
         **_fell(case, items, [item for item in case.items if not item.was], noticed, policy, stamp),
     )
-    watched = [happened(case, SuspensionWatched(over=True), stamp, by=SYSTEM)] if over else []
+    watched = seen_over(case, over, stamp)
     amended, event = move(
         case,
         "amend",

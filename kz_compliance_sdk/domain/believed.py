@@ -24,8 +24,7 @@ def believed(row: Case, stream: Stream) -> Case:
     """The case of a row with all that its chain says. Raises StoreDamaged where nothing may be decided on it, or the
     row has lost an item or a remedy."""
     case = _folded(stream, row.id)
-    persons = {number: name for name, number in stream.roster.persons.items()}
-    persons[0] = ""
+    persons = stream.roster.names
     return row.but(
         state=case.state,
         authority_id=case.authority,
@@ -145,7 +144,7 @@ def _contests(row: Case, case: fold.Case, persons: Mapping[int, str]) -> tuple[F
             one.filed_at,
             persons[one.person],
             _kept(seqs, one.number, row),
-            _any(one.result),
+            one.result,
             one.result_at or None,
         )
         for one in case.contests.values()
@@ -173,7 +172,3 @@ def _kept(known: Mapping[int, Any], number: int, row: Case) -> Any:
     if number not in known:
         raise StoreDamaged(f"its row has lost the remedy {number}.", reference=row.id)
     return known[number]
-
-
-def _any(text: str) -> Any:
-    return text

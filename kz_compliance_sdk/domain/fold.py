@@ -15,6 +15,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from kz_compliance_sdk.domain.contest import ContestResult
 from kz_compliance_sdk.domain.ledger import FIRST, Damage, NewerRelease, Roster, Stamped
 from kz_compliance_sdk.domain.references import message_id
 from kz_compliance_sdk.domain.transitions import ENDED, UNDECIDED, CaseState
@@ -187,7 +188,7 @@ class Contest(Struct):
     at_seq: int
     filed_at: int
     person: int
-    result: str = ""
+    result: ContestResult | Literal[""] = ""
     result_at: int = 0
 
 

@@ -201,6 +201,11 @@ class Roster:
         person = self.persons.setdefault(actor.id, len(self.persons) + 1)
         return person, self.accounts.setdefault(actor.account, len(self.accounts) + 1) if actor.account else 0
 
+    @property
+    def names(self) -> dict[int, str]:
+        """Each person's id by number; the machine's is empty."""
+        return {0: "", **{number: name for name, number in self.persons.items()}}
+
     def who(self, person: int, account: int) -> Actor:
         """Who these numbers stand for, by id and account alone; the machine has neither."""
         return Actor(_name(self.persons, person), account=_name(self.accounts, account))

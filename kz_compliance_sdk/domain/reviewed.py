@@ -87,7 +87,7 @@ def objects_of(looks: Iterable[ContentSeen]) -> dict[str, bytes]:
 def decisions_of(stream: Stream, words: Words) -> list[ToldDecision]:
     """Every decision of a case, in the order of their versions. Raises Damage or NewerRelease."""
     told = sorted(stream.case.decisions.items())
-    persons = {number: name for name, number in stream.roster.persons.items()}
+    persons = stream.roster.names
     found = words(stream, [(one.at_seq, PROPOSAL) for _, one in told])
     return [
         ToldDecision(
@@ -96,7 +96,7 @@ def decisions_of(stream: Stream, words: Words) -> list[ToldDecision]:
             persons[one.person],
             one.at,
             one.four_eyes,
-            persons.get(one.approved_by, ""),
+            persons[one.approved_by],
             one.approved_at,
         )
         for version, one in told
@@ -116,7 +116,7 @@ def decisions_by_version(stream: Stream, words: Words) -> dict[int, Decision]:
 
 def checks_of(stream: Stream, case_id: str) -> list[RecordedCheck]:
     """Every version of the case's legal check, oldest first. Raises Damage or NewerRelease."""
-    persons = {number: name for name, number in stream.roster.persons.items()}
+    persons = stream.roster.names
     return [
         RecordedCheck(
             case_id,

@@ -74,8 +74,7 @@ def latest_revision(tx: Tx, case: Case) -> Notice:
 
 def _check_bytes(tx: Tx, case: Case, row: InboxRow) -> None:
     """Raise StoreDamaged where these are not the bytes on which the case rests by its chain."""
-    name = stream_of(case.id)
-    stream = tx.streams([name])[name]
+    stream = stream_in(tx, case.id)
     came = stream.events[stream.case.notice_at - 1].event.came
     if came.body != tx.stamp().keyed(hashlib.sha256(row.body).hexdigest()):
         raise StoreDamaged("its row points at another message than its chain, or that was changed.", reference=case.id)

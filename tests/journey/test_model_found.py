@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -186,8 +187,8 @@ def _item() -> dict[str, str]:
     return {"item_id": "1", "url": "https://social.example/p/x", "object_id": "post:x", "content_type": "post"}
 
 
-def _refused_anew(tmp_path: Path) -> tuple[Driver, str, str]:
-    """A measure in force that a later decision takes back: the undo window of that decision runs."""
+def _amended(tmp_path: Path) -> tuple[Driver, dict[str, Any], str]:
+    """A measure in force whose notice was amended: it is decided anew."""
     office = Driver(tmp_path, undo_window_s=60)
     notice = office.notice(1, 2)
     case = office.issue(1, 2)
@@ -195,6 +196,12 @@ def _refused_anew(tmp_path: Path) -> tuple[Driver, str, str]:
     office.wait(61)
     office.deliver()
     office.amend(notice)
+    return office, notice, case
+
+
+def _refused_anew(tmp_path: Path) -> tuple[Driver, str, str]:
+    """A measure in force that a later decision takes back: the undo window of that decision runs."""
+    office, notice, case = _amended(tmp_path)
     office.decide(case, "none")
     return office, notice["notice_id"], case
 
@@ -249,13 +256,7 @@ def test_what_stays_for_another_order_alone_is_reported_so(tmp_path: Path) -> No
 
 
 def test_what_was_proposed_beside_a_lift_is_seen_anew_once_the_order_of_that_falls(tmp_path: Path) -> None:
-    office = Driver(tmp_path, undo_window_s=60)
-    notice = office.notice(1, 2)
-    case = office.issue(1, 2)
-    office.decide(case)
-    office.wait(61)
-    office.deliver()
-    office.amend(notice)
+    office, notice, case = _amended(tmp_path)
     office.decide(case, items={"1": {}, "2": {"action": "none"}})
     office.suspend(HEAD, case)
     assert office.standing(case)["state"] == "in_approval"

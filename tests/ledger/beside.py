@@ -226,7 +226,7 @@ def compare(shadow: Shadow) -> list[str]:
     }  # fmt: skip
     for name, ours in pairs.items():
         same(name, getattr(was, name), ours)
-    persons = {number: name for name, number in shadow.roster.persons.items()}
+    persons = shadow.roster.names
     same("typist", was.entered_by, persons.get(case.typist[0], ""))
     for name, at in {
         "requested_due_at": case.requested_due_at, "lift_due_at": case.lift_due_at, "decided_at": case.decided_at,

@@ -60,7 +60,8 @@ def test_two_of_each_with_the_real_receiver_lose_nothing_when_workers_are_stoppe
         assert figures["workers_stopped"] == 5
         assert min(figures["receivers_killed"], figures["workers_killed"]) >= 5
         started = (folder / "hosts.log").read_text(encoding="utf-8", errors="replace").count("Receiving at")
-        assert started == 2 + figures["receivers_killed"]
+        # One that is killed before it says so leaves no line.
+        assert 2 < started <= 2 + figures["receivers_killed"]
         # On a machine with nothing else to do, a stopped worker may hold no message.
         came_back_late += figures["came_back_late"]
         if came_back_late:

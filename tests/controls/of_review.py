@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -35,6 +37,7 @@ from tests.controls.ways import (
 def _scenes_of_its_own(patch: pytest.MonkeyPatch) -> None:
     """What broken code made is for nobody else."""
     patch.setattr("tests.table.test_table.SHELVES", {})
+    patch.setattr("tests.table.test_table.made_by_all", lambda base: Path(mkdtemp(dir=base)))
 
 
 def _in_the_table(seam: Seam) -> Seam:

@@ -6,11 +6,14 @@ them.
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tests.driver import Driver, Person
 
@@ -398,32 +401,41 @@ SCENES: Mapping[str, Scene] = {
 
 
 class Shelf:
-    """The files of the scenes in a folder, each made when it is first asked for."""
+    """The files of the scenes, each made when it is first asked for, by whichever process of a run that is: `made` is
+    the folder of all of them, `folder` that of this one's copies."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._made: dict[tuple[str, str], Standing] = {}
+    def __init__(self, folder: Path, made: Path) -> None:
+        self.folder, self.made = folder, made
         self._copies = 0
 
     def open(self, name: str, holder: Person, *, can_look: bool = False, late: bool = False) -> tuple[Driver, Standing]:
         """A desk over a copy of a scene of its own, a minute after it was made; `late`: when any lease is over."""
-        who = holder.id if SCENES[name].state == "claimed" else ""
-        source = self.folder / f"{name} {who}.sqlite3"
-        if (name, who) not in self._made:
-            office = Driver(self.folder, name=source.name, undo_window_s=WINDOW_S)
-            office.decide(office.issue(900), "none", by=FOURTH)  # no office is as new as that
-            office.deliver()
-            at = SCENES[name].make(office, holder)
-            events, stored = len(office.history(at.case)), office.fingerprint()
-            self._made[name, who] = replace(at, at=office.clock(), events=events, fingerprint=stored)
-            office.stop()
-        at = self._made[name, who]
+        source, at = self._scene(name, holder)
         self._copies += 1
         copy = self.folder / f"{self._copies}.sqlite3"
         shutil.copy(source, copy)
         office = Driver(self.folder, name=copy.name, can_look=can_look, undo_window_s=WINDOW_S)
         office.wait(at.at - office.clock() + (LEASE_OVER_S if late else 60))
         return office, at
+
+    def _scene(self, name: str, holder: Person) -> tuple[Path, Standing]:
+        """The file of a scene, and what a person finds in it."""
+        called = f"{name} {holder.id if SCENES[name].state == 'claimed' else ''}".strip()
+        source, told = self.made / f"{called}.sqlite3", self.made / f"{called}.json"
+        with (self.made / f"{called}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not told.exists():
+                told.write_bytes(msgspec.json.encode(self._make(name, holder, source.name)))
+        return source, msgspec.json.decode(told.read_bytes(), type=Standing)
+
+    def _make(self, name: str, holder: Person, file: str) -> Standing:
+        office = Driver(self.made, name=file, undo_window_s=WINDOW_S)
+        office.decide(office.issue(900), "none", by=FOURTH)  # no office is as new as that
+        office.deliver()
+        at = SCENES[name].make(office, holder)
+        at = replace(at, at=office.clock(), events=len(office.history(at.case)), fingerprint=office.fingerprint())
+        office.stop()
+        return at
 
     def close(self, office: Driver) -> None:
         """End it and throw its files away."""

@@ -5,6 +5,7 @@ The quick part takes each end of each step once, and pairs of the rest; the slow
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,18 @@ SHELVES: dict[Path, Shelf] = {}
 
 
 def _shelf(folders: pytest.TempPathFactory) -> Shelf:
-    """What one test has made is there for the next."""
+    """What one test has made is there for the next, in whichever worker that runs."""
     base = folders.getbasetemp()
     if base not in SHELVES:
-        SHELVES[base] = Shelf(folders.mktemp("table"))
+        made = made_by_all(base)
+        made.mkdir(exist_ok=True)
+        SHELVES[base] = Shelf(folders.mktemp("table"), made)
     return SHELVES[base]
+
+
+def made_by_all(base: Path) -> Path:
+    """Where the workers of a run keep their scenes for each other: each has a folder of its own in that of the run."""
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "scenes"
 
 
 @pytest.mark.parametrize("step", [step.name for step in STEPS])

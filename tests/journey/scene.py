@@ -319,10 +319,8 @@ class Host:
 
     def make_checkpoint(self) -> None:
         """What has happened since the last one is no tampering in its eyes."""
-        queries = self.store.queries(PLATFORM)
-        self.check_chains()
         self.proof.run()
-        last = queries.last_checkpoint()
+        last = self.store.queries(PLATFORM).last_checkpoint()
         assert last is None or last[0].complete
         self.check_chains()
 

@@ -71,8 +71,16 @@ def test_two_of_each_with_the_real_receiver_lose_nothing_when_workers_are_stoppe
 
 def test_control_a_worker_that_comes_back_under_a_new_id_doubles_confirmations(tmp_path: Path) -> None:
     """Nobody is killed and no reply is lost: being stopped alone makes another send again."""
-    stopped = Campaign(kills=0, notices=60, seed=7, variant="fresh_ids", workers=2, stops=5, lost_replies=0)
-    assert [fault for fault in run(stopped, tmp_path).faults if fault.startswith("the books hold 2 ")]
+    doubled: list[str] = []
+    for seed in (7, 8, 9):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        stopped = Campaign(kills=0, notices=60, seed=seed, variant="fresh_ids", workers=2, stops=5, lost_replies=0)
+        doubled += [fault for fault in run(stopped, folder).faults if fault.startswith("the books hold 2 ")]
+        # As above: a stopped worker may hold no message.
+        if doubled:
+            break
+    assert doubled
 
 
 def test_control_an_answer_that_leaves_before_its_commit_loses_notices_under_kills(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
     InboxAdmitted,
+    InboxApplied,
     InboxRow,
     Tally,
     happenings,
@@ -63,6 +64,9 @@ def _tally(tx: Tx, case: Case, change: Change) -> Tally | None:
         row = write.row if type(write) is InboxAdmitted else write
         if type(row) is InboxRow and row.case_id == case.id:
             rows[row.sender, row.message_id, row.body_sha256] = row
+        elif type(row) is InboxApplied and row.case_id == case.id:
+            waited = row.sender, row.message_id, row.body_sha256
+            rows[waited] = tx.inbox_row(*waited)
     for told in happenings(change):
         if told.stream == stream_of(case.id) and PROPOSAL in told.words:
             decision = Decision.model_validate_json(told.words[PROPOSAL])

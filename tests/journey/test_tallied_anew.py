@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from kz_compliance_sdk.testing import builders
 from tests.contract.conftest import raw
+from tests.journey.scene import PLATFORM, Host
 from tests.journey.test_retention import Desk
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
 
@@ -32,3 +34,15 @@ def test_a_new_revision_after_the_erasure_is_counted_by_its_own_decision(tmp_pat
     assert counted(desk) == [["refused", "", "not_illegal"]]
     desk.check()
     desk.store.close()
+
+
+def test_what_waited_for_its_notice_names_its_items_in_the_figures(host: Host) -> None:
+    """A clarification with an item of its own, and the cancellation that ends the case, both come first."""
+    notice = a_notice()
+    named = notice.items[0].model_copy(update={"item_id": "9", "object_id": "o-9", "url": None})
+    host.push(builders.clarification(notice, "ask-1", items=(named,)), "m-1")
+    host.push(builders.cancellation(notice, "remedied"), "m-2")
+    host.push(notice, "m-3")
+    (kept,) = host.store.queries(PLATFORM).tallies(0, 1 << 40)
+    assert "unknown" not in {item[0] for item in json.loads(kept.facts)["items"]}
+    host.check_chains()

@@ -1,36 +1,11 @@
-"""The writes about affected users: where their notices stand, and their appeals."""
+"""The writes about the appeals of affected users."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-UserNoticeKind = Literal["measure", "restored", "appeal_decided"]
-UserNoticeStatus = Literal["due", "delayed", "sent", "failed", "void", "off"]
 AppealState = Literal["open", "upheld", "reversed", "withdrawn"]
-
-
-@dataclass(frozen=True, slots=True)
-class UserNoticeState:
-    """Where the notice to the affected user of one item stands. Times are UTC seconds.
-
-    `due_at` is when it leaves, and `delay_until` when a delay ends, None if there is none. `basis` says whose legal
-    basis keeps the user from being told: the `notice`'s, that of a `person` of the platform, the `platform`'s own for
-    telling nobody, or empty. The words of that basis lie in the notice, or sealed in the case's audit trail.
-    """
-
-    platform_id: str
-    case_id: str
-    message_id: str
-    item_id: str
-    lane: str
-    decision_version: int
-    kind: UserNoticeKind
-    state: UserNoticeStatus
-    due_at: int
-    sent_at: int | None = None
-    delay_until: int | None = None
-    basis: Literal["", "notice", "person", "platform"] = ""
 
 
 @dataclass(frozen=True, slots=True)

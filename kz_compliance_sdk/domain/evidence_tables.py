@@ -194,12 +194,6 @@ TABLES: Final[Mapping[str, Table]] = {
         changing=("state", "decided_by", "decided_at"),
         final=lambda row: row["state"] != "open",
     ),
-    "user_notices": Table(
-        key=("message_id",),
-        fixed=("item_id", "lane", "decision_version", "kind"),
-        changing=("state", "due_at", "sent_at", "delay_until", "basis"),
-        final=lambda row: row["state"] in ("sent", "failed"),
-    ),
     "tallies": Table(
         key=(),
         fixed=("received_at", "issued_at", "due_at"),

@@ -42,6 +42,9 @@ __all__ = [
 
 ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
 MessageKind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
+UserNoticeKind = Literal["measure", "restored", "appeal_decided"]
+UserNoticeStatus = Literal["due", "delayed", "sent", "failed", "void", "off"]
+SilenceBasis = Literal["", "notice", "person", "platform"]
 MessageState = Literal["owed", "begun", "unknown", "waiting", "parked", "voided", "done"]
 Pending = ("decided", "lifting")
 Undecided = ("open", "failed")
@@ -229,18 +232,20 @@ class Appeal(Struct):
 
 
 class Telling(Struct):
-    """Where the telling of an item's user stands."""
+    """Where the telling of an item's user stands. `due_at` is when it leaves, and `delay_until` when a delay ends.
+    `basis` says whose legal basis keeps the user from being told: the `notice`'s, that of a `person` of the platform,
+    the `platform`'s own for telling nobody, or empty."""
 
     message: str
     at_seq: int
     item: int
-    kind: str
+    kind: UserNoticeKind
     decision: int
     version: int
-    state: Literal["due", "delayed", "sent", "failed", "void", "off"]
+    state: UserNoticeStatus
     due_at: int
     delay_until: int = 0
-    basis: str = ""
+    basis: SilenceBasis = ""
     sent_at: int = 0
 
 

@@ -20,7 +20,6 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     SanctionNoted,
     Tally,
-    UserNoticeState,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.decision import Decision
@@ -134,8 +133,6 @@ class Tx(Protocol):
     def is_waited_for(self, lane: str, lane_seq: int, now: int) -> bool:
         """Whether a later message of this lane is due, and waits until the one of this number is settled."""
 
-    def user_notices(self, case_id: str) -> list[UserNoticeState]: ...
-
     def appeal(self, appeal_id: str) -> Appeal:
         """Raises NotFound."""
 
@@ -231,7 +228,8 @@ class FigureSource(Protocol):
         """The ids of cases received in that time that ended and have no tally: they ended under an earlier release."""
 
     def user_figures(self, start: int, end: int) -> Mapping[str, Mapping[str, int]]:
-        """`user_notices` and `appeals` of that time, each by state; what this store has no records of is not in it."""
+        """`user_notices` and `appeals` of that time, each by state; what this store has no records of is not in it. No
+        index serves it."""
 
     def workloads(self, start: int, end: int) -> Mapping[str, tuple[int, int]]:
         """How many decisions each person proposed and approved in that time. No index serves it."""
@@ -317,8 +315,6 @@ class Queries(FigureSource, Protocol):
         """The steps of the ladder that fired, in their order, as the case's chain has them. Raises as `case`."""
 
     def sanctions(self) -> list[SanctionNoted]: ...
-
-    def user_notices(self, case_id: str) -> list[UserNoticeState]: ...
 
     def appeal(self, appeal_id: str) -> Appeal:
         """Raises NotFound."""

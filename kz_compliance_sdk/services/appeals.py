@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling
 from kz_compliance_sdk.errors import ComplianceError, Conflict, InvalidInput, NotFound, StoreDamaged
 from kz_compliance_sdk.ports import AppealPage, Store, Tx
-from kz_compliance_sdk.services.loading import notice_of, standing_of, stream_in
+from kz_compliance_sdk.services.loading import notice_of, standing_of, stream_in, tellings_of
 from kz_compliance_sdk.services.tallying import with_tally
 
 
@@ -148,12 +148,12 @@ class Appeals:
             # Who demanded it cannot be read any more. What the user is owed must not wait for that.
             return stuck(settled.change, case, "user_notice_stuck", ("lead",), 30, stamp)
         item = next(one for one in case.items if one.item_id == settled.item_id)
-        decisions, rows = tx.decisions(case.id), tx.user_notices(case.id)
+        decisions, rows = tx.decisions(case.id), tellings_of(tx, case)
         behind = decisions[appeal.decision_version].item(appeal.item_id)
         measure = item.measure or (behind.action if behind is not None else "none")
         on = Occasion(case, item, notice, rows, decisions, self._telling, stamp)
-        more = user_notices.of_appeal(on, appeal.number, reversed_=reversed_, measure=measure)
-        return user_notices.after(settled.change, on, more)
+        news = user_notices.of_appeal(on, appeal.number, reversed_=reversed_, measure=measure)
+        return user_notices.after(settled.change, on, news)
 
     def _stamp(self, tx: Tx, actor: Actor | None) -> Stamp:
         return tx.stamp(actor or SYSTEM, self._entropy(32))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from kz_compliance_sdk.domain.change import Appeal
 from kz_compliance_sdk.domain.notice import Item, UserNotice
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Statement
+from kz_compliance_sdk.domain.user_notices import UserNoticeState
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed, NotFound
 from kz_compliance_sdk.ports import Failed, RetryAt
 from kz_compliance_sdk.testing import builders
@@ -320,10 +323,6 @@ def test_who_must_not_know_yet_gets_no_answer_that_says_it(host: Host) -> None:
         ("UPDATE appeals SET decided_by = 'somebody'", "the appeal"),
         ("UPDATE appeals SET due_at = due_at + 86400", "not due"),
         ("DELETE FROM appeals", "is gone"),
-        ("UPDATE user_notices SET state = 'failed', sent_at = NULL", "events say otherwise"),
-        ("UPDATE user_notices SET delay_until = 2000000000, basis = 'notice'", "the delay"),
-        ("DELETE FROM user_notices", "is gone"),
-        ("UPDATE user_notices SET message_id = 'another-' || kind", "no event says"),
         ("UPDATE outbox SET body = CAST('{}' AS BLOB) WHERE kind = 'user_notice'", "not the one written"),
     ],
 )
@@ -336,4 +335,24 @@ def test_what_somebody_changes_beside_the_chain_is_found(host: Host, tampering: 
     assert isinstance(store, SqliteStore)
     tamper(store, tampering)
     faults = proofs.check(store.queries(PLATFORM).records(case_id))
+    assert [fault for fault in faults if named in fault.what], faults
+
+
+_ANEW: dict[str, tuple[Callable[[Sequence[UserNoticeState]], list[UserNoticeState]], str]] = {
+    "never told": (lambda held: [replace(one, state="failed", sent_at=None) for one in held], "events say otherwise"),
+    "put off": (lambda held: [replace(one, delay_until=2_000_000_000) for one in held], "the delay"),
+    "taken away": (lambda held: list(held[1:]), "is not in the ledger"),
+    "put in": (lambda held: [*held, replace(held[0], message_id="another")], "no event says"),
+}
+
+
+@pytest.mark.parametrize("how", _ANEW)
+def test_what_a_ledger_made_anew_says_of_users_is_held_against_the_trail(host: Host, how: str) -> None:
+    case_id = removed(host)
+    host.appeals.decide(LEGAL, appealed(host, case_id).appeal_id, "uphold", "it is what the law says")
+    host.drain()
+    records = host.store.queries(PLATFORM).records(case_id)
+    assert proofs.check(records) == (), "the control: untouched"
+    made, named = _ANEW[how]
+    faults = proofs.check(replace(records, user_notices=made(records.user_notices)))
     assert [fault for fault in faults if named in fault.what], faults

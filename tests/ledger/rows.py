@@ -34,15 +34,7 @@ class _Rows:
         theirs = (row.state, row.received_at, row.due_at, row.decision_version)
         return theirs, (held.state, held.received_at, held.due_at, held.decision)
 
-    def telling(self, row: old.UserNoticeState) -> Pair:
-        held = self.case.tellings.get(row.message_id)
-        if held is None:
-            return (row.kind, row.state), None
-        theirs = (row.kind, row.state, row.due_at, row.sent_at or 0, row.delay_until or 0, row.basis)
-        return theirs, (held.kind, held.state, held.due_at, held.sent_at, held.delay_until, held.basis)
-
 
 _OF: dict[type, Any] = {
     old.AppealWrite: _Rows.appeal,
-    old.UserNoticeState: _Rows.telling,
 }

@@ -18,7 +18,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
 from kz_compliance_sdk.adapters.sql.tables_tallies import tallies
-from kz_compliance_sdk.adapters.sql.tables_users import appeals, user_notices
+from kz_compliance_sdk.adapters.sql.tables_users import appeals
 
 __all__ = ["CASE_TABLES", "OfCase", "as_it_lies", "of_case"]
 
@@ -29,7 +29,6 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("attempts", t.attempts),
     ("holds", t.holds),
     ("appeals", appeals),
-    ("user_notices", user_notices),
     ("tallies", tallies),
 )
 _READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), checkpoint_leaves)
@@ -40,7 +39,6 @@ _ORDER = MappingProxyType(
         "inbox": ("received_at", "message_id"),
         "outbox": ("created_at", "lane_seq", "id"),
         "attempts": ("message_id", "number"),
-        "user_notices": ("decision_version", "due_at", "message_id"),
         "checkpoint_leaves": ("n",),
     }
 )

@@ -34,7 +34,6 @@ class PrivateStatements:
                 .values({**_emptied("body", "receipt", "receipt_proof"), "lane": "", "state": not_parked})
             ),
             compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(_emptied("detail"))),
-            compiled(update(u.user_notices).where(_key(u.user_notices, *of_case)).values(lane="")),
             compiled(update(u.appeals).where(_key(u.appeals, *of_case)).values(lane="")),
             # Nobody could be told any more which copy need not be kept.
             compiled(update(t.holds).where(_key(t.holds, *of_case)).values(preserve_until=None)),
@@ -60,7 +59,6 @@ class PrivateStatements:
             compiled(_count(t.inbox).where(_key(t.inbox, *of_case), letters)),
             compiled(_count(t.outbox).where(_key(t.outbox, *of_case), unsettled)),
             compiled(_count(u.appeals).where(_key(u.appeals, *of_case), text("state = 'open'"))),
-            compiled(_count(u.user_notices).where(_key(u.user_notices, *of_case), text("state IN ('due', 'delayed')"))),
         )
 
 

@@ -24,7 +24,7 @@ from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.user_reads import UserReads
-from kz_compliance_sdk.domain import reviewed
+from kz_compliance_sdk.domain import reviewed, user_notices
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.believed import believed, lies_of
 from kz_compliance_sdk.domain.case import Case
@@ -289,7 +289,7 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
                 [] if stream.fault else reviewed.checks_of(stream, case_id),
                 [] if stream.fault else reviewed.looks_of(stream, case, lambda _stream, _wanted: words),
                 [rows_users.appeal_from(row) for row in lies["appeals"]],
-                [rows_users.user_notice_from(row) for row in lies["user_notices"]],
+                [] if stream.fault else user_notices.tellings(case, stream.case),
                 unreadable,
                 damage,
                 erased_elsewhere,

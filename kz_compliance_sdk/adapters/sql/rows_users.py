@@ -1,33 +1,11 @@
-"""Notices to users and their appeals as rows, and back. A row is a tuple in the order of the table's columns."""
+"""Appeals of users as rows, and back. A row is a tuple in the order of the table's columns."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql.rows import Row, readable
-from kz_compliance_sdk.domain.change import Appeal, UserNoticeState
-
-
-def user_notice_row(notice: UserNoticeState) -> tuple[Any, ...]:
-    return (
-        notice.platform_id,
-        notice.case_id,
-        notice.message_id,
-        notice.item_id,
-        notice.lane,
-        notice.decision_version,
-        notice.kind,
-        notice.state,
-        notice.due_at,
-        notice.sent_at,
-        notice.delay_until,
-        notice.basis,
-    )
-
-
-@readable("user_notices", 1)
-def user_notice_from(row: Row) -> UserNoticeState:
-    return UserNoticeState(*row)
+from kz_compliance_sdk.domain.change import Appeal
 
 
 def appeal_row(appeal: Appeal) -> tuple[Any, ...]:

@@ -32,7 +32,7 @@ from kz_compliance_sdk.adapters.sql import (
 __all__ = ["HEAD", "VERSION_TABLE", "new_store", "read_revision", "statements"]
 
 VERSION_TABLE = "kz_compliance_schema"
-HEAD = "0012"
+HEAD = "0013"
 
 # As Alembic makes it, in a metadata of its own: it is no table of ours.
 _version = Table(
@@ -83,7 +83,6 @@ _STATISTICS = (
     ("streams", "streams_name", f"{_FEW} 1"),
     ("tallies", "tallies", f"{_FEW} 1"),
     ("tallies", "tallies_received", f"{_FEW} 2 1"),
-    ("user_notices", "user_notices", f"{_FEW} 2 1"),
     ("volumes", "volumes", "10000 5000 300 1"),
 )
 

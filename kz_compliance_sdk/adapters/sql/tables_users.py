@@ -1,4 +1,4 @@
-"""The tables of what affected users are told, and of their appeals. No free text lies in either."""
+"""The table of the appeals of affected users. No free text lies in it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,6 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Stri
 from kz_compliance_sdk.adapters.sql.tables import metadata
 
 _Time = BigInteger
-
-user_notices = Table(
-    "user_notices",
-    metadata,
-    Column("platform_id", String(64), primary_key=True),
-    Column("case_id", String(36), primary_key=True),
-    Column("message_id", String(36), primary_key=True),
-    Column("item_id", String(128), nullable=False),
-    Column("lane", String(80), nullable=False),
-    Column("decision_version", Integer, nullable=False),
-    Column("kind", String(16), nullable=False),
-    Column("state", String(8), nullable=False),
-    Column("due_at", _Time, nullable=False),
-    Column("sent_at", _Time),
-    Column("delay_until", _Time),
-    Column("basis", String(8), nullable=False),
-    # Silence towards a user has a legal basis and an end.
-    CheckConstraint(
-        "state <> 'delayed' OR (delay_until IS NOT NULL AND basis <> '')", name="user_notices_delay_is_grounded"
-    ),
-    CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="user_notices_sent_is_dated"),
-    sqlite_with_rowid=False,
-)
 
 appeals = Table(
     "appeals",

@@ -1,38 +1,28 @@
-"""The reads of what affected users were told and of their appeals."""
+"""The reads of the appeals of affected users."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Select, select, tuple_
 
 from kz_compliance_sdk.adapters.sql import rows_users
 from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
-from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.domain.change import Appeal, UserNoticeState
+from kz_compliance_sdk.domain.change import Appeal
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.ports import AppealPage
 
 __all__ = ["UserReads"]
 
-T = TypeVar("T")
-
 
 class UserReads:
-    """The part of the queries that is about users."""
+    """The part of the queries that is about appeals."""
 
     _platform: str
 
     def _all(self, statement: Select[Any]) -> list[Any]:
         raise NotImplementedError
-
-    def _each(self, table: str, case_id: str, read: Callable[[PrivateRows, Any], T]) -> list[T]:
-        raise NotImplementedError
-
-    def user_notices(self, case_id: str) -> list[UserNoticeState]:
-        return self._each("user_notices", case_id, lambda _, row: rows_users.user_notice_from(row))
 
     def appeal(self, appeal_id: str) -> Appeal:
         c = u.appeals.c

@@ -12,7 +12,7 @@ from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
-from kz_compliance_sdk.domain import reviewed
+from kz_compliance_sdk.domain import reviewed, user_notices
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.believed import check_leaves
 from kz_compliance_sdk.domain.case import Case
@@ -22,7 +22,6 @@ from kz_compliance_sdk.domain.change import (
     Heartbeat,
     Hold,
     InboxRow,
-    UserNoticeState,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
@@ -236,10 +235,6 @@ class View:
         given = {"k_platform_id": self._platform, "k_lane": lane, "lane_seq": lane_seq, "now": now}
         return self._tx.one(self._s.waits_behind, **given) is not None
 
-    def user_notices(self, case_id: str) -> list[UserNoticeState]:
-        found = self._tx.all(self._s.user_notices, k_platform_id=self._platform, k_case_id=case_id)
-        return [rows_users.user_notice_from(row) for row in found]
-
     def appeal(self, appeal_id: str) -> Appeal:
         row = self._tx.one(self._s.appeal, k_platform_id=self._platform, k_appeal_id=appeal_id)
         if row is None:
@@ -256,10 +251,12 @@ class View:
     def holdings(self, case_id: str) -> Holdings:
         given = {"k_platform_id": self._platform, "k_case_id": case_id}
         counts = {name: int(self._tx.one(one, **given)[0]) for name, one in self._s.private.holdings.items()}
+        chain = self._chain(case_id)
+        unsettled = sum(int(self._tx.one(one, **given)[0]) for one in self._s.private.under_way)
         return Holdings(
             **counts,
-            decisions=reviewed.count_held(self._chain(case_id)),
-            under_way=sum(int(self._tx.one(one, **given)[0]) for one in self._s.private.under_way),
+            decisions=reviewed.count_held(chain),
+            under_way=unsettled + user_notices.count_unsent(chain.case),
         )
 
     def cursor(self, feed: str) -> str:

@@ -44,7 +44,6 @@ from kz_compliance_sdk.domain.change import (
     ReportsOvertaken,
     SanctionNoted,
     Tally,
-    UserNoticeState,
 )
 from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -86,8 +85,6 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return ("checkpoint",)
     if kind is AppealWrite:
         return (f"a{write.appeal.appeal_id}",)
-    if kind is UserNoticeState:
-        return (f"u{write.message_id}",)
     return ()
 
 
@@ -104,7 +101,7 @@ def _marked(write: Any) -> tuple[str, str] | None:
         return write.platform_id, ""
     if kind is AppealWrite:
         return write.appeal.platform_id, write.appeal.case_id
-    if kind in (MessageVoided, ReportsOvertaken, UserNoticeState, InboxApplied, Hold, HoldEnded):
+    if kind in (MessageVoided, ReportsOvertaken, InboxApplied, Hold, HoldEnded):
         return write.platform_id, write.case_id
     return None
 
@@ -287,8 +284,6 @@ def _looked(write: CaseLooked) -> dict[str, Any]:
 
 def _fact_row(write: Any) -> tuple[Any, ...]:
     kind = type(write)
-    if kind is UserNoticeState:
-        return rows_users.user_notice_row(write)
     if kind is Hold:
         return (
             write.platform_id,

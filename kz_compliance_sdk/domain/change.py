@@ -11,8 +11,6 @@ from kz_compliance_sdk.domain.change_afterlife import CaseErased as CaseErased
 from kz_compliance_sdk.domain.change_afterlife import MessageErased as MessageErased
 from kz_compliance_sdk.domain.change_afterlife import Tally as Tally
 from kz_compliance_sdk.domain.change_clock import ClockSet as ClockSet
-from kz_compliance_sdk.domain.change_users import Appeal as Appeal
-from kz_compliance_sdk.domain.change_users import AppealWrite as AppealWrite
 from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.happened import Happened as Happened
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -244,7 +242,6 @@ Write = (
     | RefusalsCounted
     | SanctionNoted
     | Tally
-    | AppealWrite
     | CaseErased
     | MessageErased
     | Leaf

@@ -42,6 +42,7 @@ __all__ = [
 
 ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
 MessageKind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
+AppealState = Literal["open", "upheld", "reversed", "withdrawn"]
 UserNoticeKind = Literal["measure", "restored", "appeal_decided"]
 UserNoticeStatus = Literal["due", "delayed", "sent", "failed", "void", "off"]
 SilenceBasis = Literal["", "notice", "person", "platform"]
@@ -219,16 +220,18 @@ class Suspension(Struct):
 
 
 class Appeal(Struct):
-    """A user's appeal against the measure on one item. `reference` is a keyed digest of the platform's number of it."""
+    """A user's appeal against the measure on one item. `at_seq` is the event that holds its words."""
 
+    id: str
     number: int
     at_seq: int
-    reference: str
     item: int
     received_at: int
     due_at: int
     decision: int
-    state: Literal["open", "upheld", "reversed", "withdrawn"] = "open"
+    state: AppealState = "open"
+    decided_by: int = 0
+    decided_at: int = 0
 
 
 class Telling(Struct):

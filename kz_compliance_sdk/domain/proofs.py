@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kz_compliance_sdk.domain import proofs_outgoing, proofs_review, proofs_users
+from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault, told, verify_chain
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Appeal, InboxRow
+from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.evidence_rows import Row
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -89,7 +90,6 @@ def check(records: Records) -> tuple[Fault, ...]:
         *proofs_outgoing.of_holds(case, records.rows.get("holds", ()), records.names, erased[0]),
         *proofs_outgoing.of_objects(case, records.objects),
         *(() if records.damage else _of_chain(records, events, erased=erased[0] > 0)),
-        *proofs_users.of_appeals(case.id, records.appeals, events),
         *proofs_users.of_told(case.id, records.messages, events, erased[0]),
         *(
             Fault(case.id, 0, f"{what}: it was changed from outside, or belongs to another row")
@@ -272,6 +272,7 @@ def _of_chain(records: Records, events: _Told, *, erased: bool) -> Iterator[Faul
     yield from _of_decisions(records, events)
     yield from proofs_review.of_checks(records.case.id, records.checks, events)
     yield from proofs_review.of_content(records.case.id, records.seen, events, erased=erased)
+    yield from proofs_users.of_appeals(records.case.id, records.appeals, events)
     yield from proofs_users.of_user_notices(records.case.id, records.user_notices, events)
 
 

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault
-from kz_compliance_sdk.domain.change import Appeal
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.user_notices import UserNoticeState
 
@@ -16,7 +16,8 @@ _ENDS = {"uphold": "upheld", "reverse": "reversed", "withdraw_appeal": "withdraw
 
 
 def of_appeals(case_id: str, rows: Sequence[Appeal], events: Told) -> Iterator[Fault]:
-    """Each appeal that came is there, in the state and by the person that the events say; and no other is."""
+    """Each appeal that came is in the ledger as the trail tells it, in that state and by that person; and no other is.
+    None was decided by who took the first step."""
     held = {row.appeal_id: row for row in rows}
     said: dict[str, tuple[int, str, str]] = {}
     for event, data in events:
@@ -33,7 +34,9 @@ def of_appeals(case_id: str, rows: Sequence[Appeal], events: Told) -> Iterator[F
     for name, (seq, state, by) in said.items():
         row = held.get(name)
         if row is None:
-            yield Fault(case_id, seq, f"the appeal {name} is gone")
+            yield Fault(case_id, seq, f"the appeal {name} is not in the ledger")
+        elif row.decided_by and row.decided_by in (row.proposed_by, row.approved_by):
+            yield Fault(case_id, seq, f"the appeal {name} was decided by who decided first")
         elif (row.state, row.decided_by) != (state, by):
             yield Fault(case_id, seq, f"the appeal {name} is {row.state}, the event says {state} by {by or 'nobody'}")
     for name in held.keys() - said.keys():

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.change import (
-    Appeal,
     InboxRow,
 )
 from kz_compliance_sdk.domain.clock import ClockView, local

@@ -30,7 +30,7 @@ from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as tc
-from kz_compliance_sdk.adapters.sql import tables_users as u
+from kz_compliance_sdk.adapters.sql.appeals import AppealStatements
 from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
 from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements, lost_cases
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
@@ -258,9 +258,7 @@ class Statements:
             )
         )
         self.waits_behind = compiled(behind.limit(ONLY_ONE))
-        self.appeal = compiled(select(u.appeals).where(_key(u.appeals, "platform_id", "appeal_id")))
-        same_state = u.appeals.c.state == bindparam("was_state")
-        self.appeal_update = compiled(_update_all(u.appeals, ("platform_id", "appeal_id"), same_state))
+        self.appeals = AppealStatements(compiled, upsert)
         self.private = PrivateStatements(compiled)
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.heartbeat = compiled(select(t.heartbeats).where(_key(t.heartbeats, "platform_id", "part")))

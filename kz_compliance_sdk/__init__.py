@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
-    from kz_compliance_sdk.domain.appeals import Reversal
+    from kz_compliance_sdk.domain.appeals import Appeal, Reversal
     from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case, CaseState
-    from kz_compliance_sdk.domain.change import Appeal
     from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
     from kz_compliance_sdk.domain.duress import Instruction
     from kz_compliance_sdk.domain.legal_check import LegalCheck
@@ -102,6 +101,7 @@ _HOME = {
         "aio": ("AsyncComplianceDesk",),
         "config": ("Settings",),
         "desk": ("CaseFile", "ComplianceDesk"),
+        "domain.appeals": ("Appeal", "Reversal"),
         "domain.audit": ("Actor",),
         "domain.case": ("Case", "CaseState"),
         "domain.decision": ("Decision", "ItemDecision", "Proposal", "Wording"),
@@ -131,8 +131,6 @@ _HOME = {
             "Told",
             "UserNotice",
         ),
-        "domain.appeals": ("Reversal",),
-        "domain.change": ("Appeal",),
         "services.letters": ("Proof",),
         "services.response": ("Response",),
         "services.review": ("Decided", "Lease"),

@@ -32,11 +32,16 @@ def _beside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         def times() -> Any:
             return self._cursor.execute("SELECT id, next_attempt_at FROM outbox").fetchall()
 
+        def rows(*case: str) -> Any:
+            found = "SELECT * FROM appeals WHERE platform_id = ? AND case_id = ?"
+            return self._cursor.execute(found, case).fetchall()
+
         for change in self._written:
             try:
                 beside.take(change, times)
             except Exception as error:  # noqa: BLE001  it fails the test below
                 faults.append(f"{type(error).__name__}: {error}\n{traceback.format_exc(limit=-4)}")
+        beside.rows(self._written, rows)
 
     monkeypatch.setattr(SqliteTransaction, "commit", committed)
     yield

@@ -10,35 +10,120 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import OPEN_ITEM, Case, ItemState, happened, move
-from kz_compliance_sdk.domain.change import (
-    Appeal,
-    AppealWrite,
-    CaseWrite,
-    Change,
-    MessageVoided,
-    Write,
-)
+from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, Finding
 from kz_compliance_sdk.domain.events import remedies
-from kz_compliance_sdk.domain.messages import NOTIFIER, lane_of, page
+from kz_compliance_sdk.domain.fold import AppealState, Stream
+from kz_compliance_sdk.domain.messages import NOTIFIER, page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.persons import check_another
 from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.domain.references import appeal_id_of, message_id, stream_of
 from kz_compliance_sdk.domain.report import RefusalCode, Statement
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.reviewed import Words
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.domain.user_notices import name_of
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput, StoreDamaged
 
 AppealOutcome = Literal["uphold", "reverse"]
+TEXT, REFERENCE = "text", "reference"
+"""The parts that hold what the user wrote, and the platform's number of it."""
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _LONGEST_TEXT = 20_000
 _AUDIENCE = ("moderator", "lead", "head")
+
+
+@dataclass(frozen=True, slots=True)
+class Appeal:
+    """A user's appeal against the measure on one item, as the chain of its case tells it. Times are UTC seconds;
+    `due_at` is when it should be decided.
+
+    `reference` is the platform's own number for it, empty once the case was erased. `item` is the number of the item
+    and `item_id` what the authority calls it: an amendment can give that id to another object, and it is empty where
+    the case does not know it any more. `decision_version` names the decision that it speaks of; nobody who proposed or
+    approved that one is `decided_by`. `number` is its own in the case.
+    """
+
+    platform_id: str
+    appeal_id: str
+    case_id: str
+    item: int
+    item_id: str
+    reference: str
+    received_at: int
+    due_at: int
+    decision_version: int
+    proposed_by: str
+    approved_by: str
+    number: int
+    state: AppealState = "open"
+    decided_by: str = ""
+    decided_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppealFile:
+    """An appeal and what the user wrote; `text` is empty once that was erased."""
+
+    appeal: Appeal
+    text: str
+
+
+def appeals_of(stream: Stream, case: Case, words: Words) -> list[Appeal]:
+    """Every appeal of a case by its `stream`, in the order in which they came. Raises Damage or NewerRelease."""
+    return [_told(stream, case, held, words) for held in stream.case.appeals.values()]
+
+
+def appeal_of(stream: Stream, case: Case, appeal_id: str, words: Words) -> Appeal:
+    """The appeal of that id. Raises StoreDamaged where the chain of its case knows none, and as `appeals_of`."""
+    return _told(stream, case, _held(stream, appeal_id, case), words)
+
+
+def file_of(stream: Stream, case: Case, appeal_id: str, words: Words) -> AppealFile:
+    """As `appeal_of`, with what the user wrote."""
+    held = _held(stream, appeal_id, case)
+    text = words(stream, [(held.at_seq, TEXT)])[held.at_seq, TEXT]
+    return AppealFile(_told(stream, case, held, words), (text or b"").decode())
+
+
+def _held(stream: Stream, appeal_id: str, case: Case) -> fold.Appeal:
+    for held in stream.case.appeals.values():
+        if held.id == appeal_id:
+            return held
+    raise StoreDamaged("its row names an appeal of which its chain does not know.", reference=case.id)
+
+
+def _told(stream: Stream, case: Case, held: fold.Appeal, words: Words) -> Appeal:
+    decision, persons = stream.case.decisions[held.decision], stream.roster.names
+    reference = words(stream, [(held.at_seq, REFERENCE)])[held.at_seq, REFERENCE]
+    return Appeal(
+        platform_id=stream.platform,
+        appeal_id=held.id,
+        case_id=case.id,
+        item=held.item,
+        item_id=next((name_of(item) for item in case.items if item.number == held.item), ""),
+        reference=(reference or b"").decode(),
+        received_at=held.received_at,
+        due_at=held.due_at,
+        decision_version=held.decision,
+        proposed_by=persons[decision.person],
+        approved_by=persons[decision.approved_by],
+        number=held.number,
+        state=held.state,
+        decided_by=persons[held.decided_by],
+        decided_at=held.decided_at or None,
+    )
+
+
+def count_open(chain: fold.Case) -> int:
+    """How many appeals of a case nobody has decided yet."""
+    return sum(held.state == "open" for held in chain.appeals.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +180,10 @@ def receive(
         )
     appeal = Appeal(
         platform_id=case.platform_id,
-        appeal_id=appeal_id_of(case.platform_id, reference),
+        appeal_id=appeal_id_of(case.platform_id, stamp.keyed(reference)),
         case_id=case.id,
+        item=item.number,
         item_id=name_of(item),
-        lane=lane_of(item.object_key),
         reference=reference,
         received_at=received_at,
         due_at=received_at + policy.appeal_term_s,
@@ -117,12 +202,12 @@ def receive(
         due_at=appeal.due_at,
         decision=appeal.decision_version,
     )
-    tells = [happened(case, told, stamp, {"text": text, "reference": reference})]
+    tells = [happened(case, told, stamp, {TEXT: text, REFERENCE: reference})]
     moved, event = move(case, "appeal", case.state, stamp, data, {"text": text}, tells)
     moved, news = page(moved.but(appeals=appeal.number), "appeal_received", ("moderator", "lead"), 30, stamp)
     pages = tuple(_reminder(appeal, *row, stamp) for row in _reminders(appeal, policy))
     moved = moved.but(pages=moved.pages + len(pages))
-    return (CaseWrite(moved, case.version), event, AppealWrite(appeal), news, *pages), appeal
+    return (CaseWrite(moved, case.version), event, news, *pages), appeal
 
 
 def _stands_since(item: ItemState, decisions: Mapping[int, Decision]) -> int:
@@ -155,7 +240,7 @@ def uphold(case: Case, appeal: Appeal, reasons: str, first: Iterable[Actor], *, 
     tells = [happened(case, remedies.AppealUpheld(appeal=appeal.number), stamp, texts)]
     moved, event = move(case, "uphold", case.state, stamp, facts(appeal), texts, tells)
     decided = replace(appeal, state="upheld", decided_by=stamp.actor.id, decided_at=stamp.at)
-    change = (CaseWrite(moved, case.version), event, AppealWrite(decided, "open"), *silenced(appeal, stamp))
+    change = (CaseWrite(moved, case.version), event, *silenced(appeal, stamp))
     return Settled(change, moved, decided, item.item_id)
 
 
@@ -168,7 +253,7 @@ def withdraw(case: Case, appeal: Appeal, first: Iterable[Actor], *, stamp: Stamp
     tells = [happened(case, remedies.AppealWithdrawn(appeal=appeal.number), stamp)]
     moved, event = move(case, "withdraw_appeal", case.state, stamp, facts(appeal), tells=tells)
     gone = replace(appeal, state="withdrawn", decided_at=stamp.at)
-    change = (CaseWrite(moved, case.version), event, AppealWrite(gone, "open"), *silenced(appeal, stamp))
+    change = (CaseWrite(moved, case.version), event, *silenced(appeal, stamp))
     return Settled(change, moved, gone, appeal.item_id)
 
 
@@ -183,9 +268,10 @@ class Settled:
 
 
 def is_about(appeal: Appeal, case: Case, item_id: str) -> bool:
-    """Whether this appeal is about what an item of the case is called, or was when the appeal came."""
+    """Whether this appeal is about what an item of the case is called, or was when the appeal came. Once nobody knows
+    that any more, its reference alone says so."""
     exact = case.item(item_id)
-    return appeal.item_id == item_id or (exact is not None and exact in _of_object(case, appeal))
+    return appeal.item_id in ("", item_id) or (exact is not None and exact in _of_object(case, appeal))
 
 
 def about(case: Case, appeal: Appeal) -> ItemState:
@@ -201,7 +287,12 @@ def about(case: Case, appeal: Appeal) -> ItemState:
 
 
 def _of_object(case: Case, appeal: Appeal) -> list[ItemState]:
-    return [one for one in case.items if name_of(one) == appeal.item_id and lane_of(one.object_key) == appeal.lane]
+    about = next((one for one in case.items if one.number == appeal.item), None)
+    if about is None:
+        return []
+    # Named anew, the same object is another item.
+    named = name_of(about), about.object_key
+    return [one for one in case.items if (name_of(one), one.object_key) == named]
 
 
 def _item_of(case: Case, item_id: str) -> ItemState:

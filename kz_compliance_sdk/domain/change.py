@@ -11,10 +11,6 @@ from kz_compliance_sdk.domain.change_afterlife import CaseErased as CaseErased
 from kz_compliance_sdk.domain.change_afterlife import MessageErased as MessageErased
 from kz_compliance_sdk.domain.change_afterlife import Tally as Tally
 from kz_compliance_sdk.domain.change_clock import ClockSet as ClockSet
-from kz_compliance_sdk.domain.change_users import Appeal as Appeal
-from kz_compliance_sdk.domain.change_users import AppealWrite as AppealWrite
-from kz_compliance_sdk.domain.change_users import UserNoticeKind as UserNoticeKind
-from kz_compliance_sdk.domain.change_users import UserNoticeState as UserNoticeState
 from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.happened import Happened as Happened
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -246,8 +242,6 @@ Write = (
     | RefusalsCounted
     | SanctionNoted
     | Tally
-    | UserNoticeState
-    | AppealWrite
     | CaseErased
     | MessageErased
     | Leaf

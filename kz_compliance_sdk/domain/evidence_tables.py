@@ -186,20 +186,6 @@ TABLES: Final[Mapping[str, Table]] = {
         ends=True,
         hidden=frozenset({"object_key"}),
     ),
-    "appeals": Table(
-        key=("appeal_id",),
-        fixed=tuple(
-            "item_id lane reference received_at due_at decision_version proposed_by approved_by number".split()
-        ),
-        changing=("state", "decided_by", "decided_at"),
-        final=lambda row: row["state"] != "open",
-    ),
-    "user_notices": Table(
-        key=("message_id",),
-        fixed=("item_id", "lane", "decision_version", "kind"),
-        changing=("state", "due_at", "sent_at", "delay_until", "basis"),
-        final=lambda row: row["state"] in ("sent", "failed"),
-    ),
     "tallies": Table(
         key=(),
         fixed=("received_at", "issued_at", "due_at"),
@@ -229,6 +215,8 @@ NO_EVIDENCE: Final[Mapping[str, str]] = {
         "the ledger proves itself: each event is hashed and proved by the ledger key, each part by its event, and "
         "the log leaves out no number",
     ),
+    "appeals": "by what an appeal is found: it follows from the chain of its case, and the verification says where it "
+    "does not",
     "volumes": "how many notices came within the last hour: what came of it is a flag, which stands in its case",
     "cursors": "how far a feed was read: the regulator's feed is the other copy",
     "endpoints": "whether a way out is left alone for a while; the attempts show what happened",

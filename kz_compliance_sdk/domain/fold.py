@@ -42,6 +42,10 @@ __all__ = [
 
 ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
 MessageKind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
+AppealState = Literal["open", "upheld", "reversed", "withdrawn"]
+UserNoticeKind = Literal["measure", "restored", "appeal_decided"]
+UserNoticeStatus = Literal["due", "delayed", "sent", "failed", "void", "off"]
+SilenceBasis = Literal["", "notice", "person", "platform"]
 MessageState = Literal["owed", "begun", "unknown", "waiting", "parked", "voided", "done"]
 Pending = ("decided", "lifting")
 Undecided = ("open", "failed")
@@ -216,31 +220,35 @@ class Suspension(Struct):
 
 
 class Appeal(Struct):
-    """A user's appeal against the measure on one item. `reference` is a keyed digest of the platform's number of it."""
+    """A user's appeal against the measure on one item. `at_seq` is the event that holds its words."""
 
+    id: str
     number: int
     at_seq: int
-    reference: str
     item: int
     received_at: int
     due_at: int
     decision: int
-    state: Literal["open", "upheld", "reversed", "withdrawn"] = "open"
+    state: AppealState = "open"
+    decided_by: int = 0
+    decided_at: int = 0
 
 
 class Telling(Struct):
-    """Where the telling of an item's user stands."""
+    """Where the telling of an item's user stands. `due_at` is when it leaves, and `delay_until` when a delay ends.
+    `basis` says whose legal basis keeps the user from being told: the `notice`'s, that of a `person` of the platform,
+    the `platform`'s own for telling nobody, or empty."""
 
     message: str
     at_seq: int
     item: int
-    kind: str
+    kind: UserNoticeKind
     decision: int
     version: int
-    state: Literal["due", "delayed", "sent", "failed", "void", "off"]
+    state: UserNoticeStatus
     due_at: int
     delay_until: int = 0
-    basis: str = ""
+    basis: SilenceBasis = ""
     sent_at: int = 0
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kz_compliance_sdk.domain import proofs_outgoing, proofs_review, proofs_users
+from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault, told, verify_chain
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Appeal, InboxRow, UserNoticeState
+from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.evidence_rows import Row
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -22,6 +23,7 @@ from kz_compliance_sdk.domain.proofs_outgoing import sha256
 from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
 from kz_compliance_sdk.domain.suspensions import remedies_told
 from kz_compliance_sdk.domain.transitions import ENDED
+from kz_compliance_sdk.domain.user_notices import UserNoticeState
 
 MessageKey = tuple[str, str, str]
 """Sender, message id, SHA-256 of the body."""
@@ -87,9 +89,8 @@ def check(records: Records) -> tuple[Fault, ...]:
         *proofs_outgoing.of_attempts(case.id, records.messages, records.attempts),
         *proofs_outgoing.of_holds(case, records.rows.get("holds", ()), records.names, erased[0]),
         *proofs_outgoing.of_objects(case, records.objects),
-        *(() if records.damage else _of_review(records, events, erased=erased[0] > 0)),
-        *proofs_users.of_appeals(case.id, records.appeals, events),
-        *proofs_users.of_user_notices(case.id, records.user_notices, records.messages, events, erased[0]),
+        *(() if records.damage else _of_chain(records, events, erased=erased[0] > 0)),
+        *proofs_users.of_told(case.id, records.messages, events, erased[0]),
         *(
             Fault(case.id, 0, f"{what}: it was changed from outside, or belongs to another row")
             for what in records.unreadable
@@ -266,11 +267,13 @@ def _of_inbox(records: Records, events: _Told, erased: _Erased) -> Iterator[Faul
             )
 
 
-def _of_review(records: Records, events: _Told, *, erased: bool) -> Iterator[Fault]:
-    """What the ledger says of the review must be what the trail says, whose head the checkpoints hold outside."""
+def _of_chain(records: Records, events: _Told, *, erased: bool) -> Iterator[Fault]:
+    """What the ledger says must be what the trail says, whose head the checkpoints hold outside."""
     yield from _of_decisions(records, events)
     yield from proofs_review.of_checks(records.case.id, records.checks, events)
     yield from proofs_review.of_content(records.case.id, records.seen, events, erased=erased)
+    yield from proofs_users.of_appeals(records.case.id, records.appeals, events)
+    yield from proofs_users.of_user_notices(records.case.id, records.user_notices, events)
 
 
 def _of_decisions(records: Records, events: _Told) -> Iterator[Fault]:

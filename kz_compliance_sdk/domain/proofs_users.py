@@ -1,4 +1,4 @@
-"""What the audit trail says of appeals and of what users were told, held against the rows beside it."""
+"""What the audit trail says of appeals and of what users were told, held against what lies beside it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault
-from kz_compliance_sdk.domain.change import Appeal, UserNoticeState
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.user_notices import UserNoticeState
 
 Told = Sequence[tuple[AuditEvent, Mapping[str, Any]]]
 _ENDS = {"uphold": "upheld", "reverse": "reversed", "withdraw_appeal": "withdrawn"}
 
 
 def of_appeals(case_id: str, rows: Sequence[Appeal], events: Told) -> Iterator[Fault]:
-    """Each appeal that came is there, in the state and by the person that the events say; and no other is."""
+    """Each appeal that came is in the ledger as the trail tells it, in that state and by that person; and no other is.
+    None was decided by who took the first step."""
     held = {row.appeal_id: row for row in rows}
     said: dict[str, tuple[int, str, str]] = {}
     for event, data in events:
@@ -32,19 +34,29 @@ def of_appeals(case_id: str, rows: Sequence[Appeal], events: Told) -> Iterator[F
     for name, (seq, state, by) in said.items():
         row = held.get(name)
         if row is None:
-            yield Fault(case_id, seq, f"the appeal {name} is gone")
+            yield Fault(case_id, seq, f"the appeal {name} is not in the ledger")
+        elif row.decided_by and row.decided_by in (row.proposed_by, row.approved_by):
+            yield Fault(case_id, seq, f"the appeal {name} was decided by who decided first")
         elif (row.state, row.decided_by) != (state, by):
             yield Fault(case_id, seq, f"the appeal {name} is {row.state}, the event says {state} by {by or 'nobody'}")
     for name in held.keys() - said.keys():
         yield Fault(case_id, 0, f"no event says that the appeal {name} came")
 
 
-def of_user_notices(
-    case_id: str, rows: Sequence[UserNoticeState], messages: Sequence[OutboxMessage], events: Told, erased: int = 0
-) -> Iterator[Fault]:
-    """Each notice to a user is there and says what was written; it was sent, or put off, only if an event says so.
-    What was written before the event `erased` is gone, and must be."""
-    held, bodies = {row.message_id: row for row in rows}, {message.id: message.body for message in messages}
+def of_told(case_id: str, messages: Sequence[OutboxMessage], events: Told, erased: int = 0) -> Iterator[Fault]:
+    """Each notice to a user says what was written. What was written before the event `erased` is gone, and must be."""
+    bodies = {message.id: message.body for message in messages}
+    for event, data in events:
+        if event.kind != "user_notice" or data.get("sha256") is None:
+            continue
+        name = str(data.get("message"))
+        body = bodies.get(name)
+        if not (event.seq < erased and body == b"") and _sha256(body) != data["sha256"]:
+            yield Fault(case_id, event.seq, f"the notice to a user {name} is not the one written, or is gone")
+
+
+def of_user_notices(case_id: str, held: Sequence[UserNoticeState], events: Told) -> Iterator[Fault]:
+    """Each notice to a user is in the ledger as the trail tells it: sent, or put off, only if both say so."""
     queued: dict[str, int] = {}
     ended: dict[str, tuple[str, Any]] = {}
     delays: dict[str, Any] = {}
@@ -54,26 +66,22 @@ def of_user_notices(
             queued[name] = event.seq
             if data.get("state") == "delayed":
                 delays[name] = data.get("tell_at")
-            body = bodies.get(name)
-            if event.seq < erased and body == b"":
-                continue
-            if data.get("sha256") is not None and _sha256(body) != data["sha256"]:
-                yield Fault(case_id, event.seq, f"the notice to a user {name} is not the one written, or is gone")
         elif event.kind == "tell_user":
             ended[name] = str(data.get("state")), data.get("sent_at")
         elif event.kind == "delay_user_notice":
             delays |= {str(one): data.get("until") for one in data.get("messages", ())}
+    by_name = {one.message_id: one for one in held}
     for name, seq in queued.items():
-        row = held.get(name)
-        if row is None:
-            yield Fault(case_id, seq, f"the state of the notice to a user {name} is gone")
+        one = by_name.get(name)
+        if one is None:
+            yield Fault(case_id, seq, f"the notice to a user {name} is not in the ledger")
             continue
-        told = (row.state, row.sent_at) if row.state in ("sent", "failed") else None
+        told = (one.state, one.sent_at) if one.state in ("sent", "failed") else None
         if told != ended.get(name):
-            yield Fault(case_id, seq, f"the notice to a user {name} is {row.state}, and its events say otherwise")
-        if row.delay_until != delays.get(name):
+            yield Fault(case_id, seq, f"the notice to a user {name} is {one.state}, and its events say otherwise")
+        if one.delay_until != delays.get(name):
             yield Fault(case_id, seq, f"the delay of the notice to a user {name} is not the one that was decided")
-    for name in held.keys() - queued.keys():
+    for name in by_name.keys() - queued.keys():
         yield Fault(case_id, 0, f"no event says that the notice to a user {name} was written")
 
 

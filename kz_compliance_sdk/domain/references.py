@@ -48,7 +48,8 @@ def alert_id(platform_id: str, about: str, reason: str, at: int, key: str) -> st
 
 
 def appeal_id_of(platform_id: str, reference: str) -> str:
-    """The id of an appeal: the same reference of the platform always yields the same."""
+    """The id of an appeal, by the keyed digest of the platform's own number of it: the same number always yields the
+    same."""
     return _uuid("appeal", platform_id, reference)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Literal
 
-from kz_compliance_sdk.domain.appeals import Reversal, Settled, check_decider, facts, silenced
+from kz_compliance_sdk.domain.appeals import Appeal, Reversal, Settled, check_decider, facts, silenced
 from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch, void
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, happened, move
-from kz_compliance_sdk.domain.change import Appeal, AppealWrite, CaseWrite, HoldEnded, ObjectVersion, Write
+from kz_compliance_sdk.domain.change import CaseWrite, HoldEnded, ObjectVersion, Write
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.deciding import asked, judged
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording, decision_digest
@@ -46,7 +46,7 @@ def reverse(
     item = check_decider(case, appeal, reasons, first, stamp)
     texts = {"reasons": reasons}
     decided = replace(appeal, state="reversed", decided_by=stamp.actor.id, decided_at=stamp.at)
-    settled: list[Write] = [AppealWrite(decided, "open"), *silenced(appeal, stamp)]
+    settled = silenced(appeal, stamp)
     if item.status == "lifting":
         _check_undo_over(case, standing, stamp)
     if not item.measure or item.status == "lifting":

@@ -8,13 +8,13 @@ from dataclasses import replace
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, UserNoticeState, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write
 from kz_compliance_sdk.domain.events.users import UserNoticeDelayed
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
-from kz_compliance_sdk.domain.user_notices import UNSENT
+from kz_compliance_sdk.domain.user_notices import UNSENT, UserNoticeState
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
 _DAY_S = 86_400
@@ -62,4 +62,4 @@ def delay(
     delayed = UserNoticeDelayed(messages=tuple(row.message_id for row in put_off), until=until)
     tells = [happened(case, delayed, stamp, texts)]
     moved, event = move(case, "delay_user_notice", case.state, stamp, data, texts, tells)
-    return (CaseWrite(moved, case.version), event, *writes, *put_off), tuple(put_off)
+    return (CaseWrite(moved, case.version), event, *writes), tuple(put_off)

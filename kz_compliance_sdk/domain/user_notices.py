@@ -11,14 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.authority_words import AuthorityWords, authority_words
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import Case, ItemState, happened, move, note
-from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, UserNoticeKind, UserNoticeState, Write
+from kz_compliance_sdk.domain.change import NOTHING, CaseWrite, Change, MessageVoided, Write
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision
 from kz_compliance_sdk.domain.events import users
+from kz_compliance_sdk.domain.fold import SilenceBasis, UserNoticeKind, UserNoticeStatus
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import id_of, lane_of, page
 from kz_compliance_sdk.domain.notice import Notice
@@ -26,7 +28,6 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.statement_templates import StatementKind, Templates, packaged_templates
-from kz_compliance_sdk.domain.transitions import is_legal
 from kz_compliance_sdk.domain.words import LANGUAGES
 
 MESSENGER = "messenger"
@@ -35,6 +36,36 @@ _HEARD = (*UNSENT, "sent")
 _DAY_S = 86_400
 _NOT_TOLD = "\N{EM DASH}"
 _NOTIFIED: Mapping[str, UserNotified] = {"sent": "yes", "delayed": "delayed", "off": "not_allowed", "failed": "no"}
+
+
+@dataclass(frozen=True, slots=True)
+class UserNoticeState:
+    """Where the notice to the affected user of one item stands, as the chain of the case has it. Times are UTC seconds.
+
+    `due_at` is when it leaves, and `delay_until` when a delay ends, None if there is none. `basis` says whose legal
+    basis keeps the user from being told: the `notice`'s, that of a `person` of the platform, the `platform`'s own for
+    telling nobody, or empty. The words of that basis lie in the notice, or sealed beside their event. `item_id` and
+    `lane`, which stands for the object, are those of the case, empty where it does not know them any more.
+    """
+
+    message_id: str
+    item_id: str
+    lane: str
+    decision_version: int
+    kind: UserNoticeKind
+    state: UserNoticeStatus
+    due_at: int
+    sent_at: int | None = None
+    delay_until: int | None = None
+    basis: SilenceBasis = ""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the user is to be told, None if nothing new is, and what is written with it."""
+
+    told: UserNoticeState | None = None
+    change: Change = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +87,7 @@ class Plan:
     state: Literal["due", "delayed", "off"]
     due_at: int
     delay_until: int | None = None
-    basis: Literal["", "notice", "person", "platform"] = ""
+    basis: SilenceBasis = ""
     asks: bool = False
 
 
@@ -75,6 +106,33 @@ def plan(notice: Notice, telling: Telling, now: int) -> Plan:
         return Plan("delayed", ends, ends, "notice", asks=until > latest)
     wait = telling.policy.ask_s
     return Plan("due", now + wait, asks=wait > 0)
+
+
+def tellings(case: Case, chain: fold.Case) -> list[UserNoticeState]:
+    """Where the telling of each item's user stands by the chain of a case, in the order of the decisions behind it."""
+    items = {item.number: item for item in case.items}
+    held = sorted(chain.tellings.values(), key=lambda one: (one.decision, one.due_at, one.message))
+    return [_telling(one, items.get(one.item)) for one in held]
+
+
+def _telling(held: fold.Telling, item: ItemState | None) -> UserNoticeState:
+    return UserNoticeState(
+        message_id=held.message,
+        item_id=name_of(item) if item is not None else "",
+        lane=lane_of(item.object_key) if item is not None and item.object_key else "",
+        decision_version=held.decision,
+        kind=held.kind,
+        state=held.state,
+        due_at=held.due_at,
+        sent_at=held.sent_at or None,
+        delay_until=held.delay_until or None,
+        basis=held.basis,
+    )
+
+
+def count_unsent(chain: fold.Case) -> int:
+    """How many users are still to be told of something."""
+    return sum(one.state in UNSENT for one in chain.tellings.values())
 
 
 def notified(rows: Iterable[UserNoticeState], now: int) -> dict[str, UserNotified]:
@@ -120,26 +178,26 @@ class Occasion:
     stamp: Stamp
 
 
-def of_measure(on: Occasion, what: Plan) -> Change:
+def of_measure(on: Occasion, what: Plan) -> News:
     """What a measure that came into force gives rise to. Nothing if the user knows of this very measure already."""
     # An end that is still to be told may be on its way to the user at this moment: it counts as told.
     heard = [row for row in (*_of_measures(on), *_ends(on)) if row.state in _HEARD]
     last = max(heard, key=_place, default=None)
     if last is not None and last.kind == "measure" and _alike(on, last.decision_version, on.item.decision_version):
-        return ()
-    return (*_void(_of_measures(on), on), *_queued(on, "measure", what, measure=on.item.measure))
+        return News()
+    return _queued(on, "measure", what, measure=on.item.measure, void=_void(_of_measures(on), on))
 
 
-def of_lifting(on: Occasion, measure: str) -> Change:
+def of_lifting(on: Occasion, measure: str) -> News:
     """What the end of `measure` gives rise to: what was still to be told of it is void, and a delay of it goes on."""
     same = _of_measures(on)
     since = max(map(_place, same), default=(0, False))
     if any(row.item_id != name_of(on.item) and row.state in _HEARD and _place(row) > since for row in _ends(on)):
-        return _void(same, on)
-    return (*_void(same, on), *_queued(on, "restored", _like(same, on), measure=measure))
+        return News(None, _void(same, on))
+    return _queued(on, "restored", _like(same, on), measure=measure, void=_void(same, on))
 
 
-def of_appeal(on: Occasion, appeal: int, *, reversed_: bool, measure: str) -> Change:
+def of_appeal(on: Occasion, appeal: int, *, reversed_: bool, measure: str) -> News:
     """Tell the user what was decided on the appeal of that number: at once, unless they must not know of the measure
     itself yet."""
     what = _like(_of_measures(on), on)
@@ -170,10 +228,10 @@ def _like(unsent: Iterable[UserNoticeState], on: Occasion) -> Plan:
     return what
 
 
-def after(change: Change, on: Occasion, more: Change) -> Change:
+def after(change: Change, on: Occasion, news: News) -> Change:
     """The change with what the user is told recorded at the end of the case's chain, and what people are told of it
     counted."""
-    row = next((write for write in more if isinstance(write, UserNoticeState) and write.state != "void"), None)
+    row, more = news.told, news.change
     if row is None:
         return (*change, *more)
     body = next((write.body for write in more if isinstance(write, OutboxMessage) and write.id == row.message_id), None)
@@ -200,11 +258,9 @@ def _void(rows: Iterable[UserNoticeState], on: Occasion) -> Change:
     unsent = [row for row in rows if row.state in UNSENT]
     if not unsent:
         return ()
-    writes: list[Write] = [voided(on.case, unsent, on.stamp)]
-    for row in unsent:
-        writes.append(MessageVoided(row.platform_id, row.case_id, row.message_id, on.stamp.at))
-        writes.append(replace(row, state="void"))
-    return tuple(writes)
+    case, at = on.case, on.stamp.at
+    gone = (MessageVoided(case.platform_id, case.id, row.message_id, at) for row in unsent)
+    return (voided(case, unsent, on.stamp), *gone)
 
 
 def voided(case: Case, rows: Iterable[UserNoticeState], stamp: Stamp) -> Happened:
@@ -226,20 +282,15 @@ def is_wanted(case: Case, row: UserNoticeState | None, action: str) -> bool:
 
 def told(case: Case, row: UserNoticeState, at: int | None, stamp: Stamp) -> Change:
     """The user was told `at` (UTC seconds); None: never can be, and people get to know it. Holds nothing else up."""
-    state: Literal["sent", "failed"] = "failed" if at is None else "sent"
-    after = replace(row, state=state, sent_at=at)
     name = row.message_id
     came = users.UserNeverTold(message=name) if at is None else users.UserTold(message=name, at_platform=at)
-    if not is_legal(case.state, "tell_user", case.state):
-        return (after,)
-    data: dict[str, Json] = {"message": name, "item": row.item_id, "notice": row.kind, "state": state}
-    if at is not None:
-        data["sent_at"] = at
+    data: dict[str, Json] = {"message": name, "item": row.item_id, "notice": row.kind}
+    data |= {"state": "failed"} if at is None else {"state": "sent", "sent_at": at}
     moved, event = move(case, "tell_user", case.state, stamp, data, tells=[happened(case, came, stamp)])
     if at is not None:
-        return CaseWrite(moved, case.version), event, after
+        return CaseWrite(moved, case.version), event
     moved, alert = page(moved, "user_notice_failed", ("moderator", "lead"), 20, stamp)
-    return CaseWrite(moved, case.version), event, after, alert
+    return CaseWrite(moved, case.version), event, alert
 
 
 def _alike(on: Occasion, one: int, other: int) -> bool:
@@ -257,14 +308,20 @@ def _decided(on: Occasion, version: int) -> ItemDecision | None:
 
 
 def _queued(
-    on: Occasion, kind: UserNoticeKind, what: Plan, *, measure: str, appeal: int = 0, reversed_: bool = False
-) -> Change:
+    on: Occasion,
+    kind: UserNoticeKind,
+    what: Plan,
+    *,
+    measure: str,
+    void: Change = NOTHING,
+    appeal: int = 0,
+    reversed_: bool = False,
+) -> News:
+    """What is told now; `void` is what no longer holds because of it."""
     case, item, stamp = on.case, on.item, on.stamp
     number = appeal or item.effect_version
     key = id_of(case, f"user_notice/{kind}", decision=item.decision_version, number=number, item=item.number)
     row = UserNoticeState(
-        platform_id=case.platform_id,
-        case_id=case.id,
         message_id=key,
         item_id=name_of(item),
         lane=lane_of(item.object_key),
@@ -276,7 +333,7 @@ def _queued(
         basis=what.basis,
     )
     if any(known.message_id == key for known in on.rows):
-        return ()
+        return News(None, void)
     of_authority, said = authority_words(case, on.notice), {known.decision_version for known in on.rows}
     missing = what.state != "off" and not of_authority.complete and item.decision_version not in said
     owed = users.UserNoticeOwed(
@@ -291,7 +348,7 @@ def _queued(
         words_missing=missing,
     )
     if what.state == "off":
-        return (row, happened(case, owed, stamp))
+        return News(row, (*void, happened(case, owed, stamp)))
     words: StatementKind = kind if kind != "appeal_decided" else "appeal_reversed" if reversed_ else "appeal_upheld"
     body = _body(on, kind, words, measure, of_authority)
     # Its time to leave is also what it is ordered by: those that wait for theirs must not stand before one that is due.
@@ -306,7 +363,7 @@ def _queued(
     if missing:
         case, alert = page(case, "user_notice_words", ("moderator", "lead"), 30, stamp)
         alerts.append(alert)
-    return (message, row, happened(case, owed, stamp, {"body": body}), *alerts)
+    return News(row, (*void, message, happened(case, owed, stamp, {"body": body}), *alerts))
 
 
 def _body(on: Occasion, kind: UserNoticeKind, words: StatementKind, measure: str, said: AuthorityWords) -> bytes:

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.change import (
-    Appeal,
     InboxRow,
-    UserNoticeState,
 )
 from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.disclosure import Form
@@ -30,6 +29,7 @@ from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
 from kz_compliance_sdk.domain.second_person import OF_THE_PROPOSER, asked_for
+from kz_compliance_sdk.domain.user_notices import UserNoticeState
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.evidence.redaction import (
     People,

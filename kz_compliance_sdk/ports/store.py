@@ -7,10 +7,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from kz_compliance_sdk.domain.appeals import Appeal, AppealFile
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
-    Appeal,
     Change,
     EndpointState,
     Heartbeat,
@@ -20,7 +20,6 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     SanctionNoted,
     Tally,
-    UserNoticeState,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.decision import Decision
@@ -37,11 +36,12 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Found:
     """A case as its row has it, and as its chain has it. `fault` says why nothing of it can be believed; then `true` is
-    the row too."""
+    the row too. `lies` names the tables in which the rows beside it are not those of its chain."""
 
     row: Case
     true: Case
     fault: str = ""
+    lies: tuple[str, ...] = ()
 
 
 class Tx(Protocol):
@@ -134,10 +134,8 @@ class Tx(Protocol):
     def is_waited_for(self, lane: str, lane_seq: int, now: int) -> bool:
         """Whether a later message of this lane is due, and waits until the one of this number is settled."""
 
-    def user_notices(self, case_id: str) -> list[UserNoticeState]: ...
-
-    def appeal(self, appeal_id: str) -> Appeal:
-        """Raises NotFound."""
+    def case_of_appeal(self, appeal_id: str) -> str:
+        """The id of the case in which an appeal was made. Raises NotFound."""
 
     def endpoint(self, name: str) -> EndpointState: ...
 
@@ -231,7 +229,8 @@ class FigureSource(Protocol):
         """The ids of cases received in that time that ended and have no tally: they ended under an earlier release."""
 
     def user_figures(self, start: int, end: int) -> Mapping[str, Mapping[str, int]]:
-        """`user_notices` and `appeals` of that time, each by state; what this store has no records of is not in it."""
+        """`user_notices` and `appeals` of that time, each by state; what this store has no records of is not in it. No
+        index serves it."""
 
     def workloads(self, start: int, end: int) -> Mapping[str, tuple[int, int]]:
         """How many decisions each person proposed and approved in that time. No index serves it."""
@@ -318,13 +317,12 @@ class Queries(FigureSource, Protocol):
 
     def sanctions(self) -> list[SanctionNoted]: ...
 
-    def user_notices(self, case_id: str) -> list[UserNoticeState]: ...
-
-    def appeal(self, appeal_id: str) -> Appeal:
-        """Raises NotFound."""
+    def appeal(self, appeal_id: str) -> AppealFile:
+        """An appeal as the chain of its case tells it. Raises NotFound, and StoreDamaged where that cannot be read."""
 
     def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
-        """The appeals in a state, those first that are due first. Raises InvalidInput."""
+        """The appeals in a state, those first that are due first; of one whose chain cannot be read its times and its
+        state alone. Raises InvalidInput."""
 
     def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
         """Cases with personal data that ended at `at` (UTC seconds) or before, the first ones first; those that follow

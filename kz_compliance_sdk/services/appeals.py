@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import appeals, user_notices
 from kz_compliance_sdk.domain import reversal as reversals
-from kz_compliance_sdk.domain.appeals import AppealOutcome, Reversal, Settled
+from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, AppealOutcome, Reversal, Settled
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Appeal, Change
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.message_states import tried_voided
 from kz_compliance_sdk.domain.messages import Respondent, stuck
 from kz_compliance_sdk.domain.persons import who_decided
@@ -18,18 +17,10 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling
-from kz_compliance_sdk.errors import ComplianceError, Conflict, InvalidInput, NotFound, StoreDamaged
+from kz_compliance_sdk.errors import ComplianceError, Conflict, InvalidInput, NotFound
 from kz_compliance_sdk.ports import AppealPage, Store, Tx
-from kz_compliance_sdk.services.loading import notice_of, standing_of, stream_in
+from kz_compliance_sdk.services.loading import notice_of, standing_of, stream_in, tellings_of
 from kz_compliance_sdk.services.tallying import with_tally
-
-
-@dataclass(frozen=True, slots=True)
-class AppealFile:
-    """An appeal and what the user wrote; `text` is empty once that was erased."""
-
-    appeal: Appeal
-    text: str
 
 
 class Appeals:
@@ -59,17 +50,16 @@ class Appeals:
         appeals.check_reference(reference)
 
         def work(tx: Tx) -> tuple[Change, Appeal]:
-            try:
-                held = tx.appeal(appeal_id_of(self._platform, reference))
-            except NotFound:
-                case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            held = _known(tx, case, appeal_id_of(self._platform, stamp.keyed(reference)))
+            if held is None:
                 decisions, policy = tx.decisions(case_id), self._policy.users
                 rests_on = {number: item.rests_on for number, item in stream_in(tx, case_id).case.items.items()}
                 return appeals.receive(
                     case, item_id, text, received_at, reference, decisions, rests_on, policy, stamp=stamp
                 )
-            if held.case_id != case_id or not appeals.is_about(held, tx.case(case_id), item_id):
-                raise Conflict("this reference is that of an appeal about something else.", reference=held.appeal_id)
+            if not appeals.is_about(held, case, item_id):
+                raise _of_another(held.appeal_id)
             return (), held
 
         return self._store.submit(self._platform, work).result()
@@ -82,17 +72,8 @@ class Appeals:
         return self._store.queries(self._platform).appeals(state=state, cursor=cursor, limit=limit)
 
     def show(self, appeal_id: str) -> AppealFile:
-        """An appeal with what the user wrote. Raises NotFound."""
-        queries = self._store.queries(self._platform)
-        appeal = queries.appeal(appeal_id)
-        marked = f'"appeal":"{appeal_id}"'.encode()
-        texts = (
-            sealed.text
-            for event in queries.audit(appeal.case_id)
-            if event.kind == "appeal" and marked in event.content
-            for sealed in event.sealed
-        )
-        return AppealFile(appeal, next(texts, ""))
+        """An appeal with what the user wrote. Raises NotFound, and StoreDamaged for one that cannot be read."""
+        return self._store.queries(self._platform).appeal(appeal_id)
 
     def decide(
         self, actor: Actor, appeal_id: str, outcome: AppealOutcome, reasons: str, reversal: Reversal | None = None
@@ -113,8 +94,8 @@ class Appeals:
             )
 
         def work(tx: Tx) -> tuple[Change, Appeal]:
-            appeal = tx.appeal(appeal_id)
-            case, stamp = tx.case(appeal.case_id), self._stamp(tx, actor)
+            case, appeal = _held(tx, appeal_id)
+            stamp = self._stamp(tx, actor)
             standing, first = standing_of(tx, case, self._respondent), _who_decided(tx, case, appeal)
             if reversal is None:
                 settled = appeals.uphold(case, appeal, reasons, first, stamp=stamp)
@@ -132,8 +113,8 @@ class Appeals:
             REVIEW_POLICY.check(actor, "withdraw_appeal")
 
         def work(tx: Tx) -> tuple[Change, Appeal]:
-            appeal = tx.appeal(appeal_id)
-            case, stamp = tx.case(appeal.case_id), self._stamp(tx, actor)
+            case, appeal = _held(tx, appeal_id)
+            stamp = self._stamp(tx, actor)
             first = _who_decided(tx, case, appeal) if actor is not None else ()
             settled = appeals.withdraw(case, appeal, first, stamp=stamp)
             return (*settled.change, *_silenced(tx, settled, stamp)), settled.appeal
@@ -148,25 +129,44 @@ class Appeals:
             # Who demanded it cannot be read any more. What the user is owed must not wait for that.
             return stuck(settled.change, case, "user_notice_stuck", ("lead",), 30, stamp)
         item = next(one for one in case.items if one.item_id == settled.item_id)
-        decisions, rows = tx.decisions(case.id), tx.user_notices(case.id)
+        decisions, rows = tx.decisions(case.id), tellings_of(tx, case)
         behind = decisions[appeal.decision_version].item(appeal.item_id)
         measure = item.measure or (behind.action if behind is not None else "none")
         on = Occasion(case, item, notice, rows, decisions, self._telling, stamp)
-        more = user_notices.of_appeal(on, appeal.number, reversed_=reversed_, measure=measure)
-        return user_notices.after(settled.change, on, more)
+        news = user_notices.of_appeal(on, appeal.number, reversed_=reversed_, measure=measure)
+        return user_notices.after(settled.change, on, news)
 
     def _stamp(self, tx: Tx, actor: Actor | None) -> Stamp:
         return tx.stamp(actor or SYSTEM, self._entropy(32))
 
 
+def _held(tx: Tx, appeal_id: str) -> tuple[Case, Appeal]:
+    """An appeal and its case, both as the chain tells them. Raises NotFound, StoreDamaged."""
+    case = tx.case(tx.case_of_appeal(appeal_id))
+    return case, appeals.appeal_of(stream_in(tx, case.id), case, appeal_id, tx.words)
+
+
+def _known(tx: Tx, case: Case, appeal_id: str) -> Appeal | None:
+    """The appeal of that id, by the chain of the case: its row may be gone. Raises Conflict for one of another case."""
+    stream = stream_in(tx, case.id)
+    if any(held.id == appeal_id for held in stream.case.appeals.values()):
+        return appeals.appeal_of(stream, case, appeal_id, tx.words)
+    try:
+        tx.case_of_appeal(appeal_id)
+    except NotFound:
+        return None
+    raise _of_another(appeal_id)
+
+
+def _of_another(appeal_id: str) -> Conflict:
+    return Conflict("this reference is that of an appeal about something else.", reference=appeal_id)
+
+
 def _who_decided(tx: Tx, case: Case, appeal: Appeal) -> tuple[Actor, ...]:
     """Who decided what an appeal is about: the decision that it was made against, and the last one about its item.
-    Raises StoreDamaged for an appeal that is not the one that its chain names, IllegalMove as `appeals.about`."""
-    stream = stream_in(tx, case.id)
-    held = stream.case.appeals.get(appeal.number)
-    if held is None or held.reference != tx.stamp().keyed(appeal.reference):
-        raise StoreDamaged("its row is not the one of which its chain tells.", reference=appeal.appeal_id)
-    return who_decided(stream, held.decision, appeals.about(case, appeal).decision_version)
+    Raises IllegalMove as `appeals.about`."""
+    about = appeals.about(case, appeal)
+    return who_decided(stream_in(tx, case.id), appeal.decision_version, about.decision_version)
 
 
 def _silenced(tx: Tx, settled: Settled, stamp: Stamp) -> Change:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.case_clock import clock_of
-from kz_compliance_sdk.domain.change import InboxRow, UserNoticeState
+from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Step
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.reviewed import ContentSeen
+from kz_compliance_sdk.domain.user_notices import UserNoticeState, tellings
 from kz_compliance_sdk.ports import Queries
 
 
@@ -50,5 +51,5 @@ def case_file_of(queries: Queries, case_id: str, now: int) -> CaseFile:
         attempts={message.id: tuple(a for a in attempts if a.message_id == message.id) for message in messages},
         escalations=tuple(queries.escalations(case_id)),
         audit=tuple(queries.audit(case_id)),
-        user_notices=tuple(queries.user_notices(case_id)),
+        user_notices=tuple(tellings(case, queries.stream(case_id).case)),
     )

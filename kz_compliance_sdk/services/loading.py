@@ -24,6 +24,7 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
+from kz_compliance_sdk.domain.user_notices import UserNoticeState
 from kz_compliance_sdk.domain.withholding import withhold
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Tx
@@ -149,7 +150,12 @@ def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent, *, ca
 def notified_of(tx: Tx, case: Case) -> dict[str, UserNotified]:
     """What is known of the telling of each item's user. Nothing is read of a case that never had a measure."""
     touched = any(item.effective_at for item in case.items)
-    return user_notices.notified(tx.user_notices(case.id), tx.now) if touched else {}
+    return user_notices.notified(tellings_of(tx, case), tx.now) if touched else {}
+
+
+def tellings_of(tx: Tx, case: Case) -> list[UserNoticeState]:
+    """Where the telling of each item's user stands."""
+    return user_notices.tellings(case, stream_in(tx, case.id).case)
 
 
 def own_holds(tx: Tx, case: Case) -> frozenset[tuple[str, str]]:

@@ -90,7 +90,7 @@ class Sweep:
 
     def _lies(self, one: Found, now: int) -> tuple[str, ...]:
         planned = self._planned(one.true, now)
-        return tuple(dict.fromkeys((*lies_of(one.row, one.true), *lies_of(one.true, planned))))
+        return tuple(dict.fromkeys((*lies_of(one.row, one.true), *lies_of(one.true, planned), *one.lies)))
 
     def _planned(self, case: Case, now: int) -> Case:
         """The case watched no later than its ladder allows, and in its place in the queue."""

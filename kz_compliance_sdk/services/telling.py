@@ -9,14 +9,14 @@ from typing import Literal
 from kz_compliance_sdk.domain import results, user_notices
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, MessageVoided, UserNoticeState
+from kz_compliance_sdk.domain.change import Change, MessageVoided
 from kz_compliance_sdk.domain.message_states import tried_voided
 from kz_compliance_sdk.domain.messages import Respondent, item_of, stuck
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.user_notices import Occasion, Telling
+from kz_compliance_sdk.domain.user_notices import News, Occasion, Telling, UserNoticeState
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Tx, UserNotice
-from kz_compliance_sdk.services.loading import answering_of, notice_of
+from kz_compliance_sdk.services.loading import answering_of, notice_of, tellings_of
 
 
 def landed(
@@ -26,7 +26,7 @@ def landed(
     item = item_of(case, message)
     if item is None:
         return ()
-    answering, rows = answering_of(tx, case, respondent), tx.user_notices(case.id)
+    answering, rows = answering_of(tx, case, respondent), tellings_of(tx, case)
     land = results.measure_in_force if message.kind == "enforce" else results.measure_lifted
     try:
         notice = notice_of(tx, case)
@@ -45,36 +45,36 @@ def landed(
         return change
     on = Occasion(after, changed, notice, rows, answering.decisions, telling, stamp)
     if message.kind == "enforce":
-        more = user_notices.of_measure(on, plan)
+        news = user_notices.of_measure(on, plan)
     else:
-        more = user_notices.of_lifting(on, item.measure) if item.measure else ()
-    voids = any(isinstance(write, MessageVoided) for write in more)
+        news = user_notices.of_lifting(on, item.measure) if item.measure else News()
+    voids = any(isinstance(write, MessageVoided) for write in news.change)
     return (
-        *user_notices.after(change, on, more),
-        *(tried_voided(more, tx.open_messages(case.id), stamp) if voids else ()),
+        *user_notices.after(change, on, news),
+        *(tried_voided(news.change, tx.open_messages(case.id), stamp) if voids else ()),
     )
 
 
-def row_of(tx: Tx, message: OutboxMessage) -> UserNoticeState | None:
+def _held(tx: Tx, case: Case, message: OutboxMessage) -> UserNoticeState | None:
     """Where the notice that a message carries stands."""
-    return next((row for row in tx.user_notices(message.case_id) if row.message_id == message.id), None)
+    return next((held for held in tellings_of(tx, case) if held.message_id == message.id), None)
 
 
 def is_wanted(tx: Tx, message: OutboxMessage) -> tuple[bool, Change]:
     """Whether what a message tells still holds; if it does not, what that changes."""
-    case, row = tx.case(message.case_id), row_of(tx, message)
-    if user_notices.is_wanted(case, row, json.loads(message.body)["action"]):
+    case = tx.case(message.case_id)
+    held = _held(tx, case, message)
+    if user_notices.is_wanted(case, held, json.loads(message.body)["action"]):
         return True, ()
-    unsent = row is not None and row.state in user_notices.UNSENT
-    if row is None or not unsent:
+    if held is None or held.state not in user_notices.UNSENT:
         return False, ()
-    return False, (user_notices.voided(case, [row], tx.stamp()), replace(row, state="void"))
+    return False, (user_notices.voided(case, [held], tx.stamp()),)
 
 
 def told(tx: Tx, case: Case, message: OutboxMessage, at: int | None, stamp: Stamp) -> Change:
     """The user was told `at` (UTC seconds); None: never can be."""
-    row = row_of(tx, message)
-    return () if row is None else user_notices.told(case, row, at, stamp)
+    held = _held(tx, case, message)
+    return () if held is None else user_notices.told(case, held, at, stamp)
 
 
 def user_notice_of(message: OutboxMessage) -> UserNotice:

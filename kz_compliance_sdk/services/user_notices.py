@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kz_compliance_sdk.domain import user_notice_delays
+from kz_compliance_sdk.domain import user_notice_delays, user_notices
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.change import Change, UserNoticeState
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.policy.users import UserPolicy
+from kz_compliance_sdk.domain.user_notices import UserNoticeState
 from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.services.loading import tellings_of
 
 
 class UserNotices:
@@ -18,8 +20,9 @@ class UserNotices:
         self._store, self._platform, self._policy, self._entropy = store, platform_id, policy, entropy
 
     def of_case(self, case_id: str) -> tuple[UserNoticeState, ...]:
-        """Where the notices of a case stand, oldest first."""
-        return tuple(self._store.queries(self._platform).user_notices(case_id))
+        """Where the notices of a case stand, oldest first. Raises NotFound, and StoreDamaged for a broken chain."""
+        queries = self._store.queries(self._platform)
+        return tuple(user_notices.tellings(queries.case(case_id), queries.stream(case_id).case))
 
     def delay(
         self, actor: Actor, case_id: str, until: int, legal_basis: str, reasons: str
@@ -32,10 +35,10 @@ class UserNotices:
 
         def work(tx: Tx) -> tuple[Change, tuple[UserNoticeState, ...]]:
             stamp = tx.stamp(actor, self._entropy(32))
-            rows, messages = tx.user_notices(case_id), tx.open_messages(case_id)
-            case = tx.case(case_id)
+            case, messages = tx.case(case_id), tx.open_messages(case_id)
+            held = tellings_of(tx, case)
             return user_notice_delays.delay(
-                case, until, legal_basis, reasons, rows, messages, self._policy, stamp=stamp
+                case, until, legal_basis, reasons, held, messages, self._policy, stamp=stamp
             )
 
         return self._store.submit(self._platform, work).result()

@@ -8,12 +8,9 @@ from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain.change import (
-    Appeal,
-    AppealWrite,
     Heartbeat,
     MessageVoided,
     ReportsOvertaken,
-    UserNoticeState,
     Write,
 )
 from kz_compliance_sdk.domain.evidence_tables import TABLES
@@ -22,8 +19,6 @@ from tests.unit.case_makers import PLATFORM, T0
 
 CASE = "case-that-has-ended"
 WRITES: dict[str, Write] = {
-    "an appeal": AppealWrite(Appeal(PLATFORM, "appeal", CASE, "1", "lane", "A-1", T0, T0 + 9, 1, "m1", "lead", 1)),
-    "a notice to a user": UserNoticeState(PLATFORM, CASE, "message", "1", "lane", 1, "measure", "due", T0),
     "reports that nobody needs any more": ReportsOvertaken(PLATFORM, CASE, 2, T0),
     "a message that must not leave": MessageVoided(PLATFORM, CASE, "message", T0),
 }

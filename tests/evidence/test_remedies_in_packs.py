@@ -11,7 +11,6 @@ import pytest
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.duress import Instruction
-from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.domain.words import LANGUAGES
@@ -74,7 +73,7 @@ def test_the_redacted_form_tells_that_and_when_and_not_what_was_said(pressed: tu
         USER,
         *WORDS,
         "PLANTED-9",
-        appeal_id_of(at.desk.platform_id, "PLANTED-9"),
+        at.desk.appeals.list("upheld").appeals[0].appeal_id,
     ]
     assert [name for name in names if name in inside] == []
     assert verified(pack, None).problems == []

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain.appeals import Reversal
+from kz_compliance_sdk.domain.appeals import Appeal, Reversal
 from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.domain.change import Appeal
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput

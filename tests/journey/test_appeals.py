@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock, patch
 
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import proofs
-from kz_compliance_sdk.domain.appeals import Reversal
+from kz_compliance_sdk.domain.appeals import Appeal, Reversal
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.domain.change import Appeal
 from kz_compliance_sdk.domain.notice import Item, UserNotice
 from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed, NotFound
 from kz_compliance_sdk.ports import Failed, RetryAt
 from kz_compliance_sdk.testing import builders
-from tests.contract.conftest import raw, tamper
+from tests.contract.conftest import tamper
 from tests.journey.scene import LEAD, M1, M2, PLATFORM, Host, World
+from tests.ledger.stored import Batch
 from tests.unit.case_makers import a_notice, measure, proposal
 
 LEGAL = Actor("legal", frozenset({"legal"}))
@@ -81,6 +85,26 @@ def test_a_reference_of_another_appeal_is_refused(host: Host) -> None:
         appealed(host, case_id, item="2")
 
 
+def test_of_two_cases_that_claim_one_reference_in_one_batch_the_first_has_it(host: Host) -> None:
+    cases = [removed(host, name=f"m-{seed}", seed=seed) for seed in (1, 2)]
+    works: list[Any] = []
+
+    def later(_store: SqliteStore, _platform: str, work: Any) -> Mock:
+        works.append(work)
+        return Mock()
+
+    with patch.object(SqliteStore, "submit", later):
+        for case_id in cases:
+            appealed(host, case_id)
+    threaded = host.world.open_store(threaded=True)
+    first, second = Batch(threaded).run(*works)
+    threaded.close()
+    assert host.appeals.list().appeals == (first.result(),)
+    with pytest.raises(Conflict, match="something else"):
+        second.result()
+    host.check_chains()
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
@@ -139,17 +163,6 @@ def test_the_first_decider_never_decides_the_appeal_and_somebody_else_does(host:
     with pytest.raises(NotAllowed):
         host.appeals.decide(M2, one.appeal_id, "uphold", "a moderator may not")
     assert host.appeals.decide(LEGAL, one.appeal_id, "uphold", "looked at anew").state == "upheld"
-
-
-def test_the_database_itself_refuses_the_first_decider(host: Host) -> None:
-    case_id = removed(host)
-    one = appealed(host, case_id)
-    write = "UPDATE appeals SET state = 'upheld', decided_at = 1, decided_by = '{}' WHERE appeal_id = '{}'"
-    store = host.store
-    assert isinstance(store, SqliteStore)
-    with pytest.raises(store.driver.module.IntegrityError, match="appeals_four_eyes"):
-        raw(store, write.format(M1.id, one.appeal_id))
-    raw(store, write.format("somebody else", one.appeal_id))
 
 
 def test_upholding_tells_the_user_and_changes_nothing_else(host: Host) -> None:
@@ -313,27 +326,51 @@ def test_who_must_not_know_yet_gets_no_answer_that_says_it(host: Host) -> None:
     assert sorted(host.world.messenger.kinds()) == [("1", "appeal_decided"), ("1", "measure")]
 
 
-@pytest.mark.parametrize(
-    ("tampering", "named"),
-    [
-        ("UPDATE appeals SET state = 'open', decided_by = '', decided_at = NULL", "the appeal"),
-        ("UPDATE appeals SET decided_by = 'somebody'", "the appeal"),
-        ("UPDATE appeals SET due_at = due_at + 86400", "not due"),
-        ("DELETE FROM appeals", "is gone"),
-        ("UPDATE user_notices SET state = 'failed', sent_at = NULL", "events say otherwise"),
-        ("UPDATE user_notices SET delay_until = 2000000000, basis = 'notice'", "the delay"),
-        ("DELETE FROM user_notices", "is gone"),
-        ("UPDATE user_notices SET message_id = 'another-' || kind", "no event says"),
-        ("UPDATE outbox SET body = CAST('{}' AS BLOB) WHERE kind = 'user_notice'", "not the one written"),
-    ],
-)
-def test_what_somebody_changes_beside_the_chain_is_found(host: Host, tampering: str, named: str) -> None:
+def test_a_notice_to_a_user_that_somebody_changed_is_found(host: Host) -> None:
+    case_id = removed(host)
+    host.check_chains()
+    assert isinstance(host.store, SqliteStore)
+    tamper(host.store, "UPDATE outbox SET body = CAST('{}' AS BLOB) WHERE kind = 'user_notice'")
+    faults = proofs.check(host.store.queries(PLATFORM).records(case_id))
+    assert [fault for fault in faults if "not the one written" in fault.what], faults
+
+
+def _tellings(**other: Any) -> Callable[[Records], Records]:
+    return lambda held: replace(held, user_notices=[replace(one, **other) for one in held.user_notices])
+
+
+def _appeals(**other: Any) -> Callable[[Records], Records]:
+    return lambda held: replace(held, appeals=[replace(one, **other) for one in held.appeals])
+
+
+_ANEW: dict[str, tuple[Callable[[Records], Records], str]] = {
+    "never told": (_tellings(state="failed", sent_at=None), "events say otherwise"),
+    "put off": (_tellings(delay_until=2_000_000_000), "the delay"),
+    "telling taken away": (lambda held: replace(held, user_notices=held.user_notices[1:]), "is not in the ledger"),
+    "telling put in": (
+        lambda held: replace(held, user_notices=[*held.user_notices, replace(held.user_notices[0], message_id="x")]),
+        "no event says",
+    ),
+    "undecided": (_appeals(state="open", decided_by="", decided_at=None), "the event says"),
+    "by another": (_appeals(decided_by="somebody"), "the event says"),
+    "by the first": (_appeals(decided_by=M1.id), "by who decided first"),
+    "due later": (_appeals(due_at=2_000_000_000), "not due"),
+    "another number": (_appeals(number=2), "another number"),
+    "appeal taken away": (lambda held: replace(held, appeals=()), "is not in the ledger"),
+    "appeal put in": (
+        lambda held: replace(held, appeals=[*held.appeals, replace(held.appeals[0], appeal_id="x", number=2)]),
+        "no event says",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", _ANEW)
+def test_what_a_ledger_made_anew_says_of_users_is_held_against_the_trail(host: Host, how: str) -> None:
     case_id = removed(host)
     host.appeals.decide(LEGAL, appealed(host, case_id).appeal_id, "uphold", "it is what the law says")
     host.drain()
-    host.check_chains()
-    store = host.store
-    assert isinstance(store, SqliteStore)
-    tamper(store, tampering)
-    faults = proofs.check(store.queries(PLATFORM).records(case_id))
+    records = host.store.queries(PLATFORM).records(case_id)
+    assert proofs.check(records) == (), "the control: untouched"
+    made, named = _ANEW[how]
+    faults = proofs.check(made(records))
     assert [fault for fault in faults if named in fault.what], faults

@@ -12,12 +12,11 @@ import pytest
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.domain.change import UserNoticeState
 from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.notice_parts import UserNotice as Wish
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.domain.statement_templates import packaged_templates
-from kz_compliance_sdk.domain.user_notices import Telling
+from kz_compliance_sdk.domain.user_notices import Telling, UserNoticeState
 from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Failed, RetryAt

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
-from sqlalchemy import create_engine
 
-from kz_compliance_sdk.adapters.sql.queries import SqlQueries
+from kz_compliance_sdk.adapters.sql import figures as figures_of
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.decision import ItemDecision, Wording
 from kz_compliance_sdk.domain.notice import UserNotice
 from kz_compliance_sdk.domain.policy import kz_policy
@@ -18,7 +19,9 @@ from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.transparency import publication
 from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
 from kz_compliance_sdk.transparency.report import Period
-from tests.journey.scene import LEAD, LEGAL, M1, PLATFORM
+from tests.contract.conftest import tamper
+from tests.journey.scene import LEAD, LEGAL, M1, PLATFORM, Host, World
+from tests.journey.test_appeals import DAY, appealed, removed
 from tests.journey.transparency_office import WORDS, Figures, RandomOffice, recounted
 from tests.unguarded import unguard
 from tests.unit.case_makers import measure, proposal, refusal
@@ -172,16 +175,30 @@ def test_what_ended_without_a_tally_is_counted_from_its_records(tmp_path: Path) 
     assert unlike <= (late if before["demands_by_correction"]["corrected"] else set())
 
 
-def test_notices_to_users_and_appeals_are_read_where_there_are_any(tmp_path: Path) -> None:
-    path = tmp_path / "users.sqlite3"
-    with closing(choose_driver().module.connect(path)) as db, db:
-        db.execute("CREATE TABLE user_notices (platform_id, kind, state, due_at)")
-        db.execute("CREATE TABLE appeals (platform_id, state, received_at)")
-        notices = [("measure", "sent", 5), ("measure", "void", 5), ("restored", "sent", 5), ("measure", "delayed", 20)]
-        db.executemany("INSERT INTO user_notices VALUES ('social', ?, ?, ?)", notices)
-        appeals = [("social", "reversed", 5), ("social", "open", 9), ("social", "open", 20), ("other", "open", 5)]
-        db.executemany("INSERT INTO appeals VALUES (?, ?, ?)", appeals)
-    engine = create_engine(f"sqlite:///{path}")
-    found = SqlQueries(engine, "social").user_figures(1, 20)
-    engine.dispose()
-    assert found == {"user_notices": {"sent": 1}, "appeals": {"reversed": 1, "open": 1}}
+def test_notices_to_users_and_appeals_are_counted_by_their_own_times(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = Host(World(tmp_path / "desk.sqlite3"))
+    first = removed(host)
+    told_at = host.world.clock()
+    host.world.clock.advance(DAY)
+    appealed(host, first)
+    until = told_at + 9 * DAY
+    removed(host, name="m-2", seed=2, user_notice=UserNotice(allowed=False, delay_until=until, legal_basis="art. 5"))
+    figures = host.store.queries(PLATFORM).user_figures
+    assert figures(told_at, told_at + 1) == {"user_notices": {"sent": 1}, "appeals": {}}
+    assert figures(told_at + DAY, told_at + DAY + 1) == {"user_notices": {}, "appeals": {"open": 1}}
+    assert figures(told_at + 1, until) == {"user_notices": {}, "appeals": {"open": 1}}
+    assert figures(told_at + 1, until + 1) == {"user_notices": {"delayed": 1}, "appeals": {"open": 1}}
+    with patch.object(figures_of, "_STEP", 1):
+        whole = figures(told_at, until + 1)
+    assert whole == {"user_notices": {"sent": 1, "delayed": 1}, "appeals": {"open": 1}}, "each once, whatever the page"
+    assert host.store.queries("another").user_figures(0, until + 1) == {"user_notices": {}, "appeals": {}}
+    assert isinstance(host.store, SqliteStore)
+    tamper(
+        host.store,
+        "UPDATE events SET at = at + 1 WHERE stream = (SELECT n FROM streams WHERE name = ?)",
+        f"case/{first}",
+    )
+    assert figures(0, until + 1) == {"user_notices": {"delayed": 1}, "appeals": {}}
+    assert f"case/{first} is left out" in caplog.text

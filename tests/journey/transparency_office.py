@@ -188,9 +188,6 @@ def recounted(path: Path, now: int, categories: frozenset[str], queries: Queries
         _recount(db, case_id, now, categories, found, queries)
     for (level,) in db.execute("SELECT level FROM sanctions").fetchall():
         found["sanctions"][level] += 1
-    for kind, state, due_at in db.execute("SELECT kind, state, due_at FROM user_notices").fetchall():
-        if kind == "measure" and state != "void" and due_at <= now:
-            found["user_notices"][state] += 1
     db.close()
     return {name: +values for name, values in found.items() if +values}
 
@@ -200,6 +197,7 @@ def _recount(db: Any, case_id: str, now: int, categories: frozenset[str], found:
     events = [(kind, at, json.loads(content)["data"]) for kind, at, content in rows]
     bodies = [(row.type, row.body) for row in queries.inbox(case_id)]
     notice = next(json.loads(body)["data"] for kind, body in bodies if kind == "notice.issued")
+    _of_users(db, case_id, events, now, found)
     due = events[0][2]["due_at"]
     ended = [number for number, event in enumerate(events) if event[2].get("to") in ("closed", "cancelled")]
     found["demands"][""] += 1
@@ -228,6 +226,17 @@ def _recount(db: Any, case_id: str, now: int, categories: frozenset[str], found:
     if decided:
         found["~decision"][str(decided[-1] - _received(events))] += 1
         found["~receipt"][str(closed[0][1] - _received(events))] += 1
+
+
+def _of_users(db: Any, case_id: str, events: list[Any], now: int, found: Figures) -> None:
+    """What users were told of measures. Nobody here puts it off."""
+    void = {name for (name,) in db.execute("SELECT id FROM outbox WHERE case_id = ? AND state = 'void'", (case_id,))}
+    ended = {data["message"]: data["state"] for kind, _, data in events if kind == "tell_user"}
+    for kind, _, data in events:
+        if kind == "user_notice" and data["notice"] == "measure" and data["tell_at"] <= now:
+            name = data["message"]
+            if name in ended or name not in void:
+                found["user_notices"][ended.get(name, data["state"])] += 1
 
 
 def _received(events: list[Any]) -> int:

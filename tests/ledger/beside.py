@@ -47,6 +47,15 @@ class Beside:
         for platform, case_id in dict.fromkeys(_cases_of(change)):
             self._take(platform, case_id, change)
 
+    def rows(self, changes: Iterable[old.Change], read: Callable[[str, str], Iterable[Any]]) -> None:
+        """Hold the rows that are made of chains against the folds, of each case that these changes wrote. `read` gives
+        those of a case that are stored by now."""
+        for platform, case_id in dict.fromkeys(one for change in changes for one in _cases_of(change)):
+            shadow = self.shadows.get((platform, case_id))
+            if shadow is not None and shadow.case is not None and shadow.case.appeals:
+                found = differences(read(platform, case_id), case_id, shadow.case)
+                self.differences += [f"{case_id}: {one}" for one in found]
+
     def _moved_by_clock(self, times: Mapping[str, int]) -> None:
         for shadow in self.shadows.values():
             for name, known in shadow.known.items():
@@ -91,9 +100,6 @@ class Beside:
             self._messages(shadow, writes)
             assert shadow.before is not None
             assert shadow.case is not None
-            self.differences += [
-                f"{case_id}: {one}" for one in differences(writes, shadow.before, shadow.case, shadow.called)
-            ]
         assert shadow.case is not None
         self.differences += [f"{case_id}: {one}" for one in compare(shadow)]
 
@@ -162,8 +168,6 @@ def _case_of(write: Any) -> tuple[tuple[str, str], ...]:
         return ((write.case.platform_id, write.case.id),)
     if kind is old.MessageWrite:
         return ((write.message.platform_id, write.message.case_id),)
-    if kind is old.AppealWrite:
-        return ((write.appeal.platform_id, write.appeal.case_id),)
     if kind is old.InboxAdmitted:
         return ((write.row.platform_id, write.row.case_id),)
     if kind is Happened:

@@ -1,48 +1,15 @@
-"""The rows that a step writes beside its case, held against what the fold says of the same."""
+"""The rows that are made of the chain of a case, held against what its fold says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kz_compliance_sdk.domain import change as old
-from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.fold import Case
 
-Pair = tuple[object, object]
 
-
-def differences(writes: Iterable[Any], after: OldCase, case: Case, called: Mapping[int, str]) -> Iterator[str]:
-    """Where a row says something else than the fold. `called` is the authority's id of the item of a number."""
-    rows = _Rows(after, case, called)
-    for write in writes:
-        of = _OF.get(type(write))
-        theirs, ours = of(rows, write) if of is not None else (None, None)
-        if theirs != ours:
-            yield f"{type(write).__name__}: {theirs!r} was written, the fold says {ours!r}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    after: OldCase
-    case: Case
-    called: Mapping[int, str]
-
-    def appeal(self, write: old.AppealWrite) -> Pair:
-        row, held = write.appeal, self.case.appeals[write.appeal.number]
-        theirs = (row.state, row.received_at, row.due_at, row.decision_version)
-        return theirs, (held.state, held.received_at, held.due_at, held.decision)
-
-    def telling(self, row: old.UserNoticeState) -> Pair:
-        held = self.case.tellings.get(row.message_id)
-        if held is None:
-            return (row.kind, row.state), None
-        theirs = (row.kind, row.state, row.due_at, row.sent_at or 0, row.delay_until or 0, row.basis)
-        return theirs, (held.kind, held.state, held.due_at, held.sent_at, held.delay_until, held.basis)
-
-
-_OF: dict[type, Any] = {
-    old.AppealWrite: _Rows.appeal,
-    old.UserNoticeState: _Rows.telling,
-}
+def differences(stored: Iterable[Any], case_id: str, case: Case) -> Iterator[str]:
+    """Where the rows by which the appeals of a case are found say something else than the fold."""
+    held = {(case.platform, one.id, case_id, one.state, one.received_at, one.due_at) for one in case.appeals.values()}
+    for row in sorted({tuple(row) for row in stored} ^ held):
+        yield f"the row {row} of an appeal is in one of the two alone, the store and the fold"

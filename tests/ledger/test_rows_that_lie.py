@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.domain.appeals import Appeal
+from kz_compliance_sdk.domain.audit import Fault
 from kz_compliance_sdk.errors import ComplianceError, NotAllowed, StoreDamaged
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.services.sweep import EVERY_S, Sweep, Swept
 from tests.driver import LEAD, Driver, Person
 from tests.driver import M1 as MODERATOR
 from tests.journey.scene import LEGAL, M1, M2, PLATFORM, Host, World
+from tests.journey.test_appeals import appealed, removed
 from tests.journey.test_one_account import BOX, FIRST, SECOND, STEPS, Second, refusal
 from tests.unguarded import unguard
 from tests.unit.case_makers import a_notice, measure, proposal
@@ -296,18 +299,62 @@ def test_an_account_that_was_edited_makes_nobody_another_person(
     assert refusal(step, SECOND.behind("box-9")) == "", "the control: it is the chain that is asked"
 
 
-def test_an_appeal_that_was_given_another_decision_is_not_ended_by_who_took_the_first(tmp_path: Path) -> None:
-    office = Driver(tmp_path)
-    case = office.issue()
-    office.decide(case, by=FIRST)
-    office.deliver()
-    appeal = office.appeal(case)
-    office.reopen(LEAD, case)
-    office.decide(case, by=SECOND)
-    office.deliver()
-    lie(office, f"UPDATE appeals SET decision_version = 2, proposed_by = '{SECOND.id}'")
-    assert refusal(lambda by: office.uphold(by, appeal), FIRST) == "four_eyes"
-    assert refusal(lambda by: office.uphold(by, appeal), LEAD) == ""
+def faults(host: Host) -> list[Fault]:
+    return list(verify(host.store.queries(PLATFORM), PLATFORM).faults)
+
+
+def appeal_of_its_own(host: Host, name: str, seed: int) -> Appeal:
+    return appealed(host, removed(host, name=name, seed=seed), reference=f"A-{seed}")
+
+
+APPEALS_LIE = {
+    "decided": "UPDATE appeals SET state = 'upheld' WHERE appeal_id = '{}'",
+    "due later": "UPDATE appeals SET due_at = due_at + 864000 WHERE appeal_id = '{}'",
+    "received later": "UPDATE appeals SET received_at = 0 WHERE appeal_id = '{}'",
+    "of another case": "UPDATE appeals SET case_id = '{other}' WHERE appeal_id = '{}'",
+    "gone": "DELETE FROM appeals WHERE appeal_id = '{}'",
+    "another one": "INSERT INTO appeals SELECT platform_id, 'made-up', case_id, state, received_at, due_at "
+    "FROM appeals WHERE appeal_id = '{}'",
+}
+
+
+@pytest.mark.parametrize("how", APPEALS_LIE)
+def test_a_row_of_an_appeal_that_lies_is_named_and_mended_and_never_believed(host: Host, how: str) -> None:
+    one, other = (appeal_of_its_own(host, f"m-{seed}", seed) for seed in (1, 2))
+    assert (faults(host), sweep(host).mended) == ([], ()), "the control: untouched"
+    edit(host, APPEALS_LIE[how].format(one.appeal_id, other=other.case_id))
+    said = faults(host)
+    lying = {one.case_id, other.case_id} if how == "of another case" else {one.case_id}
+    assert {fault.case_id for fault in said} == lying
+    assert {fault.what for fault in said} == {"its rows in appeals are not those of its chain"}
+    assert appealed(host, one.case_id, reference="A-1") == one, "the same number is the same appeal"
+    assert set(sweep(host).mended) == lying
+    assert "row_mended" in pages(host)
+    assert (faults(host), sweep(host).mended) == ([], ())
+    assert {held.appeal_id for held in host.appeals.list().appeals} == {one.appeal_id, other.appeal_id}
+    assert host.appeals.decide(LEGAL, one.appeal_id, "uphold", "it is what the law says").state == "upheld"
+
+
+def test_an_appeal_that_was_given_to_another_case_is_decided_in_neither(host: Host) -> None:
+    one, other = (appeal_of_its_own(host, f"m-{seed}", seed) for seed in (1, 2))
+    edit(host, APPEALS_LIE["of another case"].format(one.appeal_id, other=other.case_id))
+    with pytest.raises(StoreDamaged, match="does not know"):
+        host.appeals.decide(LEGAL, one.appeal_id, "uphold", "it is what the law says")
+    with pytest.raises(StoreDamaged, match="does not know"):
+        host.appeals.show(one.appeal_id)
+
+
+def test_of_an_appeal_whose_chain_is_broken_its_row_still_tells(host: Host) -> None:
+    one, other = (appeal_of_its_own(host, f"m-{seed}", seed) for seed in (1, 2))
+    edit(
+        host,
+        f"UPDATE events SET at = at + 1 WHERE seq = 1 AND stream = (SELECT n FROM streams "
+        f"WHERE name = 'case/{one.case_id}')",
+    )
+    listed = {held.appeal_id: held for held in host.appeals.list().appeals}
+    assert listed[other.appeal_id] == other
+    broken = listed[one.appeal_id]
+    assert (broken.case_id, broken.due_at, broken.item_id) == (one.case_id, one.due_at, "")
 
 
 def test_what_a_measure_in_force_rests_on_is_not_for_a_row_to_say(tmp_path: Path) -> None:

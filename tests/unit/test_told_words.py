@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kz_compliance_sdk.domain import appeals, disclosure, duress, office_steps, retention, reversal, suspensions
-from kz_compliance_sdk.domain.appeals import Reversal
+from kz_compliance_sdk.domain.appeals import Appeal, Reversal
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Appeal, Change
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.duress import Instruction

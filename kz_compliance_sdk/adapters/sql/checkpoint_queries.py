@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
+from kz_compliance_sdk.adapters.sql.appeals import appeals
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED, MasterKeys
 from kz_compliance_sdk.adapters.sql.ledger import lost_cases
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, as_it_lies, of_case
@@ -108,7 +109,7 @@ def _orphans() -> CompoundSelect[Any]:
             select(table.c.case_id, literal(table.name).label("place")).where(
                 table.c.platform_id == platform, *((table.c.case_id != "",) if table in loose else ())
             )
-            for table in (t.audit, t.inbox, *dict(CASE_TABLES).values())
+            for table in (t.audit, t.inbox, *dict(CASE_TABLES).values(), appeals)
         )
     ).subquery()
     gone = ~exists().where(t.cases.c.platform_id == platform, t.cases.c.id == left.c.case_id)

@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import ColumnClause, Engine, Select, and_, exists, func, inspect, select, text, tuple_
-from sqlalchemy import column as named
-from sqlalchemy import table as table_of
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, Select, and_, exists, func, select, text, tuple_
 
 from kz_compliance_sdk.adapters.sql import ledger
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.tables_tallies import tallies
 from kz_compliance_sdk.domain import reviewed
 from kz_compliance_sdk.domain.change import Tally
+from kz_compliance_sdk.domain.events import kind_of
+from kz_compliance_sdk.domain.events.remedies import Appealed
+from kz_compliance_sdk.domain.events.users import UserNoticeDelayed, UserNoticeOwed
+from kz_compliance_sdk.domain.fold import Case
 from kz_compliance_sdk.domain.ledger import who_is
 from kz_compliance_sdk.ports.store import Running
 
 __all__ = ["FigureReads"]
 
 _STEP = 5_000
+_AT_ONCE = 64
+"""So many chains are held at once."""
+_TIMED = tuple(kind_of(one) for one in (Appealed, UserNoticeDelayed, UserNoticeOwed))
+_log = logging.getLogger("kz_compliance_sdk.transparency")
 
 
 class FigureReads:
     """The part of the queries that the figures need."""
 
-    _engine: Engine
     _platform: str
 
     def _all(self, statement: Select[Any]) -> list[Any]:
+        raise NotImplementedError
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        raise NotImplementedError
+
+    def _ledger(self, connection: Connection) -> ledger.Ledger:
         raise NotImplementedError
 
     def tallies(self, start: int, end: int) -> Iterator[Tally]:
@@ -109,18 +125,56 @@ class FigureReads:
         return found
 
     def user_figures(self, start: int, end: int) -> dict[str, dict[str, int]]:
-        """The only place that knows the tables of user notices and of appeals; a store without them has no figures."""
-        found: dict[str, dict[str, int]] = {}
-        there = set(inspect(self._engine).get_table_names())
-        told = text("kind = 'measure' AND state <> 'void'")
-        for figure, at, which in (("user_notices", "due_at", told), ("appeals", "received_at", text("1 = 1"))):
-            if figure not in there:
-                continue
-            platform: ColumnClause[str] = named("platform_id")
-            state: ColumnClause[str] = named("state")
-            time: ColumnClause[int] = named(at)
-            rows = table_of(figure, platform, state, time)
-            of_period = (platform == self._platform, time >= start, time < end, which)
-            counted: Any = select(state, func.count()).select_from(rows).where(*of_period).group_by(state)
-            found[figure] = {str(row[0]): int(row[1]) for row in self._all(counted)}
-        return found
+        notices, appeals = Counter[str](), Counter[str]()
+        for case in self._of_users(start, end):
+            due = (one for one in case.tellings.values() if one.kind == "measure" and start <= one.due_at < end)
+            notices.update(one.state for one in due if one.state != "void")
+            appeals.update(one.state for one in case.appeals.values() if start <= one.received_at < end)
+        return {"user_notices": dict(notices), "appeals": dict(appeals)}
+
+    def _of_users(self, start: int, end: int) -> Iterator[Case]:
+        """The cases in whose chain a time of that period is told of users, each once. One whose chain does not prove
+        itself must not keep the others from being counted: it is logged, and left out."""
+        for names in self._streams_of_users(start, end):
+            for n in range(0, len(names), _AT_ONCE):
+                with self._reading() as connection:
+                    streams = self._ledger(connection).streams(self._platform, names[n : n + _AT_ONCE]).values()
+                for stream in streams:
+                    if stream.fault is None:
+                        yield stream.case
+                    else:
+                        _log.error("%s is left out of what users were told: %s", stream.name, stream.fault)
+
+    def _streams_of_users(self, start: int, end: int) -> Iterator[list[str]]:
+        e, s = ledger.events.c, ledger.streams.c
+        joined = ledger.events.join(ledger.streams, s.n == e.stream)
+        told = select(e.stream, e.seq, s.name, e.content).select_from(joined).order_by(e.stream, e.seq).limit(_STEP)
+        told = told.where(s.platform == self._platform, e.kind.in_(_TIMED))
+        last, done = (0, 0), ""
+        while True:
+            found = self._all(told.where(tuple_(e.stream, e.seq) > last))
+            names = list(dict.fromkeys(row[2] for row in found if row[2] != done and _is_of(row[3], start, end)))
+            yield names
+            if len(found) < _STEP:
+                return
+            # A stream can begin on one page and end on the next.
+            last, done = (found[-1][0], found[-1][1]), (names or [done])[-1]
+
+
+class _Times(Struct):
+    due_at: int = -1
+    until: int = -1
+    received_at: int = -1
+
+
+class _Timed(Struct):
+    data: _Times
+
+
+def _is_of(content: bytes, start: int, end: int) -> bool:
+    """Whether an event tells a time of that period. Of one that cannot be read its chain says so."""
+    try:
+        said = msgspec.json.decode(content, type=_Timed).data
+    except msgspec.DecodeError:
+        return True
+    return any(start <= at < end for at in (said.due_at, said.until, said.received_at))

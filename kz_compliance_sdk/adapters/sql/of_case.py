@@ -13,12 +13,12 @@ from sqlalchemy import Boolean, Connection, Dialect, Integer, Select, Table, bin
 from sqlalchemy.dialects import registry
 
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.appeals import appeals
 from kz_compliance_sdk.adapters.sql.private import NO_CASE
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
 from kz_compliance_sdk.adapters.sql.tables_tallies import tallies
-from kz_compliance_sdk.adapters.sql.tables_users import appeals, user_notices
 
 __all__ = ["CASE_TABLES", "OfCase", "as_it_lies", "of_case"]
 
@@ -28,11 +28,9 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("outbox", t.outbox),
     ("attempts", t.attempts),
     ("holds", t.holds),
-    ("appeals", appeals),
-    ("user_notices", user_notices),
     ("tallies", tallies),
 )
-_READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), checkpoint_leaves)
+_READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), appeals, checkpoint_leaves)
 _POSITIONAL = MappingProxyType({"sqlite": "qmark", "postgresql": "format"})
 _ORDER = MappingProxyType(
     {
@@ -40,7 +38,6 @@ _ORDER = MappingProxyType(
         "inbox": ("received_at", "message_id"),
         "outbox": ("created_at", "lane_seq", "id"),
         "attempts": ("message_id", "number"),
-        "user_notices": ("decision_version", "due_at", "message_id"),
         "checkpoint_leaves": ("n",),
     }
 )

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Table, and_, bindparam, case, delete, func, insert, select, text, update
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql import tables_users as u
 from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
 
 
@@ -34,8 +33,6 @@ class PrivateStatements:
                 .values({**_emptied("body", "receipt", "receipt_proof"), "lane": "", "state": not_parked})
             ),
             compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(_emptied("detail"))),
-            compiled(update(u.user_notices).where(_key(u.user_notices, *of_case)).values(lane="")),
-            compiled(update(u.appeals).where(_key(u.appeals, *of_case)).values(lane="")),
             # Nobody could be told any more which copy need not be kept.
             compiled(update(t.holds).where(_key(t.holds, *of_case)).values(preserve_until=None)),
             # The digests of what is gone, and their salts, go with it. The leaves stay: the tree is made of them.
@@ -59,8 +56,6 @@ class PrivateStatements:
         self.under_way: tuple[Any, ...] = (
             compiled(_count(t.inbox).where(_key(t.inbox, *of_case), letters)),
             compiled(_count(t.outbox).where(_key(t.outbox, *of_case), unsettled)),
-            compiled(_count(u.appeals).where(_key(u.appeals, *of_case), text("state = 'open'"))),
-            compiled(_count(u.user_notices).where(_key(u.user_notices, *of_case), text("state IN ('due', 'delayed')"))),
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Select, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import checkpoint_queries, rows, rows_users
+from kz_compliance_sdk.adapters.sql import appeals, checkpoint_queries, rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
@@ -23,8 +23,8 @@ from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
-from kz_compliance_sdk.adapters.sql.user_reads import UserReads
-from kz_compliance_sdk.domain import reviewed
+from kz_compliance_sdk.domain import reviewed, user_notices
+from kz_compliance_sdk.domain.appeals import appeals_of
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.believed import believed, lies_of
 from kz_compliance_sdk.domain.case import Case
@@ -49,7 +49,7 @@ T = TypeVar("T")
 _ENDED = ("closed", "cancelled")
 
 
-class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
+class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads):
     """Reads of one platform's rows."""
 
     def __init__(
@@ -101,21 +101,21 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
 
     def case(self, case_id: str) -> Case:
         with self._reading() as connection:
-            row, stream = self._row_and_stream(connection, case_id)
+            row, stream = self._row_and_stream(connection, self._ledger(connection), case_id)
             return believed(row, stream)
 
     def stream(self, case_id: str) -> Stream:
         with self._reading() as connection:
             return self._stream(self._ledger(connection), case_id)
 
-    def _row_and_stream(self, connection: Connection, case_id: str) -> tuple[Case, Stream]:
+    def _row_and_stream(self, connection: Connection, ledger: Ledger, case_id: str) -> tuple[Case, Stream]:
         """A case as its row has it, and its chain, of one moment."""
         if not connection.in_transaction():
             connection.exec_driver_sql("BEGIN")
         found = self._rows(connection, "cases", case_id)
         if not found:
             raise NotFound("there is no such case on this platform.", reference=case_id)
-        stream = self._stream(self._ledger(connection), case_id)
+        stream = self._stream(ledger, case_id)
         return self._private(connection).case_from(found[0]), stream
 
     def _stream(self, ledger: Ledger, case_id: str) -> Stream:
@@ -138,12 +138,17 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
 
     def lies(self, case_id: str) -> list[str]:
         with self._reading() as connection:
-            row, stream = self._row_and_stream(connection, case_id)
+            row, stream = self._row_and_stream(connection, self._ledger(connection), case_id)
             try:
                 true = believed(row, stream)
             except StoreDamaged as error:
                 return [error.message]
-        return [f"its row says another {name} than its chain" for name in lies_of(row, true)]
+            stored = self._rows(connection, "appeals", case_id)
+        found = [f"its row says another {name} than its chain" for name in lies_of(row, true)]
+        return [
+            *found,
+            *(["its rows in appeals are not those of its chain"] if appeals.lie(stored, stream.case) else ()),
+        ]
 
     def log_faults(self) -> list[str]:
         found: list[str] = []
@@ -288,8 +293,8 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, UserReads):
                 [private.attempt_from(row) for row in lies["attempts"]],
                 [] if stream.fault else reviewed.checks_of(stream, case_id),
                 [] if stream.fault else reviewed.looks_of(stream, case, lambda _stream, _wanted: words),
-                [rows_users.appeal_from(row) for row in lies["appeals"]],
-                [rows_users.user_notice_from(row) for row in lies["user_notices"]],
+                [] if stream.fault else appeals_of(stream, case, lambda _stream, _wanted: words),
+                [] if stream.fault else user_notices.tellings(case, stream.case),
                 unreadable,
                 damage,
                 erased_elsewhere,

@@ -20,19 +20,19 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from kz_compliance_sdk.adapters.sql import (
+    appeals,
     guards,
     ledger,
     tables,
     tables_checkpoints,
     tables_tallies,
-    tables_users,
     volumes,
 )
 
 __all__ = ["HEAD", "VERSION_TABLE", "new_store", "read_revision", "statements"]
 
 VERSION_TABLE = "kz_compliance_schema"
-HEAD = "0012"
+HEAD = "0014"
 
 # As Alembic makes it, in a metadata of its own: it is no table of ours.
 _version = Table(
@@ -49,7 +49,6 @@ _STATISTICS = (
     ("appeals", "appeals", f"{_FEW} 1"),
     ("appeals", "appeals_case", f"{_FEW} 1"),
     ("appeals", "appeals_due", f"{_FEW} 100000 2 1"),
-    ("appeals", "appeals_reference", f"{_FEW} 1"),
     ("attempts", "attempts", f"{_FEW} 3 1 1"),
     ("audit", "audit", f"{_FEW} 8 1"),
     ("cases", "cases", f"{_FEW} 1"),
@@ -83,12 +82,11 @@ _STATISTICS = (
     ("streams", "streams_name", f"{_FEW} 1"),
     ("tallies", "tallies", f"{_FEW} 1"),
     ("tallies", "tallies_received", f"{_FEW} 2 1"),
-    ("user_notices", "user_notices", f"{_FEW} 2 1"),
     ("volumes", "volumes", "10000 5000 300 1"),
 )
 
 # Each declares its tables in the same metadata when it is loaded.
-_DECLARED = (tables, ledger, tables_checkpoints, tables_tallies, tables_users, volumes)
+_DECLARED = (appeals, tables, ledger, tables_checkpoints, tables_tallies, volumes)
 
 
 def read_revision(connection: Connection) -> str | None:

@@ -30,7 +30,7 @@ from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as tc
-from kz_compliance_sdk.adapters.sql import tables_users as u
+from kz_compliance_sdk.adapters.sql.appeals import AppealStatements
 from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
 from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements, lost_cases
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
@@ -45,7 +45,6 @@ from kz_compliance_sdk.domain.change import (
     ObjectVersion,
     RefusalsCounted,
     SanctionNoted,
-    UserNoticeState,
 )
 
 
@@ -259,11 +258,7 @@ class Statements:
             )
         )
         self.waits_behind = compiled(behind.limit(ONLY_ONE))
-        of_case = select(u.user_notices).where(_key(u.user_notices, "platform_id", "case_id"))
-        self.user_notices = compiled(of_case.order_by(u.user_notices.c.decision_version, u.user_notices.c.due_at))
-        self.appeal = compiled(select(u.appeals).where(_key(u.appeals, "platform_id", "appeal_id")))
-        same_state = u.appeals.c.state == bindparam("was_state")
-        self.appeal_update = compiled(_update_all(u.appeals, ("platform_id", "appeal_id"), same_state))
+        self.appeals = AppealStatements(compiled, upsert)
         self.private = PrivateStatements(compiled)
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.heartbeat = compiled(select(t.heartbeats).where(_key(t.heartbeats, "platform_id", "part")))
@@ -280,11 +275,6 @@ class Statements:
             EndpointState: upsert(t.endpoints, ("platform_id", "endpoint"), *outcome),
             Heartbeat: upsert(t.heartbeats, ("platform_id", "part"), "at", "detail"),
             SanctionNoted: upsert(t.sanctions, ("platform_id", "sanction_id"), "level", "notice_ids", "effective_at"),
-            UserNoticeState: upsert(
-                u.user_notices,
-                ("platform_id", "case_id", "message_id"),
-                *("state", "due_at", "sent_at", "delay_until", "basis"),
-            ),
             RefusalsCounted: upsert(t.refusals, ("platform_id", "key_id", "code"), "last_at", count=counted),
         }
         self.checkpoint = compiled(

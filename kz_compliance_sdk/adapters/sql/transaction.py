@@ -6,6 +6,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any
 
+from kz_compliance_sdk.adapters.sql.appeals import write_index
 from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
@@ -57,6 +58,7 @@ class SqliteTransaction:
         self._open()
         self._lock = FileLock(path)
         self._staged: list[Change] = []
+        self._indexed: set[tuple[str, str]] = set()
         self._written: list[Change] = []
         self.keys: set[str] = set()
         self.now = 0
@@ -75,6 +77,7 @@ class SqliteTransaction:
 
     def begin(self, waiting: int) -> None:
         self._staged, self._written, self.keys = [], [], set()
+        self._indexed.clear()
         self.private.begin()
         self.ledger.begin()
         self.shared.begin(waiting)
@@ -113,6 +116,10 @@ class SqliteTransaction:
             keys = {key for write in change for key in keys_of(write)}
         if happened := happenings(change):
             self.ledger.append(happened)
+        for write in change:
+            # Where nothing happened, rows that lied are written anew: what lies beside them is too.
+            if type(write) is CaseWrite and (write.case.appeals or not happened):
+                self._indexed.add((write.case.platform_id, write.case.id))
         self.keys |= keys
         if change:
             self._staged.append(change)
@@ -129,6 +136,9 @@ class SqliteTransaction:
         try:
             self._writer.write(staged, self.private, self._execute, self._execute_many)
             self.ledger.write(self.statements.inserts, self._execute, self._execute_many)
+            if self._indexed:
+                write_index(self._indexed, self.ledger, self.statements.appeals, self._execute)
+                self._indexed.clear()
         except self._integrity as error:
             raise ChangeRefused(
                 Conflict(f"the database refuses this: {error}. Nothing was written; read again.")

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import rows_users
+from kz_compliance_sdk.adapters.sql import appeals
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
-from kz_compliance_sdk.domain import reviewed
+from kz_compliance_sdk.domain import reviewed, user_notices
+from kz_compliance_sdk.domain.appeals import count_open
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.believed import check_leaves
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
-    Appeal,
     EndpointState,
     Heartbeat,
     Hold,
     InboxRow,
-    UserNoticeState,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
@@ -122,13 +121,23 @@ class View:
         self._tx.ledger.streams(self._platform, [stream_of(row[1]) for row in given])
         if len(given) < limit:
             self._unreadable += [row[0] for row in self._tx.all(self._s.lost, k_platform_id=self._platform, n=limit)]
-        return [self._found(row) for row in given]
+        return [self._found(row, beside) for row, beside in self._with_appeals(given, after)]
 
-    def _found(self, row: Any) -> Found:
+    def _with_appeals(self, given: Sequence[Any], after: str) -> list[tuple[Any, list[Any]]]:
+        """Rows of cases that follow `after`, in their order, each with those by which its appeals are found."""
+        between = {"k_after": after, "k_last": given[-1][1] if given else after}
+        of_case: dict[str, list[Any]] = {row[1]: [] for row in given}
+        for row in self._tx.all(self._s.appeals.between, k_platform_id=self._platform, **between):
+            of_case.setdefault(row[2], []).append(row)
+        return [(row, of_case[row[1]]) for row in given]
+
+    def _found(self, row: Any, beside: list[Any]) -> Found:
         shown = self._tx.private.shown_case(row)
         try:
             case = self._tx.private.case_from(row)
-            return Found(case, self._tx.shared.case_from(row))
+            true = self._tx.shared.case_from(row)
+            lies = ("appeals",) if appeals.lie(beside, self._chain(shown.id).case) else ()
+            return Found(case, true, lies=lies)
         except StoreDamaged as error:
             self._unreadable.append(shown.id)
             return Found(shown, shown, error.message)
@@ -236,15 +245,11 @@ class View:
         given = {"k_platform_id": self._platform, "k_lane": lane, "lane_seq": lane_seq, "now": now}
         return self._tx.one(self._s.waits_behind, **given) is not None
 
-    def user_notices(self, case_id: str) -> list[UserNoticeState]:
-        found = self._tx.all(self._s.user_notices, k_platform_id=self._platform, k_case_id=case_id)
-        return [rows_users.user_notice_from(row) for row in found]
-
-    def appeal(self, appeal_id: str) -> Appeal:
-        row = self._tx.one(self._s.appeal, k_platform_id=self._platform, k_appeal_id=appeal_id)
+    def case_of_appeal(self, appeal_id: str) -> str:
+        row = self._tx.one(self._s.appeals.case, k_platform_id=self._platform, k_appeal_id=appeal_id)
         if row is None:
             raise NotFound("there is no such appeal on this platform.", reference=appeal_id)
-        return rows_users.appeal_from(row)
+        return str(row[0])
 
     def endpoint(self, name: str) -> EndpointState:
         return self._tx.shared.endpoint(self._platform, name)
@@ -256,10 +261,12 @@ class View:
     def holdings(self, case_id: str) -> Holdings:
         given = {"k_platform_id": self._platform, "k_case_id": case_id}
         counts = {name: int(self._tx.one(one, **given)[0]) for name, one in self._s.private.holdings.items()}
+        chain = self._chain(case_id)
+        unsettled = sum(int(self._tx.one(one, **given)[0]) for one in self._s.private.under_way)
         return Holdings(
             **counts,
-            decisions=reviewed.count_held(self._chain(case_id)),
-            under_way=sum(int(self._tx.one(one, **given)[0]) for one in self._s.private.under_way),
+            decisions=reviewed.count_held(chain),
+            under_way=unsettled + user_notices.count_unsent(chain.case) + count_open(chain.case),
         )
 
     def cursor(self, feed: str) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
 
-from kz_compliance_sdk.adapters.sql import rows_users
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.clock_statements import set_clock
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
@@ -19,7 +18,6 @@ from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, movi
 from kz_compliance_sdk.adapters.sql.volumes import write_volumes
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import (
-    AppealWrite,
     CaseErased,
     CaseWrite,
     Change,
@@ -44,9 +42,9 @@ from kz_compliance_sdk.domain.change import (
     ReportsOvertaken,
     SanctionNoted,
     Tally,
-    UserNoticeState,
 )
 from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
+from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 
@@ -56,8 +54,9 @@ ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]
 
 
 def keys_of(write: Any) -> tuple[str, ...]:
-    """What a write speaks of. Two works of one batch that share a key must see each other. An event needs none: the
-    ledger keeps each stream of the batch as the works before have left it."""
+    """What a write speaks of. Two works of one batch that share a key must see each other. An event needs none, unless
+    it takes a number that no other case may take: the ledger keeps each stream of the batch as the works before have
+    left it."""
     kind = type(write)
     if kind is CaseWrite:
         case = write.case
@@ -84,10 +83,10 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return (f"f{write.feed}",)
     if kind in (Leaf, Checkpoint):
         return ("checkpoint",)
-    if kind is AppealWrite:
-        return (f"a{write.appeal.appeal_id}",)
-    if kind is UserNoticeState:
-        return (f"u{write.message_id}",)
+    if kind is AuditEvent:
+        return tuple(key for told in write.tells for key in keys_of(told))
+    if kind is Happened and type(write.event) is Appealed:
+        return (f"a{write.event.reference}",)
     return ()
 
 
@@ -102,9 +101,7 @@ def _marked(write: Any) -> tuple[str, str] | None:
         return write.row.platform_id, write.row.case_id
     if kind in (SanctionNoted, MessageErased):
         return write.platform_id, ""
-    if kind is AppealWrite:
-        return write.appeal.platform_id, write.appeal.case_id
-    if kind in (MessageVoided, ReportsOvertaken, UserNoticeState, InboxApplied, Hold, HoldEnded):
+    if kind in (MessageVoided, ReportsOvertaken, InboxApplied, Hold, HoldEnded):
         return write.platform_id, write.case_id
     return None
 
@@ -146,9 +143,6 @@ class Writer:
                     inserts["outbox"].append(rows.message_row(write))
                     if not write.case_id:
                         came.append((write.platform_id, ""))
-                elif kind is AppealWrite and write.expected is None:
-                    inserts["appeals"].append(rows_users.appeal_row(write.appeal))
-                    came.append((write.appeal.platform_id, write.appeal.case_id))
                 elif kind is Attempt:
                     inserts["attempts"].append(rows.attempt_row(write))
                     came.append((write.platform_id, write.case_id))
@@ -225,10 +219,6 @@ class Writer:
         elif kind is CheckpointTold:
             told = {"v_told_at": write.at, "k_platform_id": write.platform_id, "k_number": write.number}
             execute(s.checkpoint_told.sql, s.checkpoint_told.bind(told))
-        elif kind is AppealWrite:
-            row = rows_users.appeal_row(write.appeal)
-            if execute(s.appeal_update.sql, (*row[2:], row[0], row[1], write.expected)) != 1:
-                raise ChangeRefused(Conflict("the appeal was decided meanwhile.", reference=row[1]))
         elif kind is HoldEnded:
             name = rows.object_name(write.platform_id, write.object_key)
             execute(s.hold_ended.sql, (write.platform_id, name, write.case_id, write.item_id))
@@ -287,8 +277,6 @@ def _looked(write: CaseLooked) -> dict[str, Any]:
 
 def _fact_row(write: Any) -> tuple[Any, ...]:
     kind = type(write)
-    if kind is UserNoticeState:
-        return rows_users.user_notice_row(write)
     if kind is Hold:
         return (
             write.platform_id,

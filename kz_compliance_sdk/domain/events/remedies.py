@@ -10,6 +10,7 @@ from kz_compliance_sdk.domain.events.office import mark_suspensions
 from kz_compliance_sdk.domain.events.review import Judged, said_of
 from kz_compliance_sdk.domain.fold import Appeal, Case, Contest, Decision, Suspension
 from kz_compliance_sdk.domain.ledger import Stamped
+from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.transitions import CaseState
 
 
@@ -97,7 +98,13 @@ class Appealed(Event, frozen=True, kw_only=True):
 
     def apply(self, case: Case, on: Stamped) -> None:
         case.appeals[self.appeal] = Appeal(
-            self.appeal, on.seq, self.reference, self.item, self.received_at, self.due_at, self.decision
+            appeal_id_of(case.platform, self.reference),
+            self.appeal,
+            on.seq,
+            self.item,
+            self.received_at,
+            self.due_at,
+            self.decision,
         )
         case.page("appeal_received", REVIEWERS, 30, on)
         for reason, at, level in (("appeal_near", self.near_at, 40), ("appeal_overdue", self.due_at, 60)):
@@ -111,7 +118,7 @@ class AppealUpheld(Event, frozen=True, kw_only=True):
     appeal: Number
 
     def apply(self, case: Case, on: Stamped) -> None:
-        _settle(case, self.appeal, "upheld")
+        _settle(case, self.appeal, "upheld", on)
 
 
 class AppealWithdrawn(Event, frozen=True, kw_only=True):
@@ -120,7 +127,7 @@ class AppealWithdrawn(Event, frozen=True, kw_only=True):
     appeal: Number
 
     def apply(self, case: Case, on: Stamped) -> None:
-        _settle(case, self.appeal, "withdrawn")
+        _settle(case, self.appeal, "withdrawn", on)
 
 
 class AppealReversed(Event, frozen=True, kw_only=True):
@@ -136,15 +143,17 @@ class AppealReversed(Event, frozen=True, kw_only=True):
     reports: bool = True
 
     def apply(self, case: Case, on: Stamped) -> None:
-        _settle(case, self.appeal, "reversed")
+        _settle(case, self.appeal, "reversed", on)
         if not self.decision:
             return
         _reverse(case, self, on)
 
 
-def _settle(case: Case, number: int, state: Literal["upheld", "reversed", "withdrawn"]) -> None:
-    """The appeal is decided, and nobody needs to be reminded of it."""
-    case.appeals[number].state = state
+def _settle(case: Case, number: int, state: Literal["upheld", "reversed", "withdrawn"], on: Stamped) -> None:
+    """The appeal is decided, unless it was withdrawn, and nobody needs to be reminded of it."""
+    held = case.appeals[number]
+    held.state, held.decided_at = state, on.at
+    held.decided_by = on.person if state != "withdrawn" else 0
     for one in case.messages.values():
         if one.reason in ("appeal_near", "appeal_overdue") and one.number == number and one.state == "owed":
             one.state = "voided"

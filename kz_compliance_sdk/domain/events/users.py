@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from kz_compliance_sdk.domain.events.base import EVERYBODY, REVIEWERS, At, Event, Name, Number, words
-from kz_compliance_sdk.domain.fold import Case, Telling
+from kz_compliance_sdk.domain.fold import Case, SilenceBasis, Telling, UserNoticeKind
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.references import message_id
 
@@ -15,12 +15,12 @@ class UserNoticeOwed(Event, frozen=True, kw_only=True):
 
     words = words(body="erasable")
     item: Number
-    notice: Literal["measure", "restored", "appeal_decided"]
+    notice: UserNoticeKind
     appeal: Number = 0
     effect: Number = 0
     state: Literal["due", "delayed", "off"]
     due_at: At
-    basis: Literal["", "notice", "person", "platform"] = ""
+    basis: SilenceBasis = ""
     asks: bool = False
     words_missing: bool = False
 

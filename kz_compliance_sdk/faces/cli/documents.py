@@ -15,14 +15,15 @@ from kz_compliance_sdk.domain.values import instant_text
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
+    from kz_compliance_sdk.domain.appeals import Appeal
     from kz_compliance_sdk.domain.audit import AuditEvent
     from kz_compliance_sdk.domain.case import Case
-    from kz_compliance_sdk.domain.change import Appeal, UserNoticeState
     from kz_compliance_sdk.domain.clock import ClockView
     from kz_compliance_sdk.domain.completeness import Gap
     from kz_compliance_sdk.domain.decision import Decision
     from kz_compliance_sdk.domain.notice import Notice
     from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+    from kz_compliance_sdk.domain.user_notices import UserNoticeState
     from kz_compliance_sdk.services.review import Decided, Lease
 
 _CASE = (

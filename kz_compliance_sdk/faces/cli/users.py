@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from kz_compliance_sdk.domain.change_users import AppealState
+from kz_compliance_sdk.domain.fold import AppealState
 from kz_compliance_sdk.faces.cli import documents, screen, views
 from kz_compliance_sdk.faces.cli.command import (
     TIME_FORM,
@@ -28,9 +28,8 @@ from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, by_option, wrong
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.appeals import Reversal
+    from kz_compliance_sdk.domain.appeals import Appeal, Reversal
     from kz_compliance_sdk.domain.case import Case
-    from kz_compliance_sdk.domain.change import Appeal
 
 AppealArgument = Annotated[str, Argument(metavar="APPEAL", help="The appeal's id.")]
 _DATA = "Personal data"

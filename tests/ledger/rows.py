@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from kz_compliance_sdk.domain import change as old
-from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.fold import Case
 
 Pair = tuple[object, object]
 
 
-def differences(writes: Iterable[Any], after: OldCase, case: Case, called: Mapping[int, str]) -> Iterator[str]:
-    """Where a row says something else than the fold. `called` is the authority's id of the item of a number."""
-    rows = _Rows(after, case, called)
+def differences(writes: Iterable[Any], case: Case) -> Iterator[str]:
+    """Where a row says something else than the fold."""
+    rows = _Rows(case)
     for write in writes:
         of = _OF.get(type(write))
         theirs, ours = of(rows, write) if of is not None else (None, None)
@@ -25,9 +24,7 @@ def differences(writes: Iterable[Any], after: OldCase, case: Case, called: Mappi
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    after: OldCase
     case: Case
-    called: Mapping[int, str]
 
     def appeal(self, write: old.AppealWrite) -> Pair:
         row, held = write.appeal, self.case.appeals[write.appeal.number]

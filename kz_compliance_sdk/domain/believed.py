@@ -32,7 +32,18 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.values import FROM_WIRE, Line, ValueModel
 from kz_compliance_sdk.errors import StoreDamaged
 
-__all__ = ["OF_TRAIL", "PLANNED", "Opens", "believed", "check_leaves", "lies_of", "true_case", "wordless"]
+__all__ = [
+    "OF_TRAIL",
+    "PLANNED",
+    "Opens",
+    "believed",
+    "check_leaves",
+    "kept_beside",
+    "lies_of",
+    "planned_anew",
+    "true_case",
+    "wordless",
+]
 
 PLANNED: Final = ("urgent_at", "watch_at", "running_watch_at")
 OF_TRAIL: Final = ("version", "audit_seq", "audit_head")
@@ -60,6 +71,19 @@ def true_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
     return Case.of(platform_id=stream.platform, id=stream.reference, **told, **beside)
 
 
+def kept_beside(row: Case) -> dict[str, Any]:
+    """What a row says of its case and no chain does."""
+    return {name: getattr(row, name) for name in (*PLANNED, *OF_TRAIL)}
+
+
+def planned_anew(stream: Stream) -> dict[str, Any]:
+    """The fields of PLANNED of a case whose row says nothing: it is watched at once, and whatever of its ladder has not
+    fired yet is due. Raises StoreDamaged."""
+    case = _folded(stream)
+    last = max((one.fired_at for one in case.steps.values() if one.step not in case.unsure), default=-1)
+    return {"urgent_at": case.due_at, "watch_at": last + 1, "running_watch_at": None}
+
+
 def believed(row: Case, stream: Stream) -> Case:
     """The case of a row with all that its chain says, its words believed. Raises StoreDamaged where nothing may be
     decided on it, or the row has lost an item."""
@@ -73,7 +97,7 @@ def believed(row: Case, stream: Stream) -> Case:
 
 def wordless(stream: Stream) -> dict[str, Any]:
     """The fields of a case that hold words, as its erasure leaves them: an item is called by its number."""
-    told = _told(stream, _folded(stream), _Words())
+    told = _told(stream, stream.case, _Words())
     return {name: told[name] for name in ("message", "reference_number", "flags", "items", "suspensions")}
 
 

@@ -54,10 +54,10 @@ SETTLED: frozenset[str] = frozenset({"voided", "done"})
 
 class Item(Struct):
     """One item, by the number that the case gave it. `object` is the stream of the platform's object. Where the
-    authority's id of it names another object since, `renamed` is the number of that one. `fell` is the effect with which
-    its order fell, empty while it stands. Its measure came into force by the decision `rests_on` (0: nobody said that it
-    did). A copy of what it hides is kept until `preserve_until` (0: none is); `preservation_over` says that people were
-    told of its end."""
+    authority's id of it names another object since, `renamed` is the number of that one. `fell` is the effect with
+    which its order fell, empty while it stands. Its measure came into force by the decision `rests_on` (0: nobody said
+    that it did). A copy of what it hides is kept until `preserve_until` (0: none is); `preservation_over` says that
+    people were told of its end."""
 
     number: int
     object: str

@@ -30,10 +30,10 @@ from kz_compliance_sdk.domain.notice import (
 )
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.references import free_reference
+from kz_compliance_sdk.domain.references import free_reference, stream_of
 from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import begin_anew
-from kz_compliance_sdk.errors import NotFound, Unreadable
+from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.following import Following, follow, follow_waiting
 from kz_compliance_sdk.services.loading import latest_revision, notice_of, standing_of
@@ -276,11 +276,9 @@ def _flagged(received: Received, flag: str) -> Received:
 
 def _is_taken(tx: Tx) -> Callable[[str], bool]:
     def is_taken(reference: str) -> bool:
-        try:
-            tx.case(reference)
-        except NotFound:
-            return False
-        return True
+        name = stream_of(reference)
+        stream = tx.streams([name])[name]
+        return stream.seq > 0 or stream.fault is not None
 
     return is_taken
 

@@ -13,8 +13,8 @@ from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain import reviewed
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.believed import check_leaves
+from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.believed import check_leaves, kept_beside, planned_anew, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Appeal,
@@ -118,20 +118,42 @@ class View:
         return self._tx.shared.expired_leases(self._platform, limit, self._unreadable)
 
     def found(self, after: str, limit: int) -> list[Found]:
-        given = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
-        self._tx.ledger.streams(self._platform, [stream_of(row[1]) for row in given])
-        if len(given) < limit:
-            self._unreadable += [row[0] for row in self._tx.all(self._s.lost, k_platform_id=self._platform, n=limit)]
-        return [self._found(row) for row in given]
+        rows = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
+        until = stream_of("~" if len(rows) < limit else rows[-1][1])
+        between = {"after": stream_of(after), "until": until}
+        lost = self._tx.all(self._s.lost, k_platform_id=self._platform, n=limit, **between)
+        known = {row[1]: row for row in rows} | {case_id: None for (case_id,) in lost}
+        ids = sorted(known)[:limit]
+        self._tx.ledger.streams(self._platform, [stream_of(one) for one in ids])
+        return [self._found(one, known[one]) for one in ids]
 
-    def _found(self, row: Any) -> Found:
-        shown = self._tx.private.shown_case(row)
+    def _found(self, case_id: str, row: Any) -> Found:
+        self._tx.shared.check_written(f"c{case_id}")
+        version, stream, case = None if row is None else row[7], self._chain(case_id), None
         try:
-            case = self._tx.private.case_from(row)
-            return Found(case, self._tx.shared.case_from(row))
+            if row is None:
+                self._check_free(stream)
+            else:
+                case = self._tx.private.sound_case(row)
+            beside = kept_beside(case) if case is not None else self._beside(stream, row)
+            return Found(case_id, version, case, true_case(stream, self.words, beside))
         except StoreDamaged as error:
-            self._unreadable.append(shown.id)
-            return Found(shown, shown, error.message)
+            self._unreadable.append(case_id)
+            return Found(case_id, version, case, None, error.message)
+
+    def _check_free(self, stream: Stream) -> None:
+        """Raise StoreDamaged for a lost case whose notice another case has by now."""
+        case = stream.whole().case
+        found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=case.notice)
+        if any((row[3], row[4]) == (case.authority, case.quarantine) for row in found):
+            raise StoreDamaged("its row is gone, and another case has its notice.", reference=stream.reference)
+
+    def _beside(self, stream: Stream, row: Any) -> dict[str, Any]:
+        """What the chain of a case does not hold, where its row cannot be asked."""
+        given = {"k_platform_id": self._platform, "k_case_id": stream.reference}
+        seq, head = self._tx.one(self._s.trail_end, **given) or (0, GENESIS)
+        version = stream.seq + seq if row is None else row[7]
+        return {"version": version, "audit_seq": seq, "audit_head": head, **planned_anew(stream)}
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         return self._first(self._s.watched, self._tx.shared.case_from, limit, now=now)

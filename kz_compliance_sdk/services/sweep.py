@@ -84,6 +84,7 @@ class Sweep:
         found = tx.found(after, _AT_ONCE)
         writes: list[Write] = [Heartbeat(self._platform, SWEEPER, tx.now)]
         lied: list[tuple[str, tuple[str, ...]]] = []
+        mended: list[CaseWrite] = []
         for one in found:
             if one.true is None:
                 _log.error("case %s: %s", one.case_id, one.fault)
@@ -92,9 +93,11 @@ class Sweep:
             if lies := ("row",) if one.row is None else lies_of(one.row, true):
                 lied.append((one.case_id, lies))
                 _log.error("case %s: its row said otherwise than its chain: %s", one.case_id, ", ".join(lies))
-                writes.append(CaseWrite(true.but(version=true.version + 1), one.version))
-        if lied:  # as many as there are of one batch: the log names them
-            writes.append(notify(self._platform, lied[0][0], "row_mended", _AUDIENCE, _LEVEL, tx.stamp()))
+                mended.append(CaseWrite(true.but(version=true.version + 1), one.version))
+        if mended:  # one alert for all of them: the log names each
+            first = mended[0].case
+            key = str(first.version)
+            writes += [*mended, notify(self._platform, first.id, "row_mended", _AUDIENCE, _LEVEL, tx.stamp(), key=key)]
         after = found[-1].case_id if len(found) == _AT_ONCE else ""
         writes += unreadable.alerts(tx, self._platform)
         return tuple(writes), (Swept(len(found), tuple(lied), tx.unreadable), after)

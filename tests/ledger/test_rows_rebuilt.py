@@ -184,9 +184,18 @@ def test_a_lost_row_whose_notice_another_case_has_by_now_is_named(office: Driver
     sql(office, "DELETE FROM cases WHERE id = ?", lost)
     sql(office, "DELETE FROM inbox")
     office.push("notice.issued", notice, "m-again")
-    (other,) = [one["id"] for one in office.cases()]
+    (other,) = [one.id for one in office.desk.cases().cases]
     assert other != lost
     assert office.desk.sweep() == Swept(2, (), (lost,))
+
+
+def test_a_case_that_was_called_by_another_notice_while_its_own_came_again_is_named(office: Driver) -> None:
+    hidden = office.issue(1)
+    sql(office, "UPDATE cases SET notice_id = 'other' WHERE id = ?", hidden)
+    sql(office, "DELETE FROM inbox")
+    other = office.issue(1)
+    assert other != hidden
+    assert office.desk.sweep() == Swept(2, (), (hidden,))
 
 
 def test_more_rows_than_are_looked_at_at_once_come_back(office: Driver) -> None:
@@ -195,7 +204,7 @@ def test_more_rows_than_are_looked_at_at_once_come_back(office: Driver) -> None:
     seen: list[int] = []
     swept = office.desk.sweep(seen.append)
     assert (swept.cases, len(swept.mended), seen) == (120, 118, [50, 100, 120])
-    assert sorted(one["id"] for one in office.cases(limit=200)) == cases
+    assert sorted(one.id for one in office.desk.cases(limit=200).cases) == cases
 
 
 def test_the_control_of_a_row_that_is_believed_stays_as_it_lies(

@@ -131,22 +131,22 @@ class View:
         self._tx.shared.check_written(f"c{case_id}")
         version, stream, case = None if row is None else row[7], self._chain(case_id), None
         try:
-            if row is None:
-                self._check_free(stream)
-            else:
+            if row is not None:
                 case = self._tx.private.sound_case(row)
             beside = kept_beside(case) if case is not None else self._beside(stream, row)
-            return Found(case_id, version, case, true_case(stream, self.words, beside))
+            true = true_case(stream, self.words, beside)
+            if case is None or _key_of(case) != _key_of(true):
+                self._check_free(true)
+            return Found(case_id, version, case, true)
         except StoreDamaged as error:
             self._unreadable.append(case_id)
             return Found(case_id, version, case, None, error.message)
 
-    def _check_free(self, stream: Stream) -> None:
-        """Raise StoreDamaged for a lost case whose notice another case has by now."""
-        case = stream.whole().case
-        found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=case.notice)
-        if any((row[3], row[4]) == (case.authority, case.quarantine) for row in found):
-            raise StoreDamaged("its row is gone, and another case has its notice.", reference=stream.reference)
+    def _check_free(self, true: Case) -> None:
+        """Raise StoreDamaged for a case that was lost, and whose notice another case has by now."""
+        found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=true.notice_id)
+        if any(row[1] != true.id and tuple(row[2:5]) == _key_of(true) for row in found):
+            raise StoreDamaged("its row was lost, and another case has its notice by now.", reference=true.id)
 
     def _beside(self, stream: Stream, row: Any) -> dict[str, Any]:
         """What the chain of a case does not hold, where its row cannot be asked."""
@@ -290,3 +290,8 @@ class View:
 
     def checkpoint(self) -> Checkpoint | None:
         return self._tx.shared.checkpoint(self._platform)
+
+
+def _key_of(case: Case) -> tuple[str, str, int]:
+    """By what a case is found when something comes about its notice: no two have the same."""
+    return case.notice_id, case.authority_id, case.quarantine_no

@@ -427,10 +427,10 @@ class ComplianceDesk(Groups):
             follow_clock(self.store, self.platform_id, self.policy, self.env)
         return deadlines.watch(self.store, self.platform_id, self.policy, now)
 
-    def sweep(self) -> Swept:
-        """Hold the rows of every case against its chain, mend those that lie, and page. The worker does this all the
-        time, a few cases at once."""
-        return Sweep(self.store, self.platform_id, self.policy, self.env.monotonic).all()
+    def sweep(self, progress: Callable[[int], None] | None = None) -> Swept:
+        """Hold the row of every case against its chain, make those anew that lie or are gone, and page. The worker does
+        this all the time, a few cases at once. `progress` is told how many cases were looked at."""
+        return Sweep(self.store, self.platform_id, self.policy, self.env.monotonic).all(progress)
 
     # --------------------------------------------------------------------------------------------- reading
 

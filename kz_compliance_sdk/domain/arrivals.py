@@ -203,7 +203,7 @@ def quarantine(
         policy=policy.version,
         flags=flags_told(arrival.flags, ()),
     )
-    words = carried(arrival, said, {"reason": unreadable.reason})
+    words = carried(arrival, said, {"reason": unreadable.reason, "id": arrival.message[1]})
     case, event = opened(
         "quarantine",
         CaseState.QUARANTINED,

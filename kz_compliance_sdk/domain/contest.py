@@ -1,7 +1,7 @@
 """What a case keeps of the remedies against its order: contests, and orders of a court or an authority that suspend it.
 
 Only times, numbers and persons are here. The body, its reference and what was asked for are texts: they stand sealed
-in the audit event whose number is `seq`.
+in the event that tells of it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ class FiledContest:
     number: int
     filed_at: int
     recorded_by: str
-    seq: int
     result: ContestResult | Literal[""] = ""
     result_at: int | None = None
 
@@ -40,7 +39,6 @@ class Suspension:
     until_at: int | None
     proof_sha256: str
     recorded_by: str
-    seq: int
     confirmed_by: str = ""
     ended_at: int | None = None
 

@@ -27,8 +27,8 @@ from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.identities import check_proposal_texts
 from kz_compliance_sdk.domain.lawfulness import rests_on
 from kz_compliance_sdk.domain.legal_check import RecordedCheck, checked
-from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, object_key, with_report
-from kz_compliance_sdk.domain.notice import Item, Notice
+from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, named_by, object_key, with_report
+from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.persons import check_no_proposer
 from kz_compliance_sdk.domain.policy import Policy
@@ -226,7 +226,7 @@ def _decide(
 ) -> tuple[Change, Case]:
     start = stamp.at + context.policy.undo_window_s
     versions = dict(context.versions)
-    named = {item.item_id: _named(item) for item in context.notice.items}
+    named = {item.item_id: named_by(item) for item in context.notice.items}
     # What has begun goes on while the rest of its decision waits for a second person.
     of_item = {decided.item_id: decided for decided in decision.proposal.items if decided.item_id in case.open_items}
     kept_until = preserve_until(context.policy, context.notice, start)
@@ -279,16 +279,6 @@ def _decide(
         moved, more = with_report(moved, known, context.respondent, stamp, notified=notified)
         writes.extend(more)
     return (CaseWrite(moved, case.version, token), *writes), moved
-
-
-def _named(item: Item) -> dict[str, str]:
-    """How the notice names the object of an item, as the case keeps it."""
-    return {
-        "object_key": object_key(item),
-        "url": item.url or "",
-        "object_id": item.object_id or "",
-        "account_ref": item.account_ref or "",
-    }
 
 
 def _as_decided(

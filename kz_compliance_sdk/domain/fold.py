@@ -57,10 +57,11 @@ SETTLED: frozenset[str] = frozenset({"voided", "done"})
 
 
 class Item(Struct):
-    """One item, by the number that the case gave it. `object` is the stream of the platform's object. `renamed` says
-    that the authority's id of it names another object since. `fell` is the effect with which its order fell, empty
-    while it stands. Its measure came into force by the decision `rests_on` (0: nobody said that it did). A copy of what
-    it hides is kept until `preserve_until` (0: none is); `preservation_over` says that people were told of its end."""
+    """One item, by the number that the case gave it. `object` is the stream of the platform's object. Where the
+    authority's id of it names another object since, `renamed` is the number of that one. `fell` is the effect with
+    which its order fell, empty while it stands. Its measure came into force by the decision `rests_on` (0: nobody said
+    that it did). A copy of what it hides is kept until `preserve_until` (0: none is); `preservation_over` says that
+    people were told of its end."""
 
     number: int
     object: str
@@ -75,7 +76,7 @@ class Item(Struct):
     rests_on: int = 0
     preserve_until: int = 0
     preservation_over: bool = False
-    renamed: bool = False
+    renamed: int = 0
     fell: str = ""
 
 
@@ -267,7 +268,8 @@ class Case(Struct):
     """A notice and everything that has become of it. `notice_at` is the event that holds the notice in force. By
     `clock_shift` seconds the ladder is later on the host's clock than on these times, because that clock was set while
     the case ran; the steps in `unsure` fired on it before their time. `letters` are those that wait, by the keyed
-    digest of their bytes. Times are UTC seconds, 0 where there is none."""
+    digest of their bytes. `named` is the highest number that an item ever had. Times are UTC seconds, 0 where there is
+    none."""
 
     platform: str
     stream: str
@@ -323,6 +325,7 @@ class Case(Struct):
     counted: bool = False
     pages: int = 0
     questions: int = 0
+    named: int = 0
 
     # -------------------------------------------------------------------------------------------- what is asked
 
@@ -467,6 +470,11 @@ class Stream:
     fault: Damage | NewerRelease | None = None
     _case: Case | None = None
     _folded: int = 0
+
+    @property
+    def reference(self) -> str:
+        """The case of which a stream of a case tells."""
+        return self.name.removeprefix("case/")
 
     @property
     def seq(self) -> int:

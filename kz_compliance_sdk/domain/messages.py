@@ -65,6 +65,16 @@ def object_key(item: Item) -> str:
     return f"url:{check_url(item.url or '')}"
 
 
+def named_by(item: Item) -> dict[str, str]:
+    """How the notice names the object of an item, as the case keeps it."""
+    return {
+        "object_key": object_key(item),
+        "url": item.url or "",
+        "object_id": item.object_id or "",
+        "account_ref": item.account_ref or "",
+    }
+
+
 def id_of(case: Case, kind: str, *, decision: int = 0, number: int = 0, item: int = 0) -> str:
     """The id of a message of the case: it says what the message is about, and nothing that a view moves."""
     return message_id(stream_of(case.id), kind, decision, number, item)

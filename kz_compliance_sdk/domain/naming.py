@@ -54,7 +54,7 @@ def named_anew(
         if stopped.status == "stopped" and not item.effective_at:
             continue
         # One whose measure was lifted before stays as well: its user's appeal can still be open.
-        renamed = stopped.but(item_id=f"{item.item_id}~{case.version}", was=item.item_id, ground=item.ground)
+        renamed = stopped.but(item_id=f"{item.item_id}~{item.number}", was=item.item_id, ground=item.ground)
         items.append(renamed)
         if held and not any(isinstance(write, HoldEnded) for write in more):
             writes += [HoldEnded(case.platform_id, item.object_key, case.id, item.item_id), hold_of(case, renamed)]

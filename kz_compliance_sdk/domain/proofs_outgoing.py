@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -66,6 +67,9 @@ def of_attempts(case_id: str, messages: Sequence[OutboxMessage], attempts: Seque
 def of_holds(case: Case, holds: Sequence[Row], names: Mapping[str, str], erased: int) -> Iterator[Fault]:
     """A measure that is in force for a demand has a hold, and nothing is held without a measure, but for what was in
     force when the case was erased."""
+    if case.erased_at is not None:
+        yield from _of_nameless_holds(case, holds)
+        return
     held: dict[tuple[Any, Any], Row] = {(row["object_key"], row["item_id"]): row for row in holds}
     for item in case.items:
         key = names.get(item.object_key, item.object_key), item.item_id
@@ -81,6 +85,15 @@ def of_holds(case: Case, holds: Sequence[Row], names: Mapping[str, str], erased:
             yield Fault(case.id, 0, f"the item {item.item_id} is held, and no measure of it is in force")
     for _, name in () if erased else held:
         yield Fault(case.id, 0, f"something is held for the item {name}, and the case has no such measure")
+
+
+def _of_nameless_holds(case: Case, holds: Sequence[Row]) -> Iterator[Fault]:
+    """Nothing says any more which item a hold was of: there is one for each measure all the same."""
+    left = Counter(row["action"] for row in holds)
+    for item in case.items:
+        left[item.measure] -= item.status == "in_force"
+        if item.status == "in_force" and left[item.measure] < 0:
+            yield Fault(case.id, 0, f"the hold of item {item.item_id} is gone, and its measure is in force")
 
 
 def of_objects(case: Case, objects: Mapping[str, int]) -> Iterator[Fault]:

@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.believed import wordless
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, ItemState, happened, move, note
+from kz_compliance_sdk.domain.case import Case, happened, move, note
 from kz_compliance_sdk.domain.change import CaseErased, CaseWrite, Change
 from kz_compliance_sdk.domain.events import office, privacy
 from kz_compliance_sdk.domain.fold import Stream
@@ -201,7 +202,7 @@ def erase(case: Case, holdings: Holdings, stream: Stream, ground: str, *, stamp:
         stamp,
         data,
         tells=[happened(case, privacy.Erased(ground=ground, emptied=emptied), stamp)],
-        items=tuple(_nameless(item) for item in case.items),
+        **wordless(stream),
         erased_at=stamp.at,
         erasure_asked=(),
     )
@@ -232,7 +233,3 @@ def _refuse_what_is_needed(case: Case, now: int) -> None:
             "a measure of this case is in force, and could not be lifted without the name of its object.",
             reference=case.id,
         )
-
-
-def _nameless(item: ItemState) -> ItemState:
-    return item.but(object_key="", url="", object_id="", account_ref="")

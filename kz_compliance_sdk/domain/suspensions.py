@@ -48,7 +48,7 @@ def record_contest(case: Case, contest: Contest, remedy: str, *, stamp: Stamp) -
     _check_past(contest.filed_at, "contest.filed_at", stamp)
     _check_room(case.contests, "contests", case)
     number = len(case.contests) + 1
-    filed = FiledContest(number, contest.filed_at, stamp.actor.id, case.audit_seq + 1)
+    filed = FiledContest(number, contest.filed_at, stamp.actor.id)
     texts = {"body": contest.body, "reference": contest.reference or "", "remedy": remedy}
     data: dict[str, Json] = {"contest": number, "filed_at": contest.filed_at}
     told = remedies.ContestRecorded(contest=number, filed_at=contest.filed_at)
@@ -119,7 +119,7 @@ def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tu
         raise InvalidInput("it ends before it begins.", field="until_at", remedy="Give a later time.")
     _check_room(case.suspensions, "suspensions", case)
     number = len(case.suspensions) + 1
-    recorded = Suspension(number, order.from_at, order.until_at, order.proof_sha256, stamp.actor.id, case.audit_seq + 1)
+    recorded = Suspension(number, order.from_at, order.until_at, order.proof_sha256, stamp.actor.id)
     data: dict[str, Json] = {
         "suspension": number, "from_at": order.from_at, "until_at": order.until_at, "proof_sha256": order.proof_sha256,
     }  # fmt: skip
@@ -254,6 +254,11 @@ def _check_room(held: tuple[Any, ...], field: str, case: Case) -> None:
         raise IllegalMove(f"the case holds {MOST} {field} already.", reference=case.id)
 
 
+def recorded(events: Iterable[AuditEvent], kind: str) -> dict[int, AuditEvent]:
+    """The audit events that record remedies of a kind (`contest`, `suspend`), by the numbers of these in their case."""
+    return dict(enumerate((event for event in events if event.kind == kind), 1))
+
+
 def remedies_told(
     told: Iterable[tuple[AuditEvent, Mapping[str, Any]]],
 ) -> tuple[list[FiledContest], list[Suspension]]:
@@ -263,13 +268,13 @@ def remedies_told(
     for event, data in told:
         if event.kind == "contest":
             n = data["contest"]
-            contests[n] = FiledContest(n, data["filed_at"], event.actor, event.seq)
+            contests[n] = FiledContest(n, data["filed_at"], event.actor)
         elif event.kind == "settle_contest":
             n = data["contest"]
             contests[n] = replace(contests[n], result=data["result"], result_at=data["result_at"])
         elif event.kind == "suspend":
             n, proof = data["suspension"], data["proof_sha256"]
-            suspensions[n] = Suspension(n, data["from_at"], data["until_at"], proof, event.actor, event.seq)
+            suspensions[n] = Suspension(n, data["from_at"], data["until_at"], proof, event.actor)
         elif event.kind == "confirm_suspension":
             n = data["suspension"]
             suspensions[n] = replace(suspensions[n], confirmed_by=event.actor)

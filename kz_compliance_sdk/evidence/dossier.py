@@ -29,6 +29,7 @@ from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
 from kz_compliance_sdk.domain.second_person import OF_THE_PROPOSER, asked_for
+from kz_compliance_sdk.domain.suspensions import recorded
 from kz_compliance_sdk.domain.user_notices import UserNoticeState
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.evidence.redaction import (
@@ -398,7 +399,7 @@ def _look(row: ContentSeen, name: Name, *, full: bool) -> Mapping[str, Json]:
 def remedies_of(records: Records, name: Name, *, full: bool) -> dict[str, Json]:
     """Each of them in its order."""
     case, events = records.case, records.events
-    by_seq = {event.seq: event for event in events}
+    contests, suspensions = (recorded(events, kind) for kind in ("contest", "suspend"))
     return {
         "contests": [
             {
@@ -407,7 +408,7 @@ def remedies_of(records: Records, name: Name, *, full: bool) -> dict[str, Json]:
                 "recorded_by": name(one.recorded_by),
                 "result": one.result or None,
                 "result_at": _instant(one.result_at),
-                **_sealed_words(by_seq.get(one.seq), full=full),
+                **_sealed_words(contests.get(one.number), full=full),
             }
             for one in case.contests
         ],
@@ -420,7 +421,7 @@ def remedies_of(records: Records, name: Name, *, full: bool) -> dict[str, Json]:
                 "recorded_by": name(one.recorded_by),
                 "confirmed_by": name(one.confirmed_by),
                 **({"proof_sha256": one.proof_sha256} if full else {}),
-                **_sealed_words(by_seq.get(one.seq), full=full),
+                **_sealed_words(suspensions.get(one.number), full=full),
             }
             for one in case.suspensions
         ],

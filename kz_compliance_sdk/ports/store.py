@@ -35,11 +35,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A case as its row has it, and as its chain has it. `fault` says why nothing of it can be believed; then `true` is
-    the row too. `lies` names the tables in which the rows beside it are not those of its chain."""
+    """A case as its chain has it, and as its row does: None where that is gone (`version` is None) or cannot be read.
+    `fault` says why the chain tells nothing; then `true` is None. `lies` names the tables in which the rows beside it
+    are not those of its chain."""
 
-    row: Case
-    true: Case
+    case_id: str
+    version: int | None
+    row: Case | None
+    true: Case | None
     fault: str = ""
     lies: tuple[str, ...] = ()
 
@@ -82,8 +85,8 @@ class Tx(Protocol):
     def expired_leases(self, limit: int) -> list[Case]: ...
 
     def found(self, after: str, limit: int) -> list[Found]:
-        """The cases whose id follows `after`, in their order, each as it was found. Behind the last one `unreadable`
-        has those whose chain is there and whose row is gone, too."""
+        """The cases whose id follows `after`, in their order, by their rows and by their chains. A data key that does
+        not open is made anew from that of the chain. `unreadable` has those whose chain tells nothing."""
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         """Cases whose next escalation step is due."""

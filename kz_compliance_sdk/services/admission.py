@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.change import (
     SanctionNoted,
 )
 from kz_compliance_sdk.domain.duty import with_pages_at_intake
-from kz_compliance_sdk.domain.messages import Respondent, notify, with_page
+from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
 from kz_compliance_sdk.domain.notice import (
     Cancellation,
     Notice,
@@ -30,10 +30,10 @@ from kz_compliance_sdk.domain.notice import (
 )
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.references import free_reference
+from kz_compliance_sdk.domain.references import free_reference, stream_of
 from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import begin_anew
-from kz_compliance_sdk.errors import NotFound, Unreadable
+from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.following import Following, follow, follow_waiting
 from kz_compliance_sdk.services.loading import latest_revision, notice_of, standing_of
@@ -140,6 +140,7 @@ class Admission:
         unusable = [c for c in known if c.quarantine_no and c.authority_id in (authority, received.sender, "unknown")]
         quarantined = [c for c in unusable if c.state is CaseState.QUARANTINED]
         change: Change
+        ordinal = 0
         if unusable and not quarantined:
             # Its clock may have to run from an earlier receipt: a person looks.
             arrival = arrival.but(flags=(*arrival.flags, "quarantined_before"))
@@ -156,12 +157,12 @@ class Admission:
             case_id, ordinal = free_reference(self.platform_id, authority, notice.notice_id, _is_taken(tx))
             change, case = arrivals.open_case(case_id, notice, arrival, self.policy, stamp)
             change = (*change, came)
-            if ordinal:
-                # No other notice has this reference: a row was changed from outside.
-                change = with_page(change, case, "reference_taken", ("lead", "head"), 60, stamp)
-                case = after(case, change)
         if current is None:
             change, case = with_pages_at_intake(change, case, self.policy, stamp)
+        if ordinal:
+            # No other notice has this reference: a row was changed from outside.
+            change = stuck(change, case, "reference_taken", ("lead", "head"), 60, stamp)
+            case = after(case, change)
         change, case = follow_waiting(tx, case, change, self.policy, self.respondent, stamp)
         response = accepted(202, case)
         row = _row(received, message.type, case.id, notice.notice_id, "accepted", response, tx)
@@ -276,11 +277,9 @@ def _flagged(received: Received, flag: str) -> Received:
 
 def _is_taken(tx: Tx) -> Callable[[str], bool]:
     def is_taken(reference: str) -> bool:
-        try:
-            tx.case(reference)
-        except NotFound:
-            return False
-        return True
+        name = stream_of(reference)
+        stream = tx.streams([name])[name]
+        return stream.seq > 0 or stream.fault is not None
 
     return is_taken
 

@@ -61,10 +61,10 @@ def latest_revision(tx: Tx, case: Case) -> Notice:
     Read from the stored bytes, so that nobody decides on a copy. Raises NotFound for a case in quarantine, and for
     one that was erased, StoreDamaged for bytes that are not those of its chain.
     """
-    row = tx.inbox_row(*case.message)
     if case.revision == 0:
         raise NotFound("a quarantined message holds no usable notice.", reference=case.id)
-    if not row.body:
+    row = tx.inbox_row(*case.message) if case.erased_at is None else None
+    if row is None or not row.body:
         raise NotFound("the notice was erased: its digest and its way through this office are left.", reference=case.id)
     _check_bytes(tx, case, row)
     data = message_in(row).data

@@ -1,7 +1,7 @@
-"""The sweep: the rows are held against the chains, and a row that lies is mended, logged and paged.
+"""The sweep: the rows are held against the chains, and a row that lies or is gone is made anew, logged and paged.
 
 Lists, claims and the watch find a case by its row. What is decided rests on its chain, so a row that lies can hide a
-case or put it off, until the walk that begins each hour has come to it. Of a row that is gone people are told.
+case or put it off, until the walk that begins each hour has come to it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.running_time import ladder_times, next_look, pauses_of, stands_still
 from kz_compliance_sdk.domain.transitions import ENDED
-from kz_compliance_sdk.ports import Found, Store, Tx
+from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services import unreadable
 
 __all__ = ["SWEEPER", "Sweep", "Swept"]
@@ -36,12 +36,17 @@ _log = logging.getLogger("kz_compliance_sdk.sweep")
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a step of the sweep came to: cases looked at, and those whose row lied; and those whose chain is
-    broken, or whose row is gone."""
+    """What a step of the sweep came to: cases looked at; by case the fields in which its row lied, `row` for one that
+    was gone or could not be read; and the cases whose chain is broken."""
 
     cases: int = 0
-    mended: tuple[str, ...] = ()
+    lies: tuple[tuple[str, tuple[str, ...]], ...] = ()
     broken: tuple[str, ...] = ()
+
+    @property
+    def mended(self) -> tuple[str, ...]:
+        """The cases whose row was made anew."""
+        return tuple(case_id for case_id, _ in self.lies)
 
 
 class Sweep:
@@ -64,33 +69,38 @@ class Sweep:
         self._rest_until = ended + (ended - now) * (1 / _SHARE - 1)
         return swept
 
-    def all(self) -> Swept:
-        """Look at every case, without rest. Raises StoreError."""
+    def all(self, progress: Callable[[int], None] | None = None) -> Swept:
+        """Look at every case, without rest. `progress` is told how many cases were looked at. Raises StoreError."""
         after, whole = "", Swept()
         while True:
             swept, after = self._store.submit(self._platform, partial(self._look, after=after)).result()
-            whole = Swept(whole.cases + swept.cases, whole.mended + swept.mended, whole.broken + swept.broken)
+            whole = Swept(whole.cases + swept.cases, whole.lies + swept.lies, whole.broken + swept.broken)
+            if progress is not None:
+                progress(whole.cases)
             if not after:
                 return whole
 
     def _look(self, tx: Tx, after: str) -> tuple[Change, tuple[Swept, str]]:
         found = tx.found(after, _AT_ONCE)
         writes: list[Write] = [Heartbeat(self._platform, SWEEPER, tx.now)]
-        mended: list[str] = []
+        lied: list[tuple[str, tuple[str, ...]]] = []
+        mended: list[CaseWrite] = []
         for one in found:
-            if one.fault:
-                _log.error("case %s: %s", one.row.id, one.fault)
-            elif lies := self._lies(one, tx.now):
-                mended.append(one.row.id)
-                _log.error("case %s: its row said otherwise than its chain: %s", one.row.id, ", ".join(lies))
-                writes += self._mended(tx, one)
-        after = found[-1].row.id if len(found) == _AT_ONCE else ""
+            if one.true is None:
+                _log.error("case %s: %s", one.case_id, one.fault)
+                continue
+            true = self._planned(one.true, tx.now)
+            if lies := (*(("row",) if one.row is None else lies_of(one.row, true)), *one.lies):
+                lied.append((one.case_id, lies))
+                _log.error("case %s: its row said otherwise than its chain: %s", one.case_id, ", ".join(lies))
+                mended.append(CaseWrite(true.but(version=true.version + 1), one.version))
+        if mended:  # one alert for all of them: the log names each
+            first = mended[0].case
+            key = str(first.version)
+            writes += [*mended, notify(self._platform, first.id, "row_mended", _AUDIENCE, _LEVEL, tx.stamp(), key=key)]
+        after = found[-1].case_id if len(found) == _AT_ONCE else ""
         writes += unreadable.alerts(tx, self._platform)
-        return tuple(writes), (Swept(len(found), tuple(mended), tx.unreadable), after)
-
-    def _lies(self, one: Found, now: int) -> tuple[str, ...]:
-        planned = self._planned(one.true, now)
-        return tuple(dict.fromkeys((*lies_of(one.row, one.true), *lies_of(one.true, planned), *one.lies)))
+        return tuple(writes), (Swept(len(found), tuple(lied), tx.unreadable), after)
 
     def _planned(self, case: Case, now: int) -> Case:
         """The case watched no later than its ladder allows, and in its place in the queue."""
@@ -103,8 +113,3 @@ class Sweep:
         watch_at = latest if case.watch_at is None else min(case.watch_at, latest)
         urgent_at = case.urgent_at if pauses_of(case) else clock.urgent_at(case.due_at, case.requested_due_at)
         return case.but(watch_at=watch_at, urgent_at=urgent_at)
-
-    def _mended(self, tx: Tx, one: Found) -> Change:
-        mended = self._planned(one.true, tx.now).but(version=one.row.version + 1)
-        alert = notify(self._platform, mended.id, "row_mended", _AUDIENCE, _LEVEL, tx.stamp())
-        return CaseWrite(mended, one.row.version), alert

@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.ports import Env, Tx
 from tests.blank import put_blank
 from tests.unguarded import unguard
-from tests.unit.case_makers import PLATFORM, POLICY, a_notice, arrival, stamp
+from tests.unit.case_makers import PLATFORM, POLICY, a_notice, arrival, carrying, stamp
 from tests.waiting import PATIENCE_S
 
 OpenStore = Callable[..., SqliteStore]
@@ -61,9 +61,9 @@ def lane(path: Path, open_store: OpenStore) -> SqliteStore:
 def opening(n: int = 1, *, received_at: int | None = None, platform_id: str = PLATFORM) -> tuple[Change, Case]:
     """The change that opens the n-th case."""
     at = received_at if received_at is not None else stamp().at + n
-    sender, message_id, sha256 = arrival().message
-    came = arrival(at, platform_id=platform_id, message=(sender, f"{message_id}-{n}", sha256))
-    return arrivals.open_case(f"case-{n:06d}", a_notice(seed=n), came, POLICY, stamp(at))
+    notice = a_notice(seed=n)
+    came = carrying(arrival(at, f"a-{n}", platform_id=platform_id), notice)
+    return arrivals.open_case(f"case-{n:06d}", notice, came, POLICY, stamp(at))
 
 
 def save(store: SqliteStore, change: Change, platform_id: str = PLATFORM) -> None:

@@ -31,6 +31,7 @@ from tests.unit.case_makers import (
     RESPONDENT,
     a_notice,
     arrival,
+    carrying,
     claimed,
     context,
     measure,
@@ -86,7 +87,7 @@ def test_a_future_resolves_only_after_its_change_is_visible_to_others(store: Sql
 def test_what_was_saved_is_read_as_it_was(store: SqliteStore) -> None:
     notice = a_notice(3)
     opening_, _ = arrivals.open_case(
-        "case-1", notice, arrival(flags=("basis_unknown:1", "late_revision")), POLICY, stamp()
+        "case-1", notice, carrying(arrival(flags=("basis_unknown:1", "late_revision")), notice), POLICY, stamp()
     )
     save(store, opening_)
     claiming, held = steps.claim(store.queries(PLATFORM).case("case-1"), lease_s=900, stamp=stamp(actor=M1))

@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.report import Contest
+from kz_compliance_sdk.domain.suspensions import recorded
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.services.contests import Contests
 from tests.journey.scene import HEAD, LEAD, M1, PLATFORM, Host, World
@@ -90,7 +91,7 @@ def test_a_contest_is_kept_with_all_that_was_said_and_pauses_nothing(scene: Scen
     case = scene.case
     assert (case.due_at, case.urgent_at, case.watch_at) == (before.due_at, before.urgent_at, before.watch_at)
     assert [(one.number, one.filed_at, one.result) for one in case.contests] == [(1, scene.start, "")]
-    event = scene.host.store.queries(PLATFORM).audit(case.id)[case.contests[0].seq - 1]
+    event = recorded(scene.host.store.queries(PLATFORM).audit(case.id), "contest")[1]
     assert {text.name: text.text for text in event.sealed} == {
         "body": "the ministry", "reference": "J-1", "remedy": "to annul the prescription",
     }  # fmt: skip

@@ -12,6 +12,7 @@ import msgspec
 
 from kz_compliance_sdk.domain import change as old
 from kz_compliance_sdk.domain.audit import AuditEvent
+from kz_compliance_sdk.domain.believed import lies_of
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -87,11 +88,11 @@ class Beside:
         for after, writes, events in segments:
             for event in events:
                 if isinstance(event, Happened):
-                    self._happened(shadow, event, after)
+                    self._happened(shadow, event)
                     self._meet(shadow, writes)
                     continue
                 for happened in event.tells:
-                    self._happened(shadow, happened, after)
+                    self._happened(shadow, happened)
                 if not event.tells:
                     self.differences.append(f"{case_id}: {event.kind} tells the ledger nothing")
                 self._meet(shadow, writes)
@@ -103,13 +104,13 @@ class Beside:
         assert shadow.case is not None
         self.differences += [f"{case_id}: {one}" for one in compare(shadow)]
 
-    def _happened(self, shadow: Shadow, told: Happened, after: OldCase | None) -> None:
+    def _happened(self, shadow: Shadow, told: Happened) -> None:
         """What a step itself tells."""
         if unknown := told.words.keys() - told.event.words.keys():
             self.differences.append(f"{type(told.event).__name__} has no words {sorted(unknown)}")
         event = msgspec.structs.replace(told.event, parts=sealed(**told.words))
         shadow.append(event, told.at, told.actor)
-        shadow.learn(event, told.words, after)
+        shadow.learn(event, told.words)
 
     # ---------------------------------------------------------------------------------------------- what leaves
 
@@ -218,59 +219,11 @@ def compare(shadow: Shadow) -> list[str]:
         if theirs != ours:
             found.append(f"{what}: {theirs!r} was written, the fold says {ours!r} (after {shadow.links[-1].kind})")
 
-    same("state", str(was.state), str(case.state))
-    pairs = {
-        "authority_id": case.authority, "notice_id": case.notice, "revision": case.revision, "kind": case.kind,
-        "category": case.category, "source": case.source, "authenticity": case.authenticity, "channel": case.channel,
-        "received_at": case.received_at, "escalates_from": case.escalates_from, "due_at": case.due_at,
-        "quarantine_no": case.quarantine, "lease_token": case.token, "decision_version": case.decision,
-        "sequence": case.sequence, "level": case.level, "was_claimed": case.was_claimed,
-        "interim_items": case.interim, "languages": case.languages, "clock_shift_s": case.clock_shift,
-        "unsure_steps": tuple(case.unsure),
-    }  # fmt: skip
-    for name, ours in pairs.items():
-        same(name, getattr(was, name), ours)
-    persons = shadow.roster.names
-    same("typist", was.entered_by, persons.get(case.typist[0], ""))
-    for name, at in {
-        "requested_due_at": case.requested_due_at, "lift_due_at": case.lift_due_at, "decided_at": case.decided_at,
-        "closed_at": case.closed_at, "undo_until": case.undo_until, "erased_at": case.erased_at,
-        "held_until": case.held_until,
-    }.items():  # fmt: skip
-        same(name, getattr(was, name) or 0, at)
-    same(
-        "lease",
-        (bool(was.lease_owner), was.lease_expires_at or 0),
-        (bool(case.lease), case.lease.until if case.lease else 0),
-    )
-    same("flags", set(was.flags), {_called(one, shadow) for one in case.flags})
-    for item in was.items:
-        held = case.items.get(item.number)
-        if held is None:
-            found.append(f"item {item.item_id}: the fold has none (after {shadow.links[-1].kind})")
-            continue
-        theirs = (
-            item.status, item.action, item.ground, item.scope, item.effect_version, item.measure, item.effective_at,
-            item.decision_version, item.preserve_until, bool(item.was), item.fell,
-        )  # fmt: skip
-        ours2 = (
-            held.status, held.action, held.ground, held.scope, held.version, held.measure, held.effective_at,
-            held.decision, held.preserve_until, held.renamed, held.fell,
-        )  # fmt: skip
-        same(f"item {item.item_id}", theirs, ours2)
+    true = shadow.true_case(was)
+    for name in lies_of(was, true):
+        same(name, getattr(was, name), getattr(true, name))
     asked = {version: (one.rules, one.needs_approval) for version, one in shadow.decisions.items()}
     same("rules that asked", asked, {one.version: (one.rules, one.four_eyes) for one in case.decisions.values()})
-    known = {item.number for item in was.items}
-    extra = [n for n, one in case.items.items() if n not in known and one.status != "stopped"]
-    same("highest number of an item", was.named, max(case.items, default=was.named))
-    same("pages, questions", (was.pages, was.questions), (case.pages, case.questions))
-    same("appeals", was.appeals, len(case.appeals))
-    same("items beyond", [], extra)
-    same("contests", [(o.number, o.filed_at, o.result, o.result_at or 0) for o in was.contests],
-         [(o.number, o.filed_at, o.result, o.result_at) for o in case.contests.values()])  # fmt: skip
-    theirs3 = [(o.number, o.from_at, o.until_at or 0, bool(o.confirmed_by), o.ended_at or 0) for o in was.suspensions]
-    ours4 = [(o.number, o.from_at, o.until_at, bool(o.confirmed_by), o.ended_at) for o in case.suspensions.values()]
-    same("suspensions", theirs3, ours4)
     for name, message in shadow.known.items():
         ours3 = case.messages[name]
         same(f"message {message.kind} {message.lane_seq}", state_of(message), ours3.state)
@@ -286,12 +239,6 @@ def compare(shadow: Shadow) -> list[str]:
         [(case.messages[n].kind, case.messages[n].reason) for n in owed if not case.messages[n].settled],
     )
     return found
-
-
-def _called(flag: str, shadow: Shadow) -> str:
-    """A flag of the fold, its item called as when it was raised: so today's core calls it still."""
-    code, _, number = flag.partition(":")
-    return f"{code}:{shadow.called[int(number)]}" if number else code
 
 
 def _unknown(event: AuditEvent) -> list[str]:

@@ -12,11 +12,13 @@ from typing import Any
 
 from kz_compliance_sdk.domain import events as vocabulary
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor
+from kz_compliance_sdk.domain.believed import OF_TRAIL, PLANNED, true_case
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.decision import Decision as OldDecision
-from kz_compliance_sdk.domain.events import arrivals, remedies, review
+from kz_compliance_sdk.domain.events import privacy, remedies, review
 from kz_compliance_sdk.domain.events.base import Event
-from kz_compliance_sdk.domain.fold import Case, apply, fold
+from kz_compliance_sdk.domain.events.privacy import erased_of
+from kz_compliance_sdk.domain.fold import Case, Stream, apply, fold
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Link, Part, Roster, Sealed, Stamped, link, read, seal
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import stream_of
@@ -36,15 +38,14 @@ def object_of(key: str) -> str:
 
 @dataclass
 class Shadow:
-    """What one case of today is in the ledger: its links, its fold, and what is known of it beside. `called` is the
-    authority's id of the item of a number, whatever else that id names by now."""
+    """What one case of today is in the ledger: its links, its words, its fold, and what is known of it beside."""
 
     platform: str
     case_id: str
     links: list[Link] = field(default_factory=list)
     roster: Roster = field(default_factory=Roster)
     told: list[Stamped] = field(default_factory=list)
-    called: dict[int, str] = field(default_factory=dict)
+    words: dict[tuple[int, str], bytes | None] = field(default_factory=dict)
     before: OldCase | None = None
     known: dict[str, OutboxMessage] = field(default_factory=dict)
     decisions: dict[int, OldDecision] = field(default_factory=dict)
@@ -54,15 +55,23 @@ class Shadow:
     def stream(self) -> str:
         return stream_of(self.case_id)
 
-    def learn(self, event: Event, words: Mapping[str, bytes], after: OldCase | None) -> None:
-        """What the comparison must know of an event that a step told itself."""
+    def learn(self, event: Event, words: Mapping[str, bytes]) -> None:
+        """What the comparison must know of an event that was just appended."""
         if isinstance(event, review.Proposed | remedies.AppealReversed) and event.decision:
             decision = OldDecision.model_validate_json(words["proposal"])
             self.decisions[decision.version] = decision
-        if isinstance(event, arrivals.Opened | arrivals.Admitted | arrivals.Amended | arrivals.Answered):
-            assert after is not None
-            item_ids = {item.number: item.item_id for item in after.items}
-            self.called |= {one.number: item_ids[one.number] for one in event.items}
+        self.words |= {(len(self.told), name): said for name, said in words.items()}
+        if isinstance(event, privacy.Erased):
+            gone = erased_of(self.told)
+            kinds = {on.seq: type(on.event).words for on in self.told}
+            self.words |= {one: None for one in self.words if one[0] in gone and kinds[one[0]][one[1]] == "erasable"}
+
+    def true_case(self, row: OldCase) -> OldCase:
+        """The case that the chain tells, with what of the row comes from no chain."""
+        assert self.case is not None
+        stream = Stream(self.platform, self.stream, 1, self.told, self.roster, None, self.case, len(self.told))
+        beside = {name: getattr(row, name) for name in (*PLANNED, *OF_TRAIL)}
+        return true_case(stream, lambda _stream, wanted: {one: self.words[one] for one in wanted}, beside)
 
     def append(self, event: Event, at: int, actor: Actor | None) -> None:
         who = None if actor is None or actor.id == SYSTEM.id else actor

@@ -61,9 +61,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     desk = Desk(Host(World(tmp_path / "desk.sqlite3")))
     taken = Beside._happened
 
-    def take(self: Beside, shadow: Any, told: Happened, after: Any) -> None:
+    def take(self: Beside, shadow: Any, told: Happened) -> None:
         desk.told.append(told)
-        taken(self, shadow, told, after)
+        taken(self, shadow, told)
 
     monkeypatch.setattr(Beside, "_happened", take)
     yield desk
@@ -137,7 +137,7 @@ def test_an_answer_that_no_event_gives_again_lies_beside_it(
 def test_the_reason_of_a_quarantine_is_sealed(desk: Desk) -> None:
     unusable(desk.host, a_notice())
     told = desk.last(arrivals.Quarantined)
-    assert told.words.keys() == {"message", "proof", "reply", "reason"}
+    assert told.words.keys() == {"message", "id", "proof", "reply", "reason"}
     assert json.loads(told.words["reply"])["detail"] == told.words["reason"].decode()
 
 

@@ -15,6 +15,7 @@ import pytest
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.audit import Fault
+from kz_compliance_sdk.domain.believed import OF_TRAIL, PLANNED
 from kz_compliance_sdk.errors import ComplianceError, NotAllowed, StoreDamaged
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.services.sweep import EVERY_S, Sweep, Swept
@@ -85,6 +86,9 @@ LIES = {
     "state": "state = 'closed', closed_at = 1, watch_at = NULL",
     "flags": "doc = json_set(doc, '$[17]', json('[\"appealed\"]'))",
     "authenticity": "doc = json_set(doc, '$[2]', 'verified')",
+    "message": "doc = json_set(doc, '$[5][1]', 'm-9')",
+    "reference_number": "doc = json_set(doc, '$[6]', '1-1/1')",
+    "items": "doc = json_set(doc, '$[18][0][0]', '9')",
     "undo_until": "doc = json_set(doc, '$[22]', 1)",
 }
 
@@ -145,7 +149,7 @@ def test_an_item_that_was_edited_is_named_mended_and_paged(tmp_path: Path) -> No
     assert host.cases()[0].items == case.items
 
 
-def test_a_row_that_was_deleted_is_named_and_paged(tmp_path: Path) -> None:
+def test_a_row_that_was_deleted_with_all_else_is_named_paged_and_made_anew(tmp_path: Path) -> None:
     host = opened(tmp_path)
     host.push(a_notice(seed=1), "m-1")
     host.push(a_notice(seed=2), "m-2")
@@ -154,8 +158,11 @@ def test_a_row_that_was_deleted_is_named_and_paged(tmp_path: Path) -> None:
         edit(host, f"DELETE FROM {table} WHERE {of_case} = '{gone.id}'")
     named = [(one.case_id, one.what) for one in verify(host.store.queries(PLATFORM), PLATFORM).faults]
     assert any(case_id == gone.id and "streams" in what for case_id, what in named), named
-    assert sweep(host) == Swept(1, (), (gone.id,))
-    assert "case_unreadable" in pages(host)
+    assert sweep(host) == Swept(2, ((gone.id, ("row",)),))
+    assert "row_mended" in pages(host)
+    back = host.case(a_notice(seed=1).notice_id)
+    of_first = {name: getattr(gone, name) for name in (*PLANNED, *OF_TRAIL)}
+    assert back.but(**of_first) == gone
 
 
 def test_a_case_whose_term_stands_still_is_watched_no_later_than_its_suspension_lasts(tmp_path: Path) -> None:

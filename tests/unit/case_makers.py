@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -22,6 +23,7 @@ from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import Outcome, RefusalCode, Statement
 from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.wire.v1 import MessageType, write_message
 from tests.ledger.shadow import keyed
 
 T0 = builders.ISSUED_AT
@@ -80,6 +82,14 @@ def arrival(at: int = T0, name: str = "a", **overrides: Any) -> Arrival:
         "published_at": at,
     }
     return Arrival(**{**wanted, **overrides})
+
+
+def carrying(came: Arrival, notice: Notice) -> Arrival:
+    """An arrival with the bytes of its notice, as each that the library takes in has them."""
+    sender, name, _ = came.message
+    kind: MessageType = "notice.issued" if notice.revision == 1 else "notice.amended"
+    body = write_message(kind, notice, message_id=name, sent_at=notice.issued_at, platform_id=notice.platform_id)
+    return came.but(body=body, message=(sender, name, hashlib.sha256(body).hexdigest()))
 
 
 def opened(notice: Notice | None = None, at: int = T0, case_id: str = "case-1", **overrides: Any) -> Case:

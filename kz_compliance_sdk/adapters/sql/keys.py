@@ -121,9 +121,9 @@ class MasterKeys:
             self._opened[name] = known
         return known
 
-    def new(self, platform_id: str, owner: str, entropy: Entropy) -> tuple[bytes, DataKey]:
-        """A fresh data key: as it is stored, and ready for use."""
-        key = entropy(KEY_SIZE)
+    def new(self, platform_id: str, owner: str, entropy: Entropy, key: bytes | None = None) -> tuple[bytes, DataKey]:
+        """A data key, a fresh one unless it is given: as it is stored, and ready for use."""
+        key = key or entropy(KEY_SIZE)
         return self.wrap(platform_id, owner, key, entropy), DataKey(key)
 
     def print_of(self, platform_id: str, owner: str, stored: bytes) -> bytes:

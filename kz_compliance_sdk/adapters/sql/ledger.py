@@ -488,6 +488,11 @@ class Appending(Ledger):
         insert("log", self._rows["log"])
         self._forget()
 
+    def erasable_key(self, platform: str, stream: str) -> bytes | None:
+        """The key of what is erasable in a stream, None if it has none. Raises StoreDamaged if it does not open."""
+        self.streams(platform, [stream])
+        return self._part_keys.erasable(platform, stream)
+
     def landed(self) -> bool | None:
         """After a commit of unknown outcome: whether the last event that was written stands; None if none was."""
         if self._last is None:

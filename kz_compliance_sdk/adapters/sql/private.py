@@ -51,13 +51,14 @@ class PrivateRows:
         entropy: Callable[[int], bytes],
         stored_key: StoredKey,
         *,
+        chain_key: Callable[[str, str], bytes | None] = lambda _platform, _case: None,
         renew: Callable[[str, str, bytes], None] | None = None,
         platform_key: PlatformKey | None = None,
         keep_platform_key: KeepPlatformKey | None = None,
         unreadable: list[str] | None = None,
     ) -> None:
         self._keys, self._entropy, self._stored_key = keys, entropy, stored_key
-        self._renew = renew
+        self._chain_key, self._renew = chain_key, renew
         self._stored: dict[tuple[str, str], Any] = {}
         self._open: dict[tuple[str, str], DataKey] = {}
         self._names = ObjectNames(keys, entropy, platform_key, keep_platform_key)
@@ -71,10 +72,18 @@ class PrivateRows:
 
     # -------------------------------------------------------------------------------------------------- keys
 
-    def open_case(self, platform_id: str, case_id: str) -> bytes:
-        """Make the key of a new case. Gives what is stored of it."""
-        name = platform_id, case_id
-        stored, self._open[name] = self._keys.new(platform_id, case_id, self._entropy)
+    def open_case(self, case: Case) -> bytes:
+        """Make the key of a new row. Gives what is stored of it: of a case that was erased, and to which nothing came
+        since, that there is none."""
+        name = case.platform_id, case.id
+        if case.erased_at is not None and self._chain_key(*name) is None:
+            self._stored[name] = DESTROYED
+            return DESTROYED
+        return self._new_key(name, self._chain_key(*name))
+
+    def _new_key(self, name: tuple[str, str], key: bytes | None = None) -> bytes:
+        """That of a case is the key of its chain, so that a row that is lost takes no key with it."""
+        stored, self._open[name] = self._keys.new(*name, self._entropy, key)
         self._stored[name] = stored
         return stored
 
@@ -112,7 +121,7 @@ class PrivateRows:
                 return plain
             if stored == DESTROYED:
                 # What comes to a case after its erasure is erased in its turn, with a key of its own.
-                stored = self.open_case(*name)
+                stored = self._new_key(name, self._chain_key(*name))
                 if self._renew is not None:
                     self._renew(*name, stored)
             key = self._opened(name, stored)
@@ -156,6 +165,24 @@ class PrivateRows:
         plain = self._plain(name, private, "cases", "private", "")
         return rows.case_from((*row[: rows.PRIVATE], plain))
 
+    def sound_case(self, row: Sequence[Any]) -> Case | None:
+        """A case as its row has it; None for one that cannot be read. A key that opens nothing is made anew from that
+        of the chain. Raises StoreDamaged where that is not there either."""
+        name = row[0], row[1]
+        try:
+            case = self.case_from(row)
+            self._key_of(name)
+            if case.erased_at is None and self._stored_of(name) == DESTROYED:
+                raise StoreDamaged("its data key is gone.", code="data_key", reference=case.id)
+            return case
+        except StoreDamaged:
+            key = self._chain_key(*name)
+            if key is None:
+                raise
+            if self._renew is not None:
+                self._renew(*name, self._new_key(name, key))
+            return None
+
     def shown_case(self, row: Sequence[Any]) -> Case:
         """A case as a list shows it: one whose private part does not open is there as well, and marked."""
         try:
@@ -177,7 +204,7 @@ class PrivateRows:
             name = row.platform_id, row.case_id
         else:
             name = row.platform_id, own_name(row.sender, row.message_id, row.body_sha256)
-            own = self.open_case(*name)
+            own = self._new_key(name)
         key = f"{row.message_id}{_APART}{row.body_sha256}"
         body = self._seal(name, row.body, "inbox", "body", key)
         proof = self._seal(name, row.proof, "inbox", "proof", key) if row.source == "typed" else row.proof

@@ -26,7 +26,7 @@ from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statement
 from kz_compliance_sdk.domain import reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import appeals_of
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
-from kz_compliance_sdk.domain.believed import believed, lies_of
+from kz_compliance_sdk.domain.believed import believed, kept_beside, lies_of, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     InboxRow,
@@ -101,22 +101,22 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
 
     def case(self, case_id: str) -> Case:
         with self._reading() as connection:
-            row, stream = self._row_and_stream(connection, self._ledger(connection), case_id)
+            row, stream, _ = self._row_and_chain(connection, case_id)
             return believed(row, stream)
 
     def stream(self, case_id: str) -> Stream:
         with self._reading() as connection:
             return self._stream(self._ledger(connection), case_id)
 
-    def _row_and_stream(self, connection: Connection, ledger: Ledger, case_id: str) -> tuple[Case, Stream]:
-        """A case as its row has it, and its chain, of one moment."""
+    def _row_and_chain(self, connection: Connection, case_id: str) -> tuple[Case, Stream, Ledger]:
+        """A case as its row has it, its chain, and the ledger to read its words from, of one moment."""
         if not connection.in_transaction():
             connection.exec_driver_sql("BEGIN")
         found = self._rows(connection, "cases", case_id)
         if not found:
             raise NotFound("there is no such case on this platform.", reference=case_id)
-        stream = self._stream(ledger, case_id)
-        return self._private(connection).case_from(found[0]), stream
+        ledger = self._ledger(connection)
+        return self._private(connection).case_from(found[0]), self._stream(ledger, case_id), ledger
 
     def _stream(self, ledger: Ledger, case_id: str) -> Stream:
         name = stream_of(case_id)
@@ -138,9 +138,9 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
 
     def lies(self, case_id: str) -> list[str]:
         with self._reading() as connection:
-            row, stream = self._row_and_stream(connection, self._ledger(connection), case_id)
+            row, stream, ledger = self._row_and_chain(connection, case_id)
             try:
-                true = believed(row, stream)
+                true = true_case(stream, ledger.words, kept_beside(row))
             except StoreDamaged as error:
                 return [error.message]
             stored = self._rows(connection, "appeals", case_id)

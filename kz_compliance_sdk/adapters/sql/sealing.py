@@ -61,7 +61,13 @@ class PartKeys:
         if (platform, stream, cls) in self._open:
             return None
         stored, self._open[platform, stream, cls] = self._keys.new(platform, key_owner(stream, cls), self._entropy)
+        self._stored[platform, stream, cls] = stored
         return stored
+
+    def erasable(self, platform: str, stream: str) -> bytes | None:
+        """The key of what is erasable in a stream, None if it has none. Raises StoreDamaged if it does not open."""
+        stored = self._stored.get((platform, stream, "erasable"))
+        return None if stored is None else self._keys.unwrap(platform, key_owner(stream, "erasable"), stored)
 
     @property
     def master_key_id(self) -> str:

@@ -32,7 +32,7 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as tc
 from kz_compliance_sdk.adapters.sql.appeals import AppealStatements
 from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
-from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements, lost_cases
+from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements, lost_cases, streams
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
 from kz_compliance_sdk.adapters.sql.tables_tallies import ANSWERED, tallies
@@ -203,7 +203,15 @@ class Statements:
         self.expired = compiled(expired)
         later = select(t.cases).where(_key(t.cases, "platform_id"), t.cases.c.id > bindparam("after"))
         self.found = compiled(later.order_by(t.cases.c.id).limit(AT_MOST))
-        self.lost = compiled(lost_cases(bindparam("k_platform_id")).limit(AT_MOST))
+        between = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
+        lost = lost_cases(bindparam("k_platform_id")).where(*between)
+        self.lost = compiled(lost.order_by(streams.c.name).limit(AT_MOST))
+        self.trail_end = compiled(
+            select(t.audit.c.seq, t.audit.c.hash)
+            .where(_key(t.audit, "platform_id", "case_id"))
+            .order_by(t.audit.c.seq.desc())
+            .limit(ONLY_ONE)
+        )
         watched = select(t.cases).where(
             _key(t.cases, "platform_id"), text("watch_at IS NOT NULL"), t.cases.c.watch_at <= bindparam("now")
         )

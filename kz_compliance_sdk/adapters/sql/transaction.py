@@ -20,6 +20,7 @@ from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
 from kz_compliance_sdk.domain.change import CaseWrite, Change, happenings
 from kz_compliance_sdk.domain.ledger import LedgerKeys
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
 
@@ -47,6 +48,7 @@ class SqliteTransaction:
             keys,
             env.entropy,
             self._stored_key,
+            chain_key=lambda platform_id, case_id: self.ledger.erasable_key(platform_id, stream_of(case_id)),
             renew=self._renew_key,
             platform_key=self._platform_key,
             keep_platform_key=self._keep_platform_key,

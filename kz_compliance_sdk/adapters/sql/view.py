@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from kz_compliance_sdk.adapters.sql import appeals
@@ -14,8 +15,8 @@ from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain import reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import count_open
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.believed import check_leaves
+from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.believed import check_leaves, kept_beside, planned_anew, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     EndpointState,
@@ -117,30 +118,52 @@ class View:
         return self._tx.shared.expired_leases(self._platform, limit, self._unreadable)
 
     def found(self, after: str, limit: int) -> list[Found]:
-        given = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
-        self._tx.ledger.streams(self._platform, [stream_of(row[1]) for row in given])
-        if len(given) < limit:
-            self._unreadable += [row[0] for row in self._tx.all(self._s.lost, k_platform_id=self._platform, n=limit)]
-        return [self._found(row, beside) for row, beside in self._with_appeals(given, after)]
+        rows = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
+        until = stream_of("~" if len(rows) < limit else rows[-1][1])
+        between = {"after": stream_of(after), "until": until}
+        lost = self._tx.all(self._s.lost, k_platform_id=self._platform, n=limit, **between)
+        known = {row[1]: row for row in rows} | {case_id: None for (case_id,) in lost}
+        ids = sorted(known)[:limit]
+        self._tx.ledger.streams(self._platform, [stream_of(one) for one in ids])
+        beside = self._appeals(after, ids[-1] if ids else after)
+        return [self._found(one, known[one], beside[one]) for one in ids]
 
-    def _with_appeals(self, given: Sequence[Any], after: str) -> list[tuple[Any, list[Any]]]:
-        """Rows of cases that follow `after`, in their order, each with those by which its appeals are found."""
-        between = {"k_after": after, "k_last": given[-1][1] if given else after}
-        of_case: dict[str, list[Any]] = {row[1]: [] for row in given}
+    def _appeals(self, after: str, last: str) -> Mapping[str, list[Any]]:
+        """The rows by which appeals are found, of the cases that follow `after` until `last`."""
+        between = {"k_after": after, "k_last": last}
+        of_case: dict[str, list[Any]] = defaultdict(list)
         for row in self._tx.all(self._s.appeals.between, k_platform_id=self._platform, **between):
-            of_case.setdefault(row[2], []).append(row)
-        return [(row, of_case[row[1]]) for row in given]
+            of_case[row[2]].append(row)
+        return of_case
 
-    def _found(self, row: Any, beside: list[Any]) -> Found:
-        shown = self._tx.private.shown_case(row)
+    def _found(self, case_id: str, row: Any, of_appeals: list[Any]) -> Found:
+        self._tx.shared.check_written(f"c{case_id}")
+        version, stream, case = None if row is None else row[7], self._chain(case_id), None
         try:
-            case = self._tx.private.case_from(row)
-            true = self._tx.shared.case_from(row)
-            lies = ("appeals",) if appeals.lie(beside, self._chain(shown.id).case) else ()
-            return Found(case, true, lies=lies)
+            if row is not None:
+                case = self._tx.private.sound_case(row)
+            beside = kept_beside(case) if case is not None else self._beside(stream, row)
+            true = true_case(stream, self.words, beside)
+            if case is None or _key_of(case) != _key_of(true):
+                self._check_free(true)
+            lies = ("appeals",) if appeals.lie(of_appeals, stream.case) else ()
+            return Found(case_id, version, case, true, lies=lies)
         except StoreDamaged as error:
-            self._unreadable.append(shown.id)
-            return Found(shown, shown, error.message)
+            self._unreadable.append(case_id)
+            return Found(case_id, version, case, None, error.message)
+
+    def _check_free(self, true: Case) -> None:
+        """Raise StoreDamaged for a case that was lost, and whose notice another case has by now."""
+        found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=true.notice_id)
+        if any(row[1] != true.id and tuple(row[2:5]) == _key_of(true) for row in found):
+            raise StoreDamaged("its row was lost, and another case has its notice by now.", reference=true.id)
+
+    def _beside(self, stream: Stream, row: Any) -> dict[str, Any]:
+        """What the chain of a case does not hold, where its row cannot be asked."""
+        given = {"k_platform_id": self._platform, "k_case_id": stream.reference}
+        seq, head = self._tx.one(self._s.trail_end, **given) or (0, GENESIS)
+        version = stream.seq + seq if row is None else row[7]
+        return {"version": version, "audit_seq": seq, "audit_head": head, **planned_anew(stream)}
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         return self._first(self._s.watched, self._tx.shared.case_from, limit, now=now)
@@ -275,3 +298,8 @@ class View:
 
     def checkpoint(self) -> Checkpoint | None:
         return self._tx.shared.checkpoint(self._platform)
+
+
+def _key_of(case: Case) -> tuple[str, str, int]:
+    """By what a case is found when something comes about its notice: no two have the same."""
+    return case.notice_id, case.authority_id, case.quarantine_no

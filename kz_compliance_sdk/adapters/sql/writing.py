@@ -126,8 +126,7 @@ class Writer:
             # Its key comes before anything else of a case.
             for write in change:
                 if type(write) is CaseWrite and write.expected is None:
-                    stored = rows.open_case(write.case.platform_id, write.case.id)
-                    inserts["cases"].append(rows.case_row(write.case, stored))
+                    inserts["cases"].append(rows.case_row(write.case, rows.open_case(write.case)))
             for write in change:
                 kind = type(write)
                 if kind is AuditEvent:

@@ -96,7 +96,7 @@ class Opened(Event, frozen=True, kw_only=True):
         _take_notice(case, self, on)
         case.received_at, case.due_at = self.received_at, self.due_at
         case.escalates_from = case.ladder_from = self.escalates_from
-        case.items = {one.number: Item(one.number, one.object) for one in self.items}
+        _name_anew(case, self.items)
         case.flag(*self.flags)
         _acknowledge(case, on)
         _page_at_intake(case, self.no_approver, on)
@@ -105,7 +105,9 @@ class Opened(Event, frozen=True, kw_only=True):
 class Quarantined(Event, frozen=True, kw_only=True):
     """Authentic but unusable: kept, with its clock running, and somebody is paged at once."""
 
-    words = words(message="erasable", proof="kept", reply="kept", how_it_came="erasable", reason="erasable")
+    words = words(
+        message="erasable", id="erasable", proof="kept", reply="kept", how_it_came="erasable", reason="erasable"
+    )
     authority: Name
     notice: Name
     number: Number
@@ -149,7 +151,7 @@ class Admitted(Event, frozen=True, kw_only=True):
     def apply(self, case: Case, on: Stamped) -> None:
         _take_notice(case, self, on)
         case.state, case.quarantine, case.due_at = CaseState.QUEUED, 0, self.due_at
-        case.items = {one.number: Item(one.number, one.object) for one in self.items}
+        _name_anew(case, self.items)
         case.flag(*self.flags)
         _acknowledge(case, on)
         _page_at_intake(case, self.no_approver, on)
@@ -394,7 +396,8 @@ def _name_anew(case: Case, named: tuple[Named, ...]) -> None:
     """Open what a message names. An id that now names another object is another item, under a number of its own."""
     for one in named:
         if one.instead_of:
-            case.items[one.instead_of].renamed = True
+            case.items[one.instead_of].renamed = one.number
+        case.named = max(case.named, one.number)
         held = case.items.get(one.number)
         if held is None:
             case.items[one.number] = Item(one.number, one.object)

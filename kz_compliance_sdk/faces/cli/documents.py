@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.clock import ClockView
     from kz_compliance_sdk.domain.completeness import Gap
+    from kz_compliance_sdk.domain.contest import FiledContest, Suspension
     from kz_compliance_sdk.domain.decision import Decision
     from kz_compliance_sdk.domain.notice import Notice
     from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -125,16 +126,8 @@ def case_document(file: CaseFile, notice: Notice | None) -> Document:
         content=[fields(row, "item_id n object_id? digest? available fault? seen_by seen_at") for row in file.content],
         decisions=[decision(one, file) for _, one in sorted(file.decisions.items())],
         messages=[message(one, file.attempts.get(one.id, ())) for one in file.messages],
-        contests=[
-            Document(fields(one, _CONTEST, _said=sealed), **sealed)
-            for one in case.contests
-            for sealed in [_sealed(file, one.seq)]
-        ],
-        suspensions=[
-            Document(fields(one, _SUSPENSION, _said=sealed), **sealed)
-            for one in case.suspensions
-            for sealed in [_sealed(file, one.seq)]
-        ],
+        contests=_remedies(file, case.contests, _CONTEST, "contest"),
+        suspensions=_remedies(file, case.suspensions, _SUSPENSION, "suspend"),
         escalations=[fields(fired, "step fired_at level audience") for fired in file.escalations],
         user_notices=[user_notice(row) for row in file.user_notices],
         audit=[_event(event) for event in file.audit],
@@ -142,9 +135,17 @@ def case_document(file: CaseFile, notice: Notice | None) -> Document:
     )
 
 
-def _sealed(file: CaseFile, seq: int) -> dict[str, str]:
-    """The texts that were sealed with an event; none once they are erased."""
-    return {text.name: text.text for event in file.audit if event.seq == seq for text in event.sealed if text.text}
+def _remedies(file: CaseFile, held: Iterable[FiledContest | Suspension], names: str, kind: str) -> list[Document]:
+    """Each with the texts that were sealed with its event; none once they are erased."""
+    from kz_compliance_sdk.domain.suspensions import recorded
+
+    events = recorded(file.audit, kind)
+    found = []
+    for one in held:
+        texts = events[one.number].sealed if one.number in events else ()
+        said = {text.name: text.text for text in texts if text.text}
+        found.append(Document(fields(one, names, _said=said), **said))
+    return found
 
 
 def _legal_checks(file: CaseFile) -> list[Document]:

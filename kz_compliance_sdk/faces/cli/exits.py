@@ -60,8 +60,8 @@ EXITS: Final = (
     ),
     Exit(
         FOUND,
-        "a check found something: `audit verify`, `conformance`, `db rewrap`, `demo`, `doctor`, `evidence verify`, "
-        "`health`",
+        "a check found something: `audit verify`, `conformance`, `db rebuild`, `db rewrap`, `demo`, `doctor`, "
+        "`evidence verify`, `health`",
         "read what it found",
     ),
     Exit(5, "there is no such case or message", "check the reference", (NotFound,)),

@@ -91,6 +91,26 @@ def rewrap(session: Session) -> Answer:
     return Answer(document, views.rewrapped, FOUND if done.damaged else OK)
 
 
+@command(db, "rebuild")
+def rebuild(session: Session) -> Answer:
+    """Make the rows of the cases anew from the ledger, and name what was different in them.
+
+    Lists, claims and the watch find a case by its row; what is decided rests on its chain. A row that was edited,
+    cannot be read or is gone is made anew, 50 cases at a time, and others may write meanwhile. The row of a case whose
+    chain is broken stays as it is: the case is named, and the exit code is then 4.
+    """
+
+    def progress(count: int) -> None:
+        if count % _TELL_EVERY == 0:
+            session.tell(f"{count} cases ...")
+
+    with session.desk() as desk:
+        swept = desk.sweep(progress)
+    mended = [Document(case_id=case_id, fields=list(lies)) for case_id, lies in swept.lies]
+    document = Document(cases=swept.cases, mended=mended, broken=list(swept.broken))
+    return Answer(document, views.rebuilt, FOUND if swept.broken else OK)
+
+
 @command(config, "show")
 def show(session: Session) -> Answer:
     """Show every setting in force; secrets are masked."""

@@ -600,6 +600,16 @@ def rewrapped(document: Shown) -> None:
         say(f"The key of {owner} was damaged from outside and opens with none: see audit verify.")
 
 
+def rebuilt(document: Shown) -> None:
+    """What was different in the rows of the cases, and which chains are broken."""
+    mended, broken = document["mended"], document["broken"]
+    say(f"{document['cases']} cases: {len(mended)} rows were made anew, and {len(broken)} chains are broken.")
+    for one in mended:
+        say(f"The row of {one['case_id']} was made anew: {', '.join(one['fields'])}.")
+    for case_id in broken:
+        say(f"The chain of {case_id} is broken, and its row stays as it is: see audit verify.")
+
+
 def settings(document: Shown) -> None:
     """Every setting, a line each."""
     for name, value in _flat("", document):

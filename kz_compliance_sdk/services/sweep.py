@@ -7,7 +7,7 @@ case or put it off, until the walk that begins each hour has come to it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -94,13 +94,18 @@ class Sweep:
                 lied.append((one.case_id, lies))
                 _log.error("case %s: its row said otherwise than its chain: %s", one.case_id, ", ".join(lies))
                 mended.append(CaseWrite(true.but(version=true.version + 1), one.version))
-        if mended:  # one alert for all of them: the log names each
-            first = mended[0].case
-            key = str(first.version)
-            writes += [*mended, notify(self._platform, first.id, "row_mended", _AUDIENCE, _LEVEL, tx.stamp(), key=key)]
+        writes += [*mended, *self._told(mended, tx)]
         after = found[-1].case_id if len(found) == _AT_ONCE else ""
         writes += unreadable.alerts(tx, self._platform)
         return tuple(writes), (Swept(len(found), tuple(lied), tx.unreadable), after)
+
+    def _told(self, mended: Sequence[CaseWrite], tx: Tx) -> Change:
+        """One alert for all that were mended at once: the log names each."""
+        if not mended:
+            return ()
+        first = mended[0].case
+        key = str(first.version)
+        return (notify(self._platform, first.id, "row_mended", _AUDIENCE, _LEVEL, tx.stamp(), key=key),)
 
     def _planned(self, case: Case, now: int) -> Case:
         """The case watched no later than its ladder allows, and in its place in the queue."""

@@ -6,10 +6,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from tests.controls.ways import RELIABILITY, Control, gives, instead, without
+from kz_compliance_sdk.errors import StoreDamaged
+from tests.controls.ways import RELIABILITY, Control, gives, instead
 
 _PAGE = "concepts/ledger.md"
 _FORMAT, _ROWS = "tests/ledger/test_format.py::", "tests/ledger/test_rows_that_lie.py::"
+_REBUILT = "tests/ledger/test_rows_rebuilt.py::"
 
 
 def _time_of_its_content(real: Any) -> Any:
@@ -22,6 +24,13 @@ def _none_behind_it(real: Any) -> Any:
         return ([], True) if unreadable else (found, were_all)
 
     return first
+
+
+def _nothing_to_go_by(_real: Any) -> Any:
+    def beside(_view: Any, stream: Any, _row: Any) -> Any:
+        raise StoreDamaged("its row is gone.", reference=stream.reference)
+
+    return beside
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -71,7 +80,7 @@ CONTROLS: tuple[Control, ...] = (
         "the sweep finds no lies",
         "the hourly sweep mends a row that lies",
         RELIABILITY,
-        gives("services.sweep.Sweep._lies", what=()),
+        gives("services.sweep.lies_of", what=()),
         f"{_ROWS}test_a_row_that_lies_is_named_mended_and_paged[due_at]",
     ),
     Control(
@@ -85,8 +94,22 @@ CONTROLS: tuple[Control, ...] = (
         "mended in silence",
         "people are told of a row that was mended",
         RELIABILITY,
-        without("services.sweep.Sweep._mended"),
+        gives("services.sweep.Sweep._told", what=()),
         f"{_ROWS}test_a_row_that_lies_is_named_mended_and_paged[state]",
+    ),
+    Control(
+        "a row that is gone stays gone",
+        "a row that is gone is made anew from its chain, and its case is decided",
+        RELIABILITY,
+        instead("adapters.sql.view.View._beside", made=_nothing_to_go_by),
+        f"{_REBUILT}test_a_row_that_was_deleted_comes_back_and_its_case_is_decided",
+    ),
+    Control(
+        "a row that is gone takes its key with it",
+        "what lies under the key of a row that is made anew can be read and sent",
+        RELIABILITY,
+        gives("adapters.sql.ledger.Appending.erasable_key"),
+        f"{_REBUILT}test_at_any_moment_a_row_comes_back_with_all_that_lies_under_its_key[decided]",
     ),
     Control(
         "a broken chain holds up what stands behind it",

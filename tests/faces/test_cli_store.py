@@ -94,3 +94,30 @@ def test_a_lost_log_pages_somebody(office: Office, monkeypatch: pytest.MonkeyPat
         ((body,),) = raw.execute("SELECT body FROM outbox WHERE kind = 'page'").fetchall()
     alert = json.loads(body)
     assert (alert["reason"], alert["audience"], alert["level"]) == ("log_lost", ["lead", "head"], 60)
+
+
+def test_rows_that_were_edited_or_deleted_are_made_anew_and_broken_chains_are_named(office: Office) -> None:
+    office.entered(1), office.entered(2), office.entered(3)
+    with closing(sqlite3.connect(office.store)) as raw:
+        unguard(raw)
+        gone, edited, broken = (row[0] for row in raw.execute("SELECT id FROM cases ORDER BY id"))
+        raw.execute("DELETE FROM cases WHERE id = ?", (gone,))
+        raw.execute("UPDATE cases SET category = 'fraud', revision = 9 WHERE id = ?", (edited,))
+        raw.execute("UPDATE events SET at = at + 1 WHERE seq = 1 AND instr(content, ?)", (broken,))
+        raw.commit()
+    document = office.document("db", "rebuild", code=4)
+    assert document["cases"] == 3
+    assert document["mended"] == [
+        {"case_id": gone, "fields": ["row"]},
+        {"case_id": edited, "fields": ["revision", "category"]},
+    ]
+    assert document["broken"] == [broken]
+    again = office.run("db", "rebuild")
+    assert again.exit_code == 4
+    assert f"The chain of {broken} is broken" in again.output
+    with closing(sqlite3.connect(office.store)) as raw:
+        unguard(raw)
+        raw.execute("UPDATE events SET at = at - 1 WHERE seq = 1 AND instr(content, ?)", (broken,))
+        raw.commit()
+    assert "0 rows were made anew" in office.ok("db", "rebuild")
+    assert office.document("audit", "verify")["intact"] is True

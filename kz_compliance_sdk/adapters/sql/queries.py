@@ -101,22 +101,22 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
 
     def case(self, case_id: str) -> Case:
         with self._reading() as connection:
-            row, stream, _ = self._row_and_chain(connection, case_id)
+            row, stream = self._row_and_stream(connection, self._ledger(connection), case_id)
             return believed(row, stream)
 
     def stream(self, case_id: str) -> Stream:
         with self._reading() as connection:
             return self._stream(self._ledger(connection), case_id)
 
-    def _row_and_chain(self, connection: Connection, case_id: str) -> tuple[Case, Stream, Ledger]:
-        """A case as its row has it, its chain, and the ledger to read its words from, of one moment."""
+    def _row_and_stream(self, connection: Connection, ledger: Ledger, case_id: str) -> tuple[Case, Stream]:
+        """A case as its row has it, and its chain, of one moment."""
         if not connection.in_transaction():
             connection.exec_driver_sql("BEGIN")
         found = self._rows(connection, "cases", case_id)
         if not found:
             raise NotFound("there is no such case on this platform.", reference=case_id)
-        ledger = self._ledger(connection)
-        return self._private(connection).case_from(found[0]), self._stream(ledger, case_id), ledger
+        stream = self._stream(ledger, case_id)
+        return self._private(connection).case_from(found[0]), stream
 
     def _stream(self, ledger: Ledger, case_id: str) -> Stream:
         name = stream_of(case_id)
@@ -138,7 +138,8 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
 
     def lies(self, case_id: str) -> list[str]:
         with self._reading() as connection:
-            row, stream, ledger = self._row_and_chain(connection, case_id)
+            ledger = self._ledger(connection)
+            row, stream = self._row_and_stream(connection, ledger, case_id)
             try:
                 true = true_case(stream, ledger.words, kept_beside(row))
             except StoreDamaged as error:

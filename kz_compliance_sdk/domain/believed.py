@@ -3,9 +3,9 @@
 `true_case` makes it without any row. Whoever acts on a case is given `believed`: there the words are taken from the
 row, which holds them opened, so that nothing need be decrypted and read again for each step.
 
-Three fields come from no chain: what policy makes of a case at the moment of a step (`PLANNED`: where it stands in the
-queue, when it is watched next, where its ladder stopped). Three more belong to the audit trail of the first core
-(`OF_TRAIL`) and go with it.
+What policy makes of a case at the moment of a step comes from no chain (`PLANNED`): when it is watched next, where its
+ladder stopped and, only of a case whose term was paused, its place in the queue. Three more fields belong to the audit
+trail of the first core (`OF_TRAIL`) and go with it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pydantic_core import from_json
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.case import Case, ItemState
+from kz_compliance_sdk.domain.clock import urgent_at
 from kz_compliance_sdk.domain.contest import FiledContest, Suspension
 from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Confirmed, Opened, Quarantined
 from kz_compliance_sdk.domain.events.base import Event
@@ -68,7 +69,7 @@ def true_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
     StoreDamaged where the chain or a word of it cannot be read."""
     case = _folded(stream)
     told = _told(stream, case, _words_of(stream, opens))
-    return Case.of(platform_id=stream.platform, id=stream.reference, **told, **beside)
+    return Case.of(platform_id=stream.platform, id=stream.reference, **{**beside, **told})
 
 
 def kept_beside(row: Case) -> dict[str, Any]:
@@ -129,6 +130,7 @@ def _folded(stream: Stream) -> fold.Case:
 def _told(stream: Stream, case: fold.Case, words: _Words) -> dict[str, Any]:
     """Every field of a case that its chain tells."""
     persons = stream.roster.names
+    paused = any(one.confirmed_by for one in case.suspensions.values())
     return {
         "authority_id": case.authority,
         "notice_id": case.notice,
@@ -142,6 +144,7 @@ def _told(stream: Stream, case: fold.Case, words: _Words) -> dict[str, Any]:
         "received_at": case.received_at,
         "escalates_from": case.escalates_from,
         "due_at": case.due_at,
+        **({} if paused else {"urgent_at": urgent_at(case.due_at, case.requested_due_at or None)}),
         "message": words.message,
         "reference_number": words.reference_number,
         "languages": case.languages,
@@ -287,6 +290,7 @@ class _Reading:
         self.reference_number = ""
         self.called: dict[int, str] = {}
         self.named: dict[int, Item] = {}
+        self.clarified: set[int] = set()
         self.objects: dict[int, Item] = {}
         self.proofs: dict[int, str] = {}
 
@@ -298,13 +302,15 @@ class _Reading:
         elif isinstance(event, _NOTICE):
             said = self._said(words["message"])
             self.reference_number = said.reference_number
-            self.named = {}
+            self.named, self.clarified = {}, set()
             self._name(event, said)
         elif isinstance(event, Answered):
             self._name(event, self._said(words["message"]))
+            self.clarified |= {one.number for one in event.items}
         elif isinstance(event, Confirmed):
             signed = {item.item_id: item for item in self._said(words["message"]).items or ()}
-            self.named |= {n: signed[item.item_id] for n, item in self.named.items() if item.item_id in signed}
+            stays = self.named.keys() - self.clarified
+            self.named |= {n: signed[name] for n in stays if (name := self.called[n]) in signed}
 
     def _name(self, event: Opened | Admitted | Amended | Answered, said: _Naming) -> None:
         for one, item in zip(event.items, said.items or (), strict=False):

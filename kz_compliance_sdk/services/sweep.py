@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat, Write
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.running_time import ladder_times, next_look, pauses_of, stands_still
+from kz_compliance_sdk.domain.running_time import ladder_times, next_look, stands_still
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services import unreadable
@@ -108,13 +108,11 @@ class Sweep:
         return (notify(self._platform, first.id, "row_mended", _AUDIENCE, _LEVEL, tx.stamp(), key=key),)
 
     def _planned(self, case: Case, now: int) -> Case:
-        """The case watched no later than its ladder allows, and in its place in the queue."""
+        """The case watched no later than its ladder allows."""
         if case.state in ENDED:
             return case.but(watch_at=None)
         if stands_still(case, now):
             latest = next_look(case, now)
-            return case.but(watch_at=latest if case.watch_at is None else min(case.watch_at, latest))
-        latest = clock.next_step_at(self._policy.ladder, after=now, **ladder_times(case, now))
-        watch_at = latest if case.watch_at is None else min(case.watch_at, latest)
-        urgent_at = case.urgent_at if pauses_of(case) else clock.urgent_at(case.due_at, case.requested_due_at)
-        return case.but(watch_at=watch_at, urgent_at=urgent_at)
+        else:
+            latest = clock.next_step_at(self._policy.ladder, after=now, **ladder_times(case, now))
+        return case.but(watch_at=latest if case.watch_at is None else min(case.watch_at, latest))

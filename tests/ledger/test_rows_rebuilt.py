@@ -105,7 +105,8 @@ def test_whatever_stands_in_its_document_the_row_is_made_anew(office: Driver) ->
     assert office.faults() == []
 
 
-def test_a_row_that_was_deleted_comes_back_and_its_case_is_decided(office: Driver) -> None:
+def test_a_row_that_was_deleted_comes_back_and_its_case_is_decided(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
     case, other = office.issue(1, [POST]), office.issue(2)
     before = held(office, case)
     sql(office, "DELETE FROM cases WHERE id = ?", case)
@@ -120,7 +121,8 @@ def test_a_row_that_was_deleted_comes_back_and_its_case_is_decided(office: Drive
 
 
 @pytest.mark.parametrize("moment", ["claimed", "decided", "closed"])
-def test_at_any_moment_a_row_comes_back_with_all_that_lies_under_its_key(office: Driver, moment: str) -> None:
+def test_at_any_moment_a_row_comes_back_with_all_that_lies_under_its_key(tmp_path: Path, moment: str) -> None:
+    office = Driver(tmp_path)
     case = office.issue(1, [POST])
     if moment == "claimed":
         office.claim(M1, case)
@@ -132,8 +134,8 @@ def test_at_any_moment_a_row_comes_back_with_all_that_lies_under_its_key(office:
     sql(office, "DELETE FROM cases WHERE id = ?", case)
     assert office.desk.sweep().mended == (case,)
     assert without_plan(held(office, case)) == without_plan(before)
-    assert office.messages(case) == messages
     assert office.faults() == []
+    assert office.messages(case) == messages
     office.wait(3600)
     office.deliver()
     assert moment == "claimed" or str(held(office, case).state) == "closed"

@@ -27,6 +27,7 @@ KEYS = {
         for name, t in TABLES.items()
     },
     "audit": ("case_id", "seq"),
+    "appeals": ("case_id", "appeal_id"),
     "checkpoint_leaves": ("n",),
     "checkpoints": ("number",),
     "platform_keys": ("name",),
@@ -34,6 +35,7 @@ KEYS = {
 COLUMNS = {
     **{name: ("platform_id", *dict.fromkeys((*KEYS[name], *t.fixed, *t.changing))) for name, t in TABLES.items()},
     "audit": ("platform_id", *AUDIT),
+    "appeals": ("platform_id", "case_id", "appeal_id", "state", "received_at", "due_at"),
     "checkpoint_leaves": ("platform_id", *LEAVES),
     "checkpoints": ("platform_id", *CHECKPOINTS),
 }

@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import os
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import TypeVar, cast
 
@@ -22,6 +23,7 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.report import Receipt
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.asgi import App, Receive, Scope, Send, asgi_app
@@ -148,6 +150,9 @@ class KnowsNothing:
 
     def case(self, _case_id: str) -> Case:
         raise NotFound("it keeps nothing.")
+
+    def streams(self, names: Iterable[str]) -> dict[str, Stream]:
+        return {name: Stream(PLATFORM, name) for name in names}
 
     def waiting_for(self, _notice_id: str) -> list[InboxRow]:
         return []

@@ -224,6 +224,6 @@ def rows_word(office: Driver, case: str) -> Case:
     """The case as its row has it."""
     queries: Any = office.desk.store.queries(PLATFORM)
     with queries._reading() as connection:
-        row, _, _ = queries._row_and_chain(connection, case)
+        row, _ = queries._row_and_stream(connection, queries._ledger(connection), case)
     assert isinstance(row, Case)
     return row

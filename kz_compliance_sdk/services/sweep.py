@@ -19,6 +19,7 @@ from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.running_time import ladder_times, next_look, stands_still
 from kz_compliance_sdk.domain.transitions import ENDED
+from kz_compliance_sdk.errors import Conflict
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services import unreadable
 
@@ -37,11 +38,15 @@ _log = logging.getLogger("kz_compliance_sdk.sweep")
 @dataclass(frozen=True, slots=True)
 class Swept:
     """What a step of the sweep came to: cases looked at; by case the fields in which its row lied, `row` for one that
-    was gone or could not be read; and the cases whose chain is broken."""
+    was gone or could not be read; and the cases whose chain is broken, or whose row nobody can mend."""
 
     cases: int = 0
     lies: tuple[tuple[str, tuple[str, ...]], ...] = ()
     broken: tuple[str, ...] = ()
+
+    def and_then(self, more: Swept) -> Swept:
+        """What both came to."""
+        return Swept(self.cases + more.cases, self.lies + more.lies, self.broken + more.broken)
 
     @property
     def mended(self) -> tuple[str, ...]:
@@ -64,7 +69,7 @@ class Sweep:
             return Swept()
         if not self._after:
             self._next_at = now + EVERY_S
-        swept, self._after = self._store.submit(self._platform, lambda tx: self._look(tx, self._after)).result()
+        swept, self._after = self._some(self._after)
         ended = self._monotonic()
         self._rest_until = ended + (ended - now) * (1 / _SHARE - 1)
         return swept
@@ -73,15 +78,40 @@ class Sweep:
         """Look at every case, without rest. `progress` is told how many cases were looked at. Raises StoreError."""
         after, whole = "", Swept()
         while True:
-            swept, after = self._store.submit(self._platform, partial(self._look, after=after)).result()
-            whole = Swept(whole.cases + swept.cases, whole.lies + swept.lies, whole.broken + swept.broken)
+            swept, after = self._some(after)
+            whole = whole.and_then(swept)
             if progress is not None:
                 progress(whole.cases)
             if not after:
                 return whole
 
-    def _look(self, tx: Tx, after: str) -> tuple[Change, tuple[Swept, str]]:
-        found = tx.found(after, _AT_ONCE)
+    def _some(self, after: str) -> tuple[Swept, str]:
+        """What the next cases come to, and behind which one to go on; empty at the end. A row that the guards of the
+        database let nobody mend holds up no other: each is looked at alone then, and people are told of that one."""
+        try:
+            return self._store.submit(self._platform, partial(self._look, after=after)).result()
+        except Conflict as error:
+            _log.error("a sweep failed and takes each case alone: %s", error)
+        ids = self._store.submit(
+            self._platform, lambda tx: ((), [one.case_id for one in tx.found(after, _AT_ONCE)])
+        ).result()
+        whole = Swept()
+        for case_id in ids:
+            whole = whole.and_then(self._alone(case_id, after))
+            after = case_id
+        return whole, after if len(ids) == _AT_ONCE else ""
+
+    def _alone(self, case_id: str, after: str) -> Swept:
+        try:
+            return self._store.submit(self._platform, partial(self._look, after=after, most=1)).result()[0]
+        except Conflict as error:
+            _log.error("case %s: its row cannot be mended: %s", case_id, error)
+        told = partial(unreadable.alerts, platform_id=self._platform, also=(case_id,))
+        self._store.submit(self._platform, lambda tx: (told(tx), None)).result()
+        return Swept(1, (), (case_id,))
+
+    def _look(self, tx: Tx, after: str, most: int = _AT_ONCE) -> tuple[Change, tuple[Swept, str]]:
+        found = tx.found(after, most)
         writes: list[Write] = [Heartbeat(self._platform, SWEEPER, tx.now)]
         lied: list[tuple[str, tuple[str, ...]]] = []
         mended: list[CaseWrite] = []
@@ -95,7 +125,7 @@ class Sweep:
                 _log.error("case %s: its row said otherwise than its chain: %s", one.case_id, ", ".join(lies))
                 mended.append(CaseWrite(true.but(version=true.version + 1), one.version))
         writes += [*mended, *self._told(mended, tx)]
-        after = found[-1].case_id if len(found) == _AT_ONCE else ""
+        after = found[-1].case_id if len(found) == most else ""
         writes += unreadable.alerts(tx, self._platform)
         return tuple(writes), (Swept(len(found), tuple(lied), tx.unreadable), after)
 

@@ -21,10 +21,10 @@ def told_where_whole(tx: Tx, change: Iterable[Write]) -> Change:
     return tuple(one for one in writes if not isinstance(one, Happened) or streams[one.stream].fault is None)
 
 
-def alerts(tx: Tx, platform_id: str) -> Change:
-    """An alert for each case that this work met and could not read, once an hour."""
+def alerts(tx: Tx, platform_id: str, also: Iterable[str] = ()) -> Change:
+    """An alert for each case that this work met and could not read, and `also` for these, once an hour."""
     writes: list[Write] = []
-    for case_id in tx.unreadable:
+    for case_id in (*tx.unreadable, *also):
         told = f"unreadable.{case_id}"
         if tx.now < int(tx.cursor(told) or "0"):
             continue

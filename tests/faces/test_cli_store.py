@@ -114,7 +114,7 @@ def test_rows_that_were_edited_or_deleted_are_made_anew_and_broken_chains_are_na
     assert document["broken"] == [broken]
     again = office.run("db", "rebuild")
     assert again.exit_code == 4
-    assert f"The chain of {broken} is broken" in again.output
+    assert f"The row of {broken} stays: its chain is broken" in again.output
     with closing(sqlite3.connect(office.store)) as raw:
         unguard(raw)
         raw.execute("UPDATE events SET at = at - 1 WHERE seq = 1 AND instr(content, ?)", (broken,))

@@ -181,6 +181,17 @@ def test_a_broken_chain_is_named_and_holds_up_no_other(office: Driver) -> None:
     assert sql(office, "SELECT category FROM cases WHERE id = ?", bad) == [("fraud",)], "it stays as it is"
 
 
+def test_a_row_that_the_guards_let_nobody_mend_holds_up_no_other(office: Driver) -> None:
+    cases = sorted(office.issue(n) for n in (1, 2, 3))
+    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
+        raw.execute("UPDATE cases SET version = version + 1, lease_token = 99 WHERE id = ?", (cases[1],))
+        raw.execute("UPDATE cases SET version = version + 1, category = 'fraud' WHERE id <> ?", (cases[1],))
+    lies = tuple((case, ("category",)) for case in (cases[0], cases[2]))
+    assert office.desk.sweep() == Swept(3, lies, (cases[1],))
+    office.deliver()
+    assert {"case_unreadable", "row_mended"} <= set(office.pages())
+
+
 def test_a_lost_row_whose_notice_another_case_has_by_now_is_named(office: Driver) -> None:
     lost, notice = office.issue(1), office.notice(1)
     sql(office, "DELETE FROM cases WHERE id = ?", lost)

@@ -97,7 +97,7 @@ def rebuild(session: Session) -> Answer:
 
     Lists, claims and the watch find a case by its row; what is decided rests on its chain. A row that was edited,
     cannot be read or is gone is made anew, 50 cases at a time, and others may write meanwhile. The row of a case whose
-    chain is broken stays as it is: the case is named, and the exit code is then 4.
+    chain is broken, or which a guard of the database holds, stays as it is: the case is named, and the exit code is 4.
     """
 
     def progress(count: int) -> None:

@@ -601,13 +601,15 @@ def rewrapped(document: Shown) -> None:
 
 
 def rebuilt(document: Shown) -> None:
-    """What was different in the rows of the cases, and which chains are broken."""
+    """What was different in the rows of the cases, and which rows stay as they are."""
     mended, broken = document["mended"], document["broken"]
-    say(f"{document['cases']} cases: {len(mended)} rows were made anew, and {len(broken)} chains are broken.")
+    say(f"{document['cases']} cases: {len(mended)} rows were made anew, and {len(broken)} stay as they are.")
     for one in mended:
         say(f"The row of {one['case_id']} was made anew: {', '.join(one['fields'])}.")
     for case_id in broken:
-        say(f"The chain of {case_id} is broken, and its row stays as it is: see audit verify.")
+        say(
+            f"The row of {case_id} stays: its chain is broken, or a guard holds the row. See audit verify, and the log."
+        )
 
 
 def settings(document: Shown) -> None:

@@ -15,30 +15,30 @@ Told = Sequence[tuple[AuditEvent, Mapping[str, Any]]]
 _ENDS = {"uphold": "upheld", "reverse": "reversed", "withdraw_appeal": "withdrawn"}
 
 
-def of_appeals(case_id: str, rows: Sequence[Appeal], events: Told) -> Iterator[Fault]:
+def of_appeals(case_id: str, appeals: Sequence[Appeal], events: Told) -> Iterator[Fault]:
     """Each appeal that came is in the ledger as the trail tells it, in that state and by that person; and no other is.
     None was decided by who took the first step."""
-    held = {row.appeal_id: row for row in rows}
+    held = {one.appeal_id: one for one in appeals}
     said: dict[str, tuple[int, str, str]] = {}
     for event, data in events:
         name = str(data.get("appeal"))
         if event.kind == "appeal":
             said[name] = event.seq, "open", ""
-            row = held.get(name)
-            if row is not None and row.due_at != data.get("answer_by"):
+            one = held.get(name)
+            if one is not None and one.due_at != data.get("answer_by"):
                 yield Fault(case_id, event.seq, f"the appeal {name} is not due when the event says")
-            if row is not None and row.number != len(said):
+            if one is not None and one.number != len(said):
                 yield Fault(case_id, event.seq, f"the appeal {name} has another number than its place in the chain")
         elif event.kind in _ENDS and name in said:
             said[name] = event.seq, _ENDS[event.kind], "" if event.kind == "withdraw_appeal" else event.actor
     for name, (seq, state, by) in said.items():
-        row = held.get(name)
-        if row is None:
+        one = held.get(name)
+        if one is None:
             yield Fault(case_id, seq, f"the appeal {name} is not in the ledger")
-        elif row.decided_by and row.decided_by in (row.proposed_by, row.approved_by):
+        elif one.decided_by and one.decided_by in (one.proposed_by, one.approved_by):
             yield Fault(case_id, seq, f"the appeal {name} was decided by who decided first")
-        elif (row.state, row.decided_by) != (state, by):
-            yield Fault(case_id, seq, f"the appeal {name} is {row.state}, the event says {state} by {by or 'nobody'}")
+        elif (one.state, one.decided_by) != (state, by):
+            yield Fault(case_id, seq, f"the appeal {name} is {one.state}, the event says {state} by {by or 'nobody'}")
     for name in held.keys() - said.keys():
         yield Fault(case_id, 0, f"no event says that the appeal {name} came")
 

@@ -25,7 +25,7 @@ def delay(
     until: int,
     legal_basis: str,
     reasons: str,
-    rows: Sequence[UserNoticeState],
+    tellings: Sequence[UserNoticeState],
     messages: Sequence[OutboxMessage],
     policy: UserPolicy,
     *,
@@ -49,17 +49,17 @@ def delay(
     waiting = {message.id: message for message in messages if message.kind == "user_notice"}
     put_off: list[UserNoticeState] = []
     writes: list[Write] = []
-    for row in rows:
-        message = waiting.get(row.message_id)
-        if row.state not in UNSENT or message is None or message.state != "queued":
+    for held in tellings:
+        message = waiting.get(held.message_id)
+        if held.state not in UNSENT or message is None or message.state != "queued":
             continue
-        put_off.append(replace(row, state="delayed", due_at=until, delay_until=until, basis="person"))
+        put_off.append(replace(held, state="delayed", due_at=until, delay_until=until, basis="person"))
         writes.append(MessageWrite(message.but(next_attempt_at=until, deadline_at=until), message.lease_token))
     if not put_off:
         raise IllegalMove("nothing waits to be told to a user in this case.", reference=case.id)
-    data: dict[str, Json] = {"messages": [row.message_id for row in put_off], "until": until}
+    data: dict[str, Json] = {"messages": [held.message_id for held in put_off], "until": until}
     texts = {"legal_basis": legal_basis, "reasons": reasons}
-    delayed = UserNoticeDelayed(messages=tuple(row.message_id for row in put_off), until=until)
+    delayed = UserNoticeDelayed(messages=tuple(held.message_id for held in put_off), until=until)
     tells = [happened(case, delayed, stamp, texts)]
     moved, event = move(case, "delay_user_notice", case.state, stamp, data, texts, tells)
     return (CaseWrite(moved, case.version), event, *writes), tuple(put_off)

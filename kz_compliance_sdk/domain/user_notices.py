@@ -135,23 +135,23 @@ def count_unsent(chain: fold.Case) -> int:
     return sum(one.state in UNSENT for one in chain.tellings.values())
 
 
-def notified(rows: Iterable[UserNoticeState], now: int) -> dict[str, UserNotified]:
+def notified(tellings: Iterable[UserNoticeState], now: int) -> dict[str, UserNotified]:
     """What a report says about the telling of each item. Of one that is about to be told it says nothing."""
     last: dict[str, UserNoticeState] = {}
-    for row in sorted(rows, key=_place):
-        if row.kind != "appeal_decided" and row.state != "void":
-            last[row.item_id] = row
-    return {name: said for name, row in last.items() if (said := _said(row, now)) is not None}
+    for held in sorted(tellings, key=_place):
+        if held.kind != "appeal_decided" and held.state != "void":
+            last[held.item_id] = held
+    return {name: said for name, held in last.items() if (said := _said(held, now)) is not None}
 
 
-def _place(row: UserNoticeState) -> tuple[int, bool]:
-    """Where a row stands in the history of its item."""
-    return row.decision_version, row.kind == "restored"
+def _place(held: UserNoticeState) -> tuple[int, bool]:
+    """Where it stands in the history of its item."""
+    return held.decision_version, held.kind == "restored"
 
 
-def _said(row: UserNoticeState, now: int) -> UserNotified | None:
-    over = row.state == "delayed" and row.delay_until is not None and row.delay_until <= now
-    return None if over else _NOTIFIED.get(row.state)
+def _said(held: UserNoticeState, now: int) -> UserNotified | None:
+    over = held.state == "delayed" and held.delay_until is not None and held.delay_until <= now
+    return None if over else _NOTIFIED.get(held.state)
 
 
 def planned(item: ItemState, what: Plan) -> dict[str, UserNotified]:
@@ -172,7 +172,7 @@ class Occasion:
     case: Case
     item: ItemState
     notice: Notice
-    rows: Sequence[UserNoticeState]
+    tellings: Sequence[UserNoticeState]
     decisions: Mapping[int, Decision]
     telling: Telling
     stamp: Stamp
@@ -181,7 +181,7 @@ class Occasion:
 def of_measure(on: Occasion, what: Plan) -> News:
     """What a measure that came into force gives rise to. Nothing if the user knows of this very measure already."""
     # An end that is still to be told may be on its way to the user at this moment: it counts as told.
-    heard = [row for row in (*_of_measures(on), *_ends(on)) if row.state in _HEARD]
+    heard = [held for held in (*_of_measures(on), *_ends(on)) if held.state in _HEARD]
     last = max(heard, key=_place, default=None)
     if last is not None and last.kind == "measure" and _alike(on, last.decision_version, on.item.decision_version):
         return News()
@@ -192,7 +192,7 @@ def of_lifting(on: Occasion, measure: str) -> News:
     """What the end of `measure` gives rise to: what was still to be told of it is void, and a delay of it goes on."""
     same = _of_measures(on)
     since = max(map(_place, same), default=(0, False))
-    if any(row.item_id != name_of(on.item) and row.state in _HEARD and _place(row) > since for row in _ends(on)):
+    if any(held.item_id != name_of(on.item) and held.state in _HEARD and _place(held) > since for held in _ends(on)):
         return News(None, _void(same, on))
     return _queued(on, "restored", _like(same, on), measure=measure, void=_void(same, on))
 
@@ -206,12 +206,12 @@ def of_appeal(on: Occasion, appeal: int, *, reversed_: bool, measure: str) -> Ne
 
 def _of_measures(on: Occasion) -> list[UserNoticeState]:
     about = name_of(on.item), lane_of(on.item.object_key)
-    return [row for row in on.rows if row.kind == "measure" and (row.item_id, row.lane) == about]
+    return [held for held in on.tellings if held.kind == "measure" and (held.item_id, held.lane) == about]
 
 
 def _ends(on: Occasion) -> list[UserNoticeState]:
     """What was told of ends on the object: each is told once, under any of the case's items about it."""
-    return [row for row in on.rows if row.kind == "restored" and row.lane == lane_of(on.item.object_key)]
+    return [held for held in on.tellings if held.kind == "restored" and held.lane == lane_of(on.item.object_key)]
 
 
 def _like(unsent: Iterable[UserNoticeState], on: Occasion) -> Plan:
@@ -220,29 +220,31 @@ def _like(unsent: Iterable[UserNoticeState], on: Occasion) -> Plan:
     if on.telling.off_because:
         return Plan("off", now, basis="platform")
     what = Plan("due", now)
-    for row in unsent:
-        if row.state == "delayed" and row.delay_until is not None and row.delay_until > now:
-            what = Plan("delayed", row.delay_until, row.delay_until, row.basis)
-        elif row.state == "due" and row.due_at > now:
-            what = Plan("due", row.due_at)
+    for held in unsent:
+        if held.state == "delayed" and held.delay_until is not None and held.delay_until > now:
+            what = Plan("delayed", held.delay_until, held.delay_until, held.basis)
+        elif held.state == "due" and held.due_at > now:
+            what = Plan("due", held.due_at)
     return what
 
 
 def after(change: Change, on: Occasion, news: News) -> Change:
     """The change with what the user is told recorded at the end of the case's chain, and what people are told of it
     counted."""
-    row, more = news.told, news.change
-    if row is None:
+    held, more = news.told, news.change
+    if held is None:
         return (*change, *more)
-    body = next((write.body for write in more if isinstance(write, OutboxMessage) and write.id == row.message_id), None)
+    body = next(
+        (write.body for write in more if isinstance(write, OutboxMessage) and write.id == held.message_id), None
+    )
     pages = sum(isinstance(write, OutboxMessage) and write.kind == "page" for write in more)
     data: dict[str, Json] = {
-        "message": row.message_id,
-        "item": row.item_id,
-        "notice": row.kind,
-        "state": row.state,
-        "tell_at": row.due_at,
-        "basis": row.basis,
+        "message": held.message_id,
+        "item": held.item_id,
+        "notice": held.kind,
+        "state": held.state,
+        "tell_at": held.due_at,
+        "basis": held.basis,
     }
     if body is not None:
         data["sha256"] = hashlib.sha256(body).hexdigest()
@@ -253,38 +255,38 @@ def after(change: Change, on: Occasion, news: News) -> Change:
     return (*kept, event, *rest)
 
 
-def _void(rows: Iterable[UserNoticeState], on: Occasion) -> Change:
+def _void(tellings: Iterable[UserNoticeState], on: Occasion) -> Change:
     """What no longer holds is told to nobody."""
-    unsent = [row for row in rows if row.state in UNSENT]
+    unsent = [held for held in tellings if held.state in UNSENT]
     if not unsent:
         return ()
     case, at = on.case, on.stamp.at
-    gone = (MessageVoided(case.platform_id, case.id, row.message_id, at) for row in unsent)
+    gone = (MessageVoided(case.platform_id, case.id, held.message_id, at) for held in unsent)
     return (voided(case, unsent, on.stamp), *gone)
 
 
-def voided(case: Case, rows: Iterable[UserNoticeState], stamp: Stamp) -> Happened:
+def voided(case: Case, tellings: Iterable[UserNoticeState], stamp: Stamp) -> Happened:
     """That these are told to nobody."""
-    return happened(case, users.UserNoticeVoided(messages=tuple(row.message_id for row in rows)), stamp)
+    return happened(case, users.UserNoticeVoided(messages=tuple(held.message_id for held in tellings)), stamp)
 
 
-def is_wanted(case: Case, row: UserNoticeState | None, action: str) -> bool:
+def is_wanted(case: Case, held: UserNoticeState | None, action: str) -> bool:
     """Whether what a message says still holds at the moment at which it leaves."""
-    if row is None or row.state not in UNSENT:
+    if held is None or held.state not in UNSENT:
         return False
-    if row.kind == "appeal_decided":
+    if held.kind == "appeal_decided":
         return True
-    here = [item for item in case.items if name_of(item) == row.item_id and lane_of(item.object_key) == row.lane]
-    if row.kind == "restored":
+    here = [item for item in case.items if name_of(item) == held.item_id and lane_of(item.object_key) == held.lane]
+    if held.kind == "restored":
         return not any(item.measure for item in here)
     return any(item.measure == action and item.status != "lifting" for item in here)
 
 
-def told(case: Case, row: UserNoticeState, at: int | None, stamp: Stamp) -> Change:
+def told(case: Case, held: UserNoticeState, at: int | None, stamp: Stamp) -> Change:
     """The user was told `at` (UTC seconds); None: never can be, and people get to know it. Holds nothing else up."""
-    name = row.message_id
+    name = held.message_id
     came = users.UserNeverTold(message=name) if at is None else users.UserTold(message=name, at_platform=at)
-    data: dict[str, Json] = {"message": name, "item": row.item_id, "notice": row.kind}
+    data: dict[str, Json] = {"message": name, "item": held.item_id, "notice": held.kind}
     data |= {"state": "failed"} if at is None else {"state": "sent", "sent_at": at}
     moved, event = move(case, "tell_user", case.state, stamp, data, tells=[happened(case, came, stamp)])
     if at is not None:
@@ -321,7 +323,7 @@ def _queued(
     case, item, stamp = on.case, on.item, on.stamp
     number = appeal or item.effect_version
     key = id_of(case, f"user_notice/{kind}", decision=item.decision_version, number=number, item=item.number)
-    row = UserNoticeState(
+    held = UserNoticeState(
         message_id=key,
         item_id=name_of(item),
         lane=lane_of(item.object_key),
@@ -332,9 +334,9 @@ def _queued(
         delay_until=what.delay_until,
         basis=what.basis,
     )
-    if any(known.message_id == key for known in on.rows):
+    if any(known.message_id == key for known in on.tellings):
         return News(None, void)
-    of_authority, said = authority_words(case, on.notice), {known.decision_version for known in on.rows}
+    of_authority, said = authority_words(case, on.notice), {known.decision_version for known in on.tellings}
     missing = what.state != "off" and not of_authority.complete and item.decision_version not in said
     owed = users.UserNoticeOwed(
         item=item.number,
@@ -348,14 +350,14 @@ def _queued(
         words_missing=missing,
     )
     if what.state == "off":
-        return News(row, (*void, happened(case, owed, stamp)))
+        return News(held, (*void, happened(case, owed, stamp)))
     words: StatementKind = kind if kind != "appeal_decided" else "appeal_reversed" if reversed_ else "appeal_upheld"
     body = _body(on, kind, words, measure, of_authority)
     # Its time to leave is also what it is ordered by: those that wait for theirs must not stand before one that is due.
     message = OutboxMessage(
         key, case.platform_id, case.id, "user_notice", MESSENGER, body, stamp.at, what.due_at, what.due_at
     )
-    message = message.but(item_id=row.item_id)
+    message = message.but(item_id=held.item_id)
     alerts: list[Write] = []
     if what.asks:
         case, alert = page(case, "user_notice_barred", ("moderator", "lead", "head"), 40, stamp)
@@ -363,7 +365,7 @@ def _queued(
     if missing:
         case, alert = page(case, "user_notice_words", ("moderator", "lead"), 30, stamp)
         alerts.append(alert)
-    return News(row, (*void, message, happened(case, owed, stamp, {"body": body}), *alerts))
+    return News(held, (*void, message, happened(case, owed, stamp, {"body": body}), *alerts))
 
 
 def _body(on: Occasion, kind: UserNoticeKind, words: StatementKind, measure: str, said: AuthorityWords) -> bytes:

@@ -129,10 +129,10 @@ class Appeals:
             # Who demanded it cannot be read any more. What the user is owed must not wait for that.
             return stuck(settled.change, case, "user_notice_stuck", ("lead",), 30, stamp)
         item = next(one for one in case.items if one.item_id == settled.item_id)
-        decisions, rows = tx.decisions(case.id), tellings_of(tx, case)
+        decisions, held = tx.decisions(case.id), tellings_of(tx, case)
         behind = decisions[appeal.decision_version].item(appeal.item_id)
         measure = item.measure or (behind.action if behind is not None else "none")
-        on = Occasion(case, item, notice, rows, decisions, self._telling, stamp)
+        on = Occasion(case, item, notice, held, decisions, self._telling, stamp)
         news = user_notices.of_appeal(on, appeal.number, reversed_=reversed_, measure=measure)
         return user_notices.after(settled.change, on, news)
 

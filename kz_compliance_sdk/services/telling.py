@@ -26,7 +26,7 @@ def landed(
     item = item_of(case, message)
     if item is None:
         return ()
-    answering, rows = answering_of(tx, case, respondent), tellings_of(tx, case)
+    answering, held = answering_of(tx, case, respondent), tellings_of(tx, case)
     land = results.measure_in_force if message.kind == "enforce" else results.measure_lifted
     try:
         notice = notice_of(tx, case)
@@ -43,7 +43,7 @@ def landed(
     changed = after.item(item.item_id)
     if changed is None:
         return change
-    on = Occasion(after, changed, notice, rows, answering.decisions, telling, stamp)
+    on = Occasion(after, changed, notice, held, answering.decisions, telling, stamp)
     if message.kind == "enforce":
         news = user_notices.of_measure(on, plan)
     else:

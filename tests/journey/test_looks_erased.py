@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kz_compliance_sdk.domain import proofs
+from kz_compliance_sdk.domain.appeals import AppealFile
+from kz_compliance_sdk.ports import Told
 from tests.contract.conftest import raw, tamper
-from tests.journey.scene import PLATFORM
+from tests.journey.scene import LEGAL, PLATFORM
 from tests.journey.test_retention import Desk
 from tests.unit.case_makers import a_notice, measure, proposal
 
@@ -50,6 +53,31 @@ def test_no_object_is_named_in_the_clear_and_none_at_all_after_the_end(desk: Des
     assert {(seen.item_id, seen.object_id, seen.digest) for seen in looks} == {("1", "", "")}
     assert not [event for event in queries.audit(case_id) if OBJECT.encode() in event.content]
     desk.check()
+
+
+def test_an_open_appeal_bars_the_end_and_one_that_was_decided_keeps_its_times_and_loses_its_words(desk: Desk) -> None:
+    case_id, appeals = removed(desk), desk.host.appeals
+    one = appeals.receive(None, case_id, "1", "It is satire.", desk.world.clock(), "A-1")
+    desk.later(1200)
+    desk.host.drain()
+    assert desk.privacy.retention().cases == ()
+    decided = appeals.decide(LEGAL, one.appeal_id, "uphold", "it is what the law says")
+    desk.host.drain()
+    assert desk.privacy.retention().cases == (case_id,)
+    left = replace(decided, reference="")
+    assert appeals.show(one.appeal_id) == AppealFile(left, "")
+    assert appeals.list("upheld").appeals == (left,)
+    assert appeals.receive(None, case_id, "1", "It is satire.", desk.world.clock(), "A-1") == left, "it came already"
+    desk.check()
+
+
+def test_a_user_who_is_still_to_be_told_bars_the_end_also_where_nothing_waits_to_leave(desk: Desk) -> None:
+    desk.world.messenger.faults.append(lambda _notice: Told(1))
+    case_id = removed(desk)
+    (message,) = [one for one in desk.store.queries(PLATFORM).messages(case_id) if one.kind == "user_notice"]
+    assert (message.state, desk.host.user_notices.of_case(case_id)[0].state) == ("parked", "due")
+    desk.later(1200)
+    assert desk.privacy.retention().cases == ()
 
 
 def test_another_object_put_in_its_place_is_found(desk: Desk) -> None:

@@ -12,17 +12,17 @@ from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, HoldEnded, MessageVoided, ObjectVersion, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.arrivals import Cancelled
 from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.holding import Objects
 from kz_compliance_sdk.domain.message_states import tried_voided
 from kz_compliance_sdk.domain.messages import Respondent, effect, lane_of, page, with_report
 from kz_compliance_sdk.domain.notice import Cancellation
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.results import hold_of
 from kz_compliance_sdk.domain.running_time import term_times
 from kz_compliance_sdk.domain.transitions import UNDECIDED
 
@@ -63,18 +63,19 @@ class Arrival(Changeable):
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What is known around a case when a message changes it: its unsettled outbox messages, the objects that something
-    else still holds, its own holds (the object and the item of each), the versions of its objects, its decisions, who
-    answers for its reports, what is known of the telling of each item's user, and which items are accounts or
-    services."""
+    else still holds, its own holds (the object and the item's number of each), the versions of its objects, its
+    decisions, who answers for its reports, what is known of the telling of each item's user, and which items are
+    accounts or services; and its objects as they were read."""
 
     messages: Sequence[OutboxMessage]
     held_by_others: Collection[str]
-    holds: Collection[tuple[str, str]]
+    holds: Collection[tuple[str, int]]
     versions: Mapping[str, int]
     decisions: Mapping[int, Decision]
     respondent: Respondent
     notified: Mapping[str, UserNotified] = field(default_factory=dict)
     accounts: Collection[str] = ()
+    objects: Objects = field(default_factory=Objects)
 
 
 def evidence(arrival: Arrival) -> dict[str, Json]:
@@ -314,16 +315,17 @@ def _stop(
             return item, []
         # It holds on, so that it still stands when another order about the same object falls. (The hold may have ended
         # with a restore that was not carried out; and a measure that only may have come into force holds nothing.)
-        holds = [hold_of(case, item)] if item.effective_at else []
+        ended = item.effective_at and not is_held(item, standing)
+        holds = [standing.objects.in_force(case, item, stamp)] if ended else []
         return item.but(status="kept"), [*writes, *holds]
-    writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
+    writes += standing.objects.lifted(case, item, stamp)
     if item.object_key in standing.held_by_others and not begun:
         return item.but(status="kept", measure=""), writes
     version = standing.versions.get(item.object_key, 0) + 1
     lifted = item.but(status="lifting", effect_version=version, measure=item.measure or item.action)
     on_lift_clock = case.but(lift_due_at=lift_due_at(case, policy, stamp.at))
     writes.append(effect(on_lift_clock, lifted, "restore", stamp.at, stamp))
-    writes.append(ObjectVersion(case.platform_id, item.object_key, version))
+    writes.append(standing.objects.versioned(case, lifted, stamp))
     return lifted, writes
 
 
@@ -348,7 +350,7 @@ def on_its_way_falls(item: ItemState, standing: Standing) -> ItemState:
 
 def is_held(item: ItemState, standing: Standing) -> bool:
     """Whether a measure that the case decided for this item is in force."""
-    return (item.object_key, item.item_id) in standing.holds
+    return (item.object_key, item.number) in standing.holds
 
 
 def with_version(standing: Standing, item: ItemState) -> Standing:

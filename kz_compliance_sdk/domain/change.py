@@ -124,44 +124,6 @@ class InboxDismissed:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectVersion:
-    """The latest version handed out for effects on one object of the platform."""
-
-    platform_id: str
-    object_key: str
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A measure in force on an object, and whose it is. `ground` tells an order from the platform's own terms.
-
-    A sealed copy of what it hides is kept until `preserve_until`; `preservation_ended_at` is when people were told that
-    this time is over. UTC seconds, None where there is none.
-    """
-
-    platform_id: str
-    object_key: str
-    case_id: str
-    item_id: str
-    action: str
-    ground: str
-    version: int
-    preserve_until: int | None = None
-    preservation_ended_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HoldEnded:
-    """That measure's ground is gone."""
-
-    platform_id: str
-    object_key: str
-    case_id: str
-    item_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class CursorMoved:
     """How far a feed has been read; stored with what was read."""
 
@@ -232,9 +194,6 @@ Write = (
     | ReportsOvertaken
     | InboxDismissed
     | Attempt
-    | ObjectVersion
-    | Hold
-    | HoldEnded
     | CursorMoved
     | EndpointState
     | Heartbeat

@@ -14,9 +14,7 @@ from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseStat
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
-    HoldEnded,
     MessageVoided,
-    ObjectVersion,
     Write,
 )
 from kz_compliance_sdk.domain.content import check_content
@@ -24,6 +22,7 @@ from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, 
 from kz_compliance_sdk.domain.duress import check_approver
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.holding import Objects
 from kz_compliance_sdk.domain.identities import check_proposal_texts
 from kz_compliance_sdk.domain.lawfulness import rests_on
 from kz_compliance_sdk.domain.legal_check import RecordedCheck, checked
@@ -46,21 +45,22 @@ from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAll
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a decision needs beside the case: the notice as it stands, the policy, the versions that the platform's
-    objects have reached, the decisions so far, who signs reports, the case's holds (the object and the item of each),
-    the legal checks that were recorded, and what was last seen of each item's content. `can_look` says that there is a
-    Content port, so that a measure must name what was seen. `notified` is what is known of the telling of each item's
-    user."""
+    objects have reached, the decisions so far, who signs reports, the case's holds (the object and the item's number of
+    each), the legal checks that were recorded, and what was last seen of each item's content. `can_look` says that
+    there is a Content port, so that a measure must name what was seen. `notified` is what is known of the telling of
+    each item's user, `objects` are those of the case as they were read."""
 
     notice: Notice
     policy: Policy
     versions: Mapping[str, int]
     decisions: Mapping[int, Decision]
     respondent: Respondent
-    holds: Collection[tuple[str, str]] = ()
+    holds: Collection[tuple[str, int]] = ()
     checks: Sequence[RecordedCheck] = ()
     seen: Mapping[int, ContentSeen] = field(default_factory=dict)
     can_look: bool = False
     notified: Mapping[str, UserNotified] = field(default_factory=dict)
+    objects: Objects = field(default_factory=Objects)
 
 
 def propose(
@@ -229,6 +229,7 @@ def _decide(
     named = {item.item_id: named_by(item) for item in context.notice.items}
     # What has begun goes on while the rest of its decision waits for a second person.
     of_item = {decided.item_id: decided for decided in decision.proposal.items if decided.item_id in case.open_items}
+    anew = {item.number for item in case.items if item.item_id in of_item}
     kept_until = preserve_until(context.policy, context.notice, start)
     items: list[ItemState] = []
     sets: list[review.Set] = []
@@ -238,7 +239,7 @@ def _decide(
         if decided is None:
             items.append(item)
             continue
-        stays = any(key == item.object_key and name not in of_item for key, name in context.holds)
+        stays = any(key == item.object_key and number not in anew for key, number in context.holds)
         lifts = item.measure and not stays
         status: review.Setting = "decided" if decided.is_measure else "lifting" if lifts else "settled"
         about = named.get(item.item_id, {})
@@ -252,11 +253,11 @@ def _decide(
             row = context.seen.get(item.number)
             resolved = row.object_id if row is not None and row.digest == digest else ""
             writes.append(effect(case, item, kind, start, stamp, content_sha256=digest, resolved=resolved))
-            writes.append(ObjectVersion(case.platform_id, key, version))
+            writes.append(context.objects.versioned(case, item, stamp))
         else:
             if item.measure:
                 # Another item of the case holds the same object.
-                writes.append(HoldEnded(case.platform_id, key, case.id, item.item_id))
+                writes += context.objects.lifted(case, item, stamp)
             item = _as_decided(item, decided, decision, status, measure="", **about)
         effect_version = 0 if status == "settled" else item.effect_version
         sets.append(review.Set(item=item.number, status=status, version=effect_version, **kept))

@@ -128,12 +128,12 @@ def hand_over(
     case: Case,
     reasons: str,
     messages: Sequence[OutboxMessage],
-    holds: Collection[tuple[str, str]],
+    holds: Collection[tuple[str, int]],
     *,
     stamp: Stamp,
 ) -> tuple[Change, Case]:
     """A lawyer takes a demand for user data out of here: the case ends, and nothing is reported. `messages` are the
-    case's unsettled ones, `holds` its measures in force (the object and the item of each).
+    case's unsettled ones, `holds` its measures in force (the object and the item's number of each).
 
     Raises NotAllowed, also for a lawyer who heads the office, and IllegalMove for any other case or while an effect of
     an earlier decision is under way.
@@ -166,11 +166,11 @@ def hand_over(
     return (CaseWrite(ended, case.version), event, *unsaid), ended
 
 
-def _left(item: ItemState, holds: Collection[tuple[str, str]]) -> ItemState:
+def _left(item: ItemState, holds: Collection[tuple[str, int]]) -> ItemState:
     """An item about which nothing is decided any more: what an earlier decision put in force stays."""
     if item.status not in OPEN_ITEM:
         return item
-    return item.but(status="in_force" if (item.object_key, item.item_id) in holds else "stopped")
+    return item.but(status="in_force" if (item.object_key, item.number) in holds else "stopped")
 
 
 def rule_out_demand(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:

@@ -180,12 +180,6 @@ TABLES: Final[Mapping[str, Table]] = {
         excuse=lambda row, _was, _since: row["result"] != "lost",
         new=_attempt_can_be_new,
     ),
-    "holds": Table(
-        key=("object_key", "item_id"),
-        changing=("action", "ground", "version", "preserve_until", "preservation_ended_at"),
-        ends=True,
-        hidden=frozenset({"object_key"}),
-    ),
     "tallies": Table(
         key=(),
         fixed=("received_at", "issued_at", "due_at"),
@@ -206,10 +200,8 @@ CHAIN: Final = frozenset({"audit"})
 """The tables of which each checkpoint holds the head of a chain, and with it everything."""
 
 NO_EVIDENCE: Final[Mapping[str, str]] = {
-    "objects": "the highest version that was handed out for an object: it follows from the effects in `outbox`, and "
-    "the verification says when it is lower",
     "platform_keys": "the keys of the platform itself, wrapped anew when a master key takes another's place: with "
-    "another key the names of objects in `holds` and `objects` fit no case any more, and the verification says so",
+    "another key no case finds the streams of its objects any more, and the verification says so",
     **dict.fromkeys(
         ("streams", "events", "parts", "keys", "log"),
         "the ledger proves itself: each event is hashed and proved by the ledger key, each part by its event, and "
@@ -217,6 +209,8 @@ NO_EVIDENCE: Final[Mapping[str, str]] = {
     ),
     "appeals": "by what an appeal is found: it follows from the chain of its case, and the verification says where it "
     "does not",
+    "preserved": "by what it is found that a sealed copy need not be kept any longer: it follows from the streams of "
+    "the objects of its case, and the verification says where it does not",
     "volumes": "how many notices came within the last hour: what came of it is a flag, which stands in its case",
     "cursors": "how far a feed was read: the regulator's feed is the other copy",
     "endpoints": "whether a way out is left alone for a while; the attempts show what happened",

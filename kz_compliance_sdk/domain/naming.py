@@ -11,18 +11,16 @@ from kz_compliance_sdk.domain.cancellations import (
     enforcing,
     has_begun,
     holding,
-    is_held,
     on_its_way_falls,
     stop,
     void,
     with_version,
 )
 from kz_compliance_sdk.domain.case import Case, ItemState
-from kz_compliance_sdk.domain.change import HoldEnded, Write
+from kz_compliance_sdk.domain.change import Write
 from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.results import hold_of
 
 
 def named_anew(
@@ -46,7 +44,6 @@ def named_anew(
             items.append(item.but(status="open", measure=measure, fell=""))
             writes += void(enforcing(item, standing.messages), stamp, kinds=("enforce",))
             continue
-        held = is_held(item, standing)
         stopped, more = stop(case, on_its_way_falls(item, standing), "withdrawn", standing, policy, stamp)
         standing = with_version(standing, stopped)
         writes += more
@@ -54,10 +51,7 @@ def named_anew(
         if stopped.status == "stopped" and not item.effective_at:
             continue
         # One whose measure was lifted before stays as well: its user's appeal can still be open.
-        renamed = stopped.but(item_id=f"{item.item_id}~{item.number}", was=item.item_id, ground=item.ground)
-        items.append(renamed)
-        if held and not any(isinstance(write, HoldEnded) for write in more):
-            writes += [HoldEnded(case.platform_id, item.object_key, case.id, item.item_id), hold_of(case, renamed)]
+        items.append(stopped.but(item_id=f"{item.item_id}~{item.number}", was=item.item_id, ground=item.ground))
     known = {item.item_id for item in case.items}
     return [*items, *(ItemState(name, next(numbers)) for name in noticed if name not in known)], writes, standing
 

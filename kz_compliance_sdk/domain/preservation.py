@@ -7,13 +7,13 @@ ends by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Hold
+from kz_compliance_sdk.domain.case import Case, ItemState, happened, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.events import office
+from kz_compliance_sdk.domain.holding import Objects
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
@@ -25,16 +25,15 @@ def preserve_until(policy: Policy, notice: Notice, start: int) -> int:
     return max(start + policy.preservation_s, asked)
 
 
-def preservation_ended(case: Case, holds: Sequence[Hold], stamp: Stamp) -> Change:
-    """Tell people, once, that the copies behind these measures of the case need not be kept any longer."""
-    over: dict[str, Json] = {hold.item_id: hold.preserve_until for hold in holds}
-    items = tuple(item.number for item in case.items if item.item_id in over)
-    tells = [happened(case, office.PreservationEnded(items=items), stamp)]
+def preservation_ended(case: Case, items: Sequence[ItemState], objects: Objects, stamp: Stamp) -> Change:
+    """Tell people, once, that the copies behind the measures of these items need not be kept any longer."""
+    over: dict[str, Json] = {item.item_id: objects.kept_until(case, item) for item in items}
+    tells = [happened(case, office.PreservationEnded(items=tuple(item.number for item in items)), stamp)]
     told, event = move(case, "preservation_ended", case.state, stamp, {"preserved_until": over}, tells=tells)
     told, alert = page(told, "preservation_ended", ("lead", "head"), 20, stamp)
     return (
         CaseWrite(told, case.version),
         event,
-        *(replace(hold, preservation_ended_at=stamp.at) for hold in holds),
+        *objects.copies_freed(case, items, stamp),
         alert,
     )

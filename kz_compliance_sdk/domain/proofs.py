@@ -52,10 +52,8 @@ class Records:
     erased_elsewhere: frozenset[str] = frozenset()
     rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     """Its rows in every table of `evidence_tables.TABLES`, column by column."""
-    objects: Mapping[str, int] = field(default_factory=dict)
-    """The highest version that was handed out for each object that an effect of the case is about."""
-    names: Mapping[str, str] = field(default_factory=dict)
-    """Under which name each object of the case is stored."""
+    held: frozenset[int] | None = None
+    """The numbers of the items that hold their object, by the streams of these; None where one cannot be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +86,7 @@ def check(records: Records) -> tuple[Fault, ...]:
         *_of_inbox(records, events, erased),
         *proofs_outgoing.of_messages(case.id, records.messages, events, erased[0]),
         *proofs_outgoing.of_attempts(case.id, records.messages, records.attempts),
-        *proofs_outgoing.of_holds(case, records.rows.get("holds", ()), records.names, erased[0]),
-        *proofs_outgoing.of_objects(case, records.objects),
+        *(() if records.held is None else proofs_outgoing.of_holds(case, records.held)),
         *(() if records.damage else _of_chain(records, events, erased=erased[0] > 0)),
         *proofs_users.of_told(case.id, records.messages, events, erased[0]),
         *(

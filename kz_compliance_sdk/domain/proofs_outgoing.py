@@ -1,18 +1,16 @@
-"""What left and what it brought, against the audit trail: reports, receipts, attempts, holds and versions."""
+"""What left and what it brought, against the audit trail: reports, receipts, attempts, and what holds an object."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from kz_compliance_sdk.domain.audit import AuditEvent, Fault
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.evidence_rows import Row
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 
-__all__ = ["of_attempts", "of_holds", "of_messages", "of_objects", "sha256"]
+__all__ = ["of_attempts", "of_holds", "of_messages", "sha256"]
 
 Told = Sequence[tuple[AuditEvent, Mapping[str, Any]]]
 
@@ -64,50 +62,14 @@ def of_attempts(case_id: str, messages: Sequence[OutboxMessage], attempts: Seque
                 yield Fault(case_id, 0, f"the attempt {number} of the {message.kind} {message.id} is gone")
 
 
-def of_holds(case: Case, holds: Sequence[Row], names: Mapping[str, str], erased: int) -> Iterator[Fault]:
-    """A measure that is in force for a demand has a hold, and nothing is held without a measure, but for what was in
-    force when the case was erased."""
-    if case.erased_at is not None:
-        yield from _of_nameless_holds(case, holds)
-        return
-    held: dict[tuple[Any, Any], Row] = {(row["object_key"], row["item_id"]): row for row in holds}
+def of_holds(case: Case, held: Collection[int]) -> Iterator[Fault]:
+    """A measure that is in force for a demand holds its object, and none holds one that is not. `held` are the numbers
+    of the items that do. Items that were erased, before their notice came again, hold on."""
     for item in case.items:
-        key = names.get(item.object_key, item.object_key), item.item_id
-        if not item.object_key:
-            # Erased, or never found: then nothing but the item says whose hold it is.
-            key = next((one for one in held if one[1] == item.item_id), key)
-        row = held.pop(key, None)
-        if item.status == "in_force" and row is None:
-            yield Fault(case.id, 0, f"the hold of item {item.item_id} is gone, and its measure is in force")
-        elif item.measure and row is not None and row["action"] != item.measure:
-            yield Fault(case.id, 0, f"the hold of item {item.item_id} is not for the measure that is in force")
-        elif not item.measure and row is not None and not erased:
-            yield Fault(case.id, 0, f"the item {item.item_id} is held, and no measure of it is in force")
-    for _, name in () if erased else held:
-        yield Fault(case.id, 0, f"something is held for the item {name}, and the case has no such measure")
-
-
-def _of_nameless_holds(case: Case, holds: Sequence[Row]) -> Iterator[Fault]:
-    """Nothing says any more which item a hold was of: there is one for each measure all the same."""
-    left = Counter(row["action"] for row in holds)
-    for item in case.items:
-        left[item.measure] -= item.status == "in_force"
-        if item.status == "in_force" and left[item.measure] < 0:
-            yield Fault(case.id, 0, f"the hold of item {item.item_id} is gone, and its measure is in force")
-
-
-def of_objects(case: Case, objects: Mapping[str, int]) -> Iterator[Fault]:
-    """An object's version is never lower than one that was handed out."""
-    for item in case.items:
-        if not item.effect_version or not item.object_key:
-            continue  # where its name was erased, nothing says which object it was
-        handed_out = objects.get(item.object_key)
-        if type(handed_out) is not int or handed_out < item.effect_version:
-            yield Fault(
-                case.id,
-                0,
-                f"the object of item {item.item_id} had version {item.effect_version}, and objects says {handed_out}",
-            )
+        if item.status == "in_force" and item.number not in held:
+            yield Fault(case.id, 0, f"the item {item.item_id} does not hold its object, and its measure is in force")
+        elif not item.measure and item.number in held:
+            yield Fault(case.id, 0, f"the item {item.item_id} holds its object, and no measure of it is in force")
 
 
 def sha256(body: object) -> str:

@@ -12,11 +12,12 @@ from kz_compliance_sdk.domain import clock, running_time
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import FINAL_ITEM, NO_LEASE, Case, CaseState, ItemState, happened, move, note
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Hold, HoldEnded, ReportsOvertaken, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, ReportsOvertaken, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery, office
 from kz_compliance_sdk.domain.events.base import Audience, code_or_other
 from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.holding import Objects
 from kz_compliance_sdk.domain.messages import Respondent, item_of, page, stuck, with_report
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
@@ -32,12 +33,13 @@ _AFTER_LAST = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseSta
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """What a report is made from: the decisions of the case, who answers for it, and what is known of the telling of
-    each item's user."""
+    """What is needed of a case beside it when something becomes of an item. A report is made from its decisions, who
+    answers for it, and what is known of the telling of each item's user."""
 
     decisions: Mapping[int, Decision]
     respondent: Respondent
     notified: Mapping[str, UserNotified] = field(default_factory=dict)
+    objects: Objects = field(default_factory=Objects)
 
 
 def with_item(case: Case, changed: ItemState) -> tuple[ItemState, ...]:
@@ -96,22 +98,7 @@ def measure_in_force(
     landed = delivery.MeasureInForce(message=message.id, item=item.number, at_platform=effective_at)
     tells = [happened(case, landed, stamp)]
     writes, _ = settle(case, "measure_in_force", with_item(case, changed), data, answering, stamp, tells=tells)
-    return (*writes, hold_of(case, changed))
-
-
-def hold_of(case: Case, item: ItemState) -> Hold:
-    """That an item's measure is in force on its object: while it stands, nobody else's restore may lift it."""
-    measure = item.measure or item.action
-    return Hold(
-        case.platform_id,
-        item.object_key,
-        case.id,
-        item.item_id,
-        measure,
-        item.ground,
-        item.effect_version,
-        item.preserve_until or None,
-    )
+    return (*writes, answering.objects.in_force(case, changed, stamp))
 
 
 def measure_lifted(
@@ -124,16 +111,16 @@ def measure_lifted(
     status = item.status if item.status != "lifting" else "kept" if kept else "lifted"
     changed = item.but(status=status, measure="", effective_at=effective_at)
     data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "kept": kept, "at": effective_at}
-    ended = HoldEnded(case.platform_id, item.object_key, case.id, item.item_id)
+    ended = answering.objects.lifted(case, item, stamp)
     lifted = delivery.MeasureLifted(message=message.id, item=item.number, at_platform=effective_at, kept=kept)
     tells = [happened(case, lifted, stamp)]
     if case.state in ENDED:
         # The item was decided otherwise while its restore waited behind another effect on the object.
         late, event = note(case, "measure_lifted", stamp, data, tells)
         late = late.but(items=with_item(case, changed), version=case.version + 1)
-        return (CaseWrite(late, case.version), event, ended)
+        return (CaseWrite(late, case.version), event, *ended)
     writes, _ = settle(case, "measure_lifted", with_item(case, changed), data, answering, stamp, tells=tells)
-    return (*writes, ended)
+    return (*writes, *ended)
 
 
 def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp, *, permanent: bool = True) -> Change:

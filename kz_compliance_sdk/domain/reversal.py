@@ -11,7 +11,7 @@ from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch, void
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, HoldEnded, ObjectVersion, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Write
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.deciding import asked, judged
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording, decision_digest
@@ -168,7 +168,7 @@ def _lift(
         if item not in lifted:
             items.append(item)
             continue
-        writes.append(HoldEnded(case.platform_id, item.object_key, case.id, item.item_id))
+        writes += standing.objects.lifted(case, item, stamp)
         decided = item.but(decision_version=version, action="none", ground="")
         if item.object_key in standing.held_by_others:
             items.append(decided.but(status="kept", measure=""))
@@ -176,7 +176,7 @@ def _lift(
         number = versions[item.object_key] = versions.get(item.object_key, 0) + 1
         decided = decided.but(status="lifting", effect_version=number)
         writes.append(effect(on_lift_clock, decided, "restore", stamp.at, stamp))
-        writes.append(ObjectVersion(case.platform_id, item.object_key, number))
+        writes.append(standing.objects.versioned(case, decided, stamp))
         items.append(decided)
     return tuple(items), writes
 

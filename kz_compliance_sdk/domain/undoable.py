@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, happened
-from kz_compliance_sdk.domain.change import Change, HoldEnded, MessageVoided
+from kz_compliance_sdk.domain.change import Change, MessageVoided
 from kz_compliance_sdk.domain.events.office import UndoableRecorded
 from kz_compliance_sdk.domain.messages import item_of
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -42,6 +42,5 @@ def record_undoable(
     texts = {"reasons": reasons}
     tells = [happened(case, UndoableRecorded(item=item.number), stamp, texts)]
     writes, after = settle(case, "record_undoable", items, data, answering, stamp, texts, tells)
-    ended = HoldEnded(case.platform_id, item.object_key, case.id, item_id)
     void = MessageVoided(case.platform_id, case.id, restore.id, stamp.at, must=True)
-    return (*writes, ended, void), after
+    return (*writes, *answering.objects.lifted(case, item, stamp), void), after

@@ -14,7 +14,6 @@ from kz_compliance_sdk.domain.change import (
     Change,
     EndpointState,
     Heartbeat,
-    Hold,
     InboxRow,
     MessageErased,
     RefusalsCounted,
@@ -114,12 +113,9 @@ class Tx(Protocol):
     def content_seen(self, case_id: str) -> dict[int, ContentSeen]:
         """What was last seen of each item of the case, by its number; an item that nobody has looked at is left out."""
 
-    def preservation_over(self, now: int, limit: int) -> list[Hold]:
-        """Measures in force whose sealed copy need not be kept any longer, and of which people were not told yet."""
-
-    def object_versions(self, keys: Iterable[str]) -> dict[str, int]: ...
-
-    def holds(self, keys: Iterable[str]) -> list[Hold]: ...
+    def preservation_over(self, now: int, limit: int) -> list[str]:
+        """Cases by whose rows the sealed copy behind a measure need not be kept any longer, and people were not told of
+        it yet."""
 
     def message(self, message_id: str) -> OutboxMessage:
         """A message that is parked or waits for a person. Raises NotFound, also for any other."""

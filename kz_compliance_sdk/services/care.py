@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.withholding import by_one_person
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services.loading import notice_of, own_holds, withheld
+from kz_compliance_sdk.services.loading import notice_of, objects_of, withheld
 from kz_compliance_sdk.services.tallying import counted
 
 __all__ = ["Care"]
@@ -94,7 +94,8 @@ class Care:
 
         def work(tx: Tx) -> tuple[Change, Case]:
             case, stamp = tx.case(case_id), self._stamp(tx, actor)
-            return duress.hand_over(case, reasons, tx.open_messages(case_id), own_holds(tx, case), stamp=stamp)
+            holds = objects_of(tx, case).own(case)
+            return duress.hand_over(case, reasons, tx.open_messages(case_id), holds, stamp=stamp)
 
         return self._do(work)
 

@@ -41,7 +41,7 @@ from kz_compliance_sdk.ports import (
     Unknown,
 )
 from kz_compliance_sdk.services.faults import kind_and_place
-from kz_compliance_sdk.services.loading import answering_of
+from kz_compliance_sdk.services.loading import answering_of, objects_of
 from kz_compliance_sdk.services.outcomes import (
     WITH_BREAKER,
     ContentChanged,
@@ -221,9 +221,9 @@ class Delivery:
         if not results.is_current(case, message):
             return False, list(gone())
         if message.kind == "restore":
-            key, item = json.loads(message.body)["object_key"], item_of(case, message)
-            own = (case.id, item.item_id if item is not None else message.item_id)
-            if any((hold.case_id, hold.item_id) != own for hold in tx.holds([key])):
+            item = item_of(case, message)
+            held_beside = objects_of(tx, case).held_beside
+            if item is not None and held_beside(case, item.object_key, item.number):
                 answering = answering_of(tx, case, self._respondent)
                 stamp = tx.stamp()
                 kept = results.measure_lifted(case, message, tx.now, answering, stamp, kept=True)

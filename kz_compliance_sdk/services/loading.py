@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Came, Opened
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.holding import Objects, believed_objects
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import Respondent, object_key
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, is_account
@@ -131,19 +132,19 @@ def items_named(tx: Tx, case: Case) -> dict[str, Item]:
 def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent, *, can_look: bool = False) -> Context:
     """What a decision needs. `can_look` says that there is a Content port."""
     notice = notice_of(tx, case)
-    keys = {object_key(item) for item in notice.items} | {item.object_key for item in case.items if item.object_key}
-    holds = own_holds(tx, case) if any(item.measure for item in case.items) else frozenset()
+    objects = objects_of(tx, case, notice.items)
     return Context(
         notice,
         policy,
-        tx.object_versions(keys),
+        objects.versions,
         tx.decisions(case.id) if case.decision_version else {},
         with_checkpoint(tx, respondent),
-        holds,
+        objects.own(case),
         tx.legal_checks(case.id),
         tx.content_seen(case.id),
         can_look,
         notified_of(tx, case),
+        objects,
     )
 
 
@@ -158,23 +159,28 @@ def tellings_of(tx: Tx, case: Case) -> list[UserNoticeState]:
     return user_notices.tellings(case, stream_in(tx, case.id).case)
 
 
-def own_holds(tx: Tx, case: Case) -> frozenset[tuple[str, str]]:
-    """The measures of the case that are in force: the object and the item of each."""
-    keys = {item.object_key for item in case.items if item.object_key}
-    return frozenset((hold.object_key, hold.item_id) for hold in tx.holds(keys) if hold.case_id == case.id)
+def objects_of(tx: Tx, case: Case, named: Iterable[Item] = ()) -> Objects:
+    """The objects that the items of a case are about, and those that are `named` now. Raises StoreDamaged where the
+    stream of one cannot be believed."""
+    keyed = tx.stamp().keyed
+    keys = {object_key(item) for item in named} | {item.object_key for item in case.items if item.object_key}
+    names = {key: object_stream(key, keyed) for key in keys}
+    held = believed_objects(stream_in(tx, case.id).case, tx.streams(names.values()))
+    return Objects({key: held[name] for key, name in names.items()})
 
 
 def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
     """What an amendment needs."""
-    keys = {item.object_key for item in case.items if item.object_key}
+    objects = objects_of(tx, case)
     return Standing(
         messages=tx.open_messages(case.id),
-        held_by_others=frozenset(hold.object_key for hold in tx.holds(keys) if hold.case_id != case.id),
-        holds=own_holds(tx, case),
-        versions=tx.object_versions(keys),
+        held_by_others=objects.held_by_others(case),
+        holds=objects.own(case),
+        versions=objects.versions,
         decisions=tx.decisions(case.id),
         respondent=with_checkpoint(tx, respondent),
         notified=notified_of(tx, case),
+        objects=objects,
     )
 
 
@@ -252,8 +258,9 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...
 
 
 def answering_of(tx: Tx, case: Case, respondent: Respondent) -> Answering:
-    """What a report needs."""
-    return Answering(tx.decisions(case.id), with_checkpoint(tx, respondent), notified_of(tx, case))
+    """What is needed when something becomes of an item."""
+    reported = tx.decisions(case.id), with_checkpoint(tx, respondent), notified_of(tx, case)
+    return Answering(*reported, objects_of(tx, case))
 
 
 def with_checkpoint(tx: Tx, respondent: Respondent) -> Respondent:

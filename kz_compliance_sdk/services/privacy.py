@@ -20,7 +20,7 @@ from kz_compliance_sdk.errors import ComplianceError, IllegalMove, StoreError
 from kz_compliance_sdk.ports import Queries, Store, Tx
 from kz_compliance_sdk.services.clock_steps import time_passed
 from kz_compliance_sdk.services.export import export_document
-from kz_compliance_sdk.services.loading import stream_in
+from kz_compliance_sdk.services.loading import objects_of, stream_in
 
 __all__ = ["Privacy", "RetentionRun"]
 
@@ -105,8 +105,11 @@ class Privacy:
             why = retention.why_kept(case, holdings, self._periods, sanctioned_at, at)
             if why or dry_run:
                 return (), (why, holdings)
-            change, _ = retention.erase(case, holdings, stream_in(tx, case_id), AT_END, stamp=tx.stamp())
-            return change, ("", holdings)
+            objects, stamp = objects_of(tx, case), tx.stamp()
+            # Nobody could be told any more which copy need not be kept.
+            freed = objects.copies_freed(case, (one for one in case.items if objects.kept_until(case, one)), stamp)
+            change, _ = retention.erase(case, holdings, stream_in(tx, case_id), AT_END, stamp=stamp)
+            return (*change, *freed), ("", holdings)
 
         return self._store.submit(self._platform, work).result()
 

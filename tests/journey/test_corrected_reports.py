@@ -20,6 +20,7 @@ from kz_compliance_sdk.testing.outbox import CapturedOutbox
 from kz_compliance_sdk.testing.signed import NoticeFactory
 from tests.journey.scene import HEAD, LEAD, M1, PLATFORM, Host, World
 from tests.journey.test_second_messages import about
+from tests.objects import object_of
 from tests.unit.case_makers import HOUR, a_notice, measure, proposal, refusal
 
 
@@ -124,7 +125,7 @@ def test_a_measure_that_can_never_be_lifted_ends_its_case_with_the_truth(host: H
     assert item["cannot_comply"] == {"reason": "technical_or_operational"}
     assert {text["lang"] for text in item["statement_of_reasons"]} == {"kk", "ru"}
     assert "May" not in str(item)
-    assert host.store.submit(PLATFORM, lambda tx: ((), tx.holds({ended.items[0].object_key}))).result() == []
+    assert object_of(host.store, ended.items[0].object_key).holds == {}
     assert [call for call in host.world.platform.calls if call[0] == "restore"] == [("restore", *_restored(ended))]
 
 

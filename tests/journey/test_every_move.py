@@ -48,6 +48,7 @@ from tests.journey.rare_news import news_rows
 from tests.journey.rare_rows import rare_rows
 from tests.journey.remedies import Remedies, rows_of_remedies
 from tests.journey.scene import HEAD, LEAD, LEGAL, M1, M2, PLATFORM, PROFILE, Host, World
+from tests.objects import object_of
 from tests.unit.case_makers import YES, a_notice, measure, proposal, refusal
 
 CLERK = Actor("clerk", frozenset({"head"}))
@@ -449,8 +450,8 @@ class Walk:
         """When everything has been delivered, an object is free exactly if nothing holds it. One that the platform said
         could never be lifted may stay as it is, if something else was to be done with it since."""
         keys = {item.object_key for case in self.host.cases() for item in case.items if item.object_key}
-        holds = self.host.store.submit(PLATFORM, lambda tx: ((), tx.holds(keys))).result()
-        held = {hold.object_key for hold in holds}
+        holds = {key: object_of(self.host.store, key).holds for key in keys}
+        held = {key for key, owners in holds.items() if owners}
         queries = self.host.store.queries(PLATFORM)
         messages = [message for case in self.host.cases() for message in queries.messages(case.id)]
         gave_way = {

@@ -20,6 +20,7 @@ from tests.conftest import NOON
 from tests.driver import Driver
 from tests.journey.scene import PLATFORM, Host, World
 from tests.journey.test_retention import sql
+from tests.objects import object_of
 from tests.unit.case_makers import a_notice, measure, proposal
 
 
@@ -271,7 +272,7 @@ def test_without_the_key_of_the_objects_alerts_and_acknowledgements_leave_all_th
     host = Host(World(tmp_path / "desk.sqlite3"))
     issued(host, 1)
     host.decide(proposal(measure("1")))
-    host.store.submit(PLATFORM, lambda tx: ((), tx.holds(["object:1"]))).result()
+    assert object_of(host.store, "object:1").seq == 0
     host.store.close()
     sql(host.world.path, "UPDATE platform_keys SET key = x'026d31' || x'fefdfc'")
     host = Host(host.world)

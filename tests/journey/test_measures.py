@@ -19,6 +19,7 @@ from kz_compliance_sdk.services.review import Review
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
 from tests.journey.scene import LEGAL, M1, PLATFORM, Host, World
+from tests.objects import object_of
 from tests.unit.case_makers import RU, YES, a_notice, measure, proposal
 
 DAY = 86_400
@@ -152,8 +153,8 @@ def test_a_notice_can_ask_for_a_longer_time_and_never_for_a_shorter(
     host.drain()
     (case,) = host.cases()
     assert case.items[0].preserve_until == now + kept_days * DAY
-    (hold,) = host.store.submit(PLATFORM, lambda tx: ((), tx.holds([case.items[0].object_key]))).result()
-    assert hold.preserve_until == now + kept_days * DAY
+    held = object_of(host.store, case.items[0].object_key)
+    assert held.holds == {(case.id, 1): now + kept_days * DAY}
     host.store.close()
 
 
@@ -194,9 +195,10 @@ def test_two_watches_at_once_tell_it_once(tmp_path: Path) -> None:
     host.world.clock.advance(11 * DAY)
     now = host.world.clock()
     (case,) = host.cases()
-    holds = host.store.submit(PLATFORM, lambda tx: ((), tx.preservation_over(now, 10))).result()
-    for _ in range(2):
-        host.store.submit(PLATFORM, lambda tx: preservation._tell(tx, case.id, holds)).result()
+    assert host.store.submit(PLATFORM, lambda tx: ((), tx.preservation_over(now, 10))).result() == [case.id]
+    told = [host.store.submit(PLATFORM, lambda tx: preservation._tell(tx, case.id, now)).result() for _ in range(2)]
+    assert told == [True, False]
+    assert host.store.submit(PLATFORM, lambda tx: ((), tx.preservation_over(now, 10))).result() == []
     assert host.history(case.id).count("preservation_ended") == 1
     host.store.close()
 

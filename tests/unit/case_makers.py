@@ -195,11 +195,11 @@ def standing(
     """What surrounds a case whose last change was `change`; its effects have not begun."""
     queued = messages(change, "enforce", "restore", "report")
     versions: dict[str, int] = {}
-    holds: set[tuple[str, str]] = set()
+    holds: set[tuple[str, int]] = set()
     for write in change:
         if isinstance(write, CaseWrite):
             versions |= {item.object_key: item.effect_version for item in write.case.items if item.object_key}
-            holds |= {(item.object_key, item.item_id) for item in write.case.items if item.measure}
+            holds |= {(item.object_key, item.number) for item in write.case.items if item.measure}
     wanted: dict[str, Any] = {
         "messages": queued,
         "held_by_others": frozenset(held_by_others),

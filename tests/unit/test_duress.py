@@ -245,7 +245,7 @@ def test_handing_it_over_ends_the_case_and_tells_nobody_outside() -> None:
 
 def test_handing_it_over_leaves_what_an_earlier_decision_put_in_force() -> None:
     standing = ItemState("1", 1, status="open", measure="remove", object_key="url:x")
-    for holds, status in (((("url:x", "1"),), "in_force"), ((), "stopped")):
+    for holds, status in (((("url:x", 1),), "in_force"), ((), "stopped")):
         _, case = duress.hand_over(demand(items=(standing,)), "filed", (), holds, stamp=stamp(T0, LEGAL))
         assert [item.status for item in case.items] == [status]
     pending = ItemState("1", 1, status="lifting", measure="remove", object_key="url:x")

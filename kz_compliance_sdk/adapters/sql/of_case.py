@@ -14,6 +14,7 @@ from sqlalchemy.dialects import registry
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.appeals import appeals
+from kz_compliance_sdk.adapters.sql.preserved import preserved
 from kz_compliance_sdk.adapters.sql.private import NO_CASE
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
@@ -27,10 +28,9 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("sealed_texts", t.sealed_texts),
     ("outbox", t.outbox),
     ("attempts", t.attempts),
-    ("holds", t.holds),
     ("tallies", tallies),
 )
-_READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), appeals, checkpoint_leaves)
+_READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), appeals, preserved, checkpoint_leaves)
 _POSITIONAL = MappingProxyType({"sqlite": "qmark", "postgresql": "format"})
 _ORDER = MappingProxyType(
     {
@@ -60,7 +60,6 @@ class OfCase:
     def __init__(self, dialect: Dialect) -> None:
         self._rows = {table.name: Compiled(_of_case(table), dialect) for table in _READ}
         self._data_key = Compiled(_of_key(t.cases, "data_key", "id"), dialect)
-        self._version = Compiled(_of_key(t.objects, "version", "object_key"), dialect)
         self._platform_key = Compiled(_of_key(t.platform_keys, "key", "name"), dialect)
 
     def rows(self, connection: Connection, table: str, platform_id: str, case_id: str) -> list[Any]:
@@ -71,11 +70,6 @@ class OfCase:
         """The key of a case as it is stored, NO_CASE if there is no such case."""
         found = _fetch(connection, self._data_key, {"platform": platform_id, "key": case_id})
         return found[0][0] if found else NO_CASE
-
-    def object_version(self, connection: Connection, platform_id: str, name: str) -> int | None:
-        """The highest version that was handed out for the object of this name, as it is stored."""
-        found = _fetch(connection, self._version, {"platform": platform_id, "key": name})
-        return found[0][0] if found else None
 
     def platform_key(self, connection: Connection, platform_id: str, name: str) -> bytes | None:
         """The platform's key of this name, as it is stored."""

@@ -17,7 +17,7 @@ from kz_compliance_sdk.adapters.sql.keys import DESTROYED, DataKey, MasterKeys
 from kz_compliance_sdk.adapters.sql.object_names import KeepPlatformKey, ObjectNames, PlatformKey
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Hold, InboxRow
+from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import StoreDamaged
@@ -314,9 +314,6 @@ class PrivateRows:
     def object_name(self, platform_id: str, object_key: str) -> str:
         """What stands in the store for the name of an object."""
         return self._names.of(platform_id, object_key)
-
-    def hold_from(self, row: Sequence[Any], object_key: str) -> Hold:
-        return rows.hold_from((row[0], object_key, *row[2:]))
 
 
 def own_name(sender: str, message_id: str, body_sha256: str) -> str:

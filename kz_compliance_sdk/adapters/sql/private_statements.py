@@ -33,8 +33,6 @@ class PrivateStatements:
                 .values({**_emptied("body", "receipt", "receipt_proof"), "lane": "", "state": not_parked})
             ),
             compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(_emptied("detail"))),
-            # Nobody could be told any more which copy need not be kept.
-            compiled(update(t.holds).where(_key(t.holds, *of_case)).values(preserve_until=None)),
             # The digests of what is gone, and their salts, go with it. The leaves stay: the tree is made of them.
             compiled(update(checkpoint_leaves).where(_key(checkpoint_leaves, *of_case)).values(_emptied("manifest"))),
         )

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Select, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import appeals, checkpoint_queries, rows
+from kz_compliance_sdk.adapters.sql import appeals, checkpoint_queries, preserved, rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
@@ -35,8 +35,10 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Step, Stream
-from kz_compliance_sdk.domain.ledger import LedgerKeys
+from kz_compliance_sdk.domain.holding import believed_objects, names_of
+from kz_compliance_sdk.domain.ledger import LedgerKeys, NewerRelease
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
+from kz_compliance_sdk.domain.objects import PlatformObject
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, messages_behind
 from kz_compliance_sdk.domain.references import stream_of
@@ -144,12 +146,20 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
                 true = true_case(stream, ledger.words, kept_beside(row))
             except StoreDamaged as error:
                 return [error.message]
-            stored = self._rows(connection, "appeals", case_id)
-        found = [f"its row says another {name} than its chain" for name in lies_of(row, true)]
-        return [
-            *found,
-            *(["its rows in appeals are not those of its chain"] if appeals.lie(stored, stream.case) else ()),
-        ]
+            found = [f"its row says another {name} than its chain" for name in lies_of(row, true)]
+            if appeals.lie(self._rows(connection, "appeals", case_id), stream.case):
+                found.append("its rows in appeals are not those of its chain")
+            try:
+                objects = self._objects(ledger, stream).values()
+            except (StoreDamaged, NewerRelease) as error:
+                return [*found, str(error)]
+            if preserved.lie(self._rows(connection, "preserved", case_id), self._platform, case_id, objects):
+                found.append("its rows in preserved are not those of its objects")
+        return found
+
+    def _objects(self, ledger: Ledger, stream: Stream) -> dict[str, PlatformObject]:
+        """The objects of a case by their streams. Raises Damage or NewerRelease where one cannot be believed."""
+        return believed_objects(stream.case, ledger.streams(self._platform, names_of(stream.case)))
 
     def log_faults(self) -> list[str]:
         found: list[str] = []
@@ -273,17 +283,15 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
                         inbox[tuple(row[:4])] = row
             erased_elsewhere = checkpoint_queries.erased_of(connection, self._platform, inbox.values(), case_id)
             lies = {name: self._rows(connection, name, case_id) for name, _ in CASE_TABLES}
-            names = {
-                item.object_key: private.object_name(self._platform, item.object_key)
-                for item in case.items
-                if item.object_key
-            }
-            found_versions = {
-                key: self._of_case.object_version(connection, self._platform, name) for key, name in names.items()
-            }
             ledger = self._ledger(connection)
             stream = self._stream(ledger, case_id)
             words, damage = ledger.what_opens(stream)
+            held: frozenset[int] | None = None
+            try:
+                objects = self._objects(ledger, stream).values()
+                held = frozenset(number for one in objects for owner, number in one.holds if owner == case_id)
+            except (StoreDamaged, NewerRelease) as error:
+                damage += [] if stream.fault is error else [str(error)]
             decisions = [] if stream.fault else reviewed.decisions_of(stream, lambda _stream, _wanted: words)
             return Records(
                 case,
@@ -304,8 +312,7 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
                     "cases": checkpoint_queries.printed(self._keys, t.cases, found),
                     "inbox": checkpoint_queries.printed(self._keys, t.inbox, inbox.values()),
                 },
-                {key: version for key, version in found_versions.items() if version is not None},
-                names,
+                held,
             )
 
     def decisions(self, case_id: str) -> dict[int, Decision]:

@@ -16,7 +16,6 @@ from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
     EndpointState,
     Heartbeat,
-    Hold,
     InboxRow,
     RefusalsCounted,
     SanctionNoted,
@@ -306,10 +305,6 @@ def attempt_row(attempt: Attempt) -> tuple[Any, ...]:
 
 def attempt_from(row: Row) -> Attempt:
     return Attempt(*row)
-
-
-def hold_from(row: Row) -> Hold:
-    return Hold(*row)
 
 
 def endpoint_from(row: Row) -> EndpointState:

@@ -23,6 +23,7 @@ from kz_compliance_sdk.adapters.sql import (
     appeals,
     guards,
     ledger,
+    preserved,
     tables,
     tables_checkpoints,
     tables_tallies,
@@ -32,7 +33,7 @@ from kz_compliance_sdk.adapters.sql import (
 __all__ = ["HEAD", "VERSION_TABLE", "new_store", "read_revision", "statements"]
 
 VERSION_TABLE = "kz_compliance_schema"
-HEAD = "0014"
+HEAD = "0015"
 
 # As Alembic makes it, in a metadata of its own: it is no table of ours.
 _version = Table(
@@ -64,9 +65,6 @@ _STATISTICS = (
     ("checkpoint_leaves", "checkpoint_leaves_case", f"{_FEW} 3 1"),
     ("checkpoints", "checkpoints", "10000 5000 1"),
     ("events", "events", "1000000 8 1"),
-    ("holds", "holds", f"{_FEW} 1 1 1"),
-    ("holds", "holds_case", f"{_FEW} 2 1 1"),
-    ("holds", "holds_preserved", f"{_FEW} 2"),
     ("inbox", "inbox", f"{_FEW} 100000 1 1"),
     ("inbox", "inbox_case", f"{_FEW} 1 1"),
     ("inbox", "inbox_waiting", "10 5 1"),
@@ -78,6 +76,8 @@ _STATISTICS = (
     ("outbox", "outbox_held", "10 5 1"),
     ("outbox", "outbox_lane", "1000 500 1 1"),
     ("parts", "parts", "1000000 6 2 1"),
+    ("preserved", "preserved", f"{_FEW} 2 1 1"),
+    ("preserved", "preserved_until", f"{_FEW} 2"),
     ("sealed_texts", "sealed_texts", f"{_FEW} 8 2 1"),
     ("streams", "streams_name", f"{_FEW} 1"),
     ("tallies", "tallies", f"{_FEW} 1"),
@@ -86,7 +86,7 @@ _STATISTICS = (
 )
 
 # Each declares its tables in the same metadata when it is loaded.
-_DECLARED = (appeals, tables, ledger, tables_checkpoints, tables_tallies, volumes)
+_DECLARED = (appeals, tables, ledger, preserved, tables_checkpoints, tables_tallies, volumes)
 
 
 def read_revision(connection: Connection) -> str | None:

@@ -34,6 +34,7 @@ from kz_compliance_sdk.adapters.sql.appeals import AppealStatements
 from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
 from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements, lost_cases, streams
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
+from kz_compliance_sdk.adapters.sql.preserved import PreservedStatements
 from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
 from kz_compliance_sdk.adapters.sql.tables_tallies import ANSWERED, tallies
 from kz_compliance_sdk.adapters.sql.volumes import VolumeStatements
@@ -41,8 +42,6 @@ from kz_compliance_sdk.domain.change import (
     CursorMoved,
     EndpointState,
     Heartbeat,
-    Hold,
-    ObjectVersion,
     RefusalsCounted,
     SanctionNoted,
 )
@@ -231,11 +230,6 @@ class Statements:
         self.waiting = compiled(waiting.order_by(t.inbox.c.received_at))
         of_case = select(t.inbox).where(_key(t.inbox, "platform_id", "case_id")).order_by(t.inbox.c.received_at)
         self.inbox_of_case = compiled(of_case)
-        preserved = _key(t.holds, "platform_id"), text("preserve_until IS NOT NULL AND preservation_ended_at IS NULL")
-        over = select(t.holds).where(*preserved, t.holds.c.preserve_until <= bindparam("now"))
-        self.preservation_over = compiled(over.order_by(t.holds.c.preserve_until).limit(AT_MOST))
-        self.object_version = compiled(select(t.objects.c.version).where(_key(t.objects, "platform_id", "object_key")))
-        self.holds = compiled(select(t.holds).where(_key(t.holds, "platform_id", "object_key")))
         held = text("state IN ('waiting', 'parked')")
         self.held_message = compiled(select(t.outbox).where(_key(t.outbox, "platform_id", "id"), held))
         unsettled = or_(_NOT_IN_FLIGHT, text("state = 'leased'"))
@@ -267,18 +261,15 @@ class Statements:
         )
         self.waits_behind = compiled(behind.limit(ONLY_ONE))
         self.appeals = AppealStatements(compiled, upsert)
+        self.preserved = PreservedStatements(compiled)
         self.private = PrivateStatements(compiled)
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.heartbeat = compiled(select(t.heartbeats).where(_key(t.heartbeats, "platform_id", "part")))
         self.clock_set = ClockStatements(compiled)
         self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
-        preserved_for = ("preserve_until", "preservation_ended_at")
-        of_hold = ("platform_id", "object_key", "case_id", "item_id")
         outcome = ("failures", "open_until", "last_success_at", "last_failure")
         counted = t.refusals.c.count + literal_column("excluded.count")
         self.upserts: dict[type, Compiled] = {
-            ObjectVersion: upsert(t.objects, ("platform_id", "object_key"), "version"),
-            Hold: upsert(t.holds, of_hold, "action", "ground", "version", *preserved_for),
             CursorMoved: upsert(t.cursors, ("platform_id", "feed"), "cursor", "at"),
             EndpointState: upsert(t.endpoints, ("platform_id", "endpoint"), *outcome),
             Heartbeat: upsert(t.heartbeats, ("platform_id", "part"), "at", "detail"),
@@ -312,7 +303,6 @@ class Statements:
         # What is told of a case is overwritten; when it came and was first answered stays.
         first = {name: func.coalesce(tallies.c[name], literal_column(f"excluded.{name}")) for name in ANSWERED}
         self.inserts["tallies"] = upsert(tallies, ("platform_id", "case_id"), "facts", **first)
-        self.hold_ended = compiled(delete(t.holds).where(_key(t.holds, *of_hold)))
 
 
 @cache

@@ -211,28 +211,6 @@ attempts = _table(
     Column("detail", LargeBinary, nullable=False),
 )
 
-objects = _table(
-    "objects",
-    _platform(),
-    Column("object_key", String(2200), primary_key=True),
-    Column("version", BigInteger, nullable=False),
-)
-
-holds = _table(
-    "holds",
-    _platform(),
-    Column("object_key", String(2200), primary_key=True),
-    Column("case_id", String(36), primary_key=True),
-    Column("item_id", String(128), primary_key=True),
-    Column("action", String(32), nullable=False),
-    Column("ground", String(32), nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("preserve_until", _Time),
-    Column("preservation_ended_at", _Time),
-)
-_kept = text("preserve_until IS NOT NULL AND preservation_ended_at IS NULL")
-Index("holds_preserved", holds.c.platform_id, holds.c.preserve_until, sqlite_where=_kept, postgresql_where=_kept)
-
 cursors = _table(
     "cursors",
     _platform(),
@@ -241,7 +219,7 @@ cursors = _table(
     Column("at", _Time, nullable=False),
 )
 
-# What is encrypted or compared for a whole platform, by purpose: `objects` keys the digests in objects and holds.
+# What is encrypted or compared for a whole platform, by purpose: `objects` keys the names of the streams of objects.
 platform_keys = _table(
     "platform_keys",
     _platform(),

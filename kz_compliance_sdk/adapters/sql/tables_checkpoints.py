@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String
 
-from kz_compliance_sdk.adapters.sql.tables import _bytes, _platform, _table, _Time, holds
-
-# Where the verification finds what a case holds; `holds` itself is ordered by object.
-Index("holds_case", holds.c.platform_id, holds.c.case_id)
+from kz_compliance_sdk.adapters.sql.tables import _bytes, _platform, _table, _Time
 
 checkpoint_leaves = _table(
     "checkpoint_leaves",

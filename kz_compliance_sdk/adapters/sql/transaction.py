@@ -11,6 +11,7 @@ from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending
+from kz_compliance_sdk.adapters.sql.preserved import write_preserved
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
 from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.shared import Behind, Shared
@@ -19,6 +20,7 @@ from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
 from kz_compliance_sdk.domain.change import CaseWrite, Change, happenings
+from kz_compliance_sdk.domain.events.base import ObjectEvent
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
@@ -122,6 +124,7 @@ class SqliteTransaction:
             # Where nothing happened, rows that lied are written anew: what lies beside them is too.
             if type(write) is CaseWrite and (write.case.appeals or not happened):
                 self._indexed.add((write.case.platform_id, write.case.id))
+        self._indexed |= {(one.platform_id, one.event.case) for one in happened if isinstance(one.event, ObjectEvent)}
         self.keys |= keys
         if change:
             self._staged.append(change)
@@ -140,6 +143,7 @@ class SqliteTransaction:
             self.ledger.write(self.statements.inserts, self._execute, self._execute_many)
             if self._indexed:
                 write_index(self._indexed, self.ledger, self.statements.appeals, self._execute)
+                write_preserved(self._indexed, self.ledger, self.statements.preserved, self._execute)
                 self._indexed.clear()
         except self._integrity as error:
             raise ChangeRefused(

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import appeals
+from kz_compliance_sdk.adapters.sql import appeals, preserved
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
@@ -21,12 +21,12 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     EndpointState,
     Heartbeat,
-    Hold,
     InboxRow,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import stream_of
@@ -124,19 +124,22 @@ class View:
         lost = self._tx.all(self._s.lost, k_platform_id=self._platform, n=limit, **between)
         known = {row[1]: row for row in rows} | {case_id: None for (case_id,) in lost}
         ids = sorted(known)[:limit]
-        self._tx.ledger.streams(self._platform, [stream_of(one) for one in ids])
-        beside = self._appeals(after, ids[-1] if ids else after)
-        return [self._found(one, known[one], beside[one]) for one in ids]
+        chains = self.streams(map(stream_of, ids)).values()
+        self.streams(name for chain in chains if chain.fault is None for name in names_of(chain.case))
+        last = ids[-1] if ids else after
+        of_appeals = self._between(self._s.appeals.between, 2, after, last)
+        kept = self._between(self._s.preserved.between, 1, after, last)
+        return [self._found(one, known[one], of_appeals[one], kept[one]) for one in ids]
 
-    def _appeals(self, after: str, last: str) -> Mapping[str, list[Any]]:
-        """The rows by which appeals are found, of the cases that follow `after` until `last`."""
-        between = {"k_after": after, "k_last": last}
+    def _between(self, statement: Compiled, at: int, after: str, last: str) -> Mapping[str, list[Any]]:
+        """The rows of a table that are made of chains, by the case that stands at `at` in each, of those that follow
+        `after` until `last`."""
         of_case: dict[str, list[Any]] = defaultdict(list)
-        for row in self._tx.all(self._s.appeals.between, k_platform_id=self._platform, **between):
-            of_case[row[2]].append(row)
+        for row in self._tx.all(statement, k_platform_id=self._platform, k_after=after, k_last=last):
+            of_case[row[at]].append(row)
         return of_case
 
-    def _found(self, case_id: str, row: Any, of_appeals: list[Any]) -> Found:
+    def _found(self, case_id: str, row: Any, of_appeals: list[Any], kept: list[Any]) -> Found:
         self._tx.shared.check_written(f"c{case_id}")
         version, stream, case = None if row is None else row[7], self._chain(case_id), None
         try:
@@ -144,10 +147,14 @@ class View:
                 case = self._tx.private.sound_case(row)
             beside = kept_beside(case) if case is not None else self._beside(stream, row)
             true = true_case(stream, self.words, beside)
+            objects = believed_objects(stream.case, self.streams(names_of(stream.case))).values()
             if case is None or _key_of(case) != _key_of(true):
                 self._check_free(true)
-            lies = ("appeals",) if appeals.lie(of_appeals, stream.case) else ()
-            return Found(case_id, version, case, true, lies=lies)
+            found = {
+                "appeals": appeals.lie(of_appeals, stream.case),
+                "preserved": preserved.lie(kept, self._platform, case_id, objects),
+            }
+            return Found(case_id, version, case, true, lies=tuple(table for table, lies in found.items() if lies))
         except StoreDamaged as error:
             self._unreadable.append(case_id)
             return Found(case_id, version, case, None, error.message)
@@ -207,36 +214,9 @@ class View:
         looks = reviewed.looks_of(self._chain(case_id), self.case(case_id), self.words)
         return {look.number: look for look in looks}
 
-    def preservation_over(self, now: int, limit: int) -> list[Hold]:
-        def opened(row: Any) -> Hold:
-            return self._tx.private.hold_from(row, self._name_of(row))
-
-        return self._first(self._s.preservation_over, opened, limit, now=now)
-
-    def _name_of(self, row: Any) -> str:
-        """The name of the object of a hold, which the case alone still knows."""
-        name = self._tx.private.object_name
-        keys = (item.object_key for item in self.case(row[2]).items if item.object_key)
-        return next((key for key in keys if name(self._platform, key) == row[1]), row[1])
-
-    def object_versions(self, keys: Iterable[str]) -> dict[str, int]:
-        versions = {}
-        for key in set(keys):
-            name = self._tx.private.object_name(self._platform, key)
-            row = self._tx.one(self._s.object_version, k_platform_id=self._platform, k_object_key=name)
-            if row is not None:
-                versions[key] = int(row[0])
-        return versions
-
-    def holds(self, keys: Iterable[str]) -> list[Hold]:
-        private = self._tx.private
-        return [
-            private.hold_from(row, key)
-            for key in set(keys)
-            for row in self._tx.all(
-                self._s.holds, k_platform_id=self._platform, k_object_key=private.object_name(self._platform, key)
-            )
-        ]
+    def preservation_over(self, now: int, limit: int) -> list[str]:
+        found = self._tx.all(self._s.preserved.over, k_platform_id=self._platform, now=now, n=limit)
+        return list(dict.fromkeys(case_id for (case_id,) in found))
 
     def message(self, message_id: str) -> OutboxMessage:
         row = self._tx.one(self._s.held_message, k_platform_id=self._platform, k_id=message_id)

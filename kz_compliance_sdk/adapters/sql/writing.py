@@ -26,8 +26,6 @@ from kz_compliance_sdk.domain.change import (
     EndpointState,
     Happened,
     Heartbeat,
-    Hold,
-    HoldEnded,
     InboxAdmitted,
     InboxApplied,
     InboxDismissed,
@@ -36,7 +34,6 @@ from kz_compliance_sdk.domain.change import (
     MessageVoided,
     MessageWrite,
     NoticeCounted,
-    ObjectVersion,
     Redelivered,
     RefusalsCounted,
     ReportsOvertaken,
@@ -75,8 +72,6 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return (f"m{write.message.id}",)
     if kind is MessageVoided:
         return (f"m{write.message_id}",)
-    if kind in (ObjectVersion, Hold, HoldEnded):
-        return (f"o{write.object_key}",)
     if kind is EndpointState:
         return (f"e{write.endpoint}",)
     if kind is CursorMoved:
@@ -101,7 +96,7 @@ def _marked(write: Any) -> tuple[str, str] | None:
         return write.row.platform_id, write.row.case_id
     if kind in (SanctionNoted, MessageErased):
         return write.platform_id, ""
-    if kind in (MessageVoided, ReportsOvertaken, InboxApplied, Hold, HoldEnded):
+    if kind in (MessageVoided, ReportsOvertaken, InboxApplied):
         return write.platform_id, write.case_id
     return None
 
@@ -116,7 +111,6 @@ class Writer:
         """Write staged changes: inserts of all of them table by table, then the updates one by one. `rows` encrypts."""
         inserts: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         updates: list[Any] = []
-        versions: dict[tuple[str, str], int] = {}
         # What opens a case, and what comes in with it, is left out: a running case without a leaf is looked at anyway.
         opened: set[str] = set()
         came: list[tuple[str, str]] = []
@@ -160,9 +154,6 @@ class Writer:
                     counted.append(write)
                 elif kind is Happened:
                     pass  # linked when its work was run, stored by the ledger below
-                elif kind is ObjectVersion:
-                    name = rows.object_name(write.platform_id, write.object_key)
-                    versions[write.platform_id, name] = write.version
                 else:
                     updates.append(write)
         for table, values in inserts.items():
@@ -178,8 +169,6 @@ class Writer:
             self._update(write, rows, execute)
             if (one := _marked(write)) is not None:
                 marked.add(one)
-        if versions:
-            execute_many(self._s.upserts[ObjectVersion], [(*key, version) for key, version in versions.items()])
         if marked:
             execute_many(self._s.mark_due, [(*one, 1) for one in sorted(marked)])
 
@@ -218,9 +207,6 @@ class Writer:
         elif kind is CheckpointTold:
             told = {"v_told_at": write.at, "k_platform_id": write.platform_id, "k_number": write.number}
             execute(s.checkpoint_told.sql, s.checkpoint_told.bind(told))
-        elif kind is HoldEnded:
-            name = rows.object_name(write.platform_id, write.object_key)
-            execute(s.hold_ended.sql, (write.platform_id, name, write.case_id, write.item_id))
         elif kind is CaseErased:
             self._erase(write, rows, execute)
         elif kind is MessageErased:
@@ -231,10 +217,7 @@ class Writer:
         elif kind is ClockSet:
             set_clock(write, s.clock_set, execute)
         else:
-            fact = _fact_row(write)
-            if kind is Hold:
-                fact = (fact[0], rows.object_name(write.platform_id, write.object_key), *fact[2:])
-            execute(s.upserts[kind].sql, fact)
+            execute(s.upserts[kind].sql, _fact_row(write))
 
     def _erase(self, write: CaseErased, rows: PrivateRows, execute: Execute) -> None:
         """Destroy the key, and overwrite what it opened: free pages must not hold it either."""
@@ -276,18 +259,6 @@ def _looked(write: CaseLooked) -> dict[str, Any]:
 
 def _fact_row(write: Any) -> tuple[Any, ...]:
     kind = type(write)
-    if kind is Hold:
-        return (
-            write.platform_id,
-            write.object_key,
-            write.case_id,
-            write.item_id,
-            write.action,
-            write.ground,
-            write.version,
-            write.preserve_until,
-            write.preservation_ended_at,
-        )
     if kind is CursorMoved:
         return write.platform_id, write.feed, write.cursor, write.at
     if kind is EndpointState:

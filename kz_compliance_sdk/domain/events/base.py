@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 
 from kz_compliance_sdk.domain.fold import Case
 from kz_compliance_sdk.domain.ledger import PartClass, Sealed, Stamped
+from kz_compliance_sdk.domain.objects import Owner, PlatformObject
 
 _MOST: Final = 2**53 - 1
 At = Annotated[int, Meta(ge=0, le=_MOST, title="time")]
@@ -66,6 +67,20 @@ class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
     def apply(self, case: Case, on: Stamped) -> None:
         """What it does to the case; nothing, unless the kind says otherwise."""
+
+    def change(self, held: PlatformObject) -> None:
+        """What it does to the object in whose stream it stands; nothing, unless the kind says otherwise."""
+
+
+class ObjectEvent(Event, frozen=True, kw_only=True):
+    """An event of an object's stream, and the item of the case from which it comes."""
+
+    case: Name
+    item: Number
+
+    @property
+    def owner(self) -> Owner:
+        return self.case, self.item
 
 
 class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND
+from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.errors import NotAllowed
 
 __all__ = ["check_answerable", "check_claimer"]

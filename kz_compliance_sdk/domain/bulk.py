@@ -6,8 +6,8 @@ from typing import Any
 
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.decision import ItemDecision, Proposal
+from kz_compliance_sdk.domain.flags import codes
 from kz_compliance_sdk.domain.legal_check import LegalCheck
-from kz_compliance_sdk.domain.legal_flags import codes
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 

@@ -7,18 +7,75 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.audit import AuditEvent
-from kz_compliance_sdk.domain.change_afterlife import CaseErased as CaseErased
-from kz_compliance_sdk.domain.change_afterlife import MessageErased as MessageErased
-from kz_compliance_sdk.domain.change_afterlife import Tally as Tally
-from kz_compliance_sdk.domain.change_clock import ClockSet as ClockSet
 from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.happened import Happened as Happened
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.references import stream_of
-from kz_compliance_sdk.domain.volume import NoticeCounted as NoticeCounted
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The clock was set by `by_s` seconds after it was last looked at `since`. What waits for a time
+    beyond `now` keeps the time that was left."""
+
+    platform_id: str
+    by_s: int
+    since: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One case in the figures. Times are UTC seconds; `decided_at` and `receipt_at` are None for what was cancelled or
+    settled without a decision, `issued_at` is 0 for a message that could not be used. `facts` is canonical JSON, the
+    same text for all cases that differ in nothing but their times."""
+
+    platform_id: str
+    case_id: str
+    received_at: int
+    issued_at: int
+    due_at: int
+    decided_at: int | None
+    receipt_at: int | None
+    facts: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseErased:
+    """The personal data of a case is destroyed: its key, the messages, texts, decisions and answers that it opens."""
+
+    platform_id: str
+    case_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageErased:
+    """A message that never belonged to a case is emptied; that it came, and what it was answered, stays."""
+
+    platform_id: str
+    sender: str
+    message_id: str
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeCounted:
+    """A new notice that came at `at` (UTC seconds) counts under each of the `names`. What came at `over` or before
+    counts no more."""
+
+    platform_id: str
+    names: tuple[str, ...]
+    at: int
+    over: int
+
+
+def names_of(authority_id: str, key_id: str) -> tuple[str, ...]:
+    """What a notice counts under: its authority, and the key that signed it if any did."""
+    return (f"authority {authority_id}", f"key {key_id}") if key_id else (f"authority {authority_id}",)
+
 
 InboxExit = Literal["accepted", "quarantined", "waiting", "noted"]
 

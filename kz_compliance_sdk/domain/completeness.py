@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
-from kz_compliance_sdk.domain.breadth import is_pattern, is_whole_site
+from kz_compliance_sdk.domain.flags import is_pattern, is_whole_site
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question, Statement

@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, 
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import office
-from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND, codes
+from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND, codes
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy

@@ -9,7 +9,7 @@ from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.clock import almaty
-from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND, codes
+from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND, codes
 from kz_compliance_sdk.domain.messages import with_page
 from kz_compliance_sdk.domain.policy import ApproverDuty, Policy
 from kz_compliance_sdk.domain.results import after

@@ -7,16 +7,36 @@ it came and from what the platform knows, and is kept with the case.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import parse_qsl
 
-from kz_compliance_sdk.domain.notice import Cancellation, Notice, requested_due_at
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, requested_due_at
 from kz_compliance_sdk.domain.url import check_url, host_of
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.domain.policy import Safeguards
 from kz_compliance_sdk.domain.values import LocalText, utc_offset_minutes
 
-__all__ = ["FLAG_MEANINGS", "SKEW_S", "SOON_S", "UNREADABLE", "Flag", "FlagCode", "cancellation_flags", "flags"]
+__all__ = [
+    "FLAG_MEANINGS",
+    "SKEW_S",
+    "SOON_S",
+    "UNREADABLE",
+    "USER_DATA_DEMAND",
+    "Flag",
+    "FlagCode",
+    "cancellation_flags",
+    "codes",
+    "flags",
+    "flags_of_answer",
+    "is_pattern",
+    "is_whole_site",
+    "legal_flags",
+]
+
 
 FlagCode = Literal[
     "addressee_missing", "basis_unknown", "category_not_mandated", "category_unknown", "deadline_defaulted",
@@ -243,3 +263,93 @@ def _names_a_reporter(raw: Mapping[str, object]) -> bool:
         if value not in (None, "", [], {}, False, True):
             return True
     return False
+
+
+# Behind the host nothing but dots, a language and the page itself; then a query, and a fragment that is no route.
+_FRONT_PAGE: Final = re.compile(
+    r"[^:]+://[^/?#]*"
+    r"(?:/(?:\.*|home|index|index\.html|index\.htm|index\.php|default\.aspx|(?:kk|kz|ru|en)(?:[-_][a-z]{2,4})*))*"
+    r"(?:\?([^#]*))?"
+    r"(?:#(?![/!]).*)?",
+    re.IGNORECASE | re.ASCII | re.DOTALL,
+)
+_NAMES_NOTHING: Final = frozenset({"lang", "language", "hl", "l", "locale", "ref", "source", "from"})
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a wildcard stands in it, encoded or not."""
+    return "*" in text or ("%2" in text and "%2a" in text.lower())
+
+
+def is_whole_site(url: str) -> bool:
+    """Whether a URL leads to a front page. A query or a route in the fragment can name one item on it."""
+    page = _FRONT_PAGE.fullmatch(url)
+    if page is None:
+        return False
+    names = [name.lower() for name, _ in parse_qsl(page[1] or "", keep_blank_values=True)]
+    return all(name in _NAMES_NOTHING or name.startswith("utm_") for name in names)
+
+
+USER_DATA_DEMAND: Final = "user_data_demand"
+_SAYS_NOTHING: Final[tuple[object, ...]] = (None, "", [], {}, False)
+
+
+def codes(flags: tuple[str, ...]) -> frozenset[str]:
+    """The codes of a case's flags, without the items that they are about."""
+    return frozenset(flag.partition(":")[0] for flag in flags)
+
+
+def legal_flags(notice: Notice, *, raw: Mapping[str, object], safeguards: Safeguards) -> tuple[Flag, ...]:
+    """The flags of a notice that call for a lawyer. `raw` is the notice as it came, before validation."""
+    found = list(_of_what_is_wide(notice.items))
+    if _offends_an_official(notice, raw, safeguards):
+        found.append(Flag("official_offended"))
+    if _asks_for_user_data(notice, raw, safeguards):
+        found.append(Flag("user_data_demand"))
+    return tuple(found)
+
+
+def flags_of_answer(answer: Clarification, *, raw: Mapping[str, object], safeguards: Safeguards) -> tuple[Flag, ...]:
+    """The same for an authority's answer, which can name items anew."""
+    found = list(_of_what_is_wide(answer.items or ()))
+    if _holds_user_data_fields(raw, safeguards):
+        found.append(Flag("user_data_demand"))
+    return tuple(found)
+
+
+def _of_what_is_wide(items: Iterable[Item]) -> Iterator[Flag]:
+    for item in items:
+        if is_pattern(f"{item.url} {item.object_id} {item.account_ref}"):
+            yield Flag("url_wildcard", item.item_id)
+        if item.url is not None and is_whole_site(item.url):
+            yield Flag("url_whole_site", item.item_id)
+
+
+def _offends_an_official(notice: Notice, raw: Mapping[str, object], safeguards: Safeguards) -> bool:
+    if notice.category in safeguards.official_categories or _says(raw, safeguards.official_fields):
+        return True
+    acts = safeguards.official_acts
+    return bool(acts) and any(
+        basis.act in acts or f"{basis.act}/{basis.article}" in acts for basis in notice.legal_basis
+    )
+
+
+def _asks_for_user_data(notice: Notice, raw: Mapping[str, object], safeguards: Safeguards) -> bool:
+    if _holds_user_data_fields(raw, safeguards):
+        return True
+    if notice.requested_action != "other":
+        return False
+    texts = [*(reason.text for reason in notice.statement_of_reasons), *(item.description for item in notice.items)]
+    said = " ".join(" ".join(filter(None, texts)).lower().split())
+    return any(phrase in said for phrase in safeguards.user_data_phrases)
+
+
+def _holds_user_data_fields(raw: Mapping[str, object], safeguards: Safeguards) -> bool:
+    fields, items = safeguards.user_data_fields, raw.get("items")
+    return _says(raw, fields) or (
+        isinstance(items, list) and any(isinstance(item, Mapping) and _says(item, fields) for item in items)
+    )
+
+
+def _says(value: Mapping[str, object], fields: frozenset[str]) -> bool:
+    return not fields.isdisjoint(value) and any(value.get(name) not in _SAYS_NOTHING for name in fields)

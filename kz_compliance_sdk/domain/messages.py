@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -11,7 +12,7 @@ from typing import Literal
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json, encoded
-from kz_compliance_sdk.domain.case import Case, ItemState, happened, note
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, note
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery
@@ -33,6 +34,7 @@ from kz_compliance_sdk.domain.report import (
     outbound_bytes,
     unsigned_bytes,
 )
+from kz_compliance_sdk.domain.transitions import UNDECIDED
 from kz_compliance_sdk.domain.url import check_url
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.domain.words import LANGUAGES, words
@@ -369,3 +371,17 @@ def _fixed(name: Literal["lifted", "kept", "gone"], case: Case) -> tuple[Stateme
     languages = [lang.split("-")[0] for lang in case.languages]
     chosen = [lang for lang in LANGUAGES if lang in languages] or ["kk", "ru"]
     return tuple(Statement(lang=lang, text=words(lang, "cases")("statement", name)) for lang in chosen)
+
+
+_NOTHING_TO_REPORT = frozenset({*UNDECIDED, CaseState.CANCELLED})
+
+
+def is_superseded(case: Case, message: OutboxMessage) -> bool:
+    """Whether a later report has taken the place of this one, or it is final and its case is being decided or carried
+    out anew. Only reports are superseded like this; effects carry a version."""
+    if message.kind != "report":
+        return False
+    if message.lane_seq < case.sequence:
+        return True
+    anew = case.state in _NOTHING_TO_REPORT or case.pending
+    return anew and bool(json.loads(message.body)["final"])

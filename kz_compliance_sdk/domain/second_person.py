@@ -14,8 +14,8 @@ from kz_compliance_sdk.domain.audit import Actor, AuditEvent, told
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.duress import LEGAL
+from kz_compliance_sdk.domain.flags import codes
 from kz_compliance_sdk.domain.lawfulness import RestsOn
-from kz_compliance_sdk.domain.legal_flags import codes
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.review_policy import HEAD
 from kz_compliance_sdk.domain.words import Words, words

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from kz_compliance_sdk.domain.decision import Action
-from kz_compliance_sdk.domain.notice_parts import AuthorityType
+from kz_compliance_sdk.domain.notice import AuthorityType
 from kz_compliance_sdk.domain.report import Ground
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, compiled
 from kz_compliance_sdk.errors import ConfigError

@@ -22,8 +22,7 @@ from kz_compliance_sdk.domain.events.arrivals import Reminded
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.review import Asked, Reopened
 from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.notice import RequestedAction
-from kz_compliance_sdk.domain.notice_parts import IssuingAuthority, LegalBasis, UserNotice
+from kz_compliance_sdk.domain.notice import IssuingAuthority, LegalBasis, RequestedAction, UserNotice
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.domain.values import Instant, Line, ValueModel
 

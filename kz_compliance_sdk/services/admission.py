@@ -17,8 +17,10 @@ from kz_compliance_sdk.domain.change import (
     InboxAdmitted,
     InboxExit,
     InboxRow,
+    NoticeCounted,
     Redelivered,
     SanctionNoted,
+    names_of,
 )
 from kz_compliance_sdk.domain.duty import with_pages_at_intake
 from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
@@ -29,18 +31,16 @@ from kz_compliance_sdk.domain.notice import (
     UnreadableNotice,
 )
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.policy import Policy, Safeguards
 from kz_compliance_sdk.domain.references import free_reference, stream_of
 from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
-from kz_compliance_sdk.services.following import Following, follow, follow_waiting
+from kz_compliance_sdk.services.following import Following, follow, follow_waiting, marked_answer, marks
 from kz_compliance_sdk.services.loading import latest_revision, notice_of, standing_of
-from kz_compliance_sdk.services.marking import marked_answer, marks
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
 from kz_compliance_sdk.services.tallying import with_tally
-from kz_compliance_sdk.services.volume import counted
 from kz_compliance_sdk.wire.v1 import Message
 
 
@@ -317,3 +317,16 @@ def _row(
         response.body,
     )
     return row if received.refused is None else InboxAdmitted(row)
+
+
+def counted(
+    tx: Tx, arrival: Arrival, authority_id: str, key_id: str, usual: Safeguards
+) -> tuple[Arrival, NoticeCounted]:
+    """A new notice, flagged if as many as are usual came before it within the window; and that it came."""
+    names, over = names_of(authority_id, key_id), tx.now - usual.volume_window_s
+    limit = usual.volume_notices
+    before = max(tx.notices_counted(name, over, limit) for name in names)
+    arrival = arrival.but(volume=before, volume_limit=limit)
+    if before >= limit:
+        arrival = arrival.but(flags=(*arrival.flags, "volume_unusual"))
+    return arrival, NoticeCounted(arrival.platform_id, names, tx.now, over)

@@ -17,10 +17,9 @@ from kz_compliance_sdk.domain import breaker, results
 from kz_compliance_sdk.domain.change import Change, Write
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.message_states import moved
-from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of
+from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR, Respondent, is_superseded, item_of
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.superseding import is_superseded
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreDamaged, StoreError
 from kz_compliance_sdk.ports import (

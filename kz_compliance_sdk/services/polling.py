@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 
 from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, Write
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.errors import RegulatorError, StoreError
 from kz_compliance_sdk.ports import FeedPage, Future, Regulator, Store, Tx
-from kz_compliance_sdk.services import unread
 from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.health import FEED_FAILS
 from kz_compliance_sdk.services.intake import Intake, Pending
@@ -23,6 +23,50 @@ SEQUENCE = "notices.sequence"
 FAILING = "notices.failing"
 PAGE_AFTER_S = 900
 """How long the feed may be out of reach before somebody is paged, in seconds."""
+UNREAD = "notices.unread"
+FIRST_WAIT_S = 600
+LONGEST_WAIT_S = 6 * 3600
+GIVEN_UP_AFTER_S = 90 * 86_400
+"""How far back the contract lets a platform read. What the regulator did not sign anew by then stays unread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """From which cursor on the feed is to be read again, since when, and when next. Times are UTC seconds."""
+
+    after: str
+    since: int
+    next_at: int
+
+    def later(self, now: int) -> Unread:
+        """Denser while it is new: the wait is a quarter of its age."""
+        wait = min(max((now - self.since) // 4, FIRST_WAIT_S), LONGEST_WAIT_S)
+        return Unread(self.after, self.since, now + wait)
+
+
+def remembered(tx: Tx) -> Unread | None:
+    """What is still to be read again."""
+    text = tx.cursor(UNREAD)
+    return Unread(*json.loads(text)) if text else None
+
+
+def remember(tx: Tx, platform_id: str, after: str) -> Change:
+    """Keep the place before an entry that is not authentic in mind, unless an earlier one is."""
+    if remembered(tx) is not None:
+        return ()
+    return (_moved(platform_id, Unread(after, tx.now, tx.now + FIRST_WAIT_S), tx.now),)
+
+
+def settle(tx: Tx, platform_id: str, unread: Unread, *, believed: bool) -> Change:
+    """What reading it again came to: nothing is left, or it is read once more later."""
+    if remembered(tx) != unread:
+        return ()
+    over = believed or tx.now - unread.since > GIVEN_UP_AFTER_S
+    return (_moved(platform_id, None if over else unread.later(tx.now), tx.now),)
+
+
+def _moved(platform_id: str, unread: Unread | None, now: int) -> CursorMoved:
+    return CursorMoved(platform_id, UNREAD, "" if unread is None else json.dumps(astuple(unread)), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +130,7 @@ def _poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, 
             writes += _alert(tx, platform_id, "feed_gap", place)
         if skipped:
             writes += _alert(tx, platform_id, "feed_entry_not_authentic", place)
-            writes += unread.remember(tx, platform_id, after)
+            writes += remember(tx, platform_id, after)
         return tuple(writes), None
 
     store.submit(platform_id, move).result()
@@ -123,7 +167,7 @@ def read_again(
         if not page.has_more or page.next_cursor in (None, after):
             break
         after = page.next_cursor or until
-    store.submit(platform_id, lambda tx: (unread.settle(tx, platform_id, place, believed=believed), None)).result()
+    store.submit(platform_id, lambda tx: (settle(tx, platform_id, place, believed=believed), None)).result()
     return statuses.count(202)
 
 
@@ -152,7 +196,7 @@ def _failed(tx: Tx, platform_id: str) -> Change:
 def _anew(tx: Tx, platform_id: str, after: str) -> Change:
     """The next poll begins at the beginning: the regulator has other books than those that gave the cursor out, and
     what stands in them need not stand here. Only at the next poll, so that two that quarrel do not spin."""
-    moved = (CursorMoved(platform_id, name, "", tx.now) for name in (FEED, SEQUENCE, unread.UNREAD))
+    moved = (CursorMoved(platform_id, name, "", tx.now) for name in (FEED, SEQUENCE, UNREAD))
     return (*moved, *_alert(tx, platform_id, "feed_begins_anew", after))
 
 
@@ -179,8 +223,8 @@ def _where(tx: Tx) -> tuple[Change, tuple[str, int]]:
     return (), (tx.cursor(FEED), int(tx.cursor(SEQUENCE) or 0))
 
 
-def _unread(tx: Tx) -> tuple[Change, tuple[unread.Unread | None, str]]:
-    place = unread.remembered(tx)
+def _unread(tx: Tx) -> tuple[Change, tuple[Unread | None, str]]:
+    place = remembered(tx)
     due = place if place is not None and place.next_at <= tx.now else None
     return (), (due, tx.cursor(FEED))
 

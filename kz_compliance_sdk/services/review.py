@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps, undoable
+from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change, InboxApplied
 from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
-from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.persons import who_decided
 from kz_compliance_sdk.domain.policy import Policy
@@ -258,7 +258,7 @@ class Review:
             case, messages = tx.case(case_id), tx.open_messages(case_id)
             answering = answering_of(tx, case, self._respondent)
             stamp = self._stamp(tx, actor)
-            return undoable.record_undoable(case, item_id, reasons, messages, answering, stamp=stamp)
+            return deciding.record_undoable(case, item_id, reasons, messages, answering, stamp=stamp)
 
         return self._submit(work)
 

@@ -11,10 +11,9 @@ from functools import cache
 
 from kz_compliance_sdk.domain.arrivals import Arrival, open_case
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
-from kz_compliance_sdk.domain.change import Change, InboxRow
+from kz_compliance_sdk.domain.change import Change, InboxRow, NoticeCounted, names_of
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import kz_policy
-from kz_compliance_sdk.domain.volume import NoticeCounted, names_of
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import Profile, sign

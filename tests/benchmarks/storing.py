@@ -14,9 +14,8 @@ from kz_compliance_sdk.adapters.sql import rows as as_rows
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.audit import AuditEvent
-from kz_compliance_sdk.domain.change import CaseWrite, Change, InboxRow
+from kz_compliance_sdk.domain.change import CaseWrite, Change, InboxRow, NoticeCounted
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.volume import NoticeCounted
 from kz_compliance_sdk.ports import Env
 from tests.benchmarks import samples
 from tests.benchmarks.rows import Row, Size, compared, interleaved

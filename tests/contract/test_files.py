@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.file_states import CUT, MOVED, held
-from kz_compliance_sdk.adapters.sql.files import Files
+from kz_compliance_sdk.adapters.sql.files import CUT, MOVED, Files, held
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.change import Change

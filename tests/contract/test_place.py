@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql import engine
-from kz_compliance_sdk.adapters.sql.file_states import State, state_of
+from kz_compliance_sdk.adapters.sql.files import State, state_of
 from kz_compliance_sdk.adapters.sql.sqlite import APPLICATION_ID, FileLock, choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.errors import StoreError, StoreUnusable

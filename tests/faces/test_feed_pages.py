@@ -10,8 +10,7 @@ import pytest
 from kz_compliance_sdk.errors import RegulatorError
 from kz_compliance_sdk.ports import FeedMessage, FeedPage
 from kz_compliance_sdk.services.health import health_document
-from kz_compliance_sdk.services.polling import PAGE_AFTER_S
-from kz_compliance_sdk.services.unread import FIRST_WAIT_S
+from kz_compliance_sdk.services.polling import FIRST_WAIT_S, PAGE_AFTER_S
 from tests.faces.bad_inputs.office import Office, Offices
 from tests.faces.bad_inputs.requests import Request, envelope, signed
 

@@ -9,8 +9,7 @@ import pytest
 
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import Wording
-from kz_compliance_sdk.domain.notice import Item
-from kz_compliance_sdk.domain.notice_parts import Preservation
+from kz_compliance_sdk.domain.notice import Item, Preservation
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed

@@ -13,7 +13,7 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import Wording
-from kz_compliance_sdk.domain.notice_parts import UserNotice as Wish
+from kz_compliance_sdk.domain.notice import UserNotice as Wish
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.domain.statement_templates import packaged_templates
 from kz_compliance_sdk.domain.user_notices import Telling, UserNoticeState

@@ -18,8 +18,8 @@ from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.policy import kz_policy, tighten
 from kz_compliance_sdk.errors import Conflict
 from kz_compliance_sdk.ports import Tx, Work
+from kz_compliance_sdk.services.admission import counted
 from kz_compliance_sdk.services.intake import Pending
-from kz_compliance_sdk.services.volume import counted
 from tests.journey.scene import PLATFORM, Host, World, signed
 from tests.journey.tampering.scenery import DRIVER
 from tests.unit.case_makers import a_notice, arrival

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.breadth import is_pattern, is_whole_site
-from kz_compliance_sdk.domain.legal_flags import codes, legal_flags
+from kz_compliance_sdk.domain.flags import codes, is_pattern, is_whole_site, legal_flags
 from kz_compliance_sdk.domain.policy import Policy, kz_policy, tighten
 from kz_compliance_sdk.testing import builders
 

@@ -10,12 +10,12 @@ from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.contest import SuspensionOrder
+from kz_compliance_sdk.domain.deciding import record_undoable
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.duress import Instruction
-from kz_compliance_sdk.domain.legal_flags import USER_DATA_DEMAND
+from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.domain.results import Answering
-from kz_compliance_sdk.domain.undoable import record_undoable
 from tests.unit.case_makers import (
     HEAD,
     HOUR,

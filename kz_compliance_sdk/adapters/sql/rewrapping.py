@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.file_states import empty_log, refuse_changed
+from kz_compliance_sdk.adapters.sql.files import empty_log, refuse_changed
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.ledger import KEYS, events, log, streams
 from kz_compliance_sdk.adapters.sql.ledger import keys as stream_keys

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import astuple, fields
 from functools import wraps
 from typing import Any, TypeVar
 
 from pydantic_core import from_json, to_json
 
-from kz_compliance_sdk.adapters.sql.item_rows import item_doc, items_from, objects_doc
-from kz_compliance_sdk.adapters.sql.remedy_rows import remedies_doc, remedies_from
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
-from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.change import (
     EndpointState,
     Heartbeat,
@@ -20,8 +19,80 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     SanctionNoted,
 )
+from kz_compliance_sdk.domain.contest import FiledContest, Suspension
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import StoreDamaged
+
+
+def remedies_doc(case: Case) -> list[dict[str, Any]]:
+    """What the document ends with: nothing for nearly every case, so that it is no longer for it."""
+    if not (case.contests or case.suspensions or case.clock_shift_s or case.unsure_steps):
+        return []
+    return [
+        {
+            "contests": [astuple(one) for one in case.contests],
+            "suspensions": [astuple(one) for one in case.suspensions],
+            "running_watch_at": case.running_watch_at,
+            "clock_shift_s": case.clock_shift_s,
+            "unsure_steps": case.unsure_steps,
+        }
+    ]
+
+
+def remedies_from(end: list[Any]) -> dict[str, Any]:
+    """The fields of a case that its document ends with."""
+    if not end:
+        return {}
+    return {
+        "contests": tuple(FiledContest(*one) for one in end[0]["contests"]),
+        "suspensions": tuple(Suspension(*one) for one in end[0]["suspensions"]),
+        "running_watch_at": end[0]["running_watch_at"],
+        "clock_shift_s": end[0].get("clock_shift_s", 0),
+        "unsure_steps": tuple(end[0].get("unsure_steps", ())),
+    }
+
+
+_OBJECT_FIELDS = ("object_key", "url", "object_id", "account_ref")
+_ALL_FIELDS = tuple(field.name for field in fields(ItemState))
+_ITEM_FIELDS = tuple(name for name in _ALL_FIELDS if name not in _OBJECT_FIELDS)
+
+
+def item_doc(item: ItemState) -> list[Any]:
+    """What is stored of an item in the clear."""
+    if not item.decision_version and item.status == "open" and item.order_stands:
+        return [item.item_id, item.number]
+    return [getattr(item, name) for name in _ITEM_FIELDS]
+
+
+def objects_doc(case: Case) -> bytes:
+    """Which objects of the platform the items are about, item by item; empty while none is known."""
+    named = [_object(item) for item in case.items]
+    return to_json(named) if any(named) else b""
+
+
+def _object(item: ItemState) -> tuple[str, ...] | None:
+    if not (item.object_key or item.url or item.object_id or item.account_ref):
+        return None
+    return item.object_key, item.url, item.object_id, item.account_ref
+
+
+def items_from(docs: list[list[Any]], objects: bytes) -> tuple[ItemState, ...]:
+    """The items, from both. Raises ValueError if they do not fit together."""
+    named = from_json(objects) if objects else [None] * len(docs)
+    return tuple(_item(doc, known) for doc, known in zip(docs, named, strict=True))
+
+
+def _item(doc: list[Any], known: list[str] | None) -> ItemState:
+    if len(doc) == 2:
+        said: dict[str, Any] = {"item_id": doc[0], "number": doc[1]}
+    else:
+        names = _ALL_FIELDS if len(doc) == len(_ALL_FIELDS) else _ITEM_FIELDS  # all: stored before objects were apart
+        said = dict(zip(names, doc, strict=True))
+        said["scope"] = tuple(said["scope"])
+    if known:
+        said.update(zip(_OBJECT_FIELDS, known, strict=True))
+    return ItemState.of(**said)
+
 
 Row = Sequence[Any]
 T = TypeVar("T")

@@ -14,8 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.engine import create_file, open_engine
-from kz_compliance_sdk.adapters.sql.file_states import held
-from kz_compliance_sdk.adapters.sql.files import Files
+from kz_compliance_sdk.adapters.sql.files import Files, held
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import Job, WriterLane
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries

@@ -10,8 +10,7 @@ from sqlalchemy import BigInteger, Column, Integer, String, Table, bindparam, de
 
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST
 from kz_compliance_sdk.adapters.sql.tables import metadata
-from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.volume import NoticeCounted
+from kz_compliance_sdk.domain.change import Change, NoticeCounted
 
 __all__ = ["VolumeStatements", "Volumes", "volumes", "write_volumes"]
 

@@ -39,7 +39,7 @@ def connection(settings: Settings) -> Iterator[Connection]:
     from sqlalchemy.exc import DBAPIError
 
     from kz_compliance_sdk.adapters.sql.engine import open_engine
-    from kz_compliance_sdk.adapters.sql.file_states import refuse_other_files
+    from kz_compliance_sdk.adapters.sql.files import refuse_other_files
     from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, refuse_network_file_system, store_error
 
     refuse_missing(settings)

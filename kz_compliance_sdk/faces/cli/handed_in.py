@@ -136,8 +136,7 @@ def notice_skeleton(platform_id: str) -> dict[str, Any]:
 
 def notice_choices(categories: Iterable[str]) -> list[tuple[str, str]]:
     """What the fields of a typed-in notice may hold."""
-    from kz_compliance_sdk.domain.notice import ContentType, NoticeKind, RequestedAction
-    from kz_compliance_sdk.domain.notice_parts import AuthorityType
+    from kz_compliance_sdk.domain.notice import AuthorityType, ContentType, NoticeKind, RequestedAction
 
     return [
         ("notice_id", "the number that the office gives it, such as the letter's: letters, digits, . _ : -"),

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import arrivals, letters_in
 from kz_compliance_sdk.domain.arrival_events import answered
-from kz_compliance_sdk.domain.arrivals import Arrival
+from kz_compliance_sdk.domain.arrivals import Arrival, with_pages_at_intake
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.but import Changeable
-from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.case import Case, CaseState, happened
 from kz_compliance_sdk.domain.change import (
     NOTHING,
     Change,
     InboxAdmitted,
+    InboxApplied,
     InboxExit,
     InboxRow,
     NoticeCounted,
     Redelivered,
     SanctionNoted,
+    Write,
     names_of,
 )
-from kz_compliance_sdk.domain.duty import with_pages_at_intake
+from kz_compliance_sdk.domain.events.arrivals import Flagged
+from kz_compliance_sdk.domain.flags import Flag, flags, flags_of_answer, legal_flags
 from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
 from kz_compliance_sdk.domain.notice import (
     Cancellation,
+    Clarification,
     Notice,
+    Reminder,
     Sanction,
     UnreadableNotice,
 )
@@ -37,11 +43,10 @@ from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
-from kz_compliance_sdk.services.following import Following, follow, follow_waiting, marked_answer, marks
-from kz_compliance_sdk.services.loading import latest_revision, notice_of, standing_of
+from kz_compliance_sdk.services.loading import arrival_in, latest_revision, notice_of, standing_before, standing_of
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
 from kz_compliance_sdk.services.tallying import with_tally
-from kz_compliance_sdk.wire.v1 import Message
+from kz_compliance_sdk.wire.v1 import Message, read_message
 
 
 @dataclass(frozen=True)
@@ -330,3 +335,89 @@ def counted(
     if before >= limit:
         arrival = arrival.but(flags=(*arrival.flags, "volume_unusual"))
     return arrival, NoticeCounted(arrival.platform_id, names, tx.now, over)
+
+
+def marks(
+    notice: Notice,
+    raw: Mapping[str, object],
+    now: int,
+    policy: Policy,
+    *,
+    hosts: frozenset[str],
+    categories: frozenset[str],
+) -> tuple[str, ...]:
+    """What a person must see of a notice received at `now` (UTC seconds); `raw` is the notice as it came."""
+    found = flags(
+        notice,
+        raw=raw,
+        now=now,
+        hosts=hosts,
+        known_categories=categories,
+        mandated=policy.authority_categories.get(notice.issuing_authority.id),
+        known_acts=policy.known_acts or None,
+        term_s=policy.term(notice.kind, notice.category).least_hours * 3600,
+    )
+    of_law = legal_flags(notice, raw=raw, safeguards=policy.safeguards)
+    return _written((*found, *of_law))
+
+
+def marked_answer(arrival: Arrival, message: Message, policy: Policy) -> Arrival:
+    """The arrival of an authority's answer, with what a lawyer must see in it; any other message as it is."""
+    if not isinstance(message.data, Clarification):
+        return arrival
+    found = flags_of_answer(message.data, raw=message.raw, safeguards=policy.safeguards)
+    return arrival.but(flags=(*arrival.flags, *_written(found))) if found else arrival
+
+
+def _written(found: Iterable[Flag]) -> tuple[str, ...]:
+    return tuple(f"{flag.code}:{flag.item_id}" if flag.item_id else flag.code for flag in found)
+
+
+Following = Clarification | Cancellation | Reminder
+
+
+def follow(
+    tx: Tx, arrival: Arrival, case: Case, data: Following, policy: Policy, respondent: Respondent, stamp: Stamp
+) -> tuple[Change, Case]:
+    """Apply a message to the case that it is about."""
+    if case.erased_at is not None:
+        return arrivals.flag(case, ("erased_case",), stamp, arrival)
+    if isinstance(data, Reminder):
+        return arrivals.remind(case, data, arrival, stamp)
+    if isinstance(data, Clarification):
+        change, case = arrivals.answer(case, data, arrival, policy, standing_before(tx, case, data, respondent), stamp)
+        return with_pages_at_intake(change, case, policy, stamp) if arrival.flags else (change, case)
+    if data.revision < case.revision:
+        return arrivals.flag(case, ("cancels_older_revision",), stamp, arrival)
+    flagged: Change = ()
+    named = data.item_ids or ()
+    unknown = set(named) - {item.item_id for item in case.items}
+    if unknown and unknown.issuperset(named):
+        return arrivals.flag(case, ("cancels_unknown_item",), stamp, arrival)
+    if unknown:
+        # The message itself lies beside the event of the cancellation.
+        tells = [happened(case, Flagged(flags=("cancels_unknown_item",)), stamp)]
+        flagged, case = arrivals.flag(case, ("cancels_unknown_item",), stamp, arrival, tells=tells)
+    change, case = arrivals.cancel(case, data, arrival, policy, standing_before(tx, case, data, respondent), stamp)
+    return (*flagged, *change), case
+
+
+def follow_waiting(
+    tx: Tx, case: Case, change: Change, policy: Policy, respondent: Respondent, stamp: Stamp
+) -> tuple[Change, Case]:
+    """What came before its notice takes effect now, in the order in which it came."""
+    writes: list[Write] = list(change)
+    for row in tx.waiting_for(case.notice_id):
+        if row.source == "typed" or case.authority_id not in json.loads(row.proof)["authorities"]:
+            continue
+        message = read_message(row.body)
+        data = message.data
+        if isinstance(data, Notice | Sanction):
+            continue
+        if isinstance(data, Cancellation) and data.revision > case.revision:
+            continue
+        arrival = marked_answer(arrival_in(tx, row, case.channel), message, policy)
+        more, case = follow(tx, arrival, case, data, policy, respondent, stamp)
+        writes += more
+        writes.append(InboxApplied(row.platform_id, *arrival.message, case.id))
+    return tuple(writes), case

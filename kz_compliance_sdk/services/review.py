@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
-from kz_compliance_sdk.services.following import follow_waiting
+from kz_compliance_sdk.services.admission import follow_waiting
 from kz_compliance_sdk.services.loading import (
     answering_of,
     context_of,

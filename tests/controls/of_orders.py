@@ -159,7 +159,7 @@ CONTROLS: tuple[Control, ...] = (
         "nobody at night",
         "a notice that takes two persons while no approver is on duty pages people at intake",
         DUE_PROCESS,
-        gives("domain.duty.pages_at_intake", what=()),
+        gives("domain.arrivals.pages_at_intake", what=()),
         f"{ORDERS}test_a_night_without_an_approver_is_found_out_at_intake",
     ),
     Control(

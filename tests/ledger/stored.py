@@ -11,9 +11,8 @@ from typing import Any
 
 import msgspec
 
-from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
-from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.store import SqliteStore

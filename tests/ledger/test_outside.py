@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kz_compliance_sdk.adapters.sql import ledger
-from kz_compliance_sdk.adapters.sql.sealing import PartKeys, _bound
+from kz_compliance_sdk.adapters.sql.keys import PartKeys, _bound
 from kz_compliance_sdk.domain.change import Happened
 from kz_compliance_sdk.domain.events.office import Viewed
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable

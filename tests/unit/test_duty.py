@@ -7,8 +7,8 @@ from datetime import datetime
 import pytest
 from pydantic import ValidationError
 
+from kz_compliance_sdk.domain.arrivals import approvers_on_duty, pages_at_intake
 from kz_compliance_sdk.domain.clock import almaty
-from kz_compliance_sdk.domain.duty import approvers_on_duty, pages_at_intake
 from kz_compliance_sdk.domain.policy import ApproverDuty, kz_policy, tighten
 from tests.unit.case_makers import a_notice, opened
 

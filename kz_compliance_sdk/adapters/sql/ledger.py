@@ -35,8 +35,8 @@ from sqlalchemy import (
     update,
 )
 
+from kz_compliance_sdk.adapters.sql.keys import PartKeys
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
-from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
 from kz_compliance_sdk.adapters.sql.tables import cases, metadata
 from kz_compliance_sdk.domain.audit import SYSTEM

@@ -15,12 +15,11 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
 from kz_compliance_sdk.adapters.sql.health_reads import HealthReads
-from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.domain import reviewed, user_notices

@@ -8,12 +8,11 @@ from typing import Any
 
 from kz_compliance_sdk.adapters.sql.appeals import write_index
 from kz_compliance_sdk.adapters.sql.files import Files
-from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending
 from kz_compliance_sdk.adapters.sql.preserved import write_preserved
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
-from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.shared import Behind, Shared
 from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, open_connection, store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements

@@ -226,12 +226,12 @@ def test_no_mutation_of_a_signed_request_is_taken_or_provokes_a_fault(count: int
     assert office.inbox() == []
 
 
-@pytest.mark.parametrize("count", [200, *(pytest.param(many, marks=pytest.mark.slow) for many in (600, 6_000))])
+@pytest.mark.parametrize("count", [60, *(pytest.param(many, marks=pytest.mark.slow) for many in (600, 6_000))])
 def test_a_mutation_that_is_signed_is_kept_whatever_it_says(count: int, offices: Offices) -> None:
     rng, original = random.Random(f"bodies {count}"), serialised(envelope())
-    for _ in range(count // 200):
+    for _ in range(max(count // 200, 1)):
         office, bodies = offices.new(), set()
-        for _ in range(200):
+        for _ in range(min(count, 200)):
             body = original
             for _ in range(rng.choice([1, 1, 1, 3])):
                 body = _edited_bytes(rng, body)

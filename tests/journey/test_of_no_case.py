@@ -57,6 +57,7 @@ def test_a_row_of_no_case_is_named(table: str, case_id: str, scenery: Scenery) -
     assert any(fault.case_id == case_id and f"in {table}" in fault.what for fault in faults), faults
 
 
+@pytest.mark.slow
 def test_an_attempt_that_no_message_of_no_case_made_is_named(scenery: Scenery) -> None:
     values = f"'{PLATFORM}', '', 'm-none', 1, 1, 1, 'retry', ''"
     columns = "platform_id, case_id, message_id, number, started_at, ended_at, result, detail"
@@ -129,13 +130,14 @@ DOINGS = {
 }
 
 
-@pytest.mark.parametrize("name", DOINGS)
-def test_what_the_database_would_do_by_itself_is_named(name: str, scenery: Scenery) -> None:
+@pytest.mark.parametrize("what", variants(DOINGS, "a trigger"))
+def test_what_the_database_would_do_by_itself_is_named(what: str, scenery: Scenery) -> None:
     """Such as a trigger that lets a notice vanish before any checkpoint sees it."""
     with closing(DRIVER.module.connect(scenery.world.path, isolation_level=None)) as raw:
         unguard(raw)
-        raw.execute(DOINGS[name])
+        raw.execute(what)
         (fault,) = scenery.verify().faults
-        raw.execute(f"DROP {DOINGS[name].split()[1]} {DOINGS[name].split()[2]}")
-    assert f"a {DOINGS[name].split()[1].lower()} {DOINGS[name].split()[2]} that" in fault.what
+        _, kind, name, *_ = what.split()
+        raw.execute(f"DROP {kind} {name}")
+    assert f"a {kind.lower()} {name} that" in fault.what
     assert scenery.verify().intact

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing.builders import ISSUED_AT
@@ -22,6 +23,11 @@ __all__ = ["NOON", "FrozenClock"]
 
 NOON = ISSUED_AT  # 2026-11-24T12:00:00 in Asia/Almaty
 pytest_plugins = ["pytester", "tests.beside_plugin"]
+# The same examples each time, and as much time for each as a busy machine takes.
+settings.register_profile(
+    "suite", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 _ROOM = 2 * 1024**3
 
 

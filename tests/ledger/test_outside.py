@@ -113,7 +113,7 @@ BYTES = [
 
 
 @given(cell=st.sampled_from(BYTES), row=st.integers(0, 6), place=st.integers(0, 2_000), turned=st.integers(1, 255))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, derandomize=True)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_each_byte_counts(cell: tuple[str, str], row: int, place: int, turned: int, outside: Outside) -> None:
     table, column = cell
     key = ", ".join(one.name for one in TABLES[table].primary_key.columns)

@@ -81,7 +81,7 @@ def test_an_edit_of_any_column_is_found(edit: str, at: int) -> None:
 
 
 @given(st.data())
-@settings(derandomize=True, max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 def test_whatever_is_done_to_a_chain_is_found(data: st.DataObject) -> None:
     """Random edits, swaps, deletes, inserts and cuts, several at a time: found unless the chain is as it was."""
     events = _chain(data.draw(st.integers(2, 9)))

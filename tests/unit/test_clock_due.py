@@ -104,7 +104,7 @@ def test_a_working_day_ends_right_on_both_sides_of_the_change(received: str, due
     assert due_at(at(received), days(1), WEEKDAYS) == at(due)
 
 
-@settings(derandomize=True, database=None, max_examples=examples(300))
+@settings(max_examples=examples(300))
 @given(received=st.integers(at("2024-01-01T00:00:00+00:00"), at("2027-12-01T00:00:00+00:00")), n=st.integers(1, 30))
 def test_a_term_in_working_days_is_never_shorter_than_so_many_times_24_hours(received: int, n: int) -> None:
     """`Term.least_hours` rests on this: it decides whether a term in hours tightens one in working days."""
@@ -112,7 +112,7 @@ def test_a_term_in_working_days_is_never_shorter_than_so_many_times_24_hours(rec
     assert due_at(received, term, kz_calendar()) - received >= term.least_hours * H
 
 
-@settings(derandomize=True, database=None, max_examples=examples(300))
+@settings(max_examples=examples(300))
 @given(received=st.integers(at("2026-01-01T00:00:00+00:00"), at("2026-12-31T00:00:00+00:00")), n=st.integers(1, 10))
 def test_working_days_are_counted_one_by_one(received: int, n: int) -> None:
     due = datetime.fromtimestamp(due_at(received, days(n), kz_calendar()), timezone(timedelta(hours=5)))

@@ -34,7 +34,7 @@ RECEIVED = 1_772_442_000
 DUE = RECEIVED + 24 * H
 LADDER = kz_policy().ladder
 
-SEEDED = settings(derandomize=True, database=None, max_examples=examples(200), deadline=None)
+SEEDED = settings(max_examples=examples(200))
 
 
 def ids(steps: tuple[StepDue, ...]) -> list[str]:

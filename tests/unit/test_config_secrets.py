@@ -20,7 +20,7 @@ from kz_compliance_sdk.errors import ConfigError
 from tests.chance import examples
 from tests.unit.test_config import BASE, HMAC, PRIVATE, PUBLIC, SHARED, TRUSTED, load, refusal, toml
 
-NO_DATABASE = settings(deadline=None, derandomize=True, max_examples=examples(60), database=None)
+DRAWN = settings(max_examples=examples(60))
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def raw(least: int, most: int) -> st.SearchStrategy[bytes]:
     return st.binary(min_size=least, max_size=most).map(lambda tail: b"\xfb" + tail)
 
 
-@NO_DATABASE
+@DRAWN
 @given(own=raw(31, 31), shared=raw(24, 60), alerts=raw(24, 60), path=raw(12, 30))
 def test_good_secrets_are_used_and_never_shown(own: bytes, shared: bytes, alerts: bytes, path: bytes) -> None:
     texts = [base64.b64encode(one).decode() for one in (own, shared, alerts)]
@@ -131,7 +131,7 @@ def test_good_secrets_are_used_and_never_shown(own: bytes, shared: bytes, alerts
     assert shown.count("***") >= 4
 
 
-@NO_DATABASE
+@DRAWN
 @given(secret=raw(12, 40).map(lambda value: base64.b64encode(value).decode()), data=st.data())
 def test_a_secret_in_any_wrong_place_of_the_environment_is_never_repeated(secret: str, data: st.DataObject) -> None:
     """People paste secrets into the wrong variable: what is refused is not shown either, wherever it stands."""
@@ -159,7 +159,7 @@ SHOWN = {
 }
 
 
-@settings(NO_DATABASE, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(DRAWN, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     secret=raw(12, 40).map(lambda value: base64.b64encode(value).decode()),
     line=st.sampled_from(

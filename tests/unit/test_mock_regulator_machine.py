@@ -310,7 +310,7 @@ class BooksMachine(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=12, stateful_step_count=25, derandomize=True, database=None, deadline=None,
+    max_examples=12, stateful_step_count=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 LONG = settings(QUICK, max_examples=150, stateful_step_count=50)

@@ -20,7 +20,7 @@ attempts = st.integers(0, 10_000)
 
 
 @given(attempts, st.none() | st.integers(-400 * DAY, 400 * DAY), jitters)
-@settings(derandomize=True, max_examples=examples(500))
+@settings(max_examples=examples(500))
 def test_there_is_always_a_next_attempt_and_it_is_never_far(tries: int, left: int | None, jitter: float) -> None:
     """It never gives up: at least a second on, at most a quarter of an hour, whole seconds."""
     at = next_attempt_at(NOW, tries, None if left is None else NOW + left, jitter)
@@ -29,20 +29,20 @@ def test_there_is_always_a_next_attempt_and_it_is_never_far(tries: int, left: in
 
 
 @given(attempts, st.integers(1, 400 * DAY), jitters)
-@settings(derandomize=True, max_examples=examples(500))
+@settings(max_examples=examples(500))
 def test_a_wait_never_jumps_over_the_deadline(tries: int, left: int, jitter: float) -> None:
     """Somebody tries at the latest in the last second in which it is still in time."""
     assert next_attempt_at(NOW, tries, NOW + left, jitter) <= NOW + left
 
 
 @given(attempts, st.integers(41, 400 * DAY), jitters)
-@settings(derandomize=True, max_examples=examples(500))
+@settings(max_examples=examples(500))
 def test_a_wait_takes_an_eighth_of_the_time_left_at_most(tries: int, left: int, jitter: float) -> None:
     assert next_attempt_at(NOW, tries, NOW + left, jitter) - NOW <= max(5, left // 8)
 
 
 @given(st.integers(0, 400 * DAY), attempts, jitters)
-@settings(derandomize=True, max_examples=examples(200))
+@settings(max_examples=examples(200))
 def test_past_the_deadline_it_goes_on_every_few_minutes(past: int, tries: int, jitter: float) -> None:
     wait = next_attempt_at(NOW, tries, NOW - past, jitter) - NOW
     assert wait <= 180
@@ -51,7 +51,7 @@ def test_past_the_deadline_it_goes_on_every_few_minutes(past: int, tries: int, j
 
 
 @given(st.integers(60, 3 * DAY), attempts, jitters, jitters)
-@settings(derandomize=True, max_examples=examples(300))
+@settings(max_examples=examples(300))
 def test_attempts_become_denser_as_the_deadline_nears(left: int, tries: int, one: float, two: float) -> None:
     """With the same jitter: the nearer the deadline, the shorter the wait."""
     waits = [next_attempt_at(NOW, tries, NOW + near, one) - NOW for near in (left, left // 2, left // 4)]
@@ -61,7 +61,7 @@ def test_attempts_become_denser_as_the_deadline_nears(left: int, tries: int, one
 
 
 @given(jitters)
-@settings(derandomize=True, max_examples=examples(100))
+@settings(max_examples=examples(100))
 def test_the_wait_doubles_from_two_seconds_and_is_capped(jitter: float) -> None:
     full = [next_attempt_at(NOW, tries, None, 0.0) - NOW for tries in range(14)]
     assert full == [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900, 900, 900]
@@ -94,7 +94,7 @@ def test_a_regulator_that_is_down_for_a_month_is_still_tried() -> None:
 
 
 @given(st.integers(0, 1000), st.integers(-DAY, DAY))
-@settings(derandomize=True, max_examples=examples(200))
+@settings(max_examples=examples(200))
 def test_a_breaker_always_closes_again(failures: int, left: int) -> None:
     assert NOW < opens_until(NOW, failures, NOW + left) <= NOW + 900
 

@@ -32,8 +32,8 @@ def _beside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         def times() -> Any:
             return self._cursor.execute("SELECT id, next_attempt_at FROM outbox").fetchall()
 
-        def rows(*case: str) -> Any:
-            found = "SELECT * FROM appeals WHERE platform_id = ? AND case_id = ?"
+        def rows(table: str, *case: str) -> Any:
+            found = f"SELECT * FROM {table} WHERE platform_id = ? AND case_id = ?"  # noqa: S608  a name of ours
             return self._cursor.execute(found, case).fetchall()
 
         for change in self._written:

@@ -16,11 +16,9 @@ from kz_compliance_sdk.domain.evidence_tables import TABLES, Table
 __all__ = ["emptied", "entry_of", "grown", "iterate", "named", "overridden"]
 
 
-def _key(salt: str, name: str, table: Table, row: Row) -> tuple[str | int, ...]:
+def _key(table: Table, row: Row) -> tuple[str | int, ...]:
     def part(column: str) -> str | int:
         value = row[column]
-        if column in table.hidden:
-            return row_digest(salt, name, row, (column,))
         return value if type(value) in (str, int) else str(told(value))
 
     return tuple(part(column) for column in table.key)
@@ -37,7 +35,7 @@ def entry_of(salt: str, name: str, row: Row) -> Entry:
     table = TABLES[name]
     fixed = row_digest(salt, name, row, table.fixed)
     whole = row_digest(salt, name, row, (*table.fixed, *table.changing))
-    key, lock = _key(salt, name, table, row), _lock(salt, name, table, row)
+    key, lock = _key(table, row), _lock(salt, name, table, row)
     return Entry(name, key, fixed, whole, table.final(row), table.mark(row, salt), lock)
 
 
@@ -73,7 +71,7 @@ def grown(seen: Seen, rows: Rows, since: Since) -> tuple[list[Entry], list[tuple
     for key, was in seen.entries.items():
         if key in found:
             continue
-        if not (since.moved and TABLES[was.table].ends) and not since.erased:
+        if not since.erased:
             faults.append(f"{named(was)} is gone: a checkpoint saw it")
         gone.append((was.table, *map(str, was.key)))
     return changed, gone, faults

@@ -35,10 +35,10 @@ class Table:
     """How the rows of one table are held.
 
     `fixed` columns, and the key's, never change; `changing` ones may, with an `excuse`, until the row is `final`. `new`
-    says whether a row that was not there before can be. `ends`: the case's own moves delete such rows. `emptied` says
-    whether the bytes of a row went for good reason though its case was not erased. `ignored` says of the other columns
-    why they are no evidence. `lock` is the column that holds the data key of the row's cells: it is another only where
-    these were erased, and `opens_again` where something came afterwards.
+    says whether a row that was not there before can be. `emptied` says whether the bytes of a row went for good reason
+    though its case was not erased. `ignored` says of the other columns why they are no evidence. `lock` is the column
+    that holds the data key of the row's cells: it is another only where these were erased, and `opens_again` where
+    something came afterwards.
     """
 
     key: tuple[str, ...]
@@ -50,11 +50,8 @@ class Table:
     excuse: _Excuse = _if_moved
     new: _New = lambda _row, since, _seen: since.moved
     emptied: _Emptied = lambda _row, _since: False
-    ends: bool = False
     lock: str = ""
     opens_again: bool = False
-    hidden: frozenset[str] = frozenset()
-    """Columns of the key that may name a person's page: they stand in an entry as a digest."""
 
 
 _SCHEDULE: Final = "when the next try is, which its attempts show"

@@ -143,14 +143,13 @@ def test_the_planner_is_told_of_every_index(open_store: OpenStore) -> None:
         " AND name NOT IN (SELECT idx FROM sqlite_stat1)"
     )
     assert raw(store, untold) == []
-    raw(store, "CREATE INDEX holds_told_of_to_nobody ON holds (platform_id, ground)")
-    assert raw(store, untold) == [("holds_told_of_to_nobody",)], "the control"
+    raw(store, "CREATE INDEX preserved_told_of_to_nobody ON preserved (platform_id, item)")
+    assert raw(store, untold) == [("preserved_told_of_to_nobody",)], "the control"
     plan = raw(
         store,
-        "EXPLAIN QUERY PLAN SELECT * FROM holds WHERE platform_id = 'social' AND preserve_until IS NOT NULL "
-        "AND preservation_ended_at IS NULL AND preserve_until <= 5 ORDER BY preserve_until",
+        "EXPLAIN QUERY PLAN SELECT * FROM preserved WHERE platform_id = 'social' AND until <= 5 ORDER BY until",
     )
-    assert "holds_preserved" in " ".join(str(row[3]) for row in plan)
+    assert "preserved_until" in " ".join(str(row[3]) for row in plan)
 
 
 def test_a_script_that_is_behind_is_caught_up_by_the_migrations(

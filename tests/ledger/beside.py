@@ -14,10 +14,13 @@ from kz_compliance_sdk.domain import change as old
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.believed import lies_of
 from kz_compliance_sdk.domain.case import Case as OldCase
+from kz_compliance_sdk.domain.events.base import ObjectEvent
+from kz_compliance_sdk.domain.events.objects import Versioned
 from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.objects import PlatformObject
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.evidence.redaction import FACTS
-from tests.ledger.rows import differences
+from tests.ledger.rows import differences, of_objects
 from tests.ledger.shadow import Shadow, sealed
 
 _WITHHELD = frozenset(
@@ -37,6 +40,8 @@ class Beside:
 
     shadows: dict[tuple[str, str], Shadow] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
+    objects: dict[tuple[str, str], PlatformObject | None] = field(default_factory=dict)
+    """What each object's stream came to; None where another process wrote in it meanwhile."""
 
     def take(self, change: old.Change, times: Callable[[], Iterable[tuple[str, int]]]) -> None:
         """Take one committed change in. `times` reads until when each message waits by now."""
@@ -47,15 +52,37 @@ class Beside:
                 self.differences += [f"{write.kind} says {name!r}, which no reader knows" for name in _unknown(write)]
         for platform, case_id in dict.fromkeys(_cases_of(change)):
             self._take(platform, case_id, change)
+        self._take_objects([one for one in old.happenings(change) if isinstance(one.event, ObjectEvent)])
 
-    def rows(self, changes: Iterable[old.Change], read: Callable[[str, str], Iterable[Any]]) -> None:
+    def _take_objects(self, happened: list[Happened]) -> None:
+        before = {key: held.seq for key, held in self.objects.items() if held is not None}
+        for one in happened:
+            key = one.platform_id, one.stream
+            held = self.objects.setdefault(key, PlatformObject(one.stream))
+            if held is None or one.read != before.get(key, 0):
+                self.objects[key] = None
+                continue
+            if isinstance(one.event, Versioned) and one.event.version <= held.version:
+                self.differences.append(f"{one.stream} had the version {held.version} and gets {one.event.version}")
+            one.event.change(held)
+            held.seq += 1
+
+    def rows(self, changes: Iterable[old.Change], read: Callable[[str, str, str], Iterable[Any]]) -> None:
         """Hold the rows that are made of chains against the folds, of each case that these changes wrote. `read` gives
-        those of a case that are stored by now."""
+        those of a table and a case that are stored by now."""
         for platform, case_id in dict.fromkeys(one for change in changes for one in _cases_of(change)):
             shadow = self.shadows.get((platform, case_id))
-            if shadow is not None and shadow.case is not None and shadow.case.appeals:
-                found = differences(read(platform, case_id), case_id, shadow.case)
-                self.differences += [f"{case_id}: {one}" for one in found]
+            if shadow is None or shadow.case is None:
+                continue
+            found: list[str] = []
+            if shadow.case.appeals:
+                found += differences(read("appeals", platform, case_id), case_id, shadow.case)
+            names = {item.object for item in shadow.case.items.values()}
+            known = [self.objects.get((platform, name), PlatformObject(name)) for name in sorted(names)]
+            objects = {held.stream: held for held in known if held is not None}
+            if len(objects) == len(names):
+                found += of_objects(read("preserved", platform, case_id), case_id, shadow.case, objects)
+            self.differences += [f"{case_id}: {one}" for one in found]
 
     def _moved_by_clock(self, times: Mapping[str, int]) -> None:
         for shadow in self.shadows.values():

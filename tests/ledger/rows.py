@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kz_compliance_sdk.domain.fold import Case
+from kz_compliance_sdk.domain.objects import PlatformObject
 
 
 def differences(stored: Iterable[Any], case_id: str, case: Case) -> Iterator[str]:
@@ -13,3 +14,23 @@ def differences(stored: Iterable[Any], case_id: str, case: Case) -> Iterator[str
     held = {(case.platform, one.id, case_id, one.state, one.received_at, one.due_at) for one in case.appeals.values()}
     for row in sorted({tuple(row) for row in stored} ^ held):
         yield f"the row {row} of an appeal is in one of the two alone, the store and the fold"
+
+
+def of_objects(stored: Iterable[Any], case_id: str, case: Case, objects: Mapping[str, PlatformObject]) -> Iterator[str]:
+    """Where the streams of a case's objects say something else than its fold, or than the rows by which the end of a
+    preservation is found."""
+    for item in case.items.values():
+        held = objects[item.object]
+        holds = (case_id, item.number) in held.holds
+        if item.version and (item.version, case_id, item.number) not in held.handed_out:
+            yield f"the item {item.number} has a version {item.version} that its object never handed out"
+        if (item.status == "in_force" and not holds) or (holds and not item.measure):
+            yield f"the item {item.number} is {item.status} with {item.measure or 'nothing'} in force, held: {holds}"
+    kept = {
+        (case.platform, case_id, name, number, until)
+        for name, held in objects.items()
+        for (owner, number), until in held.holds.items()
+        if owner == case_id and until
+    }
+    for row in sorted({tuple(row) for row in stored} ^ kept):
+        yield f"the row {row} of a copy is in one of the two alone, the store and the streams of its objects"

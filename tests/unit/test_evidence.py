@@ -132,13 +132,11 @@ def test_a_lost_attempt_may_come_back_and_no_other() -> None:
     assert _faults(kept, {**message, "attempts": [_attempt(result="delivered")]})
 
 
-def test_a_row_that_is_gone_is_named_and_a_hold_may_end_with_a_move() -> None:
-    hold = {"object_key": "url:x", "item_id": "1", "action": "remove", "ground": "local_law", "version": 1}
-    hold |= {"preserve_until": None, "preservation_ended_at": None}
-    seen = _seen(holds=hold)
-    assert "url:x" not in str(seen.entries)
-    assert _faults(seen, {"holds": []}, moved=True) == []
-    assert "of holds is gone" in _faults(seen, {"holds": []})[0]
+def test_a_row_that_is_gone_is_named_whatever_its_case_did() -> None:
+    seen = _seen(attempts=_attempt())
+    assert _faults(seen, {"attempts": [_attempt()]}) == [], "the control"
+    for moved in (False, True):
+        assert "of attempts is gone" in _faults(seen, {"attempts": []}, moved=moved)[0]
 
 
 def test_nothing_older_than_the_last_look_comes_in_by_itself() -> None:

@@ -40,7 +40,7 @@ from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.objects import PlatformObject
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records, messages_behind
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.retention import Ended
 from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
@@ -291,6 +291,7 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
                 held = frozenset(number for one in objects for owner, number in one.holds if owner == case_id)
             except (StoreDamaged, NewerRelease) as error:
                 damage += [] if stream.fault is error else [str(error)]
+            damage += self._misnamed(private, case, stream)
             decisions = [] if stream.fault else reviewed.decisions_of(stream, lambda _stream, _wanted: words)
             return Records(
                 case,
@@ -313,6 +314,18 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
                 },
                 held,
             )
+
+    def _misnamed(self, private: PrivateRows, case: Case, stream: Stream) -> list[str]:
+        """The items that are about another object than their chain names, by the platform's key of these names. Raises
+        StoreDamaged where that does not open."""
+
+        def keyed(key: str) -> str:
+            return private.object_name(self._platform, key)[:32]
+
+        chain = {} if stream.fault else stream.case.items
+        about = [(item, chain[item.number].object) for item in case.items if item.object_key and item.number in chain]
+        other = [item.item_id for item, name in about if object_stream(item.object_key, keyed) != name]
+        return [f"the item {name} is about another object than its chain names" for name in other]
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
         with self._chain(case_id) as (stream, ledger):

@@ -17,6 +17,7 @@ from unittest import mock
 
 from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.domain.audit import Fault
+from kz_compliance_sdk.domain.holding import names_of
 from tests.journey.scene import PLATFORM
 from tests.journey.tampering.scenery import DRIVER, Scenery, build
 from tests.journey.tampering.tamper import Tamperer
@@ -98,7 +99,7 @@ def _make_anew(scenery: Scenery) -> None:
 
 def _by_object(scenery: Scenery) -> Callable[[str], frozenset[str]]:
     queries = scenery.host.store.queries(PLATFORM)
-    names = {case_id: set(queries.records(case_id).names.values()) for case_id in queries.case_ids()}
+    names = {case_id: set(names_of(queries.stream(case_id).case)) for case_id in queries.case_ids()}
     return lambda name: frozenset(
         case_id for case_id, of_case in names.items() if (name in of_case if name else of_case)
     )

@@ -64,7 +64,7 @@ class Tamperer:
             *[self._swap] * 4,
             *[self._delete] * 4,
             *[self._insert] * 4,
-            *[self._lower_a_version, self._change_a_key, self._take_a_key],
+            *[self._cut_object, self._change_a_key, self._take_a_key],
             *[self._exchange_keys, self._bring_a_key_back],
             *[self._cut_chain, self._cut_leaves, self._cut_both],
             *[self._rewrite_chain] * 3,
@@ -130,16 +130,13 @@ class Tamperer:
             return None
         return self._names(table, added)
 
-    def _lower_a_version(self) -> Names | None:
-        held = self._rows("objects")
-        row = self.chance.choice(held)
-        if self.chance.random() < 0.5:
-            self.raw.execute("DELETE FROM objects WHERE object_key = ?", (row["object_key"],))
-        else:
-            self.raw.execute(
-                "UPDATE objects SET version = ? WHERE object_key = ?", (row["version"] - 1, row["object_key"])
-            )
-        return self.cases_of(row["object_key"])
+    def _cut_object(self) -> Names | None:
+        """An event of an object is gone, as if no version had been given and nothing had held it."""
+        objects = self.raw.execute("SELECT n, name FROM streams WHERE name LIKE 'object/%'").fetchall()
+        number, name = self.chance.choice(sorted(tuple(row) for row in objects))
+        last = self.raw.execute("SELECT max(seq) FROM events WHERE stream = ?", (number,)).fetchone()[0]
+        self.raw.execute("DELETE FROM events WHERE stream = ? AND seq >= ?", (number, self.chance.randint(1, last)))
+        return self.cases_of(name)
 
     def _change_a_key(self) -> Names | None:
         """A key is no evidence, since it is wrapped anew at times: what it opened, or named, shows another."""

@@ -33,8 +33,9 @@ def _beside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
             return self._cursor.execute("SELECT id, next_attempt_at FROM outbox").fetchall()
 
         def rows(*case: str) -> Any:
-            found = "SELECT * FROM appeals WHERE platform_id = ? AND case_id = ?"
-            return self._cursor.execute(found, case).fetchall()
+            found = "SELECT * FROM {} WHERE platform_id = ? AND case_id = ?"
+            made = (self._cursor.execute(found.format(name), case).fetchall() for name in ("appeals", "tallies"))
+            return [row for rows_ in made for row in rows_]
 
         for change in self._written:
             try:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change_afterlife import CaseErased as CaseErased
 from kz_compliance_sdk.domain.change_afterlife import MessageErased as MessageErased
-from kz_compliance_sdk.domain.change_afterlife import Tally as Tally
 from kz_compliance_sdk.domain.change_clock import ClockSet as ClockSet
 from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.happened import Happened as Happened
@@ -241,7 +240,6 @@ Write = (
     | ClockSet
     | RefusalsCounted
     | SanctionNoted
-    | Tally
     | CaseErased
     | MessageErased
     | Leaf

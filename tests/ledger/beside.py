@@ -53,7 +53,7 @@ class Beside:
         those of a case that are stored by now."""
         for platform, case_id in dict.fromkeys(one for change in changes for one in _cases_of(change)):
             shadow = self.shadows.get((platform, case_id))
-            if shadow is not None and shadow.case is not None and shadow.case.appeals:
+            if shadow is not None and shadow.case is not None and (shadow.case.appeals or shadow.case.tally):
                 found = differences(read(platform, case_id), case_id, shadow.case)
                 self.differences += [f"{case_id}: {one}" for one in found]
 

@@ -6,7 +6,7 @@ opens the chains of its page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -24,7 +24,7 @@ from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import AppealPage
 
-__all__ = ["AppealReads", "AppealStatements", "appeals", "lie", "rows_of", "write_index"]
+__all__ = ["AppealReads", "AppealStatements", "appeals", "lie", "rows_of", "write"]
 
 appeals = Table(
     "appeals",
@@ -70,18 +70,11 @@ def lie(stored: Iterable[Any], chain: fold.Case) -> bool:
     return {tuple(row) for row in stored} != set(rows_of(chain))
 
 
-def write_index(
-    of: Collection[tuple[str, str]],
-    ledger: Ledger,
-    statements: AppealStatements,
-    execute: Callable[[str, tuple[Any, ...]], Any],
-) -> None:
-    """Write the rows of these cases anew, each named by its platform and its id."""
-    for platform, case_id in sorted(of):
-        execute(statements.clear.sql, (platform, case_id))
-        name = stream_of(case_id)
-        for row in rows_of(ledger.streams(platform, [name])[name].case):
-            execute(statements.put.sql, row)
+def write(chain: fold.Case, case_id: str, statements: AppealStatements, execute: Callable[..., Any]) -> None:
+    """Write the rows of a case anew."""
+    execute(statements.clear.sql, (chain.platform, case_id))
+    for row in rows_of(chain):
+        execute(statements.put.sql, row)
 
 
 class AppealReads:

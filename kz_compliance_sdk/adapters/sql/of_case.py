@@ -18,7 +18,7 @@ from kz_compliance_sdk.adapters.sql.private import NO_CASE
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
-from kz_compliance_sdk.adapters.sql.tables_tallies import tallies
+from kz_compliance_sdk.adapters.sql.tallies import tallies
 
 __all__ = ["CASE_TABLES", "OfCase", "as_it_lies", "of_case"]
 
@@ -28,9 +28,8 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("outbox", t.outbox),
     ("attempts", t.attempts),
     ("holds", t.holds),
-    ("tallies", tallies),
 )
-_READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), appeals, checkpoint_leaves)
+_READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), appeals, tallies, checkpoint_leaves)
 _POSITIONAL = MappingProxyType({"sqlite": "qmark", "postgresql": "format"})
 _ORDER = MappingProxyType(
     {

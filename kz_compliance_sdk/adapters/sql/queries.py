@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Select, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import appeals, checkpoint_queries, rows
+from kz_compliance_sdk.adapters.sql import appeals, checkpoint_queries, rows, tallies
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
@@ -144,12 +144,12 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
                 true = true_case(stream, ledger.words, kept_beside(row))
             except StoreDamaged as error:
                 return [error.message]
-            stored = self._rows(connection, "appeals", case_id)
+            made = {
+                "appeals": appeals.lie(self._rows(connection, "appeals", case_id), stream.case),
+                "tallies": tallies.lie(self._rows(connection, "tallies", case_id), stream.case),
+            }
         found = [f"its row says another {name} than its chain" for name in lies_of(row, true)]
-        return [
-            *found,
-            *(["its rows in appeals are not those of its chain"] if appeals.lie(stored, stream.case) else ()),
-        ]
+        return found + [f"its rows in {name} are not those of its chain" for name, lie in made.items() if lie]
 
     def log_faults(self) -> list[str]:
         found: list[str] = []

@@ -25,7 +25,7 @@ from kz_compliance_sdk.adapters.sql import (
     ledger,
     tables,
     tables_checkpoints,
-    tables_tallies,
+    tallies,
     volumes,
 )
 
@@ -86,7 +86,7 @@ _STATISTICS = (
 )
 
 # Each declares its tables in the same metadata when it is loaded.
-_DECLARED = (appeals, tables, ledger, tables_checkpoints, tables_tallies, volumes)
+_DECLARED = (appeals, tables, ledger, tables_checkpoints, tallies, volumes)
 
 
 def read_revision(connection: Connection) -> str | None:

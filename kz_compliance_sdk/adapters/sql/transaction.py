@@ -6,7 +6,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any
 
-from kz_compliance_sdk.adapters.sql.appeals import write_index
+from kz_compliance_sdk.adapters.sql import appeals, tallies
 from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
@@ -21,6 +21,7 @@ from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
 from kz_compliance_sdk.domain.change import CaseWrite, Change, happenings
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
 
@@ -120,7 +121,7 @@ class SqliteTransaction:
             self.ledger.append(happened)
         for write in change:
             # Where nothing happened, rows that lied are written anew: what lies beside them is too.
-            if type(write) is CaseWrite and (write.case.appeals or not happened):
+            if type(write) is CaseWrite and (write.case.appeals or write.case.state in ENDED or not happened):
                 self._indexed.add((write.case.platform_id, write.case.id))
         self.keys |= keys
         if change:
@@ -138,9 +139,7 @@ class SqliteTransaction:
         try:
             self._writer.write(staged, self.private, self._execute, self._execute_many)
             self.ledger.write(self.statements.inserts, self._execute, self._execute_many)
-            if self._indexed:
-                write_index(self._indexed, self.ledger, self.statements.appeals, self._execute)
-                self._indexed.clear()
+            self._write_index()
         except self._integrity as error:
             raise ChangeRefused(
                 Conflict(f"the database refuses this: {error}. Nothing was written; read again.")
@@ -153,6 +152,15 @@ class SqliteTransaction:
             # Whoever made it write has nothing to do with it, and what was staged beside it is not written either: the
             # batch must be given up, and each of its works tried alone.
             raise ChangeRefused(error) from error
+
+    def _write_index(self) -> None:
+        """Write the rows anew that are made of the chain of a case and of nothing else."""
+        for platform, case_id in sorted(self._indexed):
+            name = stream_of(case_id)
+            chain = self.ledger.streams(platform, [name])[name].case
+            appeals.write(chain, case_id, self.statements.appeals, self._execute)
+            tallies.write(chain, case_id, self.statements.tallies, self._execute)
+        self._indexed.clear()
 
     def commit(self) -> None:
         self.flush()

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import appeals
+from kz_compliance_sdk.adapters.sql import appeals, tallies
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
@@ -125,18 +125,19 @@ class View:
         known = {row[1]: row for row in rows} | {case_id: None for (case_id,) in lost}
         ids = sorted(known)[:limit]
         self._tx.ledger.streams(self._platform, [stream_of(one) for one in ids])
-        beside = self._appeals(after, ids[-1] if ids else after)
-        return [self._found(one, known[one], beside[one]) for one in ids]
+        made = {"k_after": after, "k_last": ids[-1] if ids else after}
+        of_appeals = self._made(self._s.appeals.between, 2, made)
+        of_figures = self._made(self._s.tallies.between, 1, made)
+        return [self._found(one, known[one], of_appeals[one], of_figures[one]) for one in ids]
 
-    def _appeals(self, after: str, last: str) -> Mapping[str, list[Any]]:
-        """The rows by which appeals are found, of the cases that follow `after` until `last`."""
-        between = {"k_after": after, "k_last": last}
-        of_case: dict[str, list[Any]] = defaultdict(list)
-        for row in self._tx.all(self._s.appeals.between, k_platform_id=self._platform, **between):
-            of_case[row[2]].append(row)
-        return of_case
+    def _made(self, statement: Compiled, of_case: int, between: Mapping[str, str]) -> Mapping[str, list[Any]]:
+        """The rows that are made of the chains of some cases; `of_case` is their column that names the case."""
+        found: dict[str, list[Any]] = defaultdict(list)
+        for row in self._tx.all(statement, k_platform_id=self._platform, **between):
+            found[row[of_case]].append(row)
+        return found
 
-    def _found(self, case_id: str, row: Any, of_appeals: list[Any]) -> Found:
+    def _found(self, case_id: str, row: Any, of_appeals: list[Any], of_figures: list[Any]) -> Found:
         self._tx.shared.check_written(f"c{case_id}")
         version, stream, case = None if row is None else row[7], self._chain(case_id), None
         try:
@@ -146,8 +147,11 @@ class View:
             true = true_case(stream, self.words, beside)
             if case is None or _key_of(case) != _key_of(true):
                 self._check_free(true)
-            lies = ("appeals",) if appeals.lie(of_appeals, stream.case) else ()
-            return Found(case_id, version, case, true, lies=lies)
+            lies = {
+                "appeals": appeals.lie(of_appeals, stream.case),
+                "tallies": tallies.lie(of_figures, stream.case),
+            }
+            return Found(case_id, version, case, true, lies=tuple(name for name, lies_ in lies.items() if lies_))
         except StoreDamaged as error:
             self._unreadable.append(case_id)
             return Found(case_id, version, case, None, error.message)

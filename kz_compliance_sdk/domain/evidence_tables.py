@@ -177,11 +177,6 @@ TABLES: Final[Mapping[str, Table]] = {
         excuse=lambda row, _was, _since: row["result"] != "lost",
         new=_attempt_can_be_new,
     ),
-    "tallies": Table(
-        key=(),
-        fixed=("received_at", "issued_at", "due_at"),
-        changing=("decided_at", "receipt_at", "facts"),
-    ),
     "sanctions": Table(
         key=("sanction_id",),
         fixed=("received_at",),
@@ -204,10 +199,13 @@ NO_EVIDENCE: Final[Mapping[str, str]] = {
         "the ledger proves itself: each event is hashed and proved by the ledger key, each part by its event, and "
         "the log leaves out no number",
     ),
-    "appeals": "by what an appeal is found: it follows from the chain of its case, and the verification says where it "
-    "does not",
     "preserved": "by what it is found that a sealed copy need not be kept any longer: it follows from the streams of "
     "the objects of its case, and the verification says where it does not",
+    **dict.fromkeys(
+        ("appeals", "tallies"),
+        "by what an appeal is found, and a case in the public figures: it follows from the chain of its case, and the "
+        "verification says where it does not",
+    ),
     "volumes": "how many notices came within the last hour: what came of it is a flag, which stands in its case",
     "cursors": "how far a feed was read: the regulator's feed is the other copy",
     "endpoints": "whether a way out is left alone for a while; the attempts show what happened",

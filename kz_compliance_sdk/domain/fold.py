@@ -34,6 +34,7 @@ __all__ = [
     "Step",
     "Stream",
     "Suspension",
+    "Tally",
     "Telling",
     "apply",
     "evolve",
@@ -264,6 +265,22 @@ class Step(Struct):
     seen_at: int = 0
 
 
+class Tally(Struct, frozen=True):
+    """A case in the public figures, as it ended last; when it came, and when it was first answered, stays. Times are
+    UTC seconds; `decided_at` and `receipt_at` are None for what was cancelled or settled without a decision, and
+    `issued_at` is 0 where no notice could be read. `facts` is canonical JSON, the same text for all cases that differ
+    in nothing but their times."""
+
+    platform_id: str
+    case_id: str
+    received_at: int
+    issued_at: int
+    due_at: int
+    decided_at: int | None
+    receipt_at: int | None
+    facts: str
+
+
 class Case(Struct):
     """A notice and everything that has become of it. `notice_at` is the event that holds the notice in force. By
     `clock_shift` seconds the ladder is later on the host's clock than on these times, because that clock was set while
@@ -322,9 +339,11 @@ class Case(Struct):
     tellings: dict[str, Telling] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     unsure: dict[str, None] = field(default_factory=dict)
-    counted: bool = False
+    tally: Tally | None = None
     pages: int = 0
     questions: int = 0
+    reminders: int = 0
+    reopened: int = 0
     named: int = 0
 
     # -------------------------------------------------------------------------------------------- what is asked

@@ -18,11 +18,10 @@ from kz_compliance_sdk.domain.change import (
     MessageErased,
     RefusalsCounted,
     SanctionNoted,
-    Tally,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.fold import Step, Stream
+from kz_compliance_sdk.domain.fold import Step, Stream, Tally
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Loose, Records
@@ -223,9 +222,6 @@ class FigureSource(Protocol):
 
     def running(self, start: int, end: int) -> Iterator[Running]:
         """The cases received in that time that have never ended."""
-
-    def untallied(self, start: int, end: int) -> Iterator[str]:
-        """The ids of cases received in that time that ended and have no tally: they ended under an earlier release."""
 
     def user_figures(self, start: int, end: int) -> Mapping[str, Mapping[str, int]]:
         """`user_notices` and `appeals` of that time, each by state; what this store has no records of is not in it. No

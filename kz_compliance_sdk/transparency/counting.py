@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kz_compliance_sdk.domain.change import SanctionNoted, Tally
+from kz_compliance_sdk.domain.change import SanctionNoted
+from kz_compliance_sdk.domain.fold import Tally
 from kz_compliance_sdk.ports.store import Running
 from kz_compliance_sdk.transparency.figures import OTHER, is_own_terms, result_of
 
@@ -38,11 +39,12 @@ class Demand:
     items: Mapping[str, Mapping[str, int]]
     reminders: int
     usable: bool
+    read: bool
     barred_until: int | None
 
     def is_withheld(self, now: int) -> bool:
-        """Whether a national rule still bars telling the user of it."""
-        return self.barred_until is not None and self.barred_until > now
+        """Whether a national rule still bars telling the user of it, or might: its notice could not be read."""
+        return not self.read or (self.barred_until is not None and self.barred_until > now)
 
 
 def demand_of(facts: str, categories: Collection[str]) -> Demand:
@@ -91,6 +93,7 @@ def demand_of(facts: str, categories: Collection[str]) -> Demand:
         _items(items, authority, category),
         events.get("remind", 0),
         told["state"] != "unusable",
+        "barred" in told,
         told.get("barred_until"),
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.change import Tally
+from kz_compliance_sdk.domain.fold import Tally
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.transparency.counting import Demand, demand_of
 from kz_compliance_sdk.transparency.report import TransparencyReport

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from kz_compliance_sdk.domain.change import Tally
-from kz_compliance_sdk.domain.tally import tally
-from kz_compliance_sdk.errors import ConfigError, StoreDamaged
+from kz_compliance_sdk.domain.fold import Tally
+from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.ports import Queries, Store
-from kz_compliance_sdk.ports.store import Running
-from kz_compliance_sdk.services.tallying import demanded
 from kz_compliance_sdk.transparency.counting import Counting
 from kz_compliance_sdk.transparency.lumen import LumenLines
 from kz_compliance_sdk.transparency.report import Period, TransparencyReport, published
 
-__all__ = ["Transparency", "TransparencyPolicy", "Workload", "recounted"]
+__all__ = ["Transparency", "TransparencyPolicy", "Workload"]
 
 _TOLD_EVERY = 10_000
-_log = logging.getLogger("kz_compliance_sdk.transparency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +102,6 @@ class Transparency:
             for running in queries.running(period.start, period.end):
                 seen.add(_short(running.case_id))
                 counting.run(running)
-        for case_id in queries.untallied(period.start, period.end):
-            if (name := _short(case_id)) not in seen:
-                seen.add(name)
-                try:
-                    ended = recounted(queries, case_id)
-                except StoreDamaged as error:
-                    # One case that does not open must not keep the report from being made.
-                    _log.error("case %s cannot be read and is counted as open or withheld: %s", case_id, error.code)
-                    if counting is not None:
-                        counting.run(Running(case_id, counting.now, usable=True))
-                    continue
-                yield ended
         for row in queries.tallies(period.start, period.end):
             answered = row.receipt_at
             if until is not None and answered is not None and answered > until:
@@ -161,13 +144,6 @@ class Transparency:
 def _short(case_id: str) -> bytes:
     # Many may be running: half the bytes of the text.
     return bytes.fromhex(case_id.replace("-", "")) if len(case_id) == 36 else case_id.encode()
-
-
-def recounted(queries: Queries, case_id: str) -> Tally:
-    """The tally of an ended case, made anew from its records: for one that ended before tallies were kept."""
-    case = queries.case(case_id)
-    notice = demanded(case, queries.inbox(case_id))
-    return tally(case, notice, queries.decisions(case_id), queries.stream(case_id).whole())
 
 
 def _urls(queries: Queries, case_id: str) -> tuple[str, ...]:

@@ -6,14 +6,16 @@ import base64
 import csv
 import json
 import time
+from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.ports import Env
-from kz_compliance_sdk.testing import builders
 from tests.faces.cli_office import Office
 from tests.unit.tally_makers import START, random_tallies
 
@@ -30,9 +32,10 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 
 def filled(office: Office, demands: int = 200) -> None:
-    store = SqliteStore(office.store, Env.system())
-    store.save(builders.PLATFORM_ID, tuple(random_tallies(5, demands))).result()
-    store.close()
+    SqliteStore(office.store, Env.system()).close()
+    rows = [msgspec.structs.astuple(one) for one in random_tallies(5, demands)]
+    with closing(choose_driver().module.connect(office.store)) as db, db:
+        db.executemany("INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def test_the_files_agree_with_the_document(office: Office) -> None:

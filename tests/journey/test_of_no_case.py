@@ -19,7 +19,7 @@ from tests.variants import variants
 
 LOOSE = ("outbox", "attempts")
 """Tables in which something of no case may be; each row of these is held by itself."""
-HELD = ("audit", "appeals", "preserved", *(name for name, _ in CASE_TABLES if name not in LOOSE))
+HELD = ("audit", "appeals", "preserved", "tallies", *(name for name, _ in CASE_TABLES if name not in LOOSE))
 
 
 @pytest.fixture(scope="module")

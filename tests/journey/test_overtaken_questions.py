@@ -11,10 +11,10 @@ from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.ports import Unknown
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.transparency.counting import demand_of
-from kz_compliance_sdk.transparency.publication import recounted
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.journey.demands import marked_later
 from tests.journey.scene import LEGAL, M1, PLATFORM, Host
+from tests.journey.tallies import counted_anew
 from tests.journey.test_second_messages import about
 from tests.unit.case_makers import measure, proposal
 
@@ -82,11 +82,10 @@ def test_a_question_that_may_have_arrived_is_followed_up(host: Host) -> None:
 
 
 def clarified(host: Host, case_id: str) -> str:
-    """What the public figures say of it, from the row that its end left and from its records."""
+    """What the public figures say of it, by the row that its end left and by its chain."""
     queries = host.store.queries(PLATFORM)
     (kept,) = queries.tallies(0, 1 << 40)
-    made_anew = recounted(queries, case_id)
-    assert kept.facts == made_anew.facts
+    assert kept == counted_anew(queries, case_id)
     (said,) = demand_of(kept.facts, ()).values["demands_by_clarification"]
     return said
 

@@ -75,8 +75,9 @@ class Beside:
             if shadow is None or shadow.case is None:
                 continue
             found: list[str] = []
-            if shadow.case.appeals:
-                found += differences(read("appeals", platform, case_id), case_id, shadow.case)
+            if shadow.case.appeals or shadow.case.tally:
+                stored = [*read("appeals", platform, case_id), *read("tallies", platform, case_id)]
+                found += differences(stored, case_id, shadow.case)
             names = {item.object for item in shadow.case.items.values()}
             known = [self.objects.get((platform, name), PlatformObject(name)) for name in sorted(names)]
             objects = {held.stream: held for held in known if held is not None}

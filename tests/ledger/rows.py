@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from msgspec.structs import astuple
+
 from kz_compliance_sdk.domain.fold import Case
 from kz_compliance_sdk.domain.objects import PlatformObject
 
 
 def differences(stored: Iterable[Any], case_id: str, case: Case) -> Iterator[str]:
-    """Where the rows by which the appeals of a case are found say something else than the fold."""
+    """Where the rows of the appeals of a case, and its row in the public figures, say something else than the fold."""
     held = {(case.platform, one.id, case_id, one.state, one.received_at, one.due_at) for one in case.appeals.values()}
-    for row in sorted({tuple(row) for row in stored} ^ held):
-        yield f"the row {row} of an appeal is in one of the two alone, the store and the fold"
+    if case.tally is not None:
+        held.add(astuple(case.tally))
+    for row in sorted({tuple(row) for row in stored} ^ held, key=str):
+        yield f"the row {row} is in one of the two alone, the store and the fold"
 
 
 def of_objects(stored: Iterable[Any], case_id: str, case: Case, objects: Mapping[str, PlatformObject]) -> Iterator[str]:

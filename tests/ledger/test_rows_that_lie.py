@@ -342,6 +342,49 @@ def test_a_row_of_an_appeal_that_lies_is_named_and_mended_and_never_believed(hos
     assert host.appeals.decide(LEGAL, one.appeal_id, "uphold", "it is what the law says").state == "upheld"
 
 
+TALLIES_LIE = {
+    "late": "UPDATE tallies SET due_at = due_at - 1 WHERE case_id = '{}'",
+    "quick": "UPDATE tallies SET decided_at = received_at + 1 WHERE case_id = '{}'",
+    "never answered": "UPDATE tallies SET receipt_at = NULL WHERE case_id = '{}'",
+    "another outcome": "UPDATE tallies SET facts = replace(facts, 'removed', 'refused') WHERE case_id = '{}'",
+    "of another year": "UPDATE tallies SET received_at = received_at - 31536000 WHERE case_id = '{}'",
+    "gone": "DELETE FROM tallies WHERE case_id = '{}'",
+}
+
+
+@pytest.mark.parametrize("how", TALLIES_LIE)
+def test_a_row_of_the_public_figures_that_lies_is_named_and_mended(host: Host, how: str) -> None:
+    case_id, _ = (removed(host, name=f"m-{seed}", seed=seed) for seed in (1, 2))
+    queries = host.store.queries(PLATFORM)
+    true = list(queries.tallies(0, 1 << 40))
+    assert len(true) == 2
+    assert (faults(host), sweep(host).mended) == ([], ()), "the control: untouched"
+    edit(host, TALLIES_LIE[how].format(case_id))
+    assert list(queries.tallies(0, 1 << 40)) != true
+    (said,) = faults(host)
+    assert (said.case_id, said.what) == (case_id, "its rows in tallies are not those of its chain")
+    assert sweep(host).lies == ((case_id, ("tallies",)),)
+    assert "row_mended" in pages(host)
+    assert (faults(host), sweep(host).mended) == ([], ())
+    assert list(queries.tallies(0, 1 << 40)) == true
+
+
+def test_figures_of_a_case_that_has_not_ended_are_taken_out(host: Host) -> None:
+    case_id = removed(host)
+    host.push(a_notice(seed=9), "m-9")
+    running = host.case(a_notice(seed=9).notice_id).id
+    edit(
+        host,
+        f"INSERT INTO tallies SELECT platform_id, '{running}', received_at, issued_at, due_at, decided_at, receipt_at, "
+        "facts FROM tallies",
+    )
+    assert [(one.case_id, one.what) for one in faults(host)] == [
+        (running, "its rows in tallies are not those of its chain")
+    ]
+    assert sweep(host).lies == ((running, ("tallies",)),)
+    assert [row.case_id for row in host.store.queries(PLATFORM).tallies(0, 1 << 40)] == [case_id]
+
+
 def test_an_appeal_that_was_given_to_another_case_is_decided_in_neither(host: Host) -> None:
     one, other = (appeal_of_its_own(host, f"m-{seed}", seed) for seed in (1, 2))
     edit(host, APPEALS_LIE["of another case"].format(one.appeal_id, other=other.case_id))

@@ -6,7 +6,7 @@ import json
 import random
 from typing import Any
 
-from kz_compliance_sdk.domain.change import Tally
+from kz_compliance_sdk.domain.fold import Tally
 from kz_compliance_sdk.transparency.counting import Counting
 from kz_compliance_sdk.transparency.report import Period, TransparencyReport, published
 

@@ -1,16 +1,13 @@
-"""By what the appeals of affected users are found: a row each, made of nothing but the chain of its case.
-
-Whatever writes a case that has appeals writes their rows anew, in the same transaction. No word lies in them: a list
-opens the chains of its page.
-"""
+"""By what the appeals of affected users are found: a row each. No word lies in it: a list opens the chains of its
+page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Select, String, Table, bindparam, delete, select, tuple_
+from sqlalchemy import BigInteger, Column, Connection, Index, Select, String, Table, bindparam, select, tuple_
 
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
@@ -24,7 +21,7 @@ from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import AppealPage
 
-__all__ = ["AppealReads", "AppealStatements", "appeals", "lie", "rows_of", "write_index"]
+__all__ = ["AppealReads", "AppealStatements", "appeals", "rows_of"]
 
 appeals = Table(
     "appeals",
@@ -40,48 +37,22 @@ appeals = Table(
 Index("appeals_due", appeals.c.platform_id, appeals.c.state, appeals.c.due_at, appeals.c.appeal_id)
 Index("appeals_case", appeals.c.platform_id, appeals.c.case_id)
 
-_Row = tuple[Any, ...]
-
 
 class AppealStatements:
-    """Parameters of each are named `k_` for keys."""
+    """Parameters are named `k_` for keys."""
 
-    def __init__(self, compiled: Callable[[Any], Any], upsert: Callable[..., Any]) -> None:
+    def __init__(self, compiled: Callable[[Any], Any]) -> None:
         a = appeals.c
         mine = a.platform_id == bindparam("k_platform_id")
         self.case = compiled(select(a.case_id).where(mine, a.appeal_id == bindparam("k_appeal_id")))
-        between = a.case_id > bindparam("k_after"), a.case_id <= bindparam("k_last")
-        self.between = compiled(select(appeals).where(mine, *between))
-        self.clear = compiled(delete(appeals).where(mine, a.case_id == bindparam("k_case_id")))
-        # What somebody gave to another case comes back to its own, whichever of the two is mended first.
-        self.put = upsert(appeals, ("platform_id", "appeal_id"), "case_id", "state", "received_at", "due_at")
 
 
-def rows_of(chain: fold.Case) -> list[_Row]:
+def rows_of(chain: fold.Case, _objects: object) -> list[tuple[Any, ...]]:
     """The rows of a case."""
     case_id = chain.stream.removeprefix(stream_of(""))
     return [
         (chain.platform, held.id, case_id, held.state, held.received_at, held.due_at) for held in chain.appeals.values()
     ]
-
-
-def lie(stored: Iterable[Any], chain: fold.Case) -> bool:
-    """Whether these are not the rows of a case."""
-    return {tuple(row) for row in stored} != set(rows_of(chain))
-
-
-def write_index(
-    of: Collection[tuple[str, str]],
-    ledger: Ledger,
-    statements: AppealStatements,
-    execute: Callable[[str, tuple[Any, ...]], Any],
-) -> None:
-    """Write the rows of these cases anew, each named by its platform and its id."""
-    for platform, case_id in sorted(of):
-        execute(statements.clear.sql, (platform, case_id))
-        name = stream_of(case_id)
-        for row in rows_of(ledger.streams(platform, [name])[name].case):
-            execute(statements.put.sql, row)
 
 
 class AppealReads:

@@ -22,11 +22,10 @@ from sqlalchemy import (
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as c
-from kz_compliance_sdk.adapters.sql.appeals import appeals
+from kz_compliance_sdk.adapters.sql.derived import DERIVED
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED, MasterKeys
 from kz_compliance_sdk.adapters.sql.ledger import lost_cases
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, as_it_lies, of_case
-from kz_compliance_sdk.adapters.sql.preserved import preserved
 from kz_compliance_sdk.adapters.sql.private import PrivateRows, own_name
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
@@ -110,7 +109,7 @@ def _orphans() -> CompoundSelect[Any]:
             select(table.c.case_id, literal(table.name).label("place")).where(
                 table.c.platform_id == platform, *((table.c.case_id != "",) if table in loose else ())
             )
-            for table in (t.audit, t.inbox, *dict(CASE_TABLES).values(), appeals, preserved)
+            for table in (t.audit, t.inbox, *dict(CASE_TABLES).values(), *DERIVED)
         )
     ).subquery()
     gone = ~exists().where(t.cases.c.platform_id == platform, t.cases.c.id == left.c.case_id)

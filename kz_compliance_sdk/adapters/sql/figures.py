@@ -10,17 +10,16 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Select, and_, exists, func, select, text, tuple_
+from sqlalchemy import Connection, Select, and_, exists, select, text, tuple_
 
 from kz_compliance_sdk.adapters.sql import ledger
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.tables_tallies import tallies
+from kz_compliance_sdk.adapters.sql.tallies import tallies
 from kz_compliance_sdk.domain import reviewed
-from kz_compliance_sdk.domain.change import Tally
 from kz_compliance_sdk.domain.events import kind_of
 from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.events.users import UserNoticeDelayed, UserNoticeOwed
-from kz_compliance_sdk.domain.fold import Case
+from kz_compliance_sdk.domain.fold import Case, Tally
 from kz_compliance_sdk.domain.ledger import who_is
 from kz_compliance_sdk.ports.store import Running
 
@@ -74,38 +73,6 @@ class FigureReads:
                 if len(found) < _STEP:
                     break
                 last = found[-1][1], found[-1][0]
-
-    def untallied(self, start: int, end: int) -> Iterator[str]:
-        if not self._any_untallied():
-            return
-        c = t.cases.c
-        last: tuple[int, str] = (start, "")
-        while True:
-            ended = (c.platform_id == self._platform, text("closed_at IS NOT NULL"), c.closed_at >= last[0])
-            after = tuple_(c.closed_at, c.id) > last
-            statement = self._with_tally((c.id, c.closed_at, tallies.c.case_id)).where(*ended, after)
-            found = self._all(statement.order_by(c.closed_at, c.id).limit(_STEP))
-            for case_id in [row[0] for row in found if row[2] is None]:
-                of_case = select(c.received_at).where(c.platform_id == self._platform, c.id == case_id)
-                if start <= self._all(of_case)[0][0] < end:
-                    yield case_id
-            if len(found) < _STEP:
-                return
-            last = found[-1][1], found[-1][0]
-
-    def _any_untallied(self) -> bool:
-        """Two counts, which cost far less than a look at every case: is there a tally for each case that has ended,
-        and for those that were reopened?"""
-        c = t.cases.c
-        mine = c.platform_id == self._platform
-        ended = select(func.count()).select_from(t.cases).where(mine, text("closed_at IS NOT NULL"))
-        kept = select(func.count()).select_from(tallies).where(tallies.c.platform_id == self._platform)
-        again = [
-            self._with_tally((func.count(tallies.c.case_id),)).where(mine, text(where))
-            for where in ("state = 'queued'", "closed_at IS NULL AND state <> 'queued'")
-        ]
-        counts = [self._all(statement)[0][0] for statement in (ended, kept, *again)]
-        return bool(counts[0] != counts[1] - counts[2] - counts[3])
 
     def _with_tally(self, columns: tuple[Any, ...]) -> Select[Any]:
         same = and_(tallies.c.platform_id == t.cases.c.platform_id, tallies.c.case_id == t.cases.c.id)

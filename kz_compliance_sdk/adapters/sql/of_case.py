@@ -13,13 +13,11 @@ from sqlalchemy import Boolean, Connection, Dialect, Integer, Select, Table, bin
 from sqlalchemy.dialects import registry
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.appeals import appeals
-from kz_compliance_sdk.adapters.sql.preserved import preserved
+from kz_compliance_sdk.adapters.sql.derived import DERIVED
 from kz_compliance_sdk.adapters.sql.private import NO_CASE
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
-from kz_compliance_sdk.adapters.sql.tables_tallies import tallies
 
 __all__ = ["CASE_TABLES", "OfCase", "as_it_lies", "of_case"]
 
@@ -28,9 +26,8 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("sealed_texts", t.sealed_texts),
     ("outbox", t.outbox),
     ("attempts", t.attempts),
-    ("tallies", tallies),
 )
-_READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), appeals, preserved, checkpoint_leaves)
+_READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), *DERIVED, checkpoint_leaves)
 _POSITIONAL = MappingProxyType({"sqlite": "qmark", "postgresql": "format"})
 _ORDER = MappingProxyType(
     {

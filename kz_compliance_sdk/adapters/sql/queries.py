@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Select, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import appeals, checkpoint_queries, preserved, rows
+from kz_compliance_sdk.adapters.sql import appeals, checkpoint_queries, derived, rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
@@ -146,15 +146,13 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
             except StoreDamaged as error:
                 return [error.message]
             found = [f"its row says another {name} than its chain" for name in lies_of(row, true)]
-            if appeals.lie(self._rows(connection, "appeals", case_id), stream.case):
-                found.append("its rows in appeals are not those of its chain")
             try:
                 objects = self._objects(ledger, stream).values()
             except (StoreDamaged, NewerRelease) as error:
                 return [*found, str(error)]
-            if preserved.lie(self._rows(connection, "preserved", case_id), self._platform, case_id, objects):
-                found.append("its rows in preserved are not those of its objects")
-        return found
+            stored = {table.name: self._rows(connection, table.name, case_id) for table in derived.DERIVED}
+        lying = derived.lies_of(stored, stream.case, objects)
+        return [*found, *(f"its rows in {name} are not those of its chain" for name in lying)]
 
     def _objects(self, ledger: Ledger, stream: Stream) -> dict[str, PlatformObject]:
         """The objects of a case by their streams. Raises Damage or NewerRelease where one cannot be believed."""

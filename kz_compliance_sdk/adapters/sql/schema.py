@@ -26,7 +26,7 @@ from kz_compliance_sdk.adapters.sql import (
     preserved,
     tables,
     tables_checkpoints,
-    tables_tallies,
+    tallies,
     volumes,
 )
 
@@ -86,7 +86,7 @@ _STATISTICS = (
 )
 
 # Each declares its tables in the same metadata when it is loaded.
-_DECLARED = (appeals, tables, ledger, preserved, tables_checkpoints, tables_tallies, volumes)
+_DECLARED = (appeals, tables, ledger, preserved, tables_checkpoints, tallies, volumes)
 
 
 def read_revision(connection: Connection) -> str | None:

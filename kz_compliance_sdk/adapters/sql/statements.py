@@ -17,7 +17,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
-    func,
     insert,
     literal_column,
     or_,
@@ -32,11 +31,11 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql import tables_checkpoints as tc
 from kz_compliance_sdk.adapters.sql.appeals import AppealStatements
 from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
+from kz_compliance_sdk.adapters.sql.derived import DerivedStatements
 from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements, lost_cases, streams
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.preserved import PreservedStatements
 from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
-from kz_compliance_sdk.adapters.sql.tables_tallies import ANSWERED, tallies
 from kz_compliance_sdk.adapters.sql.volumes import VolumeStatements
 from kz_compliance_sdk.domain.change import (
     CursorMoved,
@@ -260,8 +259,9 @@ class Statements:
             )
         )
         self.waits_behind = compiled(behind.limit(ONLY_ONE))
-        self.appeals = AppealStatements(compiled, upsert)
+        self.appeals = AppealStatements(compiled)
         self.preserved = PreservedStatements(compiled)
+        self.derived = DerivedStatements(compiled, upsert)
         self.private = PrivateStatements(compiled)
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.heartbeat = compiled(select(t.heartbeats).where(_key(t.heartbeats, "platform_id", "part")))
@@ -300,9 +300,6 @@ class Statements:
             )
             .values(told_at=bindparam("v_told_at"))
         )
-        # What is told of a case is overwritten; when it came and was first answered stays.
-        first = {name: func.coalesce(tallies.c[name], literal_column(f"excluded.{name}")) for name in ANSWERED}
-        self.inserts["tallies"] = upsert(tallies, ("platform_id", "case_id"), "facts", **first)
 
 
 @cache

@@ -6,12 +6,11 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any
 
-from kz_compliance_sdk.adapters.sql.appeals import write_index
+from kz_compliance_sdk.adapters.sql import derived
 from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending
-from kz_compliance_sdk.adapters.sql.preserved import write_preserved
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
 from kz_compliance_sdk.adapters.sql.shared import Behind, Shared
 from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, open_connection, store_error
@@ -22,6 +21,7 @@ from kz_compliance_sdk.domain.change import CaseWrite, Change, happenings
 from kz_compliance_sdk.domain.events.base import ObjectEvent
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
 
@@ -121,7 +121,7 @@ class SqliteTransaction:
             self.ledger.append(happened)
         for write in change:
             # Where nothing happened, rows that lied are written anew: what lies beside them is too.
-            if type(write) is CaseWrite and (write.case.appeals or not happened):
+            if type(write) is CaseWrite and (write.case.appeals or write.case.state in ENDED or not happened):
                 self._indexed.add((write.case.platform_id, write.case.id))
         self._indexed |= {(one.platform_id, one.event.case) for one in happened if isinstance(one.event, ObjectEvent)}
         self.keys |= keys
@@ -141,8 +141,7 @@ class SqliteTransaction:
             self._writer.write(staged, self.private, self._execute, self._execute_many)
             self.ledger.write(self.statements.inserts, self._execute, self._execute_many)
             if self._indexed:
-                write_index(self._indexed, self.ledger, self.statements.appeals, self._execute)
-                write_preserved(self._indexed, self.ledger, self.statements.preserved, self._execute)
+                derived.write(self._indexed, self.ledger, self.statements.derived, self._execute)
                 self._indexed.clear()
         except self._integrity as error:
             raise ChangeRefused(

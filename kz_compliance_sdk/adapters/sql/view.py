@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import appeals, preserved
+from kz_compliance_sdk.adapters.sql import derived
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
@@ -127,19 +126,10 @@ class View:
         chains = self.streams(map(stream_of, ids)).values()
         self.streams(name for chain in chains if chain.fault is None for name in names_of(chain.case))
         last = ids[-1] if ids else after
-        of_appeals = self._between(self._s.appeals.between, 2, after, last)
-        kept = self._between(self._s.preserved.between, 1, after, last)
-        return [self._found(one, known[one], of_appeals[one], kept[one]) for one in ids]
+        stored = derived.found_between(self._tx.all, self._s.derived, self._platform, after, last)
+        return [self._found(one, known[one], stored[one]) for one in ids]
 
-    def _between(self, statement: Compiled, at: int, after: str, last: str) -> Mapping[str, list[Any]]:
-        """The rows of a table that are made of chains, by the case that stands at `at` in each, of those that follow
-        `after` until `last`."""
-        of_case: dict[str, list[Any]] = defaultdict(list)
-        for row in self._tx.all(statement, k_platform_id=self._platform, k_after=after, k_last=last):
-            of_case[row[at]].append(row)
-        return of_case
-
-    def _found(self, case_id: str, row: Any, of_appeals: list[Any], kept: list[Any]) -> Found:
+    def _found(self, case_id: str, row: Any, stored: Mapping[str, list[Any]]) -> Found:
         self._tx.shared.check_written(f"c{case_id}")
         version, stream, case = None if row is None else row[7], self._chain(case_id), None
         try:
@@ -150,11 +140,8 @@ class View:
             objects = believed_objects(stream.case, self.streams(names_of(stream.case))).values()
             if case is None or _key_of(case) != _key_of(true):
                 self._check_free(true)
-            found = {
-                "appeals": appeals.lie(of_appeals, stream.case),
-                "preserved": preserved.lie(kept, self._platform, case_id, objects),
-            }
-            return Found(case_id, version, case, true, lies=tuple(table for table, lies in found.items() if lies))
+            lies = derived.lies_of(stored, stream.case, objects)
+            return Found(case_id, version, case, true, lies=lies)
         except StoreDamaged as error:
             self._unreadable.append(case_id)
             return Found(case_id, version, case, None, error.message)

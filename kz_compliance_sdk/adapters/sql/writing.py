@@ -38,7 +38,6 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     ReportsOvertaken,
     SanctionNoted,
-    Tally,
 )
 from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
 from kz_compliance_sdk.domain.events.remedies import Appealed
@@ -139,10 +138,6 @@ class Writer:
                 elif kind is Attempt:
                     inserts["attempts"].append(rows.attempt_row(write))
                     came.append((write.platform_id, write.case_id))
-                elif kind is Tally:
-                    times = write.received_at, write.issued_at, write.due_at, write.decided_at, write.receipt_at
-                    told = (write.platform_id, write.case_id, *times, write.facts)
-                    inserts["tallies"].append(told)
                 elif kind is Leaf:
                     inserts["checkpoint_leaves"].append(
                         (write.platform_id, write.index, write.case_id, write.hash, write.content, write.manifest)

@@ -267,7 +267,7 @@ class Reminded(Event, frozen=True, kw_only=True):
     level: Number
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.level = max(case.level, self.level)
+        case.level, case.reminders = max(case.level, self.level), case.reminders + 1
         case.page("reminded", REVIEWERS, 40, on)
 
 

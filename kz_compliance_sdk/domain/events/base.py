@@ -40,6 +40,8 @@ Keyed = Annotated[str, Meta(pattern="^([0-9a-f]{32}|[0-9a-f]{64})?$", title="dig
 """A digest under the platform's object key, which nobody can guess from; empty where there is none."""
 Object = Annotated[str, Meta(pattern="^object/[0-9a-f]{32}$", title="stream")]
 """The stream of an object of the platform."""
+Public = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{0,1000}$", title="public name")]
+"""What an authority calls itself, its body or its law, as the public figures print it."""
 Language = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", title="code")]
 """A language tag of the contract."""
 Source = Literal["pushed", "polled", "typed"]

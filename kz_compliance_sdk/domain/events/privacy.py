@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
-from kz_compliance_sdk.domain.events.base import At, Code, Event, Number, words
+from msgspec import field
+
+from kz_compliance_sdk.domain import tally
+from kz_compliance_sdk.domain.events.base import At, Code, Event, Language, Number, Public, Value, words
 from kz_compliance_sdk.domain.fold import Case
 from kz_compliance_sdk.domain.ledger import Stamped
 
@@ -47,16 +51,44 @@ class Erased(Event, frozen=True, kw_only=True):
         case.erased_at, case.erasure_asked = on.at, None
 
 
-class Counted(Event, frozen=True, kw_only=True):
-    """What the public figures need of sealed words, once with the end of the case and again after an amendment."""
+class NamedBy(Value, frozen=True, kw_only=True):
+    """By what the authority named an item."""
 
-    issued_at: At
-    acts: tuple[Code, ...] = ()
-    requested_action: Code = ""
-    content_types: tuple[Code, ...] = ()
+    item: Number
+    way: Literal["account", "url", "object"]
+
+
+_OF_NOTICE = (
+    "authority_name",
+    "authority_type",
+    "originating_body",
+    "legal_basis",
+    "requested",
+    "barred",
+    "barred_until",
+)
+
+
+class Counted(Event, frozen=True, kw_only=True):
+    """The case, as it stands, is in the public figures: told with what ends it, and again where what they say of it
+    changes. It holds what they need of sealed words, and nothing of them where no notice could be read. `barred_until`
+    is 0 where no rule was named that bars telling the user."""
+
+    issued_at: At = 0
+    authority_name: dict[Language, Public] = field(default_factory=dict)
+    authority_type: Code = ""
+    originating_body: Public = ""
+    legal_basis: tuple[Public, ...] = ()
+    requested: Code = ""
+    barred: bool = False
+    barred_until: At = 0
+    named: tuple[NamedBy, ...] = ()
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.counted = True
+        said = tally.facts(case, {one.item: one.way for one in self.named})
+        if self.requested:
+            said |= {name: getattr(self, name) for name in _OF_NOTICE}
+        case.tally = tally.tally(case, self.issued_at, said)
 
 
 def erased_of(events: Iterable[Stamped]) -> frozenset[int]:

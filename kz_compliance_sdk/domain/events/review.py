@@ -288,7 +288,7 @@ class Reopened(Event, frozen=True, kw_only=True):
                 item.status = "open"
         case.back_to_review()
         case.closed_at = case.decided_at = case.lift_due_at = 0
-        case.ladder_from = on.at
+        case.ladder_from, case.reopened = on.at, case.reopened + 1
 
 
 def _see(case: Case, one: Sight, on: Stamped) -> None:

@@ -1,12 +1,16 @@
-"""The table of the public figures: a slim row for each case that has ended, kept when its bodies are erased."""
+"""The public figures: a slim row for each case that has ended."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgspec.structs import astuple
 from sqlalchemy import BigInteger, Column, Index, String, Table, Text
 
 from kz_compliance_sdk.adapters.sql.tables import metadata
+from kz_compliance_sdk.domain import fold
 
-ANSWERED = ("decided_at", "receipt_at")
+__all__ = ["rows_of", "tallies"]
 
 tallies = Table(
     "tallies",
@@ -22,3 +26,8 @@ tallies = Table(
     sqlite_with_rowid=False,
 )
 Index("tallies_received", tallies.c.platform_id, tallies.c.received_at, tallies.c.case_id)
+
+
+def rows_of(chain: fold.Case, _objects: object) -> list[tuple[Any, ...]]:
+    """The row of a case that has ended, with what it counted for then."""
+    return [] if chain.tally is None else [astuple(chain.tally)]

@@ -1,0 +1,91 @@
+"""The rows that are made of a case's chain and of the streams of its objects, and of nothing else.
+
+By them lists and schedules find a case. Whatever changes what they are made of writes those of its case anew, in the
+same transaction; the verification names one that lies, and the sweep mends it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Table, bindparam, delete, select
+
+from kz_compliance_sdk.adapters.sql import appeals, preserved, tallies
+from kz_compliance_sdk.adapters.sql.ledger import Ledger
+from kz_compliance_sdk.domain import fold
+from kz_compliance_sdk.domain.holding import names_of
+from kz_compliance_sdk.domain.objects import PlatformObject, object_in
+from kz_compliance_sdk.domain.references import stream_of
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.adapters.sql.statements import Compiled
+
+__all__ = ["DERIVED", "DerivedStatements", "found_between", "lies_of", "write"]
+
+_Row = tuple[Any, ...]
+
+DERIVED: Final[Mapping[Table, Callable[[fold.Case, Collection[PlatformObject]], Iterable[_Row]]]] = {
+    appeals.appeals: appeals.rows_of,
+    preserved.preserved: preserved.rows_of,
+    tallies.tallies: tallies.rows_of,
+}
+
+
+class DerivedStatements:
+    """By the name of each table; parameters are named `k_` for keys."""
+
+    def __init__(self, compiled: Callable[[Any], Compiled], upsert: Callable[..., Compiled]) -> None:
+        self.between: dict[str, Compiled] = {}
+        self.clear: dict[str, Compiled] = {}
+        self.put: dict[str, Compiled] = {}
+        for table in DERIVED:
+            c = table.c
+            mine = c.platform_id == bindparam("k_platform_id")
+            some = c.case_id > bindparam("k_after"), c.case_id <= bindparam("k_last")
+            self.between[table.name] = compiled(select(table).where(mine, *some))
+            self.clear[table.name] = compiled(delete(table).where(mine, c.case_id == bindparam("k_case_id")))
+            keys = tuple(column.name for column in table.primary_key)
+            rest = [column.name for column in table.columns if column.name not in keys]
+            # What somebody gave to another case comes back to its own, whichever of the two is mended first.
+            self.put[table.name] = upsert(table, keys, *rest)
+
+
+def found_between(
+    read: Callable[..., list[Any]], statements: DerivedStatements, platform: str, after: str, last: str
+) -> Mapping[str, Mapping[str, list[Any]]]:
+    """The stored rows of the cases that follow `after` until `last`: by case, and by the name of their table."""
+    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for table in DERIVED:
+        at = list(table.columns).index(table.c.case_id)
+        for row in read(statements.between[table.name], k_platform_id=platform, k_after=after, k_last=last):
+            found[row[at]][table.name].append(row)
+    return found
+
+
+def lies_of(
+    stored: Mapping[str, Iterable[Any]], chain: fold.Case, objects: Collection[PlatformObject]
+) -> tuple[str, ...]:
+    """The names of the tables in which these are not the rows of a case."""
+    return tuple(
+        table.name
+        for table, rows_of in DERIVED.items()
+        if {tuple(row) for row in stored.get(table.name, ())} != set(rows_of(chain, objects))
+    )
+
+
+def write(
+    of: Collection[tuple[str, str]], ledger: Ledger, statements: DerivedStatements, execute: Callable[[str, _Row], Any]
+) -> None:
+    """Write the rows of these cases anew, each named by its platform and its id."""
+    for platform, case_id in sorted(of):
+        name = stream_of(case_id)
+        chain = ledger.streams(platform, [name])[name].case
+        # Of an object that cannot be read people are told.
+        streams = ledger.streams(platform, names_of(chain)).values()
+        objects = [object_in(stream) for stream in streams if stream.fault is None]
+        for table, rows_of in DERIVED.items():
+            execute(statements.clear[table.name].sql, (platform, case_id))
+            for row in rows_of(chain, objects):
+                execute(statements.put[table.name].sql, row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -15,7 +14,7 @@ from kz_compliance_sdk.domain.case import Case, ItemState, Source
 from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Came, Opened
+from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Opened
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import Objects, believed_objects
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
@@ -29,7 +28,7 @@ from kz_compliance_sdk.domain.user_notices import UserNoticeState
 from kz_compliance_sdk.domain.withholding import withhold
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Tx
-from kz_compliance_sdk.wire.v1 import Message, read_admitted, read_message
+from kz_compliance_sdk.wire.v1 import Message, MessageData, read_admitted, read_message
 
 
 def stream_in(tx: Tx, case_id: str) -> Stream:
@@ -59,27 +58,25 @@ def notice_of(tx: Tx, case: Case) -> Notice:
 def latest_revision(tx: Tx, case: Case) -> Notice:
     """The notice of a case as its latest revision says it.
 
-    Read from the stored bytes, so that nobody decides on a copy. Raises NotFound for a case in quarantine, and for
-    one that was erased, StoreDamaged for bytes that are not those of its chain.
+    Read from the bytes that its chain holds, so that nobody decides on a copy. Raises NotFound for a case in
+    quarantine, and for one that was erased, StoreDamaged for bytes that are not there.
     """
     if case.revision == 0:
         raise NotFound("a quarantined message holds no usable notice.", reference=case.id)
-    row = tx.inbox_row(*case.message) if case.erased_at is None else None
-    if row is None or not row.body:
+    stream = stream_in(tx, case.id)
+    (data,) = _said_in(tx, stream, [stream.case.notice_at])
+    if data is None:
         raise NotFound("the notice was erased: its digest and its way through this office are left.", reference=case.id)
-    _check_bytes(tx, case, row)
-    data = message_in(row).data
     if not isinstance(data, Notice):
         raise NotFound("the stored message holds no notice.", reference=case.id)
     return data
 
 
-def _check_bytes(tx: Tx, case: Case, row: InboxRow) -> None:
-    """Raise StoreDamaged where these are not the bytes on which the case rests by its chain."""
-    stream = stream_in(tx, case.id)
-    came = stream.events[stream.case.notice_at - 1].event.came
-    if came.body != tx.stamp().keyed(hashlib.sha256(row.body).hexdigest()):
-        raise StoreDamaged("its row points at another message than its chain, or that was changed.", reference=case.id)
+def _said_in(tx: Tx, stream: Stream, seqs: Iterable[int]) -> list[MessageData | None]:
+    """What the messages behind these events say, None for one that was erased."""
+    wanted = [(seq, "message") for seq in seqs]
+    bodies = tx.words(stream, wanted)
+    return [None if (body := bodies[one]) is None else read_admitted(body).data for one in wanted]
 
 
 def _check_items(tx: Tx, case: Case, items: Mapping[str, Item]) -> None:
@@ -98,21 +95,14 @@ def _check_items(tx: Tx, case: Case, items: Mapping[str, Item]) -> None:
 def _answers(tx: Tx, case: Case) -> list[Clarification]:
     """What the authority said of the notice in force, in the order in which the case took it in. Times do not tell it:
     two messages come in one second, one comes before its notice, and a letter counts from when it was vouched for."""
-    taken: list[Came] = []
-    for on in stream_in(tx, case.id).whole().events:
+    taken: list[int] = []
+    stream = stream_in(tx, case.id)
+    for on in stream.whole().events:
         if isinstance(on.event, Opened | Admitted | Amended):
             taken.clear()
         elif isinstance(on.event, Answered):
-            taken.append(on.event.came)
-    keyed = tx.stamp().keyed
-    held = {
-        (keyed(row.sender, row.message_id), keyed(row.body_sha256)): row
-        for row in (tx.inbox_of_case(case.id) if taken else ())
-    }
-    if any((came.key, came.body) not in held for came in taken):
-        raise StoreDamaged("what the authority answered is gone, or is not what came.", reference=case.id)
-    said = [message_in(held[came.key, came.body]).data for came in taken]
-    return [one for one in said if isinstance(one, Clarification)]
+            taken.append(on.seq)
+    return [one for one in _said_in(tx, stream, taken) if isinstance(one, Clarification)]
 
 
 def items_named(tx: Tx, case: Case) -> dict[str, Item]:

@@ -65,7 +65,7 @@ def test_an_end_that_leaves_while_the_measure_comes_back_is_not_the_last_word(ho
 def test_an_appeal_is_decided_although_the_notice_cannot_be_read_any_more(host: Host, outcome: str) -> None:
     case_id = removed(host)
     one = appealed(host, case_id)
-    tamper(host.store, "UPDATE inbox SET body = CAST('{}' AS BLOB)")  # type: ignore[arg-type]  # it is a SqliteStore
+    tamper(host.store, "DELETE FROM parts WHERE name = 'message'")  # type: ignore[arg-type]  # it is a SqliteStore
     wording = SATIRE if outcome == "reverse" else None
     host.appeals.decide(LEGAL, one.appeal_id, outcome, "looked at anew", wording)  # type: ignore[arg-type]
     host.drain()

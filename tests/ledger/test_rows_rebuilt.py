@@ -164,6 +164,8 @@ def test_the_row_of_an_erased_case_comes_back_without_words(office: Driver) -> N
     before = held(office, case)
     assert (before.message, before.reference_number) == (("", "", ""), "")
     assert [(one.item_id, one.object_key, one.url) for one in before.items] == [("1", "", "")]
+    sql(office, "UPDATE cases SET doc = json_set(doc, '$[19]', NULL) WHERE id = ?", case)
+    assert office.desk.sweep() == Swept(1, ((case, ("erased_at",)),))
     sql(office, "DELETE FROM cases WHERE id = ?", case)
     assert office.desk.sweep().mended == (case,)
     assert without_plan(held(office, case)) == without_plan(before)

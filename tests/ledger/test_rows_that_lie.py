@@ -16,6 +16,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.audit import Fault
 from kz_compliance_sdk.domain.believed import OF_TRAIL, PLANNED
+from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.errors import ComplianceError, NotAllowed, StoreDamaged
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.services.sweep import EVERY_S, Sweep, Swept
@@ -121,7 +122,7 @@ def test_items_whose_ids_were_exchanged_are_decided_by_nobody(tmp_path: Path) ->
         host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"), measure("2"))).result()
 
 
-def test_a_case_that_was_pointed_at_another_message_is_decided_by_nobody(tmp_path: Path) -> None:
+def test_a_case_that_was_pointed_at_another_message_is_decided_on_its_own(tmp_path: Path) -> None:
     host = opened(tmp_path)
     host.push(a_notice(seed=1, category="election_rules"), "m-1")
     host.push(a_notice(seed=2), "m-2")
@@ -134,8 +135,9 @@ def test_a_case_that_was_pointed_at_another_message_is_decided_by_nobody(tmp_pat
     mine = host.case(a_notice(seed=2).notice_id)
     lease = host.review.claim(M1, case_id=mine.id).result()
     assert lease is not None
-    with pytest.raises(StoreDamaged, match="points at another message"):
-        host.review.propose(M1, mine.id, lease.token, proposal(measure("1"))).result()
+    host.review.propose(M1, mine.id, lease.token, proposal(measure("1"))).result()
+    host.drain()
+    assert [key for _, key, _ in host.world.platform.calls] == [object_key(a_notice(seed=2).items[0])]
 
 
 def test_an_item_that_was_edited_is_named_mended_and_paged(tmp_path: Path) -> None:
@@ -438,12 +440,20 @@ def test_what_an_authority_clarified_is_not_taken_away_by_a_row(tmp_path: Path) 
     assert [key for _, key, _ in office.platform.calls] == ["object:post:other"]
 
 
-def test_without_the_answer_that_came_nobody_decides(tmp_path: Path) -> None:
+@pytest.mark.parametrize("told_of", ["inbox", "parts"])
+def test_what_an_authority_answered_is_what_the_chain_holds_of_it(tmp_path: Path, told_of: str) -> None:
     office = Driver(tmp_path)
     case = clarified(office)
     lie(office, "DELETE FROM inbox WHERE type = 'notice.clarified'")
-    with pytest.raises(StoreDamaged, match="what the authority answered is gone"):
-        office.decide(case, by=FIRST)
+    if told_of == "parts":
+        answered = "(SELECT seq FROM events WHERE kind = 'answered')"
+        lie(office, f"DELETE FROM parts WHERE name = 'message' AND seq = {answered}")
+        with pytest.raises(StoreDamaged, match="its part message is missing"):
+            office.decide(case, by=FIRST)
+        return
+    office.decide(case, by=FIRST)
+    office.deliver()
+    assert [key for _, key, _ in office.platform.calls] == ["object:post:other"]
 
 
 def test_a_letter_that_nobody_typed_in_takes_no_effect(tmp_path: Path) -> None:

@@ -225,14 +225,14 @@ class PrivateRows:
         plain = self._plain(name, private, "cases", "private", "")
         return rows.case_from((*row[: rows.PRIVATE], plain))
 
-    def sound_case(self, row: Sequence[Any]) -> Case | None:
+    def sound_case(self, row: Sequence[Any], *, erased: bool) -> Case | None:
         """A case as its row has it; None for one that cannot be read. A key that opens nothing is made anew from that
         of the chain. Raises StoreDamaged where that is not there either."""
         name = row[0], row[1]
         try:
             case = self.case_from(row)
             self._key_of(name)
-            if case.erased_at is None and self._stored_of(name) == DESTROYED:
+            if not erased and self._stored_of(name) == DESTROYED:
                 raise StoreDamaged("its data key is gone.", code="data_key", reference=case.id)
             return case
         except StoreDamaged:

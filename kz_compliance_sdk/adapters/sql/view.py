@@ -134,7 +134,8 @@ class View:
         version, stream, case = None if row is None else row[7], self._chain(case_id), None
         try:
             if row is not None:
-                case = self._tx.private.sound_case(row)
+                erased = stream.fault is None and stream.case.erased_at > 0
+                case = self._tx.private.sound_case(row, erased=erased)
             beside = kept_beside(case) if case is not None else self._beside(stream, row)
             true = true_case(stream, self.words, beside)
             objects = believed_objects(stream.case, self.streams(names_of(stream.case))).values()

@@ -377,15 +377,23 @@ Following = Clarification | Cancellation | Reminder
 
 
 def follow(
-    tx: Tx, arrival: Arrival, case: Case, data: Following, policy: Policy, respondent: Respondent, stamp: Stamp
+    tx: Tx,
+    arrival: Arrival,
+    case: Case,
+    data: Following,
+    policy: Policy,
+    respondent: Respondent,
+    stamp: Stamp,
+    before: Change = NOTHING,
 ) -> tuple[Change, Case]:
-    """Apply a message to the case that it is about."""
+    """Apply a message to the case that it is about; what the same step did `before` is not stored yet."""
     if case.erased_at is not None:
         return arrivals.flag(case, ("erased_case",), stamp, arrival)
     if isinstance(data, Reminder):
         return arrivals.remind(case, data, arrival, stamp)
     if isinstance(data, Clarification):
-        change, case = arrivals.answer(case, data, arrival, policy, standing_before(tx, case, data, respondent), stamp)
+        standing = standing_before(tx, case, data, respondent, before)
+        change, case = arrivals.answer(case, data, arrival, policy, standing, stamp)
         return with_pages_at_intake(change, case, policy, stamp) if arrival.flags else (change, case)
     if data.revision < case.revision:
         return arrivals.flag(case, ("cancels_older_revision",), stamp, arrival)
@@ -398,7 +406,8 @@ def follow(
         # The message itself lies beside the event of the cancellation.
         tells = [happened(case, Flagged(flags=("cancels_unknown_item",)), stamp)]
         flagged, case = arrivals.flag(case, ("cancels_unknown_item",), stamp, arrival, tells=tells)
-    change, case = arrivals.cancel(case, data, arrival, policy, standing_before(tx, case, data, respondent), stamp)
+    standing = standing_before(tx, case, data, respondent, before)
+    change, case = arrivals.cancel(case, data, arrival, policy, standing, stamp)
     return (*flagged, *change), case
 
 
@@ -417,7 +426,7 @@ def follow_waiting(
         if isinstance(data, Cancellation) and data.revision > case.revision:
             continue
         arrival = marked_answer(arrival_in(tx, row, case.channel), message, policy)
-        more, case = follow(tx, arrival, case, data, policy, respondent, stamp)
+        more, case = follow(tx, arrival, case, data, policy, respondent, stamp, tuple(writes))
         writes += more
         writes.append(InboxApplied(row.platform_id, *arrival.message, case.id))
     return tuple(writes), case

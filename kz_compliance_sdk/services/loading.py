@@ -11,7 +11,7 @@ from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, ItemState, Source
-from kz_compliance_sdk.domain.change import Change, InboxRow
+from kz_compliance_sdk.domain.change import NOTHING, Change, InboxRow, happenings
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Opened
@@ -149,19 +149,22 @@ def tellings_of(tx: Tx, case: Case) -> list[UserNoticeState]:
     return user_notices.tellings(case, stream_in(tx, case.id).case)
 
 
-def objects_of(tx: Tx, case: Case, named: Iterable[Item] = ()) -> Objects:
-    """The objects that the items of a case are about, and those that are `named` now. Raises StoreDamaged where the
-    stream of one cannot be believed."""
+def objects_of(tx: Tx, case: Case, named: Iterable[Item] = (), before: Change = NOTHING) -> Objects:
+    """The objects that the items of a case are about, and those that are `named` now, as the step that did all `before`
+    leaves them. Raises StoreDamaged where the stream of one cannot be believed."""
     keyed = tx.stamp().keyed
     keys = {object_key(item) for item in named} | {item.object_key for item in case.items if item.object_key}
     names = {key: object_stream(key, keyed) for key in keys}
     held = believed_objects(stream_in(tx, case.id).case, tx.streams(names.values()))
+    for one in happenings(before):
+        if one.stream in held:
+            one.event.change(held[one.stream])
     return Objects({key: held[name] for key, name in names.items()})
 
 
-def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
+def standing_of(tx: Tx, case: Case, respondent: Respondent, before: Change = NOTHING) -> Standing:
     """What an amendment needs."""
-    objects = objects_of(tx, case)
+    objects = objects_of(tx, case, before=before)
     return Standing(
         messages=tx.open_messages(case.id),
         held_by_others=objects.held_by_others(case),
@@ -174,9 +177,11 @@ def standing_of(tx: Tx, case: Case, respondent: Respondent) -> Standing:
     )
 
 
-def standing_before(tx: Tx, case: Case, said: Cancellation | Clarification, respondent: Respondent) -> Standing:
+def standing_before(
+    tx: Tx, case: Case, said: Cancellation | Clarification, respondent: Respondent, before: Change = NOTHING
+) -> Standing:
     """What a cancellation or an answer needs: of what was remedied also which items are accounts or services."""
-    standing = standing_of(tx, case, respondent)
+    standing = standing_of(tx, case, respondent, before)
     if not isinstance(said, Cancellation) or said.effect != "remedied":
         return standing
     accounts = frozenset(name for name, item in items_named(tx, case).items() if is_account(item))

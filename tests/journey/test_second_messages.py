@@ -118,6 +118,23 @@ def test_what_one_item_holds_is_not_lifted_for_another(host: Host) -> None:
     assert outcomes(host) == {"1": "removed", "2": "removed", "3": "refused"}
 
 
+@pytest.mark.parametrize("early", [False, True], ids=["after its notice", "before its notice"])
+def test_what_a_message_that_waited_ends_is_lifted_although_another_item_held_it_until_then(
+    host: Host, early: bool
+) -> None:
+    """Both items hold the object. The amendment takes the first one away, and with it the cancellation of the second
+    takes effect, in the same step."""
+    host.push(about("A", "A"), "m-1")
+    host.decide(proposal(measure("1"), measure("2")))
+    host.drain()
+    anew = about("B", "A", revision=2)
+    messages = [(anew, "m-2"), (builders.cancellation(anew, "annulled", ("2",), revision=2), "m-3")]
+    for message, name in reversed(messages) if early else messages:
+        host.push(message, name)
+    host.drain()
+    assert effects(host) == {"A": "restore"}
+
+
 # ------------------------------------------------------------------------------------------- answers of an authority
 
 

@@ -14,12 +14,16 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain.appeals import Appeal
-from kz_compliance_sdk.domain.audit import Fault
+from kz_compliance_sdk.domain.audit import Fault, Stamp
 from kz_compliance_sdk.domain.believed import OF_TRAIL, PLANNED
+from kz_compliance_sdk.domain.case import Case, ItemState
+from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.holding import Objects
 from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.errors import ComplianceError, NotAllowed, StoreDamaged
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.services.sweep import EVERY_S, Sweep, Swept
+from kz_compliance_sdk.testing import builders
 from tests.driver import LEAD, Driver, Person
 from tests.driver import M1 as MODERATOR
 from tests.journey.scene import LEGAL, M1, M2, PLATFORM, Host, World
@@ -491,3 +495,91 @@ def test_a_lie_about_an_escalation_is_named_and_shown_to_nobody(tmp_path: Path, 
     with pytest.raises(ComplianceError, match="of the stream is damaged"):
         office.case(case)
     assert any("of the stream is damaged" in fault for fault in office.faults())
+
+
+# ------------------------------------------------------------------------------------- objects, and their copies
+
+
+def objects_of(host: Host) -> list[str]:
+    with closing(choose_driver().module.connect(host.world.path)) as raw:
+        found = raw.execute("SELECT name FROM streams WHERE name LIKE 'object/%' ORDER BY n").fetchall()
+    return [name for (name,) in found]
+
+
+COPIES_LIE = {
+    "kept longer": "UPDATE preserved SET until = until + 864000 WHERE case_id = '{}'",
+    "of another item": "UPDATE preserved SET item = 7 WHERE case_id = '{}'",
+    "of another case": "UPDATE preserved SET case_id = '{other}', item = 2 WHERE case_id = '{}'",
+    "gone": "DELETE FROM preserved WHERE case_id = '{}'",
+    "another one": "INSERT INTO preserved SELECT platform_id, case_id, object, 9, until FROM preserved "
+    "WHERE case_id = '{}'",
+}
+
+
+@pytest.mark.parametrize("how", COPIES_LIE)
+def test_a_row_of_a_copy_that_lies_is_named_and_mended(host: Host, how: str) -> None:
+    one, other = (removed(host, name=f"m-{seed}", seed=seed) for seed in (1, 2))
+    assert (faults(host), sweep(host).mended) == ([], ()), "the control: untouched"
+    edit(host, COPIES_LIE[how].format(one, other=other))
+    lying = {one, other} if how == "of another case" else {one}
+    said = faults(host)
+    assert {fault.case_id for fault in said} == lying
+    assert {fault.what for fault in said} == {"its rows in preserved are not those of its objects"}
+    assert dict(sweep(host).lies) == dict.fromkeys(lying, ("preserved",))
+    assert "row_mended" in pages(host)
+    assert (faults(host), sweep(host).mended) == ([], ())
+
+
+def test_a_row_says_of_no_copy_that_it_need_not_be_kept(host: Host) -> None:
+    case = removed(host)
+    edit(host, "UPDATE preserved SET until = 5")
+    host.watch()
+    assert host.history(case).count("preservation_ended") == 0, "the object's stream says until when"
+    assert sweep(host).mended == (case,)
+    host.world.clock.advance(181 * 24 * HOUR)
+    host.watch()
+    assert host.history(case).count("preservation_ended") == 1, "the control: its time is over"
+
+
+def test_an_object_that_was_cut_is_named_with_its_cases_and_nothing_is_decided_on_it(host: Host) -> None:
+    case, other = (removed(host, name=f"m-{seed}", seed=seed) for seed in (1, 2))
+    name, _ = objects_of(host)
+    edit(host, f"DELETE FROM events WHERE seq = 2 AND stream = (SELECT n FROM streams WHERE name = '{name}')")
+    said = [fault for fault in faults(host) if fault.case_id != "checkpoints"]
+    assert any(fault.case_id == case and "event 2 of the stream is damaged" in fault.what for fault in said), said
+    assert other not in {fault.case_id for fault in said}, "no other case is held up by it"
+    assert sweep(host).broken == (case,)
+    with pytest.raises(StoreDamaged, match="damaged"):
+        host.push(builders.cancellation(a_notice(), "annulled"), "m-3")
+    assert host.push(builders.cancellation(a_notice(seed=2), "annulled"), "m-4").status == 202, "the control"
+
+
+def test_a_version_that_the_object_never_handed_out_is_damage(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it would come of a step that tells its case and not the object."""
+    told_all, versioned = Objects.versioned, []
+
+    def told_another(self: Objects, case: Case, item: ItemState, stamp: Stamp) -> Happened:
+        versioned.append(item.effect_version)
+        return told_all(self, case, item.but(effect_version=item.effect_version + 7), stamp)
+
+    monkeypatch.setattr(Objects, "versioned", told_another)
+    host.push(a_notice(), "m-1")
+    host.decide(proposal(measure("1")))
+    monkeypatch.undo()
+    assert versioned == [1]
+    (case,) = host.cases()
+    said = {fault.what for fault in faults(host) if fault.case_id == case.id}
+    assert any("never handed out the version 1" in what for what in said), said
+    assert sweep(host).broken == (case.id,)
+    with pytest.raises(StoreDamaged, match="never handed out"):
+        host.push(builders.cancellation(a_notice(), "annulled"), "m-2")
+
+
+def test_another_key_of_the_objects_is_named(host: Host) -> None:
+    case = removed(host)
+    key = b"\0" + b"k" * 32
+    with closing(choose_driver().module.connect(host.world.path, isolation_level=None)) as raw:
+        was = raw.execute("SELECT key FROM platform_keys WHERE name = 'objects'").fetchone()[0]
+    assert len(was) == len(key)
+    edit(host, f"UPDATE platform_keys SET key = x'{key.hex()}' WHERE name = 'objects'")
+    assert any(fault.case_id == case and "another object than its chain names" in fault.what for fault in faults(host))

@@ -524,7 +524,7 @@ def test_a_row_of_a_copy_that_lies_is_named_and_mended(host: Host, how: str) -> 
     lying = {one, other} if how == "of another case" else {one}
     said = faults(host)
     assert {fault.case_id for fault in said} == lying
-    assert {fault.what for fault in said} == {"its rows in preserved are not those of its objects"}
+    assert {fault.what for fault in said} == {"its rows in preserved are not those of its chain"}
     assert dict(sweep(host).lies) == dict.fromkeys(lying, ("preserved",))
     assert "row_mended" in pages(host)
     assert (faults(host), sweep(host).mended) == ([], ())

@@ -127,7 +127,7 @@ CONTROLS: tuple[Control, ...] = (
         "two orders about one object meet whatever the interleaving: no measure stays with no order left",
         _PAGE,
         instead("domain.holding.Objects._happened", made=_as_if_read),
-        f"{_MEET}test_both_read_before_either_writes[annulled and also annulled]",
+        f"{_MEET}test_both_read_before_either_writes",
     ),
     Control(
         "any version of an object is believed",

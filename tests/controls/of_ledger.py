@@ -6,12 +6,15 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from kz_compliance_sdk.domain.happened import AS_READ
+from kz_compliance_sdk.domain.objects import object_in
 from kz_compliance_sdk.errors import StoreDamaged
 from tests.controls.ways import RELIABILITY, Control, gives, instead
 
 _PAGE = "concepts/ledger.md"
 _FORMAT, _ROWS = "tests/ledger/test_format.py::", "tests/ledger/test_rows_that_lie.py::"
 _REBUILT = "tests/ledger/test_rows_rebuilt.py::"
+_MEET = "tests/journey/test_orders_that_meet.py::"
 
 
 def _time_of_its_content(real: Any) -> Any:
@@ -31,6 +34,14 @@ def _nothing_to_go_by(_real: Any) -> Any:
         raise StoreDamaged("its row is gone.", reference=stream.reference)
 
     return beside
+
+
+def _as_if_read(real: Any) -> Any:
+    return lambda *given: replace(real(*given), read=AS_READ)
+
+
+def _folded(_case: Any, streams: Any) -> Any:
+    return {name: object_in(stream) for name, stream in streams.items()}
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -110,6 +121,20 @@ CONTROLS: tuple[Control, ...] = (
         RELIABILITY,
         gives("adapters.sql.ledger.Appending.erasable_key"),
         f"{_REBUILT}test_at_any_moment_a_row_comes_back_with_all_that_lies_under_its_key[decided]",
+    ),
+    Control(
+        "how far an object had been read is not heeded",
+        "two orders about one object meet whatever the interleaving: no measure stays with no order left",
+        _PAGE,
+        instead("domain.holding.Objects._happened", made=_as_if_read),
+        f"{_MEET}test_both_read_before_either_writes",
+    ),
+    Control(
+        "any version of an object is believed",
+        "a case that names a version which its object never handed out is damaged",
+        _PAGE,
+        instead("adapters.sql.queries.believed_objects", made=lambda _real: _folded),
+        f"{_ROWS}test_a_version_that_the_object_never_handed_out_is_damage",
     ),
     Control(
         "a broken chain holds up what stands behind it",

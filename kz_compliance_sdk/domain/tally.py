@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from kz_compliance_sdk.domain.canonical import Json, encoded
+from msgspec.json import encode
+
+from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.fold import Case, Item, Tally
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.transitions import CaseState
@@ -54,7 +56,7 @@ def tally(case: Case, issued_at: int, said: Mapping[str, Json]) -> Tally:
         case.due_at if was is None else was.due_at,
         decided_at if was is None or was.decided_at is None else was.decided_at,
         receipt_at if was is None or was.receipt_at is None else was.receipt_at,
-        encoded(said).decode(),
+        encode(said, order="sorted").decode(),
     )
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from kz_compliance_sdk.services import outcomes
 from kz_compliance_sdk.testing import builders
 from tests.contract.conftest import raw
-from tests.journey.scene import PLATFORM, Host
+from tests.journey.scene import LEGAL, PLATFORM, Host
+from tests.journey.test_appeals import appealed, removed
 from tests.journey.test_retention import Desk
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
 
@@ -34,6 +38,30 @@ def test_a_new_revision_after_the_erasure_is_counted_by_its_own_decision(tmp_pat
     assert counted(desk) == [["refused", "", "not_illegal"]]
     desk.check()
     desk.store.close()
+
+
+def counted_times(host: Host, case_id: str) -> int:
+    return sum(on.kind == "counted" for on in host.store.queries(PLATFORM).stream(case_id).events)
+
+
+def test_what_changes_no_figure_of_an_ended_case_counts_it_no_second_time(host: Host) -> None:
+    case_id = removed(host)
+    assert counted_times(host, case_id) == 1
+    appeal = appealed(host, case_id)
+    host.appeals.decide(LEGAL, appeal.appeal_id, "uphold", "it is what the law says")
+    assert counted_times(host, case_id) == 1
+    host.push(builders.reminder(a_notice()), "m-2")
+    assert counted_times(host, case_id) == 2, "the control: the figures count reminders"
+    host.check_chains()
+
+
+def test_a_case_that_ended_and_was_not_counted_is_named(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = host.store.queries(PLATFORM)
+    counts = removed(host, seed=1)
+    assert queries.lies(counts) == [], "the control"
+    monkeypatch.setattr(outcomes, "with_tally", lambda _tx, change: change)
+    forgotten = removed(host, name="m-2", seed=2)
+    assert queries.lies(forgotten) == ["it ended, and no event counts it in the public figures"]
 
 
 def test_what_waited_for_its_notice_names_its_items_in_the_figures(host: Host) -> None:

@@ -146,6 +146,8 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
             except StoreDamaged as error:
                 return [error.message]
             found = [f"its row says another {name} than its chain" for name in lies_of(row, true)]
+            if stream.case.tally is None and stream.case.state in _ENDED:
+                found.append("it ended, and no event counts it in the public figures")
             try:
                 objects = self._objects(ledger, stream).values()
             except (StoreDamaged, NewerRelease) as error:

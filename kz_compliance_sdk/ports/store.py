@@ -37,7 +37,7 @@ T = TypeVar("T")
 class Found:
     """A case as its chain has it, and as its row does: None where that is gone (`version` is None) or cannot be read.
     `fault` says why the chain tells nothing; then `true` is None. `lies` names the tables in which the rows beside it
-    are not those of its chain."""
+    are not those of its chain; `messages` are those whose rows lie, as the chain has them."""
 
     case_id: str
     version: int | None
@@ -45,6 +45,7 @@ class Found:
     true: Case | None
     fault: str = ""
     lies: tuple[str, ...] = ()
+    messages: tuple[OutboxMessage, ...] = ()
 
 
 class Tx(Protocol):

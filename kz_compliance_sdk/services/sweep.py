@@ -14,7 +14,7 @@ from functools import partial
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.believed import lies_of
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat, MessageWrite, Write
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.running_time import ladder_times, next_look, stands_still
@@ -115,16 +115,19 @@ class Sweep:
         writes: list[Write] = [Heartbeat(self._platform, SWEEPER, tx.now)]
         lied: list[tuple[str, tuple[str, ...]]] = []
         mended: list[CaseWrite] = []
+        messages: list[MessageWrite] = []
         for one in found:
             if one.true is None:
                 _log.error("case %s: %s", one.case_id, one.fault)
                 continue
             true = self._planned(one.true, tx.now)
-            if lies := (*(("row",) if one.row is None else lies_of(one.row, true)), *one.lies):
+            beside = (*one.lies, *(("messages",) if one.messages else ()))
+            if lies := (*(("row",) if one.row is None else lies_of(one.row, true)), *beside):
                 lied.append((one.case_id, lies))
                 _log.error("case %s: its row said otherwise than its chain: %s", one.case_id, ", ".join(lies))
                 mended.append(CaseWrite(true.but(version=true.version + 1), one.version))
-        writes += [*mended, *self._told(mended, tx)]
+                messages += map(MessageWrite, one.messages)
+        writes += [*mended, *messages, *self._told(mended, tx)]
         after = found[-1].case_id if len(found) == most else ""
         writes += unreadable.alerts(tx, self._platform)
         return tuple(writes), (Swept(len(found), tuple(lied), tx.unreadable), after)

@@ -23,7 +23,7 @@ from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.sealing import PartKeys
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
-from kz_compliance_sdk.domain import reviewed, user_notices
+from kz_compliance_sdk.domain import message_states, reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import appeals_of
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.believed import believed, kept_beside, lies_of, true_case
@@ -145,10 +145,12 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
             except StoreDamaged as error:
                 return [error.message]
             stored = self._rows(connection, "appeals", case_id)
+            messages = self._rows(connection, "outbox", case_id)
         found = [f"its row says another {name} than its chain" for name in lies_of(row, true)]
         return [
             *found,
             *(["its rows in appeals are not those of its chain"] if appeals.lie(stored, stream.case) else ()),
+            *message_states.lies(map(rows.message_from, messages), stream.case),
         ]
 
     def log_faults(self) -> list[str]:

@@ -202,6 +202,7 @@ class Statements:
         expired = expired.order_by(t.cases.c.lease_expires_at).limit(AT_MOST)
         self.expired = compiled(expired)
         later = select(t.cases).where(_key(t.cases, "platform_id"), t.cases.c.id > bindparam("after"))
+        later = later.where(func.typeof(t.cases.c.id) == literal_column("'text'"))  # any other is the id of none
         self.found = compiled(later.order_by(t.cases.c.id).limit(AT_MOST))
         between = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
         lost = lost_cases(bindparam("k_platform_id")).where(*between)
@@ -238,6 +239,8 @@ class Statements:
         self.holds = compiled(select(t.holds).where(_key(t.holds, "platform_id", "object_key")))
         held = text("state IN ('waiting', 'parked')")
         self.held_message = compiled(select(t.outbox).where(_key(t.outbox, "platform_id", "id"), held))
+        in_range = t.outbox.c.case_id > bindparam("k_after"), t.outbox.c.case_id <= bindparam("k_last")
+        self.messages_between = compiled(select(t.outbox).where(_key(t.outbox, "platform_id"), *in_range))
         unsettled = or_(_NOT_IN_FLIGHT, text("state = 'leased'"))
         open_messages = select(t.outbox).where(_key(t.outbox, "platform_id", "case_id"), unsettled)
         self.open_messages = compiled(open_messages)

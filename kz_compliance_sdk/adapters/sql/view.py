@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import appeals
+from kz_compliance_sdk.adapters.sql import appeals, rows
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
+from kz_compliance_sdk.adapters.sql.rows import TOO_LARGE, heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
-from kz_compliance_sdk.domain import reviewed, user_notices
+from kz_compliance_sdk.domain import fold, reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import count_open
 from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.believed import check_leaves, kept_beside, planned_anew, true_case
+from kz_compliance_sdk.domain.believed import kept_beside, leaving, planned_anew, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     EndpointState,
@@ -28,6 +29,8 @@ from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
+from kz_compliance_sdk.domain.message_states import mended
+from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.retention import Holdings
@@ -118,26 +121,27 @@ class View:
         return self._tx.shared.expired_leases(self._platform, limit, self._unreadable)
 
     def found(self, after: str, limit: int) -> list[Found]:
-        rows = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
-        until = stream_of("~" if len(rows) < limit else rows[-1][1])
+        found = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
+        until = stream_of("~" if len(found) < limit else found[-1][1])
         between = {"after": stream_of(after), "until": until}
         lost = self._tx.all(self._s.lost, k_platform_id=self._platform, n=limit, **between)
-        known = {row[1]: row for row in rows} | {case_id: None for (case_id,) in lost}
+        known = {row[1]: row for row in found} | {case_id: None for (case_id,) in lost}
         ids = sorted(known)[:limit]
         self._tx.ledger.streams(self._platform, [stream_of(one) for one in ids])
-        beside = self._appeals(after, ids[-1] if ids else after)
-        return [self._found(one, known[one], beside[one]) for one in ids]
+        between = {"k_after": after, "k_last": ids[-1] if ids else after}
+        of_appeals = self._by_case(self._s.appeals.between, 2, **between)
+        messages = self._by_case(self._s.messages_between, 1, **between)
+        return [self._found(one, known[one], of_appeals[one], messages[one]) for one in ids]
 
-    def _appeals(self, after: str, last: str) -> Mapping[str, list[Any]]:
-        """The rows by which appeals are found, of the cases that follow `after` until `last`."""
-        between = {"k_after": after, "k_last": last}
+    def _by_case(self, statement: Compiled, case_at: int, **between: str) -> Mapping[str, list[Any]]:
+        """The rows of the cases that are looked at, by case."""
         of_case: dict[str, list[Any]] = defaultdict(list)
-        for row in self._tx.all(self._s.appeals.between, k_platform_id=self._platform, **between):
-            of_case[row[2]].append(row)
+        for row in self._tx.all(statement, k_platform_id=self._platform, **between):
+            of_case[row[case_at]].append(row)
         return of_case
 
-    def _found(self, case_id: str, row: Any, of_appeals: list[Any]) -> Found:
-        self._tx.shared.check_written(f"c{case_id}")
+    def _found(self, case_id: str, row: Any, of_appeals: list[Any], messages: list[Any]) -> Found:
+        self._tx.shared.check_written(f"c{case_id}", *(f"m{one[2]}" for one in messages))
         version, stream, case = None if row is None else row[7], self._chain(case_id), None
         try:
             if row is not None:
@@ -147,10 +151,28 @@ class View:
             if case is None or _key_of(case) != _key_of(true):
                 self._check_free(true)
             lies = ("appeals",) if appeals.lie(of_appeals, stream.case) else ()
-            return Found(case_id, version, case, true, lies=lies)
+            return Found(case_id, version, case, true, lies=lies, messages=self._mended(case_id, messages, stream.case))
         except StoreDamaged as error:
             self._unreadable.append(case_id)
             return Found(case_id, version, case, None, error.message)
+
+    def _mended(self, case_id: str, stored: list[Any], chain: fold.Case) -> tuple[OutboxMessage, ...]:
+        """The messages of a case whose rows lie, as its chain has them. Where one that it owes is lost, or does not
+        open, people are told of the case."""
+        held: dict[str, Any] = {}
+        for row in stored:
+            with suppress(StoreDamaged):
+                held[rows.message_from(row).id] = row
+        lying, lost = mended(map(rows.message_from, held.values()), chain, self._tx.now)
+        opened: list[OutboxMessage] = []
+        for one in lying:
+            try:
+                opened.append(self._tx.private.message_from(held[one.id]))
+            except StoreDamaged:
+                lost = True
+        if lost:
+            self._unreadable.append(case_id)
+        return tuple(mended(opened, chain, self._tx.now)[0])
 
     def _check_free(self, true: Case) -> None:
         """Raise StoreDamaged for a case that was lost, and whose notice another case has by now."""
@@ -162,7 +184,7 @@ class View:
         """What the chain of a case does not hold, where its row cannot be asked."""
         given = {"k_platform_id": self._platform, "k_case_id": stream.reference}
         seq, head = self._tx.one(self._s.trail_end, **given) or (0, GENESIS)
-        version = stream.seq + seq if row is None else row[7]
+        version = row[7] if row is not None and type(row[7]) is int and 0 <= row[7] < TOO_LARGE else stream.seq + seq
         return {"version": version, "audit_seq": seq, "audit_head": head, **planned_anew(stream)}
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
@@ -255,10 +277,12 @@ class View:
         """A message that is to leave, if its case owes it by now; people are paged in any case. Raises StoreDamaged."""
         message = self._tx.private.due_from(row)
         self._tx.shared.check_written(f"c{message.case_id}", f"m{message.id}")
-        if not message.case_id or message.kind == "page":
+        if (message.kind, message.endpoint) == ("page", NOTIFIER):
+            alert_in(message)
             return message
-        check_leaves(self._chain(message.case_id), message, self._tx.now)
-        return message
+        if not message.case_id:
+            raise StoreDamaged("a row would send what no case owes.", reference=message.id)
+        return leaving(self._chain(message.case_id), message, self._tx.now)
 
     def next_deadline(self, endpoint: str, now: int) -> int | None:
         row = self._tx.one(self._s.next_deadline, k_platform_id=self._platform, k_endpoint=endpoint, now=now)

@@ -38,6 +38,7 @@ __all__ = [
     "PLANNED",
     "Opens",
     "believed",
+    "check_held",
     "kept_beside",
     "leaving",
     "lies_of",
@@ -114,6 +115,13 @@ def leaving(stream: Stream, message: OutboxMessage, now: int) -> OutboxMessage:
     if owed.state == "owed":
         return message.but(state="queued", maybe_arrived=False)
     return message.but(maybe_arrived=owed.state == "unknown")
+
+
+def check_held(stream: Stream, message: OutboxMessage) -> None:
+    """Raise StoreDamaged for a message that waits for a person, and does not by the chain of its case."""
+    held = _folded(stream).messages.get(message.id)
+    if held is None or (held.state, held.endpoint) != (message.state, message.endpoint):
+        raise StoreDamaged("a row would have a person send what its chain does not.", reference=message.case_id)
 
 
 def _in_its_lane(message: OutboxMessage, owed: fold.Message) -> bool:

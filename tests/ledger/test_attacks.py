@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.services.sweep import Swept
-from tests.driver import HOUR, Driver
+from tests.driver import HOUR, LEAD, Driver
 from tests.unguarded import unguard
 
 pytestmark = pytest.mark.writes_by_itself
@@ -102,6 +104,31 @@ def test_that_it_may_have_arrived_is_not_for_a_row_to_say(tmp_path: Path) -> Non
     attack(office, "UPDATE outbox SET maybe_arrived = 1, state = 'leased', lease_expires_at = 1 WHERE kind = 'enforce'")
     office.deliver()
     assert office.platform.calls == []
+
+
+def of_kind(office: Driver, case: str, kind: str) -> str:
+    (one,) = office.messages(case, kind)
+    return str(one["message"])
+
+
+def test_nobody_sends_again_what_a_row_says_was_refused(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.deliver()
+    attack(office, "UPDATE outbox SET state = 'parked' WHERE kind = 'acknowledgement'")
+    with pytest.raises(StoreDamaged, match="what its chain does not"):
+        office.desk.retry(LEAD.actor, of_kind(office, case, "acknowledgement"))
+
+
+def test_nobody_hands_over_what_is_no_letter(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.deliver()
+    office.decide(case, "none")
+    attack(office, "UPDATE outbox SET state = 'waiting', endpoint = 'by_hand' WHERE kind = 'report'")
+    proof = Proof("post", "1", office.clock(), "a stamp")
+    with pytest.raises(StoreDamaged, match="what its chain does not"):
+        office.desk.record_delivery(LEAD.actor, of_kind(office, case, "report"), proof)
 
 
 # -------------------------------------------------------------------------------------- what a chain does owe

@@ -17,7 +17,7 @@ from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain import fold, reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import count_open
 from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.believed import kept_beside, leaving, planned_anew, true_case
+from kz_compliance_sdk.domain.believed import check_held, kept_beside, leaving, planned_anew, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     EndpointState,
@@ -264,7 +264,10 @@ class View:
         row = self._tx.one(self._s.held_message, k_platform_id=self._platform, k_id=message_id)
         if row is None:
             raise NotFound("no message of this id waits for a person on this platform.", reference=message_id)
-        return self._tx.private.message_from(row)
+        message = self._tx.private.message_from(row)
+        if message.case_id:
+            check_held(self._chain(message.case_id), message)
+        return message
 
     def open_messages(self, case_id: str) -> list[OutboxMessage]:
         found = self._tx.all(self._s.open_messages, k_platform_id=self._platform, k_case_id=case_id)

@@ -184,6 +184,32 @@ def test_of_a_message_that_is_gone_people_are_told(tmp_path: Path) -> None:
     assert office.pages() == ["case_unreadable"]
 
 
+HIDDEN = {
+    "by another name": ("UPDATE streams SET name = 'x/' || name WHERE name = 'case/{case}'",),
+    "with its stream": ("DELETE FROM streams WHERE name = 'case/{case}'",),
+    "with all of it": (
+        f"DELETE FROM events WHERE {_OF_CHAIN}",
+        f"DELETE FROM log WHERE {_OF_CHAIN}",
+        "DELETE FROM streams WHERE name = 'case/{case}'",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_a_case_whose_stream_and_row_are_hidden_is_told_of_within_the_hour(tmp_path: Path, how: str) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.issue(2)
+    office.deliver()
+    assert office.desk.sweep() == Swept(2), "the control: untouched"
+    for sql in HIDDEN[how]:
+        attack(office, sql.format(case=case))
+    attack(office, f"DELETE FROM cases WHERE id = '{case}'")
+    assert office.desk.sweep() == Swept(1, broken=("log",))
+    office.deliver()
+    assert [(one.case_reference, one.reason) for one in office.pager.alerts] == [("log", "case_unreadable")]
+
+
 def test_what_was_sent_long_ago_blocks_nothing_that_comes_after_it(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     case = office.issue()

@@ -27,7 +27,7 @@ from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.remedies import Suspended
 from kz_compliance_sdk.domain.events.review import Decided
 from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.messages import named_by
+from kz_compliance_sdk.domain.messages import lane_of, named_by, report_lane
 from kz_compliance_sdk.domain.notice import Item, Items
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.values import FROM_WIRE, Line, ValueModel
@@ -38,8 +38,9 @@ __all__ = [
     "PLANNED",
     "Opens",
     "believed",
-    "check_leaves",
+    "check_held",
     "kept_beside",
+    "leaving",
     "lies_of",
     "planned_anew",
     "true_case",
@@ -102,12 +103,35 @@ def wordless(stream: Stream) -> dict[str, Any]:
     return {name: told[name] for name in ("message", "reference_number", "flags", "items", "suspensions")}
 
 
-def check_leaves(stream: Stream, message: OutboxMessage, now: int) -> None:
-    """Raise StoreDamaged for a message that the case of this chain does not owe, or not yet."""
+def leaving(stream: Stream, message: OutboxMessage, now: int) -> OutboxMessage:
+    """A message that is to leave, as far as its chain knows it: whether it may have arrived is not for a row to say.
+    Raises StoreDamaged for one that the case does not owe, not yet, or not like this."""
     owed = _folded(stream).messages.get(message.id)
     if owed is None or owed.settled or (owed.state == "owed" and owed.not_before > now):
         said = "does not owe" if owed is None else "has settled" if owed.settled else "does not let out yet"
-        raise StoreDamaged(f"a row would send what its chain {said}.", reference=message.case_id)
+        raise StoreDamaged(f"a row would send what its chain {said}.", reference=message.case_id or message.id)
+    if (message.kind, message.endpoint) != (owed.kind, owed.endpoint) or not _in_its_lane(message, owed):
+        raise StoreDamaged("a row would send something otherwise than its chain says.", reference=message.case_id)
+    if owed.state == "owed":
+        return message.but(state="queued", maybe_arrived=False)
+    return message.but(maybe_arrived=owed.state == "unknown")
+
+
+def check_held(stream: Stream, message: OutboxMessage) -> None:
+    """Raise StoreDamaged for a message that waits for a person, and does not by the chain of its case."""
+    held = _folded(stream).messages.get(message.id)
+    if held is None or (held.state, held.endpoint) != (message.state, message.endpoint):
+        raise StoreDamaged("a row would have a person send what its chain does not.", reference=message.case_id)
+
+
+def _in_its_lane(message: OutboxMessage, owed: fold.Message) -> bool:
+    """Whether a message waits for those that it must wait for: else a later effect comes before an earlier one, or one
+    that holds is taken for one that does not."""
+    if owed.kind == "report":
+        return (message.lane, message.lane_seq) == (report_lane(message.case_id), owed.number)
+    if owed.kind not in ("enforce", "restore"):
+        return not message.lane
+    return (message.lane, message.lane_seq) == (lane_of(from_json(message.body)["object_key"]), owed.number)
 
 
 def lies_of(row: Case, true: Case) -> tuple[str, ...]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kz_compliance_sdk.domain.change import EndpointState
-from kz_compliance_sdk.domain.outbox import next_attempt_at
+from kz_compliance_sdk.domain.outbox import LONGEST_WAIT_S, next_attempt_at
 
 OPENS_AFTER = 5
 
 
 def is_open(state: EndpointState, now: int) -> bool:
-    """Whether nothing is sent to the endpoint at `now`, UTC seconds."""
-    return state.open_until > now
+    """Whether nothing is sent to the endpoint at `now`, UTC seconds. Nobody but an edited row leaves it alone for
+    longer than any message waits."""
+    return now < state.open_until <= now + LONGEST_WAIT_S
 
 
 def is_probed(state: EndpointState, now: int) -> bool:

@@ -11,11 +11,12 @@ from kz_compliance_sdk.domain.case import happened_to
 from kz_compliance_sdk.domain.change import Change, MessageVoided, MessageWrite, Write
 from kz_compliance_sdk.domain.events import delivery, users
 from kz_compliance_sdk.domain.events.base import Event
-from kz_compliance_sdk.domain.fold import MessageState
+from kz_compliance_sdk.domain.fold import Case, Message, MessageState
 from kz_compliance_sdk.domain.happened import Happened
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.outbox import LONGEST_PAUSE_S, OutboxMessage
+from kz_compliance_sdk.domain.outbox import MessageState as OldState
 
-__all__ = ["moved", "state_of", "tried_voided"]
+__all__ = ["lies", "mended", "moved", "state_of", "tried_voided"]
 
 _STATES: Final = MappingProxyType[str, MessageState](
     {"waiting": "waiting", "parked": "parked", "void": "voided", "done": "done"}
@@ -40,6 +41,47 @@ def state_of(message: OutboxMessage) -> MessageState:
     if message.maybe_arrived:
         return "unknown"
     return "begun" if message.attempts else "owed"
+
+
+def mended(stored: Iterable[OutboxMessage], chain: Case, now: int) -> tuple[list[OutboxMessage], bool]:
+    """The messages of a case whose rows say otherwise than its chain where they stand, each as the chain has it, and
+    whether what can only be sent by them is lost. One that is to leave waits no longer than anything ever does."""
+    found: list[OutboxMessage] = []
+    missing = {one.id for one in chain.messages.values() if not one.settled}
+    for message in stored:
+        missing.discard(message.id)
+        true = _in_truth(message, chain.messages.get(message.id), now, max(0, chain.clock_shift))
+        if true != message:
+            found.append(true)
+    return found, bool(missing)
+
+
+def lies(stored: Iterable[OutboxMessage], chain: Case) -> list[str]:
+    """In what the rows of a case's messages are not as its chain has them, in words. Until when one waits is planned,
+    and what is gone is named elsewhere."""
+    truth = ((one, _in_truth(one, chain.messages.get(one.id), one.next_attempt_at, 0)) for one in stored)
+    return [
+        f"its row says another state or way of the {one.kind} {one.id} than its chain"
+        for one, true in truth
+        if one != true
+    ]
+
+
+def _in_truth(message: OutboxMessage, owed: Message | None, now: int, shift: int) -> OutboxMessage:
+    if owed is None or owed.settled:
+        ends: tuple[OldState, ...] = ("done", "void")
+        if message.state in ends:
+            return message
+        end: OldState = "done" if owed is not None and owed.state == "done" else "void"
+        return message.but(state=end, settled_at=now, lease_expires_at=None)
+    message = message if message.endpoint == owed.endpoint else message.but(endpoint=owed.endpoint)
+    if owed.state in ("waiting", "parked"):
+        held: OldState = "waiting" if owed.state == "waiting" else "parked"
+        return message if message.state == held else message.but(state=held, lease_expires_at=None)
+    at = owed.not_before + shift
+    if message.state in ("queued", "leased") and message.next_attempt_at <= max(at, now + LONGEST_PAUSE_S):
+        return message
+    return message.but(state="queued", next_attempt_at=max(at, now), settled_at=None, lease_expires_at=None)
 
 
 def moved(before: OutboxMessage, after: OutboxMessage, stamp: Stamp, change: Change = ()) -> Change:

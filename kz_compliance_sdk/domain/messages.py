@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
 from typing import Literal
+
+from msgspec import DecodeError, Struct, json
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.canonical import Json, encoded
@@ -38,6 +39,7 @@ from kz_compliance_sdk.domain.transitions import UNDECIDED
 from kz_compliance_sdk.domain.url import check_url
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.domain.words import LANGUAGES, words
+from kz_compliance_sdk.errors import StoreDamaged
 
 ENFORCER = "enforcer"
 NOTIFIER = "notifier"
@@ -191,6 +193,11 @@ def lane_of(object_key: str) -> str:
     return f"object:{hashlib.sha256(object_key.encode()).hexdigest()}"
 
 
+def report_lane(case_id: str) -> str:
+    """The lane in which the reports of a case wait for each other."""
+    return f"report:{case_id}"
+
+
 def item_of(case: Case, message: OutboxMessage) -> ItemState | None:
     """The item for which an effect was decided, if the effect is still its latest."""
     return next(
@@ -234,6 +241,28 @@ def stuck(
     of the one that cannot be delivered."""
     told = delivery.Stuck(message=message, reason=reason, level=level, audience=audience)
     return (*with_page(change, case, reason, audience, level, stamp), happened(case, told, stamp))
+
+
+class Alerting(Struct, frozen=True):
+    """What an alert says: its body."""
+
+    case_reference: str
+    reason: str
+    due_at: int
+    audience: tuple[str, ...]
+    level: int
+
+
+_read_alert = json.Decoder(Alerting).decode
+
+
+def alert_in(message: OutboxMessage) -> Alerting:
+    """What an alert says. Raises StoreDamaged for a body that is none: its way out is not to blame for it."""
+    try:
+        return _read_alert(message.body)
+    except DecodeError as error:
+        reference = message.case_id or message.id
+        raise StoreDamaged("a row of outbox would alert people to nothing.", reference=reference) from error
 
 
 def notify(
@@ -309,7 +338,7 @@ def report(
         stamp,
         endpoint=case.channel,
         not_before=case.told_from(stamp.at),
-        lane=f"report:{case.id}",
+        lane=report_lane(case.id),
         lane_seq=sequence,
     )
 
@@ -384,4 +413,4 @@ def is_superseded(case: Case, message: OutboxMessage) -> bool:
     if message.lane_seq < case.sequence:
         return True
     anew = case.state in _NOTHING_TO_REPORT or case.pending
-    return anew and bool(json.loads(message.body)["final"])
+    return anew and bool(json.decode(message.body)["final"])

@@ -13,8 +13,13 @@ MessageState = Literal["queued", "leased", "waiting", "parked", "void", "done"]
 PARK_AFTER_REFUSED_S = 3600
 """How long a message is refused for reasons that may pass before it is parked, in seconds."""
 
+LONGEST_PAUSE_S = 3600
+"""How much later a message may be tried again because whoever it goes to asks for that, in seconds."""
+
 _FIRST_WAIT = 2
-_LONGEST_WAIT = 900
+LONGEST_WAIT_S = 900
+"""The longest time between two tries that we choose, in seconds."""
+
 _WAIT_AFTER_DEADLINE = 180
 
 
@@ -78,7 +83,7 @@ def next_attempt_at(now: int, attempts: int, deadline_at: int | None, jitter: fl
     least 5 seconds), so that attempts become denser as the deadline nears; past the deadline it is 3 minutes.
     `jitter` in [0, 1) shortens the wait by up to half, so that many hosts do not knock together.
     """
-    cap = _LONGEST_WAIT
+    cap = LONGEST_WAIT_S
     if deadline_at is not None:
         left = deadline_at - now
         cap = min(cap, max(5, left // 8)) if left > 0 else _WAIT_AFTER_DEADLINE

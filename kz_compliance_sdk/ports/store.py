@@ -35,7 +35,7 @@ T = TypeVar("T")
 class Found:
     """A case as its chain has it, and as its row does: None where that is gone (`version` is None) or cannot be read.
     `fault` says why the chain tells nothing; then `true` is None. `lies` names the tables in which the rows beside it
-    are not those of its chain."""
+    are not those of its chain; `messages` are those whose rows lie, as the chain has them."""
 
     case_id: str
     version: int | None
@@ -43,6 +43,7 @@ class Found:
     true: Case | None
     fault: str = ""
     lies: tuple[str, ...] = ()
+    messages: tuple[OutboxMessage, ...] = ()
 
 
 class Tx(Protocol):
@@ -81,6 +82,10 @@ class Tx(Protocol):
         """The most urgent free case that nobody else in this transaction has been given, and that has not this flag."""
 
     def expired_leases(self, limit: int) -> list[Case]: ...
+
+    def log_faults(self, after: int) -> tuple[int, list[str]]:
+        """What is wrong with the lines of the log that follow, as sentences, and the number of the last that was read:
+        `after` at the end."""
 
     def found(self, after: str, limit: int) -> list[Found]:
         """The cases whose id follows `after`, in their order, by their rows and by their chains. A data key that does

@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.change import Change, Heartbeat, Write
 from kz_compliance_sdk.domain.events.office import Escalated
 from kz_compliance_sdk.domain.messages import stuck
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.errors import StoreError
+from kz_compliance_sdk.errors import Conflict, StoreError
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services import preservation, unreadable
 from kz_compliance_sdk.services.faults import kind_and_place
@@ -108,6 +108,11 @@ class _Watch:
                 raise
             except Exception as error:  # noqa: BLE001  told, and tried with less
                 _log.error("case %s could not be watched: %s", case_id, kind_and_place(error))
+        told = partial(unreadable.alerts, platform_id=self.platform_id, also=(case_id,))
+        try:
+            self.store.submit(self.platform_id, lambda tx: (told(tx), None)).result()
+        except Conflict as error:
+            _log.error("case %s: nobody could be told: %s", case_id, error)
         return None
 
     def _look_at(self, tx: Tx, case: Case, at: int) -> Change:

@@ -13,11 +13,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from msgspec.structs import asdict
+
 from kz_compliance_sdk.domain import breaker, results
 from kz_compliance_sdk.domain.change import Change, Write
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.message_states import moved
-from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR, Respondent, is_superseded, item_of
+from kz_compliance_sdk.domain.messages import (
+    BY_HAND,
+    ENFORCER,
+    NOTIFIER,
+    REGULATOR,
+    Respondent,
+    alert_in,
+    is_superseded,
+    item_of,
+)
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
@@ -316,16 +327,9 @@ class Delivery:
             return False
 
     def _alert(self, message: OutboxMessage) -> Alert:
-        body = json.loads(message.body)
-        reference = body["case_reference"]
-        return Alert(
-            case_reference=reference,
-            reason=body["reason"],
-            due_at=body["due_at"],
-            audience=tuple(body["audience"]),
-            level=body["level"],
-            link=self._ways.link(reference) if message.case_id else "",
-        )
+        said = alert_in(message)
+        link = self._ways.link(said.case_reference) if message.case_id else ""
+        return Alert(**asdict(said), link=link)
 
 
 def _what_stands(regulator: Regulator, message: OutboxMessage, refused: Rejected) -> object:

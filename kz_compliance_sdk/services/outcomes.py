@@ -15,7 +15,13 @@ from kz_compliance_sdk.domain.content import Looked, content_changed
 from kz_compliance_sdk.domain.events.base import Audience
 from kz_compliance_sdk.domain.message_states import moved
 from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, notify, stuck
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage, is_refused_for_good, next_attempt_at
+from kz_compliance_sdk.domain.outbox import (
+    LONGEST_PAUSE_S,
+    Attempt,
+    OutboxMessage,
+    is_refused_for_good,
+    next_attempt_at,
+)
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
@@ -48,7 +54,6 @@ _ALLOWED: dict[str, tuple[type, ...]] = {
     ENFORCER: (InForce, Pending, Failed),
     MESSENGER: (Told, RetryAt, Failed),
 }
-_LONGEST_RETRY_AFTER = 3600
 PAGE_AFTER_ATTEMPTS = 5
 
 
@@ -216,7 +221,7 @@ class Outcomes:
             case Failed() if result.permanent and message.endpoint == MESSENGER and case is not None:
                 return list(telling_users.told(tx, case, message, None, stamp)), message.but(state="void")
             case Pending():
-                at = max(now + 1, min(result.check_at, now + _LONGEST_RETRY_AFTER))
+                at = max(now + 1, min(result.check_at, now + LONGEST_PAUSE_S))
                 waiting = message.but(state="queued", next_attempt_at=at)
                 return self._interim(case, stamp), waiting
             case ByPerson():
@@ -261,7 +266,7 @@ class Outcomes:
         again = self._later(message, now)
         at = again.next_attempt_at
         if isinstance(result, RetryAt) and result.at is not None:
-            asked = min(result.at, now + _LONGEST_RETRY_AFTER)
+            asked = min(result.at, now + LONGEST_PAUSE_S)
             if message.deadline_at is not None and now < message.deadline_at:
                 asked = min(asked, message.deadline_at)
             at = max(at, asked)

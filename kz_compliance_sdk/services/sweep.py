@@ -14,7 +14,7 @@ from functools import partial
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.believed import lies_of
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat, MessageWrite, Write
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.running_time import ladder_times, next_look, stands_still
@@ -29,6 +29,8 @@ SWEEPER = "sweeper"
 EVERY_S = 3_600
 """How often each case is looked at, in seconds."""
 _AT_ONCE = 50
+_LOG = "log"
+"""By this people are told of what is wrong with the log, which belongs to no case."""
 _SHARE = 0.05
 """How much of its time it works, at most."""
 _AUDIENCE, _LEVEL = ("lead", "head"), 60
@@ -55,21 +57,23 @@ class Swept:
 
 
 class Sweep:
-    """Walks over the cases of one platform, a few at each step."""
+    """Walks over the cases of one platform and then over its log, a few at each step."""
 
     def __init__(self, store: Store, platform_id: str, policy: Policy, monotonic: Callable[[], float]) -> None:
         self._store, self._platform, self._policy, self._monotonic = store, platform_id, policy, monotonic
         self._after = ""
+        self._line: int | None = None
         self._next_at = self._rest_until = 0.0
 
     def step(self) -> Swept:
         """Look at the next cases, if one is due and the sweep has rested enough. Raises StoreError."""
         now = self._monotonic()
-        if now < self._rest_until or (not self._after and now < self._next_at):
+        under_way = self._after or self._line is not None
+        if now < self._rest_until or (not under_way and now < self._next_at):
             return Swept()
-        if not self._after:
+        if not under_way:
             self._next_at = now + EVERY_S
-        swept, self._after = self._some(self._after)
+        swept = self._next()
         ended = self._monotonic()
         self._rest_until = ended + (ended - now) * (1 / _SHARE - 1)
         return swept
@@ -83,7 +87,34 @@ class Sweep:
             if progress is not None:
                 progress(whole.cases)
             if not after:
-                return whole
+                break
+        line: int | None = 0
+        while line is not None:
+            swept, line = self._lines(line)
+            whole = whole.and_then(swept)
+        return whole
+
+    def _next(self) -> Swept:
+        """First all cases, then the log."""
+        if self._line is not None:
+            swept, self._line = self._lines(self._line)
+            return swept
+        swept, self._after = self._some(self._after)
+        self._line = None if self._after else 0
+        return swept
+
+    def _lines(self, after: int) -> tuple[Swept, int | None]:
+        """What the next lines of the log come to, and behind which one to go on; None at the end. A stream that is gone
+        or has another name, and a case whose row went with it, shows here alone."""
+
+        def work(tx: Tx) -> tuple[Change, tuple[int, list[str]]]:
+            last, faults = tx.log_faults(after)
+            return unreadable.alerts(tx, self._platform, also=(_LOG,) if faults else ()), (last, faults)
+
+        last, faults = self._store.submit(self._platform, work).result()
+        for one in faults:
+            _log.error("the log of the chains: %s", one)
+        return Swept(broken=(_LOG,) if faults else ()), last if last != after else None
 
     def _some(self, after: str) -> tuple[Swept, str]:
         """What the next cases come to, and behind which one to go on; empty at the end. A row that the guards of the
@@ -115,16 +146,19 @@ class Sweep:
         writes: list[Write] = [Heartbeat(self._platform, SWEEPER, tx.now)]
         lied: list[tuple[str, tuple[str, ...]]] = []
         mended: list[CaseWrite] = []
+        messages: list[MessageWrite] = []
         for one in found:
             if one.true is None:
                 _log.error("case %s: %s", one.case_id, one.fault)
                 continue
             true = self._planned(one.true, tx.now)
-            if lies := (*(("row",) if one.row is None else lies_of(one.row, true)), *one.lies):
+            beside = (*one.lies, *(("messages",) if one.messages else ()))
+            if lies := (*(("row",) if one.row is None else lies_of(one.row, true)), *beside):
                 lied.append((one.case_id, lies))
                 _log.error("case %s: its row said otherwise than its chain: %s", one.case_id, ", ".join(lies))
                 mended.append(CaseWrite(true.but(version=true.version + 1), one.version))
-        writes += [*mended, *self._told(mended, tx)]
+                messages += map(MessageWrite, one.messages)
+        writes += [*mended, *messages, *self._told(mended, tx)]
         after = found[-1].case_id if len(found) == most else ""
         writes += unreadable.alerts(tx, self._platform)
         return tuple(writes), (Swept(len(found), tuple(lied), tx.unreadable), after)

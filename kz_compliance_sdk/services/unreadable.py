@@ -14,6 +14,14 @@ _AGAIN_S = 3600
 _AUDIENCE = ("lead", "head")
 
 
+def _is_told(until: str, now: int) -> bool:
+    """Whether people have been told within the hour: whatever else somebody has written there keeps nobody silent."""
+    try:
+        return now < int(until) <= now + _AGAIN_S
+    except ValueError:
+        return False
+
+
 def told_where_whole(tx: Tx, change: Iterable[Write]) -> Change:
     """The change without what it would append to a chain that is broken: what pages people about its case leaves."""
     writes = tuple(change)
@@ -26,7 +34,7 @@ def alerts(tx: Tx, platform_id: str, also: Iterable[str] = ()) -> Change:
     writes: list[Write] = []
     for case_id in (*tx.unreadable, *also):
         told = f"unreadable.{case_id}"
-        if tx.now < int(tx.cursor(told) or "0"):
+        if _is_told(tx.cursor(told), tx.now):
             continue
         writes.append(CursorMoved(platform_id, told, str(tx.now + _AGAIN_S), tx.now))
         writes.append(notify(platform_id, case_id, "case_unreadable", _AUDIENCE, 60, tx.stamp()))

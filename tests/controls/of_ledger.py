@@ -13,7 +13,7 @@ from tests.controls.ways import RELIABILITY, Control, gives, instead
 
 _PAGE = "concepts/ledger.md"
 _FORMAT, _ROWS = "tests/ledger/test_format.py::", "tests/ledger/test_rows_that_lie.py::"
-_REBUILT = "tests/ledger/test_rows_rebuilt.py::"
+_REBUILT, _ATTACKS = "tests/ledger/test_rows_rebuilt.py::", "tests/ledger/test_attacks.py::"
 _MEET = "tests/journey/test_orders_that_meet.py::"
 
 
@@ -77,7 +77,7 @@ CONTROLS: tuple[Control, ...] = (
         "a row says what leaves",
         "nothing leaves that its chain does not owe, or does not owe yet",
         _PAGE,
-        gives("adapters.sql.view.check_leaves"),
+        instead("adapters.sql.view.leaving", made=lambda _real: lambda _stream, message, _now: message),
         f"{_ROWS}test_what_must_not_leave_yet_stays_although_its_row_says_that_it_may",
     ),
     Control(
@@ -93,6 +93,20 @@ CONTROLS: tuple[Control, ...] = (
         RELIABILITY,
         gives("services.sweep.lies_of", what=()),
         f"{_ROWS}test_a_row_that_lies_is_named_mended_and_paged[due_at]",
+    ),
+    Control(
+        "a row keeps back what its case owes",
+        "what a case owes leaves within the hour, whatever its row says",
+        RELIABILITY,
+        gives("adapters.sql.view.View._mended", what=()),
+        f"{_ATTACKS}test_a_report_that_a_row_keeps_back_leaves_within_the_hour[done]",
+    ),
+    Control(
+        "whoever is said to know is not told",
+        "nobody is kept from being told of a broken chain",
+        RELIABILITY,
+        gives("services.unreadable._is_told", what=True),
+        f"{_ATTACKS}test_nobody_is_kept_from_being_told_of_a_broken_chain",
     ),
     Control(
         "a row puts its case off",

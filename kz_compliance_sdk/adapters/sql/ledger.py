@@ -181,7 +181,11 @@ class LedgerStatements:
         def wanted(size: int) -> Any:
             """Each stream once with what is asked of it once: without the word each of its events would ask again."""
             names = s.name.in_([bindparam(f"k_name_{n}") for n in range(size)])
-            asked = (last(_raw(log.c.hash)).label("head"), last(_whole(log.c.n)).label("logged"))
+            asked = (
+                last(_raw(log.c.hash)).label("head"),
+                last(_whole(log.c.n)).label("logged"),
+                last(_whole(log.c.seq)).label("ends"),
+            )
             found = select(s.n, s.name, *asked, *(key(cls).label(cls) for cls in _CLASSES)).where(
                 s.platform == bindparam("k_platform"), names
             )
@@ -344,7 +348,7 @@ class Ledger:
     def _stream(self, platform: str, name: str, rows: list[Any]) -> Stream:
         if not rows:
             return Stream(platform, name)
-        number, _, head, logged, *wrapped = rows[0][:6]
+        number, _, head, logged, ends, *wrapped = rows[0][:7]
         for cls, stored in zip(_CLASSES, wrapped, strict=True):
             if stored is not None:
                 self._part_keys.stored(platform, name, cls, stored)
@@ -352,7 +356,7 @@ class Ledger:
         try:
             links = [_link(platform, name, row) for row in sorted(rows, key=_seq_of)]
             stream.events = self._read(stream, links, logged or 0)
-            if stream.head != head or logged is None:
+            if (stream.head, stream.seq) != (head, ends) or logged is None:
                 raise Damage(name, stream.seq + 1, "the log does not end with the stream")
         except (Damage, NewerRelease) as fault:
             return Stream(platform, name, number or 0, fault=fault)
@@ -408,12 +412,12 @@ class Ledger:
 
 
 def _seq_of(row: Any) -> int:
-    return row[6] or 0
+    return row[7] or 0
 
 
 def _link(platform: str, name: str, row: Any) -> Link:
-    """The one mapping from a row of `load`: the stream's six columns, then the event's."""
-    seq, at, kind, content, people, hash_, mac, key_id = row[6:]
+    """The one mapping from a row of `load`: the stream's seven columns, then the event's."""
+    seq, at, kind, content, people, hash_, mac, key_id = row[7:]
     if None in (seq, at, kind, content, people, hash_, mac, key_id):
         raise Damage(name, seq or 1, "its row is missing, or holds what was never written")
     return Link(platform, name, seq, at, kind.decode("utf-8", "replace"), content, people, hash_, mac, key_id)

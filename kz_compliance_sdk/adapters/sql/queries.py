@@ -22,7 +22,7 @@ from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, writ
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
-from kz_compliance_sdk.domain import reviewed, user_notices
+from kz_compliance_sdk.domain import message_states, reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import appeals_of
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.believed import believed, kept_beside, lies_of, true_case
@@ -148,6 +148,7 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
             found = [f"its row says another {name} than its chain" for name in lies_of(row, true)]
             if stream.case.tally is None and stream.case.state in _ENDED:
                 found.append("it ended, and no event counts it in the public figures")
+            found += message_states.lies(map(rows.message_from, self._rows(connection, "outbox", case_id)), stream.case)
             try:
                 objects = self._objects(ledger, stream).values()
             except (StoreDamaged, NewerRelease) as error:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, fields
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic_core import from_json, to_json
+from sqlalchemy import Table
 
+from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.change import (
@@ -98,17 +100,41 @@ Row = Sequence[Any]
 T = TypeVar("T")
 
 
-def readable(what: str, case_at: int) -> Callable[[Callable[[Row], T]], Callable[[Row], T]]:
-    """Reading a row of `what` that is not as this library writes it raises StoreDamaged, naming its case."""
+TOO_LARGE: Final = 2**53
+"""What is counted from it would soon be no number of the database."""
+
+
+def _check_types(table: Table) -> Callable[[Row], None]:
+    """SQLite takes any type anywhere, and one value of another holds up whatever reads it among others."""
+    kinds = [(column.name, _KINDS[column.type.python_type], column.nullable) for column in table.columns]
+
+    def check(row: Row) -> None:
+        for value, (name, kind, nullable) in zip(row, kinds, strict=False):
+            if type(value) is not kind and not (value is None and nullable):
+                raise TypeError(name)
+            if type(value) is int and not 0 <= value < TOO_LARGE:
+                raise ValueError(name)
+
+    return check
+
+
+_KINDS: Mapping[type, type] = {str: str, bytes: bytes, int: int, bool: int}
+
+
+def readable(table: Table, case_at: int) -> Callable[[Callable[[Row], T]], Callable[[Row], T]]:
+    """Reading a row of `table` that is not as this library writes it raises StoreDamaged, naming its case."""
+    check = _check_types(table)
 
     def checked(read: Callable[[Row], T]) -> Callable[[Row], T]:
         @wraps(read)
         def reading(row: Row) -> T:
             try:
+                check(row)
                 return read(row)
             except (ValueError, TypeError, LookupError) as error:
+                said = f"({type(error).__name__})"
                 raise StoreDamaged(
-                    f"a row of {what} is not as it was written ({type(error).__name__}): it was changed from outside.",
+                    f"a row of {table.name} is not as it was written {said}: it was changed from outside.",
                     reference=str(row[case_at]),
                 ) from error
 
@@ -182,7 +208,7 @@ def case_row(case: Case) -> tuple[Any, ...]:
     )
 
 
-@readable("cases", 1)
+@readable(t.cases, 1)
 def case_from(row: Row) -> Case:
     doc = from_json(row[19])
     return Case.of(
@@ -334,6 +360,7 @@ def message_row(message: OutboxMessage) -> tuple[Any, ...]:
     )
 
 
+@readable(t.outbox, 1)
 def message_from(row: Row) -> OutboxMessage:
     return OutboxMessage.of(
         id=row[2],
@@ -378,6 +405,7 @@ def attempt_from(row: Row) -> Attempt:
     return Attempt(*row)
 
 
+@readable(t.endpoints, 1)
 def endpoint_from(row: Row) -> EndpointState:
     return EndpointState(*row)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -140,7 +141,9 @@ class Shared:
         known = self._endpoints.get((platform_id, name))
         if known is None:
             row = self._tx.one(self._s.endpoint, k_platform_id=platform_id, k_endpoint=name)
-            known = EndpointState(platform_id, name, 0, 0, 0, "") if row is None else endpoint_from(row)
+            known = EndpointState(platform_id, name, 0, 0, 0, "")
+            with suppress(StoreDamaged):  # it costs a try more
+                known = known if row is None else endpoint_from(row)
             self._endpoints[platform_id, name] = known
         return known
 

@@ -224,10 +224,15 @@ def store_error(error: BaseException) -> StoreError:
             f"the store's file cannot be used: {text}. Nothing was written; store.path must name a file that this "
             f"account may write to, in a folder in which it may write. {SHARING}"
         )
-    if "UTF-8" in text:
+    if is_no_text(error):
         # The driver quotes the text.
         return StoreDamaged("a text of a row is not as it was written: it is no UTF-8. It was changed from outside.")
     return StoreError(f"the database refused: {text}. Nothing was written.")
+
+
+def is_no_text(error: BaseException) -> bool:
+    """Whether a row holds bytes where a text should be."""
+    return "UTF-8" in str(error)
 
 
 class FileLock:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     insert,
     literal_column,
     or_,
@@ -200,6 +201,7 @@ class Statements:
         expired = expired.order_by(t.cases.c.lease_expires_at).limit(AT_MOST)
         self.expired = compiled(expired)
         later = select(t.cases).where(_key(t.cases, "platform_id"), t.cases.c.id > bindparam("after"))
+        later = later.where(func.typeof(t.cases.c.id) == literal_column("'text'"))  # any other is the id of none
         self.found = compiled(later.order_by(t.cases.c.id).limit(AT_MOST))
         between = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
         lost = lost_cases(bindparam("k_platform_id")).where(*between)
@@ -231,6 +233,8 @@ class Statements:
         self.inbox_of_case = compiled(of_case)
         held = text("state IN ('waiting', 'parked')")
         self.held_message = compiled(select(t.outbox).where(_key(t.outbox, "platform_id", "id"), held))
+        in_range = t.outbox.c.case_id > bindparam("k_after"), t.outbox.c.case_id <= bindparam("k_last")
+        self.messages_between = compiled(select(t.outbox).where(_key(t.outbox, "platform_id"), *in_range))
         unsettled = or_(_NOT_IN_FLIGHT, text("state = 'leased'"))
         open_messages = select(t.outbox).where(_key(t.outbox, "platform_id", "case_id"), unsettled)
         self.open_messages = compiled(open_messages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -13,7 +14,7 @@ from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
 from kz_compliance_sdk.adapters.sql.shared import Behind, Shared
-from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, open_connection, store_error
+from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, is_no_text, open_connection, store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
@@ -229,7 +230,19 @@ class SqliteTransaction:
     # ------------------------------------------------------------------------------------------- reading
 
     def one(self, statement: Compiled, **values: Any) -> Any:
-        return self._cursor.execute(statement.sql, statement.bind(values)).fetchone()
+        found = self.all(statement, **values)
+        return found[0] if found else None
 
     def all(self, statement: Compiled, **values: Any) -> list[Any]:
-        return list(self._cursor.execute(statement.sql, statement.bind(values)).fetchall())
+        given = statement.bind(values)
+        try:
+            return list(self._cursor.execute(statement.sql, given).fetchall())
+        except self._error as error:
+            if not is_no_text(error):
+                raise
+        # One text that is none must not hold up what is read beside it: whoever reads that row sees what is wrong.
+        self._connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+        try:
+            return list(self._cursor.execute(statement.sql, given).fetchall())
+        finally:
+            self._connection.text_factory = str

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import derived
+from kz_compliance_sdk.adapters.sql import derived, rows
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
+from kz_compliance_sdk.adapters.sql.rows import TOO_LARGE, heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
-from kz_compliance_sdk.domain import reviewed, user_notices
+from kz_compliance_sdk.domain import fold, reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import count_open
 from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.believed import check_leaves, kept_beside, planned_anew, true_case
+from kz_compliance_sdk.domain.believed import check_held, kept_beside, leaving, planned_anew, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     EndpointState,
@@ -27,6 +29,8 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
+from kz_compliance_sdk.domain.message_states import mended
+from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.retention import Holdings
@@ -116,21 +120,32 @@ class View:
     def expired_leases(self, limit: int) -> list[Case]:
         return self._tx.shared.expired_leases(self._platform, limit, self._unreadable)
 
+    def log_faults(self, after: int) -> tuple[int, list[str]]:
+        return self._tx.ledger.faults(self._platform, after)
+
     def found(self, after: str, limit: int) -> list[Found]:
-        rows = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
-        until = stream_of("~" if len(rows) < limit else rows[-1][1])
+        found = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
+        until = stream_of("~" if len(found) < limit else found[-1][1])
         between = {"after": stream_of(after), "until": until}
         lost = self._tx.all(self._s.lost, k_platform_id=self._platform, n=limit, **between)
-        known = {row[1]: row for row in rows} | {case_id: None for (case_id,) in lost}
+        known = {row[1]: row for row in found} | {case_id: None for (case_id,) in lost}
         ids = sorted(known)[:limit]
         chains = self.streams(map(stream_of, ids)).values()
         self.streams(name for chain in chains if chain.fault is None for name in names_of(chain.case))
         last = ids[-1] if ids else after
         stored = derived.found_between(self._tx.all, self._s.derived, self._platform, after, last)
-        return [self._found(one, known[one], stored[one]) for one in ids]
+        messages = self._messages_between(after, last)
+        return [self._found(one, known[one], stored[one], messages[one]) for one in ids]
 
-    def _found(self, case_id: str, row: Any, stored: Mapping[str, list[Any]]) -> Found:
-        self._tx.shared.check_written(f"c{case_id}")
+    def _messages_between(self, after: str, last: str) -> Mapping[str, list[Any]]:
+        """The rows of what leaves, by case, of the cases that follow `after` until `last`."""
+        of_case: dict[str, list[Any]] = defaultdict(list)
+        for row in self._tx.all(self._s.messages_between, k_platform_id=self._platform, k_after=after, k_last=last):
+            of_case[row[1]].append(row)
+        return of_case
+
+    def _found(self, case_id: str, row: Any, stored: Mapping[str, list[Any]], messages: list[Any]) -> Found:
+        self._tx.shared.check_written(f"c{case_id}", *(f"m{one[2]}" for one in messages))
         version, stream, case = None if row is None else row[7], self._chain(case_id), None
         try:
             if row is not None:
@@ -142,10 +157,28 @@ class View:
             if case is None or _key_of(case) != _key_of(true):
                 self._check_free(true)
             lies = derived.lies_of(stored, stream.case, objects)
-            return Found(case_id, version, case, true, lies=lies)
+            return Found(case_id, version, case, true, lies=lies, messages=self._mended(case_id, messages, stream.case))
         except StoreDamaged as error:
             self._unreadable.append(case_id)
             return Found(case_id, version, case, None, error.message)
+
+    def _mended(self, case_id: str, stored: list[Any], chain: fold.Case) -> tuple[OutboxMessage, ...]:
+        """The messages of a case whose rows lie, as its chain has them. Where one that it owes is lost, or does not
+        open, people are told of the case."""
+        held: dict[str, Any] = {}
+        for row in stored:
+            with suppress(StoreDamaged):
+                held[rows.message_from(row).id] = row
+        lying, lost = mended(map(rows.message_from, held.values()), chain, self._tx.now)
+        opened: list[OutboxMessage] = []
+        for one in lying:
+            try:
+                opened.append(self._tx.private.message_from(held[one.id]))
+            except StoreDamaged:
+                lost = True
+        if lost:
+            self._unreadable.append(case_id)
+        return tuple(mended(opened, chain, self._tx.now)[0])
 
     def _check_free(self, true: Case) -> None:
         """Raise StoreDamaged for a case that was lost, and whose notice another case has by now."""
@@ -157,7 +190,7 @@ class View:
         """What the chain of a case does not hold, where its row cannot be asked."""
         given = {"k_platform_id": self._platform, "k_case_id": stream.reference}
         seq, head = self._tx.one(self._s.trail_end, **given) or (0, GENESIS)
-        version = stream.seq + seq if row is None else row[7]
+        version = row[7] if row is not None and type(row[7]) is int and 0 <= row[7] < TOO_LARGE else stream.seq + seq
         return {"version": version, "audit_seq": seq, "audit_head": head, **planned_anew(stream)}
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
@@ -210,7 +243,10 @@ class View:
         row = self._tx.one(self._s.held_message, k_platform_id=self._platform, k_id=message_id)
         if row is None:
             raise NotFound("no message of this id waits for a person on this platform.", reference=message_id)
-        return self._tx.private.message_from(row)
+        message = self._tx.private.message_from(row)
+        if message.case_id:
+            check_held(self._chain(message.case_id), message)
+        return message
 
     def open_messages(self, case_id: str) -> list[OutboxMessage]:
         found = self._tx.all(self._s.open_messages, k_platform_id=self._platform, k_case_id=case_id)
@@ -223,10 +259,12 @@ class View:
         """A message that is to leave, if its case owes it by now; people are paged in any case. Raises StoreDamaged."""
         message = self._tx.private.due_from(row)
         self._tx.shared.check_written(f"c{message.case_id}", f"m{message.id}")
-        if not message.case_id or message.kind == "page":
+        if (message.kind, message.endpoint) == ("page", NOTIFIER):
+            alert_in(message)
             return message
-        check_leaves(self._chain(message.case_id), message, self._tx.now)
-        return message
+        if not message.case_id:
+            raise StoreDamaged("a row would send what no case owes.", reference=message.id)
+        return leaving(self._chain(message.case_id), message, self._tx.now)
 
     def next_deadline(self, endpoint: str, now: int) -> int | None:
         row = self._tx.one(self._s.next_deadline, k_platform_id=self._platform, k_endpoint=endpoint, now=now)

@@ -1,0 +1,309 @@
+# ruff: noqa: S608  every statement is made of names in this file, and of ids
+"""What somebody who owns the file tries, without the ledger's key, while everybody else goes on working: nothing leaves
+that no chain owes, nothing that one owes is kept back in silence, and one poisoned row holds up nobody else.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.services.letters import Proof
+from kz_compliance_sdk.services.sweep import Swept
+from tests.driver import HOUR, LEAD, Driver
+from tests.unguarded import unguard
+
+pytestmark = pytest.mark.writes_by_itself
+_OF_CHAIN = "stream = (SELECT n FROM streams WHERE name = 'case/{case}')"
+_LIKE_ANOTHER = (
+    "INSERT INTO outbox SELECT platform_id, '', 'made-up', '{kind}', '{endpoint}', CAST('{body}' AS BLOB), created_at,"
+    " 0, NULL, 'queued', {attempts}, 0, NULL, 0, '', 0, '', 0, NULL, NULL, x'', x'' FROM outbox LIMIT 1"
+)
+_REMOVE = json.dumps(
+    {
+        "object_key": "object:a",
+        "version": 1,
+        "action": "remove",
+        "scope": ["KZ"],
+        "case_id": "",
+        "item_id": "1",
+        "url": "",
+        "object_id": "a",
+        "account_ref": "",
+    }
+)
+
+
+def attack(office: Driver, sql: str) -> None:
+    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
+        unguard(raw)
+        raw.execute("PRAGMA ignore_check_constraints = ON")
+        assert raw.execute(sql).rowcount > 0
+
+
+# ---------------------------------------------------------------------------------------- what no chain owes
+
+
+@pytest.mark.parametrize(("kind", "endpoint"), [("page", "enforcer"), ("enforce", "enforcer"), ("page", "regulator")])
+def test_a_row_of_no_case_is_carried_out_by_nobody(tmp_path: Path, kind: str, endpoint: str) -> None:
+    office = Driver(tmp_path)
+    office.issue()
+    office.deliver()
+    sent = dict(office.regulator.books)
+    attack(office, _LIKE_ANOTHER.format(kind=kind, endpoint=endpoint, body=_REMOVE, attempts=0))
+    office.deliver()
+    office.deliver()
+    assert (office.platform.calls, office.regulator.books) == ([], sent)
+    assert office.pages() == ["case_unreadable"]
+
+
+def test_an_acknowledgement_of_no_case_is_told_to_nobody(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    office.issue()
+    office.deliver()
+    attack(office, _LIKE_ANOTHER.format(kind="acknowledgement", endpoint="regulator", body='{"forged":1}', attempts=0))
+    office.deliver()
+    assert all(b"forged" not in body for _, body, _ in office.regulator.books.values())
+
+
+OTHERWISE = {
+    "to whom": "endpoint = 'regulator'",
+    "as what": "kind = 'restore'",
+    "in another lane": "lane = 'object:x'",
+    "in none": "lane = ''",
+    "in another place": "lane_seq = 7",
+}
+
+
+@pytest.mark.parametrize("how", OTHERWISE)
+def test_what_would_leave_otherwise_than_was_decided_stays_and_is_told(tmp_path: Path, how: str) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.deliver()
+    office.decide(case)
+    attack(office, f"UPDATE outbox SET {OTHERWISE[how]} WHERE kind = 'enforce'")
+    sent = dict(office.regulator.books)
+    office.deliver()
+    office.deliver()
+    assert (office.platform.calls, office.regulator.books) == ([], sent)
+    assert "case_unreadable" in office.pages()
+    assert office.items(case)["1"]["status"] == "decided", "and it is not given up either"
+
+
+def test_that_it_may_have_arrived_is_not_for_a_row_to_say(tmp_path: Path) -> None:
+    office = Driver(tmp_path, can_look=True)
+    case = office.issue()
+    office.deliver()
+    office.decide(case)
+    office.content.write("advertisement:1-1", "something else")
+    attack(office, "UPDATE outbox SET maybe_arrived = 1, state = 'leased', lease_expires_at = 1 WHERE kind = 'enforce'")
+    office.deliver()
+    assert office.platform.calls == []
+
+
+def of_kind(office: Driver, case: str, kind: str) -> str:
+    (one,) = office.messages(case, kind)
+    return str(one["message"])
+
+
+def test_nobody_sends_again_what_a_row_says_was_refused(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.deliver()
+    attack(office, "UPDATE outbox SET state = 'parked' WHERE kind = 'acknowledgement'")
+    with pytest.raises(StoreDamaged, match="what its chain does not"):
+        office.desk.retry(LEAD.actor, of_kind(office, case, "acknowledgement"))
+
+
+def test_nobody_hands_over_what_is_no_letter(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.deliver()
+    office.decide(case, "none")
+    attack(office, "UPDATE outbox SET state = 'waiting', endpoint = 'by_hand' WHERE kind = 'report'")
+    proof = Proof("post", "1", office.clock(), "a stamp")
+    with pytest.raises(StoreDamaged, match="what its chain does not"):
+        office.desk.record_delivery(LEAD.actor, of_kind(office, case, "report"), proof)
+
+
+# -------------------------------------------------------------------------------------- what a chain does owe
+
+KEPT_BACK = {
+    "done": "state = 'done', settled_at = 1",
+    "void": "state = 'void', settled_at = 1",
+    "parked": "state = 'parked'",
+    "waiting": "state = 'waiting'",
+    "much later": "next_attempt_at = 9000000000",
+    "in hand for ever": "state = 'leased', lease_expires_at = 9000000000, next_attempt_at = 9000000000",
+    "to nobody": "endpoint = 'nobody'",
+}
+
+
+@pytest.mark.parametrize("how", KEPT_BACK)
+def test_a_report_that_a_row_keeps_back_leaves_within_the_hour(tmp_path: Path, how: str) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.deliver()
+    office.decide(case, "none")
+    attack(office, f"UPDATE outbox SET {KEPT_BACK[how]} WHERE kind = 'report'")
+    named = any("of the report" in fault for fault in office.faults())
+    assert named or how in ("much later", "in hand for ever"), "how long one waits, the sweep alone can tell"
+    assert office.desk.sweep() == Swept(1, ((case, ("messages",)),))
+    office.deliver()
+    assert [report["final"] for report in office.reports()] == [True]
+    assert "row_mended" in office.pages()
+    assert (office.desk.sweep(), office.faults()) == (Swept(1), [])
+
+
+def test_an_alert_of_the_ladder_that_a_row_calls_done_is_told(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.deliver()
+    office.wait(22 * HOUR)
+    office.watch()
+    attack(office, "UPDATE outbox SET state = 'done', settled_at = 1 WHERE kind = 'page'")
+    assert office.desk.sweep().mended == (case,)
+    office.deliver()
+    assert {alert.case_reference for alert in office.pager.alerts if alert.reason.startswith("due.")} == {case}
+
+
+def test_of_a_message_that_is_gone_people_are_told(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.deliver()
+    office.decide(case, "none")
+    assert office.desk.sweep() == Swept(1), "the control: it waits to leave"
+    attack(office, "DELETE FROM outbox WHERE kind = 'report'")
+    assert office.desk.sweep().broken == (case,)
+    office.deliver()
+    assert office.pages() == ["case_unreadable"]
+
+
+HIDDEN = {
+    "by another name": ("UPDATE streams SET name = 'x/' || name WHERE name = 'case/{case}'",),
+    "with its stream": ("DELETE FROM streams WHERE name = 'case/{case}'",),
+    "with all of it": (
+        f"DELETE FROM events WHERE {_OF_CHAIN}",
+        f"DELETE FROM log WHERE {_OF_CHAIN}",
+        "DELETE FROM streams WHERE name = 'case/{case}'",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_a_case_whose_stream_and_row_are_hidden_is_told_of_within_the_hour(tmp_path: Path, how: str) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.issue(2)
+    office.deliver()
+    assert office.desk.sweep() == Swept(2), "the control: untouched"
+    for sql in HIDDEN[how]:
+        attack(office, sql.format(case=case))
+    attack(office, f"DELETE FROM cases WHERE id = '{case}'")
+    assert office.desk.sweep() == Swept(1, broken=("log",))
+    office.deliver()
+    assert [(one.case_reference, one.reason) for one in office.pager.alerts] == [("log", "case_unreadable")]
+
+
+def test_what_was_sent_long_ago_blocks_nothing_that_comes_after_it(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.deliver()
+    office.decide(case)
+    office.deliver()
+    attack(office, "UPDATE outbox SET state = 'queued', next_attempt_at = 9000000000 WHERE kind = 'enforce'")
+    office.cancel(office.notice()["notice_id"])
+    office.desk.sweep()
+    office.deliver()
+    assert [what for what, _, _ in office.platform.calls] == ["enforce", "restore"]
+
+
+def test_a_breaker_that_was_opened_for_ever_silences_nobody(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    office.issue()
+    office.deliver()
+    office.wait(25 * HOUR)
+    office.watch()
+    office.desk.deliver()
+    attack(office, "INSERT INTO endpoints SELECT platform_id, 'notifier', 9, 9000000000, 0, '' FROM cases LIMIT 1")
+    office.wait(HOUR)
+    office.watch()
+    office.deliver()
+    assert len(office.pages()) > 1
+
+
+def test_alerts_that_say_nothing_are_not_held_against_the_way_to_people(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    office.issue()
+    for n in range(20):
+        row = _LIKE_ANOTHER.replace("'made-up'", f"'made-up-{n}'")
+        attack(office, row.format(kind="page", endpoint="notifier", body="{}", attempts=0))
+    for _ in range(20):
+        office.desk.deliver()
+        office.wait(1)
+    office.wait(22 * HOUR)
+    office.watch()
+    office.deliver()
+    assert any(reason.startswith("due.") for reason in office.pages())
+
+
+# ------------------------------------------------------------------------------ one row against everybody else
+
+POISON = {
+    "attempts": "UPDATE outbox SET attempts = 'x' WHERE case_id = '{case}'",
+    "less than no attempts": "UPDATE outbox SET attempts = -9 WHERE case_id = '{case}'",
+    "a lease without end": "UPDATE outbox SET lease_token = 9223372036854775807 WHERE case_id = '{case}'",
+    "a receipt": "UPDATE outbox SET receipt = 'x' WHERE case_id = '{case}'",
+    "a body": "UPDATE outbox SET body = 'x' WHERE case_id = '{case}'",
+    "no text": "UPDATE cases SET due_at = CAST(x'ff' AS TEXT) WHERE id = '{case}'",
+    "no text in a message": "UPDATE outbox SET lane = CAST(x'ff' AS TEXT) WHERE case_id = '{case}'",
+    "a watch": "UPDATE cases SET watch_at = 'x' WHERE id = '{case}'",
+    "a version": "UPDATE cases SET version = 9223372036854775807 WHERE id = '{case}'",
+    "an id": "UPDATE cases SET id = CAST(id AS BLOB) WHERE id = '{case}'",
+    "the log": "INSERT INTO log SELECT platform, n + 100, stream, seq + 1, hash FROM log WHERE "
+    f"{_OF_CHAIN} ORDER BY seq DESC LIMIT 1",
+    "the trail": "INSERT INTO audit SELECT platform_id, case_id, seq + 1, at, kind, actor, content, prev, hash FROM"
+    " audit WHERE case_id = '{case}' ORDER BY seq DESC LIMIT 1",
+    "an endpoint": "INSERT INTO endpoints SELECT platform_id, 'regulator', 'x', 0, 0, '' FROM cases LIMIT 1",
+    "who was told": f"UPDATE events SET at = at + 1 WHERE {_OF_CHAIN}",
+}
+
+
+@pytest.mark.parametrize("what", POISON)
+def test_one_poisoned_row_holds_up_no_other_case_and_hides_its_own_not(tmp_path: Path, what: str) -> None:
+    office = Driver(tmp_path)
+    bad = office.issue()
+    good = office.issue(2)
+    attack(office, POISON[what].format(case=bad))
+    if what == "who was told":
+        attack(office, f"INSERT INTO cursors VALUES ('{office.platform_id}', 'unreadable.{bad}', 'x', 1)")
+    office.deliver()
+    assert good in {json.loads(body)["case_reference"] for _, body, _ in office.regulator.books.values()}
+    office.wait(22 * HOUR)
+    office.watch()
+    swept = office.desk.sweep()
+    office.watch()
+    office.deliver()
+    told = {alert.case_reference for alert in office.pager.alerts}
+    assert good in told
+    assert bad in told or bad in swept.mended
+    assert office.issue(3), "and notices come in"
+
+
+def test_nobody_is_kept_from_being_told_of_a_broken_chain(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.deliver()
+    attack(office, f"UPDATE events SET at = at + 1 WHERE {_OF_CHAIN.format(case=case)}")
+    attack(office, f"INSERT INTO cursors VALUES ('{office.platform_id}', 'unreadable.{case}', '9000000000', 1)")
+    office.desk.sweep()
+    office.deliver()
+    assert office.pages() == ["case_unreadable"]
+    office.desk.sweep()
+    office.deliver()
+    assert office.pages() == ["case_unreadable"], "the control: once an hour"

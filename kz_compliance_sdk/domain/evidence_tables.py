@@ -212,8 +212,7 @@ NO_EVIDENCE: Final[Mapping[str, str]] = {
     ),
     "appeals": "by what an appeal is found: it follows from the chain of its case, and the verification says where it "
     "does not",
-    "tallies": "a case in the public figures: it follows from the chain of the case, and the verification says where it "
-    "does not",
+    "tallies": "a case in the public figures: it follows from its chain, and the verification says where it does not",
     "volumes": "how many notices came within the last hour: what came of it is a flag, which stands in its case",
     "cursors": "how far a feed was read: the regulator's feed is the other copy",
     "endpoints": "whether a way out is left alone for a while; the attempts show what happened",

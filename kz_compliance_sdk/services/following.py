@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.ports import Tx
+from kz_compliance_sdk.services import unreadable
 from kz_compliance_sdk.services.loading import arrival_in, standing_before
 from kz_compliance_sdk.services.marking import marked_answer
 from kz_compliance_sdk.wire.v1 import read_message
@@ -66,4 +67,4 @@ def follow_waiting(
         more, case = follow(tx, arrival, case, data, policy, respondent, stamp)
         writes += more
         writes.append(InboxApplied(row.platform_id, *arrival.message, case.id))
-    return tuple(writes), case
+    return (*writes, *unreadable.alerts(tx, case.platform_id)), case

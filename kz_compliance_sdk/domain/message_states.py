@@ -11,7 +11,7 @@ from kz_compliance_sdk.domain.case import happened_to
 from kz_compliance_sdk.domain.change import Change, MessageVoided, MessageWrite, Write
 from kz_compliance_sdk.domain.events import delivery, users
 from kz_compliance_sdk.domain.events.base import Event
-from kz_compliance_sdk.domain.fold import Case, Message, MessageState
+from kz_compliance_sdk.domain.fold import Case, MessageState
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.outbox import LONGEST_PAUSE_S, OutboxMessage
 from kz_compliance_sdk.domain.outbox import MessageState as OldState
@@ -50,7 +50,7 @@ def mended(stored: Iterable[OutboxMessage], chain: Case, now: int) -> tuple[list
     missing = {one.id for one in chain.messages.values() if not one.settled}
     for message in stored:
         missing.discard(message.id)
-        true = _in_truth(message, chain.messages.get(message.id), now, max(0, chain.clock_shift))
+        true = _in_truth(message, chain, now)
         if true != message:
             found.append(true)
     return found, bool(missing)
@@ -59,7 +59,7 @@ def mended(stored: Iterable[OutboxMessage], chain: Case, now: int) -> tuple[list
 def lies(stored: Iterable[OutboxMessage], chain: Case) -> list[str]:
     """In what the rows of a case's messages are not as its chain has them, in words. Until when one waits is planned,
     and what is gone is named elsewhere."""
-    truth = ((one, _in_truth(one, chain.messages.get(one.id), one.next_attempt_at, 0)) for one in stored)
+    truth = ((one, _in_truth(one, chain, one.next_attempt_at)) for one in stored)
     return [
         f"its row says another state or way of the {one.kind} {one.id} than its chain"
         for one, true in truth
@@ -67,7 +67,8 @@ def lies(stored: Iterable[OutboxMessage], chain: Case) -> list[str]:
     ]
 
 
-def _in_truth(message: OutboxMessage, owed: Message | None, now: int, shift: int) -> OutboxMessage:
+def _in_truth(message: OutboxMessage, chain: Case, now: int) -> OutboxMessage:
+    owed = chain.messages.get(message.id)
     if owed is None or owed.settled:
         ends: tuple[OldState, ...] = ("done", "void")
         if message.state in ends:
@@ -77,8 +78,10 @@ def _in_truth(message: OutboxMessage, owed: Message | None, now: int, shift: int
     message = message if message.endpoint == owed.endpoint else message.but(endpoint=owed.endpoint)
     if owed.state in ("waiting", "parked"):
         held: OldState = "waiting" if owed.state == "waiting" else "parked"
-        return message if message.state == held else message.but(state=held, lease_expires_at=None)
-    at = owed.not_before + shift
+        if message.state == held or (message.state == "void" and chain.erased_at):
+            return message  # what was parked goes with the words of its case
+        return message.but(state=held, lease_expires_at=None)
+    at = owed.not_before + max(0, chain.clock_shift)
     if message.state in ("queued", "leased") and message.next_attempt_at <= max(at, now + LONGEST_PAUSE_S):
         return message
     return message.but(state="queued", next_attempt_at=max(at, now), settled_at=None, lease_expires_at=None)

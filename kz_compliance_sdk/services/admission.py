@@ -43,6 +43,7 @@ from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
+from kz_compliance_sdk.services import unreadable
 from kz_compliance_sdk.services.loading import arrival_in, latest_revision, notice_of, standing_before, standing_of
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
 from kz_compliance_sdk.services.tallying import with_tally
@@ -429,4 +430,4 @@ def follow_waiting(
         more, case = follow(tx, arrival, case, data, policy, respondent, stamp, tuple(writes))
         writes += more
         writes.append(InboxApplied(row.platform_id, *arrival.message, case.id))
-    return tuple(writes), case
+    return (*writes, *unreadable.alerts(tx, case.platform_id)), case

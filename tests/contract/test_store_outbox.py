@@ -18,18 +18,20 @@ from tests.unit.case_makers import PLATFORM, T0
 
 
 def message(name: str, **more: Any) -> OutboxMessage:
-    wanted: dict[str, Any] = {"endpoint": "regulator", "created_at": T0, "next_attempt_at": T0, "deadline_at": T0 + 900}
-    return OutboxMessage(name, PLATFORM, "", "report", body=b"{}", **{**wanted, **more})
+    """An alert: of no case nothing else ever leaves."""
+    wanted: dict[str, Any] = {"endpoint": "notifier", "created_at": T0, "next_attempt_at": T0, "deadline_at": T0 + 900}
+    body = b'{"audience":[],"case_reference":"","due_at":0,"level":1,"reason":"x"}'
+    return OutboxMessage(name, PLATFORM, "", "page", body=body, **{**wanted, **more})
 
 
-def due(store: SqliteStore, endpoint: str = "regulator", now: int = T0, limit: int = 8) -> list[str]:
+def due(store: SqliteStore, endpoint: str = "notifier", now: int = T0, limit: int = 8) -> list[str]:
     def work(tx: Tx) -> tuple[Change, list[str]]:
         return (), [found.id for found in tx.due_messages(endpoint, now, limit)]
 
     return store.submit(PLATFORM, work).result()
 
 
-def next_deadline(store: SqliteStore, now: int, endpoint: str = "regulator") -> int | None:
+def next_deadline(store: SqliteStore, now: int, endpoint: str = "notifier") -> int | None:
     return store.submit(PLATFORM, lambda tx: ((), tx.next_deadline(endpoint, now))).result()
 
 
@@ -43,12 +45,12 @@ def test_what_is_due_comes_by_its_deadline_whenever_it_was_tried_last(store: Sql
             message("overdue", deadline_at=T0 - 60),
             message("waits", deadline_at=T0 + 1, next_attempt_at=T0 + 1),
             message("settled", deadline_at=T0 + 1, state="done"),
-            message("elsewhere", deadline_at=T0 + 1, endpoint="notifier"),
+            message("elsewhere", deadline_at=T0 + 1, endpoint="regulator"),
         ),
     )
     assert due(store) == ["overdue", "alert", "soon", "late"]
     assert due(store, limit=2) == ["overdue", "alert"]
-    assert due(store, "notifier") == ["elsewhere"]
+    assert due(store, "regulator") == [], "nor does an alert to anybody else"
     assert due(store, now=T0 + 1)[2] == "waits"
 
 
@@ -67,7 +69,7 @@ def test_the_next_deadline_is_that_of_what_has_still_to_leave(store: SqliteStore
             message("overdue", deadline_at=T0 - 5),
             message("waits", deadline_at=T0 + 60, next_attempt_at=T0 + 50),
             message("settled", deadline_at=T0 + 1, state="done"),
-            message("elsewhere", deadline_at=T0 + 1, endpoint="notifier"),
+            message("elsewhere", deadline_at=T0 + 1, endpoint="regulator"),
         ),
     )
     assert next_deadline(store, T0) == T0 + 60

@@ -5,6 +5,7 @@ Everything above sees plain values. docs/concepts/privacy.md lists every column 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 from collections.abc import Callable, Sequence
@@ -298,6 +299,13 @@ class PrivateRows:
             body = self._plain(name, body, "inbox", "body", key)
             proof = self._plain(name, proof, "inbox", "proof", key) if row[5] == "typed" else proof
         return rows.inbox_from((*row[:6], body, proof, *row[8:15]))
+
+    def waiting_from(self, row: Sequence[Any]) -> InboxRow:
+        """A message that waits. Raises StoreDamaged for one that was not stored as that: nothing may come of it."""
+        message = self.inbox_from(row)
+        if not row[15] or hashlib.sha256(message.body).hexdigest() != message.body_sha256:
+            raise StoreDamaged("a row of inbox makes wait what never came like this.", reference=message.message_id)
+        return message
 
     # ------------------------------------------------------------------------------- what people wrote, decided
 

@@ -104,18 +104,20 @@ TOO_LARGE: Final = 2**53
 """What is counted from it would soon be no number of the database."""
 
 
-def _check_types(table: Table) -> Callable[[Row], None]:
-    """SQLite takes any type anywhere, and one value of another holds up whatever reads it among others."""
+def _wrong_in(table: Table) -> Callable[[Row], str]:
+    """SQLite takes any type anywhere, and one value of another holds up whatever reads it among others: the name of
+    the first column that has one, empty if there is none."""
     kinds = [(column.name, _KINDS[column.type.python_type], column.nullable) for column in table.columns]
 
-    def check(row: Row) -> None:
+    def wrong(row: Row) -> str:
         for value, (name, kind, nullable) in zip(row, kinds, strict=False):
             if type(value) is not kind and not (value is None and nullable):
-                raise TypeError(name)
+                return name
             if type(value) is int and not 0 <= value < TOO_LARGE:
-                raise ValueError(name)
+                return name
+        return ""
 
-    return check
+    return wrong
 
 
 _KINDS: Mapping[type, type] = {str: str, bytes: bytes, int: int, bool: int}
@@ -123,20 +125,21 @@ _KINDS: Mapping[type, type] = {str: str, bytes: bytes, int: int, bool: int}
 
 def readable(table: Table, case_at: int) -> Callable[[Callable[[Row], T]], Callable[[Row], T]]:
     """Reading a row of `table` that is not as this library writes it raises StoreDamaged, naming its case."""
-    check = _check_types(table)
+    wrong_in = _wrong_in(table)
+
+    def damaged(what: str, row: Row) -> StoreDamaged:
+        said = f"a row of {table.name} is not as it was written ({what}): it was changed from outside."
+        return StoreDamaged(said, reference=str(row[case_at]))
 
     def checked(read: Callable[[Row], T]) -> Callable[[Row], T]:
         @wraps(read)
         def reading(row: Row) -> T:
+            if wrong := wrong_in(row):
+                raise damaged(wrong, row)
             try:
-                check(row)
                 return read(row)
             except (ValueError, TypeError, LookupError) as error:
-                said = f"({type(error).__name__})"
-                raise StoreDamaged(
-                    f"a row of {table.name} is not as it was written {said}: it was changed from outside.",
-                    reference=str(row[case_at]),
-                ) from error
+                raise damaged(type(error).__name__, row) from error
 
         return reading
 

@@ -219,7 +219,13 @@ class View:
         if not self._tx.shared.any_waiting(self._platform):
             return []
         found = self._tx.all(self._s.waiting, k_platform_id=self._platform, k_notice_id=notice_id)
-        return [self._tx.private.inbox_from(row) for row in found]
+        waiting: list[InboxRow] = []
+        for row in found:
+            try:
+                waiting.append(self._tx.private.waiting_from(row))
+            except StoreDamaged:
+                self._unreadable.append(row[9] or str(row[2]))
+        return waiting
 
     def inbox_of_case(self, case_id: str) -> list[InboxRow]:
         found = self._tx.all(self._s.inbox_of_case, k_platform_id=self._platform, k_case_id=case_id)

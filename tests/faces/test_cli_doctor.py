@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import sqlite3
 from contextlib import closing
@@ -18,6 +19,7 @@ from kz_compliance_sdk.faces.cli import diagnosis, doctor
 from kz_compliance_sdk.ports import Health
 from kz_compliance_sdk.testing import builders, keys
 from tests.faces.cli_office import SECRET, Office, moments_ago
+from tests.faces.regulator_server import serving
 from tests.faces.test_cli_review import pushed, state
 from tests.unit.test_statement_templates import reviewed_words
 
@@ -168,16 +170,23 @@ def test_one_pass_of_a_timer_shows_as_a_worker_that_runs(office: Office) -> None
 
 
 def test_a_parked_message_is_tried_again(office: Office) -> None:
-    notice = office.decided()
-    office.ok("worker", "--once")
-    with closing(sqlite3.connect(office.store)) as raw, raw:
-        raw.execute("UPDATE outbox SET state = 'parked' WHERE kind = 'report'")
-    raw.close()
+    office.ok("db", "upgrade")
+    notice = builders.notice(1)
+    with serving(lambda exchange: exchange.reply(422 if exchange.request.method == "POST" else 404)) as regulator:
+        own = keys.platform_signing_key()
+        secret = base64.b64encode(own.material).decode()
+        with office.config.open("a", encoding="utf-8") as config:
+            config.write(f'\n[regulator]\nurl = "{regulator.url}"\nfeed_enabled = false\n')
+            config.write(
+                f'\n[signing_key]\nkey_id = "{own.key_id}"\nalgorithm = "{own.algorithm}"\nsecret = "{secret}"\n'
+            )
+        assert pushed(office, builders.message_bytes(notice, message_id="msg_1"), "msg_1") == 202
+        office.ok("worker", "--once")
     found = {check["name"]: check["status"] for check in office.document("doctor")["checks"]}
     assert (found["parked"], found["worker"]) == ("warn", "ok")
     again = office.document("cases", "retry", notice.notice_id)
-    assert (again["message"]["kind"], again["message"]["state"]) == ("report", "queued")
-    assert state(office, notice) == "decided"
+    assert (again["message"]["kind"], again["message"]["state"]) == ("acknowledgement", "queued")
+    assert state(office, notice) == "queued"
 
 
 def test_a_sanction_is_listed(office: Office) -> None:

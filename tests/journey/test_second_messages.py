@@ -16,7 +16,6 @@ from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
-from kz_compliance_sdk.wire.v1 import MessageData
 from tests.journey.scene import LEAD, M1, PLATFORM, PROFILE, Host
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
 
@@ -129,12 +128,11 @@ def test_what_a_message_that_waited_ends_is_lifted_although_another_item_held_it
     host.decide(proposal(measure("1"), measure("2")))
     host.drain()
     anew = about("B", "A", revision=2)
-    messages: list[tuple[MessageData, str]] = [
-        (anew, "m-2"),
-        (builders.cancellation(anew, "annulled", ("2",), revision=2), "m-3"),
-    ]
-    for message, name in reversed(messages) if early else messages:
-        host.push(message, name)
+    if not early:
+        host.push(anew, "m-2")
+    host.push(builders.cancellation(anew, "annulled", ("2",), revision=2), "m-3")
+    if early:
+        host.push(anew, "m-2")
     host.drain()
     assert effects(host) == {"A": "restore"}
 

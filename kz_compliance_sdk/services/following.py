@@ -11,11 +11,10 @@ from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import Change, InboxApplied, Write
 from kz_compliance_sdk.domain.duty import with_pages_at_intake
 from kz_compliance_sdk.domain.events.arrivals import Flagged
-from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.domain.messages import Respondent, notify
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.ports import Tx
-from kz_compliance_sdk.services import unreadable
 from kz_compliance_sdk.services.loading import arrival_in, standing_before
 from kz_compliance_sdk.services.marking import marked_answer
 from kz_compliance_sdk.wire.v1 import read_message
@@ -67,4 +66,6 @@ def follow_waiting(
         more, case = follow(tx, arrival, case, data, policy, respondent, stamp)
         writes += more
         writes.append(InboxApplied(row.platform_id, *arrival.message, case.id))
-    return (*writes, *unreadable.alerts(tx, case.platform_id)), case
+    for about in tx.unreadable:
+        writes.append(notify(case.platform_id, about, "case_unreadable", ("lead", "head"), 60, stamp, key=case.id))
+    return tuple(writes), case

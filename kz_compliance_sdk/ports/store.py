@@ -83,10 +83,6 @@ class Tx(Protocol):
 
     def expired_leases(self, limit: int) -> list[Case]: ...
 
-    def log_faults(self, after: int) -> tuple[int, list[str]]:
-        """What is wrong with the lines of the log that follow, as sentences, and the number of the last that was read:
-        `after` at the end."""
-
     def found(self, after: str, limit: int) -> list[Found]:
         """The cases whose id follows `after`, in their order, by their rows and by their chains. A data key that does
         not open is made anew from that of the chain. `unreadable` has those whose chain tells nothing."""

@@ -43,7 +43,6 @@ from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
-from kz_compliance_sdk.services import unreadable
 from kz_compliance_sdk.services.loading import arrival_in, latest_revision, notice_of, standing_before, standing_of
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
 from kz_compliance_sdk.services.tallying import with_tally
@@ -430,4 +429,6 @@ def follow_waiting(
         more, case = follow(tx, arrival, case, data, policy, respondent, stamp, tuple(writes))
         writes += more
         writes.append(InboxApplied(row.platform_id, *arrival.message, case.id))
-    return (*writes, *unreadable.alerts(tx, case.platform_id)), case
+    for about in tx.unreadable:
+        writes.append(notify(case.platform_id, about, "case_unreadable", ("lead", "head"), 60, stamp, key=case.id))
+    return tuple(writes), case

@@ -62,18 +62,18 @@ class Sweep:
     def __init__(self, store: Store, platform_id: str, policy: Policy, monotonic: Callable[[], float]) -> None:
         self._store, self._platform, self._policy, self._monotonic = store, platform_id, policy, monotonic
         self._after = ""
-        self._line: int | None = None
         self._next_at = self._rest_until = 0.0
 
     def step(self) -> Swept:
         """Look at the next cases, if one is due and the sweep has rested enough. Raises StoreError."""
         now = self._monotonic()
-        under_way = self._after or self._line is not None
-        if now < self._rest_until or (not under_way and now < self._next_at):
+        if now < self._rest_until or (not self._after and now < self._next_at):
             return Swept()
-        if not under_way:
+        if not self._after:
             self._next_at = now + EVERY_S
-        swept = self._next()
+        swept, self._after = self._some(self._after)
+        if not self._after:
+            swept = swept.and_then(self._of_log())
         ended = self._monotonic()
         self._rest_until = ended + (ended - now) * (1 / _SHARE - 1)
         return swept
@@ -87,34 +87,19 @@ class Sweep:
             if progress is not None:
                 progress(whole.cases)
             if not after:
-                break
-        line: int | None = 0
-        while line is not None:
-            swept, line = self._lines(line)
-            whole = whole.and_then(swept)
-        return whole
+                return whole.and_then(self._of_log())
 
-    def _next(self) -> Swept:
-        """First all cases, then the log."""
-        if self._line is not None:
-            swept, self._line = self._lines(self._line)
-            return swept
-        swept, self._after = self._some(self._after)
-        self._line = None if self._after else 0
-        return swept
-
-    def _lines(self, after: int) -> tuple[Swept, int | None]:
-        """What the next lines of the log come to, and behind which one to go on; None at the end. A stream that is gone
-        or has another name, and a case whose row went with it, shows here alone."""
-
-        def work(tx: Tx) -> tuple[Change, tuple[int, list[str]]]:
-            last, faults = tx.log_faults(after)
-            return unreadable.alerts(tx, self._platform, also=(_LOG,) if faults else ()), (last, faults)
-
-        last, faults = self._store.submit(self._platform, work).result()
+    def _of_log(self) -> Swept:
+        """What the log comes to. A stream that is gone or has another name, and a case whose row went with it, shows
+        here alone."""
+        faults = self._store.queries(self._platform).log_faults()
         for one in faults:
             _log.error("the log of the chains: %s", one)
-        return Swept(broken=(_LOG,) if faults else ()), last if last != after else None
+        if not faults:
+            return Swept()
+        told = partial(unreadable.alerts, platform_id=self._platform, also=(_LOG,))
+        self._store.submit(self._platform, lambda tx: (told(tx), None)).result()
+        return Swept(broken=(_LOG,))
 
     def _some(self, after: str) -> tuple[Swept, str]:
         """What the next cases come to, and behind which one to go on; empty at the end. A row that the guards of the

@@ -138,6 +138,7 @@ class KnowsNothing:
 
     def __init__(self, now: int) -> None:
         self.now = now
+        self.unreadable: tuple[str, ...] = ()
 
     def stamp(self, actor: Actor = SYSTEM, salt: bytes = b"") -> Stamp:
         return Stamp(self.now, actor, salt, keyed)

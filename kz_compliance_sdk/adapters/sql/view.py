@@ -120,9 +120,6 @@ class View:
     def expired_leases(self, limit: int) -> list[Case]:
         return self._tx.shared.expired_leases(self._platform, limit, self._unreadable)
 
-    def log_faults(self, after: int) -> tuple[int, list[str]]:
-        return self._tx.ledger.faults(self._platform, after)
-
     def found(self, after: str, limit: int) -> list[Found]:
         found = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
         until = stream_of("~" if len(found) < limit else found[-1][1])

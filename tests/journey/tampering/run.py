@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from kz_compliance_sdk.adapters.sql.files import Files
+from kz_compliance_sdk.adapters.sql import files
 from kz_compliance_sdk.domain.audit import Fault
 from kz_compliance_sdk.domain.holding import names_of
 from tests.journey.scene import PLATFORM
@@ -50,8 +50,8 @@ def campaign(folder: Path, count: int, seed: int, *, outside: bool = True, only:
     assert "was taken away again" in later
     assert "messages of no case" in erased
     outcome, started = Outcome(), time.monotonic()
-    # What puts the database back makes it smaller again, and who watches its files would refuse to read it.
-    unwatched = mock.patch.object(Files, "check_whole", return_value=None)
+    # What puts the database back makes it smaller again, and who watches its files would refuse to read or write it.
+    unwatched = mock.patch.object(files, "wrong_of", return_value=None)
     with unwatched, closing(DRIVER.module.connect(scenery.world.path, isolation_level=None)) as raw:
         raw.execute("PRAGMA ignore_check_constraints = ON")
         unguard(raw)

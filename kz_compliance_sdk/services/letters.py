@@ -20,6 +20,7 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.services.loading import stream_in
 from kz_compliance_sdk.services.tallying import with_tally
 
 
@@ -51,6 +52,10 @@ class Letters:
         case = tx.case(case_id)
         kinds = ("report", "clarification")
         mine = [m for m in tx.open_messages(case_id) if m.kind in kinds and m.endpoint != BY_HAND]
+        known = {message.id for message in mine}
+        # What was refused goes by letter too, once somebody has it tried again.
+        owed = [one for one in stream_in(tx, case_id).case.owed if one.kind in kinds and one.state == "parked"]
+        mine += [tx.message(one.id) for one in owed if one.id not in known and one.endpoint != BY_HAND]
         if any(message.state == "leased" for message in mine):
             raise IllegalMove("a message is on its way to the regulator: try again in two minutes.", reference=case_id)
         stamp = tx.stamp(actor, self._entropy(32))

@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.events.delivery import Receipt, Retried
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import acknowledgement
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.results import receipt
 from kz_compliance_sdk.ports import Failed, Rejected, RetryAt, Told, Unknown
 from kz_compliance_sdk.services.letters import Proof
@@ -154,6 +155,27 @@ def test_a_letter_waits_for_a_person_whose_proof_is_kept(host: Host, told: list[
     assert _life(told, letter) == ["begun", "waiting", "receipt"]
     held = [one for one in told if isinstance(one.event, Receipt) and one.event.message == letter.id]
     assert [(one.words["receipt"], one.actor) for one in held] == [(_message(host, "report").receipt, M1)]
+
+
+def test_a_question_that_was_refused_goes_by_letter_as_well_once_the_case_does(
+    host: Host, told: list[Happened]
+) -> None:
+    host.push(a_notice(), "m-1")
+    host.drain()
+    lease = host.review.claim(M1).result()
+    assert lease is not None
+    question = Question(text=(Statement(lang="ru", text="О какой записи речь?"),))
+    host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
+    host.world.regulator.faults.append(lambda _message: Rejected("schema_value", "a wrong list", final=True))
+    host.drain()
+    asked = _message(host, "clarification")
+    assert asked.state == "parked"
+    host.letters.switch(HEAD, lease.case.id)
+    host.check_chains()
+    host.letters.retry(HEAD, asked.id)
+    host.drain()
+    assert (_message(host, "clarification").endpoint, _life(told, asked)[-1]) == ("by_hand", "waiting")
+    host.check_chains()
 
 
 def test_a_receipt_is_kept_with_the_signature_that_proves_it() -> None:

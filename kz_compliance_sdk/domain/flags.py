@@ -15,10 +15,10 @@ from urllib.parse import parse_qsl
 
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, requested_due_at
 from kz_compliance_sdk.domain.url import check_url, host_of
+from kz_compliance_sdk.domain.values import LocalText, utc_offset_minutes
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.policy import Safeguards
-from kz_compliance_sdk.domain.values import LocalText, utc_offset_minutes
 
 __all__ = [
     "FLAG_MEANINGS",

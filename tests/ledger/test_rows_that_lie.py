@@ -18,8 +18,9 @@ from kz_compliance_sdk.domain.audit import Fault, Stamp
 from kz_compliance_sdk.domain.believed import OF_TRAIL, PLANNED
 from kz_compliance_sdk.domain.case import Case, ItemState
 from kz_compliance_sdk.domain.happened import Happened
-from kz_compliance_sdk.domain.holding import Objects
+from kz_compliance_sdk.domain.holding import Objects, names_of
 from kz_compliance_sdk.domain.messages import object_key
+from kz_compliance_sdk.domain.objects import object_in
 from kz_compliance_sdk.errors import ComplianceError, NotAllowed, StoreDamaged
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.services.sweep import EVERY_S, Sweep, Swept
@@ -29,6 +30,7 @@ from tests.driver import M1 as MODERATOR
 from tests.journey.scene import LEGAL, M1, M2, PLATFORM, Host, World
 from tests.journey.test_appeals import appealed, removed
 from tests.journey.test_one_account import BOX, FIRST, SECOND, STEPS, Second, refusal
+from tests.ledger.rows import of_objects
 from tests.unguarded import unguard
 from tests.unit.case_makers import a_notice, measure, proposal
 
@@ -585,3 +587,17 @@ def test_another_key_of_the_objects_is_named(host: Host) -> None:
     assert len(was) == len(key)
     edit(host, f"UPDATE platform_keys SET key = x'{key.hex()}' WHERE name = 'objects'")
     assert any(fault.case_id == case and "another object than its chain names" in fault.what for fault in faults(host))
+
+
+def test_the_comparison_after_each_commit_sees_an_object_that_says_otherwise(host: Host) -> None:
+    case = removed(host)
+    chain = host.store.queries(PLATFORM).stream(case).case
+    streams = host.store.submit(PLATFORM, lambda tx: ((), tx.streams(names_of(chain)))).result()
+    objects = {name: object_in(stream) for name, stream in streams.items()}
+    with closing(choose_driver().module.connect(host.world.path)) as raw:
+        stored = raw.execute("SELECT * FROM preserved WHERE case_id = ?", (case,)).fetchall()
+    assert (len(stored), list(of_objects(stored, case, chain, objects))) == (1, []), "the control: untouched"
+    assert list(of_objects([], case, chain, objects)), "a row is gone"
+    for held in objects.values():
+        held.holds.clear()
+    assert list(of_objects([], case, chain, objects)), "nothing holds the measure that is in force"

@@ -47,6 +47,14 @@ def attack(office: Driver, sql: str) -> None:
         assert raw.execute(sql).rowcount > 0
 
 
+def acknowledged(folder: Path) -> tuple[Driver, str]:
+    """An office with a case whose receipt the regulator knows of."""
+    office = Driver(folder)
+    case = office.issue()
+    office.deliver()
+    return office, case
+
+
 # ---------------------------------------------------------------------------------------- what no chain owes
 
 
@@ -83,9 +91,7 @@ OTHERWISE = {
 
 @pytest.mark.parametrize("how", OTHERWISE)
 def test_what_would_leave_otherwise_than_was_decided_stays_and_is_told(tmp_path: Path, how: str) -> None:
-    office = Driver(tmp_path)
-    case = office.issue()
-    office.deliver()
+    office, case = acknowledged(tmp_path)
     office.decide(case)
     attack(office, f"UPDATE outbox SET {OTHERWISE[how]} WHERE kind = 'enforce'")
     sent = dict(office.regulator.books)
@@ -153,18 +159,14 @@ def of_kind(office: Driver, case: str, kind: str) -> str:
 
 
 def test_nobody_sends_again_what_a_row_says_was_refused(tmp_path: Path) -> None:
-    office = Driver(tmp_path)
-    case = office.issue()
-    office.deliver()
+    office, case = acknowledged(tmp_path)
     attack(office, "UPDATE outbox SET state = 'parked' WHERE kind = 'acknowledgement'")
     with pytest.raises(StoreDamaged, match="what its chain does not"):
         office.desk.retry(LEAD.actor, of_kind(office, case, "acknowledgement"))
 
 
 def test_nobody_hands_over_what_is_no_letter(tmp_path: Path) -> None:
-    office = Driver(tmp_path)
-    case = office.issue()
-    office.deliver()
+    office, case = acknowledged(tmp_path)
     office.decide(case, "none")
     attack(office, "UPDATE outbox SET state = 'waiting', endpoint = 'by_hand' WHERE kind = 'report'")
     proof = Proof("post", "1", office.clock(), "a stamp")
@@ -187,9 +189,7 @@ KEPT_BACK = {
 
 @pytest.mark.parametrize("how", KEPT_BACK)
 def test_a_report_that_a_row_keeps_back_leaves_within_the_hour(tmp_path: Path, how: str) -> None:
-    office = Driver(tmp_path)
-    case = office.issue()
-    office.deliver()
+    office, case = acknowledged(tmp_path)
     office.decide(case, "none")
     attack(office, f"UPDATE outbox SET {KEPT_BACK[how]} WHERE kind = 'report'")
     named = any("of the report" in fault for fault in office.faults())
@@ -202,9 +202,7 @@ def test_a_report_that_a_row_keeps_back_leaves_within_the_hour(tmp_path: Path, h
 
 
 def test_an_alert_of_the_ladder_that_a_row_calls_done_is_told(tmp_path: Path) -> None:
-    office = Driver(tmp_path)
-    case = office.issue()
-    office.deliver()
+    office, case = acknowledged(tmp_path)
     office.wait(22 * HOUR)
     office.watch()
     attack(office, "UPDATE outbox SET state = 'done', settled_at = 1 WHERE kind = 'page'")
@@ -214,9 +212,7 @@ def test_an_alert_of_the_ladder_that_a_row_calls_done_is_told(tmp_path: Path) ->
 
 
 def test_of_a_message_that_is_gone_people_are_told(tmp_path: Path) -> None:
-    office = Driver(tmp_path)
-    case = office.issue()
-    office.deliver()
+    office, case = acknowledged(tmp_path)
     office.decide(case, "none")
     assert office.desk.sweep() == Swept(1), "the control: it waits to leave"
     attack(office, "DELETE FROM outbox WHERE kind = 'report'")
@@ -252,9 +248,7 @@ def test_a_case_whose_stream_and_row_are_hidden_is_told_of_within_the_hour(tmp_p
 
 
 def test_what_was_sent_long_ago_blocks_nothing_that_comes_after_it(tmp_path: Path) -> None:
-    office = Driver(tmp_path)
-    case = office.issue()
-    office.deliver()
+    office, case = acknowledged(tmp_path)
     office.decide(case)
     office.deliver()
     attack(office, "UPDATE outbox SET state = 'queued', next_attempt_at = 9000000000 WHERE kind = 'enforce'")
@@ -337,9 +331,7 @@ def test_one_poisoned_row_holds_up_no_other_case_and_hides_its_own_not(tmp_path:
 
 
 def test_nobody_is_kept_from_being_told_of_a_broken_chain(tmp_path: Path) -> None:
-    office = Driver(tmp_path)
-    case = office.issue()
-    office.deliver()
+    office, case = acknowledged(tmp_path)
     attack(office, f"UPDATE events SET at = at + 1 WHERE {_OF_CHAIN.format(case=case)}")
     attack(office, f"INSERT INTO cursors VALUES ('{office.platform_id}', 'unreadable.{case}', '9000000000', 1)")
     office.desk.sweep()

@@ -121,7 +121,6 @@ def looking(store: Store, platform_id: str, content: RegisteredContent, env: Env
         content.is_ready,
         spawn=env.spawn,
         monotonic=env.monotonic,
-        entropy=env.entropy,
     )
 
 
@@ -165,13 +164,13 @@ def open_store(settings: Settings, env: Env, *, create: bool) -> SqliteStore:
 def privacy(settings: Settings, store: Store, env: Env) -> Privacy:
     """How long personal data is kept in a store, and its end."""
     empty_log = getattr(store, "truncate_log", lambda: True)
-    return Privacy(store, settings.platform_id, settings.retention.retention(), env.entropy, empty_log)
+    return Privacy(store, settings.platform_id, settings.retention.retention(), empty_log)
 
 
 def care(store: Store, settings: Settings, policy: Policy, env: Env) -> Care:
     """The careful steps, and to whom a notice must be addressed."""
     recipient = Recipient(settings.addressee.name, settings.addressee.bin)
-    return Care(store, settings.platform_id, policy, recipient, env.entropy)
+    return Care(store, settings.platform_id, policy, recipient)
 
 
 def seal(key: SigningKey | None) -> Callable[[bytes], ReportSignature] | None:
@@ -215,7 +214,6 @@ def checkpoints(
         store,
         settings.platform_id,
         seal=seal,
-        entropy=env.entropy,
         witnesses=lambda: witnesses(settings, env),
         every_s=settings.checkpoints.every_s,
     )

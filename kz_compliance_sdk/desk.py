@@ -113,10 +113,8 @@ class Parts:
         )
         self._content = RegisteredContent(content)
         self._looking = assembly.looking(self.store, self.platform_id, self._content, self.env)
-        self._review = Review(
-            self.store, self.platform_id, self.policy, self.respondent, self.env.entropy, self._looking
-        )
-        self._letters = Letters(self.store, self.platform_id, self.env.entropy)
+        self._review = Review(self.store, self.platform_id, self.policy, self.respondent, self._looking)
+        self._letters = Letters(self.store, self.platform_id)
 
     def on_enforce(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
         """Register the function that carries a measure out. Usable as a decorator."""
@@ -170,7 +168,6 @@ class Parts:
             ),
             clock=self.store.now,
             random=self.env.random,
-            entropy=self.env.entropy,
             spawn=self.env.spawn,
             in_flight=self.settings.regulator.in_flight,
             telling=self._telling,
@@ -187,12 +184,12 @@ class Groups(Parts):
     @cached_property
     def appeals(self) -> Appeals:
         """The appeals of affected users."""
-        return Appeals(self.store, self.platform_id, self.policy, self.respondent, self._telling, self.env.entropy)
+        return Appeals(self.store, self.platform_id, self.policy, self.respondent, self._telling)
 
     @cached_property
     def by_letter(self) -> ByLetter:
         """Letters about a case that runs: cancellations and answers."""
-        return ByLetter(self.store, self.platform_id, self.policy, self.respondent, self.env.entropy)
+        return ByLetter(self.store, self.platform_id, self.policy, self.respondent)
 
     @cached_property
     def care(self) -> Care:
@@ -202,7 +199,7 @@ class Groups(Parts):
     @cached_property
     def contests(self) -> Contests:
         """Contests of orders, and the orders that suspend them."""
-        return Contests(self.store, self.platform_id, self.policy, self.env.entropy)
+        return Contests(self.store, self.platform_id, self.policy)
 
     @cached_property
     def privacy(self) -> Privacy:
@@ -222,7 +219,7 @@ class Groups(Parts):
     @cached_property
     def user_notices(self) -> UserNotices:
         """What affected users were told, and putting it off."""
-        return UserNotices(self.store, self.platform_id, self.policy.users, self.env.entropy)
+        return UserNotices(self.store, self.platform_id, self.policy.users)
 
 
 class ComplianceDesk(Groups):
@@ -290,7 +287,7 @@ class ComplianceDesk(Groups):
         It is unverified, and no measure can be taken, until somebody else calls `authenticate`. The same notice again
         returns the case that is there. Raises NotAllowed, InvalidInput, Conflict.
         """
-        work, _ = self.intake.typed(notice, received_at, how, actor, self.env.entropy(32))
+        work, _ = self.intake.typed(notice, received_at, how, actor)
         answer = self.store.submit(self.platform_id, work).result()
         if answer.status not in (200, 202):
             raise Conflict(
@@ -504,7 +501,7 @@ class ComplianceDesk(Groups):
         """Check the audit trail of one case or of all: chains, the rows that they speak of, and what checkpoints saw.
         `checkpoint` is what was kept of these elsewhere, one a line. Raises InvalidInput if it holds none."""
         queries, check = self.store.queries(self.platform_id), assembly.seal_check(self.settings.signing())
-        return verify(queries, self.platform_id, case_id, progress, kept=checkpoint, check=check)
+        return verify(queries, self.platform_id, case_id, progress, kept=checkpoint, check=check, policy=self.policy)
 
     def _read(self, read: Callable[[Any], T]) -> T:
         return self.store.submit(self.platform_id, lambda tx: ((), read(tx))).result()

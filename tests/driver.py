@@ -599,7 +599,7 @@ class Driver:
 
     def history(self, case: str) -> list[str]:
         """The kinds of the events of a case, oldest first."""
-        return [event.kind for event in self.desk.case_file(case).audit]
+        return [on.kind for on in self.desk.case_file(case).chain.events]
 
     def reports(self, notice_id: str | None = None) -> list[Document]:
         """The reports in the regulator's books, by sequence."""

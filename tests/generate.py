@@ -20,7 +20,6 @@ from pydantic.fields import FieldInfo
 
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
-from kz_compliance_sdk.domain.evidence_tables import NO_EVIDENCE, TABLES
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
@@ -223,42 +222,6 @@ def flags_page() -> str:
     return _FLAGS_HEAD + "\n".join(rows) + "\n"
 
 
-_EVIDENCE_HEAD = """\
-<!-- Made from domain/evidence_tables.py by `python -m tests.generate`. Do not edit. -->
-
-# What is evidence
-
-Every column of every table is here. The keys `platform_id` and `case_id` are part of each row's name.
-
-- **The chain**: `audit`, whole. Each [checkpoint](checkpoints.md) holds the head of each case's chain.
-- **A checkpoint**: the rows below. A *fixed* column never changes once it is written. A *changing* one may, by the
-  steps of the case, until the row is final; then it never does again. A *data key* is held by a print of what is
-  inside its wrap, since a master key that takes another's place wraps it anew; it goes only where what it opens was
-  erased.
-- **No evidence**: what is named so, and why.
-
-| Table | Key | Fixed | Changing | Data key | No evidence |
-|---|---|---|---|---|---|
-"""
-
-
-def evidence_page() -> str:
-    """Return the page with every table and column: whether it is evidence, and if not, why."""
-
-    def columns(names: Iterable[str]) -> str:
-        return ", ".join(f"`{name}`" for name in names)
-
-    rows = [
-        f"| `{name}` | {columns(table.key)} | {columns(table.fixed)} | {columns(table.changing)} | "
-        f"{columns([table.lock] if table.lock else [])} | "
-        f"{'; '.join(f'`{column}`: {why}' for column, why in table.ignored.items())} |"
-        for name, table in TABLES.items()
-    ]
-    others = [f"| `{name}` | {why} |" for name, why in NO_EVIDENCE.items()]
-    held = "\n".join(rows)
-    return f"{_EVIDENCE_HEAD}{held}\n\n| Table that is no evidence | Why |\n|---|---|\n" + "\n".join(others) + "\n"
-
-
 _FIGURES_HEAD = """\
 <!-- Made from the figures by `python -m tests.generate`. Do not edit. -->
 
@@ -290,7 +253,6 @@ def transparency_schema() -> str:
 GENERATED: Mapping[str, Callable[[], str | bytes]] = {
     **compiled_files(),
     **{f"docs/contract/{name}": partial(contract_files().__getitem__, name) for name in contract_files()},
-    "docs/concepts/evidence.md": evidence_page,
     "docs/concepts/states.md": states_page,
     "docs/contract/conformance-checks.md": checks_page,
     "docs/contract/inspection.schema.json": inspection_page,

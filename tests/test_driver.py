@@ -46,7 +46,7 @@ def test_letters_questions_and_orders_that_fall(tmp_path: Path) -> None:
     office.deliver()
     office.ask_erasure(LEGAL, case)
     office.erase(HEAD, case)
-    assert office.case(case)["audit"][-1]["kind"] == "erase"
+    assert office.case(case)["audit"][-1]["kind"] == "erased"
 
 
 def test_what_an_authority_sends_afterwards(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ from kz_compliance_sdk.config.sections import (
 )
 from kz_compliance_sdk.config.user_notice import UserNoticeSettings
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, parse_calendar, tighten
+from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, of_own_content, parse_calendar, tighten
 from kz_compliance_sdk.domain.policy.basis import UndoWindow
 from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
@@ -265,7 +265,8 @@ class Settings(BaseSettings):
         """
         key = (self.policy_file, self.calendar_file, self.undo_window_s, self.allow_test_keys)
         if self._policy is None or self._policy[0] != key:
-            self._policy = (key, self._make_policy())
+            made = self._make_policy()
+            self._policy = (key, made if made is kz_policy() else of_own_content(made))
         return self._policy[1]
 
     def _make_policy(self) -> Policy:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.canonical import Json, encoded
+from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import OPEN_ITEM, Case, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
 from kz_compliance_sdk.domain.clock import local
@@ -192,7 +192,6 @@ def receive(
         approved_by=decision.approved_by,
         number=case.appeals + 1,
     )
-    data: dict[str, Json] = {**facts(appeal), "answer_by": appeal.due_at, "decision": appeal.decision_version}
     told = remedies.Appealed(
         appeal=appeal.number,
         reference=stamp.keyed(reference),
@@ -203,11 +202,11 @@ def receive(
         decision=appeal.decision_version,
     )
     tells = [happened(case, told, stamp, {TEXT: text, REFERENCE: reference})]
-    moved, event = move(case, "appeal", case.state, stamp, data, {"text": text}, tells)
+    moved = move(case, "appeal", case.state)
     moved, news = page(moved.but(appeals=appeal.number), "appeal_received", ("moderator", "lead"), 30, stamp)
     pages = tuple(_reminder(appeal, *row, stamp) for row in _reminders(appeal, policy))
     moved = moved.but(pages=moved.pages + len(pages))
-    return (CaseWrite(moved, case.version), event, news, *pages), appeal
+    return (CaseWrite(moved), *tells, news, *pages), appeal
 
 
 def _stands_since(item: ItemState, decisions: Mapping[int, Decision]) -> int:
@@ -238,9 +237,9 @@ def uphold(case: Case, appeal: Appeal, reasons: str, first: Iterable[Actor], *, 
         )
     texts = {"reasons": reasons}
     tells = [happened(case, remedies.AppealUpheld(appeal=appeal.number), stamp, texts)]
-    moved, event = move(case, "uphold", case.state, stamp, facts(appeal), texts, tells)
+    moved = move(case, "uphold", case.state)
     decided = replace(appeal, state="upheld", decided_by=stamp.actor.id, decided_at=stamp.at)
-    change = (CaseWrite(moved, case.version), event, *silenced(appeal, stamp))
+    change = (CaseWrite(moved), *tells, *silenced(appeal, stamp))
     return Settled(change, moved, decided, item.item_id)
 
 
@@ -251,9 +250,9 @@ def withdraw(case: Case, appeal: Appeal, first: Iterable[Actor], *, stamp: Stamp
         REVIEW_POLICY.check(stamp.actor, "withdraw_appeal")
         _check_other(case, first, stamp)
     tells = [happened(case, remedies.AppealWithdrawn(appeal=appeal.number), stamp)]
-    moved, event = move(case, "withdraw_appeal", case.state, stamp, facts(appeal), tells=tells)
+    moved = move(case, "withdraw_appeal", case.state)
     gone = replace(appeal, state="withdrawn", decided_at=stamp.at)
-    change = (CaseWrite(moved, case.version), event, *silenced(appeal, stamp))
+    change = (CaseWrite(moved), *tells, *silenced(appeal, stamp))
     return Settled(change, moved, gone, appeal.item_id)
 
 
@@ -330,10 +329,6 @@ def _check_other(case: Case, first: Iterable[Actor], stamp: Stamp) -> None:
 def _check_open(appeal: Appeal) -> None:
     if appeal.state != "open":
         raise IllegalMove(f"this appeal is {appeal.state}.", reference=appeal.appeal_id)
-
-
-def facts(appeal: Appeal) -> dict[str, Json]:
-    return {"appeal": appeal.appeal_id, "item": appeal.item_id, "reference": appeal.reference}
 
 
 def _reminders(appeal: Appeal, policy: UserPolicy) -> tuple[tuple[str, int, int], ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.case import Case, ItemState, happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events.arrivals import Came, Fallen, Fate, Named
@@ -64,12 +64,7 @@ def happened_with(
 
 def answered(change: Change, status: int, reply: bytes) -> Change:
     """The change that a message made, with the exact answer to it: a repeat gets these bytes again."""
-    return tuple(
-        replace(write, tells=tuple(_answered(one, status, reply) for one in write.tells))
-        if isinstance(write, AuditEvent)
-        else write
-        for write in change
-    )
+    return tuple(_answered(write, status, reply) if isinstance(write, Happened) else write for write in change)
 
 
 def _answered(told: Happened, status: int, reply: bytes) -> Happened:

@@ -21,18 +21,13 @@ from kz_compliance_sdk.domain.cancellations import (
     Arrival,
     Standing,
     cancel,
-    evidence,
     lift_due_at,
     of_arrival,
     on_its_way_falls,
-    own_words,
-    standing_told,
     stop,
-    taken_back,
     void,
     with_version,
 )
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import (
     NO_LEASE,
     Case,
@@ -41,8 +36,6 @@ from kz_compliance_sdk.domain.case import (
     happened,
     happened_to,
     move,
-    note,
-    opened,
 )
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.clock import almaty
@@ -196,16 +189,6 @@ def _told(
 def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """An authentic, usable notice: its clock runs from its receipt."""
     times = _times(notice, arrival.received_at, min(arrival.received_at, arrival.published_at), policy)
-    stamp, texts = own_words(arrival, stamp)
-    data: dict[str, Json] = {
-        **evidence(arrival),
-        "revision": notice.revision,
-        "items": len(notice.items),
-        "volume": arrival.volume,
-        "volume_limit": arrival.volume_limit,
-        "flags": list(arrival.flags),
-        "due_at": times["due_at"],
-    }
     of_items = _items(notice)
     said = events.Opened(
         **_told(notice, arrival, (), of_items["items"], arrival.flags, policy, stamp),
@@ -214,22 +197,18 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
         due_at=times["due_at"],
         requested_due_at=times["requested_due_at"] or 0,
     )
-    case, event = opened(
-        "open",
-        CaseState.QUEUED,
-        stamp,
-        data,
-        texts,
-        [happened_to(arrival.platform_id, case_id, said, stamp, carried(arrival, said), by=arrival.by)],
+    tells = [happened_to(arrival.platform_id, case_id, said, stamp, carried(arrival, said), by=arrival.by, read=0)]
+    case = Case(
         platform_id=arrival.platform_id,
-        case_id=case_id,
+        id=case_id,
+        state=CaseState.QUEUED,
         flags=arrival.flags,
         **of_items,
         **_of_notice(notice),
         **of_arrival(arrival),
         **times,
     )
-    return (CaseWrite(case), event, *_acknowledged(case, stamp)), case
+    return (CaseWrite(case, opens=True), *tells, *_acknowledged(case, stamp)), case
 
 
 def _acknowledged(case: Case, stamp: Stamp) -> Change:
@@ -242,7 +221,6 @@ def quarantine(
 ) -> tuple[Change, Case]:
     """Authentic but unusable: kept, with its clock running, and somebody is paged at once."""
     due = clock.due_at(arrival.received_at, policy.default_term, policy.calendar)
-    data = {**evidence(arrival), "code": unreadable.code, "field": unreadable.field, "due_at": due}
     authority = unreadable.authority_id or arrival.message[0]
     notice_id = unreadable.notice_id or f"~{arrival.message[2][:32]}"
     said = events.Quarantined(
@@ -257,15 +235,11 @@ def quarantine(
         flags=flags_told(arrival.flags, ()),
     )
     words = carried(arrival, said, {"reason": unreadable.reason, "id": arrival.message[1]})
-    case, event = opened(
-        "quarantine",
-        CaseState.QUARANTINED,
-        stamp,
-        data,
-        None,
-        [happened_to(arrival.platform_id, case_id, said, stamp, words, by=arrival.by)],
+    tells = [happened_to(arrival.platform_id, case_id, said, stamp, words, by=arrival.by, read=0)]
+    case = Case(
         platform_id=arrival.platform_id,
-        case_id=case_id,
+        id=case_id,
+        state=CaseState.QUARANTINED,
         authority_id=authority,
         notice_id=notice_id,
         quarantine_no=number,
@@ -281,30 +255,24 @@ def quarantine(
         **of_arrival(arrival),
     )
     case, alert = page(case, f"quarantine.{unreadable.code}", EVERYBODY, 50, stamp)
-    return (CaseWrite(case), event, alert), case
+    return (CaseWrite(case, opens=True), *tells, alert), case
 
 
 def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """A usable message for a notice that so far was only in quarantine: it inherits the earlier receipt."""
     times = _times(notice, case.received_at, case.escalates_from, policy)
     times["watch_at"] += case.clock_shift_s
-    stamp, texts = own_words(arrival, stamp)
-    data: dict[str, Json] = {**evidence(arrival), "revision": notice.revision, "inherits": case.received_at}
-    data["due_at"] = times["due_at"]
     flags, of_items = tuple(dict.fromkeys((*case.flags, *arrival.flags))), _items(notice)
     said = events.Admitted(
         **_told(notice, arrival, (), of_items["items"], flags, policy, stamp),
         due_at=times["due_at"],
         requested_due_at=times["requested_due_at"] or 0,
     )
-    admitted, event = move(
+    tells = [happened_with(arrival, case, said, stamp)]
+    admitted = move(
         case,
         "admit",
         CaseState.QUEUED,
-        stamp,
-        data,
-        texts,
-        [happened_with(arrival, case, said, stamp)],
         quarantine_no=0,
         flags=flags,
         **of_items,
@@ -312,7 +280,7 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
         **of_arrival(arrival),
         **times,
     )
-    return (CaseWrite(admitted, case.version), event, *_acknowledged(admitted, stamp)), admitted
+    return (CaseWrite(admitted), *tells, *_acknowledged(admitted, stamp)), admitted
 
 
 def flag(
@@ -329,13 +297,12 @@ def flag(
     """Something was learnt that a moderator must see before deciding; from a message, if it came with one. Nothing else
     is told of it than `tells`, where that is given."""
     marked = tuple(dict.fromkeys((*case.flags, *flags)))
-    data: dict[str, Json] = {**(evidence(arrival) if arrival is not None else {}), "flags": list(flags)}
     tells = tells or [_flagged(case, flags, stamp, arrival, texts, alert=alert, no_approver=no_approver)]
-    flagged, event = move(case, "flag", case.state, stamp, data, texts, tells, flags=marked)
+    flagged = move(case, "flag", case.state, flags=marked)
     if not alert:
-        return (CaseWrite(flagged, case.version), event), flagged
+        return (CaseWrite(flagged), *tells), flagged
     flagged, told = page(flagged, f"flag.{flags[0].split(':')[0]}", ("moderator", "lead"), 30, stamp)
-    return (CaseWrite(flagged, case.version), event, told), flagged
+    return (CaseWrite(flagged), *tells, told), flagged
 
 
 def _flagged(
@@ -358,9 +325,7 @@ def _flagged(
 def take_in(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
     """A message that could not be used when it came can be used now, and says nothing new."""
     tells = [happened_with(arrival, case, events.TakenIn(came=came(arrival, stamp)), stamp)]
-    noted, event = note(case, "take_in", stamp, evidence(arrival), tells)
-    noted = noted.but(version=case.version + 1)
-    return (CaseWrite(noted, case.version), event), noted
+    return (CaseWrite(case), *tells), case
 
 
 def confirm(
@@ -372,8 +337,8 @@ def confirm(
     if _demand(typed) != _demand(notice) and not fallen.issuperset(item.item_id for item in notice.items):
         return amend(case, notice, arrival, policy, standing, stamp)
     tells = [happened_with(arrival, case, events.Confirmed(came=came(arrival, stamp)), stamp)]
-    confirmed, event = move(case, "confirm", case.state, stamp, evidence(arrival), tells=tells, **of_arrival(arrival))
-    return (CaseWrite(confirmed, case.version), event, acknowledgement(confirmed, stamp)), confirmed
+    confirmed = move(case, "confirm", case.state, **of_arrival(arrival))
+    return (CaseWrite(confirmed), *tells, acknowledgement(confirmed, stamp)), confirmed
 
 
 def _demand(notice: Notice) -> tuple[str, str, frozenset[tuple[str, str]]]:
@@ -409,8 +374,7 @@ def amend(
         ladder = term_times(case.but(requested_due_at=requested))
         times["watch_at"] = clock.next_step_at(policy.ladder, after=stamp.at, **ladder)
         past = steps_past(case, requested, policy, stamp)
-    stamp, words = own_words(arrival, stamp)
-    questions, unasked = taken_back(standing.messages, stamp)
+    questions = void(standing.messages, stamp, kinds=("clarification",))
     flags = tuple(dict.fromkeys((*case.flags, *arrival.flags, "amended")))
     said = events.Amended(
         **_told(notice, arrival, case.items, items, flags, policy, stamp),
@@ -421,21 +385,11 @@ def amend(
         **_fell(case, items, [item for item in case.items if not item.was], noticed, policy, stamp),
     )
     watched = seen_over(case, over, stamp)
-    amended, event = move(
+    tells = [*watched, happened_with(arrival, case, said, stamp, texts)]
+    amended = move(
         case,
         "amend",
         CaseState.QUEUED,
-        stamp,
-        {
-            **evidence(arrival),
-            "revision": notice.revision,
-            "supersedes": case.revision,
-            "due_at": times.get("due_at", case.due_at),
-            **standing_told(case.items, items),
-            **unasked,
-        },
-        {**(words or {}), **(texts or {})},
-        [*watched, happened_with(arrival, case, said, stamp, texts)],
         items=tuple(items),
         named=last_number(case, items),
         flags=flags,
@@ -452,9 +406,9 @@ def amend(
     writes += [*questions, *void(standing.messages, stamp, kinds=("report",))]
     writes += _acknowledged(amended, stamp)
     amended, alert = page(amended, "amended", ("moderator", "lead"), 30, stamp)
-    change: Change = (CaseWrite(amended, case.version), event, *writes, *over, alert)
+    change: Change = (CaseWrite(amended), *tells, *writes, *over, alert)
     change, amended = with_pages_at_intake(change, amended, policy, stamp)
-    fired = escalated(amended, past, stamp) if past is not None else ()
+    fired = escalated(amended, past, policy, stamp) if past is not None else ()
     return (*change, *fired), after(amended, fired)
 
 
@@ -514,14 +468,11 @@ def answer(
     times: dict[str, Any] = {"closed_at": None}
     if case.watch_at is None:
         times["watch_at"] = stamp.at
-    answered, event = move(
+    tells = [happened_with(arrival, case, said, stamp, texts)]
+    answered = move(
         case,
         "answer",
         CaseState.QUEUED,
-        stamp,
-        {**evidence(arrival), "in_reply_to": clarification.in_reply_to, **standing_told(case.items, items)},
-        texts,
-        [happened_with(arrival, case, said, stamp, texts)],
         items=tuple(items),
         named=last_number(case, items),
         flags=flags,
@@ -530,7 +481,7 @@ def answer(
     )
     writes += void(standing.messages, stamp, kinds=("report",))
     answered, tail = page(answered, "clarified", ("moderator",), 20, stamp)
-    return (CaseWrite(answered, case.version), event, *writes, tail), answered
+    return (CaseWrite(answered), *tells, *writes, tail), answered
 
 
 def _outcome(item: ItemState, decisions: Mapping[int, Decision]) -> str:
@@ -542,9 +493,8 @@ def _outcome(item: ItemState, decisions: Mapping[int, Decision]) -> str:
 def remind(case: Case, reminder: Reminder, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
     """The authority asks again: the level rises, the clock does not move."""
     level = max(case.level, reminder.escalation_level)
-    data = {**evidence(arrival), "level": reminder.escalation_level}
     said = events.Reminded(came=came(arrival, stamp), level=reminder.escalation_level)
     tells = [happened_with(arrival, case, said, stamp)]
-    reminded, event = move(case, "remind", case.state, stamp, data, tells=tells, level=level)
+    reminded = move(case, "remind", case.state, level=level)
     reminded, alert = page(reminded, "reminded", ("moderator", "lead"), 40, stamp)
-    return (CaseWrite(reminded, case.version), event, alert), reminded
+    return (CaseWrite(reminded), *tells, alert), reminded

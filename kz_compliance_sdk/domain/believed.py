@@ -4,8 +4,7 @@
 row, which holds them opened, so that nothing need be decrypted and read again for each step.
 
 What policy makes of a case at the moment of a step comes from no chain (`PLANNED`): when it is watched next, where its
-ladder stopped and, only of a case whose term was paused, its place in the queue. Three more fields belong to the audit
-trail of the first core (`OF_TRAIL`) and go with it.
+ladder stopped and, only of a case whose term was paused, its place in the queue.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ from kz_compliance_sdk.domain.values import FROM_WIRE, Line, ValueModel
 from kz_compliance_sdk.errors import StoreDamaged
 
 __all__ = [
-    "OF_TRAIL",
     "PLANNED",
     "Opens",
     "believed",
     "check_held",
+    "is_gone",
     "kept_beside",
     "leaving",
     "lies_of",
@@ -48,7 +47,6 @@ __all__ = [
 ]
 
 PLANNED: Final = ("urgent_at", "watch_at", "running_watch_at")
-OF_TRAIL: Final = ("version", "audit_seq", "audit_head")
 
 Opens = Callable[[Stream, Iterable[tuple[int, str]]], Mapping[tuple[int, str], bytes | None]]
 """Opens parts of a stream by sequence and name, None for one that was erased."""
@@ -66,7 +64,7 @@ class _Words:
 
 
 def true_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
-    """The case of a stream, with what is not in it from `beside`: the fields of PLANNED and OF_TRAIL. Raises
+    """The case of a stream, with what is not in it from `beside`: the fields of PLANNED. Raises
     StoreDamaged where the chain or a word of it cannot be read."""
     case = _folded(stream)
     told = _told(stream, case, _words_of(stream, opens))
@@ -75,7 +73,7 @@ def true_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
 
 def kept_beside(row: Case) -> dict[str, Any]:
     """What a row says of its case and no chain does."""
-    return {name: getattr(row, name) for name in (*PLANNED, *OF_TRAIL)}
+    return {name: getattr(row, name) for name in PLANNED}
 
 
 def planned_anew(stream: Stream) -> dict[str, Any]:
@@ -91,7 +89,7 @@ def believed(row: Case, stream: Stream) -> Case:
     decided on it, or the row has lost an item."""
     case = _folded(stream)
     named = {item.number: item for item in row.items}
-    if lost := [number for number, item in case.items.items() if number not in named and not _is_gone(item)]:
+    if lost := [number for number, item in case.items.items() if number not in named and not is_gone(item)]:
         raise StoreDamaged(f"its row has lost the item {lost[0]}.", reference=row.id)
     proofs = {one.number: one.proof_sha256 for one in row.suspensions}
     return row.but(**_told(stream, case, _Words(row.message, row.reference_number, named, proofs)))
@@ -136,7 +134,7 @@ def _in_its_lane(message: OutboxMessage, owed: fold.Message) -> bool:
 
 def lies_of(row: Case, true: Case) -> tuple[str, ...]:
     """The names of the fields in which a row says something else than the chain."""
-    return tuple(one.name for one in fields(Case) if getattr(row, one.name) != getattr(true, one.name))
+    return tuple(one.name for one in fields(Case) if one.compare and getattr(row, one.name) != getattr(true, one.name))
 
 
 def _folded(stream: Stream) -> fold.Case:
@@ -214,10 +212,12 @@ def _told(stream: Stream, case: fold.Case, words: _Words) -> dict[str, Any]:
         "questions": case.questions,
         "appeals": len(case.appeals),
         "named": case.named,
+        "version": case.seq,
+        "head": case.head.hex(),
     }
 
 
-def _is_gone(item: fold.Item) -> bool:
+def is_gone(item: fold.Item) -> bool:
     """Whether nothing is left of an item: its id names another object, and nothing was ever done to the first."""
     return item.renamed > 0 and item.status == "stopped" and not item.effective_at
 
@@ -236,7 +236,7 @@ def _in_place(items: Mapping[int, fold.Item]) -> Iterator[int]:
 def _items(case: fold.Case, words: _Words) -> Iterator[ItemState]:
     for number in _in_place(case.items):
         held = case.items[number]
-        if _is_gone(held):
+        if is_gone(held):
             continue
         name = _name(number, case, words)
         item = words.items.get(number) or ItemState(name, number)
@@ -281,7 +281,7 @@ class _Naming(ValueModel):
 
 
 _NOTICE: Final = (Opened, Admitted, Amended)
-_READ: Final[Mapping[type[Event], tuple[str, ...]]] = {
+READ: Final[Mapping[type[Event], tuple[str, ...]]] = {
     **dict.fromkeys((*_NOTICE, Answered, Confirmed), ("message",)),
     Quarantined: ("message", "id"),
     Suspended: ("proof_sha256",),
@@ -290,13 +290,11 @@ _READ: Final[Mapping[type[Event], tuple[str, ...]]] = {
 
 
 def _words_of(stream: Stream, opens: Opens) -> _Words:
-    wanted = [
-        (on.seq, name) for on in stream.events for name in _READ.get(type(on.event), ()) if name in on.event.parts
-    ]
-    reading = _Reading(stream.reference)
+    wanted = [(on.seq, name) for on in stream.events for name in READ.get(type(on.event), ()) if name in on.event.parts]
+    reading = Reading(stream.reference)
     found = opens(stream, wanted)
     for on in stream.events:
-        reading.read(on.event, {name: found.get((on.seq, name)) or b"" for name in _READ.get(type(on.event), ())})
+        reading.read(on.event, {name: found.get((on.seq, name)) or b"" for name in READ.get(type(on.event), ())})
     rests_on = stream.events[stream.case.notice_at - 1]
     body = found.get((rests_on.seq, "message")) or b""
     own_id = found.get((rests_on.seq, "id"))
@@ -305,7 +303,7 @@ def _words_of(stream: Stream, opens: Opens) -> _Words:
     return _Words(message, reading.reference_number, reading.items(), reading.proofs)
 
 
-class _Reading:
+class Reading:
     """The words of a case, read event by event. `named` is how the notice in force, with what was clarified, names each
     item by its number."""
 

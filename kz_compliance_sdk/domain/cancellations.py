@@ -10,7 +10,6 @@ from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.arrival_events import came, fallen_told, happened_with
 from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.but import Changeable
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
 from kz_compliance_sdk.domain.decision import Decision
@@ -49,7 +48,6 @@ class Arrival(Changeable):
     entered_by: str = ""
     account: str = ""
     how: str = ""
-    salt: bytes = b""
     volume: int = 0
     volume_limit: int = 0
     by: Actor | None = None
@@ -78,20 +76,6 @@ class Standing:
     objects: Objects = field(default_factory=Objects)
 
 
-def evidence(arrival: Arrival) -> dict[str, Json]:
-    """What an audit event says of the message behind it."""
-    sender, message_id, sha256 = arrival.message
-    typist: dict[str, Json] = {"entered_by": arrival.entered_by} if arrival.entered_by else {}
-    return {
-        "sender": sender,
-        "message": message_id,
-        "sha256": sha256,
-        "source": arrival.source,
-        "received_at": arrival.received_at,
-        **typist,
-    }
-
-
 def of_arrival(arrival: Arrival) -> dict[str, Any]:
     """What a case keeps of the message that it rests on."""
     return {
@@ -101,11 +85,6 @@ def of_arrival(arrival: Arrival) -> dict[str, Any]:
         "channel": arrival.channel,
         "entered_by": arrival.entered_by,
     }
-
-
-def own_words(arrival: Arrival, stamp: Stamp) -> tuple[Stamp, dict[str, str] | None]:
-    """What the typist said about how a message came, and the stamp that seals it."""
-    return (replace(stamp, salt=arrival.salt), {"how_it_came": arrival.how}) if arrival.how else (stamp, None)
 
 
 def cancel(
@@ -138,29 +117,14 @@ def cancel(
         writes.extend(more)
     target, changes = _after_cancelling(case, on_lift_clock, items, named, policy, stamp)
     stands = any(item.status in OPEN_ITEM for item in items)
-    questions, unasked = ((), {}) if stands else taken_back(standing.messages, stamp)
+    questions = () if stands else void(standing.messages, stamp, kinds=("clarification",))
     flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
     due = on_lift_clock.lift_due_at if any(item.status == "lifting" for item in items) else None
-    cancelled, event = move(
-        case,
-        "cancel",
-        target,
-        stamp,
-        {
-            **evidence(arrival),
-            "effect": cancellation.effect,
-            "items": None if named is None else list(named),
-            "revision": cancellation.revision,
-            **standing_told(case.items, items),
-            **unasked,
-        },
-        texts,
-        [_told(case, cancellation, arrival, items, due, stamp, texts)],
-        items=tuple(items),
-        flags=tuple(dict.fromkeys((*case.flags, *flags))),
-        **changes,
+    tells = [_told(case, cancellation, arrival, items, due, stamp, texts)]
+    cancelled = move(
+        case, "cancel", target, items=tuple(items), flags=tuple(dict.fromkeys((*case.flags, *flags))), **changes
     )
-    writes += [event, *questions]
+    writes += [*tells, *questions]
     news = target is not case.state or _changes(case, items)
     settles = news and target in (CaseState.LIFTED, CaseState.ENFORCED)
     if settles:
@@ -179,7 +143,7 @@ def cancel(
     told = EVERYBODY if not cancellation.effect else ("moderator", "lead")
     cancelled, alert = page(cancelled, reason, told, 40, stamp)
     writes.append(alert)
-    return (CaseWrite(cancelled, case.version), *writes), cancelled
+    return (CaseWrite(cancelled), *writes), cancelled
 
 
 def _told(
@@ -278,20 +242,6 @@ def _falls(effect_of: str, item: ItemState, standing: Standing) -> bool:
     return effect_of != "remedied" or item.item_id in standing.accounts or _lifts(effect_of, item)
 
 
-def standing_told(before: Iterable[ItemState], after: Iterable[ItemState]) -> dict[str, Json]:
-    """What an event says of the orders that fell with it, and of those that stand again."""
-    was, now = {item.item_id: item.fell for item in before}, {item.item_id: item for item in after}
-    # What had fallen before its id went on to another object has not fallen with this.
-    known = {name: name if name in was else item.was for name, item in now.items()}
-    fell: list[Json] = [name for name, item in now.items() if item.fell and not was.get(known[name])]
-    renamed: dict[str, Json] = {
-        name: known[name] for name, item in now.items() if item.fell and known[name] != name and was.get(known[name])
-    }
-    stands: list[Json] = [name for name, fallen in was.items() if fallen and (name not in now or not now[name].fell)]
-    told: dict[str, Json] = {"fell": fell, "fell_before": renamed, "stands": stands}
-    return {name: value for name, value in told.items() if value}
-
-
 def _stop(
     case: Case, item: ItemState, effect_of: str | None, standing: Standing, policy: Policy, stamp: Stamp
 ) -> tuple[ItemState, list[Write]]:
@@ -378,10 +328,3 @@ def void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, .
         if message.kind in kinds and message.state in ("queued", "waiting") and not message.maybe_arrived
     ]
     return [*voids, *tried_voided(voids, messages, stamp)]
-
-
-def taken_back(messages: Sequence[OutboxMessage], stamp: Stamp) -> tuple[Change, dict[str, Json]]:
-    """Questions about what no longer stands are not asked any more; and what the event says of them."""
-    questions = void(messages, stamp, kinds=("clarification",))
-    unasked: list[Json] = [one.message_id for one in questions if isinstance(one, MessageVoided)]
-    return tuple(questions), {"unasked": unasked} if unasked else {}

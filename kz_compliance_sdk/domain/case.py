@@ -8,13 +8,12 @@ not hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from kz_compliance_sdk.domain.audit import GENESIS, Actor, AuditEvent, Stamp, next_event
+from kz_compliance_sdk.domain.audit import GENESIS, Actor, Stamp
 from kz_compliance_sdk.domain.but import Changeable
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.contest import FiledContest, Suspension
 from kz_compliance_sdk.domain.happened import AS_READ, Happened
 from kz_compliance_sdk.domain.references import stream_of
@@ -24,7 +23,7 @@ from kz_compliance_sdk.errors import IllegalMove
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.events.base import Event
 
-__all__ = ["NO_LEASE", "TRANSITIONS", "Case", "CaseState", "ItemState", "happened", "move", "note", "opened"]
+__all__ = ["NO_LEASE", "TRANSITIONS", "Case", "CaseState", "ItemState", "happened", "move"]
 
 ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
 Source = Literal["pushed", "polled", "typed"]
@@ -82,7 +81,8 @@ class Case(Changeable):
     again (`clock_steps.py`). `erased_at` is when its personal data was destroyed, `held_until` until when a legal hold
     keeps it, `erasure_asked` who asked for its erasure before the end of retention, and on which ground. `pages`,
     `questions`, `appeals` and `named` count the alerts, questions, appeals and items that it ever had: what leaves is
-    named by these numbers.
+    named by these numbers. `version` counts the events of its chain as it was read, and `head` is the hash of
+    the last of them (hex): no row holds them.
     """
 
     platform_id: str
@@ -105,13 +105,10 @@ class Case(Changeable):
     languages: tuple[str, ...] = ()
     requested_due_at: int | None = None
     quarantine_no: int = 0
-    version: int = 0
     watch_at: int | None = None
     lease_token: int = 0
     lease_owner: str = ""
     lease_expires_at: int | None = None
-    audit_seq: int = 0
-    audit_head: str = GENESIS
     decision_version: int = 0
     sequence: int = 0
     level: int = 0
@@ -136,6 +133,8 @@ class Case(Changeable):
     questions: int = 0
     appeals: int = 0
     named: int = 0
+    version: int = field(default=0, compare=False)
+    head: str = field(default=GENESIS, compare=False)
 
     @property
     def open_items(self) -> frozenset[str]:
@@ -166,9 +165,9 @@ class Case(Changeable):
 def happened(
     case: Case, event: Event, stamp: Stamp, words: Mapping[str, str | bytes] | None = None, *, by: Actor | None = None
 ) -> Happened:
-    """An event of the case's stream. `words` are its parts by name: what somebody wrote, and bodies. Who did it is the
-    stamp's actor unless `by` says otherwise."""
-    return happened_to(case.platform_id, case.id, event, stamp, words, by=by)
+    """An event of the case's stream, which the case is as it was read. `words` are its parts by name: what somebody
+    wrote, and bodies. Who did it is the stamp's actor unless `by` says otherwise."""
+    return happened_to(case.platform_id, case.id, event, stamp, words, by=by, read=case.version)
 
 
 def happened_to(
@@ -179,74 +178,23 @@ def happened_to(
     words: Mapping[str, str | bytes] | None = None,
     *,
     by: Actor | None = None,
+    read: int = AS_READ,
 ) -> Happened:
-    """As `happened`, of a case that is only opened by it."""
+    """As `happened`, of a case that need not be known. `read` is 0 where this opens it."""
     data = {name: said.encode() if isinstance(said, str) else said for name, said in (words or {}).items()}
-    return Happened(platform_id, stream_of(case_id), event, stamp.at, AS_READ, by or stamp.actor, data)
+    return Happened(platform_id, stream_of(case_id), event, stamp.at, read, by or stamp.actor, data)
 
 
-def move(
-    case: Case,
-    verb: str,
-    target: CaseState,
-    stamp: Stamp,
-    data: Mapping[str, Json],
-    texts: Mapping[str, str] | None = None,
-    tells: Sequence[Happened] = (),
-    **changes: Any,
-) -> tuple[Case, AuditEvent]:
-    """Take a legal move: the case after it, and its audit event, which carries what the ledger `tells` of it. Raises
-    IllegalMove if the table has no such row."""
-    source = case.state
-    if not is_legal(source, verb, target):
+def move(case: Case, verb: str, target: CaseState, **changes: Any) -> Case:
+    """The case after a legal move. Raises IllegalMove if the table has no such row."""
+    if not is_legal(case.state, verb, target):
         from_states = ", ".join(sorted(str(state) for state in SOURCES.get(verb, ()) if state)) or "no state"
         raise IllegalMove(
             f"the case is {case.state}: {verb.replace('_', ' ')} is possible from {from_states}.", reference=case.id
         )
-    data = {**data, "from": str(source), "to": str(target)}
-    event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, verb, data, texts, tells)
-    moved = case.but(state=target, version=case.version + 1, audit_seq=event.seq, audit_head=event.hash, **changes)
-    if moved.watch_at is None and moved.clock_shift_s:
-        # What is not watched is not replanned either: it would keep a shift that holds no more.
-        moved = moved.but(clock_shift_s=0)
-    return moved, event
-
-
-def opened(
-    verb: str,
-    target: CaseState,
-    stamp: Stamp,
-    data: Mapping[str, Json],
-    texts: Mapping[str, str] | None = None,
-    tells: Sequence[Happened] = (),
-    *,
-    platform_id: str,
-    case_id: str,
-    **fields: Any,
-) -> tuple[Case, AuditEvent]:
-    """Take the move that opens a case: the case, and the first event of its chain."""
-    if not is_legal(None, verb, target):
-        raise IllegalMove(f"no case is opened by {verb.replace('_', ' ')}.", reference=case_id)
-    data = {**data, "from": None, "to": str(target)}
-    event = next_event(platform_id, case_id, 1, GENESIS, stamp, verb, data, texts, tells)
-    case = Case(
-        platform_id=platform_id,
-        id=case_id,
-        state=target,
-        version=1,
-        audit_seq=1,
-        audit_head=event.hash,
-        **fields,
-    )
-    return case, event
-
-
-def note(
-    case: Case, kind: str, stamp: Stamp, data: Mapping[str, Json], tells: Sequence[Happened] = ()
-) -> tuple[Case, AuditEvent]:
-    """An event that belongs to the move before it, in the same write."""
-    event = next_event(case.platform_id, case.id, case.audit_seq + 1, case.audit_head, stamp, kind, data, None, tells)
-    return case.but(audit_seq=event.seq, audit_head=event.hash), event
+    moved = case.but(state=target, **changes)
+    # What is not watched is not replanned either: it would keep a shift that holds no more.
+    return moved.but(clock_shift_s=0) if moved.watch_at is None and moved.clock_shift_s else moved
 
 
 NO_LEASE: dict[str, Any] = {"lease_owner": "", "lease_expires_at": None}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from kz_compliance_sdk.domain.audit import AuditEvent
-from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
+from kz_compliance_sdk.domain.checkpoints import TilesMade
 from kz_compliance_sdk.domain.happened import Happened as Happened
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.domain.references import stream_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
@@ -116,12 +114,10 @@ class InboxAdmitted:
 
 @dataclass(frozen=True, slots=True)
 class CaseWrite:
-    """A case to insert (`expected` is None) or to update, if it still has the version `expected` and, where the
-    writer holds a lease, if `lease_token` is still the case's token."""
+    """The row of a case after a step; with `opens` the case is new."""
 
     case: Case
-    expected: int | None = None
-    lease_token: int | None = None
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +219,6 @@ class SanctionNoted:
 Write = (
     CaseWrite
     | Happened
-    | AuditEvent
     | OutboxMessage
     | InboxRow
     | NoticeCounted
@@ -243,29 +238,13 @@ Write = (
     | SanctionNoted
     | CaseErased
     | MessageErased
-    | Leaf
-    | Checkpoint
-    | CheckpointTold
-    | CaseLooked
+    | TilesMade
 )
 
 Change = tuple[Write, ...]
 NOTHING: Change = ()
 
 
-def told_in(change: Iterable[Write]) -> Iterator[AuditEvent | Happened]:
-    """What a change says has happened, each case in its order: what stands alone comes behind the event before it."""
-    last: dict[str, int] = {}
-    placed: list[tuple[int, AuditEvent | Happened]] = []
-    for write in change:
-        if isinstance(write, AuditEvent):
-            last[stream_of(write.case_id)] = write.seq
-            placed.append((write.seq, write))
-        elif isinstance(write, Happened):
-            placed.append((last.get(write.stream, 0), write))
-    return (write for _, write in sorted(placed, key=lambda one: one[0]))
-
-
 def happenings(change: Iterable[Write]) -> list[Happened]:
     """The events of the ledger in a change, in their order."""
-    return [one for told in told_in(change) for one in (told.tells if isinstance(told, AuditEvent) else (told,))]
+    return [write for write in change if type(write) is Happened]

@@ -1,66 +1,76 @@
-"""Checkpoints over all cases: the leaves of one growing tree, and its root at a moment, as one signed line.
+"""Checkpoints: the root of one growing tree over the log of the ledger, at a moment, as one signed line.
 
-A leaf says how far one case had come when it was looked at: the head of its chain, and a digest of the manifest of its
-rows. A case that has changed gets another leaf; none is ever changed or taken away. So the tree only grows, and whoever
-holds an old root can be shown that today's tree still begins with it.
+The log is the list of leaves: its line n is leaf n-1. Nothing in it is ever changed or taken away, so the tree only
+grows, and whoever holds an old root can be shown that today's tree still begins with it.
 """
 
 from __future__ import annotations
 
 import base64
 import codecs
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+from msgspec import Struct
+
 from kz_compliance_sdk.domain.canonical import Json, canonical
-from kz_compliance_sdk.domain.evidence import iterate
-from kz_compliance_sdk.domain.evidence_rows import Entry, Seen
-from kz_compliance_sdk.domain.merkle import leaf_hash
+from kz_compliance_sdk.domain.events.checkpoints import Checkpointed, HandedOut, Signed
+from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.report import CheckpointHead, ReportSignature
 from kz_compliance_sdk.errors import InvalidInput
 
-__all__ = ["Anchor", "Checkpoint", "CheckpointTold", "Leaf", "anchors", "leaf", "merged", "signed", "whose"]
+__all__ = [
+    "CHECKPOINTS",
+    "Anchor",
+    "Checkpoint",
+    "LogLine",
+    "TilesMade",
+    "anchors",
+    "checkpoint_in",
+    "checkpointed",
+    "stream_name",
+    "whose",
+]
 
-PLATFORM: Final = ""
-"""In the place of a case: the platform's own rows, which belong to no case."""
-
-_LEAF: Final = "kz-compliance/checkpoint-leaf/v1"
+CHECKPOINTS: Final = "checkpoint/"
+"""How the stream of each checkpoint begins; its number follows."""
 _LINE: Final = "kz-compliance/checkpoint/v1"
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """The leaf at `index` (from 0): `content` is exactly what is hashed into the tree, `manifest` what its `rows`
-    covers. `taken` is how often the case had been marked for a look when it was read."""
+class LogLine(Struct, frozen=True):
+    """The line `n` of the log: which event of which stream was appended there, and its hash. `at` is when that event
+    says it happened (UTC seconds), None where that was not asked for, or there is none."""
 
-    platform_id: str
-    index: int
-    case_id: str
-    hash: str
-    content: bytes
-    manifest: bytes
-    taken: int = 0
+    n: int
+    stream: str
+    seq: int
+    hash: bytes
+    at: int | None = None
+
+    @property
+    def leaf(self) -> bytes:
+        """Exactly what is hashed into the tree."""
+        return _encode({"hash": self.hash.hex(), "n": self.n, "seq": self.seq, "stream": self.stream})
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The root over the first `size` leaves. `number` counts the checkpoints of a platform from 1, `at` is UTC seconds.
-    `complete`: the tree holds everything that was stored before `at`, but for the newest of `left_out` cases that could
-    not be read or were not as an earlier leaf saw them. `peaks` is what the tree goes on growing from, `line` the exact
-    bytes that are kept elsewhere."""
+    """The root over the first `size` lines of the log. `number` counts the checkpoints of a platform from 1, `at` is
+    when the log had so many lines (UTC seconds), `line` the exact bytes that are kept elsewhere. `handed_out_at` is
+    when (UTC seconds) all had it who keep checkpoints."""
 
     platform_id: str
     number: int
     size: int
     root: str
     at: int
-    complete: bool
-    peaks: bytes
     line: bytes
-    left_out: int = 0
+    handed_out_at: int | None = field(default=None, compare=False)
 
     @property
     def head(self) -> CheckpointHead:
@@ -69,21 +79,12 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointTold:
-    """All who keep checkpoints have this one and those before it."""
+class TilesMade:
+    """Nodes of the tree, each with its level and its number there: kept so that proofs need not read every line of the
+    log. They can be made anew, and nothing is believed of them."""
 
     platform_id: str
-    number: int
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class CaseLooked:
-    """A case was looked at, and there is nothing to add to the tree."""
-
-    platform_id: str
-    case_id: str
-    taken: int
+    tiles: tuple[tuple[int, int, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,80 +100,51 @@ class Anchor:
     line: bytes = b""
 
 
-def leaf(
-    platform_id: str, index: int, case_id: str, seq: int, head: str, at: int, manifest: bytes, taken: int = 0
-) -> Leaf:
-    """The leaf for a case whose chain has `seq` events and ends in `head`, at `at` (UTC seconds)."""
-    content = canonical(
-        {
-            "type": _LEAF,
-            "platform": platform_id,
-            "case": case_id,
-            "seq": seq,
-            "head": head,
-            "at": at,
-            "rows": hashlib.sha256(manifest).hexdigest(),
-        }
+def stream_name(number: int) -> str:
+    """The stream of a checkpoint. By their names they are in their order."""
+    return f"{CHECKPOINTS}{number:010}"
+
+
+def checkpointed(
+    platform_id: str, number: int, size: int, root: str, at: int, seal: Callable[[bytes], ReportSignature] | None
+) -> Checkpointed:
+    """A checkpoint over `size` lines, signed where the platform has an Ed25519 key."""
+    made = Checkpointed(number=number, size=size, root=root, made_at=at)
+    if seal is None:
+        return made
+    signature = seal(_line_of(platform_id, made))
+    signed = Signed(key_id=signature.key_id, alg=signature.alg, value=signature.value)
+    return Checkpointed(number=number, size=size, root=root, made_at=at, signature=signed)
+
+
+def checkpoint_in(stream: Stream) -> Checkpoint:
+    """The checkpoint of a stream. Raises Damage for one that tells of none, NewerRelease for one that this release
+    cannot read."""
+    first, *rest = [on.event for on in stream.whole().events] or [None]
+    if not isinstance(first, Checkpointed) or stream.name != stream_name(first.number):
+        raise Damage(stream.name, 1, "it is no checkpoint, or that of another number")
+    told = [on.at for on in stream.events if isinstance(on.event, HandedOut)]
+    if len(rest) != len(told):
+        raise Damage(stream.name, 2, "it goes on as no checkpoint does")
+    line = _line_of(stream.platform, first)
+    return Checkpoint(
+        stream.platform, first.number, first.size, first.root, first.made_at, line, told[0] if told else None
     )
-    return Leaf(platform_id, index, case_id, leaf_hash(content).hex(), content, manifest, taken)
 
 
-def manifest(salt: str, changed: Iterable[Entry], gone: Iterable[Iterable[str]]) -> bytes:
-    """The bytes of a leaf's manifest: what it adds to those of the earlier leaves of the same case."""
-    document: dict[str, Json] = {
-        "salt": salt,
-        "rows": [entry.document() for entry in changed],
-        "gone": [list(name) for name in gone],
-    }
-    return canonical(document)
-
-
-def merged(seen: Seen | None, data: bytes) -> tuple[Seen, list[tuple[Entry, Entry]]]:
-    """What the leaves of a case saw, with one more manifest; and each entry that it gives another sense.
-
-    Raises ValueError and TypeError for what is no manifest."""
-    document = json.loads(data)
-    if not isinstance(document, dict):
-        raise TypeError("a manifest is an object")
-    seen = seen or Seen(str(document["salt"]))
-    again = []
-    for entry in iterate(document["rows"]):
-        was = seen.entries.get(entry.name)
-        if was is not None:
-            again.append((was, entry))
-        seen.entries[entry.name] = entry
-    for name in document["gone"]:
-        for key in [key for key in seen.entries if (key[0], *map(str, key[1])) == tuple(name)]:
-            del seen.entries[key]
-    return seen, again
-
-
-def signed(
-    platform_id: str,
-    number: int,
-    size: int,
-    root: str,
-    at: int,
-    *,
-    complete: bool,
-    left_out: int = 0,
-    peaks: Iterable[bytes],
-    seal: Callable[[bytes], ReportSignature] | None,
-) -> Checkpoint:
-    """The checkpoint over `size` leaves, signed where the platform has an Ed25519 key."""
+def _line_of(platform_id: str, made: Checkpointed) -> bytes:
     document: dict[str, Json] = {
         "type": _LINE,
         "platform": platform_id,
-        "number": number,
-        "size": size,
-        "root": root,
-        "at": at,
-        "complete": complete,
-        "left_out": left_out,
+        "number": made.number,
+        "size": made.size,
+        "root": made.root,
+        "at": made.made_at,
     }
-    if seal is not None:
-        document["signature"] = seal(canonical(document)).model_dump(mode="json")
-    return Checkpoint(platform_id, number, size, root, at, complete, b"".join(peaks), canonical(document), left_out)
+    if made.signature is not None:
+        signature = made.signature
+        document["signature"] = {"key_id": signature.key_id, "alg": signature.alg, "value": signature.value}
+    return canonical(document)
 
 
 Check = Callable[[bytes, str, bytes], "bool | None"]
@@ -225,7 +197,7 @@ def _anchor(document: Any, platform_id: str, where: str) -> Anchor:
             )
         # Its exact bytes follow from what it says: who kept it may have written that down in another way.
         line = canonical(document)
-        return _whole(document, document["at"] if document["complete"] is True else None, where, line)
+        return _whole(document, document["at"], where, line)
     return _whole(document["checkpoint"], None, where)
 
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 
 from kz_compliance_sdk.domain import clock, running_time
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.events import office
@@ -142,7 +141,6 @@ def replanned(case: Case, step: Step, policy: Policy, stamp: Stamp) -> Change:
         rewound = clock.next_step_at(policy.ladder, after=seen_until, **running_time.ladder_times(own, seen_until))
         early = _steps(own, policy, rewound, planned - 1, stamp.at)
         unsure, planned = tuple(one.id for one in early), min(planned, rewound)
-    data: dict[str, Json] = {"by_s": step.by_s, "shift_s": shift}
     lease_until = _lease(case, step, stamp.at)
     told = office.ClockStepped(
         step_s=step.by_s,
@@ -151,24 +149,22 @@ def replanned(case: Case, step: Step, policy: Policy, stamp: Stamp) -> Change:
         lease_until=lease_until if lease_until and lease_until != case.lease_expires_at else 0,
         unsure=tuple(one for one in unsure if one not in case.unsure_steps),
     )
-    moved, event = move(
+    tells = [happened(case, told, stamp)]
+    moved = move(
         case,
         "clock_stepped",
         case.state,
-        stamp,
-        data,
-        tells=[happened(case, told, stamp)],
         clock_shift_s=shift,
         watch_at=case.watch_at + step.by_s if stands_still else planned + shift,
         lease_expires_at=lease_until,
         flags=_flags(case, shift),
         unsure_steps=tuple(dict.fromkeys((*case.unsure_steps, *unsure))),
     )
-    writes: Change = (CaseWrite(moved, case.version), event)
+    writes: Change = (CaseWrite(moved), *tells)
     if stands_still or shift <= 0 or step.by_s < 0:
         return writes
     fired = clock.merged(_steps(own, policy, planned, stamp.at, stamp.at))
-    return writes if fired is None else (*writes, *escalated(moved, fired, stamp, unsure=True))
+    return writes if fired is None else (*writes, *escalated(moved, fired, policy, stamp, unsure=True))
 
 
 def _flags(case: Case, shift: int) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision, Proposal
@@ -21,7 +20,6 @@ from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import item_of, object_key, page
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.proofs_review import look_facts, objects_text
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.reviewed import ContentSeen, objects_of
 from kz_compliance_sdk.domain.steps import check_lease
@@ -106,10 +104,6 @@ def _rows(
     )
 
 
-def _facts(rows: tuple[ContentSeen, ...]) -> dict[str, Json]:
-    return {row.item_id: look_facts(row) for row in rows}
-
-
 def _sights(rows: Iterable[ContentSeen], stamp: Stamp) -> tuple[review.Sight, ...]:
     """What the ledger says of it."""
     return tuple(
@@ -154,15 +148,14 @@ def _record(
     stamp: Stamp,
 ) -> tuple[Change, Case, tuple[ContentSeen, ...]]:
     rows = _rows(case, looked, named, last, stamp)
-    data: dict[str, Json] = {"for": reason, "content": _facts(rows)}
     tells = [_looked(case, rows, stamp, approval=reason == "approval")]
-    seen, event = move(case, "look", case.state, stamp, data, objects_text(rows), tells)
+    seen = move(case, "look", case.state)
     failed = {(one.number, one.reference) for one in last.values() if one.fault}
     alert: Change = ()
     if any(row.fault and (row.number, row.reference) not in failed for row in rows):
         seen, told = page(seen, "content_unresolved", _MODERATORS, 40, stamp)
         alert = (told,)
-    return (CaseWrite(seen, case.version), event, *alert), seen, rows
+    return (CaseWrite(seen), *tells, *alert), seen, rows
 
 
 def check_content(
@@ -241,16 +234,14 @@ def approval_looked(
         change, _, _ = _record(case, looked, named, last, "approval", stamp)
         return change, ()
     rows = _rows(case, looked, named, last, stamp)
-    data: dict[str, Json] = {"items": list(changed), "decision": decision.version, "content": _facts(rows)}
     flags = _flags(case, {item_id: looked[item_id] for item_id in changed})
     others = tuple(row for row in rows if row.item_id not in changed)
     other = tuple(row for row in rows if row.item_id in changed)
     tells = [_looked(case, others, stamp, approval=True)] if others else []
     tells.append(happened(case, review.ContentChanged(seen=_sights(other, stamp)), stamp, objects_of(other)))
-    texts = objects_text(rows)
-    back, event = move(case, "content_changed", CaseState.QUEUED, stamp, data, texts, tells, flags=flags)
+    back = move(case, "content_changed", CaseState.QUEUED, flags=flags)
     back, alert = page(back, "content_changed", _MODERATORS, 50, stamp)
-    return (CaseWrite(back, case.version), event, alert), changed
+    return (CaseWrite(back), *tells, alert), changed
 
 
 def content_changed(
@@ -263,17 +254,15 @@ def content_changed(
         return ()
     named = {item.item_id: Reference(item.url, item.object_id, item.account_ref)}
     rows = _rows(case, {item.item_id: found}, named, last, stamp)
-    data: dict[str, Json] = {"items": [item.item_id], "version": item.effect_version, "content": _facts(rows)}
     items = tuple(one.but(status="failed") if one is item else one for one in case.items)
     goes_back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
     target = CaseState.QUEUED if goes_back else case.state
     flags = _flags(case, {item.item_id: found})
-    texts = objects_text(rows)
     told = review.ContentChanged(seen=_sights(rows, stamp), version=item.effect_version)
     tells = [happened(case, told, stamp, objects_of(rows))]
-    back, event = move(case, "content_changed", target, stamp, data, texts, tells, items=items, flags=flags)
+    back = move(case, "content_changed", target, items=items, flags=flags)
     back, alert = page(back, "content_changed", _MODERATORS, 50, stamp)
-    return (CaseWrite(back, case.version), event, alert)
+    return (CaseWrite(back), *tells, alert)
 
 
 def _flags(case: Case, changed: Mapping[str, Looked]) -> tuple[str, ...]:

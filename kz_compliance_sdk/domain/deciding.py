@@ -9,7 +9,6 @@ from typing import Any, Literal
 from kz_compliance_sdk.domain.answerable import check_answerable
 from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.bulk import check_bulk
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, happened, move
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
@@ -18,14 +17,13 @@ from kz_compliance_sdk.domain.change import (
     Write,
 )
 from kz_compliance_sdk.domain.content import check_content
-from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, decision_digest
+from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal
 from kz_compliance_sdk.domain.duress import check_approver
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.events.office import UndoableRecorded
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.holding import Objects
 from kz_compliance_sdk.domain.identities import check_proposal_texts
-from kz_compliance_sdk.domain.lawfulness import rests_on
 from kz_compliance_sdk.domain.legal_check import RecordedCheck, checked
 from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, named_by, object_key, with_report
 from kz_compliance_sdk.domain.notice import Notice
@@ -33,13 +31,13 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.persons import check_no_proposer
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.preservation import preserve_until
-from kz_compliance_sdk.domain.proposal_checks import check_orders, check_proposal
+from kz_compliance_sdk.domain.proposal_checks import check_orders, check_proposal, rests_on
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering, settle, with_item
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
-from kz_compliance_sdk.domain.second_person import asking
+from kz_compliance_sdk.domain.second_person import asking, said_openly
 from kz_compliance_sdk.domain.steps import check_lease, need
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
 
@@ -104,37 +102,31 @@ def propose(
         legal_check=legal.named if legal is not None else None,
         by_legal="legal" in stamp.actor.roles,
     )
-    body = decision.body
-    data: dict[str, Json] = {"decision": decision.version, "digest": decision_digest(body), **asked(decision)}
-    texts = {f"items.{item.item_id}.reasons": item.reasons for item in proposal.items}
-    tells = [_proposed(case, decision, body, stamp)]
-    if legal is not None:
-        data["legal_check"] = legal.facts
-        if legal.is_new:
-            tells.insert(0, checked(case, legal.check, legal.row, stamp))
-        texts |= {"legal_check.note": legal.note} if legal.note else {}
+    tells = [_proposed(case, decision, stamp)]
+    if legal is not None and legal.is_new:
+        tells.insert(0, checked(case, legal.check, legal.row, stamp))
     if rules:
         changes = {**NO_LEASE, "decision_version": decision.version}
-        proposed, event = move(case, "propose", CaseState.IN_APPROVAL, stamp, data, texts, tells, **changes)
-        return (CaseWrite(proposed, case.version, token), event), proposed, decision
-    change, decided = _decide(case, decision, "propose", context, stamp, data, texts, tells, token)
+        proposed = move(case, "propose", CaseState.IN_APPROVAL, **changes)
+        return (CaseWrite(proposed), *tells), proposed, decision
+    change, decided = _decide(case, decision, "propose", context, stamp, tells)
     return change, decided, decision
 
 
-def _proposed(case: Case, decision: Decision, body: bytes, stamp: Stamp) -> Happened:
+def _proposed(case: Case, decision: Decision, stamp: Stamp) -> Happened:
     number = {item.item_id: item.number for item in case.items}
     event = review.Proposed(
         decision=decision.version,
         revision=decision.revision,
         check=decision.legal_check.version if decision.legal_check else 0,
         four_eyes=decision.needs_approval,
-        rules=decision.rules,
+        rules=said_openly(decision.rules),
         policy=decision.policy,
         lawyer=decision.by_legal,
         text_checked=decision.proposal.text_checked,
         items=tuple(judged(number[one.item_id], one, stamp) for one in decision.proposal.items),
     )
-    return happened(case, event, stamp, {"proposal": body})
+    return happened(case, event, stamp, {"proposal": decision.body})
 
 
 def judged(number: int, one: ItemDecision, stamp: Stamp) -> review.Judged:
@@ -150,11 +142,6 @@ def judged(number: int, one: ItemDecision, stamp: Stamp) -> review.Judged:
         appeal=one.wording.appeal_available,
         content=stamp.keyed(one.content_sha256) if one.content_sha256 else "",
     )
-
-
-def asked(decision: Decision) -> dict[str, Json]:
-    """What an event says of what asked for a second person."""
-    return {"policy": decision.policy, "category": decision.category, "rules": list(decision.rules)}
 
 
 def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:
@@ -189,18 +176,15 @@ def approve(
     whoever is no other person than the proposer."""
     REVIEW_POLICY.check(stamp.actor, "approve")
     if case.state is not CaseState.IN_APPROVAL:
-        move(case, "approve", CaseState.DECIDED, stamp, {})
+        move(case, "approve", CaseState.DECIDED)
     if decision.digest != digest or decision.version != case.decision_version:
         raise Conflict(
             "the proposal is not the one that you saw. Read it again, then approve its new digest.", reference=case.id
         )
     check_no_proposer(proposers, stamp.actor, case.id)
     check_approver(case, decision, context.policy, stamp.actor)
-    data: dict[str, Json] = {"decision": decision.version, "digest": digest}
-    if stamp.actor.country:
-        data["country"] = stamp.actor.country
     tells = [happened(case, review.Approved(decision=decision.version, digest=stamp.keyed(digest)), stamp)]
-    return _decide(case, decision, "approve", context, stamp, data, None, tells, None)
+    return _decide(case, decision, "approve", context, stamp, tells)
 
 
 def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -209,10 +193,9 @@ def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stam
     need(reasons, "reasons", "Say what has to change.")
     if case.state is CaseState.IN_APPROVAL and decision.digest != digest:
         raise Conflict("the proposal is not the one that you saw. Read it again.", reference=case.id)
-    data: dict[str, Json] = {"decision": case.decision_version, "digest": digest}
     tells = [happened(case, review.SentBack(decision=case.decision_version), stamp, {"reasons": reasons})]
-    back, event = move(case, "send_back", CaseState.QUEUED, stamp, data, {"reasons": reasons}, tells)
-    return (CaseWrite(back, case.version), event), back
+    back = move(case, "send_back", CaseState.QUEUED)
+    return (CaseWrite(back), *tells), back
 
 
 def _decide(
@@ -221,10 +204,7 @@ def _decide(
     verb: str,
     context: Context,
     stamp: Stamp,
-    data: dict[str, Json],
-    texts: Mapping[str, str] | None,
     tells: Sequence[Happened],
-    token: int | None,
 ) -> tuple[Change, Case]:
     start = stamp.at + context.policy.undo_window_s
     versions = dict(context.versions)
@@ -272,16 +252,17 @@ def _decide(
         "undo_until": start,
         "flags": tuple(flag for flag in case.flags if flag != "withheld"),
     }
-    decided_now = review.Decided(decision=decision.version, not_before=start, items=tuple(sets))
-    tells = [*tells, happened(case, decided_now, stamp)]
-    moved, event = move(case, verb, CaseState.DECIDED, stamp, {**data, "not_before": start}, texts, tells, **changes)
-    writes.append(event)
+    decided_now = review.Decided(
+        decision=decision.version, policy=context.policy.version, not_before=start, items=tuple(sets)
+    )
+    moved = move(case, verb, CaseState.DECIDED, **changes)
+    writes += [*tells, happened(case, decided_now, stamp)]
     if not moved.pending:
         known = {**context.decisions, decision.version: decision}
         notified = context.notified
         moved, more = with_report(moved, known, context.respondent, stamp, notified=notified)
         writes.extend(more)
-    return (CaseWrite(moved, case.version, token), *writes), moved
+    return (CaseWrite(moved), *writes), moved
 
 
 def _as_decided(
@@ -325,20 +306,13 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
         )
     items = tuple(item.but(status="open") if item in own else item for item in case.items)
     undone = review.Undone(decision=case.decision_version, items=tuple(item.number for item in own))
-    back, event = move(
-        case,
-        "undo",
-        CaseState.QUEUED,
-        stamp,
-        {"decision": case.decision_version},
-        tells=[happened(case, undone, stamp)],
-        items=items,
-        decided_at=None,
-        **on_the_term_again(case, policy, stamp.at),
+    tells = [happened(case, undone, stamp)]
+    back = move(
+        case, "undo", CaseState.QUEUED, items=items, decided_at=None, **on_the_term_again(case, policy, stamp.at)
     )
     back = replanned(back, policy, stamp.at)
     voids = tuple(MessageVoided(case.platform_id, case.id, message.id, stamp.at, must=True) for message in messages)
-    return (CaseWrite(back, case.version), event, *voids), back
+    return (CaseWrite(back), *tells, *voids), back
 
 
 def _fell(item: ItemState) -> bool:
@@ -373,10 +347,8 @@ def record_undoable(
         raise IllegalMove("a try to lift it is under way: wait two minutes, then look again.", reference=case.id)
     if not restore.attempts:
         raise IllegalMove("nobody has tried to lift it yet: it must have failed first.", reference=case.id)
-    data: dict[str, Json] = {"item": item_id, "version": item.effect_version, "tries": restore.attempts}
     items = with_item(case, item.but(status="gone", measure="", effective_at=stamp.at))
-    texts = {"reasons": reasons}
-    tells = [happened(case, UndoableRecorded(item=item.number), stamp, texts)]
-    writes, after = settle(case, "record_undoable", items, data, answering, stamp, texts, tells)
+    told = happened(case, UndoableRecorded(item=item.number), stamp, {"reasons": reasons})
+    writes, after = settle(case, "record_undoable", items, told, answering, stamp)
     void = MessageVoided(case.platform_id, case.id, restore.id, stamp.at, must=True)
     return (*writes, *answering.objects.lifted(case, item, stamp), void), after

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from kz_compliance_sdk.domain.audit import Actor, AuditEvent, Stamp
-from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.events import office
+from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 
@@ -19,10 +19,11 @@ VIEW_AGAIN_AFTER_S = 900
 """For how long, in seconds, one recorded view of a person stands for all: a page that is loaded anew adds nothing."""
 
 
-def is_seen(events: Iterable[AuditEvent], actor: Actor, now: int) -> bool:
+def is_seen(events: Iterable[Stamped], actor: Actor, now: int) -> bool:
     """Whether a view of this person was recorded within `VIEW_AGAIN_AFTER_S` before `now` (UTC seconds)."""
     since = now - VIEW_AGAIN_AFTER_S
-    return any(event.kind == "view" and event.actor == actor.id and event.at > since for event in events)
+    recent = (on for on in events if on.at > since and isinstance(on.event, office.Viewed))
+    return any(on.who is not None and on.who.id == actor.id for on in recent)
 
 
 def view(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -31,8 +32,8 @@ def view(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     Neither a lease nor an approval depends on it: both name what they hold by a token or a digest.
     """
     tells = [happened(case, office.Viewed(), stamp)]
-    seen, event = move(case, "view", case.state, stamp, {}, tells=tells)
-    return (CaseWrite(seen, case.version), event), seen
+    seen = move(case, "view", case.state)
+    return (CaseWrite(seen), *tells), seen
 
 
 def disclose(case: Case, form: Form, lang: str, reason: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -41,8 +42,7 @@ def disclose(case: Case, form: Form, lang: str, reason: str, *, stamp: Stamp) ->
     REVIEW_POLICY.check(stamp.actor, "disclose" if form == "full" else "evidence")
     if form == "full":
         need(reason, "reason", "Say who receives the pack with the names in it, and on what ground.")
-    data: dict[str, Json] = {"form": form, "lang": lang}
     texts = {"reason": reason} if reason.strip() else None
     tells = [happened(case, office.Disclosed(form=form, language=lang), stamp, texts)]
-    told, event = move(case, "disclose", case.state, stamp, data, texts, tells)
-    return (CaseWrite(told, case.version), event), told
+    told = move(case, "disclose", case.state)
+    return (CaseWrite(told), *tells), told

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from kz_compliance_sdk.domain.answerable import check_answerable
 from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import void
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision
@@ -93,9 +92,9 @@ def raise_alarm(case: Case, reason: str, *, stamp: Stamp) -> tuple[Change, Case]
     need(reason, "reason", "Say what is wrong, for example: two officials are in the room and want it done now.")
     texts = {"reason": reason}
     tells = [happened(case, office.AlarmRaised(), stamp, texts)]
-    raised, event = move(case, "raise_alarm", case.state, stamp, {}, texts, tells)
+    raised = move(case, "raise_alarm", case.state)
     raised, alert = page(raised, "alarm", _TOLD, _LOUD, stamp)
-    return (CaseWrite(raised, case.version), event, alert), raised
+    return (CaseWrite(raised), *tells, alert), raised
 
 
 def record_instruction(case: Case, instruction: Instruction, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -112,13 +111,12 @@ def record_instruction(case: Case, instruction: Instruction, *, stamp: Stamp) ->
     need(instruction.said, "said", "Write down what was said, as close to the words as you can.")
     if instruction.given_at > stamp.at:
         raise InvalidInput("it lies in the future.", field="given_at", remedy="Give the time at which it was said.")
-    data: dict[str, Json] = {"given_at": instruction.given_at}
     said = {name: text for name, text in texts.items() if text.strip()}
     flags = tuple(dict.fromkeys((*case.flags, "instruction_recorded")))
     tells = [happened(case, office.Instructed(given_at=instruction.given_at), stamp, said)]
-    recorded, event = move(case, "record_instruction", case.state, stamp, data, said, tells, flags=flags)
+    recorded = move(case, "record_instruction", case.state, flags=flags)
     recorded, alert = page(recorded, "instruction_recorded", _TOLD, 50, stamp)
-    return (CaseWrite(recorded, case.version), event, alert), recorded
+    return (CaseWrite(recorded), *tells, alert), recorded
 
 
 # --------------------------------------------------------------------------------- demands for user data
@@ -147,14 +145,11 @@ def hand_over(
     items = tuple(_left(item, holds) for item in case.items)
     stay = tuple(item.number for item in items if item.status == "in_force" and item.item_id in case.open_items)
     texts = {"reasons": reasons}
-    ended, event = move(
+    tells = [happened(case, office.HandedOver(stay=stay), stamp, texts)]
+    ended = move(
         case,
         "hand_over",
         CaseState.CLOSED,
-        stamp,
-        {},
-        texts,
-        tells=[happened(case, office.HandedOver(stay=stay), stamp, texts)],
         items=items,
         closed_at=stamp.at,
         watch_at=None,
@@ -163,7 +158,7 @@ def hand_over(
     )
     # A question that was asked before anybody saw what this is would be an answer too.
     unsaid = void(messages, stamp, kinds=("clarification", "report"))
-    return (CaseWrite(ended, case.version), event, *unsaid), ended
+    return (CaseWrite(ended), *tells, *unsaid), ended
 
 
 def _left(item: ItemState, holds: Collection[tuple[str, int]]) -> ItemState:
@@ -182,8 +177,8 @@ def rule_out_demand(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, 
     flags = tuple(dict.fromkeys(flag for flag in (*case.flags, "demand_ruled_out") if flag != USER_DATA_DEMAND))
     texts = {"reasons": reasons}
     tells = [happened(case, office.DemandRuledOut(), stamp, texts)]
-    cleared, event = move(case, "rule_out_demand", case.state, stamp, {}, texts, tells, flags=flags)
-    return (CaseWrite(cleared, case.version), event), cleared
+    cleared = move(case, "rule_out_demand", case.state, flags=flags)
+    return (CaseWrite(cleared), *tells), cleared
 
 
 def _check_demand(case: Case) -> None:

@@ -35,6 +35,7 @@ __all__ = [
     "is_pattern",
     "is_whole_site",
     "legal_flags",
+    "wide_flags",
 ]
 
 
@@ -301,7 +302,7 @@ def codes(flags: tuple[str, ...]) -> frozenset[str]:
 
 def legal_flags(notice: Notice, *, raw: Mapping[str, object], safeguards: Safeguards) -> tuple[Flag, ...]:
     """The flags of a notice that call for a lawyer. `raw` is the notice as it came, before validation."""
-    found = list(_of_what_is_wide(notice.items))
+    found = list(wide_flags(notice.items))
     if _offends_an_official(notice, raw, safeguards):
         found.append(Flag("official_offended"))
     if _asks_for_user_data(notice, raw, safeguards):
@@ -311,13 +312,13 @@ def legal_flags(notice: Notice, *, raw: Mapping[str, object], safeguards: Safegu
 
 def flags_of_answer(answer: Clarification, *, raw: Mapping[str, object], safeguards: Safeguards) -> tuple[Flag, ...]:
     """The same for an authority's answer, which can name items anew."""
-    found = list(_of_what_is_wide(answer.items or ()))
+    found = list(wide_flags(answer.items or ()))
     if _holds_user_data_fields(raw, safeguards):
         found.append(Flag("user_data_demand"))
     return tuple(found)
 
 
-def _of_what_is_wide(items: Iterable[Item]) -> Iterator[Flag]:
+def wide_flags(items: Iterable[Item]) -> Iterator[Flag]:
     for item in items:
         if is_pattern(f"{item.url} {item.object_id} {item.account_ref}"):
             yield Flag("url_wildcard", item.item_id)

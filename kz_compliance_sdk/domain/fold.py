@@ -7,7 +7,7 @@ event whose sequence stands here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from dataclasses import field as one_each
@@ -16,13 +16,14 @@ from typing import Literal
 from msgspec import Struct, field
 
 from kz_compliance_sdk.domain.contest import ContestResult
-from kz_compliance_sdk.domain.ledger import FIRST, Damage, NewerRelease, Roster, Stamped
+from kz_compliance_sdk.domain.ledger import FIRST, Damage, Link, NewerRelease, Part, Roster, Stamped
 from kz_compliance_sdk.domain.references import message_id
 from kz_compliance_sdk.domain.transitions import ENDED, UNDECIDED, CaseState
 
 __all__ = [
     "Appeal",
     "Case",
+    "Chain",
     "Check",
     "Contest",
     "Decision",
@@ -39,6 +40,7 @@ __all__ = [
     "apply",
     "evolve",
     "fold",
+    "steps_of",
 ]
 
 ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
@@ -148,12 +150,13 @@ class Look(Struct, frozen=True):
 
 
 class Message(Struct):
-    """What the case owes somebody outside, and where that stands. `at_seq` is the event that holds its bytes, 0 where
-    an encoder makes them. `due_at` orders; nothing leaves before `not_before`."""
+    """What the case owes somebody outside since the event `seq`, and where that stands. `at_seq` is the event that
+    holds its bytes, 0 where an encoder makes them. `due_at` orders; nothing leaves before `not_before`."""
 
     id: str
     kind: MessageKind
     endpoint: str
+    seq: int
     at_seq: int
     at: int
     not_before: int
@@ -397,6 +400,7 @@ class Case(Struct):
             id=message_id(self.stream, name or kind, decision, number, item),
             kind=kind,
             endpoint=endpoint,
+            seq=on.seq,
             at_seq=at_seq,
             at=on.at,
             not_before=not_before or on.at,
@@ -525,6 +529,43 @@ class Stream:
         """The stream after these events too; this one stays as it was."""
         events = [*self.events, *more]
         return Stream(self.platform, self.name, number, events, roster, None, self._case, self._folded)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A stream with the exact bytes of its events, and with its parts by sequence and name. Those that were erased are
+    not among them, nor those that do not open: of these `damage` says why."""
+
+    stream: Stream
+    links: Sequence[Link]
+    parts: Mapping[tuple[int, str], Part]
+    damage: Mapping[tuple[int, str], Damage]
+
+    @property
+    def events(self) -> list[Stamped]:
+        return self.stream.events
+
+    def words(self, _stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
+        """The bytes of these parts, None for one that was erased. Raises Damage for one that does not open."""
+        asked = list(wanted)
+        for one in asked:
+            if one in self.damage:
+                raise self.damage[one]
+        return self.opened(_stream, asked)
+
+    def opened(self, _stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
+        """The bytes of these parts, None for one that was erased or does not open."""
+        return {one: self.parts[one].data if one in self.parts else None for one in wanted}
+
+    def said(self, seq: int) -> dict[str, str]:
+        """What was written in an event: its parts by name, as text."""
+        found = {name: self.parts.get((seq, name)) for name in self.events[seq - 1].event.parts}
+        return {name: part.data.decode("utf-8", "replace") for name, part in found.items() if part is not None}
+
+
+def steps_of(case: Case) -> list[Step]:
+    """The steps of the ladder that fired, in their order."""
+    return sorted(case.steps.values(), key=lambda one: (one.fired_at, one.step))
 
 
 _MAPS = (

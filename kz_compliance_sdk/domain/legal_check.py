@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.canonical import Json, digest, encoded
+from kz_compliance_sdk.domain.canonical import digest, encoded
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.events.review import LegallyChecked
@@ -136,11 +136,6 @@ def recorded(case: Case, check: LegalCheck, known: Sequence[RecordedCheck], stam
     return RecordedCheck(case.id, version, case.revision, check.answers, stamp.actor.id, stamp.at)
 
 
-def facts(row: RecordedCheck) -> dict[str, Json]:
-    """What an event says of the version that it records or rests on."""
-    return {"version": row.version, "digest": row.digest, "by": row.answered_by, "at": row.answered_at}
-
-
 def checked(case: Case, check: LegalCheck, row: RecordedCheck, stamp: Stamp) -> Happened:
     """That somebody answered the questions, in this version."""
     event = LegallyChecked(check=row.version, revision=row.revision, answers=check.answers)
@@ -158,8 +153,5 @@ def record_legal_check(
             "there is no usable notice to check.", field="case_id", remedy="Settle the quarantined message first."
         )
     row = recorded(case, check, known, stamp)
-    texts = {"note": check.note} if check.note else None
-    data: dict[str, Json] = {"legal_check": facts(row)}
-    tells = [checked(case, check, row, stamp)]
-    after, event = move(case, "record_legal_check", case.state, stamp, data, texts, tells=tells)
-    return (CaseWrite(after, case.version), event), after, row
+    after = move(case, "record_legal_check", case.state)
+    return (CaseWrite(after), checked(case, check, row, stamp)), after, row

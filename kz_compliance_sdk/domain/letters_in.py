@@ -7,14 +7,12 @@ nothing changes until a second person has vouched for it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Literal
 
 from kz_compliance_sdk.domain.arrival_events import came, flags_told, happened_with
 from kz_compliance_sdk.domain.arrivals import answer, flag
 from kz_compliance_sdk.domain.audit import Actor, Stamp
-from kz_compliance_sdk.domain.cancellations import Arrival, Standing, cancel, evidence
-from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.cancellations import Arrival, Standing, cancel
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, InboxDismissed
 from kz_compliance_sdk.domain.clock import local
@@ -51,13 +49,11 @@ def enter_letter(
     kind: Literal["cancellation", "answer"] = "cancellation" if isinstance(letter, Cancellation) else "answer"
     cancelled, answered = (*case.flags, "cancellation_unverified"), (*case.flags, "answer_unverified")
     flags = tuple(dict.fromkeys(cancelled if kind == "cancellation" else answered))
-    data: dict[str, Json] = {**evidence(arrival), "flags": [f"{kind}_unverified"]}
-    said, sealing = {"how_it_came": arrival.how}, replace(stamp, salt=arrival.salt)
     told = LetterEntered(came=came(arrival, stamp), kind=kind, received_at=arrival.received_at)
     tells = [happened_with(arrival, case, told, stamp)]
-    entered, event = move(case, "flag", case.state, sealing, data, said, tells, flags=flags)
+    entered = move(case, "flag", case.state, flags=flags)
     entered, alert = page(entered, f"{kind}_to_vouch_for", ("moderator", "lead"), 40, stamp)
-    return (CaseWrite(entered, case.version), event, alert), entered
+    return (CaseWrite(entered), *tells, alert), entered
 
 
 def enter_amendment(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
@@ -108,13 +104,11 @@ def dismiss_letter(
     """The letter is not what it seemed, such as a forgery or a slip of the typist: it never takes effect."""
     REVIEW_POLICY.check(stamp.actor, "authenticate")
     need(reasons, "reasons", "Say what is wrong with it.")
-    sender, message_id, sha256 = message
-    data: dict[str, Json] = {"sender": sender, "message": message_id, "sha256": sha256, "source": "typed"}
     flags = without(case, others)
     texts = {"reasons": reasons}
-    tells = [happened(case, LetterDismissed(letter=stamp.keyed(sha256)), stamp, texts)]
-    left, event = move(case, "dismiss_letter", case.state, stamp, data, texts, tells, flags=flags)
-    return (CaseWrite(left, case.version), event, InboxDismissed(case.platform_id, *message)), left
+    tells = [happened(case, LetterDismissed(letter=stamp.keyed(message[2])), stamp, texts)]
+    left = move(case, "dismiss_letter", case.state, flags=flags)
+    return (CaseWrite(left), *tells, InboxDismissed(case.platform_id, *message)), left
 
 
 def without(case: Case, others: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,22 +7,41 @@ proofs are lists in the order of the RFCs, so that others can check them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 __all__ = [
     "EMPTY_ROOT",
+    "TILE_HEIGHT",
     "Frontier",
+    "Nodes",
+    "Roots",
+    "Tile",
     "consistency_proof",
     "inclusion_proof",
     "leaf_hash",
     "node_hash",
+    "peaks_of",
     "root",
+    "roots_of",
     "verify_consistency",
     "verify_inclusion",
 ]
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 """The root of a tree without leaves."""
+
+TILE_HEIGHT: Final = 8
+"""Of every so many levels of the tree one is kept: a node there stands for 256 of the level that was kept below."""
+
+Tile = tuple[int, int, bytes]
+"""A node that is kept: its level (1 for one over 256 leaves, 2 for one over 65,536), its number there, its hash."""
+
+Nodes = Callable[[int, int, int], Sequence[bytes]]
+"""Some hashes of a kept level: the level (0 for the leaves), the number of the first, how many."""
+
+Roots = Callable[[int, int], bytes]
+"""The root over the leaves from one number up to another, as far as a proof asks for it."""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -37,7 +56,8 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 class Frontier:
     """What has to be kept of a tree so that it can grow: its size, and the roots of its perfect subtrees from the
-    largest to the smallest, one for each bit that is set in the size.
+    largest to the smallest, one for each bit that is set in the size. `tiles` are the nodes of kept levels that were
+    finished since.
 
     Raises ValueError if the number of `peaks` does not fit the size.
     """
@@ -45,15 +65,18 @@ class Frontier:
     def __init__(self, size: int = 0, peaks: Iterable[bytes] = ()) -> None:
         self.size = size
         self.peaks = list(peaks)
+        self.tiles: list[Tile] = []
         if size < 0 or len(self.peaks) != size.bit_count():
             raise ValueError(f"a tree of {size} leaves does not have {len(self.peaks)} perfect subtrees")
 
     def append(self, leaf: bytes) -> None:
         """Add the hash of one leaf."""
-        complete, node = self.size, leaf
+        complete, node, height = self.size, leaf, 0
         while complete & 1:
             node = node_hash(self.peaks.pop(), node)
-            complete >>= 1
+            complete, height = complete >> 1, height + 1
+            if height % TILE_HEIGHT == 0:
+                self.tiles.append((height // TILE_HEIGHT, self.size >> height, node))
         self.peaks.append(node)
         self.size += 1
 
@@ -76,18 +99,38 @@ def root(leaves: Iterable[bytes]) -> bytes:
     return tree.root
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """What proves that the leaf at `index` (from 0) is in the tree over these leaf hashes. Raises IndexError."""
-    if not 0 <= index < len(leaves):
-        raise IndexError(f"there is no leaf {index} in a tree of {len(leaves)}")
-    start, end, path = 0, len(leaves), []
+def peaks_of(nodes: Nodes, start: int, end: int) -> list[bytes]:
+    """The perfect subtrees over the leaves from `start` up to `end`, the largest first, read from as few `nodes` as
+    there can be. At `start` a subtree of that many leaves may begin."""
+    level, found = (max(end - start, 1).bit_length() - 1) // TILE_HEIGHT, list[bytes]()
+    while start < end:
+        height = level * TILE_HEIGHT
+        many = (end - start) >> height
+        some = Frontier()
+        for node in nodes(level, start >> height, many) if many else ():
+            some.append(node)
+        found += some.peaks
+        start, level = start + (many << height), level - 1
+    return found
+
+
+def roots_of(nodes: Nodes) -> Roots:
+    """The roots that proofs ask for, made of `nodes`. Raises ValueError where some are missing."""
+    return lambda start, end: Frontier(end - start, peaks_of(nodes, start, end)).root
+
+
+def inclusion_proof(roots: Roots, size: int, index: int) -> list[bytes]:
+    """What proves that the leaf at `index` (from 0) is in the tree of `size` leaves. Raises IndexError."""
+    if not 0 <= index < size:
+        raise IndexError(f"there is no leaf {index} in a tree of {size}")
+    start, end, path = 0, size, []
     while end - start > 1:
         middle = start + _split(end - start)
         if index < middle:
-            path.append(root(leaves[middle:end]))
+            path.append(roots(middle, end))
             end = middle
         else:
-            path.append(root(leaves[start:middle]))
+            path.append(roots(start, middle))
             start = middle
     return path[::-1]
 
@@ -110,24 +153,24 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
     return last == 0 and node == root
 
 
-def consistency_proof(leaves: Sequence[bytes], first: int) -> list[bytes]:
-    """What proves that the tree over the first `first` of these leaf hashes is the beginning of the tree over all of
-    them. It is empty where there is nothing to prove: for no leaves, and for all. Raises IndexError."""
-    if not 0 <= first <= len(leaves):
-        raise IndexError(f"a tree of {len(leaves)} leaves never had {first}")
-    if first in (0, len(leaves)):
+def consistency_proof(roots: Roots, size: int, first: int) -> list[bytes]:
+    """What proves that the tree of the first `first` leaves is the beginning of the tree of `size` leaves. It is empty
+    where there is nothing to prove: for no leaves, and for all. Raises IndexError."""
+    if not 0 <= first <= size:
+        raise IndexError(f"a tree of {size} leaves never had {first}")
+    if first in (0, size):
         return []
-    start, end, path, known = 0, len(leaves), [], True
+    start, end, path, known = 0, size, [], True
     while first != end:
         middle = start + _split(end - start)
         if first <= middle:
-            path.append(root(leaves[middle:end]))
+            path.append(roots(middle, end))
             end = middle
         else:
-            path.append(root(leaves[start:middle]))
+            path.append(roots(start, middle))
             start, known = middle, False
     if not known:
-        path.append(root(leaves[start:end]))
+        path.append(roots(start, end))
     return path[::-1]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 from typing import Final
 
-from kz_compliance_sdk.domain.audit import AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.case import happened_to
 from kz_compliance_sdk.domain.change import Change, MessageVoided, MessageWrite, Write
 from kz_compliance_sdk.domain.events import delivery, users
@@ -16,7 +16,7 @@ from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.outbox import LONGEST_PAUSE_S, OutboxMessage
 from kz_compliance_sdk.domain.outbox import MessageState as OldState
 
-__all__ = ["lies", "mended", "moved", "state_of", "tried_voided"]
+__all__ = ["in_truth", "mended", "moved", "state_of", "tried_voided"]
 
 _STATES: Final = MappingProxyType[str, MessageState](
     {"waiting": "waiting", "parked": "parked", "void": "voided", "done": "done"}
@@ -50,24 +50,14 @@ def mended(stored: Iterable[OutboxMessage], chain: Case, now: int) -> tuple[list
     missing = {one.id for one in chain.messages.values() if not one.settled}
     for message in stored:
         missing.discard(message.id)
-        true = _in_truth(message, chain, now)
+        true = in_truth(message, chain, now)
         if true != message:
             found.append(true)
     return found, bool(missing)
 
 
-def lies(stored: Iterable[OutboxMessage], chain: Case) -> list[str]:
-    """In what the rows of a case's messages are not as its chain has them, in words. Until when one waits is planned,
-    and what is gone is named elsewhere."""
-    truth = ((one, _in_truth(one, chain, one.next_attempt_at)) for one in stored)
-    return [
-        f"its row says another state or way of the {one.kind} {one.id} than its chain"
-        for one, true in truth
-        if one != true
-    ]
-
-
-def _in_truth(message: OutboxMessage, chain: Case, now: int) -> OutboxMessage:
+def in_truth(message: OutboxMessage, chain: Case, now: int) -> OutboxMessage:
+    """A message as its chain has it stand, at `now` (UTC seconds)."""
     owed = chain.messages.get(message.id)
     if owed is None or owed.settled:
         ends: tuple[OldState, ...] = ("done", "void")
@@ -107,7 +97,6 @@ def _told(before: OutboxMessage, after: OutboxMessage, stamp: Stamp, change: Cha
 def _is_settled(message: OutboxMessage, change: Change) -> bool:
     """Whether an event of a change says what became of a message."""
     events = [write.event for write in change if isinstance(write, Happened)]
-    events += [told.event for write in change if isinstance(write, AuditEvent) for told in write.tells]
     return any(_settles(event, message) for event in events)
 
 

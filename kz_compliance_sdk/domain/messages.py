@@ -12,8 +12,8 @@ from typing import Literal
 from msgspec import DecodeError, Struct, json
 
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.canonical import Json, encoded
-from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, note
+from kz_compliance_sdk.domain.canonical import encoded
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery
@@ -226,8 +226,8 @@ def with_page(change: Change, case: Case, reason: str, audience: tuple[str, ...]
     """The change of a case with an alert about what it leaves; `case` is the one before it."""
     at = max((n for n, write in enumerate(change) if type(write) is CaseWrite), default=None)
     if at is None:
-        counted, alert = page(case.but(version=case.version + 1), reason, audience, level, stamp)
-        return (*change, CaseWrite(counted, case.version), alert)
+        counted, alert = page(case, reason, audience, level, stamp)
+        return (*change, CaseWrite(counted), alert)
     last = change[at]
     assert type(last) is CaseWrite  # noqa: S101  for the type checker
     counted, alert = page(last.case, reason, audience, level, stamp)
@@ -286,20 +286,14 @@ def with_report(
     final: bool = True,
     notified: Mapping[str, UserNotified] = _NOBODY,
 ) -> tuple[Case, tuple[Write, ...]]:
-    """The case with its next report queued. The report carries the audit head before its own event. `notified` is what
-    it says of the affected user of each item."""
+    """The case with its next report queued. The report carries the head that the chain had before this step. `notified`
+    is what it says of the affected user of each item."""
     message = report(case, decisions, respondent, stamp, final=final, notified=notified)
-    data: dict[str, Json] = {
-        "message": message.id,
-        "sha256": hashlib.sha256(message.body).hexdigest(),
-        "sequence": message.lane_seq,
-        "final": final,
-    }
     later = message.next_attempt_at if message.next_attempt_at != stamp.at else 0
     reported = delivery.Reported(sequence=message.lane_seq, final=final, not_before=later)
     tells = [happened(case, reported, stamp, {"body": message.body})]
-    case, event = note(case.but(sequence=message.lane_seq), "report", stamp, data, tells)
-    return case, (message, event)
+    case = case.but(sequence=message.lane_seq)
+    return case, (message, *tells)
 
 
 def report(
@@ -325,7 +319,7 @@ def report(
         reported_at=stamp.at,
         items=tuple(_notified(_item(item, decisions, case), notified) for item in _reported(case)),
         authorised_person=AuthorisedPerson(role=respondent.role, name=respondent.name or None),
-        audit_head=case.audit_head,
+        audit_head=case.head,
         checkpoint=respondent.checkpoint,
     )
     if respondent.seal is not None:

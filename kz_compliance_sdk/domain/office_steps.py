@@ -8,7 +8,6 @@ from types import MappingProxyType
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing, amend
 from kz_compliance_sdk.domain.audit import Actor, Stamp
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision
@@ -56,22 +55,12 @@ def reopen(
     watch = clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
     texts = {"reasons": reasons}
     reopened = Reopened(named=tuple(item.number for item in case.items if item.item_id in named))
-    back, event = move(
-        case,
-        "reopen",
-        CaseState.QUEUED,
-        stamp,
-        {"items": list(named)} if named else {},
-        texts,
-        tells=[happened(case, reopened, stamp, texts)],
-        items=items,
-        closed_at=None,
-        decided_at=None,
-        lift_due_at=None,
-        watch_at=watch,
+    tells = [happened(case, reopened, stamp, texts)]
+    back = move(
+        case, "reopen", CaseState.QUEUED, items=items, closed_at=None, decided_at=None, lift_due_at=None, watch_at=watch
     )
     back = replanned(back, policy, stamp.at)
-    return (CaseWrite(back, case.version), event), back
+    return (CaseWrite(back), *tells), back
 
 
 def correct_receipt(
@@ -90,16 +79,12 @@ def correct_receipt(
     following = clock.next_step_at(policy.ladder, after=stamp.at, **times)
     # What was still to come on the old clock and is past on the new one fires at once.
     watch = min(following, case.watch_at + due - case.due_at) if case.watch_at is not None else following
-    data: dict[str, Json] = {"was": case.received_at, "is": received_at, "due_at": due}
     texts = {"reasons": reasons}
-    corrected, event = move(
+    tells = [happened(case, office.ReceiptCorrected(received_at=received_at, due_at=due), stamp, texts)]
+    corrected = move(
         case,
         "correct_receipt",
         case.state,
-        stamp,
-        data,
-        texts,
-        tells=[happened(case, office.ReceiptCorrected(received_at=received_at, due_at=due), stamp, texts)],
         received_at=received_at,
         escalates_from=received_at,
         due_at=due,
@@ -107,7 +92,7 @@ def correct_receipt(
         watch_at=watch,
     )
     corrected = replanned(corrected, policy, stamp.at)
-    return (CaseWrite(corrected, case.version), event), corrected
+    return (CaseWrite(corrected), *tells), corrected
 
 
 def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -115,18 +100,9 @@ def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change
     REVIEW_POLICY.check(stamp.actor, "settle_quarantine")
     need(reasons, "reasons", "Say how it was dealt with, for example: the sender was called and sends it again.")
     texts = {"reasons": reasons}
-    settled, event = move(
-        case,
-        "settle_quarantine",
-        CaseState.CLOSED,
-        stamp,
-        {},
-        texts,
-        tells=[happened(case, office.QuarantineSettled(), stamp, texts)],
-        closed_at=stamp.at,
-        watch_at=None,
-    )
-    return (CaseWrite(settled, case.version), event), settled
+    tells = [happened(case, office.QuarantineSettled(), stamp, texts)]
+    settled = move(case, "settle_quarantine", CaseState.CLOSED, closed_at=stamp.at, watch_at=None)
+    return (CaseWrite(settled), *tells), settled
 
 
 def authenticate(case: Case, how: str, typist: Actor, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -138,8 +114,8 @@ def authenticate(case: Case, how: str, typist: Actor, *, stamp: Stamp) -> tuple[
     check_voucher(case, typist, how, stamp)
     texts = {"how": how}
     tells = [happened(case, office.Authenticated(), stamp, texts)]
-    verified, event = move(case, "authenticate", case.state, stamp, {}, texts, tells, authenticity="verified")
-    return (CaseWrite(verified, case.version), event), verified
+    verified = move(case, "authenticate", case.state, authenticity="verified")
+    return (CaseWrite(verified), *tells), verified
 
 
 def vouch_for_amendment(
@@ -174,15 +150,14 @@ def report_interim(
         raise IllegalMove("there is nothing to report before the rest: the whole report follows.", reference=case.id)
     told = case.settled_items
     tells = [happened(case, office.InterimAsked(), stamp)]
-    data: dict[str, Json] = {"settled": told}
-    moved, event = move(case, "report_interim", case.state, stamp, data, tells=tells, interim_items=told)
+    moved = move(case, "report_interim", case.state, interim_items=told)
     moved, more = with_report(moved, decisions, respondent, stamp, final=False, notified=notified)
-    return (CaseWrite(moved, case.version), event, *more), moved
+    return (CaseWrite(moved), *tells, *more), moved
 
 
 def acknowledge(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     """A person has seen the escalations so far."""
     REVIEW_POLICY.check(stamp.actor, "acknowledge")
     tells = [happened(case, office.EscalationSeen(), stamp)]
-    seen, event = move(case, "acknowledge", case.state, stamp, {"level": case.level}, tells=tells)
-    return (CaseWrite(seen, case.version), event), seen
+    seen = move(case, "acknowledge", case.state)
+    return (CaseWrite(seen), *tells), seen

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.events import office
@@ -27,13 +26,12 @@ def preserve_until(policy: Policy, notice: Notice, start: int) -> int:
 
 def preservation_ended(case: Case, items: Sequence[ItemState], objects: Objects, stamp: Stamp) -> Change:
     """Tell people, once, that the copies behind the measures of these items need not be kept any longer."""
-    over: dict[str, Json] = {item.item_id: objects.kept_until(case, item) for item in items}
     tells = [happened(case, office.PreservationEnded(items=tuple(item.number for item in items)), stamp)]
-    told, event = move(case, "preservation_ended", case.state, stamp, {"preserved_until": over}, tells=tells)
+    told = move(case, "preservation_ended", case.state)
     told, alert = page(told, "preservation_ended", ("lead", "head"), 20, stamp)
     return (
-        CaseWrite(told, case.version),
-        event,
+        CaseWrite(told),
+        *tells,
         *objects.copies_freed(case, items, stamp),
         alert,
     )

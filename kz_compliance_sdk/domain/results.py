@@ -10,8 +10,7 @@ from pydantic_core import from_json
 
 from kz_compliance_sdk.domain import clock, running_time
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import FINAL_ITEM, NO_LEASE, Case, CaseState, ItemState, happened, move, note
+from kz_compliance_sdk.domain.case import FINAL_ITEM, NO_LEASE, Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, ReportsOvertaken, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery, office
@@ -50,17 +49,15 @@ def settle(
     case: Case,
     verb: str,
     items: tuple[ItemState, ...],
-    data: dict[str, Json],
+    told: Happened,
     answering: Answering,
     stamp: Stamp,
-    texts: Mapping[str, str] | None = None,
-    tells: Sequence[Happened] = (),
 ) -> tuple[list[Write], Case]:
-    """Take the move that an item's result leads to; with the last pending item, the report is queued."""
+    """Take the move that an item's result leads to, as it is `told`; the last pending one queues the report."""
     last = not any(item.status in ("decided", "lifting") for item in items)
     target = _AFTER_LAST.get(case.state, case.state) if last else case.state
-    moved, event = move(case, verb, target, stamp, data, texts, tells, items=items)
-    writes: list[Write] = [event]
+    moved = move(case, verb, target, items=items)
+    writes: list[Write] = [told]
     if target is not case.state:
         moved, more = with_report(
             moved,
@@ -71,7 +68,7 @@ def settle(
             notified=answering.notified,
         )
         writes.extend(more)
-    return [CaseWrite(moved, case.version), *writes], moved
+    return [CaseWrite(moved), *writes], moved
 
 
 def is_current(case: Case, message: OutboxMessage) -> bool:
@@ -89,15 +86,10 @@ def measure_in_force(
         return ()
     status = "in_force" if item.status == "decided" else item.status
     changed = item.but(status=status, measure=item.action, effective_at=effective_at)
-    data: dict[str, Json] = {
-        "item": item.item_id,
-        "action": item.action,
-        "version": item.effect_version,
-        "effective_at": effective_at,
-    }
     landed = delivery.MeasureInForce(message=message.id, item=item.number, at_platform=effective_at)
-    tells = [happened(case, landed, stamp)]
-    writes, _ = settle(case, "measure_in_force", with_item(case, changed), data, answering, stamp, tells=tells)
+    writes, _ = settle(
+        case, "measure_in_force", with_item(case, changed), happened(case, landed, stamp), answering, stamp
+    )
     return (*writes, answering.objects.in_force(case, changed, stamp))
 
 
@@ -110,16 +102,13 @@ def measure_lifted(
         return ()
     status = item.status if item.status != "lifting" else "kept" if kept else "lifted"
     changed = item.but(status=status, measure="", effective_at=effective_at)
-    data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "kept": kept, "at": effective_at}
     ended = answering.objects.lifted(case, item, stamp)
     lifted = delivery.MeasureLifted(message=message.id, item=item.number, at_platform=effective_at, kept=kept)
-    tells = [happened(case, lifted, stamp)]
+    told = happened(case, lifted, stamp)
     if case.state in ENDED:
         # The item was decided otherwise while its restore waited behind another effect on the object.
-        late, event = note(case, "measure_lifted", stamp, data, tells)
-        late = late.but(items=with_item(case, changed), version=case.version + 1)
-        return (CaseWrite(late, case.version), event, *ended)
-    writes, _ = settle(case, "measure_lifted", with_item(case, changed), data, answering, stamp, tells=tells)
+        return (CaseWrite(case.but(items=with_item(case, changed))), told, *ended)
+    writes, _ = settle(case, "measure_lifted", with_item(case, changed), told, answering, stamp)
     return (*writes, *ended)
 
 
@@ -129,7 +118,6 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
     item = item_of(case, message)
     if item is None:
         return ()
-    data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
     items, target = case.items, case.state
     never = permanent and message.kind == "enforce"
     if never and item.status == "decided":
@@ -138,10 +126,10 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
         target = CaseState.QUEUED if back else case.state
     told = delivery.MeasureFailed(message=message.id, item=item.number, final=never)
     tells = [happened(case, told, stamp, {"reason": reason})]
-    failed, event = move(case, "measure_failed", target, stamp, data, {"reason": reason}, tells, items=items)
+    failed = move(case, "measure_failed", target, items=items)
     reason_code = f"{message.kind}_{'failed' if target is not case.state else 'stuck'}"
     failed, alert = page(failed, reason_code, ("moderator", "lead"), 50, stamp)
-    return (CaseWrite(failed, case.version), event, alert)
+    return (CaseWrite(failed), *tells, alert)
 
 
 def answer_unusable(case: Case, message: OutboxMessage, what: str, stamp: Stamp) -> Change:
@@ -150,11 +138,10 @@ def answer_unusable(case: Case, message: OutboxMessage, what: str, stamp: Stamp)
     item = item_of(case, message)
     if item is None or not is_legal(case.state, "measure_failed", case.state):
         return stuck((), case, *UNUSABLE, stamp, message=message.id)
-    data: dict[str, Json] = {"item": item.item_id, "version": item.effect_version, "effect": message.kind}
     tells = [happened(case, delivery.AnswerUnusable(message=message.id), stamp, {"reason": what})]
-    failed, event = move(case, "measure_failed", case.state, stamp, data, {"reason": what}, tells)
+    failed = move(case, "measure_failed", case.state)
     failed, alert = page(failed, *UNUSABLE, stamp)
-    return (CaseWrite(failed, case.version), event, alert)
+    return (CaseWrite(failed), *tells, alert)
 
 
 def interim_due(case: Case, policy: Policy, now: int) -> bool:
@@ -174,19 +161,13 @@ def offer_interim(case: Case, stamp: Stamp) -> Change:
     """Ask people whether the regulator is to hear of the settled items now. Nothing leaves before they say so."""
     told = case.settled_items
     tells = [happened(case, delivery.InterimOffered(), stamp)]
-    offered, event = move(case, "offer_interim", case.state, stamp, {"settled": told}, tells=tells, interim_items=told)
+    offered = move(case, "offer_interim", case.state, interim_items=told)
     offered, alert = page(offered, "interim_offered", ("lead", "head"), 50, stamp)
-    return (CaseWrite(offered, case.version), event, alert)
+    return (CaseWrite(offered), *tells, alert)
 
 
 def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256: str, stamp: Stamp) -> Change:
     """The regulator holds one of our messages, which has its receipt. That for the final report ends the case."""
-    data: dict[str, Json] = {
-        "message": message.id,
-        "kind": message.kind,
-        "receipt": receipt_id,
-        "receipt_sha256": receipt_sha256,
-    }
     changes: dict[str, Any] = {}
     target = case.state
     if _is_final_report(case, message) and is_legal(case.state, "receipt", CaseState.CLOSED) and not case.pending:
@@ -197,8 +178,8 @@ def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256:
     words = {"receipt": message.receipt, "signature": message.receipt_proof}
     held = {name: said for name, said in words.items() if said}
     tells = [happened(case, delivery.Receipt(message=message.id), stamp, held)]
-    closed, event = move(case, "receipt", target, stamp, data, tells=tells, **changes)
-    writes: Change = (CaseWrite(closed, case.version), event)
+    closed = move(case, "receipt", target, **changes)
+    writes: Change = (CaseWrite(closed), *tells)
     if message.kind == "report" and message.lane_seq > 1:
         writes = (*writes, ReportsOvertaken(case.platform_id, case.id, message.lane_seq, stamp.at))
     return writes
@@ -208,7 +189,6 @@ def reject(case: Case, message: OutboxMessage, code: str, reason: str, stamp: St
     """The regulator refuses a message for good. A refused final report sends the case back to review, unless it told
     only of objects that the notice no longer names, or of items whose order fell: about these nothing is decided any
     more."""
-    data: dict[str, Json] = {"message": message.id, "kind": message.kind, "code": code}
     items, target = case.items, case.state
     changes: dict[str, Any] = {}
     if _is_final_report(case, message) and is_legal(case.state, "reject", CaseState.QUEUED) and not case.pending:
@@ -223,9 +203,9 @@ def reject(case: Case, message: OutboxMessage, code: str, reason: str, stamp: St
         return ()
     told = delivery.Rejected(message=message.id, code=code_or_other(code))
     tells = [happened(case, told, stamp, {"reason": reason} if reason else None)]
-    rejected, event = move(case, "reject", target, stamp, data, tells=tells, items=items, **changes)
+    rejected = move(case, "reject", target, items=items, **changes)
     rejected, alert = page(rejected, f"{message.kind}_rejected", ("moderator", "lead", "head"), 60, stamp)
-    return (CaseWrite(rejected, case.version), event, alert)
+    return (CaseWrite(rejected), *tells, alert)
 
 
 def after(case: Case, change: Change) -> Case:
@@ -261,8 +241,8 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
     due = clock.merged(steps)
     seen = seen_over(case, over, stamp)
     if due is None:
-        return (CaseWrite(case.but(watch_at=following, version=case.version + 1), case.version), *seen, *over)
-    return (*escalated(case, due, stamp, seen, watch_at=following), *over)
+        return (CaseWrite(case.but(watch_at=following)), *seen, *over)
+    return (*escalated(case, due, policy, stamp, seen, watch_at=following), *over)
 
 
 def is_untouched(case: Case) -> bool:
@@ -273,6 +253,7 @@ def is_untouched(case: Case) -> bool:
 def escalated(
     case: Case,
     fired: clock.Escalation,
+    policy: Policy,
     stamp: Stamp,
     tells: Sequence[Happened] = (),
     *,
@@ -285,12 +266,8 @@ def escalated(
     again = () if unsure else tuple(step for step in fired.merged_ids if step in case.unsure_steps)
     left = dict.fromkeys((*case.unsure_steps, *(fired.merged_ids if unsure else ())))
     level = case.level if unsure else max(case.level, fired.severity)
-    data: dict[str, Json] = {"steps": list(fired.merged_ids), "audience": list(fired.audience), "level": level}
-    if unsure:
-        data["unsure"] = True
-    if again:
-        data["again"] = list(again)
     told = office.Escalated(
+        policy=policy.version,
         steps=fired.merged_ids,
         lead=fired.lead.id,
         audience=fired.audience,
@@ -298,28 +275,26 @@ def escalated(
         unsure=unsure,
         again=again,
     )
-    raised, event = move(
+    tells = [*tells, happened(case, told, stamp)]
+    raised = move(
         case,
         "escalate",
         case.state,
-        stamp,
-        data,
-        tells=[*tells, happened(case, told, stamp)],
         watch_at=case.watch_at if watch_at is None else watch_at,
         level=level,
         unsure_steps=tuple(step for step in left if step not in again),
     )
     word = "unsure." if unsure else "again." if again else ""
     raised, alert = page(raised, f"{word}{fired.lead.id}", fired.audience, fired.severity, stamp)
-    return (CaseWrite(raised, case.version), event, alert)
+    return (CaseWrite(raised), *tells, alert)
 
 
 def _look_again(case: Case, stamp: Stamp) -> Change:
     """The term stands still, and no end of that is known: people are asked whether the suspension still stands."""
     stopped_at = running_time.ladder_stopped_at(case, stamp.at)
-    looked = running_time.planned(case, stopped_at, stamp.at).but(version=case.version + 1)
+    looked = running_time.planned(case, stopped_at, stamp.at)
     looked, alert = page(looked, "suspension_open", ("lead", "head"), 20, stamp)
-    return (CaseWrite(looked, case.version), happened(case, office.SuspensionWatched(), stamp), alert)
+    return (CaseWrite(looked), happened(case, office.SuspensionWatched(), stamp), alert)
 
 
 def steps_past(case: Case, requested_due_at: int | None, policy: Policy, stamp: Stamp) -> clock.Escalation | None:

@@ -12,8 +12,7 @@ from typing import Final, Literal
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.believed import wordless
-from kz_compliance_sdk.domain.canonical import Json
-from kz_compliance_sdk.domain.case import Case, happened, move, note
+from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseErased, CaseWrite, Change
 from kz_compliance_sdk.domain.events import office, privacy
 from kz_compliance_sdk.domain.fold import Stream
@@ -136,11 +135,10 @@ def hold(case: Case, reasons: str, until: int, *, stamp: Stamp) -> tuple[Change,
             field="until",
             remedy="Give a later day, or end that hold first: it takes other roles, and reasons.",
         )
-    data: dict[str, Json] = {"until": until}
     texts = {"reasons": reasons}
     tells = [happened(case, privacy.Held(until=until), stamp, texts)]
-    held, event = move(case, "hold", case.state, stamp, data, texts, tells, held_until=until)
-    return (CaseWrite(held, case.version), event), held
+    held = move(case, "hold", case.state, held_until=until)
+    return (CaseWrite(held), *tells), held
 
 
 def end_hold(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -149,11 +147,10 @@ def end_hold(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
     need(reasons, "reasons", "Say why the case need not be kept any longer.")
     if not is_held(case, stamp.at):
         raise IllegalMove("no legal hold keeps this case.", reference=case.id)
-    data: dict[str, Json] = {"until": case.held_until}
     texts = {"reasons": reasons}
     tells = [happened(case, privacy.HoldEnded(), stamp, texts)]
-    freed, event = move(case, "end_hold", case.state, stamp, data, texts, tells, held_until=None)
-    return (CaseWrite(freed, case.version), event), freed
+    freed = move(case, "end_hold", case.state, held_until=None)
+    return (CaseWrite(freed), *tells), freed
 
 
 def ask_erasure(case: Case, ground: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -164,8 +161,8 @@ def ask_erasure(case: Case, ground: str, *, stamp: Stamp) -> tuple[Change, Case]
     _refuse_what_is_needed(case, stamp.at)
     tells = [happened(case, privacy.ErasureAsked(ground=ground), stamp)]
     by = stamp.actor.id, ground
-    asked, event = move(case, "ask_erasure", case.state, stamp, {"ground": ground}, tells=tells, erasure_asked=by)
-    return (CaseWrite(asked, case.version), event), asked
+    asked = move(case, "ask_erasure", case.state, erasure_asked=by)
+    return (CaseWrite(asked), *tells), asked
 
 
 def agree_to_erasure(case: Case, holdings: Holdings, stream: Stream, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -186,34 +183,18 @@ def erase(case: Case, holdings: Holdings, stream: Stream, ground: str, *, stamp:
     and under which digests stays. Raises Damage or NewerRelease for a stream on which nothing may be decided."""
     if holdings.under_way:
         raise IllegalMove("a message, a letter, an appeal or a notice to a user is still under way.", reference=case.id)
-    data: dict[str, Json] = {
-        "ground": ground,
-        "messages": holdings.messages,
-        "texts": holdings.texts,
-        "decisions": holdings.decisions,
-        "outgoing": holdings.outgoing,
-        "objects": sum(bool(item.object_key) for item in case.items),
-    }
     emptied = privacy.erasable(stream.whole().events)
-    erased, event = move(
-        case,
-        "erase",
-        case.state,
-        stamp,
-        data,
-        tells=[happened(case, privacy.Erased(ground=ground, emptied=emptied), stamp)],
-        **wordless(stream),
-        erased_at=stamp.at,
-        erasure_asked=(),
-    )
-    return (CaseWrite(erased, case.version), event, CaseErased(case.platform_id, case.id)), erased
+    tells = [happened(case, privacy.Erased(ground=ground, emptied=emptied), stamp)]
+    erased = move(case, "erase", case.state, **wordless(stream), erased_at=stamp.at, erasure_asked=())
+    return (CaseWrite(erased), *tells, CaseErased(case.platform_id, case.id)), erased
 
 
 def exported(case: Case, *, stamp: Stamp) -> Change:
     """That somebody took the personal data of a case out."""
     REVIEW_POLICY.check(stamp.actor, "export")
-    noted, event = note(case, "export", stamp, {}, [happened(case, office.Exported(), stamp)])
-    return CaseWrite(noted.but(version=case.version + 1), case.version), event
+    tells = [happened(case, office.Exported(), stamp)]
+    noted = case
+    return CaseWrite(noted), *tells
 
 
 def begin_anew(case: Case) -> Case:

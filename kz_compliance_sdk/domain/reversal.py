@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Literal
 
-from kz_compliance_sdk.domain.appeals import Appeal, Reversal, Settled, check_decider, facts, silenced
+from kz_compliance_sdk.domain.appeals import Appeal, Reversal, Settled, check_decider, silenced
 from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch, void
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Write
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.deciding import asked, judged
-from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording, decision_digest
+from kz_compliance_sdk.domain.deciding import judged
+from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.events.arrivals import Fallen
 from kz_compliance_sdk.domain.identities import check_statement
@@ -51,8 +50,8 @@ def reverse(
         _check_undo_over(case, standing, stamp)
     if not item.measure or item.status == "lifting":
         tells = [happened(case, remedies.AppealReversed(appeal=appeal.number), stamp, texts)]
-        moved, event = move(case, "reverse", case.state, stamp, {**facts(appeal), "lifts": []}, texts, tells)
-        return Settled((CaseWrite(moved, case.version), event, *settled), moved, decided, item.item_id)
+        moved = move(case, "reverse", case.state)
+        return Settled((CaseWrite(moved), *tells, *settled), moved, decided, item.item_id)
     _check_undo_over(case, standing, stamp)
     lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in _STANDS]
     decision = _superseding(case, lifted, reasons, wording, policy, stamp)
@@ -60,13 +59,6 @@ def reverse(
     standing = holding(standing, [one for one in case.items if one not in lifted])
     items, writes = _lift(case, lifted, decision.version, policy, standing, stamp)
     target, changes = _after(case, items, policy, stamp)
-    data: dict[str, Json] = {
-        **facts(appeal),
-        "lifts": [one.item_id for one in lifted],
-        "decision": decision.version,
-        "digest": decision_digest(body),
-        **asked(decision),
-    }
     fields: dict[str, Any] = {
         "items": items,
         "decision_version": decision.version,
@@ -77,8 +69,8 @@ def reverse(
     }
     told = _reversed(case, appeal, decision, items, target, policy, stamp)
     tells = [happened(case, told, stamp, {**texts, "proposal": body})]
-    moved, event = move(case, "reverse", target, stamp, data, texts, tells, **fields)
-    writes = [event, *writes, *settled]
+    moved = move(case, "reverse", target, **fields)
+    writes = [*tells, *writes, *settled]
     if target is not case.state or (case.state is not CaseState.CLOSED and not moved.pending):
         writes += void(standing.messages, stamp, kinds=("report",))
         if not moved.pending:
@@ -90,7 +82,7 @@ def reverse(
                 notified=standing.notified,
             )
             writes += more
-    return Settled((CaseWrite(moved, case.version), *writes), moved, decided, item.item_id)
+    return Settled((CaseWrite(moved), *writes), moved, decided, item.item_id)
 
 
 def _reversed(

@@ -11,6 +11,7 @@ from kz_compliance_sdk.domain.audit import SYSTEM
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.decision import Decision, decision_digest
+from kz_compliance_sdk.domain.events import texts_in
 from kz_compliance_sdk.domain.events.privacy import erased_of
 from kz_compliance_sdk.domain.events.review import ContentChanged, Looked
 from kz_compliance_sdk.domain.fold import Stream
@@ -24,6 +25,7 @@ __all__ = [
     "Words",
     "checks_of",
     "count_held",
+    "count_texts",
     "decisions_by_version",
     "decisions_of",
     "looks_of",
@@ -152,3 +154,9 @@ def count_held(stream: Stream) -> int:
     """How many decisions of a case can still be read. Raises Damage or NewerRelease."""
     gone = erased_of(stream.whole().events)
     return sum(PROPOSAL in on.event.parts and on.seq not in gone for on in stream.events)
+
+
+def count_texts(stream: Stream) -> int:
+    """How many texts that people wrote can still be read of a case, its decisions left out. Raises as `count_held`."""
+    gone = erased_of(stream.whole().events)
+    return sum(len(texts_in(on)) for on in stream.events if on.seq not in gone)

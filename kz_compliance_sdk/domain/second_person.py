@@ -6,21 +6,24 @@ the flag's.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from kz_compliance_sdk.domain.audit import Actor, AuditEvent, told
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain import fold
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.duress import LEGAL
+from kz_compliance_sdk.domain.events.arrivals import Opened
+from kz_compliance_sdk.domain.events.review import Proposed, Withheld
 from kz_compliance_sdk.domain.flags import codes
-from kz_compliance_sdk.domain.lawfulness import RestsOn
+from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.proposal_checks import RestsOn
 from kz_compliance_sdk.domain.review_policy import HEAD
 from kz_compliance_sdk.domain.words import Words, words
 
-__all__ = ["OF_THE_PROPOSER", "RULES", "asked_for", "asking", "code", "says"]
+__all__ = ["RULES", "asked_for", "asking", "in_words", "said_openly", "says"]
 
 RULES: Final = (
     "head_of_office",
@@ -37,11 +40,8 @@ RULES: Final = (
 )
 """The codes of the rules, in the order in which a decision names them; those of flags follow, by name."""
 
-OF_THE_PROPOSER: Final = frozenset({"head_of_office"})
-"""Those that say who proposed."""
-
+_HEAD_PROPOSED: Final = "head_of_office"
 _VOLUME: Final = "volume_unusual"
-_CODE = re.compile(r"[A-Za-z0-9_.+/:-]{1,100}")
 
 
 def asking(
@@ -77,42 +77,41 @@ def asking(
     return own + policy.four_eyes_rules(case.category, worldwide=worldwide, flags=marks)
 
 
-def asked_for(events: Sequence[AuditEvent], version: int, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """What the events of a case tell of why a decision takes a second person: `rules`, the version of the `policy`, the
-    `category` then; where unusually many notices asked for it, how many came before (`volume`), and how many are usual
-    (`volume_limit`); each rule in English words (`says`). Only codes and numbers are taken from the events, whatever
-    stands there; no rule that is in `without`."""
+def said_openly(rules: Iterable[str]) -> tuple[str, ...]:
+    """These rules but for the one that says who proposed: that is told by the roles of that person alone."""
+    return tuple(rule for rule in rules if rule != _HEAD_PROPOSED)
+
+
+def asked_for(of: fold.Case, events: Iterable[Stamped], version: int) -> dict[str, Any]:
+    """What the events `of` a case tell of why a decision takes a second person: `rules`, the version of the `policy`,
+    the `category` then; where unusually many notices asked for it, how many came before (`volume`), and how many are
+    usual (`volume_limit`). That the head proposed is told where the people are."""
     found: dict[str, Any] = {"policy": "", "category": "", "volume": None, "volume_limit": None}
     rules: list[str] = []
     volume: dict[str, int | None] = {}
-    for event, data in told(events):
-        if event.kind == "open":
-            volume = {name: _number(data.get(name)) for name in ("volume", "volume_limit")}
-        if event.kind in ("propose", "reverse", "withhold") and data.get("decision") == version:
-            found |= {name: code(data[name]) for name in ("policy", "category") if name in data}
-            rules += _rules(data)
+    case = fold.Case(of.platform, of.stream)
+    for on in events:
+        fold.apply(case, on)
+        match on.event:
+            case Opened(came=came) if came.volume_limit:
+                volume = {"volume": came.volume, "volume_limit": came.volume_limit}
+            case Proposed(decision=said) if said == version:
+                found |= {"policy": on.event.policy, "category": case.category}
+                by_head = on.event.four_eyes and on.who is not None and HEAD in on.who.roles
+                rules += [*([_HEAD_PROPOSED] if by_head else []), *on.event.rules]
+            case Withheld() if case.decision == version and case.state is CaseState.IN_APPROVAL:
+                rules.append("withheld")
     if _VOLUME in rules:
         found |= volume
-    found["rules"] = [rule for rule in rules if rule not in without]
-    return found | {"says": says(found, words("en", "cases"))}
+    return found | {"rules": rules}
+
+
+def in_words(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What `asked_for` found, with each rule in English words (`says`)."""
+    return {**asked, "says": says(asked, words("en", "cases"))}
 
 
 def says(asked: Mapping[str, Any], say: Words) -> list[str]:
     """Each rule of `asked_for` in words."""
     values = {name: asked[name] for name in ("category", "volume", "volume_limit")}
     return [say("rule", rule, **values) for rule in asked["rules"]]
-
-
-def _rules(data: Mapping[str, Any]) -> list[str]:
-    rules = data.get("rules")
-    named = rules if isinstance(rules, list) else []
-    return [rule for rule in map(code, named) if rule]
-
-
-def code(value: object) -> str:
-    """The value if it is a code; empty for whatever reads like words."""
-    return value if isinstance(value, str) and _CODE.fullmatch(value) else ""
-
-
-def _number(value: object) -> int | None:
-    return value if type(value) is int else None

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from kz_compliance_sdk.domain.answerable import check_answerable, check_claimer
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, happened, move
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
@@ -26,29 +25,26 @@ def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
     REVIEW_POLICY.check(stamp.actor, "claim")
     check_claimer(case, stamp.actor)
     token, expires = case.lease_token + 1, stamp.at + lease_s
-    claimed, event = move(
+    tells = [happened(case, review.Claimed(token=token, until=expires), stamp)]
+    claimed = move(
         case,
         "claim",
         CaseState.CLAIMED,
-        stamp,
-        {"token": token, "until": expires},
-        tells=[happened(case, review.Claimed(token=token, until=expires), stamp)],
         lease_token=token,
         lease_owner=stamp.actor.id,
         lease_expires_at=expires,
         was_claimed=True,
     )
-    return (CaseWrite(claimed, case.version), event), claimed
+    return (CaseWrite(claimed), *tells), claimed
 
 
 def expire(case: Case, *, stamp: Stamp) -> Change:
     """The lease ran out: back to the queue, visibly."""
     if case.lease_expires_at is None or case.lease_expires_at > stamp.at:
         raise IllegalMove("the lease has not run out.", reference=case.id)
-    data: dict[str, Json] = {"token": case.lease_token, "holder": case.lease_owner}
     tells = [happened(case, review.Expired(), stamp)]
-    freed, event = move(case, "expire", CaseState.QUEUED, stamp, data, tells=tells, **NO_LEASE)
-    return (CaseWrite(freed, case.version), event)
+    freed = move(case, "expire", CaseState.QUEUED, **NO_LEASE)
+    return (CaseWrite(freed), *tells)
 
 
 def check_lease(case: Case, token: int, stamp: Stamp) -> None:
@@ -70,18 +66,17 @@ def renew(case: Case, token: int, *, lease_s: int, stamp: Stamp) -> tuple[Change
     """Keep the lease for `lease_s` seconds from now. Raises LeaseLost."""
     check_lease(case, token, stamp)
     expires = stamp.at + lease_s
-    data: dict[str, Json] = {"token": token, "until": expires}
     tells = [happened(case, review.Renewed(until=expires), stamp)]
-    renewed, event = move(case, "renew", CaseState.CLAIMED, stamp, data, tells=tells, lease_expires_at=expires)
-    return (CaseWrite(renewed, case.version, token), event), renewed
+    renewed = move(case, "renew", CaseState.CLAIMED, lease_expires_at=expires)
+    return (CaseWrite(renewed), *tells), renewed
 
 
 def release(case: Case, token: int, *, stamp: Stamp) -> tuple[Change, Case]:
     """Give the case back to the queue. Raises LeaseLost."""
     check_lease(case, token, stamp)
     tells = [happened(case, review.Released(), stamp)]
-    freed, event = move(case, "release", CaseState.QUEUED, stamp, {"token": token}, tells=tells, **NO_LEASE)
-    return (CaseWrite(freed, case.version, token), event), freed
+    freed = move(case, "release", CaseState.QUEUED, **NO_LEASE)
+    return (CaseWrite(freed), *tells), freed
 
 
 def request_clarification(
@@ -107,24 +102,17 @@ def request_clarification(
     check_questions(case, questions, notice, text_checked=text_checked)
     case = case.but(questions=case.questions + 1)
     message = clarification(case, tuple(questions), stamp)
-    asked, event = move(
-        case,
-        "request_clarification",
-        CaseState.AWAITING_ANSWER,
-        stamp,
-        {"message": message.id, "questions": len(questions), "text_checked": text_checked},
-        tells=[happened(case, review.Asked(questions=len(questions)), stamp, {"body": message.body})],
-        **NO_LEASE,
-    )
-    return (CaseWrite(asked, case.version, token), event, message), asked
+    tells = [happened(case, review.Asked(questions=len(questions)), stamp, {"body": message.body})]
+    asked = move(case, "request_clarification", CaseState.AWAITING_ANSWER, **NO_LEASE)
+    return (CaseWrite(asked), *tells, message), asked
 
 
 def recall(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     """Decide without waiting for the authority's answer any longer."""
     REVIEW_POLICY.check(stamp.actor, "request_clarification")
     tells = [happened(case, review.Recalled(), stamp)]
-    back, event = move(case, "recall", CaseState.QUEUED, stamp, {}, tells=tells)
-    return (CaseWrite(back, case.version), event), back
+    back = move(case, "recall", CaseState.QUEUED)
+    return (CaseWrite(back), *tells), back
 
 
 def need(text: str, field: str, remedy: str) -> None:

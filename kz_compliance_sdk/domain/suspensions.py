@@ -7,13 +7,12 @@ has not begun waits for a second person, from the moment when it is recorded.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from kz_compliance_sdk.domain import running_time
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
-from kz_compliance_sdk.domain.canonical import Json
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.contest import (
@@ -50,20 +49,16 @@ def record_contest(case: Case, contest: Contest, remedy: str, *, stamp: Stamp) -
     number = len(case.contests) + 1
     filed = FiledContest(number, contest.filed_at, stamp.actor.id)
     texts = {"body": contest.body, "reference": contest.reference or "", "remedy": remedy}
-    data: dict[str, Json] = {"contest": number, "filed_at": contest.filed_at}
     told = remedies.ContestRecorded(contest=number, filed_at=contest.filed_at)
-    contested, event = move(
+    tells = [happened(case, told, stamp, texts)]
+    contested = move(
         case,
         "contest",
         case.state,
-        stamp,
-        data,
-        texts,
-        tells=[happened(case, told, stamp, texts)],
         contests=(*case.contests, filed),
         flags=tuple(dict.fromkeys((*case.flags, "contested"))),
     )
-    return (CaseWrite(contested, case.version), event), contested
+    return (CaseWrite(contested), *tells), contested
 
 
 def settle_contest(
@@ -87,7 +82,6 @@ def settle_contest(
     if result_at < filed.filed_at:
         raise InvalidInput("it ended before it was filed.", field="result_at", remedy="Give a later time.")
     ended = replace(filed, result=result, result_at=result_at)
-    data: dict[str, Json] = {"contest": number, "result": result, "result_at": result_at}
     contests = tuple(ended if one.number == number else one for one in case.contests)
     flags = case.flags
     if all(one.result for one in contests):
@@ -95,10 +89,10 @@ def settle_contest(
     texts = {"reasons": reasons}
     told = remedies.ContestSettled(contest=number, result=result, result_at=result_at)
     tells = [happened(case, told, stamp, texts)]
-    settled, event = move(case, "settle_contest", case.state, stamp, data, texts, tells, contests=contests, flags=flags)
+    settled = move(case, "settle_contest", case.state, contests=contests, flags=flags)
     # What a body granted may call for another decision, and only a person takes one.
     settled, alert = page(settled, f"contest.{result}", TOLD, 50 if result in ("granted", "partly") else 20, stamp)
-    return (CaseWrite(settled, case.version), event, alert), settled
+    return (CaseWrite(settled), *tells, alert), settled
 
 
 def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -120,24 +114,18 @@ def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tu
     _check_room(case.suspensions, "suspensions", case)
     number = len(case.suspensions) + 1
     recorded = Suspension(number, order.from_at, order.until_at, order.proof_sha256, stamp.actor.id)
-    data: dict[str, Json] = {
-        "suspension": number, "from_at": order.from_at, "until_at": order.until_at, "proof_sha256": order.proof_sha256,
-    }  # fmt: skip
     texts = {"body": order.body, "reference": order.reference, "legal_basis": order.legal_basis}
     told = remedies.Suspended(suspension=number, from_at=order.from_at, until_at=order.until_at or 0)
-    marked, event = move(
+    tells = [happened(case, told, stamp, {**texts, "proof_sha256": order.proof_sha256})]
+    marked = move(
         case,
         "suspend",
         case.state,
-        stamp,
-        data,
-        texts,
-        tells=[happened(case, told, stamp, {**texts, "proof_sha256": order.proof_sha256})],
         suspensions=(*case.suspensions, recorded),
         flags=tuple(dict.fromkeys((*case.flags, "suspension_unconfirmed"))),
     )
     marked, alert = page(marked, "suspension_to_confirm", ("lead",), 40, stamp)
-    return (CaseWrite(marked, case.version), event, alert), marked
+    return (CaseWrite(marked), *tells, alert), marked
 
 
 def confirm_suspension(
@@ -160,10 +148,10 @@ def confirm_suspension(
     texts = {"how": how}
     told = happened(case, remedies.SuspensionConfirmed(suspension=number), stamp, texts)
     tells = [*seen_over(case, over, stamp), told]
-    after, event = _changed(case, "confirm_suspension", confirmed, {"suspension": number}, texts, tells, stamp)
+    after = _changed(case, "confirm_suspension", confirmed, stamp)
     # The order may bear on measures that are in force or under way. The machine lifts none.
     after, alert = page(after, "suspended", TOLD, 60, stamp)
-    return (*over, CaseWrite(after, case.version), event, alert), after
+    return (*over, CaseWrite(after), *tells, alert), after
 
 
 def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -179,15 +167,14 @@ def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stam
     # One that nobody confirmed has no effect that could end: it waits until it is taken back.
     if found.ended_at is not None or (found.confirmed_by and ends_at is not None and ends_at <= ended_at):
         raise IllegalMove(f"the suspension {number} has ended already.", reference=case.id)
-    data: dict[str, Json] = {"suspension": number, "ended_at": ended_at}
     ended = replace(found, ended_at=ended_at)
     texts = {"reasons": reasons}
     tells = [happened(case, remedies.SuspensionEnded(suspension=number, ended_at=ended_at), stamp, texts)]
-    after, event = _changed(case, "end_suspension", ended, data, texts, tells, stamp)
+    after = _changed(case, "end_suspension", ended, stamp)
     if not found.confirmed_by:
-        return (CaseWrite(after, case.version), event), after
+        return (CaseWrite(after), *tells), after
     after, alert = page(after, "suspension_over", TOLD, 50, stamp)
-    return (CaseWrite(after, case.version), event, alert), after
+    return (CaseWrite(after), *tells, alert), after
 
 
 def resumed(case: Case, stamp: Stamp) -> tuple[Case, Change]:
@@ -204,25 +191,15 @@ def seen_over(case: Case, over: Change, stamp: Stamp) -> list[Happened]:
     return [happened(case, office.SuspensionWatched(over=True), stamp, by=SYSTEM)] if over else []
 
 
-def _changed(
-    case: Case,
-    verb: str,
-    changed: Suspension,
-    data: dict[str, Json],
-    texts: Mapping[str, str],
-    tells: Sequence[Happened],
-    stamp: Stamp,
-) -> tuple[Case, AuditEvent]:
-    """The case with one suspension changed, and its clock with it; and its event."""
+def _changed(case: Case, verb: str, changed: Suspension, stamp: Stamp) -> Case:
+    """The case with one suspension changed, and its clock with it."""
     stopped_at = running_time.ladder_stopped_at(case, stamp.at)
     suspensions = tuple(changed if one.number == changed.number else one for one in case.suspensions)
     marked = case.but(suspensions=suspensions)
-    moved, event = move(
-        case, verb, case.state, stamp, data, texts, tells, suspensions=suspensions, flags=flags_of(marked, stamp)
-    )
+    moved = move(case, verb, case.state, suspensions=suspensions, flags=flags_of(marked, stamp))
     if moved.lift_due_at is None:
         moved = running_time.planned(moved, stopped_at, stamp.at)
-    return moved, event
+    return moved
 
 
 def flags_of(case: Case, stamp: Stamp) -> tuple[str, ...]:
@@ -252,33 +229,3 @@ def _check_past(at: int, field: str, stamp: Stamp) -> None:
 def _check_room(held: tuple[Any, ...], field: str, case: Case) -> None:
     if len(held) >= MOST:
         raise IllegalMove(f"the case holds {MOST} {field} already.", reference=case.id)
-
-
-def recorded(events: Iterable[AuditEvent], kind: str) -> dict[int, AuditEvent]:
-    """The audit events that record remedies of a kind (`contest`, `suspend`), by the numbers of these in their case."""
-    return dict(enumerate((event for event in events if event.kind == kind), 1))
-
-
-def remedies_told(
-    told: Iterable[tuple[AuditEvent, Mapping[str, Any]]],
-) -> tuple[list[FiledContest], list[Suspension]]:
-    """The contests and suspensions as the events of a case tell them: what the case itself must hold."""
-    contests: dict[int, FiledContest] = {}
-    suspensions: dict[int, Suspension] = {}
-    for event, data in told:
-        if event.kind == "contest":
-            n = data["contest"]
-            contests[n] = FiledContest(n, data["filed_at"], event.actor)
-        elif event.kind == "settle_contest":
-            n = data["contest"]
-            contests[n] = replace(contests[n], result=data["result"], result_at=data["result_at"])
-        elif event.kind == "suspend":
-            n, proof = data["suspension"], data["proof_sha256"]
-            suspensions[n] = Suspension(n, data["from_at"], data["until_at"], proof, event.actor)
-        elif event.kind == "confirm_suspension":
-            n = data["suspension"]
-            suspensions[n] = replace(suspensions[n], confirmed_by=event.actor)
-        elif event.kind == "end_suspension":
-            n = data["suspension"]
-            suspensions[n] = replace(suspensions[n], ended_at=data["ended_at"])
-    return list(contests.values()), list(suspensions.values())

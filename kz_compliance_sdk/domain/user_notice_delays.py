@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write
 from kz_compliance_sdk.domain.events.users import UserNoticeDelayed
@@ -57,9 +56,8 @@ def delay(
         writes.append(MessageWrite(message.but(next_attempt_at=until, deadline_at=until), message.lease_token))
     if not put_off:
         raise IllegalMove("nothing waits to be told to a user in this case.", reference=case.id)
-    data: dict[str, Json] = {"messages": [held.message_id for held in put_off], "until": until}
     texts = {"legal_basis": legal_basis, "reasons": reasons}
     delayed = UserNoticeDelayed(messages=tuple(held.message_id for held in put_off), until=until)
     tells = [happened(case, delayed, stamp, texts)]
-    moved, event = move(case, "delay_user_notice", case.state, stamp, data, texts, tells)
-    return (CaseWrite(moved, case.version), event, *writes), tuple(put_off)
+    moved = move(case, "delay_user_notice", case.state)
+    return (CaseWrite(moved), *tells, *writes), tuple(put_off)

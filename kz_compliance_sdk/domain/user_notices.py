@@ -6,7 +6,6 @@ demanded the measure and by which law. It holds nothing of a reporter, and names
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -15,7 +14,7 @@ from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.authority_words import AuthorityWords, authority_words
 from kz_compliance_sdk.domain.canonical import Json, encoded
-from kz_compliance_sdk.domain.case import Case, ItemState, happened, move, note
+from kz_compliance_sdk.domain.case import Case, ItemState, happened, move
 from kz_compliance_sdk.domain.change import NOTHING, CaseWrite, Change, MessageVoided, Write
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision
@@ -234,25 +233,12 @@ def after(change: Change, on: Occasion, news: News) -> Change:
     held, more = news.told, news.change
     if held is None:
         return (*change, *more)
-    body = next(
-        (write.body for write in more if isinstance(write, OutboxMessage) and write.id == held.message_id), None
-    )
     pages = sum(isinstance(write, OutboxMessage) and write.kind == "page" for write in more)
-    data: dict[str, Json] = {
-        "message": held.message_id,
-        "item": held.item_id,
-        "notice": held.kind,
-        "state": held.state,
-        "tell_at": held.due_at,
-        "basis": held.basis,
-    }
-    if body is not None:
-        data["sha256"] = hashlib.sha256(body).hexdigest()
     tells = [write for write in more if isinstance(write, Happened)]
     rest = (write for write in more if not isinstance(write, Happened))
-    case, event = note(on.case.but(pages=on.case.pages + pages), "user_notice", on.stamp, data, tells)
+    case = on.case.but(pages=on.case.pages + pages)
     kept = (replace(write, case=case) if isinstance(write, CaseWrite) else write for write in change)
-    return (*kept, event, *rest)
+    return (*kept, *tells, *rest)
 
 
 def _void(tellings: Iterable[UserNoticeState], on: Occasion) -> Change:
@@ -286,13 +272,12 @@ def told(case: Case, held: UserNoticeState, at: int | None, stamp: Stamp) -> Cha
     """The user was told `at` (UTC seconds); None: never can be, and people get to know it. Holds nothing else up."""
     name = held.message_id
     came = users.UserNeverTold(message=name) if at is None else users.UserTold(message=name, at_platform=at)
-    data: dict[str, Json] = {"message": name, "item": held.item_id, "notice": held.kind}
-    data |= {"state": "failed"} if at is None else {"state": "sent", "sent_at": at}
-    moved, event = move(case, "tell_user", case.state, stamp, data, tells=[happened(case, came, stamp)])
+    tells = [happened(case, came, stamp)]
+    moved = move(case, "tell_user", case.state)
     if at is not None:
-        return CaseWrite(moved, case.version), event
+        return CaseWrite(moved), *tells
     moved, alert = page(moved, "user_notice_failed", ("moderator", "lead"), 20, stamp)
-    return CaseWrite(moved, case.version), event, alert
+    return CaseWrite(moved), *tells, alert
 
 
 def _alike(on: Occasion, one: int, other: int) -> bool:

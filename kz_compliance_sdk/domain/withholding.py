@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.cancellations import enforcing, has_begun
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided
 from kz_compliance_sdk.domain.decision import Decision
@@ -64,17 +63,12 @@ def withhold(
         target = CaseState.IN_APPROVAL if latest and one_person else CaseState.QUEUED
     elif case.state is CaseState.IN_APPROVAL:
         target = CaseState.QUEUED
-    rules: dict[str, Json] = {}
-    if target is CaseState.IN_APPROVAL:
-        rules = {"policy": policy.version, "rules": ["withheld"]}
     times = on_the_term_again(case, policy, stamp.at)
-    after, event = move(
+    tells = [happened(case, review.Withheld(items=tuple(item.number for item in held)), stamp)]
+    after = move(
         case,
         "withhold",
         target,
-        stamp,
-        {"items": [item.item_id for item in held], "decision": case.decision_version, **rules},
-        tells=[happened(case, review.Withheld(items=tuple(item.number for item in held)), stamp)],
         items=tuple(item.but(status="open") if item in held else item for item in case.items),
         flags=tuple(dict.fromkeys((*case.flags, "withheld"))),
         decided_at=None,
@@ -87,4 +81,4 @@ def withhold(
         for message in enforcing(item, messages)
     ]
     after, alert = page(after, "withheld", _TOLD, 60, stamp)
-    return (*change, CaseWrite(after, case.version), event, *voids, alert), after
+    return (*change, CaseWrite(after), *tells, *voids, alert), after

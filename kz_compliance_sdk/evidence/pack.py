@@ -116,7 +116,8 @@ def _readme(contents: Contents, say: Words, key: SigningKey | None) -> str:
 
 def _document(value: Json, indent: int | None = None) -> bytes:
     separators = (",", ":") if indent is None else (",", ": ")
-    text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
+    # Bytes that do not open stand where a text was.
+    text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators, default=_readable)
     # Half a character that somebody put into the store has an escape in JSON and no bytes in UTF-8.
     return text.encode("utf-8", "backslashreplace")
 
@@ -126,3 +127,7 @@ def _version() -> str:
         return version("kz-compliance-sdk")
     except PackageNotFoundError:
         return "unknown"
+
+
+def _readable(held: bytes) -> str:
+    return held.decode("utf-8", "replace")

@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kz_compliance_sdk.adapters.html import template
+from kz_compliance_sdk.domain.audit import SYSTEM
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.legal_check import QUESTIONS
 from kz_compliance_sdk.domain.second_person import says
 from kz_compliance_sdk.domain.values import parse_instant
 from kz_compliance_sdk.domain.words import Words
-from kz_compliance_sdk.evidence.dossier import Contents
+from kz_compliance_sdk.evidence.dossier import WORDS, Contents
 
 __all__ = ["rendered"]
 
@@ -89,6 +90,7 @@ class _Page:
         self._contents, self._words = contents, words
         self._doc: Mapping[str, Any] = contents.case
         self._full = contents.form == "full"
+        self._told = [_told(line) for line in contents.events]
 
     def html(self) -> str:
         say, case_id = self._words, str(self._doc["case"]["id"])
@@ -193,6 +195,7 @@ class _Page:
             "made_at": doc["made_at"],
             "audit_head": doc["audit"]["head"],
             "audit_length": doc["audit"]["length"],
+            "ledger_keys": doc["audit"]["ledger_keys"] or say("page", "no_ledger_key"),
             "faults": told or say("page", "no_faults"),
         }
         return [(say("page", name), self._text(value)) for name, value in rows.items()]
@@ -342,24 +345,37 @@ class _Page:
         return self._table(names, [[self._text(one[name]) for name in names] for one in self._doc["escalations"]])
 
     def _views(self) -> _Table:
-        seen = [event for event in self._contents.events if event["kind"] in ("view", "disclose")]
+        seen = [event for event in self._told if event["kind"] in ("viewed", "disclosed")]
         return self._table(("at", "event", "actor", "facts"), [self._event(event)[1:5] for event in seen])
 
     def _events(self) -> _Table:
         labels = ("number", "at", "event", "actor", "facts", "hash")
-        return self._table(labels, [self._event(event) for event in self._contents.events])
+        return self._table(labels, [self._event(event) for event in self._told])
 
     def _event(self, event: Mapping[str, Any]) -> list[_Cell]:
-        at = event["at"]
-        told = json.dumps(event["facts"], ensure_ascii=False, sort_keys=True) if event["facts"] else ""
-        sealed = "".join(f"\n{one['name']}: {one['text']}" for one in event.get("sealed", ()))
-        withheld = event.get("withheld")
-        left = f"\n{self._words('page', 'withheld')}: {', '.join(withheld)}" if withheld else ""
+        at, facts = event["at"], {name: value for name, value in event["data"].items() if name != "parts"}
+        told = [json.dumps(facts, ensure_ascii=False, sort_keys=True)] if facts else []
+        told += [f"{name}: {self._word(event['parts'].get(name))}" for name in event["data"].get("parts", ())]
         return [
             self._text(event["seq"]),
-            self._text(local(at)) if isinstance(at, int) else [],
+            self._text(local(at)),
             self._text(event["kind"], "verb"),
             self._text(event["actor"]),
-            [_Line(f"{told}{sealed}{left}".strip())],
-            self._text(self._withheld(event["hash"])),
+            [_Line("\n".join(told))],
+            self._text(event["hash"]),
         ]
+
+    def _word(self, part: Mapping[str, Any] | None) -> str:
+        """What was written; of what lies elsewhere in the pack, where."""
+        path = str(part["file"] or "") if part else ""
+        if not path.startswith(WORDS):
+            return str(self._withheld(path))
+        return self._contents.exact[path].decode("utf-8", "replace")
+
+
+def _told(line: Mapping[str, Any]) -> dict[str, Any]:
+    """An event as its line has it, and who acted."""
+    said, people = json.loads(line["content"]), line.get("people")
+    number = said["by"][0]
+    actor = SYSTEM.id if not number else json.loads(people)["id"] if people else f"person-{number}"
+    return {**said, "actor": actor, "hash": line["hash"], "parts": line["parts"]}

@@ -1,118 +1,23 @@
-"""What of a case can be shown to somebody who must not learn who its people are: by list, never by search.
+"""What of the words of a case can be shown to somebody who must not learn who its people are: by list, never by search.
 
-Nothing is looked for and crossed out. Each fact that may be shown is named here; whatever a later release adds is
-withheld until somebody names it too. A digest is shown only where nobody can try one name after the other against it.
+Nothing is looked for and crossed out. Each field of a message that may be shown is named here; whatever a later release
+adds is withheld until somebody names it too. The open content of events needs no list: no class of event has a field
+that could hold a word of anybody, and a test sees to that.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
 
-from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, Reminder
-from kz_compliance_sdk.domain.second_person import code
 from kz_compliance_sdk.domain.values import instant_text
 
 Said = Notice | Clarification | Cancellation | Reminder
 
-FACTS = frozenset(
-    "action answer_by at audience basis category code contest decision decisions due_at effect effective_at ended_at "
-    "fell filed_at final flags for form from from_at given_at ground in_reply_to inherits is item items kept kind "
-    "lang level lifts message messages not_before notice objects outgoing policy questions receipt receipt_sha256 "
-    "received_at result result_at revision sender sent_at sequence settled sha256 source stands state steps "
-    "supersedes suspension tell_at text_checked texts to token unasked until until_at version volume volume_limit "
-    "was".split()
-)
-# Made of the name of the object and of what is known otherwise: whoever guesses that name could check it.
-_RIDDLES: Mapping[str, tuple[str, ...]] = {
-    "user_notice": ("message", "sha256"),
-    "tell_user": ("message",),
-    "delay_user_notice": ("messages",),
-}
-_PEOPLE = ("entered_by", "holder")
 # A code, an id, a digest; whatever reads like words is none of them.
 _TOKEN = re.compile(r"[A-Za-z0-9._:~*-]{1,160}")
-
-
-class People:
-    """The people of one case under numbers, in the order in which they appear. The numbers mean nothing elsewhere."""
-
-    def __init__(self, events: Sequence[AuditEvent] = ()) -> None:
-        self._known: dict[str, str] = {}
-        for event in events:
-            self(event.actor)
-            said = data_of(event)
-            for name in _PEOPLE:
-                self(said.get(name))
-
-    def __call__(self, actor: object) -> str:
-        """The number of a person; nobody and the machine keep their names."""
-        if not isinstance(actor, str) or actor in ("", SYSTEM.id):
-            return SYSTEM.id if actor == SYSTEM.id else ""
-        return self._known.setdefault(actor, f"person-{len(self._known) + 1}")
-
-
-def data_of(event: AuditEvent) -> Mapping[str, Any]:
-    """The facts of an event; none if its bytes cannot be read."""
-    try:
-        data = json.loads(event.content)["data"]
-    except (ValueError, TypeError, LookupError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def is_token(value: object) -> bool:
-    """Whether it is a code or an id, and no text."""
-    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
-
-
-def facts(event: AuditEvent, people: People, shown: frozenset[str]) -> tuple[dict[str, Json], list[str]]:
-    """The facts of an event that can be shown, and the names of those that are withheld.
-
-    `shown` are the digests of what lies in the pack: of other things an event's digest would be a riddle with few
-    answers.
-    """
-    told: dict[str, Json] = {}
-    withheld: list[str] = []
-    for name, value in data_of(event).items():
-        if name in _PEOPLE:
-            told[name] = people(value)
-        elif (name == "receipt_sha256" and value not in shown) or name in _RIDDLES.get(event.kind, ()):
-            withheld.append(name)
-        elif name in FACTS and (_is_plain(value) or (name == "policy" and code(value))):
-            told[name] = value
-        elif is_token(name):
-            withheld.append(name)
-    return told, sorted(withheld)
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, list):
-        return all(_is_plain(one) and not isinstance(one, list) for one in value)
-    return value is None or isinstance(value, bool | int) or is_token(value)
-
-
-def provable(events: Sequence[AuditEvent]) -> list[bool]:
-    """For each event whether its hash can be shown.
-
-    A hash covers everything in its event. Where that is known but for a name, and no nonce is hidden in it, trying all
-    colleagues would find the name: such a hash is withheld, and those after it up to the next event with a nonce, since
-    each covers the one before.
-    """
-    answers: list[bool] = []
-    safe = True
-    for event in events:
-        data = data_of(event)
-        if isinstance(data.get("nonce"), str):
-            safe = True
-        elif event.actor != SYSTEM.id or "account" in data or any(data.get(name) for name in _PEOPLE):
-            safe = False
-        answers.append(safe)
-    return answers
 
 
 def said_of(said: Said, *, full: bool) -> dict[str, Json]:
@@ -185,34 +90,6 @@ def _instant(at: int | None) -> str | None:
     return None if at is None else instant_text(at)
 
 
-def decision_of(body: Mapping[str, Any]) -> dict[str, Json]:
-    """A decision without what people wrote: what was found, what is done, what is told, and the answers of the legal
-    check. The words that were told to the authority stand in its report."""
-    proposal = body.get("proposal")
-    proposal = proposal if isinstance(proposal, dict) else {}
-    check = proposal.get("legal_check")
-    items = proposal.get("items")
-    return {
-        "legal_check": {name: value for name, value in check.items() if value in ("yes", "no", "unclear")}
-        if isinstance(check, dict)
-        else None,
-        "items": [_decided(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else [],
-    }
-
-
-def _decided(item: Mapping[str, Any]) -> dict[str, Json]:
-    wording = item.get("wording")
-    wording = wording if isinstance(wording, dict) else {}
-    told: dict[str, Json] = {}
-    for name in ("item_id", "finding", "action", "ground", "scope"):
-        if _is_plain(item.get(name)):
-            told[name] = item.get(name)
-    for name in ("outcome", "refusal_code"):
-        if _is_plain(wording.get(name)):
-            told[name] = wording.get(name)
-    return told
-
-
 _RECEIPT = frozenset({"receipt_id", "subject_id", "body_sha256", "recorded_at"})
 
 
@@ -222,4 +99,8 @@ def is_plain_receipt(receipt: bytes) -> bool:
         said = json.loads(receipt)
     except ValueError:
         return False
-    return isinstance(said, dict) and set(said) <= _RECEIPT and all(is_token(value) for value in said.values())
+    return (
+        isinstance(said, dict)
+        and set(said) <= _RECEIPT
+        and all(isinstance(one, str) and _TOKEN.fullmatch(one) for one in said.values())
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from kz_compliance_sdk.domain import disclosure, proofs
 from kz_compliance_sdk.domain.audit import Actor, Stamp
@@ -14,7 +14,6 @@ from kz_compliance_sdk.domain.case_clock import clock_of
 from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.disclosure import Form
 from kz_compliance_sdk.domain.notice import Sanction
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import NotAuthentic, NotFound, Unreadable
 from kz_compliance_sdk.evidence.dossier import Contents, Dossier, Received, contents
@@ -51,7 +50,7 @@ class Evidence:
         """
         queries = self._store.queries(self._platform)
         queries.case(case_id)
-        if disclosure.is_seen(queries.audit(case_id), actor, self._store.now()):
+        if disclosure.is_seen(queries.stream(case_id).whole().events, actor, self._store.now()):
             return False
         self._write(actor, lambda tx, stamp: disclosure.view(tx.case(case_id), stamp=stamp))
         return True
@@ -67,14 +66,13 @@ class Evidence:
 
         made_at = self._write(actor, work)
         queries = self._store.queries(self._platform)
-        records = queries.records(case_id)
+        kept = queries.kept(case_id)
         return contents(
             Dossier(
-                records=records,
-                received=tuple(self._received(row, made_at) for row in sorted(records.inbox, key=_in_order)),
-                escalations=tuple(queries.escalations(case_id)),
-                clock=clock_of(records.case, _by_time(records.messages), made_at),
-                faults=proofs.check(records),
+                kept=kept,
+                received=tuple(self._received(row, made_at) for row in sorted(kept.inbox, key=_in_order)),
+                clock=clock_of(kept.case, kept.messages, made_at),
+                faults=proofs.check(queries.records(case_id)),
                 made_at=made_at,
                 checkpoint=self._checkpoint(case_id),
             ),
@@ -85,7 +83,7 @@ class Evidence:
         """The time of the step, UTC seconds."""
 
         def work(tx: Tx) -> tuple[Change, int]:
-            change, _ = step(tx, tx.stamp(actor, self._entropy(32)))
+            change, _ = step(tx, tx.stamp(actor))
             return change, tx.now
 
         return self._store.submit(self._platform, work).result()
@@ -133,10 +131,6 @@ class Evidence:
             "target": target,
             "key_expired": verified.key_expired,
         }
-
-
-def _by_time(messages: Iterable[OutboxMessage]) -> list[OutboxMessage]:
-    return sorted(messages, key=lambda message: (message.created_at, message.lane_seq, message.id))
 
 
 def _in_order(row: InboxRow) -> tuple[int, str, str]:

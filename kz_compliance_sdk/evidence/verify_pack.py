@@ -13,7 +13,7 @@ import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,12 +21,19 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from kz_compliance_sdk.domain.audit import GENESIS, event_hash, sealed_digest
-from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.decision import decision_digest
+from kz_compliance_sdk.domain.events import READERS
+from kz_compliance_sdk.domain.events.delivery import Receipt
+from kz_compliance_sdk.domain.events.privacy import erased_of
+from kz_compliance_sdk.domain.fold import Case, fold
+from kz_compliance_sdk.domain.ledger import Damage, Link, NewerRelease, Part, Roster, Stamped, opens, read
 from kz_compliance_sdk.domain.merkle import leaf_hash, verify_inclusion
+from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.reviewed import PROPOSAL
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic
+from kz_compliance_sdk.evidence.dossier import CLEARED
 from kz_compliance_sdk.evidence.pack import FORMAT, MANIFEST, SIGNATURE, SIGNED
+from kz_compliance_sdk.evidence.told import differences, told
 from kz_compliance_sdk.wire.signature import Key, KeyRing, verify
 
 __all__ = ["MAX_PACK", "Problem", "Verdict", "read_key", "verified"]
@@ -173,98 +180,127 @@ def _check_files(files: Mapping[str, bytes], listed: list[Any], verdict: Verdict
 
 
 class _Inside:
-    """What the documents say of each other, and of the exact bytes."""
+    """What the documents say of each other, of the exact bytes, and of what the events tell."""
 
     def __init__(self, files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> None:
         self._files, self._manifest = files, manifest
         self._case: Any = json.loads(files["case.json"])
-        self._events: list[Any] = [json.loads(line) for line in files["events.jsonl"].splitlines()]
-        erasures = (event["seq"] for event in self._events if event["kind"] == "erase")
-        self._erased: int = max(erasures, default=0)
+        self._lines: list[Any] = [json.loads(line) for line in files["events.jsonl"].splitlines()]
+        self._roster = Roster()
 
     def problems(self) -> Iterator[Problem]:
-        yield from self._chain()
-        yield from self._checkpoint()
-        yield from self._exact()
-        for event in self._events:
-            where = f"event {event['seq']}"
-            if "content" in event:
-                yield from _content(event, where)
-            yield from self._told(event, where)
-
-    def _chain(self) -> Iterator[Problem]:
         case, manifest = self._case, self._manifest
         if (case["case"]["id"], case["form"]) != (manifest["case_id"], manifest["form"]):
             yield Problem("other_case", "case.json", "it is of another case, or of another form")
-        before: str | None = GENESIS
-        for number, event in enumerate(self._events, 1):
-            if event["seq"] != number:
-                yield Problem("order", f"event {event['seq']}", f"it stands in the place of event {number}")
-            # Where a hash is withheld, the next event withholds what it follows.
-            if event["prev"] != before:
-                yield Problem("chain", f"event {event['seq']}", "it does not follow the event before it")
-            before = event["hash"]
-        if before != manifest["audit_head"] or len(self._events) != manifest["audit_length"]:
+        yield from self._exact()
+        try:
+            events = self._events()
+        except (Damage, NewerRelease) as error:
+            code = "chain" if isinstance(error, Damage) else error.code
+            yield Problem(code, f"event {error.seq}", error.message)
+            return
+        last = events[-1].hash.hex() if events else ""
+        if (last, len(events)) != (manifest["audit_head"], manifest["audit_length"]):
             yield Problem("head", "events.jsonl", "the chain ends elsewhere than the manifest says")
+        yield from self._checkpoint(events)
+        yield from self._parts(events)
+        folded = fold(manifest["platform_id"], stream_of(manifest["case_id"]), events)
+        for where in differences(told(events, folded, self._name), case):
+            yield Problem("told", f"case.json: {where}", "the events tell it otherwise")
+        yield from self._messages(events, folded)
+        yield from self._decisions(folded)
 
-    def _checkpoint(self) -> Iterator[Problem]:
+    def _events(self) -> list[Stamped]:
+        """The events of the chain, each checked against the hash before it. Raises Damage or NewerRelease."""
+        platform, stream = self._manifest["platform_id"], stream_of(self._manifest["case_id"])
+        links = [_link(line, platform, stream) for line in self._lines]
+        return read(links, READERS, {}, platform=platform, stream=stream, roster=self._roster)
+
+    def _name(self, person: int) -> str | None:
+        if self._manifest["form"] == "full":
+            return self._roster.names[person] or None
+        return f"person-{person}" if person else None
+
+    def _checkpoint(self, events: Sequence[Stamped]) -> Iterator[Problem]:
         """That the leaf speaks of this case and its chain, and that its path leads to the root (RFC 9162, 2.1.3.2)."""
         if (data := self._files.get(_CHECKPOINT)) is None:
             return
         proof = json.loads(data)
-        leaf, checkpoint = json.loads(proof["leaf"]), proof["checkpoint"]
-        held = self._events[leaf["seq"] - 1] if 0 < leaf["seq"] <= len(self._events) else {}
-        if (leaf["case"], leaf["head"]) != (self._manifest["case_id"], held.get("hash")):
+        checkpoint = proof["checkpoint"]
+        if not _is_of(json.loads(proof["leaf"]), stream_of(self._manifest["case_id"]), events):
             yield Problem("checkpoint", _CHECKPOINT, "it speaks of another case, or of another chain")
         path = [bytes.fromhex(step) for step in proof["path"]]
         node, root = leaf_hash(proof["leaf"].encode()), bytes.fromhex(checkpoint["root"])
         if not verify_inclusion(node, proof["index"], checkpoint["size"], path, root):
             yield Problem("checkpoint", _CHECKPOINT, "the path does not lead to the root of the checkpoint")
 
+    def _parts(self, events: Sequence[Stamped]) -> Iterator[Problem]:
+        """Each part that is shown is the one that was hashed; a full pack has all but what was erased."""
+        gone = erased_of(events)
+        for on, line in zip(events, self._lines, strict=True):
+            shown = line["parts"]
+            for name in sorted(shown.keys() - on.event.parts.keys()):
+                yield Problem("part", f"event {on.seq}", f"it has no part {name}")
+            for name, sealed in on.event.parts.items():
+                if name not in shown:
+                    erased = sealed.cls == "erasable" and on.seq in gone
+                    if self._manifest["form"] == "full" and not erased:
+                        yield Problem("part", f"event {on.seq}", f"its part {name} is missing, and was not erased")
+                    continue
+                salt, path = bytes.fromhex(shown[name]["salt"]), shown[name]["file"]
+                if path is not None and not opens(sealed, Part(name, sealed.cls, salt, self._files[path])):
+                    yield Problem("part", path, f"it is not the {name} of event {on.seq}")
+
     def _exact(self) -> Iterator[Problem]:
         """Every digest that the case names is that of the file which it names."""
         for kept in _kept(self._case):
             if kept["file"] is not None and _sha256(self._files[kept["file"]]) != kept["sha256"]:
                 yield Problem("bytes", kept["file"], "these bytes are not those whose digest the case holds")
-        for message in self._case["messages"]:
-            receipt = message["receipt"]
-            if receipt is None or receipt["file"] is None:
+
+    def _messages(self, events: Sequence[Stamped], case: Case) -> Iterator[Problem]:
+        """What left, and what came in for it, is what the events hold of it."""
+        shown, gone = {one["id"]: one for one in self._case["messages"]}, erased_of(events)
+        for one in case.messages.values():
+            if not one.at_seq:
                 continue
-            said = json.loads(self._files[receipt["file"]])
-            if said.get("body_sha256") not in (None, message["body"]["sha256"]):
-                yield Problem("receipt", receipt["file"], "the receipt is for other bytes than those that left")
+            path, where = shown[one.id]["body"]["file"], f"event {one.at_seq}"
+            missing = path is None and one.kind in CLEARED and one.at_seq not in gone
+            if missing or path != self._file_of(one.at_seq, "body"):
+                yield Problem(one.kind, where, f"the {one.kind} that it speaks of is not in the pack")
+            elif path and one.kind == "report" and not _is_head(events, one.at_seq, _json(self._files[path])):
+                yield Problem("report_head", where, "the report names another head of the chain")
+        last = {on.event.message: on.seq for on in events if isinstance(on.event, Receipt)}
+        for message, seq in last.items():
+            yield from self._receipt(seq, shown[message])
+        vouched = {line["parts"]["message"]["file"] for line in self._lines if "message" in line["parts"]}
+        for one in self._case["received"]:
+            # What said nothing new (200) may have made no event.
+            if one["status"] != 200 and (path := one["body"]["file"]) is not None and path not in vouched:
+                yield Problem("received", path, "no event speaks of this message")
+
+    def _receipt(self, seq: int, message: Mapping[str, Any]) -> Iterator[Problem]:
+        path = (message["receipt"] or {}).get("file")
+        if path != self._file_of(seq, "receipt"):
+            yield Problem("receipt", f"event {seq}", "the receipt that it speaks of is not in the pack")
+        elif path is not None:
+            said = json.loads(self._files[path])
+            if message["body"]["file"] and said.get("body_sha256") not in (None, message["body"]["sha256"]):
+                yield Problem("receipt", path, "the receipt is for other bytes than those that left")
             if said.get("subject_id") != message["id"]:
-                yield Problem("receipt", receipt["file"], "the receipt names another message")
+                yield Problem("receipt", path, "the receipt names another message")
 
-    def _told(self, event: Mapping[str, Any], where: str) -> Iterator[Problem]:
-        """What an event says of rows, against those rows."""
-        facts, kind = event["facts"], event["kind"]
-        message = next((one for one in self._case["messages"] if one["id"] == facts.get("message")), None)
-        if kind == "report":
-            held = message and message["body"]["sha256"]
-            if message is None or (held != facts.get("sha256") and not self._emptied(event, held)):
-                yield Problem("report", where, "the report that it speaks of is not in the pack")
-            elif (body := message["body"]["file"]) and event["prev"] is not None:
-                said = _json(self._files[body])
-                if isinstance(said, dict) and said.get("audit_head") != event["prev"]:
-                    yield Problem("report_head", where, "the report names another head of the chain")
-        elif kind == "receipt" and facts.get("receipt_sha256") is not None:
-            held = message and (message["receipt"] or {}).get("sha256")
-            if message is None or (held != facts["receipt_sha256"] and not self._emptied(event, held)):
-                yield Problem("receipt", where, "the receipt that it speaks of is not in the pack")
-        elif kind in ("propose", "approve") and "digest" in facts:
-            row = next((one for one in self._case["decisions"] if one["version"] == facts["decision"]), None)
-            body = row and row["body"]["file"]
-            if row is None or (body and decision_digest(self._files[body]) != facts["digest"]):
-                yield Problem("decision", where, "the decision that it speaks of is not in the pack")
-        if "sender" in facts and "sha256" in facts:
-            held = {(one["sender"], one["message_id"], one["body"]["sha256"]) for one in self._case["received"]}
-            if (facts["sender"], facts["message"], facts["sha256"]) not in held:
-                yield Problem("received", where, "the message behind it is not in the pack")
+    def _decisions(self, case: Case) -> Iterator[Problem]:
+        for one, shown in zip(case.decisions.values(), self._case["decisions"], strict=True):
+            path = shown["body"]["file"]
+            if path is None:
+                continue
+            if path != self._file_of(one.at_seq, PROPOSAL) or decision_digest(self._files[path]) != shown["digest"]:
+                yield Problem("decision", path, f"event {one.at_seq} speaks of another decision")
 
-    def _emptied(self, event: Mapping[str, Any], sha256: str | None) -> bool:
-        """Whether what the event speaks of is gone because the case was erased after it."""
-        return sha256 is None and event["seq"] < self._erased
+    def _file_of(self, seq: int, name: str) -> str | None:
+        """The file that holds this part of an event."""
+        path: str | None = self._lines[seq - 1]["parts"].get(name, {}).get("file")
+        return path
 
     def senders(self, key: Ed25519PublicKey) -> tuple[list[Problem], int]:
         """Whether this key signed each message that came signed and lies here as it came, and how many these are."""
@@ -286,25 +322,29 @@ class _Inside:
         return found, count
 
 
-def _content(event: Mapping[str, Any], where: str) -> Iterator[Problem]:
-    content = event["content"].encode("utf-8", "surrogatepass")
-    if event_hash(event["prev"], content) != event["hash"]:
-        yield Problem("hash", where, "its content or its hash was changed")
-        return
-    said = json.loads(content)
-    told = {name: value for name, value in said["data"].items() if name not in ("nonce", "sealed")}
-    if (said["seq"], said["at"], said["kind"], said["actor"], told) != (
-        event["seq"],
-        event["at"],
-        event["kind"],
-        event["actor"],
-        event["facts"],
-    ):
-        yield Problem("facts", where, "what is shown of it is not what was hashed")
-    for text in event["sealed"]:
-        wanted = canonical({text["name"]: sealed_digest(text["salt"], text["text"])})[1:-1]
-        if wanted not in content:
-            yield Problem("sealed", where, f"the sealed text {text['name']!r} is not the one that was hashed")
+def _link(line: Mapping[str, Any], platform: str, stream: str) -> Link:
+    """An event as its line has it. Whether its MAC is good only who holds the ledger key can tell."""
+    content, said = line["content"].encode(), json.loads(line["content"])
+    people, redacted = line.get("people", "").encode(), bytes.fromhex(line.get("people_sha256", ""))
+    seq, at, kind = said["seq"], said["at"], said["kind"]
+    return Link(platform, stream, seq, at, kind, content, people, bytes.fromhex(line["hash"]), b"", b"", redacted)
+
+
+def _is_of(leaf: Mapping[str, Any], stream: str, events: Sequence[Stamped]) -> bool:
+    """Whether a leaf of a checkpoint, which is a line of the log, is of an event of this stream."""
+    held = events[leaf["seq"] - 1] if 0 < leaf["seq"] <= len(events) else None
+    return held is not None and (leaf["stream"], leaf["hash"]) == (stream, held.hash.hex())
+
+
+def _is_head(events: Sequence[Stamped], report: int, said: Any) -> bool:
+    """Whether a report, which this event holds, names the head that the chain had before the step that made it: behind
+    that head stands nothing of another time."""
+    heads: list[str] = []
+    for on in reversed(events[: report - 1]):
+        heads.append(on.hash.hex())
+        if on.at != events[report - 1].at:
+            break
+    return isinstance(said, dict) and said.get("audit_head") in heads
 
 
 def _kept(value: Any) -> Iterator[Mapping[str, Any]]:

@@ -1,29 +1,40 @@
-"""The verification of the audit trail: the growing tree first, then each case against what its leaves saw, and
-chains and rows against what is held of them elsewhere.
+"""The verification of the store: the log against the checkpoints that were made of it, each chain, and the rows
+against what they are made of.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from kz_compliance_sdk.domain import evidence, proofs
-from kz_compliance_sdk.domain.audit import AuditEvent, Fault
-from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.checkpoints import PLATFORM, Anchor, Check, Checkpoint, Leaf, anchors, merged, whose
-from kz_compliance_sdk.domain.evidence import overridden
-from kz_compliance_sdk.domain.evidence_rows import CLOCK_TOLERANCE_S, Row, Seen, Since
+from kz_compliance_sdk.domain import proofs
+from kz_compliance_sdk.domain.audit import Fault
+from kz_compliance_sdk.domain.checkpoints import (
+    CHECKPOINTS,
+    Anchor,
+    Check,
+    Checkpoint,
+    LogLine,
+    anchors,
+    checkpoint_in,
+    whose,
+)
+from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
-from kz_compliance_sdk.evidence.checkpoints import loose_since, since_of
 from kz_compliance_sdk.ports import Queries
 from kz_compliance_sdk.services.faults import kind_and_place
 
-__all__ = ["AuditVerdict", "TreeRead", "check_case", "check_tree", "seen_by", "told_late"]
+__all__ = ["CLOCK_TOLERANCE_S", "AuditVerdict", "LogRead", "check_log", "verify"]
+
+NO_CASE: Final = ""
+"""In the place of a case: what belongs to none."""
+CLOCK_TOLERANCE_S: Final = 5
+"""How far the store's clock may be set back, in seconds, before what came after a checkpoint looks older than it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,230 +52,112 @@ class AuditVerdict:
 
 
 @dataclass(slots=True)
-class TreeRead:
-    """What the walk over the tree came to. `complete` says when each checkpoint was made that holds everything before
-    it (UTC seconds, ascending), `cases` has a leaf, `proved` is how many leaves an outside root covers."""
+class LogRead:
+    """What the walk over the log came to. `size` is how many lines it has, `ends` the last of them that is of no
+    checkpoint, `proved` how many an outside root covers. `later` are the cases that went on behind the last checkpoint,
+    `late` the events that are older than a checkpoint which had not seen them: a case and the number of its event."""
 
     faults: list[Fault] = field(default_factory=list)
     not_provable: list[str] = field(default_factory=list)
-    cases: set[str] = field(default_factory=set)
     size: int = 0
+    ends: int = 0
     proved: int = 0
-    complete: tuple[int, ...] = ()
-
-    @property
-    def complete_at(self) -> int:
-        """When the last of these was made; 0 if there is none."""
-        return self.complete[-1] if self.complete else 0
+    later: set[str] = field(default_factory=set)
+    late: list[tuple[str, int]] = field(default_factory=list)
+    tiles: list[tuple[int, int, bytes]] = field(default_factory=list)
 
 
-def check_tree(
-    platform_id: str,
-    leaves: Iterable[Leaf],
-    checkpoints: Sequence[Checkpoint],
-    outside: Sequence[Anchor],
-    check: Check | None = None,
-) -> TreeRead:
-    """Grow the tree again from its leaves, and hold every root against it that was given inside or `outside`."""
-    read = TreeRead()
-    roots: dict[int, tuple[str, bytes]] = {}
-    wanted = {one.size for one in checkpoints} | {one.size for one in outside}
-    tree = Frontier()
-    for one in leaves:
-        if one.index != tree.size:
-            read.faults.append(
-                Fault(one.case_id, 0, f"leaf {tree.size} of the checkpoints is missing, and leaf {one.index} follows")
-            )
-        tree.append(_checked_leaf(platform_id, one, read))
-        read.cases.add(one.case_id)
+def check_log(
+    lines: Iterable[LogLine | None], inside: Sequence[Checkpoint], outside: Sequence[Anchor], check: Check | None = None
+) -> LogRead:
+    """Grow the tree again from the lines of the log, and hold every root against it that was given `inside` or
+    `outside`."""
+    read = LogRead()
+    made = {one.size: one.at for one in sorted(inside, key=lambda one: one.at)}
+    seen_until = {one.size: one.at for one in outside if one.at is not None} | made
+    covered = max(made, default=0)
+    roots: dict[int, str] = {}
+    wanted = made.keys() | {one.size for one in outside}
+    tree, oldest = Frontier(), 0
+    for line in lines:
+        tree.append(bytes(32) if line is None else leaf_hash(line.leaf))
+        if line is not None:
+            _note(line, read, oldest - CLOCK_TOLERANCE_S, covered)
         if tree.size in wanted:
-            roots[tree.size] = tree.root.hex(), b"".join(tree.peaks)
-    read.size = tree.size
-    _hold_inside(checkpoints, roots, read, check)
-    _hold_outside(checkpoints, outside, roots, read)
-    complete = [one.at for one in checkpoints if one.complete is True and _is(one.at, int)]
-    complete += [one.at for one in outside if one.at is not None and one.size <= read.size]
-    read.complete = tuple(sorted(complete))
+            roots[tree.size] = tree.root.hex()
+            oldest = max(oldest, seen_until.get(tree.size, 0))
+    read.size, read.tiles = tree.size, tree.tiles
+    _hold_inside(inside, roots, read, check)
+    _hold_outside(inside, outside, roots, read)
     return read
 
 
-def _checked_leaf(platform_id: str, one: Leaf, read: TreeRead) -> bytes:
-    if not _is(one.content, bytes):
-        read.faults.append(Fault(one.case_id, 0, f"leaf {one.index} of the checkpoints cannot be read"))
-        return b"\0" * 32
-    hashed = leaf_hash(one.content)
-    named = _content(one)
-    if hashed.hex() != one.hash or (named.get("platform"), named.get("case")) != (platform_id, one.case_id):
-        read.faults.append(Fault(one.case_id, 0, f"leaf {one.index} of the checkpoints was changed"))
-    return hashed
+def _note(line: LogLine, read: LogRead, oldest: int, covered: int) -> None:
+    """What one line says of when things happened."""
+    if line.stream.startswith(CHECKPOINTS):
+        return
+    read.ends = line.n
+    if not line.stream.startswith(stream_of("")):
+        return
+    case_id = line.stream.removeprefix(stream_of(""))
+    if line.n > covered:
+        read.later.add(case_id)
+    if line.at is None or line.at >= oldest:
+        return
+    if line.n > covered:
+        what = "it is older than the last checkpoint, and no checkpoint ever saw it"
+        read.faults.append(Fault(case_id, line.seq, what))
+    else:
+        read.late.append((case_id, line.seq))
 
 
-def _hold_inside(
-    checkpoints: Sequence[Checkpoint], roots: Mapping[int, tuple[str, bytes]], read: TreeRead, check: Check | None
-) -> None:
-    unknown, left_out = False, 0
-    for number, one in enumerate(checkpoints, start=1):
-        name = f"the checkpoint {one.number}"
-        if one.number != number:
-            read.faults.append(Fault(PLATFORM, 0, f"the checkpoint {number} is gone"))
-        try:
-            said = json.loads(one.line)
-            said = {key: said[key] for key in ("platform", "number", "size", "root", "at", "complete", "left_out")}
-            signer, holds = whose(json.loads(one.line), check)
-            if canonical(json.loads(one.line)) != one.line:
-                raise ValueError(name)
-        except (ValueError, TypeError, LookupError):
-            read.faults.append(Fault(PLATFORM, 0, f"{name} cannot be read"))
-            continue
-        held = {"platform": one.platform_id, "number": one.number, "size": one.size, "root": one.root}
-        if said != held | {"at": one.at, "complete": one.complete, "left_out": one.left_out}:
-            read.faults.append(Fault(PLATFORM, 0, f"{name} is not what its line says"))
-        if one.complete is True and _is(one.left_out, int):
-            left_out = one.left_out
+def _hold_inside(checkpoints: Sequence[Checkpoint], roots: dict[int, str], read: LogRead, check: Check | None) -> None:
+    unknown, number = False, 0
+    for one in checkpoints:
+        name, number = f"the checkpoint {one.number}", number + 1
+        while number < one.number:
+            read.faults.append(Fault(NO_CASE, 0, f"the checkpoint {number} is gone"))
+            number += 1
+        signer, holds = whose(json.loads(one.line), check)
         if holds is False:
-            read.faults.append(Fault(PLATFORM, 0, f"{name} is not signed by the key {signer}, as it says"))
+            read.faults.append(Fault(NO_CASE, 0, f"{name} is not signed by the key {signer}, as it says"))
         unknown = unknown or (holds is None and bool(signer))
         if one.size not in roots:
-            read.faults.append(Fault(PLATFORM, 0, f"{name} counts {one.size} leaves, and {read.size} are there: cut"))
-        elif (one.root, one.peaks) != roots[one.size]:
-            read.faults.append(Fault(PLATFORM, 0, f"{name} has another root than its {one.size} leaves"))
-    last = checkpoints[-1].size if checkpoints else 0
-    if _is(last, int) and read.size > last:
-        what = f"leaf {last} and what follows it is there, and the checkpoint over it is gone, or never was made"
-        read.faults.append(Fault(PLATFORM, 0, what))
-    if left_out:
-        cases = f"{left_out} case{'s' * (left_out > 1)}"
-        read.not_provable.append(
-            f"the newest of {cases}: the last checkpoint left it out, since they could not be read or were not as an "
-            "earlier one saw them"
-        )
+            what = f"{name} counts {one.size} lines of the log, and {read.size} are there: cut"
+            read.faults.append(Fault(NO_CASE, 0, what))
+        elif one.root != roots[one.size]:
+            read.faults.append(Fault(NO_CASE, 0, f"{name} has another root than the first {one.size} lines of the log"))
     if unknown:
         read.not_provable.append("who signed some of the checkpoints inside the store: their key is not known here")
 
 
 def _hold_outside(
-    checkpoints: Sequence[Checkpoint], outside: Sequence[Anchor], roots: Mapping[int, tuple[str, bytes]], read: TreeRead
+    checkpoints: Sequence[Checkpoint], outside: Sequence[Anchor], roots: dict[int, str], read: LogRead
 ) -> None:
     inside = {one.size for one in checkpoints}
     lines = {one.line for one in checkpoints}
     for one in outside:
         if one.size > read.size:
             what = (
-                f"the store is older than the checkpoint held outside ({one.where}): that one counts {one.size} "
-                f"leaves, the store {read.size}. It is an old backup, or its end was cut off"
+                f"the store is older than the checkpoint held outside ({one.where}): that one counts {one.size} lines "
+                f"of the log, the store {read.size}. It is an old backup, or its end was cut off"
             )
-            read.faults.append(Fault(PLATFORM, 0, what))
-        elif one.size and roots[one.size][0] != one.root.lower():
+            read.faults.append(Fault(NO_CASE, 0, what))
+        elif one.size and roots[one.size] != one.root.lower():
             what = (
-                f"the store is not the one that the checkpoint held outside ({one.where}) saw: something in its first "
-                f"{one.size} leaves after leaf {read.proved} was rewritten"
+                f"the store is not the one that the checkpoint held outside ({one.where}) saw: something in the first "
+                f"{one.size} lines of its log after line {read.proved} was rewritten"
             )
-            read.faults.append(Fault(PLATFORM, 0, what))
+            read.faults.append(Fault(NO_CASE, 0, what))
             return
         else:
             read.proved = max(read.proved, one.size)
             if one.size and one.size not in inside:
-                what = f"the checkpoint over {one.size} leaves, held outside ({one.where}), is gone from the store"
-                read.faults.append(Fault(PLATFORM, 0, what))
+                what = f"the checkpoint over {one.size} lines, held outside ({one.where}), is gone from the store"
+                read.faults.append(Fault(NO_CASE, 0, what))
             elif one.line and one.line not in lines:
-                what = f"the checkpoint over {one.size} leaves is not the one that is held outside ({one.where})"
-                read.faults.append(Fault(PLATFORM, 0, what))
-
-
-def seen_by(case_id: str, leaves: Sequence[Leaf], *, erased: int) -> tuple[Seen | None, list[Fault]]:
-    """What the leaves of one case saw of its rows, and where these contradict each other. `erased` is the seq of the
-    event that says that the case was erased last: the manifests before it went with it."""
-    seen: Seen | None = None
-    faults: list[Fault] = []
-    for one in leaves:
-        what = f"the manifest of leaf {one.index} was changed"
-        seq = _content(one).get("seq")
-        if type(seq) is int and seq < erased:
-            if one.manifest != b"":
-                faults.append(Fault(case_id, erased, f"the manifest of leaf {one.index} should have been erased"))
-            continue
-        if not _is(one.manifest, bytes) or hashlib.sha256(one.manifest).hexdigest() != _content(one).get("rows"):
-            faults.append(Fault(case_id, 0, what))
-            continue
-        try:
-            seen, again = merged(seen, one.manifest)
-        except (ValueError, TypeError, LookupError):
-            faults.append(Fault(case_id, 0, what))
-            continue
-        faults += [
-            Fault(case_id, 0, f"leaf {one.index} contradicts an earlier one about {evidence.named(now)}")
-            for was, now in again
-            if overridden(was, now)
-        ]
-    return seen, faults
-
-
-def check_case(
-    case_id: str,
-    leaves: Sequence[Leaf],
-    events: Sequence[AuditEvent],
-    rows: Mapping[str, Sequence[Row]],
-    since: Since,
-    complete_at: int,
-    seen: tuple[Seen | None, list[Fault]],
-) -> list[Fault]:
-    """One case against its leaves: each head that they saw must still be in the chain, each row must be as it was or
-    have gone on as it may, and nothing older than the last complete checkpoint may be missing in it."""
-    known, faults = seen[0], list(seen[1])
-    hashes = {event.seq: event.hash for event in events}
-    last = 0
-    for one in leaves:
-        content = _content(one)
-        seq, head = content.get("seq"), content.get("head")
-        if not isinstance(seq, int):
-            continue
-        last = max(last, seq)
-        if seq and seq not in hashes:
-            faults.append(Fault(case_id, seq, f"the chain was cut: a checkpoint (leaf {one.index}) saw event {seq}"))
-        elif seq and hashes[seq] != head:
-            faults.append(
-                Fault(case_id, seq, f"the chain was rewritten: a checkpoint (leaf {one.index}) saw another event {seq}")
-            )
-    for event in events:
-        older = _is(event.at, int) and event.at < complete_at - CLOCK_TOLERANCE_S
-        if older and event.seq > last:
-            faults.append(
-                Fault(case_id, event.seq, "it is older than the last checkpoint, and no checkpoint ever saw it")
-            )
-    if known is not None:
-        faults += [Fault(case_id, 0, what) for what in evidence.grown(known, rows, since)[2]]
-    return faults
-
-
-def told_late(leaves: Sequence[Leaf], events: Sequence[AuditEvent], complete: Sequence[int]) -> list[int]:
-    """The numbers of a case's events that are older than a complete checkpoint which had not seen them, although a
-    later leaf did: they were written later than they say, the clock was set back, or the case could not be read then.
-    """
-    late: list[int] = []
-    seen = 0
-    for one in leaves:
-        content = _content(one)
-        seq, at = content.get("seq"), content.get("at")
-        if not (isinstance(seq, int) and isinstance(at, int)):
-            continue
-        before = complete[: bisect_left(complete, at)]
-        oldest = before[-1] - CLOCK_TOLERANCE_S if before else 0
-        late += [event.seq for event in events if seen < event.seq <= seq and _is(event.at, int) and event.at < oldest]
-        seen = max(seen, seq)
-    return late
-
-
-def _is(value: object, kind: type) -> bool:
-    """The database can hold anything where something else was written."""
-    return type(value) is kind
-
-
-def _content(one: Leaf) -> dict[str, Any]:
-    try:
-        content = json.loads(one.content)
-    except (ValueError, TypeError):
-        return {}
-    return content if isinstance(content, dict) else {}
+                what = f"the checkpoint over {one.size} lines is not the one that is held outside ({one.where})"
+                read.faults.append(Fault(NO_CASE, 0, what))
 
 
 _ODD: Final = (TypeError, ValueError, LookupError, AttributeError)
@@ -279,74 +172,81 @@ def verify(
     *,
     kept: bytes | None = None,
     check: Check | None = None,
+    policy: Policy | None = None,
 ) -> AuditVerdict:
-    """Check one case or all, against what was `kept` of the checkpoints elsewhere. A row that cannot be read is a fault
+    """Check one case or all, against what was `kept` of the checkpoints elsewhere and, what rested on this version of
+    the `policy`, against that. A row that cannot be read is a fault
     of its case, and the next is checked. Raises InvalidInput if what was kept holds no checkpoint."""
     outside, unchecked = anchors(kept, platform_id, check) if kept is not None else ([], [])
-    tree = check_tree(platform_id, queries.leaves(), [one for one, _ in queries.checkpoints()], outside, check)
-    faults = list(tree.faults)
-    found: set[str] = set()
-    late: list[tuple[str, list[int]]] = []
-    later = emptied = 0
+    inside, faults = _beside(queries)
+    log = check_log(queries.dated_lines(), inside, outside, check)
+    faults += log.faults
+    checked = emptied = 0
     for one in [case_id] if case_id is not None else queries.case_ids():
-        leaves = queries.leaves_of(one)
-        try:
-            records = queries.records(one)
-            faults += dict.fromkeys((*proofs.check(records), *(Fault(one, 0, what) for what in queries.lies(one))))
-            seen = seen_by(one, leaves, erased=proofs.was_erased(records.events))
-            since = since_of(records, seen[0], _last(leaves), tree.complete_at)
-            faults += check_case(one, leaves, records.events, records.rows, since, tree.complete_at, seen)
-            later += since.moved
-            if back := told_late(leaves, records.events, tree.complete):
-                late.append((one, back))
-        except StoreDamaged as error:
-            faults.append(Fault(one, 0, error.message))
-        except _ODD as error:
-            faults.append(Fault(one, 0, f"something of it is not as it was written: {kind_and_place(error)}"))
-        found.add(one)
+        faults += _of_case(queries, one, policy)
+        checked += 1
         if progress is not None:
-            progress(len(found))
+            progress(checked)
     if case_id is None:
-        try:
-            of_platform, emptied = _of_platform(queries, tree)
-            faults += of_platform
-        except StoreDamaged as error:
-            faults.append(Fault(PLATFORM, 0, f"the rows of no case cannot be read: {error.message}"))
-        except _ODD as error:
-            faults.append(Fault(PLATFORM, 0, f"the rows of no case cannot be read: {kind_and_place(error)}"))
-        faults += [Fault(PLATFORM, 0, what) for what in (*queries.strange_doings(), *queries.log_faults())]
-        faults += _of_no_case(queries, tree.cases - found - {PLATFORM})
-    said = [*_not_provable(tree, outside, unchecked, later, emptied), *_told_late(late)]
-    return AuditVerdict(len(found), tuple(faults), tuple(said))
+        of_none, emptied = _of_no_case(queries)
+        faults += of_none
+        faults += [Fault(NO_CASE, 0, what) for what in (*queries.faults_of_none(), *queries.log_faults())]
+        faults += [Fault(NO_CASE, 0, what) for what in _wrong_tiles(queries, log)]
+        faults += _orphans(queries)
+    said = [*_not_provable(log, outside, unchecked, case_id, emptied), *_told_late(log.late)]
+    return AuditVerdict(checked, tuple(faults), tuple(said))
 
 
-def _of_platform(queries: Queries, tree: TreeRead) -> tuple[list[Fault], int]:
+def _of_case(queries: Queries, case_id: str, policy: Policy | None) -> Sequence[Fault]:
+    try:
+        return proofs.check(queries.records(case_id), policy)
+    except StoreDamaged as error:
+        return [Fault(case_id, 0, error.message)]
+    except _ODD as error:
+        return [Fault(case_id, 0, f"something of it is not as it was written: {kind_and_place(error)}")]
+
+
+def _beside(queries: Queries) -> tuple[list[Checkpoint], list[Fault]]:
+    """The checkpoints by number, and what is wrong with any stream that is of no case."""
+    made: list[Checkpoint] = []
+    faults: list[Fault] = []
+    for stream, wrong in queries.streams_beside():
+        if stream.fault is None and not stream.events:
+            wrong = [f"the stream {stream.name} is there, and nothing ever happened in it"]
+        elif stream.fault is None and stream.name.startswith(CHECKPOINTS):
+            try:
+                made.append(checkpoint_in(stream))
+            except Damage as damage:
+                wrong = [*wrong, str(damage)]
+        faults += [Fault(NO_CASE, 0, what) for what in wrong]
+    return sorted(made, key=lambda one: one.number), faults
+
+
+def _of_no_case(queries: Queries) -> tuple[list[Fault], int]:
     """The faults of what belongs to no case, and how many messages of it have been emptied."""
-    leaves = queries.leaves_of(PLATFORM)
-    seen = seen_by(PLATFORM, leaves, erased=0)
-    loose, since = loose_since(queries, seen[0], _last(leaves), tree.complete_at)
-    rows = loose.rows
-    faults = [*check_case(PLATFORM, leaves, (), rows, since, tree.complete_at, seen), *proofs.of_loose(loose)]
-    made = {row["id"]: row["attempts"] for row in rows["outbox"]}
-    faults += [
-        Fault(PLATFORM, 0, f"the attempt {row['number']} of the message {row['message_id']} was never made")
-        for row in rows["attempts"]
-        if row["message_id"] not in made or not 0 < row["number"] <= made[row["message_id"]]
-    ]
-    if seen[0] is None and tree.complete_at:
-        oldest = tree.complete_at - CLOCK_TOLERANCE_S
-        faults += [
-            Fault(PLATFORM, 0, f"a row of {name} is older than the last checkpoint, and no checkpoint ever saw it")
-            for name, held in rows.items()
-            for row in held
-            if (row.get("received_at") or row.get("created_at") or row.get("ended_at") or 0) < oldest
-        ]
-    return faults, sum(proofs.is_emptied(row) for row in loose.messages)
+    try:
+        loose = queries.loose_rows()
+        return list(proofs.of_loose(loose)), sum(map(proofs.is_emptied, loose.messages))
+    except StoreDamaged as error:
+        return [Fault(NO_CASE, 0, f"the rows of no case cannot be read: {error.message}")], 0
+    except _ODD as error:
+        return [Fault(NO_CASE, 0, f"the rows of no case cannot be read: {kind_and_place(error)}")], 0
 
 
-def _of_no_case(queries: Queries, in_leaves: set[str]) -> list[Fault]:
+def _wrong_tiles(queries: Queries, log: LogRead) -> Iterator[str]:
+    """The kept nodes of the tree that are not those of the log. Those behind the last checkpoint come with the next."""
+    levels: dict[int, list[bytes]] = {}
+    for level, _, node in log.tiles:
+        levels.setdefault(level, []).append(node)
+    for level, nodes in levels.items():
+        held = queries.tiles(level, 0, len(nodes))
+        if held != nodes[: len(held)]:
+            yield f"the tiles of level {level} are not those of the log. The next checkpoint or proof makes them anew"
+
+
+def _orphans(queries: Queries) -> list[Fault]:
     """What is there of cases that are not, or of none where nothing may be."""
-    left: dict[str, list[str]] = {one: ["the checkpoints"] for one in in_leaves}
+    left: dict[str, list[str]] = {}
     for case_id, table in queries.orphans():
         left.setdefault(str(case_id), []).append(table)
     return [
@@ -361,48 +261,38 @@ def _of_no_case(queries: Queries, in_leaves: set[str]) -> list[Fault]:
     ]
 
 
-def _told_late(late: Sequence[tuple[str, list[int]]]) -> list[str]:
+def _told_late(late: Sequence[tuple[str, int]]) -> list[str]:
     if not late:
         return []
-    (case_id, (first, *_)), events = late[0], sum(len(numbers) for _, numbers in late)
-    many = f"{events} event{'s' * (events > 1)} of {len(late)} case{'s' * (len(late) > 1)}"
+    (case_id, first), cases = late[0], len({case_id for case_id, _ in late})
+    many = f"{len(late)} event{'s' * (len(late) > 1)} of {cases} case{'s' * (cases > 1)}"
     where = f"the first of them event {first} of {case_id}"
     return [f"when {many} happened, {where}: older than a checkpoint that had not seen them"]
 
 
-def _last(leaves: Sequence[Leaf]) -> tuple[int, int] | None:
-    for one in reversed(leaves):
-        try:
-            content = json.loads(one.content)
-            return int(content["seq"]), int(content["at"])
-        except (ValueError, TypeError, LookupError):
-            continue
-    return None
-
-
 def _not_provable(
-    tree: TreeRead, outside: Sequence[Anchor], unchecked: Sequence[str], later: int, emptied: int
+    log: LogRead, outside: Sequence[Anchor], unchecked: Sequence[str], case_id: str | None, emptied: int
 ) -> list[str]:
-    said = list(tree.not_provable)
+    said = list(log.not_provable)
     if not outside:
         said.append(
             "that the store was not rewritten as a whole, or replaced by an old backup: no checkpoint held elsewhere "
             "was given, and whoever can write to the database can rewrite what it says of itself"
         )
-    elif any("held outside" in fault.what for fault in tree.faults):
+    elif any("held outside" in fault.what for fault in log.faults):
         pass
-    elif tree.size == tree.proved:
+    elif log.ends <= log.proved:
         said.append(
             f"that nothing came after the last checkpoint held outside ({outside[-1].where}) and was taken away again: "
             "a store that was put back to exactly that moment looks like this"
         )
     else:
         said.append(
-            f"what came after the last checkpoint held outside: it covers {tree.proved} of the store's {tree.size} "
-            "leaves"
+            f"what came after the last checkpoint held outside: it covers {log.proved} of the {log.size} lines of the "
+            "store's log"
         )
-    if later:
-        said.append(f"the latest events of {later} cases: they came after the last checkpoint, or none was made yet")
+    if later := log.later if case_id is None else log.later & {case_id}:
+        said.append(f"the latest events of {len(later)} cases: they came after the last checkpoint")
     if emptied:
         said.append(f"what {emptied} messages of no case said: their time was over, or somebody emptied them like that")
     said += [f"who made a checkpoint held outside: {one} could not be checked here" for one in unchecked]

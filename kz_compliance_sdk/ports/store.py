@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Change,
@@ -19,9 +19,9 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     SanctionNoted,
 )
-from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
+from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.fold import Step, Stream, Tally
+from kz_compliance_sdk.domain.fold import Chain, Stream, Tally
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Loose, Records
@@ -33,17 +33,30 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A case as its chain has it, and as its row does: None where that is gone (`version` is None) or cannot be read.
+    """A case as its chain has it, and as its row does: None where that is gone (it is not `stored`) or cannot be read.
     `fault` says why the chain tells nothing; then `true` is None. `lies` names the tables in which the rows beside it
     are not those of its chain; `messages` are those whose rows lie, as the chain has them."""
 
     case_id: str
-    version: int | None
+    stored: bool
     row: Case | None
     true: Case | None
     fault: str = ""
     lies: tuple[str, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCase:
+    """A case at one moment, by its chain, and the rows beside it as they are stored; `unreadable` says which of their
+    cells do not open."""
+
+    case: Case
+    chain: Chain
+    inbox: tuple[InboxRow, ...]
+    messages: tuple[OutboxMessage, ...]
+    attempts: tuple[Attempt, ...]
+    unreadable: tuple[str, ...]
 
 
 class Tx(Protocol):
@@ -53,7 +66,7 @@ class Tx(Protocol):
     def now(self) -> int:
         """The store's clock, UTC seconds: one clock for all hosts."""
 
-    def stamp(self, actor: Actor = SYSTEM, salt: bytes = b"") -> Stamp:
+    def stamp(self, actor: Actor = SYSTEM) -> Stamp:
         """What is done now, and by whom."""
 
     @property
@@ -241,9 +254,6 @@ class Queries(FigureSource, Protocol):
     def stream(self, case_id: str) -> Stream:
         """The chain of a case. One that is damaged has a `fault`; one of which nothing is stored is empty."""
 
-    def lies(self, case_id: str) -> list[str]:
-        """What a case's row says otherwise than its chain, and why that cannot be believed, each in words."""
-
     def log_faults(self) -> list[str]:
         """What is wrong with the order of the ledger, each in words."""
 
@@ -259,7 +269,8 @@ class Queries(FigureSource, Protocol):
         limit: int = 50,
     ) -> Page: ...
 
-    def audit(self, case_id: str) -> list[AuditEvent]: ...
+    def kept(self, case_id: str) -> KeptCase:
+        """All that is held of a case. Raises as `case`."""
 
     def case_ids(self) -> Iterable[str]: ...
 
@@ -269,34 +280,33 @@ class Queries(FigureSource, Protocol):
     def orphans(self) -> list[tuple[str, str]]:
         """The id of each case that is not there while something of it is, and the table that holds it."""
 
-    def strange_doings(self) -> list[str]:
-        """What the database does by itself that this release did not tell it to, such as a trigger, each in words."""
+    def faults_of_none(self) -> list[str]:
+        """What is wrong with what belongs to no case, each in words: what the database does by itself that this release
+        did not tell it to, such as a trigger; what lies there of streams that are not; rows of sanctions that lie."""
 
-    def due_for_checkpoint(self) -> list[tuple[str, int]]:
-        """The cases that changed since their last leaf, with their marks, and the running ones that have none."""
+    def streams_beside(self) -> Iterable[tuple[Stream, list[str]]]:
+        """Every stream that is of no case, in the order in which they began, and what is wrong with it and its parts,
+        in words."""
 
-    def checkpoints(self) -> list[tuple[Checkpoint, int | None]]:
-        """Every checkpoint by number, and when (UTC seconds) those who keep checkpoints had it."""
+    def last_checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint. Raises StoreDamaged where its stream does not prove itself."""
 
-    def last_checkpoint(self) -> tuple[Checkpoint, int | None] | None: ...
+    def log_lines(self, after: int = 0, until: int | None = None) -> Iterable[LogLine | None]:
+        """The lines of the log behind one number, up to another; None for one that cannot be read."""
 
-    def leaves(self) -> Iterable[Leaf]:
-        """Every leaf in order, without its manifest."""
+    def dated_lines(self) -> Iterable[LogLine | None]:
+        """Every line of the log, with the time of its event."""
 
-    def leaf_hashes(self, size: int) -> list[str]: ...
+    def last_line_of(self, stream: str, until: int) -> LogLine | None:
+        """The last line of a stream among the first so many of the log; None where there is none."""
 
-    def leaves_of(self, case_id: str) -> list[Leaf]:
-        """The leaves of one case in order, with their manifests."""
+    def tiles(self, level: int, first: int, many: int) -> list[bytes]:
+        """The kept nodes of a level of the tree over the log, as many of these as there are."""
 
-    def loose_rows(self, known: Sequence[tuple[str, str, str]]) -> Loose:
-        """What belongs to no case, and the messages of the keys `known`, wherever they belong now."""
+    def loose_rows(self) -> Loose:
+        """What belongs to no case."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
-
-    def legal_checks(self, case_id: str) -> list[RecordedCheck]: ...
-
-    def content_seen(self, case_id: str) -> list[ContentSeen]:
-        """Every look at every item of a case, in their order."""
 
     def inbox(self, case_id: str) -> list[InboxRow]: ...
 
@@ -307,9 +317,6 @@ class Queries(FigureSource, Protocol):
 
     def attempts(self, case_id: str) -> list[Attempt]:
         """Every try of every message of a case."""
-
-    def escalations(self, case_id: str) -> list[Step]:
-        """The steps of the ladder that fired, in their order, as the case's chain has them. Raises as `case`."""
 
     def sanctions(self) -> list[SanctionNoted]: ...
 

@@ -41,6 +41,7 @@ from kz_compliance_sdk.domain.policy import Policy, Safeguards
 from kz_compliance_sdk.domain.references import free_reference, stream_of
 from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import begin_anew
+from kz_compliance_sdk.domain.sanctions import sanctioned
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.loading import arrival_in, latest_revision, notice_of, standing_before, standing_of
@@ -263,7 +264,8 @@ class Admission:
             stamp,
             key=received.body_sha256,
         )
-        return (_row(received, message.type, "", "", "noted", response, tx), fact, alert), response
+        row = _row(received, message.type, "", "", "noted", response, tx)
+        return (row, fact, sanctioned(fact, stamp), alert), response
 
     def _arrival(self, tx: Tx, received: Received, message: Message, notice: Notice) -> Arrival:
         now = _clock(received, tx)

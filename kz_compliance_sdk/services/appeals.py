@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from kz_compliance_sdk.domain import appeals, user_notices
 from kz_compliance_sdk.domain import reversal as reversals
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, AppealOutcome, Reversal, Settled
@@ -33,10 +31,9 @@ class Appeals:
         policy: Policy,
         respondent: Respondent,
         telling: Telling,
-        entropy: Callable[[int], bytes],
     ) -> None:
         self._store, self._platform, self._policy, self._respondent = store, platform_id, policy, respondent
-        self._telling, self._entropy = telling, entropy
+        self._telling = telling
 
     def receive(
         self, actor: Actor | None, case_id: str, item_id: str, text: str, received_at: int, reference: str
@@ -50,7 +47,7 @@ class Appeals:
         appeals.check_reference(reference)
 
         def work(tx: Tx) -> tuple[Change, Appeal]:
-            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            case, stamp = tx.case(case_id), tx.stamp(actor or SYSTEM)
             held = _known(tx, case, appeal_id_of(self._platform, stamp.keyed(reference)))
             if held is None:
                 decisions, policy = tx.decisions(case_id), self._policy.users
@@ -95,7 +92,7 @@ class Appeals:
 
         def work(tx: Tx) -> tuple[Change, Appeal]:
             case, appeal = _held(tx, appeal_id)
-            stamp = self._stamp(tx, actor)
+            stamp = tx.stamp(actor)
             standing, first = standing_of(tx, case, self._respondent), _who_decided(tx, case, appeal)
             if reversal is None:
                 settled = appeals.uphold(case, appeal, reasons, first, stamp=stamp)
@@ -114,7 +111,7 @@ class Appeals:
 
         def work(tx: Tx) -> tuple[Change, Appeal]:
             case, appeal = _held(tx, appeal_id)
-            stamp = self._stamp(tx, actor)
+            stamp = tx.stamp(actor or SYSTEM)
             first = _who_decided(tx, case, appeal) if actor is not None else ()
             settled = appeals.withdraw(case, appeal, first, stamp=stamp)
             return (*settled.change, *_silenced(tx, settled, stamp)), settled.appeal
@@ -135,9 +132,6 @@ class Appeals:
         on = Occasion(case, item, notice, held, decisions, self._telling, stamp)
         news = user_notices.of_appeal(on, appeal.number, reversed_=reversed_, measure=measure)
         return user_notices.after(settled.change, on, news)
-
-    def _stamp(self, tx: Tx, actor: Actor | None) -> Stamp:
-        return tx.stamp(actor or SYSTEM, self._entropy(32))
 
 
 def _held(tx: Tx, appeal_id: str) -> tuple[Case, Appeal]:

@@ -47,11 +47,9 @@ class Letter:
 class ByLetter:
     """What authorities write by letter about the cases of one platform."""
 
-    def __init__(
-        self, store: Store, platform_id: str, policy: Policy, respondent: Respondent, entropy: Callable[[int], bytes]
-    ) -> None:
+    def __init__(self, store: Store, platform_id: str, policy: Policy, respondent: Respondent) -> None:
         self._store, self._platform, self._policy = store, platform_id, policy
-        self._respondent, self._entropy = respondent, entropy
+        self._respondent = respondent
 
     def _submit(self, work: Callable[[Tx], tuple[Change, T]]) -> T:
         return self._store.submit(self._platform, counted(work)).result()
@@ -137,7 +135,6 @@ class ByLetter:
     ) -> Case:
         REVIEW_POLICY.check(actor, "enter")
         need(how, "how", "Say on which way it came: letter, e-mail, phone call.")
-        salt = self._entropy(32)
 
         def work(tx: Tx) -> tuple[Change, Case]:
             case = tx.case(case_id)
@@ -172,10 +169,9 @@ class ByLetter:
                 entered_by=actor.id,
                 account=actor.account,
                 how=how,
-                salt=salt,
                 body=body,
             )
-            change, after = letters_in.enter_letter(case, said, arrival, tx.stamp(actor, salt))
+            change, after = letters_in.enter_letter(case, said, arrival, tx.stamp(actor))
             proof: dict[str, Json] = {"entered_by": actor.id, "entered_at": tx.now}
             if actor.account:
                 proof["account"] = actor.account
@@ -225,7 +221,7 @@ class ByLetter:
                 others,
                 self._policy,
                 standing_before(tx, case, says, self._respondent),
-                tx.stamp(actor, self._entropy(32)),
+                tx.stamp(actor),
             )
             return (*change, InboxApplied(self._platform, *arrival.message, case.id)), after
 
@@ -238,7 +234,7 @@ class ByLetter:
         def work(tx: Tx) -> tuple[Change, Case]:
             row, others = _named(tx, case_id, message_id)
             message = (row.sender, row.message_id, row.body_sha256)
-            stamp = tx.stamp(actor, self._entropy(32))
+            stamp = tx.stamp(actor)
             return letters_in.dismiss_letter(tx.case(case_id), message, reasons, others, stamp=stamp)
 
         return self._submit(work)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kz_compliance_sdk.domain import bulk, completeness, duress
-from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.completeness import Gap, Recipient
@@ -35,10 +35,9 @@ class Care:
         platform_id: str,
         policy: Policy,
         recipient: Recipient,
-        entropy: Callable[[int], bytes],
     ) -> None:
         self._store, self._platform, self._policy = store, platform_id, policy
-        self._recipient, self._entropy = recipient, entropy
+        self._recipient = recipient
 
     def gaps(self, case_id: str) -> tuple[Gap, ...]:
         """What the notice of a case lacks, as it stands now. Raises NotFound, also for a case in quarantine."""
@@ -70,7 +69,7 @@ class Care:
 
     def raise_alarm(self, actor: Actor, case_id: str, reason: str) -> Case:
         """Call a lead and a lawyer to a case, in whatever state it is. Raises InvalidInput, NotAllowed, NotFound."""
-        return self._do(lambda tx: duress.raise_alarm(tx.case(case_id), reason, stamp=self._stamp(tx, actor)))
+        return self._do(lambda tx: duress.raise_alarm(tx.case(case_id), reason, stamp=tx.stamp(actor)))
 
     def record_instruction(self, actor: Actor, case_id: str, instruction: Instruction) -> Case:
         """Record what somebody told the office to do; a measure then takes a second person, also one that was decided
@@ -80,7 +79,7 @@ class Care:
         """
 
         def work(tx: Tx) -> tuple[Change, Case]:
-            stamp = self._stamp(tx, actor)
+            stamp = tx.stamp(actor)
             change, case = duress.record_instruction(tx.case(case_id), instruction, stamp=stamp)
             return withheld(tx, change, case, by_one_person, self._policy, stamp)
 
@@ -93,7 +92,7 @@ class Care:
         """
 
         def work(tx: Tx) -> tuple[Change, Case]:
-            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            case, stamp = tx.case(case_id), tx.stamp(actor)
             holds = objects_of(tx, case).own(case)
             return duress.hand_over(case, reasons, tx.open_messages(case_id), holds, stamp=stamp)
 
@@ -104,13 +103,10 @@ class Care:
 
         Raises NotAllowed, IllegalMove, InvalidInput, NotFound.
         """
-        return self._do(lambda tx: duress.rule_out_demand(tx.case(case_id), reasons, stamp=self._stamp(tx, actor)))
+        return self._do(lambda tx: duress.rule_out_demand(tx.case(case_id), reasons, stamp=tx.stamp(actor)))
 
     def _gaps(self, tx: Tx, case_id: str) -> tuple[Gap, ...]:
         return completeness.gaps(notice_of(tx, tx.case(case_id)), self._policy, self._recipient)
-
-    def _stamp(self, tx: Tx, actor: Actor) -> Stamp:
-        return tx.stamp(actor, self._entropy(32))
 
     def _do(self, work: Callable[[Tx], tuple[Change, T]]) -> T:
         return self._store.submit(self._platform, counted(work)).result()

@@ -21,12 +21,12 @@ from kz_compliance_sdk.services.tallying import counted
 class Contests:
     """What is recorded of the remedies against the orders that one platform received."""
 
-    def __init__(self, store: Store, platform_id: str, policy: Policy, entropy: Callable[[int], bytes]) -> None:
-        self._store, self._platform, self._policy, self._entropy = store, platform_id, policy, entropy
+    def __init__(self, store: Store, platform_id: str, policy: Policy) -> None:
+        self._store, self._platform, self._policy = store, platform_id, policy
 
     def _take(self, actor: Actor, case_id: str, step: Callable[[Case, Stamp], tuple[Change, Case]]) -> Case:
         def work(tx: Tx) -> tuple[Change, Case]:
-            return step(tx.case(case_id), tx.stamp(actor, self._entropy(32)))
+            return step(tx.case(case_id), tx.stamp(actor))
 
         return self._store.submit(self._platform, counted(work)).result()
 
@@ -36,7 +36,7 @@ class Contests:
         """Take a step after which no measure may leave on the ground of the order unless a second person says so."""
 
         def work(tx: Tx) -> tuple[Change, Case]:
-            stamp = tx.stamp(actor, self._entropy(32))
+            stamp = tx.stamp(actor)
             change, case = step(tx, tx.case(case_id), stamp)
             return withheld(tx, change, case, rests_on_order, self._policy, stamp)
 

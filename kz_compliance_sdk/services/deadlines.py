@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from kz_compliance_sdk.domain import results, steps
-from kz_compliance_sdk.domain.audit import SYSTEM, AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, Heartbeat, Write
+from kz_compliance_sdk.domain.change import Change, Happened, Heartbeat, Write
 from kz_compliance_sdk.domain.events.office import Escalated
 from kz_compliance_sdk.domain.messages import stuck
 from kz_compliance_sdk.domain.policy import Policy
@@ -146,5 +146,5 @@ def _free_expired(tx: Tx) -> tuple[Change, None]:
 
 
 def _fired(change: Change | list[Write]) -> int:
-    told = (one.event for write in change if isinstance(write, AuditEvent) for one in write.tells)
+    told = (write.event for write in change if isinstance(write, Happened))
     return sum(len(event.steps) for event in told if isinstance(event, Escalated))

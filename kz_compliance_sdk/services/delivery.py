@@ -127,13 +127,12 @@ class Delivery:
         *,
         clock: Callable[[], int],
         random: Callable[[], float],
-        entropy: Callable[[int], bytes],
         spawn: Callable[[Callable[[], Any]], Future[Any]],
         telling: Telling,
         in_flight: int = 8,
     ) -> None:
         self._store, self._platform, self._respondent, self._ways = store, platform_id, respondent, ways
-        self._outcomes = Outcomes(policy, respondent, telling, random, entropy)
+        self._outcomes = Outcomes(policy, respondent, telling, random)
         self._clock, self._spawn, self.in_flight = clock, spawn, in_flight
 
     def can_tell_users(self) -> bool:

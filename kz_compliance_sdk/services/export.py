@@ -7,7 +7,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from kz_compliance_sdk.domain.audit import SYSTEM
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.events import texts_in
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.values import instant_text
 
@@ -64,14 +66,15 @@ def export_document(case: Case, records: Records, *, with_staff: bool) -> dict[s
         ],
         "written_by_people": [
             {
-                "at": instant_text(event.at),
-                "step": event.kind,
-                "by": who(event.actor),
-                "about": text.name,
-                "text": text.text,
+                "at": instant_text(on.at),
+                "step": on.kind,
+                "by": who(on.who.id if on.who is not None else SYSTEM.id),
+                "about": name,
+                "text": (records.words[on.seq, name] or b"").decode("utf-8", "replace"),
             }
-            for event in records.events
-            for text in event.sealed
+            for on in records.stream.events
+            for name in texts_in(on)
+            if records.words.get((on.seq, name))
         ],
         "sent": [
             {

@@ -216,12 +216,10 @@ class Intake:
 
     # ------------------------------------------------------------------------------------------- typed in
 
-    def typed(
-        self, notice: Notice, received_at: int, how: str, actor: Actor, salt: bytes
-    ) -> tuple[Work[Response], bytes]:
+    def typed(self, notice: Notice, received_at: int, how: str, actor: Actor) -> tuple[Work[Response], bytes]:
         """A letter, e-mail or phone call that the office typed in: unverified, its clock from the recorded receipt.
 
-        `how` says on which way it came; `salt` is fresh randomness that seals these words. Raises NotAllowed, and
+        `how` says on which way it came. Raises NotAllowed, and
         InvalidInput for a receipt in the future.
         """
         REVIEW_POLICY.check(actor, "enter")
@@ -259,7 +257,6 @@ class Intake:
             received_at,
             entered_by=actor.id,
             how=how,
-            salt=salt,
             by=actor,
             body=body,
             proof=proof,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.canonical import Json, canonical
+from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write
 from kz_compliance_sdk.domain.clock import local
@@ -37,8 +36,8 @@ class Proof:
 class Letters:
     """Answers that people carry, for one platform."""
 
-    def __init__(self, store: Store, platform_id: str, entropy: Callable[[int], bytes]) -> None:
-        self._store, self._platform, self._entropy = store, platform_id, entropy
+    def __init__(self, store: Store, platform_id: str) -> None:
+        self._store, self._platform = store, platform_id
 
     def switch(self, actor: Actor, case_id: str) -> Case:
         """Answer a case by letter from now on: the way out when the regulator's system is down and the clock is not.
@@ -58,11 +57,10 @@ class Letters:
         mine += [tx.message(one.id) for one in owed if one.id not in known and one.endpoint != BY_HAND]
         if any(message.state == "leased" for message in mine):
             raise IllegalMove("a message is on its way to the regulator: try again in two minutes.", reference=case_id)
-        stamp = tx.stamp(actor, self._entropy(32))
-        data: dict[str, Json] = {"messages": [message.id for message in mine]}
+        stamp = tx.stamp(actor)
         tells = [happened(case, AnsweredByHand(), stamp)]
-        switched, event = move(case, "deliver_by_hand", case.state, stamp, data, tells=tells, channel=BY_HAND)
-        writes: list[Write] = [CaseWrite(switched, case.version), event]
+        switched = move(case, "deliver_by_hand", case.state, channel=BY_HAND)
+        writes: list[Write] = [CaseWrite(switched), *tells]
         # What can still be taken back is no letter yet.
         at = max(tx.now, case.undo_until or 0)
         writes += [MessageWrite(m.but(endpoint=BY_HAND, next_attempt_at=at), m.lease_token) for m in mine]
@@ -105,7 +103,7 @@ class Letters:
                 "body_sha256": hashlib.sha256(message.body).hexdigest(),
             }
         )
-        stamp = tx.stamp(actor, self._entropy(32))
+        stamp = tx.stamp(actor)
         sha256 = hashlib.sha256(body).hexdigest()
         done = message.but(state="done", receipt=body, settled_at=tx.now, attempts=message.attempts + 1)
         change = results.receipt(case, done, f"{proof.channel} {proof.outgoing_number}", sha256, stamp)

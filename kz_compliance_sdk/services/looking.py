@@ -64,10 +64,9 @@ class Looking:
         *,
         spawn: Callable[[Callable[[], Any]], Future[Any]],
         monotonic: Callable[[], float],
-        entropy: Callable[[int], bytes],
     ) -> None:
         self._store, self._platform, self._port, self.is_ready = store, platform_id, port, is_ready
-        self._spawn, self._monotonic, self._entropy = spawn, monotonic, entropy
+        self._spawn, self._monotonic = spawn, monotonic
         self._hanging: list[Future[Any]] = []
 
     def look(self, actor: Actor, case_id: str, token: int | None = None) -> tuple[Seen, ...]:
@@ -99,7 +98,7 @@ class Looking:
             still = {item_id: found[item_id][0] for item_id in named if asked.get(item_id) == named[item_id]}
             if not still:
                 raise Conflict("the case changed while its content was looked at. Look again.", reference=case_id)
-            stamp = tx.stamp(actor, self._entropy(32))
+            stamp = tx.stamp(actor)
             change, _, rows = content.look(case, still, named, tx.content_seen(case_id), token=token, stamp=stamp)
             return change, tuple(
                 Seen(
@@ -138,7 +137,7 @@ class Looking:
             if case.state is not CaseState.IN_APPROVAL or decision is None or decision.digest != digest:
                 return (), ()
             looked = {item_id: looked for item_id, (looked, _) in found.items()}
-            stamp = tx.stamp(actor, self._entropy(32))
+            stamp = tx.stamp(actor)
             return content.approval_looked(case, decision, looked, asked, tx.content_seen(case_id), stamp)
 
         changed = self._store.submit(self._platform, record).result()

@@ -145,9 +145,8 @@ class Outcomes:
         respondent: Respondent,
         telling: Telling,
         random: Callable[[], float],
-        entropy: Callable[[int], bytes],
     ) -> None:
-        self._policy, self._respondent, self._random, self._entropy = policy, respondent, random, entropy
+        self._policy, self._respondent, self._random = policy, respondent, random
         self._telling = telling
 
     def record(
@@ -156,7 +155,7 @@ class Outcomes:
         """What an attempt changes, and whether it settles the message. `was` is the message as it is stored, where the
         attempt itself has changed it."""
         now = tx.now
-        stamp = tx.stamp(SYSTEM, self._entropy(32))
+        stamp = tx.stamp(SYSTEM)
         writes, after = self._outcome(tx, _case(tx, message), message.but(lease_expires_at=None), result, stamp)
         writes += self._endpoint(tx, message, result, stamp)
         settled = after.state not in ("queued", "leased")
@@ -194,7 +193,7 @@ class Outcomes:
         attempt = attempt_of(message, ended - lease_s, ended, "lost", "nothing was recorded before its lease ran out")
         if message.endpoint != ENFORCER or message.attempts != PAGE_AFTER_ATTEMPTS:
             return (attempt,)
-        stamp = tx.stamp(SYSTEM, self._entropy(32))
+        stamp = tx.stamp(SYSTEM)
         return (attempt, *results.measure_failed(tx.case(message.case_id), message, "lost", stamp, permanent=False))
 
     def _outcome(

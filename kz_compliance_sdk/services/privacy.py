@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain import retention
-from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.results import after
@@ -51,11 +51,10 @@ class Privacy:
         store: Store,
         platform_id: str,
         periods: Retention,
-        entropy: Callable[[int], bytes],
         empty_log: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store, self._platform, self._periods = store, platform_id, periods
-        self._entropy, self._empty_log = entropy, empty_log
+        self._empty_log = empty_log
 
     # ------------------------------------------------------------------------------------------- retention
 
@@ -130,23 +129,23 @@ class Privacy:
 
     def hold(self, actor: Actor, case_id: str, reasons: str, until: int) -> Case:
         """Keep a case until `until` (UTC seconds), whatever the retention says. Raises NotAllowed, InvalidInput."""
-        return self._step(case_id, lambda tx, case: retention.hold(case, reasons, until, stamp=self._stamp(tx, actor)))
+        return self._step(case_id, lambda tx, case: retention.hold(case, reasons, until, stamp=tx.stamp(actor)))
 
     def end_hold(self, actor: Actor, case_id: str, reasons: str) -> Case:
         """End a legal hold before its time. Raises NotAllowed, IllegalMove."""
-        return self._step(case_id, lambda tx, case: retention.end_hold(case, reasons, stamp=self._stamp(tx, actor)))
+        return self._step(case_id, lambda tx, case: retention.end_hold(case, reasons, stamp=tx.stamp(actor)))
 
     def ask_erasure(self, actor: Actor, case_id: str, ground: str) -> Case:
         """Ask to destroy the personal data of an ended case before its time; `ground` is one of
         `domain.retention.GROUNDS`. Raises NotAllowed, InvalidInput, IllegalMove while something needs the data."""
-        return self._step(case_id, lambda tx, case: retention.ask_erasure(case, ground, stamp=self._stamp(tx, actor)))
+        return self._step(case_id, lambda tx, case: retention.ask_erasure(case, ground, stamp=tx.stamp(actor)))
 
     def erase(self, actor: Actor, case_id: str) -> Case:
         """Agree to an erasure that somebody else asked for: the key is destroyed, and what it opened is overwritten.
         Raises NotAllowed for who asked, IllegalMove while something needs the data."""
 
         def step(tx: Tx, case: Case) -> tuple[Change, Case]:
-            holdings, stream, stamp = tx.holdings(case_id), stream_in(tx, case_id), self._stamp(tx, actor)
+            holdings, stream, stamp = tx.holdings(case_id), stream_in(tx, case_id), tx.stamp(actor)
             return retention.agree_to_erasure(case, holdings, stream, stamp=stamp)
 
         erased = self._step(case_id, step)
@@ -165,7 +164,7 @@ class Privacy:
         def step(tx: Tx, case: Case) -> tuple[Change, Case]:
             if case.erased_at is not None:
                 raise IllegalMove("its personal data was erased: there is none to export.", reference=case.id)
-            change = retention.exported(case, stamp=self._stamp(tx, actor))
+            change = retention.exported(case, stamp=tx.stamp(actor))
             return change, after(case, change)
 
         case = self._step(case_id, step)
@@ -175,9 +174,6 @@ class Privacy:
 
     def _step(self, case_id: str, step: Callable[[Tx, Case], tuple[Change, Case]]) -> Case:
         return self._store.submit(self._platform, lambda tx: step(tx, tx.case(case_id))).result()
-
-    def _stamp(self, tx: Tx, actor: Actor) -> Stamp:
-        return tx.stamp(actor, self._entropy(32))
 
 
 def _sanctioned(queries: Queries) -> dict[str, int]:

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TypeVar
 
 from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change, InboxApplied
 from kz_compliance_sdk.domain.decision import Decision, Proposal
@@ -70,14 +70,10 @@ class Review:
         platform_id: str,
         policy: Policy,
         respondent: Respondent,
-        entropy: Callable[[int], bytes],
         looking: Looking | None = None,
     ) -> None:
         self._store, self._platform, self._policy = store, platform_id, policy
-        self._respondent, self._entropy, self._looking = respondent, entropy, looking
-
-    def _stamp(self, tx: Tx, actor: Actor) -> Stamp:
-        return tx.stamp(actor, self._entropy(32))
+        self._respondent, self._looking = respondent, looking
 
     def _can_look(self) -> bool:
         return self._looking is not None and self._looking.is_ready()
@@ -102,7 +98,7 @@ class Review:
                 case = next((one for one in freed if one.id == case_id), case)
             if case is None:
                 return writes, None
-            change, claimed = steps.claim(case, lease_s=self._policy.lease_s, stamp=self._stamp(tx, actor))
+            change, claimed = steps.claim(case, lease_s=self._policy.lease_s, stamp=tx.stamp(actor))
             return (*writes, *change), _lease(claimed)
 
         return self._submit(take)
@@ -112,21 +108,21 @@ class Review:
         expired = tx.expired_leases(256)
         if not expired:
             return (), []
-        stamp = self._stamp(tx, SYSTEM)
+        stamp = tx.stamp(SYSTEM)
         changes = [steps.expire(case, stamp=stamp) for case in expired]
         freed = [results.after(case, change) for case, change in zip(expired, changes, strict=True)]
         return tuple(chain.from_iterable(changes)), freed
 
     def renew(self, actor: Actor, case_id: str, token: int) -> Future[Lease]:
         def work(tx: Tx) -> tuple[Change, Lease]:
-            stamp = self._stamp(tx, actor)
+            stamp = tx.stamp(actor)
             change, case = steps.renew(tx.case(case_id), token, lease_s=self._policy.lease_s, stamp=stamp)
             return change, _lease(case)
 
         return self._submit(work)
 
     def release(self, actor: Actor, case_id: str, token: int) -> Future[Case]:
-        return self._submit(lambda tx: steps.release(tx.case(case_id), token, stamp=self._stamp(tx, actor)))
+        return self._submit(lambda tx: steps.release(tx.case(case_id), token, stamp=tx.stamp(actor)))
 
     def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Future[Decided]:
         """The same proposal again, by the same person under the same lease, gets the first answer."""
@@ -140,7 +136,7 @@ class Review:
                 if decision and decision.proposed_by == actor.id and decision.proposal == proposal:
                     return (), Decided(case, decision)
             context = context_of(tx, case, self._policy, self._respondent, can_look=self._can_look())
-            change, after, decision = deciding.propose(case, token, proposal, context, stamp=self._stamp(tx, actor))
+            change, after, decision = deciding.propose(case, token, proposal, context, stamp=tx.stamp(actor))
             return change, Decided(after, decision)
 
         return self._submit(work)
@@ -148,9 +144,7 @@ class Review:
     def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> Future[RecordedCheck]:
         def work(tx: Tx) -> tuple[Change, RecordedCheck]:
             known = tx.legal_checks(case_id)
-            change, _, row = legal_check.record_legal_check(
-                tx.case(case_id), check, known, stamp=self._stamp(tx, actor)
-            )
+            change, _, row = legal_check.record_legal_check(tx.case(case_id), check, known, stamp=tx.stamp(actor))
             return change, row
 
         return self._submit(work)
@@ -166,7 +160,7 @@ class Review:
             case = tx.case(case_id)
             context = context_of(tx, case, self._policy, self._respondent)
             decision = _current(case, context.decisions)
-            proposers, stamp = who_decided(stream_in(tx, case_id), decision.version), self._stamp(tx, actor)
+            proposers, stamp = who_decided(stream_in(tx, case_id), decision.version), tx.stamp(actor)
             change, after = deciding.approve(case, digest, decision, context, proposers, stamp=stamp)
             approved = decision.model_copy(update={"approved_by": actor.id, "approved_at": tx.now})
             return change, Decided(after, approved)
@@ -179,7 +173,7 @@ class Review:
         def work(tx: Tx) -> tuple[Change, Case]:
             case = tx.case(case_id)
             decision = _current(case, tx.decisions(case_id))
-            return deciding.send_back(case, digest, reasons, decision, stamp=self._stamp(tx, actor))
+            return deciding.send_back(case, digest, reasons, decision, stamp=tx.stamp(actor))
 
         return self._submit(work)
 
@@ -187,13 +181,13 @@ class Review:
         def work(tx: Tx) -> tuple[Change, Case]:
             kinds = ("enforce", "restore", "report")
             messages = [message for message in tx.open_messages(case_id) if message.kind in kinds]
-            return deciding.undo(tx.case(case_id), messages, self._policy, stamp=self._stamp(tx, actor))
+            return deciding.undo(tx.case(case_id), messages, self._policy, stamp=tx.stamp(actor))
 
         return self._submit(work)
 
     def reopen(self, actor: Actor, case_id: str, reasons: str, items: Sequence[str] = ()) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
-            return office_steps.reopen(tx.case(case_id), reasons, self._policy, items, stamp=self._stamp(tx, actor))
+            return office_steps.reopen(tx.case(case_id), reasons, self._policy, items, stamp=tx.stamp(actor))
 
         return self._submit(work)
 
@@ -203,21 +197,21 @@ class Review:
         REVIEW_POLICY.check(actor, "request_clarification")
 
         def work(tx: Tx) -> tuple[Change, Case]:
-            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            case, stamp = tx.case(case_id), tx.stamp(actor)
             notice = notice_of(tx, case)
             return steps.request_clarification(case, token, questions, notice, text_checked=text_checked, stamp=stamp)
 
         return self._submit(work)
 
     def recall(self, actor: Actor, case_id: str) -> Future[Case]:
-        return self._submit(lambda tx: steps.recall(tx.case(case_id), stamp=self._stamp(tx, actor)))
+        return self._submit(lambda tx: steps.recall(tx.case(case_id), stamp=tx.stamp(actor)))
 
     def authenticate(self, actor: Actor, case_id: str, how: str) -> Future[Case]:
         """An amendment that was typed in waits for this as well, and then takes effect."""
         REVIEW_POLICY.check(actor, "authenticate")
 
         def work(tx: Tx) -> tuple[Change, Case]:
-            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            case, stamp = tx.case(case_id), tx.stamp(actor)
             amendment = typed_amendment(tx, case)
             if amendment is None:
                 return office_steps.authenticate(case, how, typist_of(tx, case), stamp=stamp)
@@ -233,7 +227,7 @@ class Review:
 
     def correct_receipt(self, actor: Actor, case_id: str, received_at: int, reasons: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
-            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            case, stamp = tx.case(case_id), tx.stamp(actor)
             typist = typist_of(tx, case)
             return office_steps.correct_receipt(case, received_at, reasons, self._policy, typist, stamp=stamp)
 
@@ -241,13 +235,13 @@ class Review:
 
     def settle_quarantine(self, actor: Actor, case_id: str, reasons: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
-            return office_steps.settle_quarantine(tx.case(case_id), reasons, stamp=self._stamp(tx, actor))
+            return office_steps.settle_quarantine(tx.case(case_id), reasons, stamp=tx.stamp(actor))
 
         return self._submit(work)
 
     def report_interim(self, actor: Actor, case_id: str) -> Future[Case]:
         def work(tx: Tx) -> tuple[Change, Case]:
-            case, stamp = tx.case(case_id), self._stamp(tx, actor)
+            case, stamp = tx.case(case_id), tx.stamp(actor)
             notified, respondent = notified_of(tx, case), with_checkpoint(tx, self._respondent)
             return office_steps.report_interim(case, tx.decisions(case_id), respondent, stamp=stamp, notified=notified)
 
@@ -257,13 +251,13 @@ class Review:
         def work(tx: Tx) -> tuple[Change, Case]:
             case, messages = tx.case(case_id), tx.open_messages(case_id)
             answering = answering_of(tx, case, self._respondent)
-            stamp = self._stamp(tx, actor)
+            stamp = tx.stamp(actor)
             return deciding.record_undoable(case, item_id, reasons, messages, answering, stamp=stamp)
 
         return self._submit(work)
 
     def acknowledge(self, actor: Actor, case_id: str) -> Future[Case]:
-        return self._submit(lambda tx: office_steps.acknowledge(tx.case(case_id), stamp=self._stamp(tx, actor)))
+        return self._submit(lambda tx: office_steps.acknowledge(tx.case(case_id), stamp=tx.stamp(actor)))
 
 
 def _lease(case: Case) -> Lease:

@@ -128,7 +128,7 @@ class Sweep:
 
     def _look(self, tx: Tx, after: str, most: int = _AT_ONCE) -> tuple[Change, tuple[Swept, str]]:
         found = tx.found(after, most)
-        writes: list[Write] = [Heartbeat(self._platform, SWEEPER, tx.now)]
+        writes: list[Write] = []
         lied: list[tuple[str, tuple[str, ...]]] = []
         mended: list[CaseWrite] = []
         messages: list[MessageWrite] = []
@@ -141,20 +141,23 @@ class Sweep:
             if lies := (*(("row",) if one.row is None else lies_of(one.row, true)), *beside):
                 lied.append((one.case_id, lies))
                 _log.error("case %s: its row said otherwise than its chain: %s", one.case_id, ", ".join(lies))
-                mended.append(CaseWrite(true.but(version=true.version + 1), one.version))
+                mended.append(CaseWrite(true, opens=not one.stored))
                 messages += map(MessageWrite, one.messages)
-        writes += [*mended, *messages, *self._told(mended, tx)]
+        # By how many it ever mended, two alerts of one second are told apart.
+        before = tx.heartbeat(SWEEPER)
+        count = len(mended) + int((before.detail if before is not None else "") or "0")
+        writes += [Heartbeat(self._platform, SWEEPER, tx.now, str(count)), *mended, *messages]
+        writes += self._told(mended, count, tx)
         after = found[-1].case_id if len(found) == most else ""
         writes += unreadable.alerts(tx, self._platform)
         return tuple(writes), (Swept(len(found), tuple(lied), tx.unreadable), after)
 
-    def _told(self, mended: Sequence[CaseWrite], tx: Tx) -> Change:
+    def _told(self, mended: Sequence[CaseWrite], count: int, tx: Tx) -> Change:
         """One alert for all that were mended at once: the log names each."""
         if not mended:
             return ()
         first = mended[0].case
-        key = str(first.version)
-        return (notify(self._platform, first.id, "row_mended", _AUDIENCE, _LEVEL, tx.stamp(), key=key),)
+        return (notify(self._platform, first.id, "row_mended", _AUDIENCE, _LEVEL, tx.stamp(), key=str(count)),)
 
     def _planned(self, case: Case, now: int) -> Case:
         """The case watched no later than its ladder allows."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from kz_compliance_sdk.domain import user_notice_delays, user_notices
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.change import Change
@@ -16,8 +14,8 @@ from kz_compliance_sdk.services.loading import tellings_of
 class UserNotices:
     """The notices to the affected users of one platform."""
 
-    def __init__(self, store: Store, platform_id: str, policy: UserPolicy, entropy: Callable[[int], bytes]) -> None:
-        self._store, self._platform, self._policy, self._entropy = store, platform_id, policy, entropy
+    def __init__(self, store: Store, platform_id: str, policy: UserPolicy) -> None:
+        self._store, self._platform, self._policy = store, platform_id, policy
 
     def of_case(self, case_id: str) -> tuple[UserNoticeState, ...]:
         """Where the notices of a case stand, oldest first. Raises NotFound, and StoreDamaged for a broken chain."""
@@ -34,7 +32,7 @@ class UserNotices:
         """
 
         def work(tx: Tx) -> tuple[Change, tuple[UserNoticeState, ...]]:
-            stamp = tx.stamp(actor, self._entropy(32))
+            stamp = tx.stamp(actor)
             case, messages = tx.case(case_id), tx.open_messages(case_id)
             held = tellings_of(tx, case)
             return user_notice_delays.delay(

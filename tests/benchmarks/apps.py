@@ -141,7 +141,7 @@ class KnowsNothing:
         self.unreadable: tuple[str, ...] = ()
 
     def stamp(self, actor: Actor = SYSTEM, salt: bytes = b"") -> Stamp:
-        return Stamp(self.now, actor, salt, keyed)
+        return Stamp(self.now, actor, keyed)
 
     def inbox_rows(self, _sender: str, _message_id: str) -> list[InboxRow]:
         return []

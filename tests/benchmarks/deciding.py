@@ -96,7 +96,7 @@ def sandbox_policy() -> Policy:
 
 def review_of(store: Any, seal: Callable[[bytes], ReportSignature] | None = None) -> Review:
     respondent = Respondent("head of office", "Үлгі Б. С.", seal)
-    return Review(store, samples.PLATFORM, sandbox_policy(), respondent, secrets.token_bytes)
+    return Review(store, samples.PLATFORM, sandbox_policy(), respondent)
 
 
 def proposal(*, measure: bool) -> Proposal:

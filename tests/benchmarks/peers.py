@@ -150,7 +150,7 @@ def run(size: Size) -> list[Row]:
 def bare_rows(size: Size) -> float:
     """Notices a second whose rows, made beforehand, the bare driver stores with a commit for each."""
     count = size.pick(200, 2_000)
-    groups = [storing.prepared([ready.change]) for ready in samples.ready(0, count)]
+    groups = storing.prepared([ready.change for ready in samples.ready(0, count)], count)
     with size.place() as folder:
         return count / storing.raw(folder / "rows.sqlite3", groups)
 

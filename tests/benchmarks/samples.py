@@ -112,7 +112,10 @@ def ready(
         named = read_message(data).data
         assert isinstance(named, Notice)
         message = (keys.SENDER, f"msg-{name}", hashlib.sha256(data).hexdigest())
-        arrival = Arrival(PLATFORM, message, "pushed", "signed", "regulator", now, now, body=data, proof=proof)
+        arrival = Arrival(
+            PLATFORM, message, "pushed", "signed", "regulator", now, now,
+            body=data, proof=proof, profile="standard-webhooks", key_id="sample", signed_at=now,
+        )  # fmt: skip
         change, _ = open_case(case_id, named, arrival, policy, stamp)
         inbox = InboxRow(
             PLATFORM, *message, "notice.issued", "pushed", data, proof, now, case_id, name, "accepted", 202, reply

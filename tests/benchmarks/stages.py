@@ -37,7 +37,7 @@ _STORE = {
     f"{_SQL}.private:PrivateRows.case_from": "values from rows",
     f"{_SQL}.lane:_resolve": "waking who waits",
 }
-_EVENT = "kz_compliance_sdk.domain.case:next_event"
+_EVENT = "kz_compliance_sdk.adapters.sql.ledger:Appending.append"
 _SERVICES = "kz_compliance_sdk.services"
 INTAKE = {
     **_STORE,
@@ -48,7 +48,7 @@ INTAKE = {
     f"{_SERVICES}.admission:Admission.admit": "deciding what it is",
     "kz_compliance_sdk.domain.arrivals:open_case": "the case and its clock",
     "kz_compliance_sdk.domain.arrivals:acknowledgement": "the acknowledgement",
-    _EVENT: "the audit event",
+    _EVENT: "the event: its bytes, hash, MAC and parts",
 }
 DECISION = {
     **_STORE,
@@ -61,11 +61,10 @@ DECISION = {
     "kz_compliance_sdk.domain.deciding:_check_objects": "checks of the proposal",
     "kz_compliance_sdk.domain.deciding:rests_on": "the legal check",
     "kz_compliance_sdk.domain.deciding:propose": "the decision",
-    "kz_compliance_sdk.domain.deciding:decision_digest": "the decision",
     "kz_compliance_sdk.domain.deciding:_decide": "the items' new states",
     "kz_compliance_sdk.domain.deciding:effect": "three effects",
     "kz_compliance_sdk.domain.steps:claim": "the claim",
-    _EVENT: "two audit events",
+    _EVENT: "the events: their bytes, hashes, MACs and parts",
 }
 
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kz_compliance_sdk.adapters.sql import rows as as_rows
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain.audit import AuditEvent
-from kz_compliance_sdk.domain.change import CaseWrite, Change, InboxRow, NoticeCounted
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.ports import Env
 from tests.benchmarks import samples
 from tests.benchmarks.rows import Row, Size, compared, interleaved
 
 NAMES = ("store.256", "store.64")
 GROUP = 256
+TABLES = ("streams", "events", "keys", "parts", "log", "cases", "inbox", "outbox")
 Prepared = dict[str, list[tuple[Any, ...]]]
 
 
@@ -29,7 +29,7 @@ def run(size: Size) -> list[Row]:
     """Both rows, from the same rounds."""
     count = size.pick(3_072, 30_000)
     changes = [ready.change for ready in samples.ready(0, count)]
-    groups = [prepared(changes[start : start + GROUP]) for start in range(0, count, GROUP)]
+    groups = prepared(changes, count // GROUP)
 
     def fresh(measure: Callable[[Path], float]) -> float:
         with size.place() as folder:
@@ -50,26 +50,22 @@ def run(size: Size) -> list[Row]:
     ]
 
 
-def prepared(changes: Sequence[Change]) -> Prepared:
-    """The rows of intakes, by table, as the driver takes them."""
-    found: Prepared = {"audit": [], "cases": [], "inbox": [], "outbox": []}
-    came: Counter[tuple[str, str, int]] = Counter()
-    for change in changes:
-        for write in change:
-            if isinstance(write, AuditEvent):
-                found["audit"].append(as_rows.audit_row(write))
-            elif isinstance(write, CaseWrite):
-                found["cases"].append(as_rows.case_row(write.case))
-            elif isinstance(write, InboxRow):
-                found["inbox"].append(as_rows.inbox_row(write))
-            elif isinstance(write, OutboxMessage):
-                found["outbox"].append(as_rows.message_row(write))
-            elif isinstance(write, NoticeCounted):
-                came.update((write.platform_id, name, write.at) for name in write.names)
-            else:
-                raise TypeError(f"an intake writes no {type(write).__name__}")
-    found["volumes"] = [(*key, notices) for key, notices in came.items()]
-    return found
+def prepared(changes: Sequence[Change], groups: int) -> list[Prepared]:
+    """The rows that intakes come to, by table, as the driver takes them, in so many groups: what the library stores of
+    them, ciphertexts, hashes and all, made beforehand."""
+    found: list[Prepared] = [{} for _ in range(groups)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "prepared.sqlite3"
+        store(path, changes, GROUP)
+        with closing(open_connection(choose_driver(), str(path))) as connection:
+            for table in TABLES:
+                held = connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+                size = -(-len(held) // groups)
+                for number, group in enumerate(found):
+                    group[table] = held[number * size : (number + 1) * size]
+            # Each batch counts under the same few names.
+            counted = connection.execute("SELECT * FROM volumes").fetchall()
+    return [{**group, "volumes": counted} for group in found]
 
 
 def store(path: Path, changes: Sequence[Change], in_flight: int) -> float:
@@ -98,7 +94,7 @@ def _decided(change: Change, _tx: object) -> tuple[Change, None]:
 def raw(path: Path, groups: Sequence[Prepared]) -> float:
     """Seconds to insert the same rows with the bare driver: same schema, same settings, rows made beforehand."""
     store = SqliteStore(path, Env.system())
-    inserts = {table: store.statements.inserts[table].sql for table in ("audit", "cases", "inbox", "outbox")}
+    inserts = {table: store.statements.inserts[table].sql for table in TABLES}
     inserts["volumes"] = store.statements.volumes.add.sql
     store.close()
     connection = open_connection(choose_driver(), str(path))

@@ -14,8 +14,9 @@ import pytest
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import arrivals, deciding, steps
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat
+from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.errors import Conflict, IllegalMove, LeaseLost, NotAllowed, NotFound, StoreError, StoreFull
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.review import Lease, Review
@@ -36,9 +37,7 @@ from tests.unit.case_makers import (
     context,
     measure,
     messages,
-    opened,
     proposal,
-    proposed,
     stamp,
 )
 from tests.waiting import PATIENCE_S
@@ -49,7 +48,7 @@ pytestmark = pytest.mark.writes_by_itself
 
 
 def _review(store: SqliteStore) -> Review:
-    return Review(store, PLATFORM, POLICY, RESPONDENT, lambda n: SALT[:n])
+    return Review(store, PLATFORM, POLICY, RESPONDENT)
 
 
 def _without_case(change: Change) -> Change:
@@ -90,8 +89,8 @@ def test_what_was_saved_is_read_as_it_was(store: SqliteStore) -> None:
         "case-1", notice, carrying(arrival(flags=("basis_unknown:1", "late_revision")), notice), POLICY, stamp()
     )
     save(store, opening_)
-    claiming, held = steps.claim(store.queries(PLATFORM).case("case-1"), lease_s=900, stamp=stamp(actor=M1))
-    save(store, claiming)
+    save(store, steps.claim(store.queries(PLATFORM).case("case-1"), lease_s=900, stamp=stamp(actor=M1))[0])
+    held = store.queries(PLATFORM).case("case-1")
     removal = proposal(*(measure(item.item_id) for item in notice.items))
     change, expected, decision = deciding.propose(
         held, held.lease_token, removal, context(notice), stamp=stamp(actor=M1)
@@ -109,12 +108,12 @@ def test_what_was_saved_is_read_as_it_was(store: SqliteStore) -> None:
 def test_a_change_is_written_whole_or_not_at_all(store: SqliteStore) -> None:
     case = saved(store)
     change, claimed_case = steps.claim(case, lease_s=900, stamp=stamp(actor=M1))
-    stale = CaseWrite(replace(claimed_case, version=9), expected=8)
+    stale = happened(case.but(version=8), review.Released(), stamp(actor=M1))
     other, _ = opening(2)
-    before = [_count(store, table) for table in ("cases", "audit", "outbox")]
+    before = [_count(store, table) for table in ("cases", "events", "outbox")]
     with pytest.raises(Conflict):
-        save(store, (*other, *change[1:], stale))
-    assert [_count(store, table) for table in ("cases", "audit", "outbox")] == before
+        save(store, (*other, CaseWrite(claimed_case), *change[1:], stale))
+    assert [_count(store, table) for table in ("cases", "events", "outbox")] == before
     assert store.queries(PLATFORM).case(case.id) == case
 
 
@@ -136,7 +135,7 @@ def test_a_platform_sees_and_changes_only_its_own(store: SqliteStore) -> None:
     with pytest.raises(NotFound):
         queries.case(case.id)
     assert list(queries.case_ids()) == []
-    assert not queries.audit(case.id)
+    assert not queries.stream(case.id).events
     assert not queries.messages(case.id)
     with pytest.raises(NotFound):
         store.submit("third", lambda tx: ((), tx.case(case.id))).result(10)
@@ -156,23 +155,22 @@ def test_the_stores_clock_is_the_one_it_was_given(store: SqliteStore, clock: Any
 def test_two_cases_of_one_notice_are_refused_by_the_database(store: SqliteStore) -> None:
     saved(store)
     change, _ = opening()
-    twin = tuple(CaseWrite(replace(w.case, id="case-twin")) for w in change if isinstance(w, CaseWrite))
+    twin = tuple(CaseWrite(replace(w.case, id="case-twin"), opens=True) for w in change if isinstance(w, CaseWrite))
     with pytest.raises(Conflict, match="UNIQUE"):
         save(store, twin)
     assert _count(store, "cases") == 1
 
 
-def test_a_stale_version_is_refused_by_the_database(store: SqliteStore) -> None:
-    case = saved(store)
+def test_what_was_decided_on_a_chain_that_has_gone_on_is_refused(store: SqliteStore) -> None:
+    case = store.queries(PLATFORM).case(saved(store).id)
     change, taken = steps.claim(case, lease_s=900, stamp=stamp(actor=M1))
     save(store, change)
     with pytest.raises(Conflict, match="read it again"):
-        save(store, (CaseWrite(replace(taken, level=99), case.version),))
+        save(store, steps.claim(case, lease_s=900, stamp=stamp(actor=M2))[0])
     assert store.queries(PLATFORM).case(case.id) == taken
 
 
-def test_a_stale_token_is_refused_by_the_database_even_with_the_right_version(store: SqliteStore, clock: Any) -> None:
-    """The zombie that read the case anew but still believes in its old lease."""
+def test_whoever_still_believes_in_an_old_lease_writes_nothing(store: SqliteStore, clock: Any) -> None:
     case = saved(store)
     review = _review(store)
     first = review.claim(M1).result(10)
@@ -181,12 +179,13 @@ def test_a_stale_token_is_refused_by_the_database_even_with_the_right_version(st
     second = review.claim(M2).result(10)
     assert second is not None
     assert second.token > first.token
-    zombie = replace(second.case, level=99, version=second.case.version + 1)
     with pytest.raises(LeaseLost):
-        save(store, (CaseWrite(zombie, second.case.version, first.token),))
+        review.renew(M1, case.id, first.token).result(10)
+    with pytest.raises(Conflict):
+        save(store, steps.renew(first.case, first.token, lease_s=900, stamp=stamp(actor=M1))[0])
     released = review.release(M2, case.id, second.token).result(10)
     with pytest.raises(LeaseLost):
-        save(store, (CaseWrite(replace(zombie, version=99), released.version, second.token),))
+        review.renew(M2, case.id, second.token).result(10)
     assert store.queries(PLATFORM).case(case.id) == released
 
 
@@ -195,10 +194,11 @@ def test_nobody_approves_their_own_proposal_or_another_or_a_second_time(store: S
     save(store, arrivals.open_case("case-1", notice, arrival(), POLICY, stamp())[0])
     save(store, steps.claim(store.queries(PLATFORM).case("case-1"), lease_s=900, stamp=stamp(actor=LEAD))[0])
     held = store.queries(PLATFORM).case("case-1")
-    change, case, decision = deciding.propose(
+    change, _, decision = deciding.propose(
         held, held.lease_token, proposal(measure("1")), context(notice), stamp=stamp(actor=LEAD)
     )
     save(store, change)
+    case = store.queries(PLATFORM).case("case-1")
 
     def approved(by: Actor, digest: str, seen: Case) -> Change:
         given = context(notice, decisions={1: decision})
@@ -217,12 +217,12 @@ def test_nobody_approves_their_own_proposal_or_another_or_a_second_time(store: S
     assert now.decisions("case-1")[1].approved_by == LEGAL.id
 
 
-def test_an_event_of_the_audit_trail_is_written_once(store: SqliteStore) -> None:
+def test_an_opening_is_written_once(store: SqliteStore) -> None:
     change, case = opening()
     save(store, change)
     with pytest.raises(Conflict):
         save(store, change[1:2])
-    assert len(store.queries(PLATFORM).audit(case.id)) == 1
+    assert len(store.queries(PLATFORM).stream(case.id).events) == 1
 
 
 # ------------------------------------------------------------------------------------------------------ batches
@@ -249,7 +249,7 @@ def test_what_waits_together_shares_one_commit(lane: SqliteStore, monkeypatch: p
 
 def test_one_bad_change_fails_alone(lane: SqliteStore) -> None:
     saved(lane, 1)
-    twin = tuple(CaseWrite(replace(w.case, id="twin")) for w in opening(1)[0] if isinstance(w, CaseWrite))
+    twin = tuple(CaseWrite(replace(w.case, id="twin"), opens=True) for w in opening(1)[0] if isinstance(w, CaseWrite))
     with Gate(lane):
         good = [lane.save(PLATFORM, opening(n)[0]) for n in (2, 3)]
         bad = lane.save(PLATFORM, twin)
@@ -411,7 +411,7 @@ def test_one_can_read_while_a_write_is_under_way(lane: SqliteStore) -> None:
     with Gate(lane):
         waiting = lane.save(PLATFORM, (Heartbeat(PLATFORM, "test", 1),))
         assert lane.queries(PLATFORM).case(case.id) == case
-        assert len(lane.queries(PLATFORM).audit(case.id)) == 1
+        assert len(lane.queries(PLATFORM).stream(case.id).events) == 1
         assert not waiting.done()
     waiting.result(10)
 
@@ -436,8 +436,9 @@ def test_of_two_who_decide_one_case_at_once_one_wins(lane: SqliteStore) -> None:
     for n in notices:
         change, case = opening(n)
         case = claimed(case)
-        save(lane, (CaseWrite(case), *change[1:2]))
-        cases[n] = case
+        save(lane, (CaseWrite(case, opens=True), *change[1:2]))
+        save(lane, steps.claim(lane.queries(PLATFORM).case(case.id), lease_s=900, stamp=stamp(actor=M1))[0])
+        cases[n] = lane.queries(PLATFORM).case(case.id)
     start = threading.Barrier(2)
     won: dict[int, list[str]] = {n: [] for n in cases}
     lost: dict[int, int] = dict.fromkeys(cases, 0)
@@ -445,10 +446,10 @@ def test_of_two_who_decide_one_case_at_once_one_wins(lane: SqliteStore) -> None:
     def moderator(name: str) -> None:
         for n, case in cases.items():
             start.wait(30)
-            change, after, _ = proposed(notices[n], case=replace(case, state=opened().state), at=stamp().at)
-            write = CaseWrite(replace(after, level=len(name)), case.version, case.lease_token)
+            removal = proposal(*(measure(item.item_id) for item in notices[n].items))
+            change, _, _ = deciding.propose(case, case.lease_token, removal, context(notices[n]), stamp=stamp(actor=M1))
             try:
-                save(lane, (write, *_without_case(change)))
+                save(lane, change)
                 won[n].append(name)
             except (Conflict, LeaseLost):
                 lost[n] += 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from tests.controls.ways import (
     AUDIT,
     CHECKPOINTS,
@@ -26,11 +28,10 @@ def _of_any_platform(real: Any) -> Any:
 
 
 def _in_so_many_words(real: Any) -> Any:
-    def next_event(*given: Any) -> Any:
-        *place, data, texts = given if len(given) == 8 else (*given, None)
-        return real(*place, {**data, "said": dict(texts or {})}, texts)
+    def seal(part: Any) -> Any:
+        return msgspec.structs.replace(real(part), mac=part.data.decode("utf-8", "replace"))
 
-    return next_event
+    return seal
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -45,15 +46,15 @@ CONTROLS: tuple[Control, ...] = (
         "reasons in the chain",
         "what people wrote enters an event only as a salted digest",
         OF_AUDIT,
-        instead("domain.case.next_event", made=_in_so_many_words),
+        instead("adapters.sql.ledger.seal", made=_in_so_many_words),
         f"{AUDIT}test_what_people_wrote_is_in_the_chain_as_a_digest_alone",
     ),
     *(
         Control(
-            f"the trail is not read: {what}",
+            f"the chain is not held against its rows: {what}",
             "whatever is changed behind the library's back is found and named",
             page,
-            gives("domain.proofs.check", "adapters.sql.queries.SqlQueries.lies", what=()),
+            gives("domain.proofs.check", "adapters.sql.queries.SqlQueries.log_faults", what=()),
             f"{AUDIT}test_what_is_changed_behind_its_back_is_found[{what}]",
         )
         for what, page in (
@@ -67,10 +68,10 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Control(
         "checkpoints unread",
-        "what no event speaks of is held against the checkpoints",
+        "a chain that was told otherwise, its hashes made anew, is held against the checkpoints",
         CHECKPOINTS,
-        instead("evidence.verify_store.check_case", made=lambda _real: lambda *_: []),
-        f"{AUDIT}test_a_row_of_which_no_event_speaks_is_held_by_the_checkpoint",
+        gives("evidence.verify_store._hold_inside"),
+        f"{AUDIT}test_a_chain_that_was_told_otherwise_with_its_hashes_is_held_by_the_checkpoint",
     ),
     Control(
         "nobody asks outside",

@@ -30,10 +30,10 @@ def _none_behind_it(real: Any) -> Any:
 
 
 def _nothing_to_go_by(_real: Any) -> Any:
-    def beside(_view: Any, stream: Any, _row: Any) -> Any:
+    def planned(stream: Any) -> Any:
         raise StoreDamaged("its row is gone.", reference=stream.reference)
 
-    return beside
+    return planned
 
 
 def _as_if_read(real: Any) -> Any:
@@ -70,7 +70,7 @@ CONTROLS: tuple[Control, ...] = (
         "rows are believed",
         "a row that was edited decides nothing",
         _PAGE,
-        instead("adapters.sql.shared.believed", made=lambda _real: lambda row, _stream: row),
+        instead("adapters.sql.shared.believed", made=lambda _real: lambda row, stream: row.but(version=stream.seq)),
         f"{_ROWS}test_a_category_that_was_edited_takes_nobody_s_second_person_away",
     ),
     Control(
@@ -126,7 +126,7 @@ CONTROLS: tuple[Control, ...] = (
         "a row that is gone stays gone",
         "a row that is gone is made anew from its chain, and its case is decided",
         RELIABILITY,
-        instead("adapters.sql.view.View._beside", made=_nothing_to_go_by),
+        instead("adapters.sql.view.planned_anew", made=_nothing_to_go_by),
         f"{_REBUILT}test_a_row_that_was_deleted_comes_back_and_its_case_is_decided",
     ),
     Control(

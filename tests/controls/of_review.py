@@ -229,7 +229,7 @@ CONTROLS: tuple[Control, ...] = (
             f"an answer bars nothing: {answer}",
             "an answer that bars local law rules out a measure on that ground",
             OF_REVIEW,
-            gives("domain.lawfulness.barring", what=()),
+            gives("domain.proposal_checks.barring", what=()),
             f"{REVIEW}test_an_answer_that_bars_local_law_bars_the_measure[{answer}]",
         )
         for answer in ("protected_speech", "proportionate")
@@ -238,14 +238,14 @@ CONTROLS: tuple[Control, ...] = (
         "unclear is clear enough",
         'an "unclear" anywhere brings in a second person',
         OF_REVIEW,
-        gives("domain.lawfulness.is_unclear", what=False),
+        gives("domain.proposal_checks.is_unclear", what=False),
         f"{REVIEW}test_what_is_unclear_takes_a_second_person",
     ),
     Control(
         "answers overruled alone",
         "nobody overrules another's answers alone",
         OF_REVIEW,
-        gives("domain.lawfulness._is_contradicted", what=False),
+        gives("domain.proposal_checks._is_contradicted", what=False),
         f"{REVIEW}test_nobody_overrules_anothers_answers_alone",
     ),
     *(

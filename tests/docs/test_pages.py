@@ -18,7 +18,6 @@ from typer.main import get_command
 
 from kz_compliance_sdk import ComplianceDesk, Settings
 from kz_compliance_sdk.adapters.sql.store import MOST_WAITING
-from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.adapters.troubles import REMIND_S
 from kz_compliance_sdk.config.sections import LimitSettings
 from kz_compliance_sdk.domain import breaker, running_time
@@ -180,7 +179,6 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("operations.md", "`store.max_waiting`", Settings.model_fields["store"].default.max_waiting, 8192),
         ("operations.md", "at most 262,144 bytes", LimitSettings().max_body, 262_144),
         ("contract/index.md", "The window is 300 seconds either way", WINDOW_S, 300),
-        ("concepts/audit.md", "table `sealed_texts`", "sealed_texts" in metadata.tables, True),
         ("concepts/delivery.md", "after the first attempt is 4 seconds", next_attempt_at(0, 1, None, 0.0), 4),
         ("concepts/delivery.md", "never longer than 15 minutes", next_attempt_at(0, 60, None, 0.0), 15 * 60),
         ("concepts/delivery.md", "an eighth of the time that is left", next_attempt_at(0, 60, 800, 0.0), 100),

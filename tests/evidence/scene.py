@@ -80,7 +80,7 @@ class Scene:
 
     def looked_at(self, case_id: str, until: int) -> None:
         """Have the case looked at by many people, until its chain has so many events."""
-        for number in range(until - self.desk.case(case_id).audit_seq):
+        for number in range(until - len(self.desk.case_file(case_id).chain.events)):
             self.desk.record_view(Actor(f"person.{number}", frozenset({"moderator"})), case_id)
 
 
@@ -120,6 +120,12 @@ def opened(pack: bytes) -> dict[str, bytes]:
 
 def document(pack: bytes, path: str) -> Any:
     return json.loads(opened(pack)[path])
+
+
+def events(pack: bytes) -> list[dict[str, Any]]:
+    """The content of each event of a pack, with what its line has beside it."""
+    lines = [json.loads(line) for line in opened(pack)["events.jsonl"].splitlines()]
+    return [{**line, **json.loads(line["content"])} for line in lines]
 
 
 def signed_anew(files: Mapping[str, bytes], by: SigningKey | None = None) -> bytes:

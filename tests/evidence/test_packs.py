@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import json
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Actor, AuditEvent, Stamp, event_hash, next_event
-from kz_compliance_sdk.domain.canonical import encoded
+from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.ledger import LedgerKey
+from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.values import instant_text
-from kz_compliance_sdk.evidence.redaction import People, facts, is_plain_receipt, provable, said_of
+from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.evidence.redaction import is_plain_receipt, said_of
 from kz_compliance_sdk.evidence.verify_pack import read_key, verified
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
+from tests.catalogues import tables
 from tests.evidence.scene import (
     HEAD,
     HOSTILE,
@@ -25,14 +32,16 @@ from tests.evidence.scene import (
     OFFICE_PEOPLE,
     URL,
     Scene,
+    codes,
     document,
+    events,
     full,
     opened,
     scene,
+    signed_anew,
 )
 from tests.unguarded import unguard
 
-AT = 1_795_503_600
 PLANTED = (*OFFICE_PEOPLE, "Planted", "planted", "insulted", "evil.example")
 
 
@@ -43,21 +52,24 @@ def test_the_full_form_holds_every_byte_of_the_case(at: Scene) -> None:
     case_id = at.case()
     at.desk.record_view(LEAD, case_id)
     files = opened(full(at, case_id))
-    held = at.desk.store.queries(at.desk.platform_id).records(case_id)
+    held = at.desk.store.queries(at.desk.platform_id).kept(case_id)
     kept = set(files.values())
     assert {row.body for row in held.inbox} | {row.proof for row in held.inbox} <= kept
-    assert {row.body for row in held.decisions} <= kept
     assert {message.body for message in held.messages} <= kept
     assert {message.receipt for message in held.messages if message.receipt} <= kept
     lines = [json.loads(line) for line in files["events.jsonl"].splitlines()]
-    assert [line["content"].encode() for line in lines] == [event.content for event in held.events]
-    assert {text["text"] for line in lines for text in line["sealed"]} == {
-        text.text for event in held.events for text in event.sealed
+    assert [(line["content"].encode(), line["people"].encode(), line["hash"]) for line in lines] == [
+        (link.content, link.people, link.hash.hex()) for link in held.chain.links
+    ]
+    told = {(n, name): part for n, line in enumerate(lines, 1) for name, part in line["parts"].items()}
+    assert {one: (part.salt.hex(), part.data) for one, part in held.chain.parts.items()} == {
+        one: (part["salt"], files[part["file"]]) for one, part in told.items()
     }
+    assert {"message", "proposal", "body", "receipt", "signature", "reason"} <= {name for _, name in told}
     case = json.loads(files["case.json"])
     assert sum(len(message["attempts"]) for message in case["messages"]) == len(held.attempts) > 0
     assert case["received"][0]["verification"]["result"] == "proved"
-    assert {"view", "disclose"} <= {line["kind"] for line in lines}
+    assert {"viewed", "disclosed"} <= {json.loads(line["content"])["kind"] for line in lines}
     assert case["clock"]["due_at"]["almaty"].endswith("+05:00")
 
 
@@ -91,8 +103,9 @@ def test_a_letter_names_neither_its_typist_nor_its_carrier_in_the_redacted_form(
         told = document(redacted, "case.json")
         (letter,) = [one for one in told["messages"] if one["kind"] == "report"]
         assert letter["receipt"] == {"file": None, "size": None, "sha256": None}
-        receipt = hashlib.sha256(at.desk.case_file(case.id).messages[-1].receipt).hexdigest()
-        assert receipt.encode() not in redacted
+        (receipt,) = [one.receipt for one in at.desk.case_file(case.id).messages if one.receipt]
+        assert hashlib.sha256(receipt).hexdigest().encode() not in redacted
+        assert verified(whole, None).problems == []
         assert told["received"][0]["entered_by"] == "person-1"
         assert verified(redacted, None).problems == []
 
@@ -102,10 +115,10 @@ def test_a_person_has_one_number_in_a_pack(at: Scene) -> None:
     at.desk.record_view(LEAD, case_id)
     at.desk.record_view(MODERATOR, case_id)
     pack = at.desk.evidence(HEAD, case_id)
-    lines = [json.loads(line) for line in opened(pack)["events.jsonl"].splitlines()]
-    who = {(line["kind"], line["actor"]) for line in lines}
-    assert {("claim", "person-1"), ("propose", "person-1"), ("view", "person-1"), ("view", "person-2")} <= who
-    assert ("disclose", "person-3") in who
+    who = {(event["kind"], event["by"][0]) for event in events(pack)}
+    assert {("claimed", 1), ("proposed", 1), ("viewed", 1), ("viewed", 2), ("disclosed", 3)} <= who
+    page = opened(pack)["report.html"].decode()
+    assert [page.count(f"<td>person-{number}</td>") > 0 for number in (1, 2, 3, 4)] == [True, True, True, False]
     assert document(pack, "case.json")["decisions"][0]["proposed_by"] == "person-1"
 
 
@@ -120,101 +133,154 @@ def test_a_quarantined_message_makes_a_pack(at: Scene) -> None:
     assert b"planted" not in at.desk.evidence(HEAD, case.id)
 
 
+def _tampered(at: Scene, sql: str) -> Path:
+    """The folder of a store in which somebody has run this."""
+    at.desk.store.close()
+    path = Path(at.desk.settings.store.path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        unguard(connection)
+        assert connection.execute(sql).rowcount == 1
+    return path.parent
+
+
 def test_a_store_that_was_tampered_with_says_so_in_the_pack(at: Scene) -> None:
     """A pack of a damaged case is evidence of the damage."""
     case_id = at.case()
-    at.desk.store.close()
-    import sqlite3
-
-    with closing(sqlite3.connect(at.desk.settings.store.path)) as connection, connection:
-        unguard(connection)
-        connection.execute("UPDATE audit SET kind = 'undo' WHERE seq = 3")
-    connection.close()
-    with scene(at.desk.settings.store.path.parent) as again:
+    folder = _tampered(at, "UPDATE parts SET bytes = zeroblob(60) WHERE name = 'proposal'")
+    with scene(folder) as again:
         pack = full(again, case_id, "en")
         faults = document(pack, "case.json")["audit"]["faults"]
-        assert any(fault["seq"] == 3 for fault in faults)
-        assert "its columns disagree" in opened(pack)["report.html"].decode()
-        assert [problem.code for problem in verified(pack, None).problems] == ["facts"]
+        assert any("its part proposal does not open" in fault["what"] for fault in faults)
+        assert "its part proposal does not open" in opened(pack)["report.html"].decode()
+        assert [problem.code for problem in verified(pack, None).problems] == ["part"]
         assert {
             fault["what"] for fault in document(again.desk.evidence(HEAD, case_id), "case.json")["audit"]["faults"]
         } == {""}
 
 
-# --------------------------------------------------------------------------------- what a hash could give away
+def test_words_that_do_not_open_stand_in_the_pack_as_far_as_they_can_be_read(at: Scene) -> None:
+    """Of an attempt, which is a row: the pack names the fault, and goes on."""
+    case_id = at.case()
+    at.desk.store.close()
+    with closing(sqlite3.connect(at.desk.settings.store.path)) as connection, connection:
+        unguard(connection)
+        assert connection.execute("UPDATE attempts SET detail = zeroblob(60)").rowcount
+    with scene(Path(at.desk.settings.store.path).parent) as again:
+        faults = document(full(again, case_id), "case.json")["audit"]["faults"]
+        assert any("attempts.detail is not as it was written" in fault["what"] for fault in faults)
 
 
-def _event(actor: Actor, salt: bytes = b"", **data: Any) -> AuditEvent:
-    return next_event("social", "case-1", 2, GENESIS, Stamp(AT, actor, salt), "claim", data)
+def test_a_pack_says_whether_a_ledger_key_proves_its_events(at: Scene, tmp_path: Path) -> None:
+    bare = full(at, at.case(decided=False), "en")
+    secret = bytes(range(32))
+    (tmp_path / "keyed").mkdir()
+    with scene(tmp_path / "keyed", privacy={"ledger_key": base64.b64encode(secret).decode()}) as keyed:
+        whole = full(keyed, keyed.case(decided=False), "en")
+    key = LedgerKey(secret)
+    assert document(bare, "case.json")["audit"]["ledger_keys"] == []
+    assert document(whole, "case.json")["audit"]["ledger_keys"] == [key.id.hex()]
+    assert [(line["mac"], line["key_id"]) for line in events(whole)] == [
+        (key.mac(bytes.fromhex(line["hash"])).hex(), key.id.hex()) for line in events(whole)
+    ]
+    said = tables("en", "evidence")["page"]["no_ledger_key"]
+    assert [said in opened(pack)["report.html"].decode() for pack in (bare, whole)] == [True, False]
+    assert [verified(pack, None).problems for pack in (bare, whole)] == [[], []]
 
 
-def test_the_name_in_an_event_cannot_be_found_by_trying_all_colleagues() -> None:
-    """The redacted form gives everything of an event but its people. With a nonce no colleague's name fits; the control
-    is an event without one, where the right name is found at once, and whose hash is therefore withheld."""
-
-    def guess(event: AuditEvent) -> str | None:
-        told, _ = facts(event, People([event]), frozenset())
-        for name in ("m1", "m2", "m3"):
-            said: dict[str, Any] = {
-                "platform": "social",
-                "case": "case-1",
-                "seq": 2,
-                "at": event.at,
-                "kind": "claim",
-                "actor": name,
-            }
-            if event_hash(event.prev, encoded({**said, "data": told})) == event.hash:
-                return name
-        return None
-
-    bare, salted = _event(Actor("m2"), token=1), _event(Actor("m2"), b"32 bytes that nobody else has ..", token=1)
-    assert guess(bare) == "m2"
-    assert guess(salted) is None
-    assert provable([bare]) == [False]
-    assert provable([salted]) == [True]
-
-
-def test_a_withheld_hash_takes_those_after_it_along_up_to_the_next_nonce() -> None:
-    """Each hash covers the one before: a later one would confirm a guess as well."""
-    machine, person = _event(SYSTEM, items=1), _event(Actor("m1"), b"s" * 32)
-    named = _event(SYSTEM, holder="m1")
-    assert provable([machine, person, named, machine, person, machine]) == [True, True, False, False, True, True]
-    assert provable([_event(Actor("m1", account="boss"))]) == [False]
-
-
-def test_a_claim_that_ran_out_is_shown_without_a_hash_and_the_pack_verifies(at: Scene) -> None:
-    """The watch frees it, with no chance at hand to make a nonce from."""
+def test_what_said_nothing_new_is_in_the_pack_and_vouched_for_by_no_event(at: Scene) -> None:
+    """The same notice in another envelope. The control says that it said something."""
     case_id = at.case(decided=False)
-    at.desk.claim(MODERATOR, case_id=case_id)
-    at.clock.advance(3600)
-    at.desk.watch()
+    (row,) = at.desk.case_file(case_id).inbox
+    at.clock.advance(1)
+    assert at.regulator.push_body(json.dumps({**json.loads(row.body), "id": "again"}).encode()).answers
+    pack = full(at, case_id)
+    case = document(pack, "case.json")
+    assert [one["status"] for one in case["received"]] == [202, 200]
+    assert codes(pack) == []
+    case["received"][1]["status"] = 202
+    assert codes(signed_anew({**opened(pack), "case.json": json.dumps(case).encode()})) == ["received"]
+
+
+def test_of_a_broken_chain_there_is_no_pack(at: Scene) -> None:
+    """That it was made could not be recorded."""
+    case_id = at.case()
+    with scene(_tampered(at, "UPDATE events SET kind = 'undone' WHERE seq = 3")) as again:
+        for make in (lambda: again.desk.evidence(HEAD, case_id), lambda: again.desk.case_file(case_id)):
+            with pytest.raises(StoreDamaged, match="event 3 of the stream is damaged"):
+                make()
+
+
+# ------------------------------------------------------------------------------- what a digest could give away
+
+
+def test_who_acted_cannot_be_found_by_trying_all_colleagues(at: Scene) -> None:
+    """The redacted form gives everything of an event but its people. The control knows what hides them."""
+    case_id = at.case()
     pack = at.desk.evidence(HEAD, case_id)
-    lines = [json.loads(line) for line in opened(pack)["events.jsonl"].splitlines()]
-    number = next(line["seq"] for line in lines if line["kind"] == "expire")
-    assert lines[number - 1]["hash"] is lines[number]["prev"] is None
-    assert lines[number - 1]["facts"]["holder"] == "person-1"
-    assert lines[-1]["hash"] == document(pack, "manifest.json")["audit_head"]
-    hidden = at.desk.case_file(case_id).audit[number - 1].hash
-    assert hidden.encode() not in pack
+    lines = {event["seq"]: event for event in events(pack)}
+    links = at.desk.case_file(case_id).chain.links
+    assert len(lines) == len(links)
+    assert not any("people" in line for line in lines.values())
+
+    def guessed(seq: int, salt: str) -> list[str]:
+        hashed = lines[seq]["people_sha256"]
+        tried = {one.id: _people(one, salt) for one in (MODERATOR, LEAD, HEAD)}
+        return [name for name, people in tried.items() if hashlib.sha256(people).hexdigest() == hashed]
+
+    for link in links:
+        if link.people:
+            said = json.loads(link.people)
+            assert guessed(link.seq, said["salt"]) == [said["id"]]
+            assert not any(guessed(link.seq, salt) for salt in ("0" * 32, lines[1]["hash"][:32], ""))
+            assert said["salt"].encode() not in pack
+
+
+def _people(actor: Actor, salt: str) -> bytes:
+    said: dict[str, Any] = {"account": actor.account, "id": actor.id, "roles": sorted(actor.roles), "salt": salt}
+    return canonical(said)
+
+
+def test_what_is_withheld_cannot_be_found_by_trying(at: Scene) -> None:
+    """Neither what somebody wrote nor which object an item is about. The controls know the salt, and the key."""
+    case_id = at.case()
+    redacted, file = at.desk.evidence(HEAD, case_id), at.desk.case_file(case_id)
+    lines = {event["seq"]: event for event in events(redacted)}
+    inside = set(opened(redacted).values())
+    for (seq, name), part in file.chain.parts.items():
+        sealed = lines[seq]["data"]["parts"][name]["mac"]
+        assert hmac.new(part.salt, part.data, "sha256").hexdigest() == sealed
+        came = name == "message"
+        assert (part.salt.hex().encode() in redacted) is (part.data in inside or came), (seq, name)
+        if not came:
+            assert (hashlib.sha256(part.data).hexdigest().encode() in redacted) is (part.data in inside)
+    names = [one["object"] for one in lines[1]["data"]["items"]]
+    keyed = at.desk.store.submit(at.desk.platform_id, lambda tx: ((), tx.stamp().keyed)).result()
+    about = [item.object_key for item in file.case.items]
+    assert [object_stream(one, keyed) for one in about] == names
+    for tried in (hashlib.sha256, lambda said: hmac.new(b"", said, "sha256")):
+        assert not {f"object/{tried(one.encode()).hexdigest()[:32]}" for one in about} & {*names}
+
+
+def test_the_salt_of_a_message_lets_who_has_it_find_it_in_the_chain(at: Scene) -> None:
+    """Its SHA-256 is told already. The control is another message."""
+    case_id = at.case()
+    (row,) = at.desk.case_file(case_id).inbox
+    first = events(at.desk.evidence(HEAD, case_id))[0]
+    assert first["parts"]["message"]["file"] is None
+    salt, mac = bytes.fromhex(first["parts"]["message"]["salt"]), first["data"]["parts"]["message"]["mac"]
+    assert hmac.new(salt, row.body, "sha256").hexdigest() == mac
+    assert hmac.new(salt, row.body + b" ", "sha256").hexdigest() != mac
+
+
+def test_two_persons_are_two_numbers_in_the_redacted_form(at: Scene) -> None:
+    case_id = at.case(decided=False)
+    at.office.decide(case_id=case_id, by=HEAD, approved_by=LEAD)
+    pack = at.desk.evidence(MODERATOR, case_id)
+    told = {event["kind"]: event["by"] for event in events(pack)}
+    assert (told["proposed"], told["approved"]) == ([1, 1], [2, 2])
+    (decision,) = document(pack, "case.json")["decisions"]
+    assert (decision["proposed_by"], decision["approved_by"]) == ("person-1", "person-2")
     assert verified(pack, None).problems == []
-
-
-def test_facts_are_shown_by_list() -> None:
-    """A fact that nobody has listed, and a listed one that reads like words, are withheld by their names."""
-    event = _event(
-        Actor("m1"), b"s" * 32, token=1, novelty="x", receipt="courier 12", flags=["a", "two words"], item="1"
-    )
-    told, withheld = facts(event, People([event]), frozenset())
-    assert told == {"token": 1, "item": "1"}
-    assert withheld == ["flags", "nonce", "novelty", "receipt"]
-
-
-def test_what_is_made_of_an_objects_name_is_withheld_by_its_name() -> None:
-    event = next_event(
-        "social", "case-1", 2, GENESIS, Stamp(AT, SYSTEM), "tell_user", {"message": "m-1", "receipt_sha256": "00"}
-    )
-    assert facts(event, People([event]), frozenset()) == ({}, ["message", "receipt_sha256"])
-    assert facts(event, People([event]), frozenset({"00"})) == ({"receipt_sha256": "00"}, ["message"])
 
 
 NOT_SHOWN = {
@@ -266,13 +332,14 @@ def _as_told(value: Any) -> Any:
 
 def test_a_pack_says_of_the_case_what_the_store_says_of_it(at: Scene) -> None:
     case_id = at.case()
-    told, held = document(full(at, case_id), "case.json"), at.desk.store.queries(at.desk.platform_id).records(case_id)
+    told, held = document(full(at, case_id), "case.json"), at.desk.case_file(case_id)
     times = {"received_at", "due_at", "requested_due_at", "decided_at", "closed_at", "lift_due_at"}
     for name, value in told["case"].items():
         stored = getattr(held.case, name)
         assert value == (stored and instant_text(stored) if name in times else _as_told(stored)), name
     for shown, item in zip(told["items"], held.case.items, strict=True):
         at_text = instant_text(item.effective_at)
+        assert shown.pop("item") == item.number
         for name, value in shown.items():
             assert value == (at_text if name == "effective_at" else _as_told(getattr(item, name))), name
     (shown,), (row,) = told["received"], held.inbox
@@ -287,11 +354,14 @@ def test_a_pack_says_of_the_case_what_the_store_says_of_it(at: Scene) -> None:
         "signed_at": instant_text(proof["signed_at"]), "target": URL, "key_expired": False,
     }  # fmt: skip
     assert shown["at_receipt"] == {name: verified_now[name] for name in ("key_id", "profile", "signed_at")}
-    (shown,), (decision,) = told["decisions"], held.decisions
+    (shown,), (decision,), (check,) = told["decisions"], held.decisions.values(), held.legal_checks
     for name in ("version", "digest", "proposed_by", "approved_by"):
         assert shown[name] == (getattr(decision, name) or None)
     proposed = json.loads(decision.body)["proposal"]
-    assert (shown["items"], shown["legal_check"]) == (proposed["items"], proposed["legal_check"])
+    assert [
+        {name: item[name] for name in said} for item, said in zip(shown["items"], proposed["items"], strict=True)
+    ] == (proposed["items"])
+    assert shown["legal_check"] == check.answers
     assert (shown["proposed_at"], shown["revision"]) == (instant_text(decision.proposed_at), held.case.revision)
 
 

@@ -11,6 +11,7 @@ import pytest
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.duress import Instruction
+from kz_compliance_sdk.domain.references import message_id
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.domain.words import LANGUAGES
@@ -79,13 +80,17 @@ def test_the_redacted_form_tells_that_and_when_and_not_what_was_said(pressed: tu
     assert verified(pack, None).problems == []
 
 
-def test_no_id_that_is_made_of_an_objects_name_is_shown(pressed: tuple[Scene, str]) -> None:
+def test_the_ids_that_are_shown_are_made_of_what_is_shown_and_of_no_objects_name(pressed: tuple[Scene, str]) -> None:
     at, case_id = pressed
-    of_objects = [one.id for one in at.desk.case_file(case_id).messages if one.kind in ("enforce", "user_notice")]
+    case = at.desk.case_file(case_id).chain.stream.case
+    of_objects = [one for one in case.messages.values() if one.kind in ("enforce", "user_notice")]
+    told = {one.message: (f"user_notice/{one.kind}", one.decision, one.version) for one in case.tellings.values()}
     assert len(of_objects) == 5
-    for pack, shown in ((at.desk.evidence(HEAD, case_id), False), (full(at, case_id), True)):
-        inside = b"".join(opened(pack).values()).decode("utf-8", "replace")
-        assert [one in inside for one in of_objects] == [shown] * 5
+    pack = at.desk.evidence(HEAD, case_id)
+    for one in of_objects:
+        kind, decision, number = told.get(one.id, ("enforce", 0, one.number))
+        assert one.id == message_id(f"case/{case_id}", kind, decision, number, one.item)
+        assert one.id.encode() in pack
 
 
 def test_it_says_when_each_came_and_what_became_of_it(pressed: tuple[Scene, str]) -> None:

@@ -16,7 +16,7 @@ from kz_compliance_sdk.domain.words import words
 from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.testing.content import FakeContent
 from tests.catalogues import tables
-from tests.evidence.scene import HEAD, LEAD, OFFICE_PEOPLE, USER, Scene, document, full, opened, scene
+from tests.evidence.scene import HEAD, LEAD, OFFICE_PEOPLE, USER, Scene, document, events, full, opened, scene
 from tests.unit.case_makers import YES
 
 TEXTS = {"case.json", "events.jsonl", "report.html"}
@@ -71,10 +71,8 @@ def test_both_forms_tell_which_rules_asked_for_a_second_person(reviewed: tuple[S
         asked = decision["second_person"]
         assert (asked["rules"], asked["policy"]) == (["check_contradicted"], policy)
         assert asked["says"] == [words("en", "cases")("rule", "check_contradicted")]
-        events = [json.loads(line) for line in opened(pack)["events.jsonl"].splitlines()]
-        (proposed,) = [event for event in events if event["kind"] == "propose"]
-        assert proposed["facts"]["policy"] == policy
-        assert ("rules" in proposed["facts"]) is ("rules" not in proposed.get("withheld", ()))
+        (proposed,) = [event["data"] for event in events(pack) if event["kind"] == "proposed"]
+        assert (proposed["policy"], proposed["rules"]) == (policy, ["check_contradicted"])
         page = opened(pack)["report.html"].decode()
         assert escape(words(lang, "cases")("rule", "check_contradicted"), quote=False) in page.replace("&#39;", "'")
         assert policy in page
@@ -86,10 +84,10 @@ def test_a_policy_of_the_platforms_own_is_told_in_the_redacted_form(folder: Path
     with scene(folder, policy_file=str(own)) as at:
         pack = at.desk.evidence(HEAD, at.case())
     (decision,) = document(pack, "case.json")["decisions"]
-    events = [json.loads(line) for line in opened(pack)["events.jsonl"].splitlines()]
-    (proposed,) = [event["facts"] for event in events if event["kind"] == "propose"]
+    (proposed,) = [event["data"] for event in events(pack) if event["kind"] == "proposed"]
     assert decision["second_person"]["rules"] == ["always"]
-    assert decision["second_person"]["policy"] == proposed["policy"] == f"{kz_policy().version}+own+sandbox"
+    assert decision["second_person"]["policy"] == proposed["policy"]
+    assert proposed["policy"].startswith(f"{kz_policy().version}+own+sandbox.")
 
 
 def test_the_redacted_form_does_not_say_that_the_head_proposed(at: Scene) -> None:

@@ -108,34 +108,48 @@ def _set(number: int, **values: Any) -> Callable[[list[Any]], object]:
 
 
 def _kind(lines: list[Any], kind: str) -> Any:
-    return next(line for line in lines if line["kind"] == kind)
+    return next(line for line in lines if f'"kind":"{kind}"' in line["content"])
+
+
+def _content(old: str, new: str) -> Callable[[list[Any]], object]:
+    return lambda lines: lines[1].update(content=lines[1]["content"].replace(old, new))
 
 
 _INSIDER: dict[str, tuple[Callable[[list[Any]], object], tuple[str, ...], str, str]] = {
-    "two events are swapped": (_swap, FORMS, "order", "chain"),
-    "an event is left out": (lambda lines: lines.pop(4), FORMS, "order", "chain"),
+    "two events are swapped": (_swap, FORMS, "chain", "chain"),
+    "an event is left out": (lambda lines: lines.pop(4), FORMS, "chain", "chain"),
     "the last event is left out": (lambda lines: lines.pop(), FORMS, "head", "head"),
-    "the first event is left out": (lambda lines: lines.pop(0), FORMS, "order", "chain"),
-    "a hash is another": (_set(1, hash="0" * 64), FORMS, "chain", "chain"),
-    "the report's digest is another": (
-        lambda lines: _kind(lines, "report")["facts"].update(sha256="0" * 64),
+    "the first event is left out": (lambda lines: lines.pop(0), FORMS, "chain", "chain"),
+    "a hash is another": (_set(1, hash="0" * 64), FORMS, "chain", "hash"),
+    "the content is another": (_content('"token":1', '"token":2'), FORMS, "chain", "hash"),
+    "another person acted": (_content('"by":[1,1]', '"by":[2,1]'), FORMS, "chain", "hash"),
+    "who acted is another": (_set(1, people='{"id":"boss"}', people_sha256="0" * 64), FORMS, "chain", "hash"),
+    "a salt is another": (
+        lambda lines: _kind(lines, "reported")["parts"]["body"].update(salt="0" * 32),
         FORMS,
-        "report",
-        "report",
+        "part",
+        "part",
     ),
-    "what came in is another": (lambda lines: lines[0]["facts"].update(sha256="0" * 64), FORMS, "received", "received"),
-    "an actor is another": (_set(1, actor="boss"), ("full",), "facts", "facts"),
-    "the content is another": (
-        lambda lines: lines[1].update(content=lines[1]["content"].replace('"token":1', '"token":2')),
-        ("full",),
-        "hash",
-        "hash",
+    "the report's bytes are those of another file": (
+        lambda lines: _kind(lines, "reported")["parts"]["body"].update(file="case.json"),
+        FORMS,
+        "part",
+        "part",
     ),
-    "a sealed text is another": (
-        lambda lines: _kind(lines, "disclose")["sealed"][0].update(text="no reason"),
+    "the report is of no event": (lambda lines: _kind(lines, "reported")["parts"].clear(), FORMS, "report", "report"),
+    "the receipt is of no event": (lambda lines: _kind(lines, "receipt")["parts"].clear(), FORMS, "receipt", "told"),
+    "what came in is of no event": (lambda lines: lines[0]["parts"].clear(), ("full",), "received", "told"),
+    "the decision is of no event": (
+        lambda lines: _kind(lines, "proposed")["parts"].clear(),
         ("full",),
-        "sealed",
-        "sealed",
+        "decision",
+        "told",
+    ),
+    "what somebody wrote is left out": (
+        lambda lines: _kind(lines, "disclosed")["parts"].clear(),
+        ("full",),
+        "part",
+        "part",
     ),
 }
 
@@ -172,20 +186,70 @@ def test_exact_bytes_are_held_against_digests_receipts_and_the_chain(
     decided = {**files, **other(case["decisions"][0]["body"], body), "case.json": json.dumps(case).encode()}
     digest_only = {**files, case["received"][0]["body"]["file"]: b"{}"}
     made = [signed_anew(one) for one in (changed, decided, digest_only)]
-    assert [set(codes(pack)) for pack in made] == [{"receipt", "report"}, {"decision"}, {"bytes"}]
+    assert [set(codes(pack)) for pack in made] == [{"receipt", "part"}, {"decision", "part"}, {"bytes", "part"}]
     said = independent(*made)
     assert [code for code, _ in said] == [1, 1, 1]
-    for (_, text), words in zip(said, (("report:", "receipt:"), ("decision:",), ("bytes:",)), strict=True):
+    for (_, text), words in zip(said, (("part:", "receipt:"), ("part:",), ("bytes:",)), strict=True):
         assert all(word in text for word in words), text
 
 
-def test_a_report_of_another_place_in_the_chain_is_found(packs: Mapping[str, bytes]) -> None:
-    files = opened(packs["redacted"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("case", "state"), "queued"),
+        (("case", "due_at"), "2030-01-01T00:00:00Z"),
+        (("items", 0, "status"), "lifted"),
+        (("items", 0, "effective_at"), "2020-01-01T00:00:00Z"),
+        (("decisions", 0, "proposed_by"), "person-2"),
+        (("decisions", 0, "approved_by"), "person-3"),
+        (("decisions", 0, "needs_approval"), True),
+        (("decisions", 0, "items", 0, "finding"), "unclear"),
+        (("legal_checks", 0, "answers", "clarity"), "no"),
+        (("contests",), [{"number": 1}]),
+        (("messages", 0, "kind"), "page"),
+        (("held_until",), "2030-01-01T00:00:00Z"),
+        (("audit", "length"), 3),
+    ],
+)
+def test_what_the_case_says_is_held_to_what_its_events_tell(
+    packs: Mapping[str, bytes], form: str, where: tuple[Any, ...], value: Any
+) -> None:
+    """Signed by the right key. The control is the same document, written anew and not changed."""
+    files = opened(packs[form])
     case = json.loads(files["case.json"])
-    (report,) = [one for one in case["messages"] if one["kind"] == "report"]
-    head = json.loads(files[report["body"]["file"]])["audit_head"]
-    lines = files["events.jsonl"].replace(head.encode(), b"f" * 64)
-    assert codes(signed_anew({**files, "events.jsonl": lines})) == ["report_head"]
+    assert codes(signed_anew({**files, "case.json": json.dumps(case).encode()})) == []
+    *path, name = where
+    held: Any = case
+    for step in path:
+        held = held[step]
+    assert held[name] != value
+    held[name] = value
+    assert codes(signed_anew({**files, "case.json": json.dumps(case).encode()})) == ["told"]
+
+
+def test_a_chain_that_was_hashed_anew_does_not_fit_the_report(packs: Mapping[str, bytes], independent: Any) -> None:
+    """Whoever owns the ledger can hash each event anew, in a pack without their MACs as well; the authority has the
+    report."""
+    files = opened(packs["redacted"])
+    lines, before = [json.loads(line) for line in files["events.jsonl"].splitlines()], bytes(32)
+    lines[1]["people_sha256"] = "7" * 64
+    for line in lines:
+        inner = hashlib.sha256(line["content"].encode()).digest() + bytes.fromhex(line["people_sha256"])
+        before = hashlib.sha256(b"kz-compliance/event/v2\n" + before + inner).digest()
+        line["hash"] = before.hex()
+    case, manifest = json.loads(files["case.json"]), json.loads(files[MANIFEST])
+    case["audit"]["head"] = manifest["audit_head"] = before.hex()
+    made = {
+        **files,
+        MANIFEST: json.dumps(manifest).encode(),
+        "case.json": json.dumps(case).encode(),
+        "events.jsonl": b"".join(json.dumps(line).encode() + b"\n" for line in lines),
+    }
+    pack = signed_anew(made)
+    assert codes(pack) == ["report_head"]
+    ((code, said),) = independent(pack)
+    assert (code, said.splitlines()) == (1, ["report: messages/005.body names another head of the chain"])
 
 
 def test_the_authority_s_own_signature_is_checked_with_its_key(packs: Mapping[str, bytes]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from kz_compliance_sdk.domain import proofs
@@ -15,7 +13,7 @@ from tests.evidence.scene import HEAD, LEAD, MODERATOR, Scene
 
 
 def kinds(at: Scene, case_id: str) -> list[tuple[str, str]]:
-    return [(event.kind, event.actor) for event in at.desk.case_file(case_id).audit]
+    return [(on.kind, on.who.id if on.who else "system") for on in at.desk.case_file(case_id).chain.events]
 
 
 def test_a_view_is_recorded_once_for_a_person_and_a_while(at: Scene) -> None:
@@ -25,7 +23,7 @@ def test_a_view_is_recorded_once_for_a_person_and_a_while(at: Scene) -> None:
     assert not at.desk.record_view(HEAD, case_id)
     at.clock.advance(1)
     assert at.desk.record_view(HEAD, case_id)
-    assert [who for kind, who in kinds(at, case_id) if kind == "view"] == [HEAD.id, LEAD.id, HEAD.id]
+    assert [who for kind, who in kinds(at, case_id) if kind == "viewed"] == [HEAD.id, LEAD.id, HEAD.id]
     assert proofs.check(at.desk.store.queries(at.desk.platform_id).records(case_id)) == ()
 
 
@@ -61,12 +59,14 @@ def test_a_pack_is_recorded_before_it_is_made(at: Scene) -> None:
     case_id = at.case()
     at.desk.evidence(MODERATOR, case_id, lang="kk")
     at.desk.evidence(HEAD, case_id, lang="en", full=True, reason="the court of Almaty, order 12")
-    redacted, full = [event for event in at.desk.case_file(case_id).audit if event.kind == "disclose"]
-    assert (redacted.actor, json.loads(redacted.content)["data"]["form"]) == (MODERATOR.id, "redacted")
-    data = json.loads(full.content)["data"]
-    assert (full.actor, data["form"], data["lang"]) == (HEAD.id, "full", "en")
-    assert [(text.name, text.text) for text in full.sealed] == [("reason", "the court of Almaty, order 12")]
-    assert b"court of Almaty" not in full.content
+    chain = at.desk.case_file(case_id).chain
+    redacted, full = [on for on in chain.events if on.kind == "disclosed"]
+    assert redacted.who is not None
+    assert full.who is not None
+    assert (redacted.who.id, redacted.event.form) == (MODERATOR.id, "redacted")
+    assert (full.who.id, full.event.form, full.event.language) == (HEAD.id, "full", "en")
+    assert chain.said(full.seq) == {"reason": "the court of Almaty, order 12"}
+    assert b"court of Almaty" not in chain.links[full.seq - 1].content
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_what_is_refused_writes_nothing(
     with pytest.raises(error) as refused:
         at.desk.evidence(actor, case_id, **given)  # type: ignore[arg-type]  # as a caller would
     assert getattr(refused.value, "field", None) == field
-    assert "disclose" not in [kind for kind, _ in kinds(at, case_id)]
+    assert "disclosed" not in [kind for kind, _ in kinds(at, case_id)]

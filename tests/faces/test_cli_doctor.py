@@ -166,7 +166,7 @@ def test_one_pass_of_a_timer_shows_as_a_worker_that_runs(office: Office) -> None
     found = {check["name"]: check["status"] for check in office.document("doctor")["checks"]}
     assert (found["watcher"], found["worker"]) == ("ok", "ok")
     with closing(sqlite3.connect(office.store)) as raw:
-        assert raw.execute("SELECT count(*) FROM checkpoints").fetchone() == (1,)
+        assert raw.execute("SELECT count(*) FROM events WHERE kind = 'checkpointed'").fetchone() == (1,)
 
 
 def test_a_parked_message_is_tried_again(office: Office) -> None:
@@ -236,9 +236,9 @@ def test_the_doctor_names_a_trigger_of_somebody_else_and_a_guard_that_is_gone(of
     assert "guards" not in {check["name"] for check in office.document("doctor", code=4)["checks"]}
     with closing(sqlite3.connect(office.store)) as raw, raw:
         raw.execute("CREATE TRIGGER quiet AFTER INSERT ON cases BEGIN DELETE FROM cases WHERE id = NEW.id; END")
-        raw.execute("DROP TRIGGER audit_never_changes")
+        raw.execute("DROP TRIGGER inbox_never_changes")
     raw.close()
     (shown,) = (check for check in office.document("doctor", code=4)["checks"] if check["name"] == "guards")
     assert shown["status"] == "fail"
     assert "a trigger quiet that this release did not make" in shown["details"][0]
-    assert shown["details"][1] == "the guard audit_never_changes is gone"
+    assert shown["details"][1] == "the guard inbox_never_changes is gone"

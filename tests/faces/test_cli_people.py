@@ -57,8 +57,8 @@ def test_one_account_with_two_names_is_no_second_pair_of_eyes(office: Office) ->
     assert "aigerim came in by the account 'aigerim' as well" in line
     office.ok("cases", "approve", notice.notice_id, "--digest", seen, user="daniyar")
     events = office.document("cases", "show", notice.notice_id)["audit"]
-    accounts = {event["kind"]: json.loads(event["content"])["data"].get("account") for event in events}
-    assert (accounts["propose"], accounts["approve"]) == ("aigerim", "daniyar")
+    by = {event["kind"]: (event["actor"], *json.loads(event["content"])["by"]) for event in events}
+    assert (by["proposed"], by["approved"]) == (("aigerim", 1, 1), ("daniyar", 2, 2))
     office.ok("cases", "undo", notice.notice_id)
     assert "by boss (account aigerim)" in office.ok("cases", "show", notice.notice_id)
     assert office.document("audit", "verify")["intact"] is True

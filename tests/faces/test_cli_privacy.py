@@ -41,9 +41,7 @@ def case(office: Office) -> str:
     """A notice that was typed in two years ago."""
     office.configure(PEOPLE)
     host = long_ago(office)
-    work, _ = host.intake.typed(
-        NOTICE, host.world.clock(), "letter", Actor("aigerim", frozenset({"moderator"})), bytes(32)
-    )
+    work, _ = host.intake.typed(NOTICE, host.world.clock(), "letter", Actor("aigerim", frozenset({"moderator"})))
     host.store.submit(PLATFORM, work).result()
     found = host.case(NOTICE.notice_id).id
     host.store.close()

@@ -220,7 +220,7 @@ def test_a_changed_audit_trail_is_found_and_named(office: Office) -> None:
     assert told.startswith("1 case checked: every chain is whole.\nNot provable: that the store was not rewritten")
     with closing(sqlite3.connect(office.store)) as raw, raw:
         unguard(raw)
-        raw.execute("UPDATE audit SET at = at - 3600 WHERE seq = 1 AND case_id = (SELECT min(id) FROM cases)")
+        raw.execute("UPDATE events SET at = at - 3600 WHERE seq = 1 AND stream = (SELECT max(n) FROM streams)")
     raw.close()
     document = office.document("audit", "verify", code=exits.FOUND)
     assert (document["checked"], document["intact"], len(document["faults"])) == (2, False, 1)

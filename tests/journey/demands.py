@@ -38,7 +38,7 @@ def marked_later(host: Host, state: CaseState, seed: int) -> Case:
             question = Question(text=(Statement(lang="ru", text="Что именно?"),))
             host.review.request_clarification(M1, case.id, lease.token, (question,), text_checked=True).result()
     letter = demand(notice).model_copy(update={"revision": 2})
-    work, _ = host.intake.typed(letter, host.world.clock(), "letter", _CLERK, bytes(32))
+    work, _ = host.intake.typed(letter, host.world.clock(), "letter", _CLERK)
     host.store.submit(PLATFORM, work).result()
     marked = host.case(notice.notice_id)
     assert (marked.state, "user_data_demand" in marked.flags) == (state, True)

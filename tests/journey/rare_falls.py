@@ -133,7 +133,7 @@ def _is_typed_and_ends(host: Host) -> None:
     """What came as a letter comes signed at last, again and again from a fresh one."""
     for number, state in enumerate((CaseState.ENFORCED, CaseState.LIFTING, CaseState.LIFTED, CaseState.CLOSED), 1):
         notice = notice_about(f"T{number}", seed=number)
-        work, _ = host.intake.typed(notice, host.world.clock(), "letter", CLERK, bytes([number] * 32))
+        work, _ = host.intake.typed(notice, host.world.clock(), "letter", CLERK)
         host.store.submit(PLATFORM, work).result()
         case = case_of(host, number)
         host.review.authenticate(LEAD, case.id, "called back").result()
@@ -149,7 +149,7 @@ def _is_typed_and_ends(host: Host) -> None:
             host.push(builders.cancellation(notice, "withdrawn"), f"cancel-{number}")
         assert case_of(host, number).state is state
         host.push(notice, f"signed-{number}")
-        assert "confirm" in host.history(case.id)
+        assert "confirmed" in host.history(case.id)
 
 
 def _is_typed_and_answered(host: Host) -> None:
@@ -163,7 +163,7 @@ def _is_typed_and_answered(host: Host) -> None:
             host.letters.record(HEAD, message.id, proof)
     assert case_of(host).state is CaseState.CLOSED
     host.push(notice_about("A"), "signed")
-    assert "confirm" in host.history(case.id)
+    assert "confirmed" in host.history(case.id)
 
 
 def _are_erased(host: Host) -> None:
@@ -172,7 +172,7 @@ def _are_erased(host: Host) -> None:
     host.push(notice_about("B", seed=2), "first-2")
     host.push(builders.cancellation(notice_about("B", seed=2), "withdrawn"), "cancel-2")
     host.drain()
-    privacy = Privacy(host.store, PLATFORM, RetentionSettings().retention(), host.world.env().entropy)
+    privacy = Privacy(host.store, PLATFORM, RetentionSettings().retention())
     for case in host.cases():
         privacy.ask_erasure(LEGAL, case.id, "subject_request")
         privacy.erase(HEAD, case.id)
@@ -192,7 +192,7 @@ def _is_typed_and_decided(host: Host) -> None:
     host.review.authenticate(LEAD, case.id, "called back").result()
     decided(host, notice_about("A"))
     host.push(notice_about("A"), "signed")
-    assert (case_of(host).state, host.history(case.id)[-1]) == (CaseState.DECIDED, "confirm")
+    assert (case_of(host).state, host.history(case.id)[-1]) == (CaseState.DECIDED, "confirmed")
 
 
 def _is_refused_for_its_refusals(host: Host) -> None:

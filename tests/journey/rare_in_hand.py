@@ -119,7 +119,7 @@ def _is_told(way: _Way, host: Host) -> None:
     host.world.clock.advance(10_000)
     host.watch()
     host.drain()
-    assert {"tell_user", "preservation_ended"} <= set(host.history(case.id))
+    assert {"user_told", "preservation_ended"} <= set(host.history(case.id))
 
 
 def look_at(way: _Way, host: Host) -> None:

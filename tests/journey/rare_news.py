@@ -86,7 +86,7 @@ def two_had_decided_while_another_is_lifted(host: Host) -> None:
     _named_again(host, "2")
     host.decide(proposal(measure("2", "label")), M2)
     _falls(host, "1")
-    contests = Contests(host.store, PLATFORM, host.policy, host.world.env().entropy)
+    contests = Contests(host.store, PLATFORM, host.policy)
     order = SuspensionOrder("a court", "2", host.world.clock(), "article 1", "a" * 64)
     contests.suspend(LEGAL, _case(host).id, order)
     assert _case(host).state is CaseState.QUEUED

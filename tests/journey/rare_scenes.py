@@ -69,7 +69,7 @@ def cancel(host: Host, notice: Notice, *items: str) -> None:
 
 
 def typed(host: Host) -> Case:
-    work, _ = host.intake.typed(notice_about("A"), host.world.clock(), "letter", CLERK, bytes(32))
+    work, _ = host.intake.typed(notice_about("A"), host.world.clock(), "letter", CLERK)
     host.store.submit(PLATFORM, work).result()
     return case_of(host)
 

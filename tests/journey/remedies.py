@@ -28,8 +28,8 @@ class Remedies:
 
     def __init__(self, host: Host, chance: random.Random) -> None:
         self._host, self._chance = host, chance
-        self._contests = Contests(host.store, PLATFORM, host.policy, host.world.env().entropy)
-        self._letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent, host.world.env().entropy)
+        self._contests = Contests(host.store, PLATFORM, host.policy)
+        self._letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent)
 
     def steps(self, case: Case) -> list[Callable[[], object]]:
         """What can be tried with a case."""
@@ -112,8 +112,8 @@ def _recorded_in(way: Callable[[Host], None]) -> Callable[[Host], None]:
 
 def _record_all(host: Host) -> None:
     case, now = host.case(_notice().notice_id), host.world.clock()
-    contests = Contests(host.store, PLATFORM, host.policy, host.world.env().entropy)
-    letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent, host.world.env().entropy)
+    contests = Contests(host.store, PLATFORM, host.policy)
+    letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent)
     contests.record(HEAD, case.id, Contest(body="a court", reference="1", filed_at=now), "annul it")
     contests.settle(LEAD, case.id, 1, "rejected", now, "so it was decided")
     contests.suspend(HEAD, case.id, SuspensionOrder("a court", "2", now, "article 1", "a" * 64))

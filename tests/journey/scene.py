@@ -15,11 +15,13 @@ from typing import Any
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.completeness import Recipient
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.evidence.taking import Evidence
@@ -36,6 +38,7 @@ from kz_compliance_sdk.ports import (
     RetryAt,
     Sent,
     Store,
+    Tx,
 )
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
@@ -226,17 +229,14 @@ class Host:
             lambda: world.can_look,
             spawn=_at_once,
             monotonic=env.monotonic,
-            entropy=env.entropy,
         )
-        self.review = Review(self.store, PLATFORM, policy, respondent, env.entropy, self.looking)
-        self.care = Care(self.store, PLATFORM, policy, Recipient(), env.entropy)
-        self.letters = Letters(self.store, PLATFORM, env.entropy)
-        self.proof = Checkpoints(
-            self.store, PLATFORM, seal=None, entropy=env.entropy, witnesses=lambda: [world.witness], every_s=1
-        )
+        self.review = Review(self.store, PLATFORM, policy, respondent, self.looking)
+        self.care = Care(self.store, PLATFORM, policy, Recipient())
+        self.letters = Letters(self.store, PLATFORM)
+        self.proof = Checkpoints(self.store, PLATFORM, seal=None, witnesses=lambda: [world.witness], every_s=1)
         self.telling = Telling(policy.users, appeal_url="https://social.example/appeals")
-        self.appeals = Appeals(self.store, PLATFORM, policy, respondent, self.telling, env.entropy)
-        self.user_notices = UserNotices(self.store, PLATFORM, policy.users, env.entropy)
+        self.appeals = Appeals(self.store, PLATFORM, policy, respondent, self.telling)
+        self.user_notices = UserNotices(self.store, PLATFORM, policy.users)
         self.delivery = Delivery(
             self.store,
             PLATFORM,
@@ -253,7 +253,6 @@ class Host:
             ),
             clock=self.store.now,
             random=env.random,
-            entropy=env.entropy,
             spawn=_at_once,
             telling=self.telling,
         )
@@ -298,8 +297,9 @@ class Host:
         return deadlines.watch(self.store, PLATFORM, self.policy)
 
     def case(self, notice_id: str) -> Case:
-        (found,) = self.store.queries(PLATFORM).cases(notice_id=notice_id).cases
-        return found
+        queries = self.store.queries(PLATFORM)
+        (found,) = queries.cases(notice_id=notice_id).cases
+        return queries.case(found.id)
 
     def cases(self) -> tuple[Case, ...]:
         """All cases, in the order in which they came; those of one second by the number of their notice."""
@@ -308,20 +308,27 @@ class Host:
         return tuple(sorted(found, key=lambda case: (case.received_at, case.notice_id, case.quarantine_no)))
 
     def history(self, case_id: str) -> list[str]:
-        return [event.kind for event in self.store.queries(PLATFORM).audit(case_id)]
+        return [on.kind for on in self.store.queries(PLATFORM).stream(case_id).events]
+
+    def words(self, case_id: str) -> dict[tuple[int, str], bytes | None]:
+        """What lies beside the events of a case, by sequence and name."""
+
+        def work(tx: Tx) -> tuple[Change, dict[tuple[int, str], bytes | None]]:
+            stream = tx.streams([stream_of(case_id)])[stream_of(case_id)]
+            return (), tx.words(stream, [(on.seq, name) for on in stream.events for name in on.event.parts])
+
+        return self.store.submit(PLATFORM, work).result()
 
     def check_chains(self) -> None:
         """Every case's audit chain is whole, and agrees with the case, with what is stored beside it, and with what the
         checkpoints saw, if any were made."""
-        faults = verify(self.store.queries(PLATFORM), PLATFORM).faults
+        faults = verify(self.store.queries(PLATFORM), PLATFORM, policy=self.policy).faults
         assert not faults, faults
         check_tallies(self.store.queries(PLATFORM))
 
     def make_checkpoint(self) -> None:
         """What has happened since the last one is no tampering in its eyes."""
         self.proof.run()
-        last = self.store.queries(PLATFORM).last_checkpoint()
-        assert last is None or last[0].complete
         self.check_chains()
 
 

@@ -7,7 +7,6 @@ written down here from the documentation, not taken from the library.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -143,11 +142,10 @@ def _look(host: Host, came: Run, start: float) -> list[Case]:
     pager.alerts.clear()
     for case_id in told & came.received.keys():
         known = came.fired[case_id]
-        events = [e for e in host.store.queries(PLATFORM).audit(case_id) if e.kind == "escalate"]
+        events = [e for e in host.store.queries(PLATFORM).stream(case_id).events if e.kind == "escalated"]
         for event in events[len(known) :]:
-            data = json.loads(event.content)["data"]
-            again = tuple(data.get("again", ()))
-            known.append(Fired(at, tuple(data["steps"]), bool(data.get("unsure")), again))
+            fired = event.event
+            known.append(Fired(at, fired.steps, fired.unsure, fired.again))
     return host.store.submit(PLATFORM, lambda tx: ((), tx.cases_to_watch(1 << 60, 100))).result()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock, patch
@@ -17,7 +15,6 @@ from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Item, UserNotice
 from kz_compliance_sdk.domain.policy import kz_policy
-from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed, NotFound
 from kz_compliance_sdk.ports import Failed, RetryAt
@@ -72,9 +69,9 @@ def test_an_appeal_is_recorded_once_with_its_own_clock_and_its_text_sealed(host:
     assert appealed(host, case_id) == one
     assert host.appeals.list().appeals == (one,)
     assert host.appeals.show(one.appeal_id).text == "It is satire."
-    events = [e for e in host.store.queries(PLATFORM).audit(case_id) if e.kind == "appeal"]
+    events = [e for e in host.store.queries(PLATFORM).stream(case_id).events if e.kind == "appealed"]
     assert len(events) == 1
-    assert b"satire" not in events[0].content
+    assert "satire" not in repr(events[0])
     host.check_chains()
 
 
@@ -332,45 +329,4 @@ def test_a_notice_to_a_user_that_somebody_changed_is_found(host: Host) -> None:
     assert isinstance(host.store, SqliteStore)
     tamper(host.store, "UPDATE outbox SET body = CAST('{}' AS BLOB) WHERE kind = 'user_notice'")
     faults = proofs.check(host.store.queries(PLATFORM).records(case_id))
-    assert [fault for fault in faults if "not the one written" in fault.what], faults
-
-
-def _tellings(**other: Any) -> Callable[[Records], Records]:
-    return lambda held: replace(held, user_notices=[replace(one, **other) for one in held.user_notices])
-
-
-def _appeals(**other: Any) -> Callable[[Records], Records]:
-    return lambda held: replace(held, appeals=[replace(one, **other) for one in held.appeals])
-
-
-_ANEW: dict[str, tuple[Callable[[Records], Records], str]] = {
-    "never told": (_tellings(state="failed", sent_at=None), "events say otherwise"),
-    "put off": (_tellings(delay_until=2_000_000_000), "the delay"),
-    "telling taken away": (lambda held: replace(held, user_notices=held.user_notices[1:]), "is not in the ledger"),
-    "telling put in": (
-        lambda held: replace(held, user_notices=[*held.user_notices, replace(held.user_notices[0], message_id="x")]),
-        "no event says",
-    ),
-    "undecided": (_appeals(state="open", decided_by="", decided_at=None), "the event says"),
-    "by another": (_appeals(decided_by="somebody"), "the event says"),
-    "by the first": (_appeals(decided_by=M1.id), "by who decided first"),
-    "due later": (_appeals(due_at=2_000_000_000), "not due"),
-    "another number": (_appeals(number=2), "another number"),
-    "appeal taken away": (lambda held: replace(held, appeals=()), "is not in the ledger"),
-    "appeal put in": (
-        lambda held: replace(held, appeals=[*held.appeals, replace(held.appeals[0], appeal_id="x", number=2)]),
-        "no event says",
-    ),
-}
-
-
-@pytest.mark.parametrize("how", _ANEW)
-def test_what_a_ledger_made_anew_says_of_users_is_held_against_the_trail(host: Host, how: str) -> None:
-    case_id = removed(host)
-    host.appeals.decide(LEGAL, appealed(host, case_id).appeal_id, "uphold", "it is what the law says")
-    host.drain()
-    records = host.store.queries(PLATFORM).records(case_id)
-    assert proofs.check(records) == (), "the control: untouched"
-    made, named = _ANEW[how]
-    faults = proofs.check(made(records))
-    assert [fault for fault in faults if named in fault.what], faults
+    assert [fault for fault in faults if "are not those written" in fault.what], faults

@@ -129,8 +129,8 @@ def test_what_was_said_in_the_room_is_in_the_file_and_brings_in_others(host: Hos
     with pytest.raises(NotAllowed):
         host.review.approve(HEAD, case.id, decided.digest).result()
     assert host.review.approve(LEAD, case.id, decided.digest).result().case.state is CaseState.DECIDED
-    sealed = {text.text for event in host.store.queries(PLATFORM).audit(case.id) for text in event.sealed}
-    assert {"a colonel", "before noon", "they will not leave"} <= sealed
+    said = set(host.words(case.id).values())
+    assert {b"a colonel", b"before noon", b"they will not leave"} <= said
     host.check_chains()
 
 

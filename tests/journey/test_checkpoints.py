@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,17 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.witnesses import FileWitness, LogWitness, WebhookWitness
-from kz_compliance_sdk.domain.checkpoints import Checkpoint
-from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound
+from kz_compliance_sdk.domain import merkle
+from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
+from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound, StoreDamaged
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.wire.signature import SigningKey
 from tests.contract.conftest import tamper
-from tests.journey.scene import M1, PLATFORM, Host, World
+from tests.journey.scene import PLATFORM, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal
+from tests.variants import variants
 
 
 @pytest.fixture
@@ -54,15 +57,35 @@ def _checked(proof: dict[str, Any]) -> str:
     return r.hex()
 
 
+def _lines(host: Host) -> list[LogLine]:
+    return [line for line in host.store.queries(PLATFORM).log_lines() if line is not None]
+
+
 def test_every_case_is_proved_to_be_in_the_checkpoint(host: Host) -> None:
     _arrive(host, 5)
+    lines = _lines(host)
     made = host.proof.checkpoint()
-    assert (made.size, made.number, made.complete) == (5, 1, True)
+    assert (made.size, made.number) == (len(lines), 1)
+    assert made.root == merkle.root(merkle.leaf_hash(line.leaf) for line in lines).hex()
     for case in host.cases():
-        proof = host.proof.prove(case.id)
+        proof, stream = host.proof.prove(case.id), host.store.queries(PLATFORM).stream(case.id)
         leaf = json.loads(proof["leaf"])
-        assert (leaf["case"], leaf["seq"], leaf["head"]) == (case.id, case.audit_seq, case.audit_head)
+        assert leaf == {"hash": stream.head.hex(), "n": proof["index"] + 1, "seq": stream.seq, "stream": stream.name}
         assert _checked(proof) == proof["checkpoint"]["root"] == made.root
+
+
+def test_what_came_to_a_case_afterwards_is_not_proved_yet(host: Host) -> None:
+    _arrive(host, 1)
+    (case,) = host.cases()
+    before = host.store.queries(PLATFORM).stream(case.id)
+    host.proof.checkpoint()
+    host.drain()
+    assert host.store.queries(PLATFORM).stream(case.id).seq > before.seq
+    assert json.loads(host.proof.prove(case.id)["leaf"])["hash"] == before.head.hex()
+    host.proof.checkpoint()
+    proof = host.proof.prove(case.id)
+    assert json.loads(proof["leaf"])["hash"] == host.store.queries(PLATFORM).stream(case.id).head.hex()
+    assert _checked(proof) == proof["checkpoint"]["root"]
 
 
 def test_the_tree_only_grows_and_that_is_proved(host: Host, world: World) -> None:
@@ -71,26 +94,32 @@ def test_the_tree_only_grows_and_that_is_proved(host: Host, world: World) -> Non
     host.drain()  # acknowledged: each has moved on
     _arrive(host, 2, first=4)
     second = host.proof.checkpoint()
-    assert second.size == 8
+    assert second.size > first.size
     proof = host.proof.prove_growth(first.size)
-    assert (proof["since"], proof["checkpoint"]["root"]) == (3, second.root)
-    assert len(proof["path"]) > 0
-    assert [json.loads(line)["size"] for line in world.witness.lines] == [3, 8]
-    for wrong in (0, -1, 9):
+    assert (proof["since"], proof["checkpoint"]["root"]) == (first.size, second.root)
+    assert merkle.verify_consistency(
+        first.size,
+        bytes.fromhex(first.root),
+        second.size,
+        bytes.fromhex(second.root),
+        [bytes.fromhex(node) for node in proof["path"]],
+    )
+    assert [json.loads(line)["size"] for line in world.witness.lines] == [first.size, second.size]
+    for wrong in (0, -1, second.size + 1):
         with pytest.raises(InvalidInput, match="no size that the tree had"):
             host.proof.prove_growth(wrong)
 
 
-def test_what_has_not_changed_gets_no_second_leaf(host: Host) -> None:
+def test_a_checkpoint_does_not_call_for_the_next_one(host: Host) -> None:
     _arrive(host, 4)
     first = host.proof.checkpoint()
+    assert len(_lines(host)) == first.size + 2, "it is in the log itself: made, and handed out"
     assert host.proof.checkpoint() == first
-    one = min(host.cases(), key=lambda case: case.id)
     host.watch()
     assert host.proof.checkpoint() == first
     host.push(a_notice(seed=9), "msg-9")
-    assert host.proof.checkpoint().size == 5
-    assert host.proof.prove(one.id)["index"] == 0
+    assert host.proof.checkpoint().number == 2
+    host.check_chains()
 
 
 def test_there_is_nothing_to_prove_before_a_checkpoint(host: Host) -> None:
@@ -128,9 +157,7 @@ def test_the_interval_is_kept_and_what_was_not_kept_is_handed_out_again(host: Ho
             self.kept += 1
 
     witness = Down()
-    proof = Checkpoints(
-        host.store, PLATFORM, seal=None, entropy=world.env().entropy, witnesses=lambda: [witness], every_s=3600
-    )
+    proof = Checkpoints(host.store, PLATFORM, seal=None, witnesses=lambda: [witness], every_s=3600)
     _arrive(host, 1)
     with pytest.raises(ComplianceError, match="nobody is there"):
         proof.run()
@@ -150,110 +177,171 @@ def test_the_interval_is_kept_and_what_was_not_kept_is_handed_out_again(host: Ho
 
 def test_an_interval_of_nothing_makes_none(host: Host, world: World) -> None:
     _arrive(host, 1)
-    proof = Checkpoints(host.store, PLATFORM, seal=None, entropy=world.env().entropy, witnesses=list, every_s=0)
+    proof = Checkpoints(host.store, PLATFORM, seal=None, witnesses=list, every_s=0)
     assert proof.run() is None
     assert host.store.queries(PLATFORM).last_checkpoint() is None
 
 
-def test_a_large_backlog_is_taken_in_parts_and_only_the_end_is_complete(
-    host: Host, world: World, monkeypatch: pytest.MonkeyPatch
+def test_two_workers_make_one_tree(host: Host, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    _arrive(host, 3)
+    other, append = Host(world), Checkpoints._append
+
+    def late(self: Checkpoints, *given: Any) -> Checkpoint | None:
+        monkeypatch.setattr(Checkpoints, "_append", append)
+        other.proof.checkpoint()
+        return append(self, *given)
+
+    monkeypatch.setattr(Checkpoints, "_append", late)
+    assert host.proof._make() is None, "the other was first"
+    assert host.proof.checkpoint().number == 1
+    host.check_chains()
+
+
+def test_what_two_workers_hand_out_is_said_once(host: Host, world: World) -> None:
+    _arrive(host, 1)
+    made = host.proof.checkpoint()
+    last = _lines(host)[-1]
+    work = partial(host.proof._handed_out, number=made.number)
+    host.store.submit(PLATFORM, work).result()
+    assert _lines(host)[-1] == last
+    assert last.stream == "checkpoint/0000000001"
+
+
+TILES = {
+    "untouched": "UPDATE tiles SET n = n",
+    "gone": "DELETE FROM tiles",
+    "one is gone": "DELETE FROM tiles WHERE n = 0",
+    "changed": "UPDATE tiles SET hash = x'" + "00" * 32 + "' WHERE n = 0",
+    "of another level": "UPDATE tiles SET level = level + 7",
+    "no hash": "UPDATE tiles SET hash = x'00'",
+}
+
+
+@pytest.mark.parametrize("name", variants({name: name for name in TILES}, "untouched", "one is gone", "changed"))
+def test_tiles_are_never_believed_and_are_made_anew(
+    name: str, host: Host, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("kz_compliance_sdk.evidence.checkpoints._AT_ONCE", 2)
+    monkeypatch.setattr(merkle, "TILE_HEIGHT", 2)  # one for each four lines
+    _arrive(host, 6)
+    first = host.proof.checkpoint()
+    _arrive(host, 12, first=7)
+    second = host.proof.checkpoint()
+    assert isinstance(host.store, SqliteStore)
+    kept = _tiles(host.store)
+    assert len(kept) > second.size // 4
+    tamper(host.store, TILES[name])
+    case = host.cases()[0]
+    assert _checked(host.proof.prove(case.id)) == second.root
+    assert host.proof.prove_growth(first.size)["checkpoint"]["root"] == second.root
+    _arrive(host, 1, first=20)
+    third = host.proof.checkpoint()
+    lines = _lines(host)[: third.size]
+    assert third.root == merkle.root(merkle.leaf_hash(line.leaf) for line in lines).hex()
+    assert ("are made anew" in caplog.text) == (name != "untouched")
+    assert kept <= _tiles(host.store)
+    host.check_chains()
+
+
+def _tiles(store: SqliteStore) -> set[Any]:
+    with store.engine.connect() as connection:
+        return {tuple(row) for row in connection.exec_driver_sql("SELECT level, n, hash FROM tiles")}
+
+
+def test_tiles_that_lie_are_named(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merkle, "TILE_HEIGHT", 2)
     _arrive(host, 5)
     host.proof.checkpoint()
-    made = [(one.size, one.complete) for one, _ in host.store.queries(PLATFORM).checkpoints()]
-    assert made == [(2, False), (4, False), (5, True)]
-    assert len(world.witness.lines) == 1
-    host.check_chains()
+    assert isinstance(host.store, SqliteStore)
+    tamper(host.store, TILES["changed"])
+    (fault, *_) = verify(host.store.queries(PLATFORM), PLATFORM).faults
+    assert "the tiles of level 1 are not those of the log" in fault.what
 
 
-def test_two_workers_make_one_tree(host: Host, world: World) -> None:
+BROKEN = {
+    "a line is gone": "DELETE FROM log WHERE n = 2",
+    "a line was changed": "UPDATE log SET hash = x'" + "00" * 32 + "' WHERE n = 2",
+    "a stream has another name": "UPDATE streams SET name = 'case/x' WHERE n = (SELECT stream FROM log WHERE n = 2)",
+    "a line of another type": "UPDATE log SET seq = 'x' WHERE n = 2",
+    "a line whose number is none": "UPDATE log SET n = 'x' WHERE n = 2",
+    "a line whose number is half of one": "UPDATE log SET n = 1.5 WHERE n = 2",
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    variants({name: name for name in BROKEN}, "a line is gone", "a line was changed", "a line whose number is none"),
+)
+def test_a_log_that_is_not_the_one_its_checkpoint_saw_proves_nothing(name: str, host: Host) -> None:
     _arrive(host, 3)
-    other = Host(world)
-    stale = host.proof._queries.due_for_checkpoint()
-    other.proof.checkpoint()
-    looks = [one for case_id, marks in stale if (one := host.proof._look_at(case_id, marks, 0)) is not None]
-    assert host.proof._append(looks, world.clock(), None, complete=True) is None
-    assert host.proof.checkpoint().size == 3
-    host.check_chains()
-
-
-def test_a_case_that_was_tampered_with_gets_no_leaf_and_people_are_told(
-    host: Host, world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    _arrive(host, 2)
-    host.drain()
-    before = host.proof.checkpoint()
+    made = host.proof.checkpoint()
+    case = max(host.cases(), key=lambda case: case.notice_id)
+    assert _checked(host.proof.prove(case.id)) == made.root, "the control"
     assert isinstance(host.store, SqliteStore)
-    tamper(host.store, "UPDATE attempts SET detail = 'never happened' WHERE case_id = (SELECT min(id) FROM cases)")
-    tamper(host.store, "INSERT INTO checkpoint_due SELECT platform_id, id, 1 FROM cases")
+    tamper(host.store, BROKEN[name])
+    with pytest.raises(StoreDamaged, match=r"not the one|is missing, or cannot be read"):
+        host.proof.prove(case.id)
+    with pytest.raises(StoreDamaged, match=r"not the one|is missing, or cannot be read"):
+        host.proof.prove_growth(1)
+    named = [fault.what for fault in verify(host.store.queries(PLATFORM), PLATFORM).faults]
+    assert [
+        what
+        for what in named
+        if "line 2 of the log" in what or "the log goes on with" in what or "without a number" in what
+    ]
+    assert f"the checkpoint 1 has another root than the first {made.size} lines of the log" in named
+
+
+def test_people_are_told_of_a_log_that_no_checkpoint_can_be_made_of(host: Host, world: World) -> None:
+    _arrive(host, 1)
     host.proof.checkpoint()
-    held = [json.loads(one.content)["case"] for one in host.store.queries(PLATFORM).leaves()]
-    assert held[before.size :] == []
-    host.drain()
-    assert [alert.reason for alert in world.pager.alerts] == ["audit_fault"]
-    first = min(case.id for case in host.cases())
-    assert world.pager.alerts[0].case_reference == first
-    assert f"case {first}: 1 of its rows are not as a checkpoint saw them" in caplog.text
-
-
-def test_a_case_that_cannot_be_read_is_counted_as_left_out_until_it_can_be(
-    host: Host, world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It ends the checkpoints of no other case, and what it holds comes into the tree once it can be read again."""
-    _arrive(host, 1)
-    first = min(case.id for case in host.cases())
-    assert host.proof.checkpoint().left_out == 0
-    world.clock.advance(60)
-    assert host.review.claim(M1).result() is not None
-    assert isinstance(host.store, SqliteStore)
-    with host.store.engine.connect() as connection:
-        key = bytes(connection.exec_driver_sql("SELECT data_key FROM cases").scalar_one())
-    tamper(host.store, "UPDATE cases SET data_key = x'0001'")
     _arrive(host, 1, first=2)
-    world.clock.advance(60)
-    made = host.proof.checkpoint()
-    assert (made.complete, made.left_out) == (True, 1)
-    assert f"case {first}: no checkpoint can hold it: StoreDamaged" in caplog.text
-    assert json.loads(made.line)["left_out"] == 1
-    assert json.loads(world.witness.lines[-1])["left_out"] == 1
-    made = host.proof.checkpoint()
-    assert made.left_out == 1, "it holds the alert"
-    assert host.proof.checkpoint() == made
-    found = verify(host.store.queries(PLATFORM), PLATFORM)
-    assert {fault.case_id for fault in found.faults} == {first}
-    assert [one for one in found.not_provable if one.startswith("the newest of 1 case:")]
-
-    tamper(host.store, f"UPDATE cases SET data_key = x'{key.hex()}' WHERE id = '{first}'")  # noqa: S608
-    world.clock.advance(60)
-    made = host.proof.checkpoint()
-    assert (made.complete, made.left_out) == (True, 0)
-    assert json.loads(host.proof.prove(first)["leaf"])["seq"] == host.cases()[0].audit_seq
-    found = verify(host.store.queries(PLATFORM), PLATFORM)
-    assert found.faults == ()
-    assert not [one for one in found.not_provable if one.startswith("the newest of")]
-
-
-def test_people_are_told_of_a_fault_once_a_day(host: Host, world: World) -> None:
-    _arrive(host, 1)
     assert isinstance(host.store, SqliteStore)
-    tamper(host.store, "UPDATE cases SET data_key = x'0001'")
+    tamper(host.store, "DELETE FROM log WHERE n = (SELECT max(n) - 1 FROM log)")
     for _ in range(3):
+        with pytest.raises(StoreDamaged):
+            host.proof.run()
+        world.clock.advance(1_000)
+    host.drain()
+    assert [(alert.reason, alert.case_reference) for alert in world.pager.alerts] == [("case_unreadable", "log")]
+    world.clock.advance(3_600)
+    with pytest.raises(StoreDamaged):
         host.proof.run()
-        world.clock.advance(3600)
     host.drain()
-    assert [alert.reason for alert in world.pager.alerts].count("audit_fault") == 1
-    world.clock.advance(86_400)
-    host.proof.run()
+    assert len(world.pager.alerts) == 2
+
+
+def test_a_case_that_cannot_be_read_holds_up_no_checkpoint(host: Host) -> None:
+    _arrive(host, 2)
+    first, second = host.cases()
+    assert isinstance(host.store, SqliteStore)
+    tamper(host.store, f"UPDATE cases SET data_key = x'0001' WHERE id = '{first.id}'")  # noqa: S608
+    made = host.proof.checkpoint()
+    assert {_checked(host.proof.prove(case.id)) for case in (first, second)} == {made.root}
+    assert {fault.case_id for fault in verify(host.store.queries(PLATFORM), PLATFORM).faults} == {first.id}
+
+
+def test_a_checkpoint_that_was_changed_is_named_and_in_no_report(host: Host, world: World) -> None:
+    """It is an event like any other: whoever has no ledger key cannot write another."""
+    _arrive(host, 1)
+    host.proof.checkpoint()
+    assert isinstance(host.store, SqliteStore)
+    root = 'CAST(replace(CAST(content AS TEXT), \'"root":"\', \'"root":"0\') AS BLOB)'
+    tamper(host.store, f"UPDATE events SET content = {root} WHERE kind = 'checkpointed'")  # noqa: S608
+    host.decide(proposal(measure("1")))
     host.drain()
-    assert [alert.reason for alert in world.pager.alerts].count("audit_fault") == 2
+    (report,) = world.regulator.reports()
+    assert "checkpoint" not in report
+    with pytest.raises(StoreDamaged):
+        host.proof.checkpoint()
+    (fault,) = verify(host.store.queries(PLATFORM), PLATFORM).faults
+    assert "its bytes are not those that were hashed [checkpoint/0000000001]" in fault.what
 
 
 # ------------------------------------------------------------------------------------------------ who keeps them
 
 
 def _checkpoint(line: bytes = b'{"size":1}') -> Checkpoint:
-    return Checkpoint("social", 1, 1, "a" * 64, 1, complete=True, peaks=b"", line=line)
+    return Checkpoint("social", 1, 1, "a" * 64, 1, line)
 
 
 def test_a_file_gets_one_line_for_each(tmp_path: Path) -> None:

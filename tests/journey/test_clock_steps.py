@@ -228,7 +228,7 @@ def test_a_checkpoint_is_due_that_was_made_on_a_clock_ahead(desk: Desk) -> None:
 @pytest.mark.parametrize(("by", "wrong"), [(10 * DAY, 10 * DAY), (-10 * DAY, 0)])
 def test_nothing_is_erased_on_a_clock_that_may_be_ahead(desk: Desk, by: int, wrong: int) -> None:
     """What was destroyed too early does not come back: the earlier of the two readings counts."""
-    privacy = Privacy(desk.host.store, PLATFORM, RetentionSettings().retention(), desk.env.entropy)
+    privacy = Privacy(desk.host.store, PLATFORM, RetentionSettings().retention())
     desk.set(by)
     assert privacy.retention(dry_run=True).at == desk.clock() - wrong
     desk.set(-by)

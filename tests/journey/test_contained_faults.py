@@ -11,6 +11,7 @@ import pytest
 
 from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.fold import steps_of
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Effect, FeedMessage, FeedPage, Pending
 from kz_compliance_sdk.services import polling
@@ -76,8 +77,8 @@ def test_a_case_that_cannot_be_watched_keeps_no_other_from_its_escalation(
         host.watch()
         host.world.clock.advance(HOUR)
     queries = host.store.queries(PLATFORM)
-    assert queries.escalations(host.case(other.notice_id).id)
-    assert bool(queries.escalations(poisoned.id)) is escalated
+    assert steps_of(queries.stream(host.case(other.notice_id).id).case)
+    assert bool(steps_of(queries.stream(poisoned.id).case)) is escalated
     assert {beat.part for beat in queries.health(host.world.clock()).heartbeats} == {"watcher"}
     host.drain()
     assert alert in {told.reason for told in host.world.pager.alerts if told.case_reference == poisoned.id}

@@ -11,6 +11,7 @@ from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, InForce, Pending, Reference
+from kz_compliance_sdk.services.case_files import case_file_of
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
 from tests.journey.content_scene import case_of, claimed, pages, propose
@@ -40,7 +41,7 @@ def test_the_platform_is_given_the_digest_the_object_and_the_time_to_keep_a_copy
     lease = claimed(host)
     propose(host, lease)
     host.drain()
-    (seen,) = host.store.queries(PLATFORM).content_seen(lease.case.id)
+    (seen,) = case_file_of(host.store.queries(PLATFORM), lease.case.id, 0).content
     assert [(one.content_sha256, one.object_id) for one in given] == [(seen.digest, "post:A")]
     assert given[0].preserve_until == seen.seen_at + host.policy.preservation_s
 

@@ -242,11 +242,15 @@ class Play:
             "inbox": sorted(row.message_id for row in queries.inbox(case.id)),
             "messages": sorted((m.kind, m.state) for m in queries.messages(case.id)),
             # A receipt, and that a user was told, may come before another measure or after it.
-            "moves": [move for move in moves if move not in ("claim", "expire", "receipt", "tell_user")],
+            "moves": [move for move in moves if move not in _MAY_DIFFER],
             "receipts": moves.count("receipt"),
             "told": sorted(world.messenger.kinds()),
-            "tellings": moves.count("tell_user"),
+            "tellings": moves.count("user_told"),
         }
+
+
+_MAY_DIFFER = ("claimed", "expired", "receipt", "user_told", "begun", "outcome_unknown", "done")
+"""Events that a crash may make more of, or put elsewhere."""
 
 
 def body_of(body: bytes) -> str:

@@ -239,12 +239,17 @@ def test_after_an_outage_the_most_urgent_leaves_first(host: Host) -> None:
         host.push(a_notice(seed=seed), f"m-{seed}")
         host.world.clock.advance(1)
     by_time = [host.case(a_notice(seed=seed).notice_id).id for seed in order]
+    due = {}
     for place, case_id in enumerate(by_time):
         (message,) = [m for m in host.store.queries(PLATFORM).messages(case_id) if m.kind == "acknowledgement"]
+        due[case_id, message.id] = message.deadline_at
         urgent = replace(message, deadline_at=host.world.clock() + HOUR * (10 - place))
         save(host, MessageWrite(urgent, urgent.lease_token))
     leased = host.delivery.lease(3)
     assert [m.case_id for m in leased if m.endpoint == REGULATOR] == by_time[:0:-1]
+    for (case_id, name), at in due.items():
+        (message,) = [m for m in host.store.queries(PLATFORM).messages(case_id) if m.id == name]
+        save(host, MessageWrite(replace(message, deadline_at=at), message.lease_token))
 
 
 # ------------------------------------------------------------------------------------------------------ refusals

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.rewrapping import rewrap
-from kz_compliance_sdk.domain.checkpoints import Leaf
-from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.evidence.verify_store import AuditVerdict, verify
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import PLATFORM
@@ -21,10 +18,8 @@ from tests.variants import variants
 
 EMPTY = (
     "UPDATE inbox SET body = x'', proof = x'', data_key = x'' WHERE case_id <> ''",
-    "DELETE FROM sealed_texts",
     "UPDATE parts SET bytes = NULL WHERE class = 'erasable'",
     "UPDATE outbox SET body = x'', receipt = x'', receipt_proof = x'', lane = '' WHERE case_id <> ''",
-    "UPDATE checkpoint_leaves SET manifest = x'' WHERE case_id <> ''",
 )
 
 
@@ -43,10 +38,6 @@ def _told(desk: Desk) -> str:
     return "; ".join(f"{fault.case_id} {fault.what}" for fault in _verify(desk).faults)
 
 
-def _leaves(desk: Desk, case_id: str) -> list[Leaf]:
-    return desk.store.queries(PLATFORM).leaves_of(case_id)
-
-
 def _refused(desk: Desk, seed: int = 1) -> str:
     desk.host.push(notice(seed), f"msg-{seed}")
     desk.host.decide(proposal(refusal("1")))
@@ -54,18 +45,14 @@ def _refused(desk: Desk, seed: int = 1) -> str:
     return desk.host.case(notice(seed).notice_id).id
 
 
-def test_what_is_erased_takes_its_manifests_along_and_its_leaves_stay(desk: Desk) -> None:
+def test_what_is_erased_changes_nothing_that_a_checkpoint_saw(desk: Desk) -> None:
     cases = fill(desk)
     first = desk.host.proof.checkpoint()
     assert _verify(desk).intact
+    before = {case.id: desk.host.proof.prove(case.id) for case in cases}
     desk.later(400)
-    before = {case.id: _leaves(desk, case.id) for case in cases}
-    assert all(leaf.manifest for leaves in before.values() for leaf in leaves)
     assert len(desk.privacy.retention().cases) == len(cases)
-    for case in cases:
-        assert [(leaf.hash, leaf.content, leaf.manifest) for leaf in _leaves(desk, case.id)] == [
-            (leaf.hash, leaf.content, b"") for leaf in before[case.id]
-        ]
+    assert {case.id: desk.host.proof.prove(case.id) for case in cases} == before
     verdict = _verify(desk)
     assert (verdict.intact, verdict.checked, desk.privacy.erased()) == (True, len(cases), len(cases))
     assert any("1 messages of no case" in what for what in verdict.not_provable)
@@ -74,9 +61,6 @@ def test_what_is_erased_takes_its_manifests_along_and_its_leaves_stay(desk: Desk
     assert second.size > first.size
     assert _verify(desk).intact
     assert desk.host.proof.prove_growth(first.size)["checkpoint"]["size"] == second.size
-    # What is left is held again: the row of an outgoing message, which no event names, in one case only.
-    sql(desk.world.path, f"UPDATE attempts SET ended_at = ended_at + 1 WHERE case_id = '{cases[0].id}'")  # noqa: S608
-    assert {fault.case_id for fault in _verify(desk).faults} == {cases[0].id}
 
 
 def test_the_same_emptying_without_its_event_is_a_fault_of_each_case(desk: Desk) -> None:
@@ -86,8 +70,7 @@ def test_the_same_emptying_without_its_event_is_a_fault_of_each_case(desk: Desk)
     sql(desk.world.path, *EMPTY)
     told = _told(desk)
     for case in cases:
-        assert f"{case.id} the manifest of leaf" in told
-        assert f"{case.id} the sealed text" in told
+        assert f"{case.id} event 1 of the stream is damaged: its part message was emptied" in told
 
 
 def test_what_was_emptied_before_an_event_of_another_case_is_still_a_fault(desk: Desk) -> None:
@@ -102,33 +85,6 @@ def test_what_was_emptied_before_an_event_of_another_case_is_still_a_fault(desk:
     assert {fault.case_id for fault in _verify(desk).faults} == {other}
 
 
-def test_a_manifest_that_outlives_its_case_is_a_fault(desk: Desk) -> None:
-    case_id = _refused(desk)
-    desk.host.proof.checkpoint()
-    (kept,) = _leaves(desk, case_id)
-    desk.later(400)
-    desk.privacy.retention()
-    sql(desk.world.path, f"UPDATE checkpoint_leaves SET manifest = x'{kept.manifest.hex()}'")  # noqa: S608
-    assert "the manifest of leaf 0 should have been erased" in _told(desk)
-
-
-def test_a_look_before_the_erasure_adds_no_manifest_after_it(desk: Desk) -> None:
-    case_id = _refused(desk)
-    desk.later(400)
-
-    class Slow(Checkpoints):
-        def _append(self, *looks: Any, **how: Any) -> Any:
-            assert desk.privacy.retention().cases in ((case_id,), ())
-            return super()._append(*looks, **how)
-
-    env = desk.world.env()
-    Slow(desk.store, PLATFORM, seal=None, entropy=env.entropy, witnesses=list, every_s=1).run()
-    assert [leaf for leaf in _leaves(desk, case_id) if leaf.manifest] == []
-    desk.host.proof.checkpoint()
-    assert len(_leaves(desk, case_id)) == 1
-    assert _verify(desk).intact
-
-
 def test_what_comes_late_is_held_until_it_is_erased_in_its_turn(desk: Desk) -> None:
     case_id = _refused(desk)
     desk.host.proof.checkpoint()
@@ -140,9 +96,7 @@ def test_what_comes_late_is_held_until_it_is_erased_in_its_turn(desk: Desk) -> N
     desk.later(1)
     desk.host.proof.checkpoint()
     assert _verify(desk).intact
-    assert [bool(leaf.manifest) for leaf in _leaves(desk, case_id)] == [False, True, True]
     assert desk.privacy.retention().cases == (case_id,)
-    assert not any(leaf.manifest for leaf in _leaves(desk, case_id))
     assert _verify(desk).intact
     desk.host.proof.checkpoint()
     assert _verify(desk).intact
@@ -169,15 +123,16 @@ def test_the_checkpoint_after_a_message_of_no_case_was_emptied_contradicts_none(
     _sanctioned(desk)
     desk.later(1)
     desk.host.proof.checkpoint()
-    assert (_told(desk), len(_leaves(desk, ""))) == ("", 2)
+    assert _told(desk) == ""
     desk.host.push(builders.sanction(2), "msg-t")
     desk.host.drain()
     desk.host.proof.checkpoint()
-    assert (_told(desk), len(_leaves(desk, ""))) == ("", 3)
+    assert _told(desk) == ""
 
 
 def test_the_checkpoint_after_the_case_of_a_message_that_waited_was_erased_contradicts_none(desk: Desk) -> None:
     """Those of no case saw the message wait, and go on to the case."""
+    desk.host.push(builders.sanction(2), "msg-before")
     desk.host.push(builders.cancellation(notice(1), "withdrawn"), "msg-early")
     desk.host.drain()
     desk.host.proof.checkpoint()
@@ -190,35 +145,7 @@ def test_the_checkpoint_after_the_case_of_a_message_that_waited_was_erased_contr
     assert desk.privacy.retention().cases == (case.id,)
     assert _verify(desk).intact
     desk.host.proof.checkpoint()
-    assert (_told(desk), len(_leaves(desk, ""))) == ("", 3)
-
-
-EDITS = {
-    "reply": "reply = CAST('{}' AS BLOB)",
-    "received_at": "received_at = received_at + 1",
-    "source": "source = 'polled'",
-    "status": "status = 200",
-    "notice_id": "notice_id = 'another'",
-    "exit": "exit = 'accepted'",
-}
-
-
-@pytest.mark.parametrize("held", [False, True], ids=["before the next checkpoint", "after it"])
-@pytest.mark.parametrize("name", variants({name: name for name in EDITS}, "reply", "received_at", "exit"))
-def test_what_stays_of_an_emptied_message_of_no_case_is_still_held(name: str, held: bool, desk: Desk) -> None:
-    """The control: only its words may go."""
-    _sanctioned(desk)
-    if held:
-        desk.host.proof.checkpoint()
-        assert _verify(desk).intact
-    sql(desk.world.path, f"UPDATE inbox SET {EDITS[name]} WHERE message_id = 'msg-s'")  # noqa: S608
-    assert "msg-s" in _told(desk)
-    before = len(_leaves(desk, ""))
-    desk.host.push(builders.sanction(2), "msg-t")
-    desk.host.drain()
-    desk.host.proof.checkpoint()
-    assert len(_leaves(desk, "")) == before, "no checkpoint takes it for what was"
-    assert "msg-s" in _told(desk)
+    assert _told(desk) == ""
 
 
 LOOSE_KEYS = {

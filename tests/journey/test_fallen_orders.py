@@ -370,7 +370,7 @@ def test_refusing_anew_what_fell_takes_one_person(office: Driver) -> None:
 
 @pytest.mark.parametrize(
     ("was", "forged", "found"),
-    [('"withdrawn"', '""', "the order about the item 1"), ("{window}", "1", "undo_until")],
+    [('"withdrawn"', '""', "another items"), ("{window}", "1", "undo_until")],
 )
 def test_a_standing_that_no_message_tells_of_is_found(office: Driver, was: str, forged: str, found: str) -> None:
     _, case = _issued(office)

@@ -339,9 +339,9 @@ class Run:
         self.documents["health"] = json.dumps(document, ensure_ascii=False).encode()
         self.documents["health, whole"] = repr(health).encode()
         self.documents["audit faults"] = repr(desk.verify_audit()).encode()
-        self.documents["audit trail"] = b"\n".join(
-            event.content for case in desk.store.queries(desk.platform_id).case_ids()
-            for event in desk.store.queries(desk.platform_id).audit(case)
+        self.documents["events"] = b"\n".join(
+            repr(on).encode() for case in desk.store.queries(desk.platform_id).case_ids()
+            for on in desk.store.queries(desk.platform_id).stream(case).events
         )  # fmt: skip
         self.documents["retention"] = repr(desk.privacy.retention(dry_run=True)).encode()
 

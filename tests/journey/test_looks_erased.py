@@ -11,6 +11,7 @@ import pytest
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.appeals import AppealFile
 from kz_compliance_sdk.ports import Told
+from kz_compliance_sdk.services.case_files import case_file_of
 from tests.contract.conftest import raw, tamper
 from tests.journey.scene import LEGAL, PLATFORM
 from tests.journey.test_retention import Desk
@@ -35,7 +36,7 @@ def removed(desk: Desk) -> str:
     desk.host.decide(proposal(measure("1")))
     desk.host.drain()
     case = desk.host.case(notice.notice_id)
-    (seen, *_) = desk.store.queries(PLATFORM).content_seen(case.id)
+    (seen, *_) = case_file_of(desk.store.queries(PLATFORM), case.id, 0).content
     assert seen.object_id == OBJECT
     return case.id
 
@@ -49,9 +50,9 @@ def test_no_object_is_named_in_the_clear_and_none_at_all_after_the_end(desk: Des
     assert desk.privacy.retention().cases == (case_id,)
     assert raw(desk.store, "SELECT DISTINCT bytes FROM parts WHERE name = 'objects'") == [(None,)]
     assert [(one.item_id, one.lane) for one in queries.records(case_id).user_notices] == [("1", "")]
-    looks = queries.content_seen(case_id)
+    looks = case_file_of(queries, case_id, 0).content
     assert {(seen.item_id, seen.object_id, seen.digest) for seen in looks} == {("1", "", "")}
-    assert not [event for event in queries.audit(case_id) if OBJECT.encode() in event.content]
+    assert OBJECT not in repr(queries.stream(case_id).events)
     desk.check()
 
 

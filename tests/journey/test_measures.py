@@ -14,6 +14,7 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 from kz_compliance_sdk.services import preservation
+from kz_compliance_sdk.services.case_files import case_file_of
 from kz_compliance_sdk.services.review import Review
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
@@ -77,7 +78,7 @@ def test_a_lawyers_check_is_named_by_its_number(host: Host) -> None:
     assert decided.decision.legal_check is not None
     assert decided.decision.legal_check.digest == row.digest
     assert host.review.propose(M1, lease.case.id, lease.token, chosen).result().digest == decided.digest, "said twice"
-    checks = host.store.queries(PLATFORM).legal_checks(lease.case.id)
+    checks = case_file_of(host.store.queries(PLATFORM), lease.case.id, 0).legal_checks
     assert [(one.version, one.answered_by) for one in checks] == [(1, "legal")]
 
 

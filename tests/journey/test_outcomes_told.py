@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.domain import breaker
-from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EndpointState, MessageWrite
 from kz_compliance_sdk.domain.content import Looked
@@ -86,7 +85,7 @@ class Scene:
         host.drain()
         host.decide(proposal(measure("1")))
         self.now = host.world.clock()
-        self.outcomes = Outcomes(host.policy, host.respondent, Telling(), lambda: 0.0, host.entropy)
+        self.outcomes = Outcomes(host.policy, host.respondent, Telling(), lambda: 0.0)
 
     @property
     def enforce(self) -> OutboxMessage:
@@ -517,7 +516,7 @@ def test_a_time_that_cannot_be_of_a_message_alerts_once_for_each_attempt(scene: 
     pages = []
     for tries in (1, 2):
         change = scene.after(scene.acknowledgement.but(attempts=tries), Unusable("a wrong time")).change
-        told = tuple(one for one in change if isinstance(one, CaseWrite | OutboxMessage | AuditEvent | Happened))
+        told = tuple(one for one in change if isinstance(one, CaseWrite | OutboxMessage | Happened))
         scene.host.store.submit(PLATFORM, partial(_written, told)).result()
         pages += [one for one in told if isinstance(one, OutboxMessage)]
     assert [json.loads(one.body)["reason"] for one in pages] == ["answer_unusable"] * 2

@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.journey.remedies import rows_of_remedies
-from tests.journey.test_every_move import ROWS, Taken, taken_by
+from tests.journey.test_every_move import ROWS, moves
 
 
 @pytest.mark.slow
 def test_remedies_can_be_recorded_in_every_state(tmp_path: Path) -> None:
     verbs = {"contest", "settle_contest", "suspend", "confirm_suspension", "end_suspension", "dismiss_letter"}
-    rows: Taken = set()
-    for host in rows_of_remedies(tmp_path):
-        host.check_chains()
-        rows |= taken_by(host)
-        host.store.close()
+    with moves() as rows:
+        for host in rows_of_remedies(tmp_path):
+            host.check_chains()
+            host.store.close()
     assert {row for row in ROWS if row[1] in {*verbs, "record_undoable"}} <= rows <= ROWS

@@ -9,6 +9,7 @@ import pytest
 
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.fold import steps_of
 from kz_compliance_sdk.domain.notice import Item, Notice, RequestedDeadline
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost, NotAllowed
 from kz_compliance_sdk.ports import Failed
@@ -46,7 +47,7 @@ def unusable(host: Host, notice: Notice, name: str = "msg-unusable") -> Response
 
 
 def typed(host: Host, notice: Notice) -> Response:
-    work, _ = host.intake.typed(notice, host.world.clock(), "letter", CLERK, bytes(32))
+    work, _ = host.intake.typed(notice, host.world.clock(), "letter", CLERK)
     return host.store.submit(PLATFORM, work).result()
 
 
@@ -304,7 +305,7 @@ def test_a_receipt_that_is_corrected_into_the_past_pages_at_once(host: Host) -> 
     host.watch()
     host.drain()
     assert [alert.reason for alert in host.world.pager.alerts] == ["due.overdue.1"]
-    fired = {row.step for row in host.store.queries(PLATFORM).escalations(case.id)}
+    fired = {row.step for row in steps_of(host.store.queries(PLATFORM).stream(case.id).case)}
     assert {"due.unclaimed_1h", "due.before_12h", "due.due", "due.overdue.1"} <= fired
 
 

@@ -61,7 +61,7 @@ def test_a_notice_is_admitted_once_its_signature_is_in_time_and_keeps_its_first_
     assert (case.state, case.quarantine_no, case.received_at) == (CaseState.QUEUED, 0, began + LATE_S)
     (row,) = host.store.queries(PLATFORM).inbox(case.id)
     assert (row.exit, row.status, row.received_at, row.deliveries) == ("accepted", 202, began + LATE_S, 3)
-    assert host.history(case.id)[:2] == ["quarantine", "admit"]
+    assert host.history(case.id)[:2] == ["quarantined", "admitted"]
     host.drain()
     assert [kind for kind, *_ in world.regulator.books.values()] == ["acknowledgement"]
     host.check_chains()
@@ -127,7 +127,7 @@ def test_an_unusable_message_that_was_erased_stays_so_and_people_are_told(world:
 
 def _erase(world: World, host: Host, case_id: str) -> None:
     world.clock.advance(1)
-    privacy = Privacy(host.store, PLATFORM, RetentionSettings().retention(), world.env().entropy)
+    privacy = Privacy(host.store, PLATFORM, RetentionSettings().retention())
     privacy.ask_erasure(LEGAL, case_id, "subject_request")
     privacy.erase(HEAD, case_id)
     world.clock.advance(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from contextlib import closing
 from dataclasses import replace
@@ -16,8 +15,9 @@ from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.contest import SuspensionOrder
+from kz_compliance_sdk.domain.events.office import Escalated
+from kz_compliance_sdk.domain.fold import steps_of
 from kz_compliance_sdk.domain.report import Contest
-from kz_compliance_sdk.domain.suspensions import recorded
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.services.contests import Contests
 from tests.journey.scene import HEAD, LEAD, M1, PLATFORM, Host, World
@@ -35,7 +35,7 @@ class Scene:
         self.host = Host(self.world)
         self.notice = a_notice()
         self.host.push(self.notice, "m-1")
-        self.contests = Contests(self.host.store, PLATFORM, self.host.policy, self.world.env().entropy)
+        self.contests = Contests(self.host.store, PLATFORM, self.host.policy)
         self.start = self.world.clock()
 
     @property
@@ -69,7 +69,7 @@ class Scene:
         self.contests.confirm_suspension(LEAD, self.case.id, number, "read on the court's own site")
 
     def fired(self) -> list[str]:
-        return [one.step for one in self.host.store.queries(PLATFORM).escalations(self.case.id)]
+        return [one.step for one in steps_of(self.host.store.queries(PLATFORM).stream(self.case.id).case)]
 
     def alerts(self) -> list[str]:
         self.host.drain()
@@ -91,11 +91,10 @@ def test_a_contest_is_kept_with_all_that_was_said_and_pauses_nothing(scene: Scen
     case = scene.case
     assert (case.due_at, case.urgent_at, case.watch_at) == (before.due_at, before.urgent_at, before.watch_at)
     assert [(one.number, one.filed_at, one.result) for one in case.contests] == [(1, scene.start, "")]
-    event = recorded(scene.host.store.queries(PLATFORM).audit(case.id), "contest")[1]
-    assert {text.name: text.text for text in event.sealed} == {
-        "body": "the ministry", "reference": "J-1", "remedy": "to annul the prescription",
-    }  # fmt: skip
-    assert b"ministry" not in event.content
+    (told,) = (on for on in scene.host.store.queries(PLATFORM).stream(case.id).events if on.kind == "contest_recorded")
+    said = {name: said for (seq, name), said in scene.host.words(case.id).items() if seq == told.seq}
+    assert said == {"body": b"the ministry", "reference": b"J-1", "remedy": b"to annul the prescription"}
+    assert "ministry" not in repr(told)
     assert "contested" in case.flags
 
     scene.hours(1)
@@ -367,10 +366,10 @@ def test_a_random_order_of_suspensions_fires_no_step_twice_and_none_early(tmp_pa
                     scene.contests.end_suspension(LEAD, scene.case.id, number, scene.world.clock() - back, "lifted")
             except ComplianceError:
                 continue
-        events = scene.host.store.queries(PLATFORM).audit(scene.case.id)
-        for event in events:
-            if event.kind == "escalate":
-                pages += json.loads(event.content)["data"]["steps"]
+        events = scene.host.store.queries(PLATFORM).stream(scene.case.id).events
+        for on in events:
+            if isinstance(on.event, Escalated):
+                pages += on.event.steps
         assert len(pages) == len(set(pages)), (seed, pages)
         assert pages, seed
         scene.host.check_chains()

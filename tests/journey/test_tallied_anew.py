@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.services import outcomes
 from kz_compliance_sdk.testing import builders
 from tests.contract.conftest import raw
@@ -58,10 +59,11 @@ def test_what_changes_no_figure_of_an_ended_case_counts_it_no_second_time(host: 
 def test_a_case_that_ended_and_was_not_counted_is_named(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     queries = host.store.queries(PLATFORM)
     counts = removed(host, seed=1)
-    assert queries.lies(counts) == [], "the control"
+    assert proofs.check(queries.records(counts)) == (), "the control"
     monkeypatch.setattr(outcomes, "with_tally", lambda _tx, change: change)
     forgotten = removed(host, name="m-2", seed=2)
-    assert queries.lies(forgotten) == ["it ended, and no event counts it in the public figures"]
+    (fault,) = proofs.check(queries.records(forgotten))
+    assert fault.what == "it ended, and no event counts it in the public figures"
 
 
 def test_what_waited_for_its_notice_names_its_items_in_the_figures(host: Host) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain import evidence
+from kz_compliance_sdk.adapters.sql.queries import SqlQueries
+from kz_compliance_sdk.domain import ledger, proofs
 from kz_compliance_sdk.evidence import verify_store
 from tests.journey.tampering.run import Outcome, campaign
 
@@ -41,17 +42,20 @@ def test_without_a_checkpoint_from_outside_a_rewritten_store_is_not_called_fine(
 
 def _without(rule: str, monkeypatch: pytest.MonkeyPatch, folder: Path, only: str) -> Outcome:
     if rule == "rows":
-        monkeypatch.setattr(evidence, "grown", lambda *_: ([], [], []))
-    elif rule == "heads":
-        monkeypatch.setattr("kz_compliance_sdk.evidence.verify_store.check_case", lambda *_: [])
-    elif rule == "tree":
+        monkeypatch.setattr(proofs, "check", lambda *_: ())
+        monkeypatch.setattr(SqlQueries, "lies", lambda *_: [])
+    elif rule == "macs and roots":
+        monkeypatch.setattr(ledger, "_check_mac", lambda *_: None)
+        monkeypatch.setattr(verify_store, "_hold_inside", lambda *_: None)
+    if rule in ("roots", "macs and roots"):
         monkeypatch.setattr(verify_store, "_hold_outside", lambda *given: setattr(given[3], "proved", given[3].size))
     return campaign(folder, 25, seed=11, only=only)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("rule", "only"), [("rows", "edit"), ("heads", "rewrite_chain"), ("tree", "rewrite_store"), ("tree", "old_backup")]
+    ("rule", "only"),
+    [("rows", "edit"), ("macs and roots", "rewrite_chain"), ("roots", "rewrite_store"), ("roots", "old_backup")],
 )
 def test_without_one_of_its_rules_the_verification_misses_some(
     rule: str, only: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

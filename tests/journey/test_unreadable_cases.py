@@ -10,6 +10,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.fold import steps_of
 from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
 from kz_compliance_sdk.transparency.report import Period
 from tests.contract.conftest import raw, tamper
@@ -56,7 +57,7 @@ def test_the_others_are_decided_carried_out_reported_and_watched(desk: Desk, how
     desk.world.clock.advance(23 * HOUR)
     desk.host.watch()
     desk.host.drain()
-    fired = desk.store.queries(PLATFORM).escalations(desk.host.case(late.notice_id).id)
+    fired = steps_of(desk.store.queries(PLATFORM).stream(desk.host.case(late.notice_id).id).case)
     assert fired
     lease = desk.host.review.claim(M2).result()
     assert lease is not None
@@ -119,7 +120,7 @@ def test_one_that_ended_keeps_no_report_from_being_made(desk: Desk, spoils: str,
 
 
 def test_the_control_a_case_that_opens_is_told_to_nobody(desk: Desk) -> None:
-    spoilt(desk, "version = version")
+    spoilt(desk, "revision = revision")
     desk.host.drain()
     desk.host.watch()
     assert [one.reason for one in desk.world.pager.alerts if one.reason == "case_unreadable"] == []

@@ -6,15 +6,16 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kz_compliance_sdk.domain.arrivals import Arrival
-from kz_compliance_sdk.domain.audit import told
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.case import happened
+from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.events.review import Expired
 from kz_compliance_sdk.domain.policy import kz_policy, tighten
 from kz_compliance_sdk.errors import Conflict
 from kz_compliance_sdk.ports import Tx, Work
@@ -65,10 +66,8 @@ def test_the_trail_holds_the_count_and_the_limit_that_were_seen_unusual_or_not(h
     seen = []
     for seed in (1, 2, 3, 4):
         case = host.case(a_notice(seed=seed).notice_id)
-        (data,) = [
-            data for event, data in told(host.store.queries(PLATFORM).records(case.id).events) if event.kind == "open"
-        ]
-        seen.append((data["volume"], data["volume_limit"]))
+        came = host.store.queries(PLATFORM).stream(case.id).events[0].event.came
+        seen.append((came.volume, came.volume_limit))
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
@@ -173,7 +172,7 @@ def test_a_batch_that_is_refused_and_run_again_counts_nothing_twice(world: World
     case = host.case(a_notice(seed=1).notice_id)
 
     def refused(_tx: Tx) -> tuple[Change, None]:
-        return (CaseWrite(replace(case, version=99), expected=98),), None
+        return (happened(case.but(version=98), Expired(), Stamp(0, SYSTEM)),), None
 
     *answers, wrong = in_one_batch(host, *(pushed(host, seed) for seed in (2, 3, 4)), refused)
     assert {one.result().status for one in answers} == {202}

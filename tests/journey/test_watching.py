@@ -96,8 +96,8 @@ def test_an_interim_report_is_offered_by_the_watch_alone(host: Host) -> None:
     case = stuck_case(host)
     host.world.clock.advance(23 * HOUR + HOUR - 60)
     assert host.watch() == Watched(1, STEPS)
-    assert "offer_interim" in host.history(case.id)
-    assert "escalate" in host.history(case.id)
+    assert "interim_offered" in host.history(case.id)
+    assert "escalated" in host.history(case.id)
     told = [alert["reason"] for alert in pages(host, case.id)]
     assert told.count("interim_offered") == 1
     assert "report_stuck" not in told

@@ -30,15 +30,23 @@ def _pass_window(office: Driver) -> None:
 
 
 def _said(office: Driver, case: str, kind: str) -> Document:
-    """What the newest event of a kind says, without what seals its texts and what the message behind it was."""
+    """What the newest event of a kind says in the open, without what seals its texts and how its message came."""
     event = [one for one in office.case(case)["audit"] if one["kind"] == kind][-1]
     data: Document = json.loads(event["content"])["data"]
-    return {name: value for name, value in data.items() if name not in ("nonce", "sealed", "sha256")}
+    return {name: value for name, value in data.items() if name not in ("came", "parts")}
 
 
-def _from(office: Driver, message: str) -> Document:
-    """What an event says of a pushed message that came now."""
-    return {"sender": "sample-regulator", "message": message, "source": "pushed", "received_at": int(office.clock())}
+def _came(office: Driver, case: str, kind: str) -> Document:
+    """How the message came that the newest event of a kind tells of."""
+    event = [one for one in office.case(case)["audit"] if one["kind"] == kind][-1]
+    came: Document = json.loads(event["content"])["data"]["came"]
+    return {name: value for name, value in came.items() if name not in ("body", "key")}
+
+
+def _pushed(office: Driver) -> Document:
+    """How a message comes that the regulator pushes now."""
+    told = {"sender": "sample-regulator", "source": "pushed", "signed_at": int(office.clock())}
+    return {**told, "profile": "standard-webhooks", "key_id": "sample-regulator-hmac"}
 
 
 def _pages(office: Driver, reason: str) -> list[tuple[tuple[str, ...], int]]:
@@ -57,20 +65,33 @@ def _raised(do: Callable[[], Any], field: str) -> None:
 
 def test_the_trail_says_what_opened_a_case(office: Driver) -> None:
     case = office.issue(1, POSTS)
-    said = {"from": None, "to": "queued", "revision": 1, "items": 2, "flags": ["deadline_defaulted"]}
-    said |= {"volume": 0, "volume_limit": office.policy.safeguards.volume_notices}
-    assert _said(office, case, "open") == {**_from(office, "msg-1"), **said, "due_at": office.clock() + 24 * HOUR}
+    now = int(office.clock())
+    said = _said(office, case, "opened")
+    objects = [item.pop("object") for item in said["items"]]
+    assert len(set(objects)) == 2
+    assert said == {
+        "authority": "sample-authorised-body", "notice": "KZ-2026-0000001", "revision": 1, "kind": "prescription",
+        "category": "illegal_gambling", "languages": ["kk", "ru"], "items": [{"number": 1}, {"number": 2}],
+        "flags": ["deadline_defaulted"], "policy": office.policy.version, "received_at": now, "escalates_from": now,
+        "due_at": now + 24 * HOUR,
+    }  # fmt: skip
+    limit = {"volume_limit": office.policy.safeguards.volume_notices}
+    assert _came(office, case, "opened") == {**_pushed(office), **limit}
 
 
 def test_the_trail_says_what_was_cancelled(office: Driver) -> None:
     case = office.issue(1, POSTS)
     office.cancel(office.case(case)["notice_id"], "annulled", ["2"])
-    said: Document = {"from": "queued", "to": "queued", "effect": "annulled", "items": ["2"], "revision": 1}
-    assert _said(office, case, "cancel") == {**_from(office, "msg-2"), **said, "fell": ["2"]}
+    fallen = [{"item": 2, "fate": "stopped", "order": True}]
+    told = {"effect": "annulled", "named": [2], "revision": 1, "fallen": fallen}
+    assert _said(office, case, "cancelled") == told
     assert "cancelled_annulled" in office.case(case)["flags"]
     office.cancel(office.case(case)["notice_id"], None)
-    said = {"from": "queued", "to": "cancelled", "effect": None, "items": None, "revision": 1}
-    assert _said(office, case, "cancel") == {**_from(office, "msg-3"), **said}
+    assert _said(office, case, "cancelled") == {
+        "revision": 1,
+        "fallen": [{"item": 1, "fate": "stopped"}, {"item": 2, "fate": "stays"}],
+    }
+    assert _came(office, case, "cancelled") == _pushed(office)
     assert "effect_missing" in office.case(case)["flags"]
     assert _pages(office, "cancelled") == [(("moderator", "lead"), 40)]
     assert _pages(office, "cancelled.effect_missing") == [(("moderator", "lead", "head"), 40)]
@@ -80,20 +101,23 @@ def test_the_trail_names_who_typed_a_cancellation_in(office: Driver) -> None:
     case = office.issue(1, POSTS)
     letter = office.enter_cancellation(CLERK, case)
     office.vouch(LEAD, case, letter)
-    said = _said(office, case, "cancel")
-    assert (said["entered_by"], said["source"], said["message"]) == ("clerk", "typed", letter)
+    assert _came(office, case, "cancelled") == {"sender": "office", "source": "typed", "channel": "by_hand"}
+    who = {one["kind"]: one["actor"] for one in office.case(case)["audit"]}
+    assert (who["letter_entered"], who["cancelled"]) == ("clerk", LEAD.id)
 
 
 def test_the_trail_says_what_a_revision_superseded(office: Driver) -> None:
     notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
-    due_at = office.clock() + 24 * HOUR
     question = office.ask(M1, case, office.claim(M1, case))
     office.cancel(notice["notice_id"], "withdrawn", ["1"])
     office.wait(10)
     office.amend(notice, items=POSTS[:1])
-    said = {"from": "queued", "to": "queued", "revision": 2, "supersedes": 1, "due_at": due_at}
-    names = {"fell": ["2"], "stands": ["1"], "unasked": [question]}
-    assert _said(office, case, "amend") == {**_from(office, "msg-3"), **said, **names}
+    said = _said(office, case, "amended")
+    told = said["revision"], [item["number"] for item in said["items"]], said["fallen"]
+    assert told == (2, [1], [{"item": 2, "fate": "stopped", "order": True}])
+    assert "due_at" not in said, "its clock runs on"
+    assert [one["state"] for one in office.messages(case, "clarification")] == ["void"]
+    assert question in {one["message"] for one in office.messages(case, "clarification")}
     assert "amended" in office.case(case)["flags"]
     assert _pages(office, "amended") == [(("moderator", "lead"), 30)]
 
@@ -103,8 +127,8 @@ def test_the_trail_says_which_question_was_answered(office: Driver) -> None:
     question = office.ask(M1, case, office.claim(M1, case))
     office.deliver()
     office.clarify(notice["notice_id"], question)
-    said = {"from": "awaiting_answer", "to": "queued", "in_reply_to": question}
-    assert _said(office, case, "answer") == {**_from(office, "msg-2"), **said}
+    assert _said(office, case, "answered") == {"question": question}
+    assert _came(office, case, "answered") == _pushed(office)
     assert "clarified" in office.case(case)["flags"]
     assert _pages(office, "clarified") == [(("moderator",), 20)]
 
@@ -115,8 +139,8 @@ def test_an_answer_to_what_is_in_hand_is_a_flag(office: Driver) -> None:
     office.deliver()
     office.recall(M1, case)
     office.clarify(notice["notice_id"], question)
-    said = {"from": "queued", "to": "queued", "flags": ["clarified"]}
-    assert _said(office, case, "flag") == {**_from(office, "msg-2"), **said}
+    assert _said(office, case, "flagged") == {"flags": ["clarified"]}
+    assert _came(office, case, "flagged") == _pushed(office)
     assert _pages(office, "flag.clarified") == [(("moderator", "lead"), 30)]
 
 
@@ -126,24 +150,29 @@ def test_the_level_of_a_reminder_only_rises(office: Driver) -> None:
     office.remind(notice_id, 2)
     office.remind(notice_id, 1)
     assert office.case(case)["level"] == 2
-    assert _said(office, case, "remind") == {**_from(office, "msg-3"), "from": "queued", "to": "queued", "level": 1}
+    assert _said(office, case, "reminded") == {"level": 1}
+    assert _came(office, case, "reminded") == _pushed(office)
     assert _pages(office, "reminded") == [(("moderator", "lead"), 40)] * 2
 
 
 def test_what_cannot_be_used_has_the_term_and_is_admitted_with_it(office: Driver) -> None:
     case = office.break_off(1)
     due_at, received = office.clock() + 24 * HOUR, int(office.clock())
-    said = _said(office, case, "quarantine")
-    code, named = said.pop("code"), {"from": None, "to": "quarantined", "field": "data.items", "due_at": due_at}
-    assert said == {**_from(office, "msg-1"), **named}
+    said = _said(office, case, "quarantined")
+    code = said.pop("code")
+    assert said == {
+        "authority": "sample-authorised-body", "notice": "KZ-2026-0000001", "number": 1, "due_at": due_at,
+        "received_at": received, "policy": office.policy.version,
+    }  # fmt: skip
+    assert _came(office, case, "quarantined") == {**_pushed(office), "status": 422}
     shown = office.case(case)
     assert (shown["revision"], shown["kind"], shown["category"]) == (0, "unknown", "unknown")
     assert (shown["flags"], shown["clock"]["receipt_left_s"]) == ([code], 24 * HOUR)
     assert _pages(office, f"quarantine.{code}") == [(("moderator", "lead", "head"), 50)]
     office.wait(HOUR)
     office.issue(1)
-    said = {"from": "quarantined", "to": "queued", "revision": 1, "inherits": received, "due_at": due_at}
-    assert _said(office, case, "admit") == {**_from(office, "msg-2"), **said}
+    said = _said(office, case, "admitted")
+    assert (said["revision"], said["due_at"], "received_at" in said) == (1, due_at, False)
     assert office.case(case)["clock"]["receipt_left_s"] == 23 * HOUR
 
 
@@ -153,16 +182,15 @@ def test_a_letter_is_not_acknowledged_and_its_signed_form_is(office: Driver) -> 
     assert office.messages(case, "acknowledgement") == []
     office.push("notice.issued", office.notice(1))
     assert len(office.messages(case, "acknowledgement")) == 1
-    assert _said(office, case, "confirm") == {**_from(office, "msg-1"), "from": "queued", "to": "queued"}
+    assert _said(office, case, "confirmed") == {}
+    assert _came(office, case, "confirmed") == {**_pushed(office), "status": 200}
 
 
 def test_the_trail_says_what_was_withheld(office: Driver) -> None:
     case = office.issue(1, POSTS)
     office.decide(case)
     office.suspend(HEAD, case)
-    said = {"from": "decided", "to": "in_approval", "items": ["1", "2"], "decision": 1}
-    asked = {"policy": office.policy.version, "rules": ["withheld"]}
-    assert _said(office, case, "withhold") == {**said, **asked}
+    assert _said(office, case, "withheld") == {"items": [1, 2]}
     assert office.case(case)["decisions"][0]["second_person"]["rules"] == ["withheld"]
     assert _pages(office, "withheld") == [(("lead", "legal"), 60)]
 
@@ -281,7 +309,7 @@ def test_what_falls_beside_what_was_lifted_leaves_the_case_lifted(office: Driver
 def test_a_contest_can_end_in_the_second_in_which_it_was_filed_and_not_before(office: Driver) -> None:
     case, now = office.issue(1), int(office.clock())
     office.contest(LEGAL, case)
-    assert _said(office, case, "contest") == {"from": "queued", "to": "queued", "contest": 1, "filed_at": now}
+    assert _said(office, case, "contest_recorded") == {"contest": 1, "filed_at": now}
     office.contest(LEGAL, case)
     settle = office.desk.contests.settle
     _raised(lambda: settle(LEGAL.actor, case, 1, "rejected", now - 1, "why"), "result_at")
@@ -289,8 +317,8 @@ def test_a_contest_can_end_in_the_second_in_which_it_was_filed_and_not_before(of
     _raised(lambda: settle(LEGAL.actor, case, 1, "rejected", now, " "), "reasons")
     _raised(lambda: settle(LEGAL.actor, case, 3, "rejected", now, "why"), "number")
     office.settle_contest(LEGAL, case, 2, "granted")
-    said = {"from": "queued", "to": "queued", "contest": 2, "result": "granted", "result_at": now}
-    assert _said(office, case, "settle_contest") == said
+    said = {"contest": 2, "result": "granted", "result_at": now}
+    assert _said(office, case, "contest_settled") == said
     assert "contested" in office.case(case)["flags"], "the first one is open"
     assert [one["result"] for one in office.case(case)["contests"]] == [None, "granted"]
     office.settle_contest(LEGAL, case, 1, "rejected")
@@ -323,21 +351,19 @@ def test_a_case_holds_fifty_of_each(office: Driver, monkeypatch: pytest.MonkeyPa
 def test_a_suspension_is_told_to_whom_it_concerns(office: Driver) -> None:
     case, now = office.issue(1), int(office.clock())
     office.suspend(LEGAL, case, now, now + HOUR)
-    said: Document = {"from": "queued", "to": "queued", "suspension": 1, "from_at": now, "until_at": now + HOUR}
-    assert _said(office, case, "suspend") == {**said, "proof_sha256": "a" * 64}
-    (texts,) = [one["texts"] for one in office.case(case)["audit"] if one["kind"] == "suspend"]
-    assert texts == {"body": "a court", "reference": "2", "legal_basis": "article 1"}
+    assert _said(office, case, "suspended") == {"suspension": 1, "from_at": now, "until_at": now + HOUR}
+    (texts,) = [one["texts"] for one in office.case(case)["audit"] if one["kind"] == "suspended"]
+    assert texts == {"body": "a court", "reference": "2", "legal_basis": "article 1", "proof_sha256": "a" * 64}
     assert _pages(office, "suspension_to_confirm") == [(("lead",), 40)]
     office.confirm_suspension(LEAD, case)
-    assert _said(office, case, "confirm_suspension") == {"from": "queued", "to": "queued", "suspension": 1}
+    assert _said(office, case, "suspension_confirmed") == {"suspension": 1}
     assert _pages(office, "suspended") == [(("moderator", "lead", "head"), 60)]
     with pytest.raises(IllegalMove) as told:
         office.confirm_suspension(LEAD, case)
     assert told.value.reference == case
     office.wait(1)
     office.end_suspension(LEGAL, case)
-    said = {"from": "queued", "to": "queued", "suspension": 1, "ended_at": now + 1}
-    assert _said(office, case, "end_suspension") == said
+    assert _said(office, case, "suspension_ended") == {"suspension": 1, "ended_at": now + 1}
     assert _pages(office, "suspension_over") == [(("moderator", "lead", "head"), 50)]
 
 

@@ -58,7 +58,7 @@ def test_a_letter_counts_from_when_somebody_vouched_for_it(host: Host) -> None:
     notice = about("A")
     host.push(notice, "m-1")
     case_id = host.case(notice.notice_id).id
-    letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent, host.world.env().entropy)
+    letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent)
     answers = builders.clarification(notice, "ask").answers
     received_at, items = host.world.clock(), [Item(item_id="2", object_id="post:B")]
     letters.enter_answer(

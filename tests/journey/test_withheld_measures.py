@@ -92,7 +92,7 @@ def test_what_has_not_begun_waits_for_a_second_person(office: Driver, news: News
     _later(office)
     assert _outcomes(office, case) == ["removed", "removed"]
     assert ("withheld" in office.case(case)["flags"], office.health()["withheld"]) == (False, 0)
-    assert office.history(case).count("withhold") == 1
+    assert office.history(case).count("withheld") == 1
     assert office.faults() == []
 
 
@@ -123,7 +123,7 @@ def test_what_is_recorded_before_the_proposal_takes_two_persons(office: Driver, 
     news(office, case)
     digest = office.propose(M1, case, office.claim(M1, case))
     assert office.case(case)["state"] == "in_approval"
-    assert "withhold" not in office.history(case)
+    assert "withheld" not in office.history(case)
     office.approve(LEGAL, case, digest)
     _later(office)
     assert _outcomes(office, case) == ["removed", "removed"]
@@ -134,7 +134,7 @@ def test_what_is_recorded_in_approval_changes_nothing_about_it(office: Driver, n
     case = office.issue(1, POSTS, category="terrorism_extremism")
     digest = office.propose(M1, case, office.claim(M1, case), items=EACH)
     news(office, case)
-    assert "withhold" not in office.history(case)
+    assert "withheld" not in office.history(case)
     office.approve(LEGAL, case, digest)
     _later(office)
     assert _outcomes(office, case) == ["removed", "removed"]
@@ -348,7 +348,7 @@ def test_the_ladder_goes_on_while_it_waits(office: Driver, news: News) -> None:
     news(office, case)
     office.wait(25 * HOUR)
     office.watch()
-    assert ("escalate" in office.history(case)) == (news is not _confirmed)
+    assert ("escalated" in office.history(case)) == (news is not _confirmed)
 
 
 def test_it_cannot_be_undone_while_it_waits(office: Driver) -> None:

@@ -82,7 +82,7 @@ def test_a_measure_in_force_since_a_wrong_time_is_told_at_once_and_never_reporte
     assert office.pages().count("answer_unusable") == 1
     assert "parked_messages" in office.health()["attention"]
     assert office.case(case)["state"] == "decided"
-    assert "measure_failed" in office.history(case)
+    assert "answer_unusable" in office.history(case)
     # The code is mended, and the call is asked again.
     office.retry(M1, message["message"])
     office.deliver()

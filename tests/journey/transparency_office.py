@@ -1,7 +1,7 @@
 """An office that lives through a random year, and the public figures recomputed from nothing but the stored bytes.
 
-The recount shares no code with the library: it reads the messages as they came, the reports as they left and the audit
-events, and follows the published definitions.
+The recount shares no code with what counts: it reads the messages as they came, the reports as they left, the events
+and the states that these led to, and follows the published definitions.
 """
 
 from __future__ import annotations
@@ -9,13 +9,17 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import ItemDecision, Wording
+from kz_compliance_sdk.domain.fold import Case as FoldedCase
+from kz_compliance_sdk.domain.fold import Stream, apply
 from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Outcome, Question, RefusalCode, Statement
 from kz_compliance_sdk.ports import Queries, Store
 from kz_compliance_sdk.services.letters import Proof
@@ -61,7 +65,7 @@ class RandomOffice:
         notice = self.notice()
         typed = self.chance.random() < 0.2
         if typed:
-            work, _ = self.host.intake.typed(notice, self.world.clock() - 60, "letter", M2, b"s" * 32)
+            work, _ = self.host.intake.typed(notice, self.world.clock() - 60, "letter", M2)
             assert self.store.submit(PLATFORM, work).result().status == 202
         else:
             self.push(notice)
@@ -193,13 +197,12 @@ def recounted(path: Path, now: int, categories: frozenset[str], queries: Queries
 
 
 def _recount(db: Any, case_id: str, now: int, categories: frozenset[str], found: Figures, queries: Queries) -> None:
-    rows = db.execute("SELECT kind, at, content FROM audit WHERE case_id = ? ORDER BY seq", (case_id,)).fetchall()
-    events = [(kind, at, json.loads(content)["data"]) for kind, at, content in rows]
+    events = _events(queries.stream(case_id))
     bodies = [(row.type, row.body) for row in queries.inbox(case_id)]
     notice = next(json.loads(body)["data"] for kind, body in bodies if kind == "notice.issued")
-    _of_users(db, case_id, events, now, found)
-    due = events[0][2]["due_at"]
-    ended = [number for number, event in enumerate(events) if event[2].get("to") in ("closed", "cancelled")]
+    _of_users(db, case_id, events, now, found, queries)
+    due = events[0].said.due_at
+    ended = [number for number, event in enumerate(events) if event.to in ("closed", "cancelled")]
     found["demands"][""] += 1
     if not ended:
         found["demands_by_progress"]["open_or_withheld"] += 1
@@ -207,7 +210,7 @@ def _recount(db: Any, case_id: str, now: int, categories: frozenset[str], found:
         found["demands_running_overdue"][""] += due < now
         return
     last = events[: ended[-1] + 1]
-    closed = [(number, event[1]) for number, event in enumerate(events) if event[2].get("to") == "closed"]
+    closed = [(number, event.at) for number, event in enumerate(events) if event.to == "closed"]
     barred = notice.get("user_notice") or {}
     silence = barred and not barred["allowed"]
     if silence and barred.get("legal_basis") and _seconds(barred["delay_until"]) > now:
@@ -216,10 +219,10 @@ def _recount(db: Any, case_id: str, now: int, categories: frozenset[str], found:
         return
     found["demands_told"][""] += 1
     items = _outcomes(queries, case_id, last, notice)
-    _of_demand(notice, events, last, items, categories, found)
+    _of_demand(notice, events, last, items, categories, found, queries.messages(case_id))
     found["demands_by_secrecy"]["barred" if silence else "not_barred"] += 1
     first_close = closed[0][0] if closed else len(events)
-    decided = [event[1] for event in events[:first_close] if event[0] in ("propose", "approve")]
+    decided = [event.at for event in events[:first_close] if event.kind in ("proposed", "approved")]
     decided = decided if closed else []
     found["demands_by_decision_time"][_timely(decided[-1] if decided else None, due, "undecided")] += 1
     found["demands_by_receipt_time"][_timely(closed[0][1] if closed else None, due, "none")] += 1
@@ -228,19 +231,40 @@ def _recount(db: Any, case_id: str, now: int, categories: frozenset[str], found:
         found["~receipt"][str(closed[0][1] - _received(events))] += 1
 
 
-def _of_users(db: Any, case_id: str, events: list[Any], now: int, found: Figures) -> None:
+@dataclass(frozen=True)
+class Told:
+    """An event of a case, and the state of the case after it."""
+
+    seq: int
+    kind: str
+    at: int
+    said: Any
+    to: str
+
+
+def _events(stream: Stream) -> list[Told]:
+    case, found = FoldedCase(stream.platform, stream.name), list[Told]()
+    for on in stream.events:
+        apply(case, on)
+        found.append(Told(on.seq, on.kind, on.at, on.event, str(case.state)))
+    return found
+
+
+def _of_users(db: Any, case_id: str, events: list[Told], now: int, found: Figures, queries: Queries) -> None:
     """What users were told of measures. Nobody here puts it off."""
     void = {name for (name,) in db.execute("SELECT id FROM outbox WHERE case_id = ? AND state = 'void'", (case_id,))}
-    ended = {data["message"]: data["state"] for kind, _, data in events if kind == "tell_user"}
-    for kind, _, data in events:
-        if kind == "user_notice" and data["notice"] == "measure" and data["tell_at"] <= now:
-            name = data["message"]
+    names = {telling.at_seq: name for name, telling in queries.stream(case_id).case.tellings.items()}
+    ends = {"user_told": "sent", "user_never_told": "failed"}
+    ended = {event.said.message: ends[event.kind] for event in events if event.kind in ends}
+    for event in events:
+        if event.kind == "user_notice_owed" and event.said.notice == "measure" and event.said.due_at <= now:
+            name = names[event.seq]
             if name in ended or name not in void:
-                found["user_notices"][ended.get(name, data["state"])] += 1
+                found["user_notices"][ended.get(name, event.said.state)] += 1
 
 
-def _received(events: list[Any]) -> int:
-    return int(events[0][2]["received_at"])
+def _received(events: list[Told]) -> int:
+    return int(events[0].said.received_at)
 
 
 def _seconds(text: str) -> int:
@@ -253,12 +277,12 @@ def _timely(at: int | None, due: int, never: str) -> str:
     return never if at is None else "late" if at > due else "in_time"
 
 
-def _outcomes(queries: Queries, case_id: str, last: list[Any], notice: Any) -> dict[str, tuple[str, str, str, str]]:
+def _outcomes(queries: Queries, case_id: str, last: list[Told], notice: Any) -> dict[str, tuple[str, str, str, str]]:
     """Each item of the notice with what the last final report before the case ended says of it."""
     told: dict[str, tuple[str, str, str, str]] = {
         item["item_id"]: ("stopped", "", "", "kz") for item in notice["items"]
     }
-    receipted = {event[2]["message"] for event in last if event[0] == "receipt"}
+    receipted = {event.said.message for event in last if event.kind == "receipt"}
     sent = sorted((one for one in queries.messages(case_id) if one.kind == "report"), key=lambda one: one.lane_seq)
     reports = [json.loads(message.body) for message in sent if message.id in receipted]
     grounds: dict[str, str] = {}
@@ -274,12 +298,18 @@ def _outcomes(queries: Queries, case_id: str, last: list[Any], notice: Any) -> d
 
 
 def _of_demand(
-    notice: Any, events: list[Any], last: list[Any], items: Any, categories: frozenset[str], found: Figures
+    notice: Any,
+    events: list[Told],
+    last: list[Told],
+    items: Any,
+    categories: frozenset[str],
+    found: Figures,
+    sent: list[OutboxMessage],
 ) -> None:
     authority = notice["issuing_authority"]["id"]
     category = notice["category"] if notice["category"] in categories else "unlisted"
-    state = last[-1][2]["to"]
-    names = {event[0] for event in last}
+    state = last[-1].to
+    names = {event.kind for event in last}
     outcomes = [(outcome, ground == "terms_of_service") for outcome, ground, _, _ in items.values()]
     outcomes = [(o, own and (o in MEASURES or o in ("partially_complied", "restored"))) for o, own in outcomes]
     result = _result(outcomes)
@@ -293,28 +323,27 @@ def _of_demand(
     }:
         found["demands_by_legal_basis"][basis] += 1
     found["demands_by_kind"][notice["kind"]] += 1
-    typed = events[0][2]["source"] == "typed"
+    typed = events[0].said.came.source == "typed"
     found["demands_by_channel"]["typed" if typed else "pushed"] += 1
     codes = {code for outcome, _, code, _ in items.values() if outcome == "refused"}
     unofficial = codes & {"no_authority", "no_legal_basis", "not_authentic"}
     unofficial |= {"recommendation"} if notice["kind"] == "recommendation" else set()
-    unofficial |= {"unverified"} if typed and "authenticate" not in names else set()
+    unofficial |= {"unverified"} if typed and "authenticated" not in names else set()
     for reason in unofficial:
         found["demands_unofficial"][reason] += 1
     found["demands_by_process"]["unofficial" if unofficial else "official"] += 1
     found["demands_by_result"][result] += 1
     found["results_by_category"][f"{category} / {result}"] += 1
     found["results_by_authority"][f"{authority} / {result}"] += 1
-    questions = sum(event[0] == "request_clarification" for event in last)
-    questions -= sum(len(event[2].get("unasked", ())) for event in last)
-    asked = questions > 0 or "clarification_needed" in {outcome for outcome, _ in outcomes}
+    questions = [one for one in sent if one.kind == "clarification" and one.state != "void"]
+    asked = bool(questions) or "clarification_needed" in {outcome for outcome, _ in outcomes}
     found["demands_by_clarification"]["asked" if asked else "not_asked"] += 1
-    cancels = {event[2]["effect"] or "effect_missing" for event in last if event[0] == "cancel"}
+    cancels = {event.said.effect or "effect_missing" for event in last if event.kind == "cancelled"}
     for effect in cancels:
         found["demands_by_cancellation"][effect] += 1
-    found["demands_by_correction"]["corrected" if "reopen" in names else "not_corrected"] += 1
+    found["demands_by_correction"]["corrected" if "reopened" in names else "not_corrected"] += 1
     found["demands_for_user_data"]["no"] += 1
-    found["reminders"][""] += sum(event[0] == "remind" for event in events)
+    found["reminders"][""] += sum(event.kind == "reminded" for event in events)
     for item in notice["items"]:
         outcome, ground, code, scope = items[item["item_id"]]
         own = ground == "terms_of_service" and outcome in MEASURES | {"partially_complied", "restored"}

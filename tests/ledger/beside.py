@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,27 +10,15 @@ from typing import Any
 import msgspec
 
 from kz_compliance_sdk.domain import change as old
-from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.believed import lies_of
-from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.events.base import ObjectEvent
 from kz_compliance_sdk.domain.events.objects import Versioned
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.objects import PlatformObject
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.evidence.redaction import FACTS
+from kz_compliance_sdk.domain.second_person import said_openly
 from tests.ledger.rows import differences, of_objects
 from tests.ledger.shadow import Shadow, sealed
-
-_WITHHELD = frozenset(
-    "account again appeal by_s content country digest entered_by fell_before field holder legal_check nonce "
-    "preserved_until proof_sha256 reference rules sealed shift_s tries unsure".split()
-)
-"""The facts of events that a redacted pack leaves out; a name that is neither shown there nor in here is none."""
-_SEALED = re.compile(
-    r"(items\.[^.]+\.reasons|body|channel|given_by|how|how_it_came|legal_basis|note|objects|reasons?|reference|remedy|"
-    r"said|text|unit)"
-)
 
 
 @dataclass
@@ -48,8 +35,6 @@ class Beside:
         for write in change:
             if type(write) is old.ClockSet:
                 self._moved_by_clock(dict(times()))
-            if type(write) is AuditEvent:
-                self.differences += [f"{write.kind} says {name!r}, which no reader knows" for name in _unknown(write)]
         for platform, case_id in dict.fromkeys(_cases_of(change)):
             self._take(platform, case_id, change)
         self._take_objects([one for one in old.happenings(change) if isinstance(one.event, ObjectEvent)])
@@ -96,40 +81,30 @@ class Beside:
             self._end(shadow)
 
     def _end(self, shadow: Shadow) -> None:
-        self.differences += [f"{shadow.case_id}: {one}" for one in shadow.differences()]
+        self.differences += [
+            f"{shadow.case_id}: {one}"
+            for one in (*shadow.differences(), *shadow.unlawful(), *shadow.otherwise_written())
+        ]
 
     def _take(self, platform: str, case_id: str, change: old.Change) -> None:
         key = platform, case_id
         mine = [write for write in change if (platform, case_id) in _case_of(write)]
-        opens = any(type(write) is old.CaseWrite and write.expected is None for write in mine)
+        cases = [write.case for write in mine if type(write) is old.CaseWrite]
         shadow = self.shadows.get(key)
         if shadow is None:
-            if not opens:
+            if not any(type(write) is old.CaseWrite and write.opens for write in mine):
                 return
             shadow = self.shadows[key] = Shadow(platform, case_id)
-        first = min((write.seq for write in mine if type(write) is AuditEvent), default=0)
-        if first and shadow.before is not None and first != shadow.before.audit_seq + 1:
+        elif cases and cases[0].version != len(shadow.links):
             # Another process went on with it meanwhile, or the outcome of a commit was not known.
             self._end(self.shadows.pop(key))
             return
-        segments = list(_segments(mine))
-        for after, writes, events in segments:
-            for event in events:
-                if isinstance(event, Happened):
-                    self._happened(shadow, event)
-                    self._meet(shadow, writes)
-                    continue
-                for happened in event.tells:
-                    self._happened(shadow, happened)
-                if not event.tells:
-                    self.differences.append(f"{case_id}: {event.kind} tells the ledger nothing")
-                self._meet(shadow, writes)
-            if after is not None:
-                shadow.before = after
-            self._messages(shadow, writes)
-            assert shadow.before is not None
-            assert shadow.case is not None
-        assert shadow.case is not None
+        for event in old.happenings(mine):
+            self._happened(shadow, event)
+            self._meet(shadow, mine)
+        if cases:
+            shadow.before = cases[-1]
+        self._messages(shadow, mine)
         self.differences += [f"{case_id}: {one}" for one in compare(shadow)]
 
     def _happened(self, shadow: Shadow, told: Happened) -> None:
@@ -210,29 +185,6 @@ def _cases_of(change: old.Change) -> Iterator[tuple[str, str]]:
         yield from _case_of(write)
 
 
-Told = AuditEvent | Happened
-
-
-def _segments(writes: Iterable[Any]) -> Iterator[tuple[OldCase | None, list[Any], list[Told]]]:
-    """The writes of a change by the writes of its case: each with its events, and what was written with it."""
-    given = list(writes)
-    cases = [write.case for write in given if type(write) is old.CaseWrite]
-    if len(cases) < 2:
-        yield (cases[0] if cases else None), given, list(old.told_in(given))
-        return
-    events = [write for write in given if type(write) is AuditEvent]
-    marks = [n for n, write in enumerate(given) if type(write) is old.CaseWrite]
-    since = 0
-    for n, case in enumerate(cases):
-        until = marks[n + 1] if n + 1 < len(cases) else len(given)
-        low = cases[n - 1].audit_seq if n else -1
-        of_case = {event.seq for event in events if low < event.seq <= case.audit_seq}
-        mine = [one for one in given if type(one) is AuditEvent and one.seq in of_case]
-        beside = [one for one in given[since:until] if type(one) is Happened]
-        yield case, given[since:until], list(old.told_in([*mine, *beside]))
-        since = until
-
-
 # ------------------------------------------------------------------------------------------------ what must be equal
 
 
@@ -250,7 +202,7 @@ def compare(shadow: Shadow) -> list[str]:
     true = shadow.true_case(was)
     for name in lies_of(was, true):
         same(name, getattr(was, name), getattr(true, name))
-    asked = {version: (one.rules, one.needs_approval) for version, one in shadow.decisions.items()}
+    asked = {version: (said_openly(one.rules), one.needs_approval) for version, one in shadow.decisions.items()}
     same("rules that asked", asked, {one.version: (one.rules, one.four_eyes) for one in case.decisions.values()})
     for name, message in shadow.known.items():
         ours3 = case.messages[name]
@@ -267,10 +219,3 @@ def compare(shadow: Shadow) -> list[str]:
         [(case.messages[n].kind, case.messages[n].reason) for n in owed if not case.messages[n].settled],
     )
     return found
-
-
-def _unknown(event: AuditEvent) -> list[str]:
-    """The names of facts and of sealed texts that stand in an event and in no list."""
-    data = json.loads(event.content)["data"]
-    sealed = [name for name in data.get("sealed", ()) if not _SEALED.fullmatch(name)]
-    return [*(data.keys() - FACTS - _WITHHELD), *sealed]

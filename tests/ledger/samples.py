@@ -81,6 +81,8 @@ def _value(hint: Any, numbers: count[int]) -> Any:
         "public name": f"Орган-{n}",
         "digest": f"{n:032x}",
         "stream": f"object/{n:032x}",
+        "root": f"{n:064x}",
+        "signature": f"k{n}==",
     }
     return made[meaning(hint)]
 

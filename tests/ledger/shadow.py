@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kz_compliance_sdk.domain import events as vocabulary
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor
-from kz_compliance_sdk.domain.believed import OF_TRAIL, PLANNED, true_case
+from kz_compliance_sdk.domain.believed import PLANNED, true_case
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.decision import Decision as OldDecision
 from kz_compliance_sdk.domain.events import privacy, remedies, review
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.privacy import erased_of
 from kz_compliance_sdk.domain.fold import Case, Stream, apply, fold
+from kz_compliance_sdk.domain.lawfulness import Known, broken
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Link, Part, Roster, Sealed, Stamped, link, read, seal
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.outgoing import lies, outgoing
 from kz_compliance_sdk.domain.references import stream_of
 
 KEY = LedgerKey(b"k" * 32)
@@ -69,9 +71,12 @@ class Shadow:
     def true_case(self, row: OldCase) -> OldCase:
         """The case that the chain tells, with what of the row comes from no chain."""
         assert self.case is not None
-        stream = Stream(self.platform, self.stream, 1, self.told, self.roster, None, self.case, len(self.told))
-        beside = {name: getattr(row, name) for name in (*PLANNED, *OF_TRAIL)}
+        stream = self._stream()
+        beside = {name: getattr(row, name) for name in PLANNED}
         return true_case(stream, lambda _stream, wanted: {one: self.words[one] for one in wanted}, beside)
+
+    def _stream(self) -> Stream:
+        return Stream(self.platform, self.stream, 1, self.told, self.roster, None, self.case, len(self.told))
 
     def append(self, event: Event, at: int, actor: Actor | None) -> None:
         who = None if actor is None or actor.id == SYSTEM.id else actor
@@ -101,6 +106,19 @@ class Shadow:
         """What the whole chain tells, each link checked and decoded."""
         told = {"platform": self.platform, "stream": self.stream, "roster": Roster()}
         return read(self.links, vocabulary.READERS, {KEY.id: KEY}, **told)  # type: ignore[arg-type]
+
+    def unlawful(self) -> list[str]:
+        """What this library did and should not have, by its own laws."""
+        known = Known(self.words)
+        return [f"{one.seq} {one.law}: {one.what}" for one in broken(self.platform, self.stream, self.told, known)]
+
+    def otherwise_written(self) -> list[str]:
+        """Messages that were written otherwise than the chain has them."""
+        assert self.case is not None
+        chain = {name: one for name, one in outgoing(self._stream(), self.words).items() if not one.erased}
+        # When it was over is asked of the store.
+        over = {name: replace(one, settled_at=self.known[name].settled_at) for name, one in chain.items()}
+        return list(lies((self.known[name] for name in chain), over, self.case))
 
     def differences(self) -> list[str]:
         """Where the whole chain tells something else than what was told and folded step by step."""

@@ -53,7 +53,7 @@ class Desk:
 
     def letters(self) -> ByLetter:
         host = self.host
-        return ByLetter(host.store, PLATFORM, host.policy, host.respondent, host.world.env().entropy)
+        return ByLetter(host.store, PLATFORM, host.policy, host.respondent)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_the_reason_of_a_quarantine_is_sealed(desk: Desk) -> None:
 
 
 def _typed(desk: Desk, **changes: Any) -> None:
-    work, _ = desk.host.intake.typed(about("A", **changes), desk.host.world.clock(), "by courier", CLERK, bytes(32))
+    work, _ = desk.host.intake.typed(about("A", **changes), desk.host.world.clock(), "by courier", CLERK)
     assert desk.host.store.submit(PLATFORM, work).result().status == 202
 
 
@@ -238,7 +238,7 @@ def test_what_an_id_names_now_is_another_item(desk: Desk) -> None:
 def test_the_machine_sees_that_a_suspension_is_over_before_an_amendment(desk: Desk) -> None:
     host, clock = desk.host, desk.host.world.clock
     host.push(about("A"), "m-1")
-    case_id, contests = host.case(about("A").notice_id).id, Contests(host.store, PLATFORM, host.policy, bytes)
+    case_id, contests = host.case(about("A").notice_id).id, Contests(host.store, PLATFORM, host.policy)
     order = SuspensionOrder("a court", "3-12/2026", clock(), "an article", "a" * 64, clock() + HOUR)
     contests.suspend(LEGAL, case_id, order)
     contests.confirm_suspension(LEAD, case_id, 1, "read on the court's own site")

@@ -298,12 +298,9 @@ POISON = {
     "no text": "UPDATE cases SET due_at = CAST(x'ff' AS TEXT) WHERE id = '{case}'",
     "no text in a message": "UPDATE outbox SET lane = CAST(x'ff' AS TEXT) WHERE case_id = '{case}'",
     "a watch": "UPDATE cases SET watch_at = 'x' WHERE id = '{case}'",
-    "a version": "UPDATE cases SET version = 9223372036854775807 WHERE id = '{case}'",
     "an id": "UPDATE cases SET id = CAST(id AS BLOB) WHERE id = '{case}'",
     "the log": "INSERT INTO log SELECT platform, n + 100, stream, seq + 1, hash FROM log WHERE "
     f"{_OF_CHAIN} ORDER BY seq DESC LIMIT 1",
-    "the trail": "INSERT INTO audit SELECT platform_id, case_id, seq + 1, at, kind, actor, content, prev, hash FROM"
-    " audit WHERE case_id = '{case}' ORDER BY seq DESC LIMIT 1",
     "an endpoint": "INSERT INTO endpoints SELECT platform_id, 'regulator', 'x', 0, 0, '' FROM cases LIMIT 1",
     "who was told": f"UPDATE events SET at = at + 1 WHERE {_OF_CHAIN}",
 }

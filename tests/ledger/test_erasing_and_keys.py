@@ -12,8 +12,7 @@ from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.rewrapping import retire_ledger_keys, rewrap
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import retention
-from kz_compliance_sdk.domain.audit import AuditEvent
-from kz_compliance_sdk.domain.change import Change, Happened
+from kz_compliance_sdk.domain.change import Change, Happened, happenings
 from kz_compliance_sdk.domain.events import KINDS
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
@@ -135,7 +134,7 @@ def test_the_step_that_erases_a_case_tells_what_its_stream_holds(path: Path) -> 
     def erased(tx: Any) -> tuple[Change, None]:
         stream = tx.streams([name])[name]
         change, _ = retention.erase(case, Holdings(), stream, "retention", stamp=tx.stamp())
-        (happening,) = (one for write in change if isinstance(write, AuditEvent) for one in write.tells)
+        (happening,) = happenings(change)
         told.append(happening.event)
         return (replace(happening, read=stream.seq),), None
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
-from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.events import KINDS, kind_of
 from kz_compliance_sdk.domain.events.delivery import Receipt, Retried
 from kz_compliance_sdk.domain.happened import Happened
@@ -37,7 +36,6 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Happened]:
         commit(self)
         for change in self._written:
             for write in change:
-                found.extend(write.tells if isinstance(write, AuditEvent) else ())
                 found.extend([write] if isinstance(write, Happened) else ())
 
     monkeypatch.setattr(SqliteTransaction, "commit", committed)
@@ -181,5 +179,5 @@ def test_a_question_that_was_refused_goes_by_letter_as_well_once_the_case_does(
 def test_a_receipt_is_kept_with_the_signature_that_proves_it() -> None:
     case = opened()
     held = acknowledgement(case, stamp()).but(state="done", receipt=b"{}", receipt_proof=b"[]")
-    ((one,),) = (event.tells for event in events(receipt(case, held, "r-1", "0" * 64, stamp())))
+    (one,) = events(receipt(case, held, "r-1", "0" * 64, stamp()))
     assert one.words == {"receipt": b"{}", "signature": b"[]"}

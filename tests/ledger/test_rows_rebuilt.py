@@ -13,8 +13,9 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql import tables, view
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
-from kz_compliance_sdk.domain.believed import OF_TRAIL, PLANNED
+from kz_compliance_sdk.domain.believed import PLANNED
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.fold import steps_of
 from kz_compliance_sdk.services.sweep import Swept
 from tests.driver import LEAD, M1, Driver
 from tests.journey.scene import PLATFORM
@@ -64,7 +65,7 @@ def without_plan(case: Case) -> Case:
     return case.but(urgent_at=0, watch_at=None, running_watch_at=None, version=0)
 
 
-COLUMNS = [one.name for one in tables.cases.columns if one.name not in ("platform_id", "id", *OF_TRAIL, *PLANNED)]
+COLUMNS = [one.name for one in tables.cases.columns if one.name not in ("platform_id", "id", *PLANNED)]
 NOT_READ: dict[str, list[object]] = {
     "doc": ["[]", "{", "7"],
     "private": [b"x" * 40, b""],
@@ -147,12 +148,14 @@ def test_the_ladder_of_a_row_that_was_gone_goes_on(office: Driver) -> None:
     office.wait(23 * 3600)
     office.desk.sweep()
     office.watch()
-    missed = {one.step for one in office.desk.store.queries(PLATFORM).escalations(case)}
+    missed = {one.step for one in steps_of(office.desk.store.queries(PLATFORM).stream(case).case)}
     assert missed, "what was due while nobody found the case"
     sql(office, "DELETE FROM cases WHERE id = ?", case)
     office.desk.sweep()
     office.watch()
-    assert {one.step for one in office.desk.store.queries(PLATFORM).escalations(case)} == missed, "each step once"
+    assert {one.step for one in steps_of(office.desk.store.queries(PLATFORM).stream(case).case)} == missed, (
+        "each step once"
+    )
 
 
 def test_the_row_of_an_erased_case_comes_back_without_words(office: Driver) -> None:
@@ -183,11 +186,12 @@ def test_a_broken_chain_is_named_and_holds_up_no_other(office: Driver) -> None:
     assert sql(office, "SELECT category FROM cases WHERE id = ?", bad) == [("fraud",)], "it stays as it is"
 
 
-def test_a_row_that_the_guards_let_nobody_mend_holds_up_no_other(office: Driver) -> None:
+def test_a_row_that_nobody_can_mend_holds_up_no_other(office: Driver) -> None:
     cases = sorted(office.issue(n) for n in (1, 2, 3))
     with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
-        raw.execute("UPDATE cases SET version = version + 1, lease_token = 99 WHERE id = ?", (cases[1],))
-        raw.execute("UPDATE cases SET version = version + 1, category = 'fraud' WHERE id <> ?", (cases[1],))
+        raw.execute("UPDATE cases SET category = 'fraud'")
+        refused = f"BEFORE UPDATE ON cases WHEN OLD.id = '{cases[1]}' BEGIN SELECT RAISE(ABORT, 'never'); END"
+        raw.execute(f"CREATE TRIGGER of_somebody_else {refused}")
     lies = tuple((case, ("category",)) for case in (cases[0], cases[2]))
     assert office.desk.sweep() == Swept(3, lies, (cases[1],))
     office.deliver()

@@ -38,7 +38,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def _typed(host: Host, notice: Notice) -> int:
-    work, _ = host.intake.typed(notice, host.world.clock(), "letter", CLERK, bytes(32))
+    work, _ = host.intake.typed(notice, host.world.clock(), "letter", CLERK)
     return host.store.submit(PLATFORM, work).result().status
 
 
@@ -56,14 +56,14 @@ def test_an_answer_by_letter_that_only_marks_the_case_waits_no_more(host: Host) 
     host.push(notice, "m-1")
     case, letters = (
         host.case(notice.notice_id),
-        ByLetter(host.store, PLATFORM, host.policy, host.respondent, host.world.env().entropy),
+        ByLetter(host.store, PLATFORM, host.policy, host.respondent),
     )
     now = host.world.clock()
     letters.enter_answer(CLERK, case.id, in_reply_to="a", answers=SAID, received_at=now, how="letter")
     assert "answer_unverified" in host.case(notice.notice_id).flags
     (letter,) = letters.waiting(case.id)
     letters.vouch(LEAD, case.id, letter.message_id, "called back")
-    assert host.history(case.id)[-1] == "flag"
+    assert host.history(case.id)[-1] == "flagged"
     assert host.case(notice.notice_id).flags[-1] == "clarified"
 
 
@@ -72,7 +72,7 @@ def test_a_demand_is_told_beside_a_step_that_its_amendment_fires(host: Host) -> 
     host.push(notice, "m-1")
     host.world.clock.advance(20 * HOUR)
     host.push(notice.model_copy(update={"revision": 2}), "m-2")
-    assert host.history(host.case(notice.notice_id).id)[-2:] == ["amend", "escalate"]
+    assert host.history(host.case(notice.notice_id).id)[-2:] == ["amended", "escalated"]
     host.drain()
     assert {"due.before_6h", "user_data_demand"} <= {alert.reason for alert in host.world.pager.alerts[-3:]}
 
@@ -134,7 +134,7 @@ def test_an_answer_calls_a_lawyer_only_for_what_it_says_itself(host: Host) -> No
     for number, items in enumerate((None, notice.items, too_wide, too_wide)):
         host.push(builders.clarification(notice, "ask").model_copy(update={"items": items}), f"clarified-{number}")
     history = host.history(host.case(notice.notice_id).id)
-    assert history == ["open", "flag", "answer", "answer", "answer"]
+    assert history == ["opened", "flagged", "answered", "answered", "answered"]
     host.drain()
     assert [alert.reason for alert in host.world.pager.alerts].count("user_data_demand") == 3
 
@@ -148,7 +148,7 @@ def test_an_answer_with_a_mark_that_only_marks_the_case_calls_a_lawyer_too(host:
     said = json.loads(builders.message_bytes(builders.clarification(notice, "ask"), message_id="m-2", sent_at=now))
     said["data"]["user_data"] = "of whoever wrote it"
     assert pushed_at(host, json.dumps(said).encode(), "m-2", now).status == 202
-    assert host.history(host.case(notice.notice_id).id)[-1] == "flag"
+    assert host.history(host.case(notice.notice_id).id)[-1] == "flagged"
     host.drain()
     assert [alert.reason for alert in host.world.pager.alerts].count("user_data_demand") == 2
 

@@ -223,7 +223,7 @@ def test_nothing_is_erased_on_a_clock_that_may_be_ahead(tmp_path: Path) -> None:
     office.clock.step(400 * DAY)
     _pages(office)
     office.retention()
-    assert "erase" not in office.history(case)
+    assert "erased" not in office.history(case)
 
 
 def test_health_says_when_nobody_watches(tmp_path: Path) -> None:

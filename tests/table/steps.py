@@ -114,14 +114,16 @@ class Step:
                 return Outcome(code)
         state, events = scene.state, self.events
         if self.name == "claim" and state == "claimed" and lease == "expired":
-            state, events = "queued", ("expire", *events)
+            state, events = "queued", ("expired", *events)
         if state not in self.moves:
             return Outcome("illegal_move")
         if self.second & (scene.has | roles) - ({LAWYER_NEEDED} if lawyer else set()):
-            return Outcome(state="in_approval", events=events[:1])
+            return Outcome(state="in_approval", events=events[: events.index("proposed") + 1])
         if self.withholds and "undo" in scene.has:
-            return Outcome(state="in_approval", events=(*events, "withhold"))
-        return Outcome(state=self.moves[state], events=events)
+            return Outcome(state="in_approval", events=(*events, "withheld"))
+        after = self.moves[state]
+        ends = after in ("closed", "cancelled") and after != state
+        return Outcome(state=after, events=(*events, "counted") if ends else events)
 
 
 ORDER = (
@@ -164,7 +166,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.claim(by, at.case),
         OFFICE,
         {"queued": "claimed"},
-        ("claim",),
+        ("claimed",),
         for_lawyers=_DEMAND,
     ),
     Step(
@@ -173,7 +175,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.renew(by, at.case, token),
         None,
         stays("claimed"),
-        ("renew",),
+        ("renewed",),
         lease="needed",
     ),
     Step(
@@ -182,7 +184,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.release(by, at.case, token),
         None,
         {"claimed": "queued"},
-        ("release",),
+        ("released",),
         lease="needed",
     ),
     Step(
@@ -191,7 +193,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.look(by, at.case, token or None),
         OFFICE,
         stays(*UNDECIDED),
-        ("look",),
+        ("looked",),
         lease="optional",
     ),
     Step(
@@ -200,7 +202,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.check_law(by, at.case),
         REVIEWERS,
         stays("queued", "claimed", "awaiting_answer"),
-        ("record_legal_check",),
+        ("legally_checked",),
         needs=(_ITEM,),
     ),
     Step(
@@ -209,7 +211,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.propose(by, at.case, token, "none", items={"1": {}}),
         OFFICE,
         {"claimed": "decided"},
-        ("propose", "report"),
+        ("legally_checked", "proposed", "decided", "reported"),
         needs=_NOTICE,
         lease="needed",
         barred=_DEMAND,
@@ -221,7 +223,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.propose(by, at.case, token, items={"1": {}}),
         OFFICE,
         {"claimed": "decided"},
-        ("propose",),
+        ("legally_checked", "proposed", "decided"),
         needs=_NOTICE,
         lease="needed",
         barred={**_DEMAND, "unverified": "unverified"},
@@ -233,7 +235,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.approve(by, at.case, at.digest),
         SECOND,
         {"in_approval": "decided"},
-        ("approve",),
+        ("approved", "decided"),
         never_head=True,
         needs=(*_NOTICE, *_PROPOSAL),
         other_than="proposed",
@@ -256,7 +258,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.send_back(by, at.case, at.digest),
         SECOND,
         {"in_approval": "queued"},
-        ("send_back",),
+        ("sent_back",),
         needs=_PROPOSAL,
     ),
     Step(
@@ -275,7 +277,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.undo(by, at.case),
         REVIEWERS,
         {"decided": "queued", "lifting": "queued"},
-        ("undo",),
+        ("undone",),
         needs=(("undo", "illegal_move"),),
     ),
     Step(
@@ -284,7 +286,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.reopen(by, at.case),
         SECOND,
         dict.fromkeys(ENDED, "queued"),
-        ("reopen",),
+        ("reopened",),
         needs=(("item", "illegal_move"),),
         barred={**_GONE, "fallen": "illegal_move"},
     ),
@@ -294,7 +296,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.reopen(by, at.case, ["1"]),
         SECOND,
         dict.fromkeys(ENDED, "queued"),
-        ("reopen",),
+        ("reopened",),
         needs=(("item", "illegal_move"),),
         barred=_GONE,
     ),
@@ -304,7 +306,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.ask(by, at.case, token),
         REVIEWERS,
         {"claimed": "awaiting_answer"},
-        ("request_clarification",),
+        ("asked",),
         needs=_NOTICE,
         lease="needed",
         barred=_DEMAND,
@@ -315,7 +317,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.recall(by, at.case),
         REVIEWERS,
         {"awaiting_answer": "queued"},
-        ("recall",),
+        ("recalled",),
     ),
     Step(
         "report_interim",
@@ -323,7 +325,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.report_interim(by, at.case),
         SECOND,
         stays("decided", "lifting"),
-        ("report_interim", "report"),
+        ("interim_asked", "reported"),
         needs=(("settled in part", "illegal_move"),),
     ),
     Step(
@@ -332,7 +334,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.record_undoable(by, at.case),
         SECOND,
         {**stays(*UNDECIDED), "decided": "enforced", "lifting": "lifted"},
-        ("record_undoable", "report"),
+        ("undoable_recorded", "reported"),
         needs=(_ITEM, ("a lifting that failed", "illegal_move")),
     ),
     Step(
@@ -341,7 +343,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.acknowledge(by, at.case),
         OFFICE,
         stays(*EVERY),
-        ("acknowledge",),
+        ("escalation_seen",),
     ),
     Step(
         "view",
@@ -349,7 +351,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.view(by, at.case),
         None,
         stays(*EVERY),
-        ("view",),
+        ("viewed",),
     ),
     # --------------------------------------------------------------------------------------- what was typed in
     Step(
@@ -366,7 +368,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.authenticate(by, at.case),
         OFFICE,
         stays(*UNDECIDED),
-        ("authenticate",),
+        ("authenticated",),
         needs=(("unverified", "illegal_move"),),
         other_than="typed it in",
     ),
@@ -376,7 +378,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.correct_receipt(by, at.case, o.clock() - 120),
         SENIOR,
         stays(*UNDECIDED),
-        ("correct_receipt",),
+        ("receipt_corrected",),
         needs=(("typed in", "illegal_move"),),
         other_than="typed it in",
     ),
@@ -386,7 +388,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.settle_quarantine(by, at.case),
         SECOND,
         {"quarantined": "closed"},
-        ("settle_quarantine",),
+        ("quarantine_settled",),
         never_head=True,
     ),
     Step(
@@ -395,7 +397,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.enter_cancellation(by, at.case),
         OFFICE,
         stays(*USABLE),
-        ("flag",),
+        ("letter_entered",),
         barred=_GONE,
     ),
     Step(
@@ -404,7 +406,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.enter_answer(by, at.case, at.question),
         OFFICE,
         stays(*USABLE),
-        ("flag",),
+        ("letter_entered",),
         barred=_GONE,
     ),
     Step(
@@ -413,7 +415,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.vouch(by, at.case, at.letter),
         OFFICE,
         {**dict.fromkeys((*UNDECIDED, "decided", "cancelled"), "cancelled"), **_LIFTS, "lifted": "lifted"},
-        ("cancel",),
+        ("cancelled",),
         needs=_LETTER,
         other_than="typed the letter in",
     ),
@@ -423,7 +425,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.dismiss(by, at.case, at.letter),
         OFFICE,
         stays(*USABLE),
-        ("dismiss_letter",),
+        ("letter_dismissed",),
         needs=_LETTER,
     ),
     # ------------------------------------------------------------------------------------------------- letters
@@ -433,7 +435,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.answer_by_hand(by, at.case),
         OFFICE,
         stays(*UNDECIDED, *DELIVERED, "closed"),
-        ("deliver_by_hand",),
+        ("answered_by_hand",),
     ),
     Step(
         "record_delivery",
@@ -450,7 +452,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.retry(by, at.message),
         OFFICE,
         stays(*USABLE),
-        (),
+        ("retried",),
         needs=(("message", "not_found"), ("parked", "illegal_move")),
     ),
     # ------------------------------------------------------------------------------------------- under pressure
@@ -460,7 +462,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.alarm(by, at.case),
         OFFICE,
         stays(*EVERY),
-        ("raise_alarm",),
+        ("alarm_raised",),
     ),
     Step(
         "record_instruction",
@@ -468,7 +470,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.record_instruction(by, at.case),
         OFFICE,
         stays(*EVERY),
-        ("record_instruction",),
+        ("instructed",),
         withholds=True,
     ),
     Step(
@@ -477,7 +479,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.hand_over(by, at.case),
         LAWYER,
         dict.fromkeys(UNDECIDED, "closed"),
-        ("hand_over",),
+        ("handed_over",),
         never_head=True,
         needs=(("demand", "illegal_move"),),
     ),
@@ -487,7 +489,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.rule_out_demand(by, at.case),
         LAWYER,
         stays(*UNDECIDED),
-        ("rule_out_demand",),
+        ("demand_ruled_out",),
         needs=(("demand", "illegal_move"),),
     ),
     # ----------------------------------------------------------------------------------- contest and suspension
@@ -497,7 +499,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.contest(by, at.case),
         SENIOR,
         stays(*USABLE),
-        ("contest",),
+        ("contest_recorded",),
     ),
     Step(
         "settle_contest",
@@ -505,7 +507,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.settle_contest(by, at.case),
         SENIOR,
         stays(*USABLE),
-        ("settle_contest",),
+        ("contest_settled",),
         needs=(("contest", "invalid_input"),),
     ),
     Step(
@@ -514,7 +516,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.suspend(by, at.case),
         SENIOR,
         stays(*USABLE),
-        ("suspend",),
+        ("suspended",),
         withholds=True,
     ),
     Step(
@@ -523,7 +525,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.confirm_suspension(by, at.case),
         SECOND,
         stays(*USABLE),
-        ("confirm_suspension",),
+        ("suspension_confirmed",),
         needs=(("suspension", "invalid_input"), ("unconfirmed", "illegal_move")),
         other_than="recorded the suspension",
     ),
@@ -533,7 +535,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.end_suspension(by, at.case),
         SENIOR,
         stays(*USABLE),
-        ("end_suspension",),
+        ("suspension_ended",),
         needs=(("suspension", "invalid_input"),),
     ),
     # ------------------------------------------------------------------------------------------------ the user
@@ -543,7 +545,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.delay_user_notice(by, at.case, o.clock() + _TOMORROW),
         LAWYER,
         stays(*UNDECIDED, *DELIVERED, "closed"),
-        ("delay_user_notice",),
+        ("user_notice_delayed",),
         needs=(("untold", "illegal_move"),),
     ),
     Step(
@@ -552,7 +554,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.appeal(at.case, by=by, reference="a-new-one"),
         OFFICE,
         stays(*UNDECIDED, *DELIVERED, "closed"),
-        ("appeal",),
+        ("appealed",),
         needs=(_ITEM, ("measure", "illegal_move")),
     ),
     Step(
@@ -561,7 +563,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.uphold(by, at.appeal),
         SECOND,
         stays(*DELIVERED, "closed"),
-        ("uphold", "user_notice"),
+        ("appeal_upheld", "user_notice_owed"),
         never_head=True,
         needs=(*_APPEAL, ("open appeal", "illegal_move")),
         other_than="decided first",
@@ -573,7 +575,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.reverse(by, at.appeal),
         SECOND,
         {**dict.fromkeys((*DELIVERED, "closed"), "lifting")},
-        ("reverse", "user_notice"),
+        ("appeal_reversed", "user_notice_owed"),
         never_head=True,
         needs=(*_APPEAL, ("open appeal", "illegal_move")),
         other_than="decided first",
@@ -585,7 +587,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.withdraw_appeal(at.appeal, by),
         REVIEWERS,
         stays(*USABLE),
-        ("withdraw_appeal",),
+        ("appeal_withdrawn",),
         never_head=True,
         needs=(*_APPEAL, ("open appeal", "illegal_move")),
         other_than="decided first",
@@ -597,7 +599,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.hold(by, at.case),
         SENIOR,
         stays(*EVERY),
-        ("hold",),
+        ("held",),
         barred=_GONE,
     ),
     Step(
@@ -606,7 +608,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.end_hold(by, at.case),
         PRIVACY,
         stays(*EVERY),
-        ("end_hold",),
+        ("hold_ended",),
         needs=(("hold", "illegal_move"),),
     ),
     Step(
@@ -615,7 +617,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.ask_erasure(by, at.case),
         PRIVACY,
         stays(*ENDED),
-        ("ask_erasure",),
+        ("erasure_asked",),
         barred=_KEPT,
     ),
     Step(
@@ -624,7 +626,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.erase(by, at.case),
         PRIVACY,
         stays(*ENDED),
-        ("erase",),
+        ("erased",),
         needs=(("erasure asked", "illegal_move"),),
         other_than="asked for the erasure",
         barred=_KEPT,
@@ -635,7 +637,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.export(by, at.case),
         PRIVACY,
         stays(*EVERY),
-        ("export",),
+        ("exported",),
         barred=_GONE,
     ),
     Step(
@@ -644,7 +646,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.evidence(by, at.case),
         OFFICE,
         stays(*EVERY),
-        ("disclose",),
+        ("disclosed",),
     ),
     Step(
         "evidence_full",
@@ -652,6 +654,6 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.evidence(by, at.case, full=True),
         SENIOR,
         stays(*EVERY),
-        ("disclose",),
+        ("disclosed",),
     ),
 )

@@ -10,9 +10,9 @@ from typing import Any
 
 from kz_compliance_sdk.domain import arrivals, deciding, results, steps
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, AuditEvent, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, happenings
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.legal_check import LegalCheck
@@ -57,7 +57,7 @@ _OUTCOME: Mapping[Action, Outcome] = {
 
 
 def stamp(at: int = T0, actor: Actor = SYSTEM) -> Stamp:
-    return Stamp(at, actor, b"salt of a test, 32 bytes of it!!", keyed)
+    return Stamp(at, actor, keyed)
 
 
 def a_notice(items: int = 1, seed: int = 1, **overrides: Any) -> Notice:
@@ -81,6 +81,8 @@ def arrival(at: int = T0, name: str = "a", **overrides: Any) -> Arrival:
         "received_at": at,
         "published_at": at,
     }
+    if overrides.get("source") != "typed":
+        wanted |= {"proof": b"{}", "profile": "rfc9421", "key_id": "key-1"}
     return Arrival(**{**wanted, **overrides})
 
 
@@ -162,8 +164,8 @@ def messages(change: Change, *kinds: str) -> list[OutboxMessage]:
     return [write for write in change if isinstance(write, OutboxMessage) and (not kinds or write.kind in kinds)]
 
 
-def events(change: Change) -> list[AuditEvent]:
-    return [write for write in change if isinstance(write, AuditEvent)]
+def events(change: Change) -> list[Happened]:
+    return happenings(change)
 
 
 def after(case: Case, change: Change) -> Case:

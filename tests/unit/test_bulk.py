@@ -6,6 +6,7 @@ import pytest
 
 from kz_compliance_sdk.domain import bulk, deciding
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.events.review import Proposed
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 from tests.unit.case_makers import (
     LEGAL,
@@ -35,8 +36,8 @@ def test_all_open_items_are_decided_alike_and_each_is_logged_by_itself() -> None
     assert alike(case) == ["1", "2", "3"]
     made = bulk.alike(case, POLICY, measure("any", reasons="the same"), legal_check=YES, text_checked=True)
     change, _, _ = deciding.propose(case, 1, made, context(notice), stamp=stamp(T0, M1))
-    sealed = [text.name for event in events(change) for text in event.sealed]
-    assert sealed == ["items.1.reasons", "items.2.reasons", "items.3.reasons"]
+    (proposed,) = [told.event for told in events(change) if isinstance(told.event, Proposed)]
+    assert [judged.item for judged in proposed.items] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(("category", "flags"), [("election_rules", ()), ("fraud", ("volume_unusual",))])

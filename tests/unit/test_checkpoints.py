@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 
@@ -9,8 +10,13 @@ import pytest
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.checkpoints import Checkpoint, anchors, leaf, merged, signed
-from kz_compliance_sdk.domain.merkle import EMPTY_ROOT, leaf_hash
+from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine, anchors, checkpoint_in, checkpointed
+from kz_compliance_sdk.domain.events import kind_of
+from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.checkpoints import HandedOut
+from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.ledger import Damage, Stamped
+from kz_compliance_sdk.domain.merkle import EMPTY_ROOT
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.wire.signature import SigningKey
@@ -22,29 +28,53 @@ ROOT = EMPTY_ROOT.hex()
 
 
 def _made(key: SigningKey | None = KEY, size: int = 4) -> Checkpoint:
-    return signed("social", 2, size, ROOT, AT, complete=True, peaks=[bytes(32)], seal=assembly.seal(key))
+    event = checkpointed("social", 2, size, ROOT, AT, assembly.seal(key))
+    return checkpoint_in(_stream("checkpoint/0000000002", event))
+
+
+def _stream(name: str, *events: Event) -> Stream:
+    told = [Stamped(n, AT + n, 0, 0, None, kind_of(one), one, bytes(32)) for n, one in enumerate(events, start=1)]
+    return Stream("social", name, 1, told)
 
 
 def test_the_exact_bytes_of_a_leaf() -> None:
-    made = leaf("social", 7, "case-1", 3, "f" * 64, AT, b"{}")
-    assert made.content == (
-        b'{"at":1795500000,"case":"case-1","head":"' + b"f" * 64 + b'","platform":"social",'
-        b'"rows":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","seq":3,'
-        b'"type":"kz-compliance/checkpoint-leaf/v1"}'
+    assert LogLine(7, "case/1", 3, b"\xff" * 32, AT).leaf == (
+        b'{"hash":"' + b"ff" * 32 + b'","n":7,"seq":3,"stream":"case/1"}'
     )
-    assert made.hash == leaf_hash(made.content).hex()
 
 
 def test_the_exact_bytes_of_a_checkpoint() -> None:
     line = json.loads(_made().line)
     signature = line.pop("signature")
     assert canonical(line) == (
-        b'{"at":1795500000,"complete":true,"left_out":0,"number":2,"platform":"social","root":"'
-        + ROOT.encode()
-        + b'","size":4,'
+        b'{"at":1795500000,"number":2,"platform":"social","root":"' + ROOT.encode() + b'","size":4,'
         b'"type":"kz-compliance/checkpoint/v1"}'
     )
     assert (signature["key_id"], signature["alg"]) == ("platform-key", "ed25519")
+    assert assembly.seal_check(KEY)(canonical(line), "platform-key", base64.b64decode(signature["value"]))  # type: ignore[misc]
+
+
+def test_when_a_checkpoint_was_handed_out_is_told_by_its_stream() -> None:
+    event = checkpointed("social", 2, 4, ROOT, AT, None)
+    assert checkpoint_in(_stream("checkpoint/0000000002", event)).handed_out_at is None
+    assert checkpoint_in(_stream("checkpoint/0000000002", event, HandedOut())).handed_out_at == AT + 2
+
+
+STRANGE = {
+    "nothing": ("checkpoint/0000000002",),
+    "another number": ("checkpoint/0000000003", "made"),
+    "no padding": ("checkpoint/2", "made"),
+    "handed out before it was made": ("checkpoint/0000000002", "out", "made"),
+    "made twice": ("checkpoint/0000000002", "made", "made"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_stream_that_is_no_checkpoint_is_damage(name: str) -> None:
+    stream, *events = STRANGE[name]
+    made = {"made": checkpointed("social", 2, 4, ROOT, AT, None), "out": HandedOut()}
+    with pytest.raises(Damage):
+        checkpoint_in(_stream(stream, *(made[one] for one in events)))
 
 
 def test_what_was_kept_is_read_by_size_and_its_signature_is_checked() -> None:
@@ -99,9 +129,3 @@ def test_what_was_not_kept_as_it_was_made_is_refused(name: str) -> None:
     make, why = REFUSED[name]
     with pytest.raises(InvalidInput, match=why):
         anchors(make(), "social", assembly.seal_check(KEY))
-
-
-@pytest.mark.parametrize("data", [b"[]", b"{}", b'{"salt":"s","rows":[1],"gone":[]}', b"no"])
-def test_a_manifest_that_is_none_is_refused(data: bytes) -> None:
-    with pytest.raises((ValueError, TypeError, LookupError)):
-        merged(None, data)

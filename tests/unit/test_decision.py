@@ -13,9 +13,8 @@ from kz_compliance_sdk.domain.decision import (
     Proposal,
     Wording,
 )
-from kz_compliance_sdk.domain.lawfulness import rests_on
 from kz_compliance_sdk.domain.legal_check import QUESTIONS, LegalCheck
-from kz_compliance_sdk.domain.proposal_checks import check_proposal
+from kz_compliance_sdk.domain.proposal_checks import check_proposal, rests_on
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Statement
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed

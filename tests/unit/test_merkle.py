@@ -50,6 +50,14 @@ CONSISTENCY = {
 HASHES = [merkle.leaf_hash(leaf) for leaf in LEAVES]
 
 
+def _inclusion(hashes: Sequence[bytes], index: int) -> list[bytes]:
+    return merkle.inclusion_proof(lambda start, end: merkle.root(hashes[start:end]), len(hashes), index)
+
+
+def _consistency(hashes: Sequence[bytes], first: int) -> list[bytes]:
+    return merkle.consistency_proof(lambda start, end: merkle.root(hashes[start:end]), len(hashes), first)
+
+
 def _hex(hashes: Sequence[bytes]) -> tuple[str, ...]:
     return tuple(one.hex() for one in hashes)
 
@@ -61,12 +69,12 @@ def test_the_published_roots(size: int) -> None:
 
 @pytest.mark.parametrize(("index", "size"), INCLUSION)
 def test_the_published_inclusion_proofs(index: int, size: int) -> None:
-    assert _hex(merkle.inclusion_proof(HASHES[:size], index)) == INCLUSION[index, size]
+    assert _hex(_inclusion(HASHES[:size], index)) == INCLUSION[index, size]
 
 
 @pytest.mark.parametrize(("first", "size"), CONSISTENCY)
 def test_the_published_consistency_proofs(first: int, size: int) -> None:
-    assert _hex(merkle.consistency_proof(HASHES[:size], first)) == CONSISTENCY[first, size]
+    assert _hex(_consistency(HASHES[:size], first)) == CONSISTENCY[first, size]
 
 
 # The formulas of RFC 9162, sections 2.1.1, 2.1.3.1 and 2.1.4.1, word for word. They share nothing with the module.
@@ -116,11 +124,11 @@ def test_every_proof_of_every_small_tree_is_that_of_the_formulas(size: int) -> N
     whole = _mth(data)
     assert merkle.root(hashes) == whole
     for index in range(size):
-        proof = merkle.inclusion_proof(hashes, index)
+        proof = _inclusion(hashes, index)
         assert proof == _path(index, data)
         assert merkle.verify_inclusion(hashes[index], index, size, proof, whole)
     for first in range(1, size + 1):
-        proof = merkle.consistency_proof(hashes, first)
+        proof = _consistency(hashes, first)
         assert proof == _subproof(first, data, True)
         assert merkle.verify_consistency(first, _mth(data[:first]), size, whole, proof)
     assert merkle.verify_consistency(0, merkle.EMPTY_ROOT, size, whole, [])
@@ -132,6 +140,50 @@ def test_a_tree_that_grows_from_what_was_kept_of_it_is_the_same_tree() -> None:
         tree = merkle.Frontier(tree.size, tree.peaks)
         tree.append(leaf)
         assert (tree.size, tree.root) == (size, _mth(_DATA[:size]))
+
+
+class _Kept:
+    """The kept levels of a tree that grew leaf by leaf, and how much of them was read."""
+
+    def __init__(self, size: int) -> None:
+        tree = merkle.Frontier()
+        self.levels: dict[int, list[bytes]] = {0: [merkle.leaf_hash(b"%d" % n) for n in range(size)]}
+        for leaf in self.levels[0]:
+            tree.append(leaf)
+        for level, n, node in tree.tiles:
+            assert n == len(self.levels.setdefault(level, []))
+            self.levels[level].append(node)
+        self.size, self.root, self.read = size, tree.root, 0
+
+    def nodes(self, level: int, first: int, many: int) -> Sequence[bytes]:
+        self.read += many
+        return self.levels[level][first : first + many]
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 511, 1_000, 65_535, 65_536, 66_000])
+def test_what_the_kept_levels_prove_is_what_all_leaves_prove(size: int) -> None:
+    """And they are read instead of the leaves: 255 of each level at most, on the way of a proof and at its end."""
+    kept = _Kept(size)
+    roots = merkle.roots_of(kept.nodes)
+    assert kept.levels.keys() == {level for level in range(3) if 256**level <= size}
+    for index in {0, size // 3, size // 2, size - 1}:
+        kept.read = 0
+        path = merkle.inclusion_proof(roots, size, index)
+        assert kept.read <= 2 * 256 * len(kept.levels)
+        assert merkle.verify_inclusion(kept.levels[0][index], index, size, path, kept.root)
+        kept.read = 0
+        before, path = roots(0, index + 1), merkle.consistency_proof(roots, size, index + 1)
+        assert kept.read <= 3 * 256 * len(kept.levels)
+        assert before == merkle.root(kept.levels[0][: index + 1])
+        assert merkle.verify_consistency(index + 1, before, size, kept.root, path)
+    assert merkle.Frontier(size, merkle.peaks_of(kept.nodes, 0, size)).root == kept.root
+
+
+def test_a_level_that_lacks_a_node_proves_nothing() -> None:
+    kept = _Kept(1_000)
+    kept.levels[1].pop()
+    with pytest.raises(ValueError, match="does not have"):
+        merkle.roots_of(kept.nodes)(0, 1_000)
 
 
 def test_what_was_kept_must_fit_the_size() -> None:
@@ -151,7 +203,7 @@ def test_no_false_inclusion_is_accepted() -> None:
     for size in range(1, 18):
         hashes, whole = _OF_DATA[:size], _mth(_DATA[:size])
         for index in range(size):
-            proof = merkle.inclusion_proof(hashes, index)
+            proof = _inclusion(hashes, index)
             given = [(hashes[index], index, size, wrong, whole) for wrong in _wrong(proof)]
             given += [(hashes[index], at, size, proof, whole) for at in range(-1, size + 2) if at != index]
             given += [(_OF_DATA[-1], index, size, proof, whole), (hashes[index], index, size, proof, _mth(_DATA))]
@@ -167,7 +219,7 @@ def test_no_false_consistency_is_accepted() -> None:
     for size in range(1, 18):
         hashes, whole = _OF_DATA[:size], _mth(_DATA[:size])
         for first in range(1, size + 1):
-            before, proof = _mth(_DATA[:first]), merkle.consistency_proof(hashes, first)
+            before, proof = _mth(_DATA[:first]), _consistency(hashes, first)
             given = [(first, before, size, whole, wrong) for wrong in _wrong(proof)]
             given += [(first, other, size, whole, proof), (first, before, size, other, proof)]
             given += [(size + 1, before, size, whole, proof), (-1, before, size, whole, proof)]
@@ -180,6 +232,6 @@ def test_no_false_consistency_is_accepted() -> None:
 
 def test_there_is_no_proof_of_what_is_not_there() -> None:
     with pytest.raises(IndexError, match="no leaf 3"):
-        merkle.inclusion_proof(_OF_DATA[:3], 3)
+        _inclusion(_OF_DATA[:3], 3)
     with pytest.raises(IndexError, match="never had 4"):
-        merkle.consistency_proof(_OF_DATA[:3], 4)
+        _consistency(_OF_DATA[:3], 4)

@@ -10,17 +10,24 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from kz_compliance_sdk.domain import deciding
-from kz_compliance_sdk.domain.audit import Actor, AuditEvent
+from kz_compliance_sdk.domain import deciding, fold
+from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.change import Happened
 from kz_compliance_sdk.domain.content import reference_digest, references
 from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.events import READERS, kind_of
+from kz_compliance_sdk.domain.events.arrivals import Amended, Came, Opened
+from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.review import Decided, Proposed, Withheld
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
+from kz_compliance_sdk.domain.ledger import Sealed, Stamped
 from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck, recorded
 from kz_compliance_sdk.domain.reviewed import ContentSeen
-from kz_compliance_sdk.domain.second_person import RULES, asked_for, says
+from kz_compliance_sdk.domain.second_person import RULES, asked_for, in_words, said_openly, says
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 from tests.unit.case_makers import (
     HEAD,
@@ -120,7 +127,7 @@ SEEN = {
 """Looks that failed."""
 
 
-def decided(of: Scene) -> tuple[Decision, CaseState, list[AuditEvent]]:
+def decided(of: Scene) -> tuple[Decision, CaseState, list[Happened]]:
     safeguards = POLICY.safeguards.model_copy(update=of.safeguards)
     policy = POLICY.model_copy(update={**of.policy, "safeguards": safeguards})
     case = claimed(CASE.but(flags=("late_revision", *of.flags)), actor=of.actor)
@@ -150,10 +157,10 @@ def asked(rules: Iterable[str]) -> tuple[str, ...]:
     for rule in rules:
         MAKES[rule](scene)
     decision, state, written = decided(scene)
-    (event,) = [one for one in written if one.kind == "propose"]
-    told = json.loads(event.content)["data"]
-    assert tuple(told["rules"]) == decision.rules == tuple(json.loads(decision.body)["rules"])
-    assert told["policy"] == decision.policy == json.loads(decision.body)["policy"]
+    (told,) = [one.event for one in written if isinstance(one.event, Proposed)]
+    assert decision.rules == tuple(json.loads(decision.body)["rules"])
+    assert (told.rules, told.four_eyes) == (said_openly(decision.rules), bool(decision.rules))
+    assert told.policy == decision.policy == json.loads(decision.body)["policy"]
     assert decision.needs_approval == bool(decision.rules) == (state is CaseState.IN_APPROVAL)
     return decision.rules
 
@@ -179,18 +186,49 @@ def test_all_rules_at_once_are_named_in_their_order() -> None:
 # ------------------------------------------------------------------------------------- what is told of it
 
 
-def _told(*facts: dict[str, Any], kind: str = "propose") -> list[AuditEvent]:
-    _, state, (event, *_) = decided(Scene())
-    assert state is CaseState.DECIDED
-    return [replace(event, kind=one.pop("kind", kind), content=json.dumps({"data": one}).encode()) for one in facts]
+OPENED = Opened(
+    authority="ministry",
+    notice="KZ-1",
+    revision=1,
+    kind="prescription",
+    category="fraud",
+    languages=("ru",),
+    came=Came(key="0" * 32, body="1" * 32, source="pushed", volume=300, volume_limit=299),
+    received_at=T0,
+    escalates_from=T0,
+    due_at=T0,
+    policy="2026",
+    items=(),
+)
+
+
+def _proposed(decision: int, policy: str, *rules: str, by: Actor = M1) -> tuple[Event, Actor]:
+    parts = {"proposal": Sealed(cls="erasable", mac="0" * 64)}
+    four_eyes = bool(rules) or by is HEAD
+    said = Proposed(
+        decision=decision, revision=1, policy=policy, rules=rules, four_eyes=four_eyes, items=(), parts=parts
+    )
+    return said, by
+
+
+def _told(*happened: Event | tuple[Event, Actor]) -> list[Stamped]:
+    by_whom = [one if isinstance(one, tuple) else (one, M1) for one in happened]
+    return [Stamped(n, T0, 1, 0, by, kind_of(one), one, bytes(32)) for n, (one, by) in enumerate(by_whom, 1)]
+
+
+CASE_FOLD = fold.Case("social", "case/1")
 
 
 def test_the_events_tell_what_asked_and_how_many_notices_had_come() -> None:
-    came = {"kind": "open", "volume": 300, "volume_limit": 299}
-    first = {"decision": 1, "policy": "2026", "category": "fraud", "rules": ["category"]}
-    second = {"decision": 2, "policy": "2027", "category": "drugs", "rules": ["always", "volume_unusual"]}
-    known = _told(came, first, second)
-    before, after = asked_for(known, 1), asked_for(known, 2)
+    amended = Amended(
+        **{name: getattr(OPENED, name) for name in ("authority", "notice", "kind", "languages", "policy", "items")},
+        revision=2,
+        category="drugs",
+        came=OPENED.came,
+    )
+    second = _proposed(2, "2027", "always", "volume_unusual")
+    known = _told(OPENED, _proposed(1, "2026", "category"), amended, second)
+    before, after = (in_words(asked_for(CASE_FOLD, known, version)) for version in (1, 2))
     assert (before["policy"], before["rules"], before["volume"]) == ("2026", ["category"], None)
     assert before["says"] == ["the category fraud"]
     assert (after["policy"], after["category"], after["rules"]) == ("2027", "drugs", ["always", "volume_unusual"])
@@ -199,18 +237,30 @@ def test_the_events_tell_what_asked_and_how_many_notices_had_come() -> None:
     assert "299 are usual" in after["says"][1]
 
 
+def test_that_the_head_proposed_is_told_where_the_people_are_and_nowhere_else() -> None:
+    known = _told(OPENED, _proposed(1, "2026", "category", by=HEAD))
+    assert asked_for(CASE_FOLD, known, 1)["rules"] == ["head_of_office", "category"]
+    assert asked_for(CASE_FOLD, [replace(on, who=None) for on in known], 1)["rules"] == ["category"]
+    assert said_openly(("head_of_office", "category")) == ("category",)
+
+
 def test_what_was_withheld_says_so_beside_what_asked_before() -> None:
-    known = _told({"decision": 1, "policy": "2026", "category": "fraud", "rules": []})
-    known += _told({"kind": "withhold", "decision": 1, "policy": "2027", "rules": ["withheld"]})
-    asked = asked_for(known, 1)
-    assert (asked["policy"], asked["category"], asked["rules"]) == ("2027", "fraud", ["withheld"])
+    known = _told(
+        OPENED, _proposed(1, "2026"), Decided(decision=1, policy="2026", not_before=T0, items=()), Withheld(items=())
+    )
+    asked = asked_for(CASE_FOLD, known, 1)
+    assert (asked["policy"], asked["category"], asked["rules"]) == ("2026", "fraud", ["withheld"])
 
 
 @pytest.mark.parametrize("rules", [None, 7, "category", [7, None, ["category"]], ["Ivan Ivanov, 12"]])
 def test_nothing_but_codes_is_taken_from_an_event_that_somebody_changed(rules: object) -> None:
-    known = _told({"decision": 1, "policy": "by Ivan Ivanov", "category": ["x"], "rules": rules})
-    asked = asked_for(known, 1)
-    assert (asked["policy"], asked["category"], asked["rules"], asked["says"]) == ("", "", [], [])
+    said = {"decision": 1, "revision": 1, "policy": "2026", "items": []}
+    read = READERS["proposed", 1]
+    assert read(json.dumps({**said, "rules": ["category"]})).rules == ("category",)
+    with pytest.raises(msgspec.ValidationError):
+        read(json.dumps({**said, "rules": rules}))
+    with pytest.raises(msgspec.ValidationError):
+        read(json.dumps({**said, "policy": "by Ivan Ivanov"}))
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

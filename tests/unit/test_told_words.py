@@ -46,8 +46,8 @@ REVERSAL = Reversal("not_illegal", "not_illegal", RU, text_checked=True)
 
 
 def told(change: Change) -> dict[str, str]:
-    """The parts of the only event that a change tells; it has each part that its kind may have."""
-    ((happened,),) = (event.tells for event in events(change))
+    """The parts of the only event of a case that a change tells; it has each part that its kind may have."""
+    (happened,) = [one for one in events(change) if one.stream.startswith("case/") and one.event.words]
     assert happened.words.keys() == happened.event.words.keys()
     return {name: data.decode() for name, data in happened.words.items()}
 

@@ -1,23 +1,30 @@
-"""The reads of checkpoints and of their verification, each at one moment."""
+"""The reads of checkpoints and of the verification, each at one moment."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection
 
-from kz_compliance_sdk.adapters.sql import checkpoint_queries, own_schema
+from kz_compliance_sdk.adapters.sql import checkpoint_queries, log_tree, own_schema
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.domain.checkpoints import Checkpoint, Leaf
+from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
+from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.proofs import Loose
 
 __all__ = ["CheckpointReads"]
 
+_AT_ONCE = 64
+
 
 class CheckpointReads:
-    """The part of the queries that checkpoints and their verification need."""
+    """The part of the queries that checkpoints and the verification need."""
 
     _platform: str
     _keys: MasterKeys
@@ -25,53 +32,70 @@ class CheckpointReads:
     def _reading(self) -> AbstractContextManager[Connection]:
         raise NotImplementedError
 
+    def _ledger(self, connection: Connection) -> Ledger:
+        raise NotImplementedError
+
     def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
         raise NotImplementedError
+
+    def _asked(self, statement: Compiled, **values: Any) -> list[Any]:
+        with self._reading() as connection:
+            given = statement.bind({"k_platform": self._platform, **values})
+            return list(connection.exec_driver_sql(statement.sql, given).fetchall())
 
     def orphans(self) -> list[tuple[str, str]]:
         """The tables in which something of a case is still there, or was put, while the case is not; and its id."""
         with self._reading() as connection:
             return checkpoint_queries.orphans(connection, self._platform)
 
-    def strange_doings(self) -> list[str]:
-        """What the database does by itself that this release did not tell it to, each in words."""
-        with self._reading() as connection:
-            return own_schema.strange_doings(connection)
-
-    def due_for_checkpoint(self) -> list[tuple[str, int]]:
-        """The cases that changed since their last leaf, with their marks, and the running ones that have none."""
-        with self._reading() as connection:
-            return checkpoint_queries.due(connection, self._platform)
-
-    def checkpoints(self) -> list[tuple[Checkpoint, int | None]]:
-        """Every checkpoint by number, and when (UTC seconds) those who keep checkpoints had it."""
-        with self._reading() as connection:
-            return checkpoint_queries.checkpoints(connection, self._platform)
-
-    def last_checkpoint(self) -> tuple[Checkpoint, int | None] | None:
-        with self._reading() as connection:
-            return checkpoint_queries.last_checkpoint(connection, self._platform)
-
-    def leaves(self) -> Iterator[Leaf]:
-        """Every leaf in order, without its manifest."""
-
-        def read(after: int) -> list[Leaf]:
-            with self._reading() as connection:
-                return checkpoint_queries.leaves(connection, self._platform, after)
-
-        return checkpoint_queries.in_short_steps(read)
-
-    def leaf_hashes(self, size: int) -> list[str]:
-        with self._reading() as connection:
-            return checkpoint_queries.leaf_hashes(connection, self._platform, size)
-
-    def leaves_of(self, case_id: str) -> list[Leaf]:
-        """The leaves of one case in order, with their manifests."""
-        with self._reading() as connection:
-            return checkpoint_queries.leaves_of(connection, self._platform, case_id)
-
-    def loose_rows(self, known: Sequence[tuple[str, str, str]]) -> Loose:
-        """What belongs to no case, and the messages of the keys `known`, wherever they belong now."""
+    def faults_of_none(self) -> list[str]:
+        """What is wrong with what belongs to no case, each in words: what the database does by itself that this release
+        did not tell it to, what lies there of streams that are not, and rows of sanctions that lie."""
         with self._reading() as connection:
             connection.exec_driver_sql("BEGIN")
-            return checkpoint_queries.loose(connection, self._platform, known, self._keys, self._private(connection))
+            lies = checkpoint_queries.sanction_lies(connection, self._platform, self._ledger(connection))
+            return [*own_schema.strange_doings(connection), *checkpoint_queries.strays(connection), *lies]
+
+    def streams_beside(self) -> Iterator[tuple[Stream, list[str]]]:
+        """Every stream that is of no case, in the order in which they began, and what is wrong with it."""
+        after = -(2**63)
+        while found := self._asked(sqlite_statements().log.beside, k_n=after, n=_AT_ONCE):
+            names = [bytes(name or b"").decode("utf-8", "replace") for _, name in found]
+            with self._reading() as connection:
+                connection.exec_driver_sql("BEGIN")
+                ledger = self._ledger(connection)
+                streams = ledger.streams(self._platform, names).values()
+                told = [(stream, ledger.what_opens(stream)[1]) for stream in streams]
+            yield from told
+            after = found[-1][0]
+
+    def last_checkpoint(self) -> Checkpoint | None:
+        with self._reading() as connection:
+            connection.exec_driver_sql("BEGIN")
+            ledger = self._ledger(connection)
+            name = ledger.last_named(self._platform, CHECKPOINTS)
+            return checkpoint_in(ledger.streams(self._platform, [name])[name]) if name else None
+
+    def log_lines(self, after: int = 0, until: int | None = None) -> Iterator[LogLine | None]:
+        """The lines of the log behind one number, up to another; None for one that cannot be read."""
+        return log_tree.lines(partial(self._asked, sqlite_statements().log.lines), after, until)
+
+    def dated_lines(self) -> Iterator[LogLine | None]:
+        """Every line of the log, with the time of its event."""
+        return log_tree.lines(partial(self._asked, sqlite_statements().log.dated_lines), 0)
+
+    def last_line_of(self, stream: str, until: int) -> LogLine | None:
+        """The last line of a stream among the first so many of the log."""
+        found = self._asked(sqlite_statements().log.last_of, k_name=stream, k_last=until)
+        return log_tree.line_from(found[0]) if found else None
+
+    def tiles(self, level: int, first: int, many: int) -> list[bytes]:
+        """The kept nodes of a level of the tree over the log, as many of these as there are."""
+        found = self._asked(sqlite_statements().log.tiles, k_level=level, k_first=first, k_end=first + many)
+        return [row[0] for row in found]
+
+    def loose_rows(self) -> Loose:
+        """What belongs to no case."""
+        with self._reading() as connection:
+            connection.exec_driver_sql("BEGIN")
+            return checkpoint_queries.loose(connection, self._platform, self._private(connection))

@@ -1,7 +1,7 @@
 """Guards: the database itself refuses to change what was decided, received, sent or recorded.
 
-They stop a slip and a statement typed by hand, not somebody who may drop them: for that there is the audit trail. What
-retention erases it may erase: a body becomes empty, a sealed text goes. Inserts into the tables of intake have no
+They stop a slip and a statement typed by hand, not somebody who may drop them: for that there is the ledger. What
+retention erases it may erase: a body becomes empty. Inserts into the tables of intake have no
 guard, so that receiving a notice costs nothing more. A migration that rebuilds one of these tables for SQLite loses its
 guards, and must set them again.
 """
@@ -13,14 +13,9 @@ from collections.abc import Iterator
 __all__ = ["guards", "statements"]
 
 _EVIDENCE = (
-    *("attempts", "audit", "cases", "inbox", "outbox"),
-    *("checkpoint_leaves", "checkpoints"),
+    *("attempts", "cases", "inbox", "outbox"),
     *("events", "log", "parts", "streams"),
 )
-_SAID = (
-    "notice_id", "authority_id", "quarantine_no", "revision", "state", "category", "received_at", "due_at", "urgent_at",
-    "watch_at", "closed_at", "lease_token", "lease_owner", "lease_expires_at", "audit_seq", "audit_head", "doc",
-)  # fmt: skip
 _ERASED = "EXISTS (SELECT 1 FROM events WHERE stream = OLD.stream AND kind = 'erased')"
 _FUNCTION = "kz_compliance_refuse"
 
@@ -41,7 +36,6 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
 
     for table in _EVIDENCE:
         yield f"{table}_stay", table, "DELETE", "", "nothing is deleted from here"
-    yield "audit_never_changes", "audit", "UPDATE", "", "an audit event never changes"
     yield (
         "inbox_never_changes",
         "inbox",
@@ -50,20 +44,6 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
             changed("platform_id", "sender", "message_id", "body_sha256", "source", "received_at"), rewritten("body")
         ),
         "what was received never changes",
-    )
-    yield (
-        "cases_only_move_on",
-        "cases",
-        "UPDATE",
-        any_of(
-            "NEW.version < OLD.version",
-            # What a case says changes with its version alone; a key or a part that is erased is none of that.
-            f"(NEW.version = OLD.version AND ({changed(*_SAID)}))",
-            "NEW.lease_token < OLD.lease_token",
-            "NEW.audit_seq < OLD.audit_seq",
-            changed("platform_id", "id"),
-        ),
-        "the version of a case grows with each change; its lease token and its count of events never go back",
     )
     yield (
         "attempts_never_change",
@@ -87,30 +67,6 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
             "NEW.lease_token < OLD.lease_token",
         ),
         "what leaves never changes, and neither does its receipt",
-    )
-    yield (
-        "checkpoint_leaves_never_change",
-        "checkpoint_leaves",
-        "UPDATE",
-        any_of(changed("platform_id", "n", "case_id", "hash", "content"), rewritten("manifest")),
-        "a leaf never changes: later ones follow it",
-    )
-    yield (
-        "checkpoints_never_change",
-        "checkpoints",
-        "UPDATE",
-        any_of(
-            changed("platform_id", "number", "size", "root", "at", "complete", "peaks", "line", "left_out"),
-            f"(OLD.told_at IS NOT NULL AND ({changed('told_at')}))",
-        ),
-        "a checkpoint never changes, and neither does the time at which it was handed out",
-    )
-    yield (
-        "sealed_texts_never_change",
-        "sealed_texts",
-        "UPDATE",
-        f"{changed('platform_id', 'case_id', 'seq', 'name')} OR {rewritten('text', 'salt')}",
-        "a sealed text is erased, or stays as it is",
     )
 
     for table in ("events", "log", "streams"):
@@ -149,7 +105,7 @@ def statements(dialect: str) -> Iterator[str]:
                 f" EXECUTE FUNCTION {_FUNCTION}('{refused}')"
             )
     if dialect == "postgresql":
-        for table in (*_EVIDENCE, "keys", "sealed_texts"):
+        for table in (*_EVIDENCE, "keys"):
             yield (
                 f"CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
                 f" EXECUTE FUNCTION {_FUNCTION}('{table}_not_emptied: nothing is deleted from here')"

@@ -27,7 +27,6 @@ DESTROYED = b""
 _NONCE = 12
 _SUM = 8
 _WRAPPED = b"kz-compliance/data-key/v1\n"
-_PRINT = b"kz-compliance/data-key-print/v1\n"
 _SUMMED = b"kz-compliance/data-key-sum/v1\n"
 _MOST_OPENED = 4096
 
@@ -128,11 +127,6 @@ class MasterKeys:
         key = key or entropy(KEY_SIZE)
         return self.wrap(platform_id, owner, key, entropy), DataKey(key)
 
-    def print_of(self, platform_id: str, owner: str, stored: bytes) -> bytes:
-        """What stands for the data key where keys are compared: the same under each master key, and no help to open
-        anything. Raises StoreDamaged (`data_key`)."""
-        return hashlib.sha256(_PRINT + self.unwrap(platform_id, owner, stored)).digest()
-
     def forget(self, owner: str) -> None:
         """Close what is open of an owner whose key was destroyed."""
         for name in [name for name in list(self._opened) if name[1] == owner]:
@@ -209,8 +203,8 @@ class PartKeys:
         key = self._open[platform, stream, part.cls]
         return key.encrypt(part.salt + part.data, _bound(platform, stream, seq, part), self._entropy(_NONCE))
 
-    def open(self, platform: str, stream: str, seq: int, name: str, said: Sealed, data: bytes) -> bytes | None:
-        """The bytes of a part, None if they are not those of which its event speaks, or open with no key."""
+    def open(self, platform: str, stream: str, seq: int, name: str, said: Sealed, data: bytes) -> Part | None:
+        """A part, None if it is not the one of which its event speaks, or opens with no key."""
         try:
             self.check(platform, stream, said.cls)
             bound = _bound(platform, stream, seq, Part(name, said.cls, b"", b""))
@@ -218,7 +212,7 @@ class PartKeys:
         except (InvalidTag, KeyError, StoreDamaged):
             return None
         found = Part(name, said.cls, plain[:SALT_BYTES], plain[SALT_BYTES:])
-        return found.data if opens(said, found) else None
+        return found if opens(said, found) else None
 
 
 def _bound(platform: str, stream: str, seq: int, part: Part) -> bytes:

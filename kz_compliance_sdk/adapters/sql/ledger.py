@@ -44,7 +44,7 @@ from kz_compliance_sdk.domain.events import READERS, kind_of
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable, erased_of
-from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.fold import Chain, Stream
 from kz_compliance_sdk.domain.happened import AS_READ, Happened
 from kz_compliance_sdk.domain.ledger import (
     SALT_BYTES,
@@ -68,7 +68,7 @@ from kz_compliance_sdk.errors import ConfigError, Conflict
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.sql.statements import Compiled
 
-__all__ = ["KEYS", "Appending", "Ledger", "LedgerStatements", "events", "keys", "log", "parts", "streams"]
+__all__ = ["KEYS", "Appending", "Ledger", "LedgerStatements", "events", "keys", "log", "parts", "streams", "tiles"]
 
 KEYS: Final = "keys"
 """The stream that says which ledger key was retired when."""
@@ -150,6 +150,16 @@ log = _table(
     blobs=("hash",),
 )
 Index("log_stream", log.c.stream, log.c.seq, unique=True)
+tiles = _table(
+    "tiles",
+    Column("platform", String(64), primary_key=True),
+    Column("level", Integer, primary_key=True),
+    Column("n", BigInteger, primary_key=True),
+    Column("hash", LargeBinary, nullable=False),
+    blobs=("hash",),
+)
+"""Nodes of the tree over the log, one for 256 of the level below: they can be made anew, and nothing is believed of
+them."""
 
 
 def _raw(column: Any) -> Any:
@@ -205,9 +215,12 @@ class LedgerStatements:
 
         self.load = {size: load(size) for size in _AT_ONCE}
         self.words = {size: words(size) for size in _AT_ONCE}
+        self.parts = compiled(select(_whole(p.seq), _raw(p.name)).where(p.stream == bindparam("k_stream")))
         of_event = log.c.stream == bindparam("k_stream"), log.c.seq == bindparam("k_seq")
         self.place = compiled(select(_whole(log.c.n)).where(*of_event))
         self.last_stream = compiled(select(func.max(s.n)))
+        among = s.name > bindparam("k_after"), s.name < bindparam("k_before")
+        self.last_named = compiled(select(_raw(func.max(s.name))).where(s.platform == bindparam("k_platform"), *among))
         mine = log.c.platform == bindparam("k_platform")
         self.last_logged = compiled(select(func.max(log.c.n)).where(mine))
         found = log.outerjoin(events, and_(e.stream == log.c.stream, e.seq == log.c.seq))
@@ -264,6 +277,11 @@ class Ledger:
             self._load(platform, missing)
         return {name: self._streams[platform, name] for name in asked}
 
+    def last_named(self, platform: str, begins: str) -> str:
+        """The last name of those stored streams whose names begin so; empty where none does."""
+        ((name,),) = self._all(self._s.last_named, k_platform=platform, k_after=begins, k_before=f"{begins}~")
+        return "" if name is None else bytes(name).decode("utf-8", "replace")
+
     def words(self, stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
         """The bytes of these parts by sequence and name, in one statement; None for one that was erased. Raises Damage
         for one that is missing or is not what its event speaks of, KeyError for one of which no event speaks."""
@@ -272,26 +290,55 @@ class Ledger:
         said: dict[tuple[int, str], Sealed] = {(seq, name): by_seq[seq].parts[name] for seq, name in asked}
         found = self._stored_parts(stream.number, asked)
         gone = erased_of(stream.events)
-        return {one: self._word(stream, *one, said[one], found.get(one), gone) for one in asked}
+        opened = {one: self._part(stream, *one, said[one], found.get(one), gone) for one in asked}
+        return {one: None if part is None else part.data for one, part in opened.items()}
 
     def what_opens(self, stream: Stream) -> tuple[dict[tuple[int, str], bytes | None], list[str]]:
         """All words of a stream by sequence and name, None for those that were erased or cannot be read, and what is
         wrong with it and with each of them, as sentences."""
         if stream.fault is not None:
             return {}, [str(stream.fault)]
-        words: dict[tuple[int, str], bytes | None] = {}
-        faults: list[str] = []
+        parts, damage = self._parts(stream)
+        said = dict.fromkeys((on.seq, name) for on in stream.events for name in on.event.parts)
+        rows = self._all(self._s.parts, k_stream=stream.number)
+        held = ((seq, bytes(name).decode("utf-8", "replace")) for seq, name in rows)
+        strays = [
+            Damage(stream.name, seq or 0, f"it does not speak of its part {name}")
+            for seq, name in held
+            if (seq, name) not in said
+        ]
+        words = {one: parts[one].data if one in parts else None for one in said}
+        return words, [str(one) for one in (*strays, *damage.values())]
+
+    def chain(self, stream: Stream) -> Chain:
+        """A stream with the bytes of its events, and whatever opens of its parts. Raises Damage or NewerRelease."""
+        parts, damage = self._parts(stream.whole())
+        rows = self._all(self._s.load[1], k_platform=stream.platform, k_name_0=stream.name)
+        links = [_link(stream.platform, stream.name, row) for row in sorted(rows, key=_seq_of)]
+        return Chain(stream, links, parts, damage)
+
+    def _parts(self, stream: Stream) -> tuple[dict[tuple[int, str], Part], dict[tuple[int, str], Damage]]:
+        """The parts of a stream that open, by sequence and name, and what is wrong with the others."""
+        parts: dict[tuple[int, str], Part] = {}
+        faults: dict[tuple[int, str], Damage] = {}
         said = {(on.seq, name): part for on in stream.events for name, part in on.event.parts.items()}
         found, gone = self._stored_parts(stream.number, list(said)), erased_of(stream.events)
-        for (seq, name), part in said.items():
-            words[seq, name] = None
+        for (seq, name), sealed in said.items():
             try:
-                words[seq, name] = word = self._word(stream, seq, name, part, found.get((seq, name)), gone)
-                if word is not None and part.cls == "erasable" and seq in gone:
+                part = self._part(stream, seq, name, sealed, found.get((seq, name)), gone)
+                if part is None:
+                    continue
+                parts[seq, name] = part
+                if sealed.cls == "erasable" and seq in gone:
                     raise Damage(stream.name, seq, f"its part {name} should have been erased, and is there")
             except Damage as damage:
-                faults.append(str(damage))
-        return words, faults
+                faults[seq, name] = damage
+        return parts, faults
+
+    def erasable_key(self, platform: str, stream: str) -> bytes | None:
+        """The key of what is erasable in a stream, None if it has none. Raises StoreDamaged if it does not open."""
+        self.streams(platform, [stream])
+        return self._part_keys.erasable(platform, stream)
 
     def faults(self, platform: str, after: int = 0, most: int = 1_000) -> tuple[int, list[str]]:
         """What is wrong with the next lines of the log, as sentences: a number left out, a line whose event is gone or
@@ -301,9 +348,11 @@ class Ledger:
         # From the beginning no number is too small to be a line.
         rows = self._all(self._s.walk, k_platform=platform, k_n=after or -(2**63), n=most)
         for n, stream, seq, name, logged, stored, first, ahead in rows:
+            if n is None:
+                found.append(f"the log holds a line without a number, of event {seq} of stream {stream}")
+                continue
             if n != after + 1:
                 found.append(f"the log goes on with {n} behind {after}")
-            n = after + 1 if n is None else n
             if name is None:
                 found.append(f"line {n} of the log: there is no stream {stream} on this platform")
             elif stored is None or stored != logged:
@@ -396,19 +445,19 @@ class Ledger:
                 found[seq, name] = cls, data
         return found
 
-    def _word(
+    def _part(
         self, stream: Stream, seq: int, name: str, said: Sealed, found: tuple[Any, Any] | None, gone: frozenset[int]
-    ) -> bytes | None:
+    ) -> Part | None:
         if found is None or found[0] != said.cls.encode():
             raise Damage(stream.name, seq, f"its part {name} is missing, or of another class")
         if found[1] is None:
             if said.cls == "erasable" and seq in gone:
                 return None
             raise Damage(stream.name, seq, f"its part {name} was emptied, and no event says so")
-        plain = self._part_keys.open(stream.platform, stream.name, seq, name, said, found[1])
-        if plain is None:
+        part = self._part_keys.open(stream.platform, stream.name, seq, name, said, found[1])
+        if part is None:
             raise Damage(stream.name, seq, f"its part {name} does not open, or is not what was sealed")
-        return plain
+        return part
 
 
 def _seq_of(row: Any) -> int:
@@ -491,11 +540,6 @@ class Appending(Ledger):
         insert("parts", [(*key, *row) for key, row in self._new_parts.items()])
         insert("log", self._rows["log"])
         self._forget()
-
-    def erasable_key(self, platform: str, stream: str) -> bytes | None:
-        """The key of what is erasable in a stream, None if it has none. Raises StoreDamaged if it does not open."""
-        self.streams(platform, [stream])
-        return self._part_keys.erasable(platform, stream)
 
     def landed(self) -> bool | None:
         """After a commit of unknown outcome: whether the last event that was written stands; None if none was."""

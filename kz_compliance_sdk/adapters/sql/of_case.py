@@ -1,4 +1,4 @@
-"""What is read of one case: for its file, for a verification, for a checkpoint.
+"""What is read of one case: for its file, for a verification.
 
 Compiled once, and run on the driver's own cursor: SQLAlchemy's part in such a statement is five times the statement.
 """
@@ -17,25 +17,20 @@ from kz_compliance_sdk.adapters.sql.derived import DERIVED
 from kz_compliance_sdk.adapters.sql.private import NO_CASE
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
-from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
 
 __all__ = ["CASE_TABLES", "OfCase", "as_it_lies", "of_case"]
 
-# In a fixed order, so that the same rows always give the same manifest.
 CASE_TABLES: tuple[tuple[str, Table], ...] = (
-    ("sealed_texts", t.sealed_texts),
     ("outbox", t.outbox),
     ("attempts", t.attempts),
 )
-_READ = (t.cases, t.audit, t.inbox, *dict(CASE_TABLES).values(), *DERIVED, checkpoint_leaves)
+_READ = (t.cases, t.inbox, *dict(CASE_TABLES).values(), *DERIVED)
 _POSITIONAL = MappingProxyType({"sqlite": "qmark", "postgresql": "format"})
 _ORDER = MappingProxyType(
     {
-        "audit": ("seq",),
         "inbox": ("received_at", "message_id"),
         "outbox": ("created_at", "lane_seq", "id"),
         "attempts": ("message_id", "number"),
-        "checkpoint_leaves": ("n",),
     }
 )
 

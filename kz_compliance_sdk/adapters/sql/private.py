@@ -16,7 +16,6 @@ from cryptography.exceptions import InvalidTag
 
 from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED, DataKey, MasterKeys
-from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.flags import UNREADABLE
@@ -306,20 +305,6 @@ class PrivateRows:
         if not row[15] or hashlib.sha256(message.body).hexdigest() != message.body_sha256:
             raise StoreDamaged("a row of inbox makes wait what never came like this.", reference=message.message_id)
         return message
-
-    # ------------------------------------------------------------------------------- what people wrote, decided
-
-    def sealed_row(self, event: AuditEvent, text: SealedText) -> tuple[Any, ...]:
-        name, key = (event.platform_id, event.case_id), (event.seq, text.name)
-        salt = self._seal(name, text.salt.encode(), "sealed_texts", "salt", key)
-        said = self._seal(name, text.text.encode(), "sealed_texts", "text", key)
-        return event.platform_id, event.case_id, event.seq, text.name, salt, said
-
-    def sealed_from(self, row: Sequence[Any]) -> SealedText:
-        name, key = (row[0], row[1]), (row[2], row[3])
-        salt = self._plain(name, row[4], "sealed_texts", "salt", key)
-        said = self._plain(name, row[5], "sealed_texts", "text", key)
-        return SealedText(row[3], _text(salt), _text(said))
 
     # --------------------------------------------------------------------------------------------- what leaves
 

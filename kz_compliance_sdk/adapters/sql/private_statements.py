@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Table, and_, bindparam, case, delete, func, insert, select, text, update
+from sqlalchemy import Table, and_, bindparam, case, func, insert, select, text, update
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.tables_checkpoints import checkpoint_leaves
 
 
 class PrivateStatements:
@@ -26,15 +25,12 @@ class PrivateStatements:
         not_parked = case((t.outbox.c.state == text("'parked'"), text("'void'")), else_=t.outbox.c.state)
         self.erase: tuple[Any, ...] = (
             compiled(update(t.inbox).where(_key(t.inbox, *of_case)).values(_emptied("body", "proof", "data_key"))),
-            compiled(delete(t.sealed_texts).where(_key(t.sealed_texts, *of_case))),
             compiled(
                 update(t.outbox)
                 .where(_key(t.outbox, *of_case))
                 .values({**_emptied("body", "receipt", "receipt_proof"), "lane": "", "state": not_parked})
             ),
             compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(_emptied("detail"))),
-            # The digests of what is gone, and their salts, go with it. The leaves stay: the tree is made of them.
-            compiled(update(checkpoint_leaves).where(_key(checkpoint_leaves, *of_case)).values(_emptied("manifest"))),
         )
         self.destroy_key = compiled(
             update(t.cases).where(_key(t.cases, "platform_id", "id")).values(_emptied("data_key", "private"))
@@ -46,7 +42,6 @@ class PrivateStatements:
         )
         self.holdings: dict[str, Any] = {
             "messages": compiled(_count(t.inbox).where(_key(t.inbox, *of_case), func.length(t.inbox.c.body) > 0)),
-            "texts": compiled(_count(t.sealed_texts).where(_key(t.sealed_texts, *of_case))),
             "outgoing": compiled(_count(t.outbox).where(_key(t.outbox, *of_case), func.length(t.outbox.c.body) > 0)),
         }
         letters = text("source = 'typed' AND exit = 'waiting'")

@@ -3,7 +3,7 @@ to one case."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -15,16 +15,15 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
 from kz_compliance_sdk.adapters.sql.health_reads import HealthReads
-from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
+from kz_compliance_sdk.adapters.sql.keys import DESTROYED, MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
-from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
+from kz_compliance_sdk.adapters.sql.of_case import of_case
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
-from kz_compliance_sdk.domain import message_states, reviewed, user_notices
+from kz_compliance_sdk.domain import reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import appeals_of
-from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.believed import believed, kept_beside, lies_of, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
@@ -33,20 +32,20 @@ from kz_compliance_sdk.domain.change import (
     SanctionNoted,
 )
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.fold import Step, Stream
+from kz_compliance_sdk.domain.events.privacy import Erased
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import LedgerKeys, NewerRelease
-from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.objects import PlatformObject
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.domain.proofs import Records, messages_behind
+from kz_compliance_sdk.domain.proofs import Records, digests_in, messages_in
 from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.retention import Ended
-from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
-from kz_compliance_sdk.ports import Page
+from kz_compliance_sdk.ports import KeptCase, Page
 
 T = TypeVar("T")
+_Words = Mapping[tuple[int, str], bytes | None]
 _ENDED = ("closed", "cancelled")
 
 
@@ -109,6 +108,21 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
         with self._reading() as connection:
             return self._stream(self._ledger(connection), case_id)
 
+    def kept(self, case_id: str) -> KeptCase:
+        unreadable: list[str] = []
+        with self._reading() as connection:
+            ledger = self._ledger(connection)
+            row, stream = self._row_and_stream(connection, ledger, case_id)
+            private = self._private(connection, unreadable)
+
+            def held(table: str, read: Callable[[PrivateRows, Any], T]) -> tuple[T, ...]:
+                return tuple(read(private, one) for one in self._rows(connection, table, case_id))
+
+            inbox, messages = held("inbox", PrivateRows.inbox_from), held("outbox", PrivateRows.message_from)
+            attempts = held("attempts", PrivateRows.attempt_from)
+            case, chain = believed(row, stream), ledger.chain(stream)
+            return KeptCase(case, chain, inbox, messages, attempts, tuple(unreadable))
+
     def _row_and_stream(self, connection: Connection, ledger: Ledger, case_id: str) -> tuple[Case, Stream]:
         """A case as its row has it, and its chain, of one moment."""
         if not connection.in_transaction():
@@ -137,25 +151,35 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
 
         return Ledger(sqlite_statements().ledger, PartKeys(self._keys, _no_entropy), self._ledger_keys, ask)
 
-    def lies(self, case_id: str) -> list[str]:
-        with self._reading() as connection:
-            ledger = self._ledger(connection)
-            row, stream = self._row_and_stream(connection, ledger, case_id)
-            try:
-                true = true_case(stream, ledger.words, kept_beside(row))
-            except StoreDamaged as error:
-                return [error.message]
-            found = [f"its row says another {name} than its chain" for name in lies_of(row, true)]
-            if stream.case.tally is None and stream.case.state in _ENDED:
-                found.append("it ended, and no event counts it in the public figures")
-            found += message_states.lies(map(rows.message_from, self._rows(connection, "outbox", case_id)), stream.case)
-            try:
-                objects = self._objects(ledger, stream).values()
-            except (StoreDamaged, NewerRelease) as error:
-                return [*found, str(error)]
-            stored = {table.name: self._rows(connection, table.name, case_id) for table in derived.DERIVED}
-        lying = derived.lies_of(stored, stream.case, objects)
-        return [*found, *(f"its rows in {name} are not those of its chain" for name in lying)]
+    def _lies(self, ledger: Ledger, row: Case, stream: Stream) -> list[str]:
+        """What the row of a case says otherwise than its chain, and why that cannot be believed, each in words."""
+        if stream.fault is not None:
+            return []
+        try:
+            true = true_case(stream, ledger.words, kept_beside(row))
+        except StoreDamaged as error:
+            return [error.message]
+        found = [f"its row says another {name} than its chain" for name in lies_of(row, true)]
+        if stream.case.tally is None and stream.case.state in _ENDED:
+            found.append("it ended, and no event counts it in the public figures")
+        return found
+
+    def _key_lies(self, connection: Connection, ledger: Ledger, stream: Stream) -> list[str]:
+        """What is wrong with the data key in the row of a case: it is that of its chain, and goes with it."""
+        if not stream.events:
+            return []  # one on which nothing may be decided has none
+        stored = self._of_case.data_key(connection, self._platform, stream.reference)
+        if stored == DESTROYED and stream.case.erased_at:
+            return []
+        try:
+            key = ledger.erasable_key(self._platform, stream.name)
+            # What comes after an erasure brings another.
+            if key is None or isinstance(stream.events[-1].event, Erased):
+                return ["its data key should have been erased, and is there"]
+            is_own = self._keys.unwrap(self._platform, stream.reference, stored) == key
+        except StoreDamaged as error:
+            return [error.message]
+        return [] if is_own else ["its data key is not that of its chain"]
 
     def _objects(self, ledger: Ledger, stream: Stream) -> dict[str, PlatformObject]:
         """The objects of a case by their streams. Raises Damage or NewerRelease where one cannot be believed."""
@@ -169,7 +193,7 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
             with self._reading() as connection:
                 after, more = self._ledger(connection).faults(self._platform, after)
             found += more
-        return found
+        return list(dict.fromkeys(found))
 
     def cases(
         self,
@@ -244,17 +268,6 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
                 return
             last = found[-1][0]
 
-    def audit(self, case_id: str) -> list[AuditEvent]:
-        with self._reading() as connection:
-            return self._audit(connection, self._private(connection), case_id)
-
-    def _audit(self, connection: Connection, private: PrivateRows, case_id: str) -> list[AuditEvent]:
-        sealed: dict[int, list[SealedText]] = {}
-        for row in self._rows(connection, "sealed_texts", case_id):
-            sealed.setdefault(row[2], []).append(private.sealed_from(row))
-        events = self._rows(connection, "audit", case_id)
-        return [rows.audit_from(row, sealed.get(row[2], [])) for row in events]
-
     def _each(self, table: str, case_id: str, read: Callable[[PrivateRows, Any], T]) -> list[T]:
         """What the rows of a case in one table say, in their order."""
         with self._reading() as connection:
@@ -272,57 +285,76 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
                 raise NotFound("there is no such case on this platform.", reference=case_id)
             unreadable: list[str] = []
             private = self._private(connection, unreadable)
+
+            def keyed(*what: object) -> str:
+                return private.object_name(self._platform, "\x1f".join(map(str, what)))[:32]
+
+            keyed()  # the key is read now, and lasts longer than this connection
             case = private.case_from(found[0])
-            events = self._audit(connection, private, case_id)
-            inbox = {tuple(row[:4]): row for row in self._rows(connection, "inbox", case_id)}
-            i = t.inbox.c
-            for key in messages_behind(events):
-                if (self._platform, *key) not in inbox:
-                    of_key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256) == (self._platform, *key)
-                    for row in connection.execute(select(t.inbox).where(of_key)).fetchall():
-                        inbox[tuple(row[:4])] = row
-            erased_elsewhere = checkpoint_queries.erased_of(connection, self._platform, inbox.values(), case_id)
-            lies = {name: self._rows(connection, name, case_id) for name, _ in CASE_TABLES}
             ledger = self._ledger(connection)
             stream = self._stream(ledger, case_id)
             words, damage = ledger.what_opens(stream)
+            inbox = self._messages(connection, stream, words, keyed)
+            unreadable += checkpoint_queries.wrong_keys(inbox.values())
+            erased_elsewhere = checkpoint_queries.erased_of(connection, self._platform, inbox.values(), case_id)
             held: frozenset[int] | None = None
+            told = self._lies(ledger, case, stream) + self._key_lies(connection, ledger, stream)
             try:
                 objects = self._objects(ledger, stream).values()
                 held = frozenset(number for one in objects for owner, number in one.holds if owner == case_id)
+                stored = {table.name: self._rows(connection, table.name, case_id) for table in derived.DERIVED}
+                lying = derived.lies_of(stored, stream.case, objects)
+                told += (f"its rows in {name} are not those of its chain" for name in lying)
             except (StoreDamaged, NewerRelease) as error:
                 damage += [] if stream.fault is error else [str(error)]
-            damage += self._misnamed(private, case, stream)
+            damage += self._misnamed(case, stream, keyed)
             decisions = [] if stream.fault else reviewed.decisions_of(stream, lambda _stream, _wanted: words)
             return Records(
                 case,
-                events,
+                stream,
                 decisions,
                 [private.inbox_from(row) for row in inbox.values()],
-                [private.message_from(row) for row in lies["outbox"]],
-                [private.attempt_from(row) for row in lies["attempts"]],
+                [private.message_from(row) for row in self._rows(connection, "outbox", case_id)],
+                [private.attempt_from(row) for row in self._rows(connection, "attempts", case_id)],
+                words,
                 [] if stream.fault else reviewed.checks_of(stream, case_id),
                 [] if stream.fault else reviewed.looks_of(stream, case, lambda _stream, _wanted: words),
                 [] if stream.fault else appeals_of(stream, case, lambda _stream, _wanted: words),
                 [] if stream.fault else user_notices.tellings(case, stream.case),
+                told,
                 unreadable,
                 damage,
                 erased_elsewhere,
-                {
-                    **{name: checkpoint_queries.as_rows(table, lies[name]) for name, table in CASE_TABLES},
-                    "cases": checkpoint_queries.printed(self._keys, t.cases, found),
-                    "inbox": checkpoint_queries.printed(self._keys, t.inbox, inbox.values()),
-                },
                 held,
+                keyed,
             )
 
-    def _misnamed(self, private: PrivateRows, case: Case, stream: Stream) -> list[str]:
+    def _messages(
+        self, connection: Connection, stream: Stream, words: _Words, keyed: Callable[..., str]
+    ) -> dict[tuple[str, ...], Any]:
+        """The rows of inbox that name a case, and those that its events speak of, by their keys. One whose words were
+        erased, and that went on to another case, is found by the digest of its key alone."""
+        found = {tuple(row[:4]): row for row in self._rows(connection, "inbox", stream.reference)}
+        i = t.inbox.c
+        key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256)
+
+        def add(keys: Iterable[tuple[str, ...]]) -> None:
+            for one in keys:
+                if one not in found:
+                    for row in connection.execute(select(t.inbox).where(key == one)).fetchall():
+                        found[tuple(row[:4])] = row
+
+        add((self._platform, *one) for one in messages_in(stream, words))
+        left = digests_in(stream) - {(keyed(*one[1:3]), keyed(one[3])) for one in found}
+        if left:
+            mine = select(i.platform_id, i.sender, i.message_id, i.body_sha256).where(i.platform_id == self._platform)
+            every = connection.execute(mine).fetchall()
+            add([tuple(one) for one in every if (keyed(*one[1:3]), keyed(one[3])) in left])
+        return found
+
+    def _misnamed(self, case: Case, stream: Stream, keyed: Callable[..., str]) -> list[str]:
         """The items that are about another object than their chain names, by the platform's key of these names. Raises
         StoreDamaged where that does not open."""
-
-        def keyed(key: str) -> str:
-            return private.object_name(self._platform, key)[:32]
-
         chain = {} if stream.fault else stream.case.items
         about = [(item, chain[item.number].object) for item in case.items if item.object_key and item.number in chain]
         other = [item.item_id for item, name in about if object_stream(item.object_key, keyed) != name]
@@ -331,15 +363,6 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
     def decisions(self, case_id: str) -> dict[int, Decision]:
         with self._chain(case_id) as (stream, ledger):
             return reviewed.decisions_by_version(stream, ledger.words)
-
-    def legal_checks(self, case_id: str) -> list[RecordedCheck]:
-        with self._chain(case_id) as (stream, _):
-            return reviewed.checks_of(stream, case_id)
-
-    def content_seen(self, case_id: str) -> list[ContentSeen]:
-        case = self.case(case_id)
-        with self._chain(case_id) as (stream, ledger):
-            return reviewed.looks_of(stream, case, ledger.words)
 
     def inbox(self, case_id: str) -> list[InboxRow]:
         return self._each("inbox", case_id, PrivateRows.inbox_from)
@@ -356,10 +379,6 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
 
     def attempts(self, case_id: str) -> list[Attempt]:
         return self._each("attempts", case_id, PrivateRows.attempt_from)
-
-    def escalations(self, case_id: str) -> list[Step]:
-        steps = self.stream(case_id).case.steps.values()
-        return sorted(steps, key=lambda one: (one.fired_at, one.step))
 
     def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
         c = t.cases.c

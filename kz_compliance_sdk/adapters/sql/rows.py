@@ -12,7 +12,6 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import Table
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.domain.audit import AuditEvent, SealedText
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.change import (
     EndpointState,
@@ -146,7 +145,7 @@ def readable(table: Table, case_at: int) -> Callable[[Callable[[Row], T]], Calla
     return checked
 
 
-DATA_KEY, PRIVATE = 20, 21
+DATA_KEY, PRIVATE = 17, 18
 """Where the key and the encrypted part of a case stand in its row."""
 
 _STATES = {str(state): state for state in CaseState}
@@ -193,7 +192,6 @@ def case_row(case: Case) -> tuple[Any, ...]:
         case.quarantine_no,
         case.revision,
         case.state.value,
-        case.version,
         case.category,
         case.received_at,
         case.due_at,
@@ -203,8 +201,6 @@ def case_row(case: Case) -> tuple[Any, ...]:
         case.lease_token,
         case.lease_owner,
         case.lease_expires_at,
-        case.audit_seq,
-        case.audit_head,
         doc,
         None,
         objects_doc(case),
@@ -213,7 +209,7 @@ def case_row(case: Case) -> tuple[Any, ...]:
 
 @readable(t.cases, 1)
 def case_from(row: Row) -> Case:
-    doc = from_json(row[19])
+    doc = from_json(row[16])
     return Case.of(
         platform_id=row[0],
         id=row[1],
@@ -222,18 +218,15 @@ def case_from(row: Row) -> Case:
         quarantine_no=row[4],
         revision=row[5],
         state=_STATES[row[6]],
-        version=row[7],
-        category=row[8],
-        received_at=row[9],
-        due_at=row[10],
-        urgent_at=row[11],
-        watch_at=row[12],
-        closed_at=row[13],
-        lease_token=row[14],
-        lease_owner=row[15],
-        lease_expires_at=row[16],
-        audit_seq=row[17],
-        audit_head=row[18],
+        category=row[7],
+        received_at=row[8],
+        due_at=row[9],
+        urgent_at=row[10],
+        watch_at=row[11],
+        closed_at=row[12],
+        lease_token=row[13],
+        lease_owner=row[14],
+        lease_expires_at=row[15],
         kind=doc[0],
         source=doc[1],
         authenticity=doc[2],
@@ -305,35 +298,6 @@ def inbox_admitted(row: Row) -> dict[str, Any]:
 
 def inbox_from(row: Row) -> InboxRow:
     return InboxRow(*row)
-
-
-def audit_row(event: AuditEvent) -> tuple[Any, ...]:
-    return (
-        event.platform_id,
-        event.case_id,
-        event.seq,
-        event.at,
-        event.kind,
-        event.actor,
-        event.content,
-        event.prev,
-        event.hash,
-    )
-
-
-def audit_from(row: Row, sealed: Sequence[SealedText]) -> AuditEvent:
-    return AuditEvent(
-        platform_id=row[0],
-        case_id=row[1],
-        seq=row[2],
-        at=row[3],
-        kind=row[4],
-        actor=row[5],
-        content=row[6],
-        prev=row[7],
-        hash=row[8],
-        sealed=tuple(sealed),
-    )
 
 
 def message_row(message: OutboxMessage) -> tuple[Any, ...]:
@@ -419,6 +383,13 @@ def heartbeat_from(row: Row) -> Heartbeat:
 
 def refusals_from(row: Row) -> RefusalsCounted:
     return RefusalsCounted(*row)
+
+
+def sanction_row(noted: SanctionNoted) -> tuple[Any, ...]:
+    """Return the row as it is stored."""
+    names, at = json.dumps(noted.notice_ids), noted.received_at
+    head = noted.platform_id, noted.sanction_id, noted.level, names
+    return (*head, noted.effective_at, noted.reference_number, at)
 
 
 def sanction_from(row: Row) -> SanctionNoted:

@@ -25,7 +25,6 @@ from kz_compliance_sdk.adapters.sql import (
     ledger,
     preserved,
     tables,
-    tables_checkpoints,
     tallies,
     volumes,
 )
@@ -33,7 +32,7 @@ from kz_compliance_sdk.adapters.sql import (
 __all__ = ["HEAD", "VERSION_TABLE", "new_store", "read_revision", "statements"]
 
 VERSION_TABLE = "kz_compliance_schema"
-HEAD = "0015"
+HEAD = "0016"
 
 # As Alembic makes it, in a metadata of its own: it is no table of ours.
 _version = Table(
@@ -51,7 +50,6 @@ _STATISTICS = (
     ("appeals", "appeals_case", f"{_FEW} 1"),
     ("appeals", "appeals_due", f"{_FEW} 100000 2 1"),
     ("attempts", "attempts", f"{_FEW} 3 1 1"),
-    ("audit", "audit", f"{_FEW} 8 1"),
     ("cases", "cases", f"{_FEW} 1"),
     ("cases", "cases_claimable", "10000 5000 2 1"),
     ("cases", "cases_ended", f"{_FEW} 2 1"),
@@ -60,10 +58,6 @@ _STATISTICS = (
     ("cases", "cases_notice", f"{_FEW} 1 1 1"),
     ("cases", "cases_received", f"{_FEW} 2"),
     ("cases", "cases_watched", "10000 5000 2"),
-    ("checkpoint_due", "checkpoint_due", "1000 500 1"),
-    ("checkpoint_leaves", "checkpoint_leaves", f"{_FEW} 1"),
-    ("checkpoint_leaves", "checkpoint_leaves_case", f"{_FEW} 3 1"),
-    ("checkpoints", "checkpoints", "10000 5000 1"),
     ("events", "events", "1000000 8 1"),
     ("inbox", "inbox", f"{_FEW} 100000 1 1"),
     ("inbox", "inbox_case", f"{_FEW} 1 1"),
@@ -78,15 +72,15 @@ _STATISTICS = (
     ("parts", "parts", "1000000 6 2 1"),
     ("preserved", "preserved", f"{_FEW} 2 1 1"),
     ("preserved", "preserved_until", f"{_FEW} 2"),
-    ("sealed_texts", "sealed_texts", f"{_FEW} 8 2 1"),
     ("streams", "streams_name", f"{_FEW} 1"),
     ("tallies", "tallies", f"{_FEW} 1"),
     ("tallies", "tallies_received", f"{_FEW} 2 1"),
+    ("tiles", "tiles", "10000 5000 2000 1"),
     ("volumes", "volumes", "10000 5000 300 1"),
 )
 
 # Each declares its tables in the same metadata when it is loaded.
-_DECLARED = (appeals, tables, ledger, preserved, tables_checkpoints, tallies, volumes)
+_DECLARED = (appeals, tables, ledger, preserved, tallies, volumes)
 
 
 def read_revision(connection: Connection) -> str | None:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kz_compliance_sdk.adapters.sql.checkpoint_queries import checkpoint_from
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
@@ -18,7 +17,8 @@ from kz_compliance_sdk.adapters.sql.volumes import Volumes
 from kz_compliance_sdk.domain.believed import believed
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change, EndpointState
-from kz_compliance_sdk.domain.checkpoints import Checkpoint
+from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, checkpoint_in
+from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 
@@ -66,6 +66,7 @@ class Shared:
     def __init__(self, batch: Batch) -> None:
         self._tx, self._s = batch, batch.statements
         self._volumes = Volumes()
+        self._kept_checkpoint: tuple[tuple[str, str], Checkpoint | None] = ("", ""), None
         self.begin(1)
 
     def begin(self, waiting: int) -> None:
@@ -132,9 +133,20 @@ class Shared:
     def checkpoint(self, platform_id: str) -> Checkpoint | None:
         """The last one."""
         if platform_id not in self._checkpoints:
-            row = self._tx.one(self._s.checkpoint, k_platform_id=platform_id)
-            self._checkpoints[platform_id] = None if row is None else checkpoint_from(row)
+            name = self._tx.ledger.last_named(platform_id, CHECKPOINTS)
+            self._checkpoints[platform_id] = self._checkpoint_named(platform_id, name) if name else None
         return self._checkpoints[platform_id]
+
+    def _checkpoint_named(self, platform_id: str, name: str) -> Checkpoint | None:
+        """One that was read is kept: nothing of it changes but when it was handed out."""
+        known, kept = self._kept_checkpoint
+        if known != (platform_id, name):
+            try:
+                kept = checkpoint_in(self._tx.ledger.streams(platform_id, [name])[name])
+            except (Damage, NewerRelease):
+                return None  # a report leaves without it: the verification says what is wrong
+            self._kept_checkpoint = (platform_id, name), kept
+        return kept
 
     def endpoint(self, platform_id: str, name: str) -> EndpointState:
         """How it does. Every delivery of the batch asks; who changes it makes the next one read anew."""

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    delete,
     exists,
     func,
     insert,
@@ -29,11 +28,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql import tables_checkpoints as tc
 from kz_compliance_sdk.adapters.sql.appeals import AppealStatements
 from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
 from kz_compliance_sdk.adapters.sql.derived import DerivedStatements
 from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements, lost_cases, streams
+from kz_compliance_sdk.adapters.sql.log_tree import LogStatements
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.preserved import PreservedStatements
 from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
@@ -132,16 +131,7 @@ class Statements:
         # An attempt that was given up for lost may still come back with what became of it.
         of_attempt = ("platform_id", "case_id", "message_id", "number")
         self.inserts["attempts"] = upsert(t.attempts, of_attempt, "ended_at", "result", "detail")
-        same_version = t.cases.c.version == bindparam("was_version")
-        self.case_update = compiled(_update_all(t.cases, ("platform_id", "id"), same_version, but="data_key"))
-        self.case_update_leased = compiled(
-            _update_all(
-                t.cases,
-                ("platform_id", "id"),
-                and_(same_version, text("state = 'claimed'"), t.cases.c.lease_token == bindparam("was_token")),
-                but="data_key",
-            )
-        )
+        self.case_update = compiled(_update_all(t.cases, ("platform_id", "id"), text("1 = 1"), but="data_key"))
         self.message_update = compiled(_update_all(t.outbox, ("platform_id", "case_id", "id"), text("1 = 1")))
         self.message_update_leased = compiled(
             _update_all(
@@ -206,12 +196,6 @@ class Statements:
         between = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
         lost = lost_cases(bindparam("k_platform_id")).where(*between)
         self.lost = compiled(lost.order_by(streams.c.name).limit(AT_MOST))
-        self.trail_end = compiled(
-            select(t.audit.c.seq, t.audit.c.hash)
-            .where(_key(t.audit, "platform_id", "case_id"))
-            .order_by(t.audit.c.seq.desc())
-            .limit(ONLY_ONE)
-        )
         watched = select(t.cases).where(
             _key(t.cases, "platform_id"), text("watch_at IS NOT NULL"), t.cases.c.watch_at <= bindparam("now")
         )
@@ -280,30 +264,9 @@ class Statements:
             SanctionNoted: upsert(t.sanctions, ("platform_id", "sanction_id"), "level", "notice_ids", "effective_at"),
             RefusalsCounted: upsert(t.refusals, ("platform_id", "key_id", "code"), "last_at", count=counted),
         }
-        self.checkpoint = compiled(
-            select(tc.checkpoints)
-            .where(_key(tc.checkpoints, "platform_id"))
-            .order_by(tc.checkpoints.c.number.desc())
-            .limit(ONLY_ONE)
-        )
         self.volumes = VolumeStatements(compiled, upsert)
         self.ledger = LedgerStatements(compiled)
-        marks = tc.checkpoint_due.c.marks + literal_column("1")
-        self.mark_due = upsert(tc.checkpoint_due, ("platform_id", "case_id"), marks=marks)
-        self.looked = compiled(
-            delete(tc.checkpoint_due).where(
-                _key(tc.checkpoint_due, "platform_id", "case_id"), tc.checkpoint_due.c.marks <= bindparam("taken")
-            )
-        )
-        self.checkpoint_told = compiled(
-            update(tc.checkpoints)
-            .where(
-                tc.checkpoints.c.platform_id == bindparam("k_platform_id"),
-                tc.checkpoints.c.number <= bindparam("k_number"),
-                tc.checkpoints.c.told_at.is_(None),
-            )
-            .values(told_at=bindparam("v_told_at"))
-        )
+        self.log = LogStatements(compiled, upsert)
 
 
 @cache

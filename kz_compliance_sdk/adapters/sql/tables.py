@@ -51,7 +51,6 @@ cases = _table(
     Column("quarantine_no", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("version", Integer, nullable=False),
     Column("category", String(64), nullable=False),
     Column("received_at", _Time, nullable=False),
     Column("due_at", _Time, nullable=False),
@@ -61,8 +60,6 @@ cases = _table(
     Column("lease_token", BigInteger, nullable=False),
     Column("lease_owner", String(128), nullable=False),
     Column("lease_expires_at", _Time),
-    Column("audit_seq", Integer, nullable=False),
-    Column("audit_head", String(64), nullable=False),
     Column("doc", Text, nullable=False),
     # That of a case that was erased is empty.
     Column("data_key", LargeBinary),
@@ -121,30 +118,6 @@ inbox = _table(
 Index("inbox_case", inbox.c.platform_id, inbox.c.case_id, inbox.c.received_at)
 _waiting = text("exit = 'waiting'")
 Index("inbox_waiting", inbox.c.platform_id, inbox.c.notice_id, sqlite_where=_waiting, postgresql_where=_waiting)
-
-audit = _table(
-    "audit",
-    _platform(),
-    Column("case_id", String(36), primary_key=True),
-    Column("seq", Integer, primary_key=True),
-    Column("at", _Time, nullable=False),
-    Column("kind", String(32), nullable=False),
-    Column("actor", String(128), nullable=False),
-    Column("content", LargeBinary, nullable=False),
-    Column("prev", String(64), nullable=False),
-    Column("hash", String(64), nullable=False),
-    _bytes("audit", "content"),
-)
-
-sealed_texts = _table(
-    "sealed_texts",
-    _platform(),
-    Column("case_id", String(36), primary_key=True),
-    Column("seq", Integer, primary_key=True),
-    Column("name", String(200), primary_key=True),
-    Column("salt", LargeBinary, nullable=False),
-    Column("text", LargeBinary, nullable=False),
-)
 
 # The case comes before the id in the key: cases follow each other in time, ids of messages are spread at random, and
 # each random place costs a page in every commit.

@@ -11,12 +11,12 @@ from kz_compliance_sdk.adapters.sql import derived, rows
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import TOO_LARGE, heartbeat_from
+from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain import fold, reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import count_open
-from kz_compliance_sdk.domain.audit import GENESIS, SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.believed import check_held, kept_beside, leaving, planned_anew, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
@@ -80,8 +80,8 @@ class View:
     def now(self) -> int:
         return self._tx.now
 
-    def stamp(self, actor: Actor = SYSTEM, salt: bytes = b"") -> Stamp:
-        return Stamp(self._tx.now, actor, salt, self._keyed)
+    def stamp(self, actor: Actor = SYSTEM) -> Stamp:
+        return Stamp(self._tx.now, actor, self._keyed)
 
     def _keyed(self, *what: object) -> str:
         return self._tx.private.object_name(self._platform, "\x1f".join(map(str, what)))[:32]
@@ -143,21 +143,22 @@ class View:
 
     def _found(self, case_id: str, row: Any, stored: Mapping[str, list[Any]], messages: list[Any]) -> Found:
         self._tx.shared.check_written(f"c{case_id}", *(f"m{one[2]}" for one in messages))
-        version, stream, case = None if row is None else row[7], self._chain(case_id), None
+        stream, case = self._chain(case_id), None
         try:
             if row is not None:
                 erased = stream.fault is None and stream.case.erased_at > 0
                 case = self._tx.private.sound_case(row, erased=erased)
-            beside = kept_beside(case) if case is not None else self._beside(stream, row)
+            beside = kept_beside(case) if case is not None else planned_anew(stream)
             true = true_case(stream, self.words, beside)
             objects = believed_objects(stream.case, self.streams(names_of(stream.case))).values()
             if case is None or _key_of(case) != _key_of(true):
                 self._check_free(true)
             lies = derived.lies_of(stored, stream.case, objects)
-            return Found(case_id, version, case, true, lies=lies, messages=self._mended(case_id, messages, stream.case))
+            leaving = self._mended(case_id, messages, stream.case)
+            return Found(case_id, row is not None, case, true, lies=lies, messages=leaving)
         except StoreDamaged as error:
             self._unreadable.append(case_id)
-            return Found(case_id, version, case, None, error.message)
+            return Found(case_id, row is not None, case, None, error.message)
 
     def _mended(self, case_id: str, stored: list[Any], chain: fold.Case) -> tuple[OutboxMessage, ...]:
         """The messages of a case whose rows lie, as its chain has them. Where one that it owes is lost, or does not
@@ -182,13 +183,6 @@ class View:
         found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=true.notice_id)
         if any(row[1] != true.id and tuple(row[2:5]) == _key_of(true) for row in found):
             raise StoreDamaged("its row was lost, and another case has its notice by now.", reference=true.id)
-
-    def _beside(self, stream: Stream, row: Any) -> dict[str, Any]:
-        """What the chain of a case does not hold, where its row cannot be asked."""
-        given = {"k_platform_id": self._platform, "k_case_id": stream.reference}
-        seq, head = self._tx.one(self._s.trail_end, **given) or (0, GENESIS)
-        version = row[7] if row is not None and type(row[7]) is int and 0 <= row[7] < TOO_LARGE else stream.seq + seq
-        return {"version": version, "audit_seq": seq, "audit_head": head, **planned_anew(stream)}
 
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         return self._first(self._s.watched, self._tx.shared.case_from, limit, now=now)
@@ -297,6 +291,7 @@ class View:
         unsettled = sum(int(self._tx.one(one, **given)[0]) for one in self._s.private.under_way)
         return Holdings(
             **counts,
+            texts=reviewed.count_texts(chain),
             decisions=reviewed.count_held(chain),
             under_way=unsettled + user_notices.count_unsent(chain.case) + count_open(chain.case),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import astuple
@@ -12,11 +11,10 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.clock_statements import set_clock
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, audit_row, inbox_admitted
+from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, inbox_admitted, sanction_row
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, moving
 from kz_compliance_sdk.adapters.sql.volumes import write_volumes
-from kz_compliance_sdk.domain.audit import AuditEvent
 from kz_compliance_sdk.domain.change import (
     CaseErased,
     CaseWrite,
@@ -39,7 +37,8 @@ from kz_compliance_sdk.domain.change import (
     ReportsOvertaken,
     SanctionNoted,
 )
-from kz_compliance_sdk.domain.checkpoints import CaseLooked, Checkpoint, CheckpointTold, Leaf
+from kz_compliance_sdk.domain.checkpoints import TilesMade
+from kz_compliance_sdk.domain.events.checkpoints import Checkpointed
 from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
@@ -56,7 +55,7 @@ def keys_of(write: Any) -> tuple[str, ...]:
     kind = type(write)
     if kind is CaseWrite:
         case = write.case
-        return (f"c{case.id}", f"n{case.notice_id}") if write.expected is None else (f"c{case.id}",)
+        return (f"c{case.id}", f"n{case.notice_id}") if write.opens else (f"c{case.id}",)
     if kind is InboxRow:
         return f"i{write.sender}\x1f{write.message_id}", f"n{write.notice_id}"
     if kind is InboxAdmitted:
@@ -75,29 +74,11 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return (f"e{write.endpoint}",)
     if kind is CursorMoved:
         return (f"f{write.feed}",)
-    if kind in (Leaf, Checkpoint):
-        return ("checkpoint",)
-    if kind is AuditEvent:
-        return tuple(key for told in write.tells for key in keys_of(told))
     if kind is Happened and type(write.event) is Appealed:
         return (f"a{write.event.reference}",)
+    if kind is Happened and type(write.event) is Checkpointed:
+        return ("checkpoint",)
     return ()
-
-
-def _marked(write: Any) -> tuple[str, str] | None:
-    """The case that the next checkpoint must look at because of this write; "" for the rows of no case."""
-    kind = type(write)
-    if kind is CaseWrite:
-        return write.case.platform_id, write.case.id
-    if kind is MessageWrite:
-        return write.message.platform_id, write.message.case_id
-    if kind is InboxAdmitted:
-        return write.row.platform_id, write.row.case_id
-    if kind in (SanctionNoted, MessageErased):
-        return write.platform_id, ""
-    if kind in (MessageVoided, ReportsOvertaken, InboxApplied):
-        return write.platform_id, write.case_id
-    return None
 
 
 class Writer:
@@ -110,45 +91,25 @@ class Writer:
         """Write staged changes: inserts of all of them table by table, then the updates one by one. `rows` encrypts."""
         inserts: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         updates: list[Any] = []
-        # What opens a case, and what comes in with it, is left out: a running case without a leaf is looked at anyway.
-        opened: set[str] = set()
-        came: list[tuple[str, str]] = []
         counted: list[NoticeCounted] = []
         write: Any
         for change in changes:
             # Its key comes before anything else of a case.
             for write in change:
-                if type(write) is CaseWrite and write.expected is None:
+                if type(write) is CaseWrite and write.opens:
                     inserts["cases"].append(rows.case_row(write.case, rows.open_case(write.case)))
             for write in change:
                 kind = type(write)
-                if kind is AuditEvent:
-                    inserts["audit"].append(audit_row(write))
-                    for s in write.sealed:
-                        inserts["sealed_texts"].append(rows.sealed_row(write, s))
-                elif kind is CaseWrite and write.expected is None:
-                    opened.add(write.case.id)
-                elif kind is InboxRow:
+                if kind is InboxRow:
                     inserts["inbox"].append(rows.inbox_row(write))
-                    came.append((write.platform_id, write.case_id))
                 elif kind is OutboxMessage:
                     inserts["outbox"].append(rows.message_row(write))
-                    if not write.case_id:
-                        came.append((write.platform_id, ""))
                 elif kind is Attempt:
                     inserts["attempts"].append(rows.attempt_row(write))
-                    came.append((write.platform_id, write.case_id))
-                elif kind is Leaf:
-                    inserts["checkpoint_leaves"].append(
-                        (write.platform_id, write.index, write.case_id, write.hash, write.content, write.manifest)
-                    )
-                    updates.append(CaseLooked(write.platform_id, write.case_id, write.taken))
-                elif kind is Checkpoint:
-                    inserts["checkpoints"].append((*astuple(write), None))
                 elif kind is NoticeCounted:
                     counted.append(write)
-                elif kind is Happened:
-                    pass  # linked when its work was run, stored by the ledger below
+                elif kind is Happened or (kind is CaseWrite and write.opens):
+                    pass  # linked when its work was run, stored by the ledger below; or written above
                 else:
                     updates.append(write)
         for table, values in inserts.items():
@@ -159,13 +120,8 @@ class Writer:
                 execute_many(statement, values)
         if counted:
             write_volumes(counted, self._s.volumes, execute, execute_many)
-        marked = {one for one in came if one[1] not in opened}
         for write in updates:
             self._update(write, rows, execute)
-            if (one := _marked(write)) is not None:
-                marked.add(one)
-        if marked:
-            execute_many(self._s.mark_due, [(*one, 1) for one in sorted(marked)])
 
     def _update(self, write: Any, rows: PrivateRows, execute: Execute) -> None:
         s = self._s
@@ -197,11 +153,9 @@ class Writer:
         elif kind is InboxApplied:
             key = (write.platform_id, write.sender, write.message_id, write.body_sha256)
             execute(s.inbox_applied.sql, (write.case_id, *key))
-        elif kind is CaseLooked:
-            execute(s.looked.sql, s.looked.bind(_looked(write)))
-        elif kind is CheckpointTold:
-            told = {"v_told_at": write.at, "k_platform_id": write.platform_id, "k_number": write.number}
-            execute(s.checkpoint_told.sql, s.checkpoint_told.bind(told))
+        elif kind is TilesMade:
+            for tile in write.tiles:
+                execute(s.log.put_tile.sql, (write.platform_id, *tile))
         elif kind is CaseErased:
             self._erase(write, rows, execute)
         elif kind is MessageErased:
@@ -227,18 +181,9 @@ class Writer:
 
     def _update_case(self, write: CaseWrite, rows: PrivateRows, execute: Execute) -> None:
         row = rows.case_row(write.case)
-        values = (*row[2:DATA_KEY], row[PRIVATE], row[0], row[1], write.expected)
-        if write.lease_token is None:
-            hit = execute(self._s.case_update.sql, values)
-        else:
-            hit = execute(self._s.case_update_leased.sql, (*values, write.lease_token))
-        if hit != 1:
-            lost = write.lease_token is not None
-            raise ChangeRefused(
-                LeaseLost("the lease is no longer yours. Nothing was written; claim again.", reference=row[1])
-                if lost
-                else Conflict("the case was changed meanwhile. Nothing was written; read it again.", reference=row[1])
-            )
+        if execute(self._s.case_update.sql, (*row[2:DATA_KEY], row[PRIVATE], row[0], row[1])) != 1:
+            gone = Conflict("the row of the case is gone: run `kz-compliance db rebuild`.", reference=row[1])
+            raise ChangeRefused(gone)
 
 
 _OF_MESSAGE = ("platform_id", "sender", "message_id", "body_sha256")
@@ -246,10 +191,6 @@ _OF_MESSAGE = ("platform_id", "sender", "message_id", "body_sha256")
 
 def _named(names: tuple[str, ...], key: tuple[str, ...]) -> dict[str, Any]:
     return {f"k_{name}": value for name, value in zip(names, key, strict=True)}
-
-
-def _looked(write: CaseLooked) -> dict[str, Any]:
-    return {"k_platform_id": write.platform_id, "k_case_id": write.case_id, "taken": write.taken}
 
 
 def _fact_row(write: Any) -> tuple[Any, ...]:
@@ -263,14 +204,5 @@ def _fact_row(write: Any) -> tuple[Any, ...]:
     if kind is RefusalsCounted:
         return write.platform_id, write.key_id, write.code, write.count, write.last_at
     if kind is SanctionNoted:
-        ids = json.dumps(write.notice_ids)
-        return (
-            write.platform_id,
-            write.sanction_id,
-            write.level,
-            ids,
-            write.effective_at,
-            write.reference_number,
-            write.received_at,
-        )
+        return sanction_row(write)
     raise TypeError(f"{kind.__name__} is not a write")

@@ -12,11 +12,21 @@ from typing import Final
 
 import msgspec
 
-from kz_compliance_sdk.domain.events import arrivals, delivery, objects, office, privacy, remedies, review, users
+from kz_compliance_sdk.domain.events import (
+    arrivals,
+    checkpoints,
+    delivery,
+    objects,
+    office,
+    privacy,
+    remedies,
+    review,
+    users,
+)
 from kz_compliance_sdk.domain.events.base import Event
-from kz_compliance_sdk.domain.ledger import Readers
+from kz_compliance_sdk.domain.ledger import Readers, Stamped
 
-__all__ = ["KINDS", "READERS", "kind_of"]
+__all__ = ["KINDS", "READERS", "kind_of", "texts_in"]
 
 
 def kind_of(event: Event | type[Event]) -> str:
@@ -34,8 +44,19 @@ def _of(module: ModuleType) -> list[type[Event]]:
     return [value for value in own if issubclass(value, Event)]
 
 
-SUBJECTS: Final = (arrivals, review, office, delivery, remedies, users, privacy, objects)
+SUBJECTS: Final = (arrivals, review, office, delivery, remedies, users, privacy, objects, checkpoints)
 KINDS: Final = MappingProxyType({kind_of(kind): kind for module in SUBJECTS for kind in _of(module)})
 READERS: Final[Readers] = MappingProxyType(
     {(name, kind.v): msgspec.json.Decoder(kind).decode for name, kind in KINDS.items()}
 )
+
+
+_DOCUMENTS: Final = frozenset(
+    "message id proof reply proposal objects receipt signature reported.body asked.body user_notice_owed.body".split()
+)
+"""Parts that are no text of a person of the office: documents of their own, and what came from outside."""
+
+
+def texts_in(on: Stamped) -> list[str]:
+    """The names of the parts of an event that hold what a person of the office wrote."""
+    return [name for name in on.event.parts if not {name, f"{on.kind}.{name}"} & _DOCUMENTS]

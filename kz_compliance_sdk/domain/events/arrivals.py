@@ -425,3 +425,13 @@ def _after_cancelling(case: Case, lift_due_at: int, *, touched: bool, beside: bo
         case.state, case.lease, case.closed_at = CaseState.LIFTED, None, 0
     elif touched and (case.state is CaseState.DECIDED or case.state in UNDECIDED):
         case.state, case.lease = CaseState.ENFORCED, None
+
+
+class Sanctioned(Event, frozen=True, kw_only=True):
+    """An authority announces a sanction against the platform, or one that it had announced with other terms. It belongs
+    to the stream of the sanction."""
+
+    words = words(sanction_id="kept", reference_number="kept")
+    level: Code
+    notice_ids: tuple[Name, ...] = ()
+    effective_at: At

@@ -38,6 +38,10 @@ Scope = Annotated[str, Meta(pattern=r"^([A-Z]{2}|\*)$", title="code")]
 """Where a measure applies: a country, or `*` for everywhere."""
 Keyed = Annotated[str, Meta(pattern="^([0-9a-f]{32}|[0-9a-f]{64})?$", title="digest")]
 """A digest under the platform's object key, which nobody can guess from; empty where there is none."""
+Root = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", title="root")]
+"""The root of the tree over the log: a SHA-256 of hashes, in hex."""
+Signature = Annotated[str, Meta(pattern="^[A-Za-z0-9+/]{1,1024}={0,2}$", title="signature")]
+"""A signature of the platform's own, Base64."""
 Object = Annotated[str, Meta(pattern="^object/[0-9a-f]{32}$", title="stream")]
 """The stream of an object of the platform."""
 Public = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{0,1000}$", title="public name")]

@@ -133,8 +133,10 @@ class InterimAsked(Event, frozen=True, kw_only=True):
 
 class Escalated(Event, frozen=True, kw_only=True):
     """Steps of the ladder were due: they fire once, and as one page. With `unsure` they are due only if a clock that
-    was just set is right: they count as not fired. `again` are those that fired like that before, and say so."""
+    was just set is right: they count as not fired. `again` are those that fired like that before, and say so. The
+    ladder is that of this `policy`."""
 
+    policy: Code
     steps: tuple[Code, ...]
     lead: Code
     audience: Audience

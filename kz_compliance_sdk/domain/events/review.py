@@ -126,7 +126,8 @@ class Judged(Value, frozen=True, kw_only=True):
 
 class Proposed(Event, frozen=True, kw_only=True):
     """A person proposes a decision for every open item. Its words are the part `proposal`, whose digest an approval
-    names. `rules` says what asked for a second person under which `policy`."""
+    names. `rules` says what asked for a second person under which `policy`; that the head proposed is told by the roles
+    of who did, and not in the open."""
 
     words = words(proposal="erasable")
     decision: Number
@@ -182,9 +183,10 @@ class Set(Value, frozen=True, kw_only=True):
 
 
 class Decided(Event, frozen=True, kw_only=True):
-    """What was proposed holds: nothing of it leaves before `not_before`."""
+    """What was proposed holds: nothing of it leaves before `not_before`, by the undo window of this `policy`."""
 
     decision: Number
+    policy: Code
     not_before: At
     items: tuple[Set, ...]
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 from kz_compliance_sdk.domain.policy.reading import kz_calendar, kz_policy, parse_calendar, parse_policy
 from kz_compliance_sdk.domain.policy.safeguards import ApproverDuty, Safeguards
 from kz_compliance_sdk.domain.policy.stricter_safeguards import SafeguardsFragment
-from kz_compliance_sdk.domain.policy.tightening import CategoryFragment, PolicyFragment, TermFragment, tighten
+from kz_compliance_sdk.domain.policy.tightening import (
+    CategoryFragment,
+    PolicyFragment,
+    TermFragment,
+    of_own_content,
+    tighten,
+)
 from kz_compliance_sdk.domain.policy.values import (
     AUDIENCES,
     KINDS,
@@ -52,6 +58,7 @@ __all__ = [
     "TermFragment",
     "kz_calendar",
     "kz_policy",
+    "of_own_content",
     "parse_calendar",
     "parse_policy",
     "tighten",

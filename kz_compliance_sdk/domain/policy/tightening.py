@@ -6,11 +6,12 @@ step in the other direction is a `ConfigError` that names the key, and nothing o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from kz_compliance_sdk.domain.canonical import canonical, digest
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy.basis import (
     Hours,
@@ -44,7 +45,7 @@ from kz_compliance_sdk.domain.policy.values import (
 )
 from kz_compliance_sdk.errors import ConfigError
 
-__all__ = ["CategoryFragment", "PolicyFragment", "TermFragment", "tighten"]
+__all__ = ["CategoryFragment", "PolicyFragment", "TermFragment", "of_own_content", "tighten"]
 
 
 class TermFragment(Value):
@@ -234,3 +235,20 @@ def _step(key: str, base: Step, asked: Step) -> Step:
         raise looser(f"{key}.audience", f"it leaves out {gone[0]}", "Add them back.")
     at_least(f"{key}.severity", base.severity, asked.severity)
     return asked
+
+
+def of_own_content(policy: Policy) -> Policy:
+    """The policy under a version that tells its content as well: what was decided under another is never held against
+    it, whoever forgot to give it a version of its own."""
+    content = digest("kz-compliance/policy/v1", canonical(_plain(policy.model_dump(mode="python"))))
+    return policy.model_copy(update={"version": f"{policy.version}.{content[:8]}"})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, Set):
+        return sorted(map(str, value))
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, int) else str(value)

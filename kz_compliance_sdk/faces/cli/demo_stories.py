@@ -531,7 +531,7 @@ class Closing:
         health, verdict = self._desk.health(), self._desk.verify_audit()
         left = f"{health.undelivered} undelivered, {health.parked} parked"
         lost = (left,) if health.undelivered + health.parked else ()
-        events = sum(len(file.audit) for file in self._files.values())
+        events = sum(len(file.chain.events) for file in self._files.values())
         late = [f"{name} was late" for name, file in self._of_notice.items() if file.clock.late]
         return [
             *(agreement.receipts(kind, sent, self._books) for kind in agreement.KINDS),
@@ -575,8 +575,12 @@ class Closing:
     def _quarantined(self) -> list[str]:
         held = [file for file in self._files.values() if file.case.state is CaseState.QUARANTINED]
         found = [f"{file.case.notice_id} is still in quarantine" for file in held]
-        events = [event.kind for event in self._settled.audit]
-        return found if events[-1:] == ["settle_quarantine"] else [*found, f"what was cut off ended with {events}"]
+        events = [event.kind for event in self._settled.chain.events]
+        return (
+            found
+            if events[-2:] == ["quarantine_settled", "counted"]
+            else [*found, f"what was cut off ended with {events}"]
+        )
 
 
 def _outcomes(report: OutboxMessage | None) -> dict[str, str]:

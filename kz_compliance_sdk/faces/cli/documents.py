@@ -15,13 +15,15 @@ from kz_compliance_sdk.domain.values import instant_text
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
+    from kz_compliance_sdk.domain import fold
     from kz_compliance_sdk.domain.appeals import Appeal
-    from kz_compliance_sdk.domain.audit import AuditEvent
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.clock import ClockView
     from kz_compliance_sdk.domain.completeness import Gap
     from kz_compliance_sdk.domain.contest import FiledContest, Suspension
     from kz_compliance_sdk.domain.decision import Decision
+    from kz_compliance_sdk.domain.fold import Chain
+    from kz_compliance_sdk.domain.ledger import Stamped
     from kz_compliance_sdk.domain.notice import Notice
     from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
     from kz_compliance_sdk.domain.user_notices import UserNoticeState
@@ -126,24 +128,26 @@ def case_document(file: CaseFile, notice: Notice | None) -> Document:
         content=[fields(row, "item_id n object_id? digest? available fault? seen_by seen_at") for row in file.content],
         decisions=[decision(one, file) for _, one in sorted(file.decisions.items())],
         messages=[message(one, file.attempts.get(one.id, ())) for one in file.messages],
-        contests=_remedies(file, case.contests, _CONTEST, "contest"),
-        suspensions=_remedies(file, case.suspensions, _SUSPENSION, "suspend"),
+        contests=_remedies(file, case.contests, file.chain.stream.case.contests, _CONTEST),
+        suspensions=_remedies(file, case.suspensions, file.chain.stream.case.suspensions, _SUSPENSION),
         escalations=[fields(fired, "step fired_at level audience") for fired in file.escalations],
         user_notices=[user_notice(row) for row in file.user_notices],
-        audit=[_event(event) for event in file.audit],
-        audit_head=case.audit_head,
+        audit=[_event(file.chain, on) for on in file.chain.events],
+        audit_head=file.chain.stream.head.hex(),
     )
 
 
-def _remedies(file: CaseFile, held: Iterable[FiledContest | Suspension], names: str, kind: str) -> list[Document]:
-    """Each with the texts that were sealed with its event; none once they are erased."""
-    from kz_compliance_sdk.domain.suspensions import recorded
-
-    events = recorded(file.audit, kind)
+def _remedies(
+    file: CaseFile,
+    held: Iterable[FiledContest | Suspension],
+    filed: Mapping[int, fold.Contest] | Mapping[int, fold.Suspension],
+    names: str,
+) -> list[Document]:
+    """Each with what was written of it; nothing once that is erased."""
     found = []
     for one in held:
-        texts = events[one.number].sealed if one.number in events else ()
-        said = {text.name: text.text for text in texts if text.text}
+        said = file.chain.said(filed[one.number].at_seq)
+        said.pop("proof_sha256", None)  # which the suspension itself has
         found.append(Document(fields(one, names, _said=said), **said))
     return found
 
@@ -164,14 +168,14 @@ def _legal_checks(file: CaseFile) -> list[Document]:
 
 def decision(made: Decision, file: CaseFile) -> Document:
     """A decision with the proposal that it is about, and what asked for a second person."""
-    from kz_compliance_sdk.domain.second_person import asked_for
+    from kz_compliance_sdk.domain.second_person import asked_for, in_words
 
     check = made.legal_check
     return fields(
         made,
         "version digest proposed_by proposed_at needs_approval second_person approved_by? approved_at? legal_check "
         "proposal",
-        second_person=asked_for(file.audit, made.version),
+        second_person=in_words(asked_for(file.chain.stream.case, file.chain.events, made.version)),
         legal_check=None if check is None else check.model_dump(),
         proposal=made.proposal.model_dump(mode="json"),
     )
@@ -215,15 +219,21 @@ def decided(made: Decided, now: int, undo_window_s: int) -> Document:
     return Document(case=listed(made.case, now), digest=made.digest, **outcome, undo_window_s=undo_window_s)
 
 
-def _event(event: AuditEvent) -> Document:
-    from kz_compliance_sdk.domain.audit import told
+def _event(chain: Chain, on: Stamped) -> Document:
+    """An event with what somebody wrote in it; what is a document of its own is shown where it belongs."""
+    from kz_compliance_sdk.domain.audit import SYSTEM
+    from kz_compliance_sdk.domain.events import texts_in
 
+    who = on.who or SYSTEM
+    said = chain.said(on.seq)
     return fields(
-        event,
-        "seq at kind actor content hash texts _account",
-        content=event.content.decode("utf-8", "replace"),
-        texts={text.name: text.text for text in event.sealed},
-        _account=next((str(data.get("account", "")) for _, data in told([event])), ""),
+        on,
+        "seq at kind actor account? content hash texts",
+        actor=who.id,
+        content=chain.links[on.seq - 1].content.decode("utf-8", "replace"),
+        hash=on.hash.hex(),
+        texts={name: said[name] for name in texts_in(on) if name in said},
+        account=who.account,
     )
 
 

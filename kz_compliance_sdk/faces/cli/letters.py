@@ -152,7 +152,7 @@ def enter(
         before = desk.cases(notice_id=notice.notice_id, authority_id=authority.id).cases
         with by_option(received_at="--received-at", how="--how"):
             case = desk.enter(actor, notice, when, how)
-        recorded = not before or before[0].version != case.version
+        recorded = not before or before[0] != case
         document = Document(case=documents.listed(case, desk.store.now()), recorded=recorded)
     if recorded:
         told = f"{case.notice_id} is in the books as {case.id}, due {both(case.due_at)}."

@@ -362,8 +362,8 @@ def _tells(row: Shown) -> str:
 
 
 def _event(event: Shown) -> str:
-    actor, account = event["actor"], event["_account"]
-    who = actor if account in ("", actor) else f"{actor} (account {account})"
+    actor, account = event["actor"], event["account"]
+    who = actor if account in (None, actor) else f"{actor} (account {account})"
     texts = "".join(f"; {name}: {text}" for name, text in event["texts"].items() if text)
     return f"{both(event['at'])} by {who}{texts}"
 

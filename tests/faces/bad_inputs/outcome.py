@@ -85,14 +85,14 @@ def check_invariants(trial: Trial) -> None:
     if trial.authentic:
         bodies = [row.body for row in trial.rows]
         assert bodies == [trial.request.body], "what is authentic is kept, byte for byte"
-        assert {"inbox", "audit", "cases"} <= grown or trial.rows[0].exit in ("waiting", "noted"), (
+        assert {"inbox", "events", "cases"} <= grown or trial.rows[0].exit in ("waiting", "noted"), (
             "what is authentic opens a case, in quarantine if need be"
         )
         assert "outbox" in grown, "somebody is answered or paged"
     else:
         assert not trial.rows, "what is not authentic leaves no message"
-        # Somebody is paged, and the next checkpoint is to look at that.
-        assert grown <= {"outbox", "checkpoint_due"}, f"what is not authentic leaves no row, but {sorted(grown)} grew"
+        # Somebody is paged.
+        assert grown <= {"outbox"}, f"what is not authentic leaves no row, but {sorted(grown)} grew"
     if trial.came.status == 401 and trial.reply:
         assert trial.reply == NOT_AUTHENTIC.body, "every 401 is the same, byte for byte"
         assert grown == set(), "a 401 leaves no row anywhere"

@@ -13,7 +13,6 @@ from typing import Any
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
-from kz_compliance_sdk.domain.audit import verify_chain
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing.mock_regulator import Books, IssuedMessage
@@ -80,7 +79,7 @@ def check(evidence: Evidence) -> Verdict:
         **evidence.figures,
         "cases": len(files),
         "inbox_rows": sum(len(file.inbox) for file in files),
-        "audit_events": sum(len(file.audit) for file in files),
+        "audit_events": sum(len(file.chain.events) for file in files),
         "reports_booked": sum(len(record.of_kind("report")) for record in books.notices.values()),
         "acknowledgements_booked": sum(len(record.of_kind("acknowledgement")) for record in books.notices.values()),
         "effects": sum(message.kind == "enforce" for message in messages),
@@ -139,10 +138,9 @@ def _unfinished(file: CaseFile) -> Iterator[str]:
         yield f"not closed: case {case.id} of {case.notice_id} is {case.state}"
     if case.lease_expires_at is not None:
         yield f"a lease is left: case {case.id}, held by {case.lease_owner}"
-    if [event.kind for event in file.audit].count("open") != 1:
-        yield f"audit: case {case.id} was not opened once: {[event.kind for event in file.audit]}"
-    for fault in verify_chain(case.id, file.audit, head=case.audit_head, length=case.audit_seq):
-        yield f"audit: case {fault.case_id}, event {fault.seq}: {fault.what}"
+    kinds = [on.kind for on in file.chain.events]
+    if kinds.count("opened") != 1:
+        yield f"ledger: case {case.id} was not opened once: {kinds}"
     for message in file.messages:
         if message.state not in ("done", "void"):
             yield f"not delivered: {message.kind} {message.id} of case {case.id} is {message.state}"

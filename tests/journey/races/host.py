@@ -90,7 +90,7 @@ class Side:
         self.clock = SetClock()
         world = World(self.path, seed=self.seed, clock=self.clock, policy=policy())
         self.host = Host(world, store=self.store or world.open_store(threaded=True))
-        self.contests = Contests(self.host.store, PLATFORM, self.host.policy, world.env().entropy)
+        self.contests = Contests(self.host.store, PLATFORM, self.host.policy)
         self.world = world
 
     def take(self, act: Act) -> Came:

@@ -150,7 +150,8 @@ class Races:
 
     def _events(self, case_id: str) -> int:
         with closing(choose_driver().module.connect(self.path)) as db:
-            return int(db.execute("SELECT count(*) FROM audit WHERE case_id = ?", (case_id,)).fetchone()[0])
+            counted = "SELECT count(*) FROM events JOIN streams ON stream = n WHERE name = ?"
+            return int(db.execute(counted, (f"case/{case_id}",)).fetchone()[0])
 
     def _together(self, sides: tuple[Side, Side], acts: tuple[Act, Act]) -> tuple[Came, Came]:
         ready = threading.Barrier(2)

@@ -9,28 +9,27 @@ from typing import Any, Literal
 from unittest import mock
 
 from kz_compliance_sdk.adapters.sql import sqlite as sqlite_adapter
-from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
+from kz_compliance_sdk.adapters.sql.ledger import Appending
 from kz_compliance_sdk.domain import deciding, steps
 from kz_compliance_sdk.domain.change import MessageVoided
+from kz_compliance_sdk.domain.happened import AS_READ, Happened
 from tests.unguarded import unguard
 
-Weakness = Literal["version", "lease", "four_eyes", "in_flight", "one_layer"]
-"""`version`: no check of versions at all. `lease`: no check of the lease. `four_eyes`: nobody looks who approves.
-`in_flight`: what is being carried out can be undone. `one_layer`: only the version is not checked; the key of the trail
-and the guards are there, and nothing may be found."""
+Weakness = Literal["version", "lease", "four_eyes", "in_flight"]
+"""`version`: nobody asks how far the chain had been read. `lease`: no check of the lease. `four_eyes`: nobody looks who
+approves. `in_flight`: what is being carried out can be undone."""
 
 
 def weaken(path: Path, weakness: Weakness, stack: ExitStack) -> None:
     """Take a check away, of the file and of this process, until the stack is closed."""
-    if weakness != "one_layer":
-        with closing(sqlite_adapter.choose_driver().module.connect(path, isolation_level=None)) as raw:
-            unguard(raw)
-    if weakness in ("version", "one_layer"):
-        _unchecked(stack, replacing=weakness == "version")
+    with closing(sqlite_adapter.choose_driver().module.connect(path, isolation_level=None)) as raw:
+        unguard(raw)
+    if weakness == "version":
+        _unchecked(stack)
     elif weakness == "lease":
         stack.enter_context(mock.patch.object(steps, "check_lease", _anybody))
         stack.enter_context(mock.patch.object(deciding, "check_lease", _anybody))
-        _unchecked(stack, replacing=False, only_lease=True)
+        _unchecked(stack)
     elif weakness == "four_eyes":
         stack.enter_context(mock.patch.object(deciding, "check_no_proposer", _anybody))
     else:
@@ -41,26 +40,14 @@ def _anybody(*_: object) -> None:
     """In the place of a check."""
 
 
-def _unchecked(stack: ExitStack, *, replacing: bool, only_lease: bool = False) -> None:
-    s = sqlite_statements()
-    always = "(? IS NOT NULL OR 1)"
+def _unchecked(stack: ExitStack) -> None:
+    """Nobody asks how far the chain had been read."""
+    linked = Appending._linked
 
-    def without(statement: Compiled, *parts: str) -> Any:
-        sql = statement.sql
-        for part in parts:
-            assert part in sql, (part, sql)
-            sql = sql.replace(part, always if "?" in part else "1 = 1")
-        return mock.patch.object(statement, "sql", sql)
+    def blindly(self: Appending, grown: Any, one: Happened) -> Any:
+        return linked(self, grown, replace(one, read=AS_READ))
 
-    lease = ("state = 'claimed'", "cases.lease_token = ?")
-    stack.enter_context(without(s.case_update_leased, *(lease if only_lease else ("cases.version = ?", *lease))))
-    if not only_lease:
-        stack.enter_context(without(s.case_update, "cases.version = ?"))
-    if replacing:
-        for table in ("audit", "outbox", "inbox", "sealed_texts"):
-            insert = s.inserts[table]
-            sql = insert.sql.replace("INSERT INTO", "INSERT OR REPLACE INTO")
-            stack.enter_context(mock.patch.object(insert, "sql", sql))
+    stack.enter_context(mock.patch.object(Appending, "_linked", blindly))
 
 
 _undo = deciding.undo

@@ -19,7 +19,7 @@ from kz_compliance_sdk.adapters.sql import files
 from kz_compliance_sdk.domain.audit import Fault
 from kz_compliance_sdk.domain.holding import names_of
 from tests.journey.scene import PLATFORM
-from tests.journey.tampering.scenery import DRIVER, Scenery, build
+from tests.journey.tampering.scenery import DRIVER, LEDGER, Scenery, build
 from tests.journey.tampering.tamper import Tamperer
 from tests.unguarded import unguard
 
@@ -57,7 +57,7 @@ def campaign(folder: Path, count: int, seed: int, *, outside: bool = True, only:
         unguard(raw)
         put_back, restore = _images(scenery, raw)
         tamperer = Tamperer(
-            raw, random.Random(seed), scenery.backups, restore, lambda: _make_anew(scenery), _by_object(scenery)
+            raw, random.Random(seed), scenery.backups, restore, lambda: _make_anew(scenery), _by_object(scenery), LEDGER
         )
         while sum(outcome.done.values()) < count:
             what, names = tamperer.one(only)

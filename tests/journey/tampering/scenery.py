@@ -8,7 +8,9 @@ from pathlib import Path
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.appeals import Reversal
+from kz_compliance_sdk.domain.ledger import LedgerKey, LedgerKeys
 from kz_compliance_sdk.domain.notice import UserNotice
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.domain.retention import Retention
@@ -27,6 +29,7 @@ DRIVER = choose_driver()
 _YEAR = 365 * 86_400
 # Messages of no case go at once, cases only where somebody asks for it.
 _NO_TIME = Retention(_YEAR, _YEAR, _YEAR, _YEAR, 0, _YEAR)
+LEDGER = LedgerKey(b"l" * 32)
 KEY = SigningKey("platform-key", "ed25519", bytes(range(32)))
 
 
@@ -50,18 +53,17 @@ class Scenery:
     def proof(self) -> Checkpoints:
         """Whoever holds the database may hold the key as well, and can make checkpoints; nobody is told of them."""
         store = self.host.store
-        return Checkpoints(store, PLATFORM, seal=assembly.seal(KEY), entropy=self.world.env().entropy, witnesses=list)
+        return Checkpoints(store, PLATFORM, seal=assembly.seal(KEY), witnesses=list)
 
 
 def build(folder: Path) -> Scenery:
     """Play the whole story. The last checkpoint is a minute older than now, and nothing happened since."""
     world = World(folder / "desk.sqlite3")
-    host = Host(world)
+    host = Host(world, SqliteStore(world.path, world.env(), threaded=False, ledger_keys=LedgerKeys((LEDGER,))))
     host.proof = Checkpoints(
         host.store,
         PLATFORM,
         seal=assembly.seal(KEY),
-        entropy=world.env().entropy,
         witnesses=lambda: [world.witness],
         every_s=1,
     )
@@ -111,7 +113,7 @@ def _arrived(host: Host) -> None:
     )
     _push_raw(host, body, "msg-5")
     letter = a_notice(seed=6)
-    work, _ = host.intake.typed(letter, host.world.clock() - 3600, "a letter", HEAD, bytes(32))
+    work, _ = host.intake.typed(letter, host.world.clock() - 3600, "a letter", HEAD)
     assert host.store.submit(PLATFORM, work).result().status == 202
     host.review.authenticate(LEAD, host.case(letter.notice_id).id, "called the authority back").result()
     host.push(a_notice(seed=2), "msg-2-again")
@@ -190,7 +192,7 @@ def _erased(host: Host) -> None:
     host.push(builders.cancellation(a_notice(seed=41), "withdrawn"), "msg-41")
     host.drain()
     host.make_checkpoint()
-    privacy = Privacy(host.store, PLATFORM, _NO_TIME, host.world.env().entropy)
+    privacy = Privacy(host.store, PLATFORM, _NO_TIME)
     case_id = host.case(a_notice(seed=30).notice_id).id
     privacy.ask_erasure(LEGAL, case_id, "subject_request")
     privacy.erase(HEAD, case_id)

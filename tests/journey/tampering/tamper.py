@@ -9,35 +9,58 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from kz_compliance_sdk.domain.audit import event_hash
-from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.evidence_tables import TABLES
+from kz_compliance_sdk.adapters.sql.tables import metadata
+from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS
+from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, hash_of
+from kz_compliance_sdk.domain.references import stream_of
 
-AUDIT = ("case_id", "seq", "at", "kind", "actor", "content", "prev", "hash")
-LEAVES = ("n", "case_id", "hash", "content", "manifest")
-CHECKPOINTS = ("number", "size", "root", "at", "complete", "peaks", "line", "left_out")
+UNHELD: dict[str, tuple[str, ...]] = {
+    "cases": ("version", "audit_seq", "audit_head", "watch_at", "urgent_at", "data_key"),
+    "inbox": ("deliveries", "data_key"),
+    "outbox": ("next_attempt_at", "lease_token", "lease_expires_at"),
+    **dict.fromkeys(("audit", "cursors", "endpoints", "heartbeats", "keys", "platform_keys", "refusals"), ()),
+    **dict.fromkeys(("sealed_texts", "tiles", "volumes"), ()),
+}
+"""What no chain holds, as docs/concepts/ledger.md lists it: some columns of a table, or the whole of it. Keys have
+tamperings of their own."""
+NOT_YET: dict[str, tuple[str, ...]] = {
+    "inbox": (
+        *("platform_id", "sender", "message_id", "body_sha256", "type", "source", "proof", "received_at", "notice_id"),
+        *("exit", "status", "reply"),
+    ),
+    "outbox": (
+        *("platform_id", "id", "kind", "endpoint", "created_at", "deadline_at", "lane", "lane_seq", "item_id"),
+        *(
+            "refusals",
+            "refused_since",
+            "maybe_arrived",
+            "settled_at",
+            "receipt",
+            "receipt_proof",
+            "attempts",
+            "state",
+            "body",
+        ),
+    ),
+    "attempts": ("platform_id", "started_at", "ended_at", "result", "detail"),
+}
+"""What nothing holds until these rows are made of their chains; nor are some that are added or taken away found."""
+PLATFORM = ("platform_id", "platform")
 KEYS = {
-    **{
-        name: (*(("case_id",) if name not in ("cases", "inbox", "sanctions") else ()), *t.key)
-        for name, t in TABLES.items()
-    },
-    "audit": ("case_id", "seq"),
-    "appeals": ("case_id", "appeal_id"),
-    "checkpoint_leaves": ("n",),
-    "checkpoints": ("number",),
-    "platform_keys": ("name",),
+    name: tuple(key.name for key in table.primary_key.columns if key.name not in PLATFORM)
+    for name, table in metadata.tables.items()
 }
 COLUMNS = {
-    **{name: ("platform_id", *dict.fromkeys((*KEYS[name], *t.fixed, *t.changing))) for name, t in TABLES.items()},
-    "audit": ("platform_id", *AUDIT),
-    "appeals": ("platform_id", "case_id", "appeal_id", "state", "received_at", "due_at"),
-    "checkpoint_leaves": ("platform_id", *LEAVES),
-    "checkpoints": ("platform_id", *CHECKPOINTS),
+    name: tuple(
+        column.name for column in table.columns if column.name not in (*UNHELD.get(name, ()), *NOT_YET.get(name, ()))
+    )
+    for name, table in metadata.tables.items()
+    if UNHELD.get(name) != ()
 }
 Names = frozenset[str]
 
@@ -53,6 +76,8 @@ class Tamperer:
     make_checkpoint: Callable[[], None]
     cases_of: Callable[[str], Names]
     """The cases that an object of this stored name is of; for no name, those of any."""
+    key: LedgerKey
+    """The ledger key, for what only who holds it can do."""
     told: str = ""
     """What was done last, in full."""
 
@@ -66,7 +91,8 @@ class Tamperer:
             *[self._insert] * 4,
             *[self._cut_object, self._change_a_key, self._take_a_key],
             *[self._exchange_keys, self._bring_a_key_back],
-            *[self._cut_chain, self._cut_leaves, self._cut_both],
+            *[self._cut_chain] * 2,
+            self._cut_log,
             *[self._rewrite_chain] * 3,
             *[self._rewrite_store] * 2,
             self._old_backup,
@@ -109,13 +135,14 @@ class Tamperer:
         return first | second if first is not None and second is not None else None
 
     def _delete(self) -> Names | None:
-        table, row = self._row()
+        table, row = self._row(but=NOT_YET)
+        self.told = f"{table} {self._key(table, row)}"
         self.raw.execute(f"DELETE FROM {table} WHERE {self._where(table)}", self._key(table, row))  # noqa: S608
         return self._names(table, row)
 
     def _insert(self) -> Names | None:
         """A row that is a copy of another, under another key."""
-        table, row = self._row()
+        table, row = self._row(but=NOT_YET)
         column = self.chance.choice(KEYS[table])
         value = self._other(row[column], column)
         if column == "case_id":
@@ -123,6 +150,7 @@ class Tamperer:
         added = {**row, column: value}
         if self._rows(table, self._key(table, added)):
             return None
+        self.told = f"{table} {self._key(table, added)}"
         marks = ", ".join("?" for _ in added)
         try:
             self.raw.execute(f"INSERT INTO {table} ({', '.join(added)}) VALUES ({marks})", tuple(added.values()))  # noqa: S608
@@ -188,65 +216,55 @@ class Tamperer:
     # ---------------------------------------------------------------------------------------------- cut tails
 
     def _cut_chain(self) -> Names | None:
-        """The last events of a case, and the case says that there never were more."""
-        case = self.chance.choice(self._rows("cases"))
-        left = self.chance.randint(0, case["audit_seq"] - 1)
-        head = self.raw.execute("SELECT hash FROM audit WHERE case_id = ? AND seq = ?", (case["id"], left)).fetchone()
-        for table in ("audit", "sealed_texts"):
-            self.raw.execute(f"DELETE FROM {table} WHERE case_id = ? AND seq > ?", (case["id"], left))  # noqa: S608
-        self.raw.execute(
-            "UPDATE cases SET audit_seq = ?, audit_head = ? WHERE id = ?",
-            (left, head[0] if head else "0" * 64, case["id"]),
-        )
-        return frozenset({case["id"]})
+        """The last events of a case, with all that lies beside them and their lines of the log."""
+        number, name, last = self.chance.choice(self._chains())
+        left = self.chance.randint(0, last - 1)
+        for table in ("parts", "events", "log"):
+            self.raw.execute(f"DELETE FROM {table} WHERE stream = ? AND seq > ?", (number, left))  # noqa: S608
+        return frozenset({name, "the log goes on with", "of the log, and", "held outside"})
 
-    def _cut_leaves(self) -> Names | None:
-        """The last checkpoints, with all their leaves."""
-        number = self.chance.randint(1, len(self._rows("checkpoints")))
-        size = self.raw.execute("SELECT size FROM checkpoints WHERE number = ?", (number - 1,)).fetchone()
-        self.raw.execute("DELETE FROM checkpoints WHERE number >= ?", (number,))
-        self.raw.execute("DELETE FROM checkpoint_leaves WHERE n >= ?", (size[0] if size else 0,))
-        return frozenset({"held outside"})
-
-    def _cut_both(self) -> Names | None:
-        names, cut = self._cut_chain(), self._cut_leaves()
-        return names | cut if names is not None and cut is not None else None
+    def _cut_log(self) -> Names | None:
+        """The end of the log, with every event that was appended there, and every checkpoint over it."""
+        (size,) = self.raw.execute("SELECT max(n) FROM log").fetchone()
+        left = self.chance.randint(0, size - 3)
+        for table in ("parts", "events"):
+            gone = f"DELETE FROM {table} WHERE (stream, seq) IN (SELECT stream, seq FROM log WHERE n > ?)"  # noqa: S608
+            self.raw.execute(gone, (left,))
+        self.raw.execute("DELETE FROM log WHERE n > ?", (left,))
+        self.raw.execute("DELETE FROM streams WHERE n NOT IN (SELECT stream FROM log)")
+        return frozenset({"older than the checkpoint held outside"})
 
     # ------------------------------------------------------------------------------------------ whole rewrites
 
-    def _rewrite_chain(self) -> Names | None:
-        """A case's history told otherwise from one event on, every hash after it made anew, and the case's head."""
-        case = self.chance.choice(self._rows("cases"))
-        events = [row for row in self._rows("audit") if row["case_id"] == case["id"]]
-        return self._retold(case, sorted(events, key=lambda row: row["seq"]))
-
-    def _retold(self, case: dict[str, Any], events: list[dict[str, Any]]) -> Names | None:
-        at = self.chance.randrange(len(events))
-        actor = self.chance.choice(("m9", "lead", "system"))
-        if events[at]["actor"] == actor:
-            return None
-        prev = events[at]["prev"]
-        for number, row in enumerate(events[at:]):
-            document = json.loads(row["content"])
-            if number == 0:
-                document["actor"] = row["actor"] = actor
-            content = canonical(document)
-            hashed = event_hash(prev, content)
-            self.raw.execute(
-                "UPDATE audit SET actor = ?, content = ?, prev = ?, hash = ? WHERE case_id = ? AND seq = ?",
-                (row["actor"], content, prev, hashed, case["id"], row["seq"]),
-            )
-            prev = hashed
-        self.raw.execute("UPDATE cases SET audit_head = ? WHERE id = ?", (prev, case["id"]))
-        return frozenset({case["id"]})
+    def _rewrite_chain(self, key: LedgerKey | None = None) -> Names | None:
+        """A case's history told otherwise from one event on, with every hash after it made anew. Its MACs are as they
+        were, but for who has the ledger key."""
+        number, name, last = self.chance.choice(self._chains())
+        at, prev = self.chance.randint(1, last), FIRST
+        rows = [row for row in self._rows("events") if row["stream"] == number]
+        for row in sorted(rows, key=lambda row: row["seq"]):
+            if row["seq"] == at:
+                moment = json.loads(row["content"])["at"]
+                row["at"] = moment + self.chance.choice((-60, 60))
+                row["content"] = row["content"].replace(b'"at":%d' % moment, b'"at":%d' % row["at"], 1)
+            row["hash"] = hash_of(prev, row["content"], row["people"])
+            if key is not None:
+                row["mac"], row["key_id"] = key.mac(row["hash"]), key.id
+            prev = row["hash"]
+            self._set("events", row, {one: row[one] for one in ("at", "content", "hash", "mac", "key_id")})
+            self.raw.execute("UPDATE log SET hash = ? WHERE stream = ? AND seq = ?", (prev, number, row["seq"]))
+        return frozenset({name})
 
     def _rewrite_store(self) -> Names | None:
-        """A case is told otherwise, and every checkpoint from one on is made anew, with the platform's own key."""
-        if self._rewrite_chain() is None:
-            return None
-        self._cut_leaves()
-        self.raw.execute("INSERT OR IGNORE INTO checkpoint_due SELECT platform_id, id, 1 FROM cases")
-        self.raw.execute("INSERT OR IGNORE INTO checkpoint_due SELECT DISTINCT platform_id, '', 1 FROM cases")
+        """A case is told otherwise, and every checkpoint that saw it is gone, by who holds the keys. A new one is
+        made."""
+        self._rewrite_chain(self.key)
+        made = self.raw.execute("SELECT n FROM streams WHERE name LIKE ?", (f"{CHECKPOINTS}%",)).fetchall()
+        for table, column in (("events", "stream"), ("log", "stream"), ("streams", "n")):
+            self.raw.executemany(f"DELETE FROM {table} WHERE {column} = ?", made)  # noqa: S608
+        lines = self.raw.execute("SELECT n FROM log ORDER BY n").fetchall()
+        for n, (was,) in enumerate(lines, start=1):
+            self.raw.execute("UPDATE log SET n = ? WHERE n = ?", (n, was))
         self.make_checkpoint()
         return frozenset({"held outside"})
 
@@ -256,9 +274,11 @@ class Tamperer:
 
     # ------------------------------------------------------------------------------------------------- helpers
 
-    def _row(self) -> tuple[str, dict[str, Any]]:
-        table = self.chance.choice([name for name in COLUMNS if self._rows(name)])
-        return table, self.chance.choice(self._rows(table))
+    def _row(self, but: Collection[str] = ()) -> tuple[str, dict[str, Any]]:
+        table = self.chance.choice([name for name in COLUMNS if name not in but and self._rows(name)])
+        rows = self._rows(table)
+        # What belongs to no case has no chain: alerts, and the tries of these.
+        return table, self.chance.choice([row for row in rows if table not in ("outbox", "attempts") or row["case_id"]])
 
     def _rows(self, table: str, key: tuple[Any, ...] | None = None) -> list[dict[str, Any]]:
         where = "" if key is None else f" WHERE {self._where(table)}"
@@ -284,16 +304,29 @@ class Tamperer:
             return None
         return self._names(table, row) | self._names(table, {**row, **values})
 
+    def _chains(self) -> list[tuple[int, str, int]]:
+        """The streams of cases: the number of each, its name and the number of its last event."""
+        wanted = "SELECT s.n, s.name, max(e.seq) FROM streams s JOIN events e ON e.stream = s.n WHERE s.name LIKE ?"
+        return self.raw.execute(f"{wanted} GROUP BY s.n ORDER BY s.n", (stream_of("%"),)).fetchall()  # type: ignore[no-any-return]
+
     def _names(self, table: str, row: dict[str, Any]) -> Names:
         """What a report may call this row: its case, or what tells it from the others."""
-        if table == "checkpoint_leaves":
-            return frozenset({f"leaf {row['n']} ", "held outside"})
-        if table == "checkpoints":
-            return frozenset({f"checkpoint {row['number']} ", f"over {row['size']} leaves", "held outside"})
+        if table == "streams":
+            return self._names_of_stream(str(row["name"])) | {f"stream {row['n']} "}
+        if table in ("events", "parts", "log"):
+            found = self.raw.execute("SELECT CAST(name AS BLOB) FROM streams WHERE n = ?", (row["stream"],)).fetchone()
+            named = self._names_of_stream(bytes(found[0] or b"").decode("utf-8", "replace")) if found else frozenset()
+            return named | {f"stream {row['stream']}", *((f"line {row['n']} ", " log ") if table == "log" else ())}
         case = str(row["id"] if table == "cases" else row.get("case_id", ""))
         own = {"inbox": "message_id", "outbox": "id", "attempts": "message_id", "sanctions": "sanction_id"}.get(table)
         # What belongs to no case has the name of its table, if it has none of its own.
         return frozenset(name for name in (case, str(row[own]) if own else "") if name) or frozenset({f" {table}"})
+
+    def _names_of_stream(self, name: str) -> Names:
+        named = {name, name.removeprefix(stream_of("")), *self.cases_of(name)}
+        if name.startswith(CHECKPOINTS):
+            named |= {f"checkpoint {name.removeprefix(CHECKPOINTS).lstrip('0')} "}
+        return frozenset(named)
 
     def _other(self, value: Any, column: str) -> Any:
         """Another value of the same kind, one step away where that is the hardest to see."""

@@ -68,7 +68,7 @@ def judged(evidence: Evidence) -> Outcome:
         "items": sum(len(each) for each in decided.values()),
         "reports_recorded": sum(message.kind == "report" for message in sent),
         "reports_superseded_while_parked": len(superseded),
-        "audit_events": sum(len(file.audit) for file in files),
+        "audit_events": sum(len(file.chain.events) for file in files),
         "late_cases": sum(file.clock.late for file in cases),
     }
     faults = tuple(f"{check.name}: {difference}" for check in checks for difference in check.differences)

@@ -1,0 +1,203 @@
+"""What leaves for a case, as its chain has it: the bytes of each message, what came back, and when it was over."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from pydantic_core import from_json
+
+from kz_compliance_sdk.domain.believed import READ, Reading
+from kz_compliance_sdk.domain.canonical import Json, encoded
+from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.events.delivery import Receipt
+from kz_compliance_sdk.domain.events.privacy import Erased
+from kz_compliance_sdk.domain.events.review import Decided
+from kz_compliance_sdk.domain.fold import Case, Item, Message, Stream, apply
+from kz_compliance_sdk.domain.ledger import Stamped
+from kz_compliance_sdk.domain.message_states import in_truth
+from kz_compliance_sdk.domain.messages import lane_of, named_by, object_key, report_lane
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.reviewed import OBJECTS, PROPOSAL
+from kz_compliance_sdk.domain.values import instant_text
+
+__all__ = ["Leaving", "lies", "outgoing"]
+
+_Words = Mapping[tuple[int, str], bytes | None]
+_OWN_BYTES = ("report", "clarification", "user_notice")
+"""Messages whose bytes are a part of the event that made them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A message of a case with what is fixed of it. What was `erased` has no bytes any more, and an alert's are told
+    but for the time that it names. `settled_at` is UTC seconds, None while it is not over."""
+
+    message: Message
+    body: bytes = b""
+    lane: str = ""
+    item_id: str = ""
+    receipt: bytes = b""
+    receipt_proof: bytes = b""
+    settled_at: int | None = None
+    erased: bool = False
+
+
+def outgoing(stream: Stream, words: _Words) -> dict[str, Leaving]:
+    """Every message that a case ever owed, by its id. Raises Damage or NewerRelease."""
+    owed: dict[int, list[Message]] = defaultdict(list)
+    for message in stream.case.messages.values():
+        owed[message.seq].append(message)
+    found: dict[str, Leaving] = {}
+    reading, case = Reading(stream.reference), Case(stream.platform, stream.name)
+    for on in stream.events:
+        before = {one.id: one.settled for one in case.messages.values()}
+        renamed = {number for number, item in case.items.items() if item.renamed}
+        reading.read(on.event, {name: words.get((on.seq, name)) or b"" for name in READ.get(type(on.event), ())})
+        apply(case, on)
+        making = _Making(stream, case, reading, words, renamed)
+        found |= {message.id: making.leaving(message, on) for message in owed.get(on.seq, ())}
+        found |= dict(_ended(found, before, case, on, words))
+        if isinstance(on.event, Erased):
+            found = {name: Leaving(one.message, settled_at=one.settled_at, erased=True) for name, one in found.items()}
+    return found
+
+
+def _ended(
+    found: Mapping[str, Leaving], before: Mapping[str, bool], case: Case, on: Stamped, words: _Words
+) -> Iterator[tuple[str, Leaving]]:
+    for name, one in found.items():
+        if case.messages[name].settled and not before.get(name, False):
+            yield name, replace(one, settled_at=on.at)
+    if isinstance(on.event, Receipt) and on.event.message in found:
+        one = replace(found[on.event.message], settled_at=on.at)
+        came = {name: words[on.seq, name] or b"" for name in on.event.parts}
+        yield (
+            on.event.message,
+            replace(one, receipt=came.get("receipt", b""), receipt_proof=came.get("signature", b"")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """What the bytes of a message are made of: the case behind the event that owes it, and the words until then. The
+    ids of the items that were `renamed` before had gone on to other objects."""
+
+    stream: Stream
+    case: Case
+    reading: Reading
+    words: _Words
+    renamed: set[int]
+
+    def leaving(self, message: Message, on: Stamped) -> Leaving:
+        """A message as it is made."""
+        if message.kind in _OWN_BYTES:
+            body = self.words[message.at_seq, "body"] or b""
+            lane = report_lane(self.stream.reference) if message.kind == "report" else ""
+            return Leaving(message, body, lane, self.reading.called.get(message.item, ""))
+        if message.kind == "acknowledgement":
+            return Leaving(message, self._acknowledgement(on))
+        if message.kind == "page":
+            return Leaving(message, self._alert(message))
+        named = self.reading.objects.get(message.item)
+        if named is None:
+            return Leaving(message)
+        return Leaving(message, self._effect(message, on), lane_of(object_key(named)), self._item_id(message))
+
+    def _item_id(self, message: Message) -> str:
+        name = self.reading.called.get(message.item, "")
+        return f"{name}~{message.item}" if message.item in self.renamed else name
+
+    def _acknowledgement(self, on: Stamped) -> bytes:
+        said: dict[str, Json] = {
+            "case_reference": self.stream.reference,
+            "message_id": self.reading.id_of(self.words[on.seq, "message"] or b""),
+            "notice_id": self.case.notice,
+            "received_at": instant_text(self.case.received_at),
+            "revision": self.case.revision,
+        }
+        return encoded(said)
+
+    def _alert(self, message: Message) -> bytes:
+        return encoded(
+            {
+                "audience": list(message.audience),
+                "case_reference": self.stream.reference,
+                "level": message.level,
+                "reason": message.reason,
+            }
+        )
+
+    def _effect(self, message: Message, on: Stamped) -> bytes:
+        item, named = self.case.items[message.item], named_by(self.reading.objects[message.item])
+        measure = message.kind == "enforce"
+        content, found = self._seen(item, message) if isinstance(on.event, Decided) else ("", "")
+        return encoded(
+            {
+                **named,
+                "version": message.number,
+                "action": item.action if measure else item.measure or item.action,
+                "scope": list(item.scope),
+                "case_id": self.stream.reference,
+                "item_id": self._item_id(message),
+                "object_id": named["object_id"] or found,
+                **({"content_sha256": content} if content and measure else {}),
+                **({"preserve_until": item.preserve_until} if item.preserve_until else {}),
+            }
+        )
+
+    def _seen(self, item: Item, message: Message) -> tuple[str, str]:
+        """The digest of the content that was decided about, and the object that it was found to be."""
+        proposal = self.words[self.case.decisions[item.decision].at_seq, PROPOSAL] or b""
+        said = Decision.model_validate_json(proposal).item(self._item_id(message))
+        content = (said.content_sha256 if said is not None else None) or ""
+        look = self.case.looks.get(item.number)
+        seen = from_json(self.words[look.at_seq, OBJECTS] or b"{}") if look is not None else {}
+        _, found, digest = seen.get(str(item.number), ("", "", ""))
+        return content, found if digest == content else ""
+
+
+def lies(stored: Iterable[OutboxMessage], chain: Mapping[str, Leaving], case: Case) -> Iterator[str]:
+    """In what the rows of a case's messages are not as its chain has them, in words. When one is tried next is planned,
+    and how often it was is told by its attempts."""
+    left = set(chain)
+    for row in stored:
+        told = chain.get(row.id)
+        left.discard(row.id)
+        if told is None:
+            yield f"no event says that the {row.kind} {row.id} was written"
+            continue
+        if in_truth(row, case, row.next_attempt_at) != row:
+            yield f"its row says another state or way of the {row.kind} {row.id} than its chain"
+        if wrong := next((name for name, said in _fixed(row, told) if getattr(row, name) != said), ""):
+            yield f"its row says another {wrong} of the {row.kind} {row.id} than its chain"
+        if not (_is_alert(row, told) if told.message.kind == "page" and told.body else row.body == told.body):
+            yield f"the bytes of the {row.kind} {row.id} are not those written"
+        if (row.receipt, row.receipt_proof) != (told.receipt, told.receipt_proof):
+            yield f"the receipt for {row.id} is not the one that came"
+    for name in sorted(left):
+        yield f"the message {name} is gone"
+
+
+def _fixed(row: OutboxMessage, told: Leaving) -> Iterator[tuple[str, object]]:
+    """What a row must say of its message."""
+    one = told.message
+    yield "kind", one.kind
+    yield "created_at", one.at
+    if not told.erased:
+        yield "item_id", told.item_id
+        yield "lane", told.lane
+    yield "lane_seq", one.number if one.kind in ("report", "enforce", "restore") else 0
+    if one.kind != "page":
+        yield "deadline_at", one.due_at
+    if one.settled and row.state in ("done", "void"):
+        yield "settled_at", told.settled_at
+
+
+def _is_alert(row: OutboxMessage, told: Leaving) -> bool:
+    try:
+        said = from_json(row.body)
+    except ValueError:
+        return False
+    return isinstance(said, dict) and {**said, "due_at": 0} == {**from_json(told.body), "due_at": 0}

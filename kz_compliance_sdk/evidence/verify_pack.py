@@ -115,7 +115,7 @@ def verified(pack: bytes, key: Ed25519PublicKey | None, sender_key: Ed25519Publi
                 found, count = inside.senders(sender_key)
                 verdict.problems += found
                 verdict.sender = "bad" if found else "good" if count else "none"
-        except (TypeError, LookupError, ValueError, AttributeError, RecursionError):
+        except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError):
             verdict.add("shape", "case.json", "the documents are not those of an evidence pack")
     return verdict
 

@@ -228,25 +228,47 @@ def test_what_the_case_says_is_held_to_what_its_events_tell(
     assert codes(signed_anew({**files, "case.json": json.dumps(case).encode()})) == ["told"]
 
 
-def test_a_chain_that_was_hashed_anew_does_not_fit_the_report(packs: Mapping[str, bytes], independent: Any) -> None:
-    """Whoever owns the ledger can hash each event anew, in a pack without their MACs as well; the authority has the
-    report."""
-    files = opened(packs["redacted"])
+def _hashed_anew(files: Mapping[str, bytes], change: Callable[[list[Any]], object]) -> dict[str, bytes]:
+    """A redacted pack whose events were changed, each with the hash that it has then."""
     lines, before = [json.loads(line) for line in files["events.jsonl"].splitlines()], bytes(32)
-    lines[1]["people_sha256"] = "7" * 64
+    change(lines)
     for line in lines:
         inner = hashlib.sha256(line["content"].encode()).digest() + bytes.fromhex(line["people_sha256"])
         before = hashlib.sha256(b"kz-compliance/event/v2\n" + before + inner).digest()
         line["hash"] = before.hex()
     case, manifest = json.loads(files["case.json"]), json.loads(files[MANIFEST])
     case["audit"]["head"] = manifest["audit_head"] = before.hex()
-    made = {
-        **files,
-        MANIFEST: json.dumps(manifest).encode(),
-        "case.json": json.dumps(case).encode(),
-        "events.jsonl": b"".join(json.dumps(line).encode() + b"\n" for line in lines),
-    }
-    pack = signed_anew(made)
+    told = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    documents = {"case.json": json.dumps(case).encode(), MANIFEST: json.dumps(manifest).encode()}
+    return {**files, **documents, "events.jsonl": told}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ('"due_at":1795590000', '"due_at":9007199254740991', "shape"),
+        ('"due_at":1795590000', '"due_at":-1', "chain"),
+        ('"kind":"opened"', '"kind":"opened_anew"', "newer_release"),
+        ('"kind":"opened"', '"kind":"voided"', "chain"),
+        ('"stream":"case/', '"stream":"case/0', "chain"),
+        ('"notice":"KZ-', '"notice":"KZ-1', "told"),
+    ],
+)
+def test_events_that_nobody_could_have_written_are_no_traceback(
+    packs: Mapping[str, bytes], old: str, new: str, code: str
+) -> None:
+    def change(lines: list[Any]) -> None:
+        assert old in lines[0]["content"]
+        lines[0]["content"] = lines[0]["content"].replace(old, new)
+
+    assert code in codes(signed_anew(_hashed_anew(opened(packs["redacted"]), change)))
+
+
+def test_a_chain_that_was_hashed_anew_does_not_fit_the_report(packs: Mapping[str, bytes], independent: Any) -> None:
+    """Whoever owns the ledger can hash each event anew, in a pack without their MACs as well; the authority has the
+    report."""
+    files = opened(packs["redacted"])
+    pack = signed_anew(_hashed_anew(files, lambda lines: lines[1].update(people_sha256="7" * 64)))
     assert codes(pack) == ["report_head"]
     ((code, said),) = independent(pack)
     assert (code, said.splitlines()) == (1, ["report: messages/005.body names another head of the chain"])

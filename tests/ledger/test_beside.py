@@ -14,6 +14,7 @@ from kz_compliance_sdk.testing import builders
 from tests.contract.conftest import tamper
 from tests.journey.scene import PLATFORM, Host, World
 from tests.unit.case_makers import a_notice
+from tests.variants import variants
 
 
 @pytest.fixture
@@ -56,11 +57,14 @@ LIES = {
     "of another type": "UPDATE sanctions SET effective_at = 'x'",
     "gone": "DELETE FROM sanctions WHERE level = 'fine'",
     "another platform's": "UPDATE sanctions SET platform_id = 'another'",
-    "added": "INSERT INTO sanctions SELECT platform_id, 'made-up', level, notice_ids, effective_at, 'x', 1 FROM sanctions LIMIT 1",
+    "added": (
+        "INSERT INTO sanctions SELECT platform_id, 'made-up', level, notice_ids, effective_at, 'x', 1"
+        " FROM sanctions LIMIT 1"
+    ),
 }
 
 
-@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize("name", variants({name: name for name in LIES}, "another level", "gone", "added"))
 def test_a_row_that_says_otherwise_is_named(name: str, host: Host) -> None:
     said = [what for what in _named(host, LIES[name]) if what.startswith("the row of the sanction")]
     assert said
@@ -102,7 +106,9 @@ STRAYS = {
 }
 
 
-@pytest.mark.parametrize("name", STRAYS)
+@pytest.mark.parametrize(
+    "name", variants({name: name for name in STRAYS}, "an event of no stream", "a part of which no event speaks")
+)
 def test_what_lies_beside_every_stream_is_named(name: str, host: Host) -> None:
     statement, said = STRAYS[name]
     assert [what for what in _named(host, statement) if said in what]

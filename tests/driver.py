@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
@@ -25,6 +26,7 @@ from kz_compliance_sdk.domain.case_clock import clock_of
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.duress import Instruction
+from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import Answer, Item, Notice
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
@@ -103,9 +105,12 @@ class Driver:
         can_look: bool = False,
         name: str = "desk.sqlite3",
         platform: str = builders.PLATFORM_ID,
+        keys: MasterKeys | None = None,
+        ledger_keys: LedgerKeys = LedgerKeys(),  # noqa: B008  frozen
         **policy: Any,
     ) -> None:
         self.path, self.platform_id = folder / name, platform
+        self.keys, self.ledger_keys = keys, ledger_keys
         put_blank(self.path)
         self.clock = FrozenClock()
         self.policy = kz_policy().model_copy(update={"undo_window_s": 0, **policy})
@@ -142,7 +147,7 @@ class Driver:
             messenger=self.messenger,
             notifier=self.pager,
             regulator=self.regulator,
-            store=SqliteStore(settings.store.path, env, threaded=False),
+            store=SqliteStore(settings.store.path, env, threaded=False, keys=self.keys, ledger_keys=self.ledger_keys),
             env=env,
         )
 

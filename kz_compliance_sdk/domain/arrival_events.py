@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Case, ItemState, happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events.arrivals import Came, Fallen, Fate, Named
@@ -17,11 +18,35 @@ from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.references import object_stream
+from kz_compliance_sdk.domain.values import instant_text
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.cancellations import Arrival
 
-__all__ = ["answered", "came", "carried", "fallen_told", "flags_told", "happened_with", "named_told"]
+__all__ = [
+    "accepted_body",
+    "answered",
+    "came",
+    "carried",
+    "fallen_told",
+    "flags_told",
+    "happened_with",
+    "named_told",
+    "noted_body",
+]
+
+
+def accepted_body(reference: str, due_at: int, received_at: int) -> bytes:
+    """The answer to a message that a case has taken: when its clock started and when it is due, UTC seconds."""
+    # A UUID and two times need no escaping; the keys stand in canonical order.
+    due, received = instant_text(due_at), instant_text(received_at)
+    return f'{{"case_reference":"{reference}","due_at":"{due}","received_at":"{received}"}}'.encode("ascii")
+
+
+def noted_body(subject: str, received_at: int) -> bytes:
+    """The answer to a message that no case takes, such as one about a notice that has not come yet."""
+    # With its null: a sender that looks for a case must find that there is none.
+    return canonical({"case_reference": None, "received_at": instant_text(received_at), "subject_id": subject})
 
 
 def came(arrival: Arrival, stamp: Stamp) -> Came:

@@ -323,7 +323,8 @@ def _flagged(
 
 
 def take_in(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
-    """A message that could not be used when it came can be used now, and says nothing new."""
+    """A message says nothing new: what is held already, in another envelope, or what could not be used when it came
+    and can be now."""
     tells = [happened_with(arrival, case, events.TakenIn(came=came(arrival, stamp)), stamp)]
     return (CaseWrite(case), *tells), case
 

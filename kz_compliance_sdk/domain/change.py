@@ -34,16 +34,6 @@ class CaseErased:
 
 
 @dataclass(frozen=True, slots=True)
-class MessageErased:
-    """A message that never belonged to a case is emptied; that it came, and what it was answered, stays."""
-
-    platform_id: str
-    sender: str
-    message_id: str
-    body_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class NoticeCounted:
     """A new notice that came at `at` (UTC seconds) counts under each of the `names`. What came at `over` or before
     counts no more."""
@@ -63,8 +53,17 @@ InboxExit = Literal["accepted", "quarantined", "waiting", "noted"]
 
 
 @dataclass(frozen=True, slots=True)
+class LodgedAnew:
+    """The row of a message that no case took is written anew from its `stream`: somebody changed it."""
+
+    platform_id: str
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
 class InboxRow:
-    """An authentic message as it came: its exact bytes, how its origin was proved, and the answer it got."""
+    """An authentic message as it came: its exact bytes, how its origin was proved, and the answer it got. Of one that
+    was erased neither bytes nor digest nor id is left."""
 
     platform_id: str
     sender: str
@@ -81,35 +80,6 @@ class InboxRow:
     status: int
     reply: bytes
     deliveries: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Redelivered:
-    """The same message came again."""
-
-    platform_id: str
-    sender: str
-    message_id: str
-    body_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class InboxApplied:
-    """A message that waited for its notice has been applied to it."""
-
-    platform_id: str
-    sender: str
-    message_id: str
-    body_sha256: str
-    case_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class InboxAdmitted:
-    """A message that could not be used when it came can be used now: `row` says what it does, how its origin was proved
-    this time, and the answer that it gets from now on. When it first came stays as it was."""
-
-    row: InboxRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +118,6 @@ class ReportsOvertaken:
     case_id: str
     sequence: int
     at: int
-
-
-@dataclass(frozen=True, slots=True)
-class InboxDismissed:
-    """A person says that a message that was typed in is not what it seemed: it will never take effect."""
-
-    platform_id: str
-    sender: str
-    message_id: str
-    body_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,15 +180,10 @@ Write = (
     CaseWrite
     | Happened
     | OutboxMessage
-    | InboxRow
     | NoticeCounted
-    | Redelivered
-    | InboxApplied
-    | InboxAdmitted
     | MessageWrite
     | MessageVoided
     | ReportsOvertaken
-    | InboxDismissed
     | Attempt
     | CursorMoved
     | EndpointState
@@ -237,7 +192,7 @@ Write = (
     | RefusalsCounted
     | SanctionNoted
     | CaseErased
-    | MessageErased
+    | LodgedAnew
     | TilesMade
 )
 

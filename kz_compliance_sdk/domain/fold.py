@@ -288,8 +288,9 @@ class Case(Struct):
     """A notice and everything that has become of it. `notice_at` is the event that holds the notice in force. By
     `clock_shift` seconds the ladder is later on the host's clock than on these times, because that clock was set while
     the case ran; the steps in `unsure` fired on it before their time. `letters` are those that wait, by the keyed
-    digest of their bytes. `named` is the highest number that an item ever had. Times are UTC seconds, 0 where there is
-    none."""
+    digest of their bytes. `took` says which event tells of a message, the last one where several do, by the keyed
+    digests of its sender and id, and of its bytes. `named` is the highest number that an item ever had. Times are UTC
+    seconds, 0 where there is none."""
 
     platform: str
     stream: str
@@ -342,6 +343,7 @@ class Case(Struct):
     tellings: dict[str, Telling] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     unsure: dict[str, None] = field(default_factory=dict)
+    took: dict[tuple[str, str], int] = field(default_factory=dict)
     tally: Tally | None = None
     pages: int = 0
     questions: int = 0
@@ -475,6 +477,8 @@ def apply(case: Case, on: Stamped) -> None:
     """Let an event change a case that nobody else holds."""
     on.event.apply(case, on)
     case.seq, case.head = on.seq, on.hash
+    if (came := getattr(on.event, "came", None)) is not None:
+        case.took[came.key, came.body] = on.seq
     if case.state in ENDED:
         # What is not watched is not planned anew either: it would keep a shift that holds no more.
         case.clock_shift = 0
@@ -575,6 +579,7 @@ _MAPS = (
     "looks",
     "messages",
     "letters",
+    "took",
     "contests",
     "suspensions",
     "appeals",

@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.arrivals import answer, flag
 from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import Arrival, Standing, cancel
 from kz_compliance_sdk.domain.case import Case, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, InboxDismissed
+from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.arrivals import Flagged, LetterDismissed, LetterEntered
 from kz_compliance_sdk.domain.messages import page
@@ -108,7 +108,7 @@ def dismiss_letter(
     texts = {"reasons": reasons}
     tells = [happened(case, LetterDismissed(letter=stamp.keyed(message[2])), stamp, texts)]
     left = move(case, "dismiss_letter", case.state, flags=flags)
-    return (CaseWrite(left), *tells, InboxDismissed(case.platform_id, *message)), left
+    return (CaseWrite(left), *tells), left
 
 
 def without(case: Case, others: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,8 +7,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Final
 
-__all__ = ["alert_id", "appeal_id_of", "free_reference", "message_id", "object_stream", "reference_of", "stream_of"]
+__all__ = [
+    "MESSAGES",
+    "alert_id",
+    "appeal_id_of",
+    "free_reference",
+    "message_id",
+    "message_stream",
+    "object_stream",
+    "reference_of",
+    "stream_of",
+]
 
 
 def reference_of(platform_id: str, authority_id: str, notice_id: str, ordinal: int = 0) -> str:
@@ -35,6 +46,16 @@ def stream_of(reference: str) -> str:
 def object_stream(object_key: str, keyed: Callable[..., str]) -> str:
     """The stream of an object of the platform; `keyed` gives the digest of a name under the platform's object key."""
     return f"object/{keyed(object_key)}"
+
+
+MESSAGES: Final = "message/"
+"""How the name of a message's stream begins."""
+
+
+def message_stream(key: str, body: str, keyed: Callable[..., str]) -> str:
+    """The stream of a message that no case takes when it comes: `key` is the keyed digest of its sender and id, `body`
+    that of its bytes."""
+    return f"{MESSAGES}{keyed(key, body)}"
 
 
 def message_id(stream: str, kind: str, decision: int, number: int, item: int) -> str:

@@ -108,7 +108,7 @@ class Evidence:
         """What the signature comes to with the keys of today. Intake has judged it once, with those of its day."""
         if row.source == "typed":
             return {"result": "typed"}
-        if not row.proof:
+        if not row.body:
             return {"result": "erased"}
         try:
             proof = json.loads(row.proof)

@@ -272,11 +272,17 @@ class _Inside:
         last = {on.event.message: on.seq for on in events if isinstance(on.event, Receipt)}
         for message, seq in last.items():
             yield from self._receipt(seq, shown[message])
-        vouched = {line["parts"]["message"]["file"] for line in self._lines if "message" in line["parts"]}
+        told: dict[str, list[int]] = {}
+        for on, line in zip(events, self._lines, strict=True):
+            if "message" in line["parts"]:
+                told.setdefault(line["parts"]["message"]["file"], []).append(on.event.came.status)
         for one in self._case["received"]:
-            # What said nothing new (200) may have made no event.
-            if one["status"] != 200 and (path := one["body"]["file"]) is not None and path not in vouched:
+            if (path := one["body"]["file"]) is None:
+                continue
+            if path not in told:
                 yield Problem("received", path, "no event speaks of this message")
+            elif one["status"] not in told[path]:
+                yield Problem("received", path, "no event says that it was answered like this")
 
     def _receipt(self, seq: int, message: Mapping[str, Any]) -> Iterator[Problem]:
         path = (message["receipt"] or {}).get("file")

@@ -181,19 +181,18 @@ def verify(
     inside, faults = _beside(queries)
     log = check_log(queries.dated_lines(), inside, outside, check)
     faults += log.faults
-    checked = emptied = 0
+    checked = 0
     for one in [case_id] if case_id is not None else queries.case_ids():
         faults += _of_case(queries, one, policy)
         checked += 1
         if progress is not None:
             progress(checked)
     if case_id is None:
-        of_none, emptied = _of_no_case(queries)
-        faults += of_none
-        faults += [Fault(NO_CASE, 0, what) for what in (*queries.faults_of_none(), *queries.log_faults())]
-        faults += [Fault(NO_CASE, 0, what) for what in _wrong_tiles(queries, log)]
+        faults += _of_no_case(queries)
+        doings = (*queries.faults_of_none(), *queries.log_faults(), *queries.lodged_faults())
+        faults += [Fault(NO_CASE, 0, what) for what in (*doings, *_wrong_tiles(queries, log))]
         faults += _orphans(queries)
-    said = [*_not_provable(log, outside, unchecked, case_id, emptied), *_told_late(log.late)]
+    said = [*_not_provable(log, outside, unchecked, case_id), *_told_late(log.late)]
     return AuditVerdict(checked, tuple(faults), tuple(said))
 
 
@@ -222,15 +221,14 @@ def _beside(queries: Queries) -> tuple[list[Checkpoint], list[Fault]]:
     return sorted(made, key=lambda one: one.number), faults
 
 
-def _of_no_case(queries: Queries) -> tuple[list[Fault], int]:
-    """The faults of what belongs to no case, and how many messages of it have been emptied."""
+def _of_no_case(queries: Queries) -> list[Fault]:
+    """The faults of what belongs to no case."""
     try:
-        loose = queries.loose_rows()
-        return list(proofs.of_loose(loose)), sum(map(proofs.is_emptied, loose.messages))
+        return [Fault(NO_CASE, 0, what) for what in queries.loose_rows().faults]
     except StoreDamaged as error:
-        return [Fault(NO_CASE, 0, f"the rows of no case cannot be read: {error.message}")], 0
+        return [Fault(NO_CASE, 0, f"the rows of no case cannot be read: {error.message}")]
     except _ODD as error:
-        return [Fault(NO_CASE, 0, f"the rows of no case cannot be read: {kind_and_place(error)}")], 0
+        return [Fault(NO_CASE, 0, f"the rows of no case cannot be read: {kind_and_place(error)}")]
 
 
 def _wrong_tiles(queries: Queries, log: LogRead) -> Iterator[str]:
@@ -270,9 +268,7 @@ def _told_late(late: Sequence[tuple[str, int]]) -> list[str]:
     return [f"when {many} happened, {where}: older than a checkpoint that had not seen them"]
 
 
-def _not_provable(
-    log: LogRead, outside: Sequence[Anchor], unchecked: Sequence[str], case_id: str | None, emptied: int
-) -> list[str]:
+def _not_provable(log: LogRead, outside: Sequence[Anchor], unchecked: Sequence[str], case_id: str | None) -> list[str]:
     said = list(log.not_provable)
     if not outside:
         said.append(
@@ -293,7 +289,5 @@ def _not_provable(
         )
     if later := log.later if case_id is None else log.later & {case_id}:
         said.append(f"the latest events of {len(later)} cases: they came after the last checkpoint")
-    if emptied:
-        said.append(f"what {emptied} messages of no case said: their time was over, or somebody emptied them like that")
     said += [f"who made a checkpoint held outside: {one} could not be checked here" for one in unchecked]
     return said

@@ -15,7 +15,6 @@ from kz_compliance_sdk.domain.change import (
     EndpointState,
     Heartbeat,
     InboxRow,
-    MessageErased,
     RefusalsCounted,
     SanctionNoted,
 )
@@ -103,16 +102,17 @@ class Tx(Protocol):
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         """Cases whose next escalation step is due."""
 
-    def inbox_row(self, sender: str, message_id: str, body_sha256: str) -> InboxRow:
-        """Raises NotFound."""
-
-    def inbox_rows(self, sender: str, message_id: str) -> list[InboxRow]:
-        """Every body that came under this message id."""
-
-    def inbox_of_case(self, case_id: str) -> list[InboxRow]: ...
+    def came(self, sender: str, message_id: str) -> list[tuple[Stream, int]]:
+        """The streams that tell of the messages of this sender and id, each with the event that does. `unreadable` has
+        those of which a row alone says so, or that are damaged."""
 
     def waiting_for(self, notice_id: str) -> list[InboxRow]:
-        """Messages that came before the notice they speak of."""
+        """Messages that came before the notice they speak of, in their order, each as its stream has it. `unreadable`
+        has the streams of those that a row alone makes wait, or that are damaged."""
+
+    def lodged(self, after: str, limit: int) -> list[tuple[str, str]]:
+        """The streams of the messages behind `after` that no case took when they came, in their order; and what is
+        wrong with the row of each, in words, empty if nothing is. `unreadable` has those that tell nothing."""
 
     def notices_counted(self, name: str, over: int, most: int) -> int:
         """How many notices were counted under a name after `over` (UTC seconds), those of earlier works of the same
@@ -254,6 +254,9 @@ class Queries(FigureSource, Protocol):
     def stream(self, case_id: str) -> Stream:
         """The chain of a case. One that is damaged has a `fault`; one of which nothing is stored is empty."""
 
+    def lodged_faults(self) -> list[str]:
+        """What is wrong with the messages that no case took when they came, and with their rows, each in words."""
+
     def log_faults(self) -> list[str]:
         """What is wrong with the order of the ledger, each in words."""
 
@@ -308,7 +311,9 @@ class Queries(FigureSource, Protocol):
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
-    def inbox(self, case_id: str) -> list[InboxRow]: ...
+    def inbox(self, case_id: str) -> list[InboxRow]:
+        """The messages of which a case tells, the first one first; without a case those that none has taken. Raises
+        StoreDamaged."""
 
     def received(self, body_sha256: str) -> list[InboxRow]:
         """What came with exactly these bytes. No index serves it: it is for sandboxes."""
@@ -331,8 +336,9 @@ class Queries(FigureSource, Protocol):
         """Cases with personal data that ended at `at` (UTC seconds) or before, the first ones first; those that follow
         `after`, which is when a case ended, and its id."""
 
-    def unmatched_before(self, at: int, limit: int) -> list[MessageErased]:
-        """The messages of no case that came at `at` (UTC seconds) or before: each as the write that empties it."""
+    def unmatched_before(self, at: int, after: tuple[int, str], limit: int) -> list[tuple[int, str]]:
+        """The messages that no case took and that came at `at` (UTC seconds) or before, the first ones first: when each
+        came, and what names its stream behind MESSAGES; those that follow `after`."""
 
     def count_erased(self) -> int:
         """How many cases have no personal data any more."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
-from kz_compliance_sdk.domain import arrivals, letters_in
+from kz_compliance_sdk.domain import arrivals, letters_in, lodging
 from kz_compliance_sdk.domain.arrival_events import answered
 from kz_compliance_sdk.domain.arrivals import Arrival, with_pages_at_intake
 from kz_compliance_sdk.domain.audit import Stamp
@@ -15,18 +16,17 @@ from kz_compliance_sdk.domain.case import Case, CaseState, happened
 from kz_compliance_sdk.domain.change import (
     NOTHING,
     Change,
-    InboxAdmitted,
-    InboxApplied,
-    InboxExit,
-    InboxRow,
+    CursorMoved,
     NoticeCounted,
-    Redelivered,
     SanctionNoted,
     Write,
     names_of,
 )
-from kz_compliance_sdk.domain.events.arrivals import Flagged
+from kz_compliance_sdk.domain.events.arrivals import Flagged, Quarantined
+from kz_compliance_sdk.domain.events.waiting import Lodged, LodgedKind
 from kz_compliance_sdk.domain.flags import Flag, flags, flags_of_answer, legal_flags
+from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
 from kz_compliance_sdk.domain.notice import (
     Cancellation,
@@ -38,12 +38,14 @@ from kz_compliance_sdk.domain.notice import (
 )
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, Safeguards
+from kz_compliance_sdk.domain.received import answer_to, is_wordless, repeats_of
 from kz_compliance_sdk.domain.references import free_reference, stream_of
 from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.domain.sanctions import sanctioned
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
+from kz_compliance_sdk.services import unreadable
 from kz_compliance_sdk.services.loading import arrival_in, latest_revision, notice_of, standing_before, standing_of
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
 from kz_compliance_sdk.services.tallying import with_tally
@@ -59,8 +61,6 @@ class Received(Changeable):
     body_sha256: str
     authorities: frozenset[str]
     arrival: Arrival
-    refused: InboxRow | None = None
-    """The same bytes as they are stored, if they could not be used when they first came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +79,14 @@ class Admission:
 
     def admit(self, tx: Tx, received: Received, message: Message) -> tuple[Change, Response]:
         """A usable message: a repeat gets its first answer, everything else its effect on a case."""
-        earlier = tx.inbox_rows(received.sender, received.message_id)
-        same = next((row for row in earlier if row.body_sha256 == received.body_sha256), None)
-        if same is not None and (same.exit != "quarantined" or same.status == 409):
-            return _repeat(same)
         stamp = tx.stamp()
-        if same is not None and not same.body:
+        same, reused = _earlier(tx, received, stamp)
+        if same is not None and not same.is_unused:
+            return same.repeated(tx)
+        if same is not None and is_wordless(same.stream, same.on):
             # Its bytes were erased since. What was received is never written anew: it has to come as another message.
-            change, response = _repeat(same)
+            change, response = same.repeated(tx)
             return (*change, self._page(received, received.message_id, "erased_message", 30, stamp)), response
-        if same is not None:
-            received = received.but(refused=same)
-        reused = any(row is not same for row in earlier) and received.arrival.source != "typed"
         if reused:
             received = _flagged(received, "message_id_reused")
         data = message.data
@@ -102,39 +98,40 @@ class Admission:
             change, response = self._following(tx, received, message, data, stamp)
         if reused:
             change = (*change, self._page(received, received.message_id, "message_id_reused", 30, stamp))
+        if tx.unreadable:
+            change = (*change, *unreadable.alerts(tx, self.platform_id))
         return with_tally(tx, change), response
 
     def _page(self, received: Received, about: str, reason: str, severity: int, stamp: Stamp) -> OutboxMessage:
         to = ("moderator", "lead")
         return notify(self.platform_id, about, reason, to, severity, stamp, key=received.body_sha256)
 
-    def quarantine(
-        self, tx: Tx, received: Received, unreadable: UnreadableNotice, kind: str
-    ) -> tuple[Change, Response]:
+    def quarantine(self, tx: Tx, received: Received, unusable: UnreadableNotice) -> tuple[Change, Response]:
         """An authentic message that cannot be used as it stands: kept, on the clock, and somebody is paged."""
-        for row in tx.inbox_rows(received.sender, received.message_id):
-            if row.body_sha256 == received.body_sha256:
-                return _repeat(row)
-        return self._quarantine(tx, received, unreadable, kind, 422)
+        same, _ = _earlier(tx, received, tx.stamp())
+        if same is not None:
+            return same.repeated(tx)
+        change, response = self._quarantine(tx, received, unusable, 422)
+        return (*change, *unreadable.alerts(tx, self.platform_id)), response
 
     def _quarantine(
-        self, tx: Tx, received: Received, unreadable: UnreadableNotice, kind: str, status: int
+        self, tx: Tx, received: Received, unusable: UnreadableNotice, status: int
     ) -> tuple[Change, Response]:
-        notice_id = unreadable.notice_id or f"~{received.body_sha256[:32]}"
-        authority = unreadable.authority_id or received.sender
+        notice_id = unusable.notice_id or f"~{received.body_sha256[:32]}"
+        authority = unusable.authority_id or received.sender
         taken = [c.quarantine_no for c in tx.cases_of_notice(notice_id) if c.authority_id == authority]
         stamp = tx.stamp()
         arrival = received.arrival.but(received_at=_clock(received, tx))
         # The same bytes under two message ids are two messages.
         case_id, _ = free_reference(self.platform_id, authority, f"~{received.body_sha256}", _is_taken(tx))
-        change, case = arrivals.quarantine(case_id, unreadable, arrival, max(taken, default=0) + 1, self.policy, stamp)
-        response = refused(status, unreadable.code, unreadable.reason, field=unreadable.field, instance=case.id)
-        change = answered(change, response.status, response.body)
-        return (*change, _row(received, kind, case.id, notice_id, "quarantined", response, tx)), response
+        change, case = arrivals.quarantine(case_id, unusable, arrival, max(taken, default=0) + 1, self.policy, stamp)
+        response = refused(status, unusable.code, unusable.reason, field=unusable.field, instance=case.id)
+        return answered(change, response.status, response.body), response
 
     def _notice(
         self, tx: Tx, received: Received, message: Message, notice: Notice, stamp: Stamp
     ) -> tuple[Change, Response]:
+        change: Change
         known = tx.cases_of_notice(notice.notice_id)
         authority = notice.issuing_authority.id
         arrival = self._arrival(tx, received, message, notice)
@@ -142,10 +139,10 @@ class Admission:
         if current is not None and notice.revision <= current.revision:
             return self._again(tx, received, message, notice, arrival, current, stamp)
         if current is not None and arrival.authenticity == "unverified" and current.authenticity != "unverified":
-            return self._to_be_vouched_for(tx, received, message, arrival, current, stamp)
+            change, case = letters_in.enter_amendment(current, arrival, stamp)
+            return change, accepted(202, case)
         unusable = [c for c in known if c.quarantine_no and c.authority_id in (authority, received.sender, "unknown")]
         quarantined = [c for c in unusable if c.state is CaseState.QUARANTINED]
-        change: Change
         ordinal = 0
         if unusable and not quarantined:
             # Its clock may have to run from an earlier receipt: a person looks.
@@ -170,9 +167,7 @@ class Admission:
             change = stuck(change, case, "reference_taken", ("lead", "head"), 60, stamp)
             case = after(case, change)
         change, case = follow_waiting(tx, case, change, self.policy, self.respondent, stamp)
-        response = accepted(202, case)
-        row = _row(received, message.type, case.id, notice.notice_id, "accepted", response, tx)
-        return (*change, row), response
+        return change, accepted(202, case)
 
     def _again(
         self,
@@ -196,9 +191,7 @@ class Admission:
             typed, standing = notice_of(tx, case), standing_of(tx, case, self.respondent)
             change, case = arrivals.confirm(case, typed, notice, arrival, self.policy, standing, stamp)
         elif _same_notice(tx, case, notice):
-            change = NOTHING
-            if received.refused is not None:
-                change, case = arrivals.take_in(case, arrival, stamp)
+            change, case = arrivals.take_in(case, arrival, stamp)
         else:
             conflict = UnreadableNotice(
                 code="conflict",
@@ -207,19 +200,9 @@ class Admission:
                 notice_id=notice.notice_id,
                 authority_id=case.authority_id,
             )
-            return self._quarantine(tx, received, conflict, message.type, 409)
+            return self._quarantine(tx, received, conflict, 409)
         response = accepted(200, case)
-        row = _row(received, message.type, case.id, notice.notice_id, "accepted", response, tx)
-        return (*answered(change, response.status, response.body), row), response
-
-    def _to_be_vouched_for(
-        self, tx: Tx, received: Received, message: Message, arrival: Arrival, case: Case, stamp: Stamp
-    ) -> tuple[Change, Response]:
-        """A typed-in amendment of a notice whose origin is proved: it waits until somebody vouches for it."""
-        change, case = letters_in.enter_amendment(case, arrival, stamp)
-        response = accepted(202, case)
-        row = _row(received, message.type, case.id, case.notice_id, "waiting", response, tx)
-        return (*change, row), response
+        return answered(change, response.status, response.body), response
 
     def _following(
         self, tx: Tx, received: Received, message: Message, data: Following, stamp: Stamp
@@ -231,16 +214,17 @@ class Admission:
             case = next((c for c in mine if c.state is CaseState.QUARANTINED), None)
         early = case is not None and isinstance(data, Cancellation) and case.revision and data.revision > case.revision
         if case is None or early:
-            response = noted(data.notice_id, _clock(received, tx))
-            row = _row(received, message.type, "", data.notice_id, "waiting", response, tx)
-            return (row, self._page(received, data.notice_id, "waits_for_its_notice", 20, stamp)), response
+            response = noted(data.notice_id, stamp.at)
+            waiting = self._page(received, data.notice_id, "waits_for_its_notice", 20, stamp)
+            return self._lodge(tx, received, message, data.notice_id, response, (waiting,), stamp)
         # What cancels a notice that could not be used must meet the usable one as well.
-        exit_: InboxExit = "waiting" if case.state is CaseState.QUARANTINED else "accepted"
+        waits = case.state is CaseState.QUARANTINED
         arrival = marked_answer(received.arrival, message, self.policy)
         change, case = follow(tx, arrival, case, data, self.policy, self.respondent, stamp)
         response = accepted(202, case)
-        row = _row(received, message.type, case.id, data.notice_id, exit_, response, tx)
-        return (*change, row), response
+        if waits:
+            return self._lodge(tx, received, message, data.notice_id, response, change, stamp)
+        return change, response
 
     def _sanction(
         self, tx: Tx, received: Received, message: Message, sanction: Sanction, stamp: Stamp
@@ -264,8 +248,27 @@ class Admission:
             stamp,
             key=received.body_sha256,
         )
-        row = _row(received, message.type, "", "", "noted", response, tx)
-        return (row, fact, sanctioned(fact, stamp), alert), response
+        return self._lodge(tx, received, message, "", response, (fact, sanctioned(fact, stamp), alert), stamp)
+
+    def _lodge(
+        self,
+        tx: Tx,
+        received: Received,
+        message: Message,
+        notice_id: str,
+        response: Response,
+        more: Change,
+        stamp: Stamp,
+    ) -> tuple[Change, Response]:
+        """A message that no case takes gets a stream of its own. Where that has it already its row alone was gone."""
+        kind = cast("LodgedKind", message.type)  # a notice opens a case
+        told = lodging.lodged(received.arrival, kind, notice_id, response.body, stamp)
+        stream = tx.streams([told.stream])[told.stream]
+        if stream.fault is not None:
+            return unreadable.alerts(tx, self.platform_id, (stream.name,)), response
+        if stream.events:
+            return _Earlier(stream, stream.events[0], self.platform_id).repeated(tx)
+        return (*more, told), response
 
     def _arrival(self, tx: Tx, received: Received, message: Message, notice: Notice) -> Arrival:
         now = _clock(received, tx)
@@ -298,32 +301,43 @@ def _same_notice(tx: Tx, case: Case, notice: Notice) -> bool:
         return False
 
 
-def _repeat(row: InboxRow) -> tuple[Change, Response]:
-    """The same message again: its first answer, and nothing but a counter changes."""
-    fact = Redelivered(row.platform_id, row.sender, row.message_id, row.body_sha256)
-    return (fact,), Response.stored(200 if row.status < 300 else row.status, row.reply)
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """The same bytes from the same sender under the same id, and the event that tells of them."""
+
+    stream: Stream
+    on: Stamped
+    platform_id: str
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether they could not be used when they came, for a reason that may have passed."""
+        return isinstance(self.on.event, Quarantined) and self.on.event.came.status != 409
+
+    def repeated(self, tx: Tx) -> tuple[Change, Response]:
+        """Their first answer, and nothing but a counter changes."""
+        status, reply = answer_to(self.stream, self.on.seq, tx.words)
+        how = self.on.event.came
+        counter = repeats_of(how.key, how.body)
+        count = CursorMoved(self.platform_id, counter, str(_count(tx.cursor(counter)) + 1), tx.now)
+        return (count,), Response.stored(200 if status < 300 else status, reply)
 
 
-def _row(
-    received: Received, kind: str, case_id: str, notice_id: str, exit_: InboxExit, response: Response, tx: Tx
-) -> InboxRow | InboxAdmitted:
-    row = InboxRow(
-        received.arrival.platform_id,
-        received.sender,
-        received.message_id,
-        received.body_sha256,
-        kind,
-        received.arrival.source,
-        received.arrival.body,
-        received.arrival.proof,
-        _clock(received, tx),
-        case_id,
-        notice_id,
-        exit_,
-        response.status,
-        response.body,
-    )
-    return row if received.refused is None else InboxAdmitted(row)
+def _count(cursor: str) -> int:
+    return int(cursor) if cursor.isdecimal() and len(cursor) < 10 else 0
+
+
+def _earlier(tx: Tx, received: Received, stamp: Stamp) -> tuple[_Earlier | None, bool]:
+    """The same message as it came before, and whether another one came under its id. Where several events tell of it:
+    the one that it waited or is noted by, else the last by which it could be used."""
+    found = [
+        _Earlier(stream, stream.events[seq - 1], received.arrival.platform_id)
+        for stream, seq in tx.came(received.sender, received.message_id)
+    ]
+    body = stamp.keyed(received.body_sha256)
+    same = [one for one in found if one.on.event.came.body == body]
+    same.sort(key=lambda one: (isinstance(one.on.event, Lodged), not isinstance(one.on.event, Quarantined), one.on.at))
+    return same[-1] if same else None, len(same) < len(found) and received.arrival.source != "typed"
 
 
 def counted(
@@ -419,7 +433,7 @@ def follow_waiting(
     """What came before its notice takes effect now, in the order in which it came."""
     writes: list[Write] = list(change)
     for row in tx.waiting_for(case.notice_id):
-        if row.source == "typed" or case.authority_id not in json.loads(row.proof)["authorities"]:
+        if case.authority_id not in json.loads(row.proof)["authorities"]:
             continue
         message = read_message(row.body)
         data = message.data
@@ -430,7 +444,5 @@ def follow_waiting(
         arrival = marked_answer(arrival_in(tx, row, case.channel), message, policy)
         more, case = follow(tx, arrival, case, data, policy, respondent, stamp, tuple(writes))
         writes += more
-        writes.append(InboxApplied(row.platform_id, *arrival.message, case.id))
-    for about in tx.unreadable:
-        writes.append(notify(case.platform_id, about, "case_unreadable", ("lead", "head"), 60, stamp, key=case.id))
+        writes.append(lodging.joined(row, case.id, stamp))
     return tuple(writes), case

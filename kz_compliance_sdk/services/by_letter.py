@@ -12,9 +12,8 @@ from pydantic import ValidationError
 from kz_compliance_sdk.domain import letters_in
 from kz_compliance_sdk.domain.arrivals import Arrival
 from kz_compliance_sdk.domain.audit import Actor
-from kz_compliance_sdk.domain.canonical import Json, canonical
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, InboxApplied, InboxRow
+from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.messages import BY_HAND, Respondent
 from kz_compliance_sdk.domain.notice import Answer, Cancellation, Clarification, Effect, Item, Notice
 from kz_compliance_sdk.domain.policy import Policy
@@ -23,8 +22,14 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services.loading import arrival_in, letters_waiting, standing_before, typist_in
-from kz_compliance_sdk.services.response import accepted
+from kz_compliance_sdk.services.loading import (
+    arrival_in,
+    letter_known,
+    letters_waiting,
+    standing_before,
+    stream_in,
+    typist_in,
+)
 from kz_compliance_sdk.services.tallying import counted
 from kz_compliance_sdk.wire.v1 import MessageType, read_message, write_message
 
@@ -154,8 +159,8 @@ class ByLetter:
                 ) from None
             sha256 = hashlib.sha256(body).hexdigest()
             message = (_OFFICE, message_id, sha256)
-            for row in tx.inbox_rows(_OFFICE, message_id):
-                if row.exit == "noted":
+            if (known := letter_known(stream_in(tx, case_id), tx.stamp().keyed(_OFFICE, message_id))) is not None:
+                if known == "dismissed":
                     raise IllegalMove("this letter was dismissed before.", reference=case_id)
                 return (), case
             arrival = Arrival(
@@ -171,25 +176,7 @@ class ByLetter:
                 how=how,
                 body=body,
             )
-            change, after = letters_in.enter_letter(case, said, arrival, tx.stamp(actor))
-            proof: dict[str, Json] = {"entered_by": actor.id, "entered_at": tx.now}
-            if actor.account:
-                proof["account"] = actor.account
-            row = InboxRow(
-                self._platform,
-                *message,
-                kind,
-                "typed",
-                body,
-                canonical(proof),
-                received_at,
-                case.id,
-                case.notice_id,
-                "waiting",
-                202,
-                accepted(202, after).body,
-            )
-            return (*change, row), after
+            return letters_in.enter_letter(case, said, arrival, tx.stamp(actor))
 
         return self._submit(work)
 
@@ -213,7 +200,7 @@ class ByLetter:
             if isinstance(says, Notice):
                 raise IllegalMove("this letter is an amendment: call authenticate.", reference=case_id)
             arrival = arrival_in(tx, row, BY_HAND)
-            change, after = letters_in.vouch_for_letter(
+            return letters_in.vouch_for_letter(
                 case,
                 says,
                 arrival,
@@ -223,7 +210,6 @@ class ByLetter:
                 standing_before(tx, case, says, self._respondent),
                 tx.stamp(actor),
             )
-            return (*change, InboxApplied(self._platform, *arrival.message, case.id)), after
 
         return self._submit(work)
 

@@ -169,10 +169,8 @@ class Intake:
             )
             return Received(verified.sender, message_id, sha256, verified.authorities, arrival)
 
-        kind = message.type if message is not None else "unreadable"
-
         def quarantined(tx: Tx, why: Unreadable) -> tuple[Change, Response]:
-            return self._admission.quarantine(tx, received(), unreadable(body, why), kind)
+            return self._admission.quarantine(tx, received(), unreadable(body, why))
 
         aside = partial(quarantined, why=_FAULT)
         if problem is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import cast
+from typing import Literal, cast
 
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
@@ -14,13 +14,14 @@ from kz_compliance_sdk.domain.case import Case, ItemState, Source
 from kz_compliance_sdk.domain.change import NOTHING, Change, InboxRow, happenings
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Opened
+from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, LetterDismissed, Opened
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import Objects, believed_objects
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import Respondent, object_key
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, is_account
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.received import messages_of, received_in
 from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
@@ -28,18 +29,13 @@ from kz_compliance_sdk.domain.user_notices import UserNoticeState
 from kz_compliance_sdk.domain.withholding import withhold
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Tx
-from kz_compliance_sdk.wire.v1 import Message, MessageData, read_admitted, read_message
+from kz_compliance_sdk.wire.v1 import MessageData, read_admitted, read_message
 
 
 def stream_in(tx: Tx, case_id: str) -> Stream:
     """The chain of a case."""
     name = stream_of(case_id)
     return tx.streams([name])[name]
-
-
-def message_in(row: InboxRow) -> Message:
-    """What a stored message says. Raises Unreadable."""
-    return read_admitted(row.body) if row.exit == "accepted" else read_message(row.body)
 
 
 def notice_of(tx: Tx, case: Case) -> Notice:
@@ -109,9 +105,9 @@ def items_named(tx: Tx, case: Case) -> dict[str, Item]:
     """Every item that the authority ever named in this case, as it named it last. For a letter, which may have to
     speak of an item that the latest revision left out."""
     items: dict[str, Item] = {}
-    for row in tx.inbox_of_case(case.id):
+    for body in messages_of(stream_in(tx, case.id), tx.words):
         try:
-            said = message_in(row).data
+            said = read_message(body).data
         except Unreadable:
             continue
         if isinstance(said, Notice | Clarification):
@@ -199,7 +195,19 @@ def withheld(
 
 def letters_waiting(tx: Tx, case: Case) -> list[InboxRow]:
     """The letters of a case that were typed in and that nobody has vouched for or dismissed, oldest first."""
-    return [row for row in tx.waiting_for(case.notice_id) if row.case_id == case.id and row.source == "typed"]
+    held = [row for row in received_in(stream_in(tx, case.id), tx.words) if row.exit == "waiting"]
+    return sorted(held, key=lambda row: row.received_at)
+
+
+def letter_known(stream: Stream, key: str) -> Literal["waits", "dismissed", "vouched"] | None:
+    """What became of a letter that was typed in, by the keyed digest of its sender and id; None for a new one."""
+    bodies = [body for of_key, body in stream.case.took if of_key == key]
+    if not bodies:
+        return None
+    if any(body in stream.case.letters for body in bodies):
+        return "waits"
+    gone = {on.event.letter for on in stream.events if isinstance(on.event, LetterDismissed)}
+    return "dismissed" if gone & set(bodies) else "vouched"
 
 
 def typist_in(tx: Tx, row: InboxRow) -> Actor:
@@ -244,7 +252,7 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...
     """The amendment that was typed in, is vouched for by nobody and comes first by its revision: a later one that was
     taken before it would shut it out. And the flags of the other letters that wait."""
     rows = letters_waiting(tx, case)
-    found = [(data, row) for row in rows if isinstance(data := message_in(row).data, Notice)]
+    found = [(data, row) for row in rows if isinstance(data := read_admitted(row.body).data, Notice)]
     later = [(data, row) for data, row in found if data.revision > case.revision]
     if not later:
         return None

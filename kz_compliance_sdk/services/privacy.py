@@ -10,9 +10,13 @@ from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain import retention
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.events.arrivals import Came
+from kz_compliance_sdk.domain.events.privacy import erasable
+from kz_compliance_sdk.domain.lodging import erased, lodging_in
+from kz_compliance_sdk.domain.references import MESSAGES, message_stream
 from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
@@ -108,17 +112,18 @@ class Privacy:
             # Nobody could be told any more which copy need not be kept.
             freed = objects.copies_freed(case, (one for one in case.items if objects.kept_until(case, one)), stamp)
             change, _ = retention.erase(case, holdings, stream_in(tx, case_id), AT_END, stamp=stamp)
-            return (*change, *freed), ("", holdings)
+            return (*change, *freed, *_messages_of(tx, case_id, AT_END, stamp)), ("", holdings)
 
         return self._store.submit(self._platform, work).result()
 
     def _unmatched(self, queries: Queries, at: int, *, dry_run: bool) -> int:
-        if dry_run:
-            return len(queries.unmatched_before(at, 1_000_000))
-        gone = 0
-        while found := queries.unmatched_before(at, _AT_ONCE):
-            self._store.submit(self._platform, partial(_emptied, tuple(found))).result()
-            gone += len(found)
+        gone, place = 0, (0, "")
+        while found := queries.unmatched_before(at, place, _AT_ONCE):
+            place = found[-1]
+            work = partial(
+                _messages_erased, at=at, names=tuple(f"{MESSAGES}{message}" for _, message in found), dry_run=dry_run
+            )
+            gone += self._store.submit(self._platform, work).result()
         return gone
 
     def erased(self) -> int:
@@ -146,7 +151,9 @@ class Privacy:
 
         def step(tx: Tx, case: Case) -> tuple[Change, Case]:
             holdings, stream, stamp = tx.holdings(case_id), stream_in(tx, case_id), tx.stamp(actor)
-            return retention.agree_to_erasure(case, holdings, stream, stamp=stamp)
+            change, erased_case = retention.agree_to_erasure(case, holdings, stream, stamp=stamp)
+            _, _, ground = stream.case.erasure_asked or ("", "", "")
+            return (*change, *_messages_of(tx, case_id, ground, stamp)), erased_case
 
         erased = self._step(case_id, step)
         self._empty_log()
@@ -185,5 +192,18 @@ def _sanctioned(queries: Queries) -> dict[str, int]:
     return last
 
 
-def _emptied(writes: Sequence[Any], _tx: Tx) -> tuple[Change, None]:
-    return tuple(writes), None
+def _messages_erased(tx: Tx, at: int, names: Sequence[str], *, dry_run: bool) -> tuple[Change, int]:
+    """How many of these messages no case took, and their time is over by their own streams; they are erased. One that
+    cannot be read is left: the sweep tells people of it."""
+    whole = [stream for stream in tx.streams(names).values() if stream.fault is None and stream.events]
+    over = [stream for stream in whole if (held := lodging_in(stream)).is_open and held.at <= at]
+    return () if dry_run else tuple(erased(stream, AT_END, tx.stamp()) for stream in over), len(over)
+
+
+def _messages_of(tx: Tx, case_id: str, ground: str, stamp: Stamp) -> Change:
+    """The erasure of what messages of a case hold in streams of their own, since no case took them when they came. One
+    that cannot be read is left: the sweep tells people of it."""
+    held = [how for on in stream_in(tx, case_id).events if isinstance(how := getattr(on.event, "came", None), Came)]
+    names = {message_stream(how.key, how.body, stamp.keyed) for how in held}
+    own = [stream for stream in tx.streams(names).values() if stream.fault is None and erasable(stream.events)]
+    return tuple(erased(one, ground, stamp) for one in own)

@@ -6,12 +6,11 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.arrival_events import accepted_body, noted_body
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.services.faults import kind_and_place
-from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Noted, Problem, problem_bytes
+from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
 
 _log = logging.getLogger("kz_compliance_sdk.intake")
 _JSON: Final = (("content-type", "application/json"), ("cache-control", "no-store"))
@@ -34,17 +33,12 @@ class Response:
 
 def accepted(status: int, case: Case) -> Response:
     """The message is durable: when its clock started and when it is due."""
-    # A UUID and two times need no escaping; the keys stand in canonical order.
-    due, received = instant_text(case.due_at), instant_text(case.received_at)
-    body = f'{{"case_reference":"{case.id}","due_at":"{due}","received_at":"{received}"}}'
-    return Response(status, _JSON, body.encode("ascii"))
+    return Response(status, _JSON, accepted_body(case.id, case.due_at, case.received_at))
 
 
 def noted(subject: str, received_at: int) -> Response:
     """The message is durable, and no case takes it yet."""
-    # With its null: a sender that looks for a case must find that there is none.
-    noted = Noted(subject_id=subject, received_at=received_at)
-    return Response(202, _JSON, canonical(noted.model_dump(mode="json")))
+    return Response(202, _JSON, noted_body(subject, received_at))
 
 
 def refused(status: int, code: str, detail: str, *, field: str = "", instance: str | None = None) -> Response:

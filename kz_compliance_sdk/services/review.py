@@ -10,7 +10,7 @@ from typing import TypeVar
 from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change, InboxApplied
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
@@ -21,6 +21,7 @@ from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
+from kz_compliance_sdk.services import unreadable
 from kz_compliance_sdk.services.admission import follow_waiting
 from kz_compliance_sdk.services.loading import (
     answering_of,
@@ -221,7 +222,7 @@ class Review:
                 case, notice, arrival, how, others, self._policy, standing, stamp
             )
             change, case = follow_waiting(tx, case, change, self._policy, self._respondent, stamp)
-            return (*change, InboxApplied(self._platform, *arrival.message, case.id)), case
+            return (*change, *unreadable.alerts(tx, self._platform)), case
 
         return self._submit(work)
 

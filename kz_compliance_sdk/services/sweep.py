@@ -14,9 +14,10 @@ from functools import partial
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.believed import lies_of
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat, MessageWrite, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat, LodgedAnew, MessageWrite, Write
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.references import MESSAGES
 from kz_compliance_sdk.domain.running_time import ladder_times, next_look, stands_still
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import Conflict
@@ -57,7 +58,8 @@ class Swept:
 
 
 class Sweep:
-    """Walks over the cases of one platform and then over its log, a few at each step."""
+    """Walks over the cases of one platform, then over the messages that no case took, then over its log, a few at each
+    step."""
 
     def __init__(self, store: Store, platform_id: str, policy: Policy, monotonic: Callable[[], float]) -> None:
         self._store, self._platform, self._policy, self._monotonic = store, platform_id, policy, monotonic
@@ -84,7 +86,7 @@ class Sweep:
         while True:
             swept, after = self._some(after)
             whole = whole.and_then(swept)
-            if progress is not None:
+            if progress is not None and swept.cases:
                 progress(whole.cases)
             if not after:
                 return whole.and_then(self._of_log())
@@ -102,8 +104,15 @@ class Sweep:
         return Swept(broken=(_LOG,))
 
     def _some(self, after: str) -> tuple[Swept, str]:
-        """What the next cases come to, and behind which one to go on; empty at the end. A row that the guards of the
-        database let nobody mend holds up no other: each is looked at alone then, and people are told of that one."""
+        """What the next cases or messages come to, and behind which one to go on; empty at the end."""
+        if after.startswith(MESSAGES):
+            return self._store.submit(self._platform, partial(self._look_at_messages, after=after)).result()
+        swept, after = self._some_cases(after)
+        return swept, after or MESSAGES
+
+    def _some_cases(self, after: str) -> tuple[Swept, str]:
+        """A row that the guards of the database let nobody mend holds up no other: each is looked at alone then, and
+        people are told of that one."""
         try:
             return self._store.submit(self._platform, partial(self._look, after=after)).result()
         except Conflict as error:
@@ -143,21 +152,32 @@ class Sweep:
                 _log.error("case %s: its row said otherwise than its chain: %s", one.case_id, ", ".join(lies))
                 mended.append(CaseWrite(true, opens=not one.stored))
                 messages += map(MessageWrite, one.messages)
-        # By how many it ever mended, two alerts of one second are told apart.
-        before = tx.heartbeat(SWEEPER)
-        count = len(mended) + int((before.detail if before is not None else "") or "0")
-        writes += [Heartbeat(self._platform, SWEEPER, tx.now, str(count)), *mended, *messages]
-        writes += self._told(mended, count, tx)
+        writes += [*mended, *messages, *self._told([one.case.id for one in mended], tx)]
         after = found[-1].case_id if len(found) == most else ""
         writes += unreadable.alerts(tx, self._platform)
         return tuple(writes), (Swept(len(found), tuple(lied), tx.unreadable), after)
 
-    def _told(self, mended: Sequence[CaseWrite], count: int, tx: Tx) -> Change:
-        """One alert for all that were mended at once: the log names each."""
+    def _look_at_messages(self, tx: Tx, after: str) -> tuple[Change, tuple[Swept, str]]:
+        """The rows of the messages that no case took when they came, held against their streams."""
+        found = tx.lodged(after, _AT_ONCE)
+        lying = [name for name, fault in found if fault and name not in tx.unreadable]
+        for name, fault in found:
+            if fault:
+                _log.error("%s: %s", name, fault)
+        mended = [LodgedAnew(self._platform, name) for name in lying]
+        after = found[-1][0] if len(found) == _AT_ONCE else ""
+        swept = Swept(0, tuple((name, ("row",)) for name in lying), tx.unreadable)
+        return (*mended, *self._told(lying, tx), *unreadable.alerts(tx, self._platform)), (swept, after)
+
+    def _told(self, mended: Sequence[str], tx: Tx) -> Change:
+        """That it ran, and one alert for all that were mended at once: the log names each."""
+        before = tx.heartbeat(SWEEPER)
+        # By how many it ever mended, two alerts of one second are told apart.
+        count = len(mended) + int((before.detail if before is not None else "") or "0")
+        beat = Heartbeat(self._platform, SWEEPER, tx.now, str(count))
         if not mended:
-            return ()
-        first = mended[0].case
-        return (notify(self._platform, first.id, "row_mended", _AUDIENCE, _LEVEL, tx.stamp(), key=str(count)),)
+            return (beat,)
+        return beat, notify(self._platform, mended[0], "row_mended", _AUDIENCE, _LEVEL, tx.stamp(), key=str(count))
 
     def _planned(self, case: Case, now: int) -> Case:
         """The case watched no later than its ladder allows."""

@@ -143,7 +143,7 @@ class KnowsNothing:
     def stamp(self, actor: Actor = SYSTEM, salt: bytes = b"") -> Stamp:
         return Stamp(self.now, actor, keyed)
 
-    def inbox_rows(self, _sender: str, _message_id: str) -> list[InboxRow]:
+    def came(self, _sender: str, _message_id: str) -> list[tuple[Stream, int]]:
         return []
 
     def cases_of_notice(self, _notice_id: str) -> list[Case]:

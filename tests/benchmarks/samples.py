@@ -11,7 +11,7 @@ from functools import cache
 
 from kz_compliance_sdk.domain.arrivals import Arrival, open_case
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
-from kz_compliance_sdk.domain.change import Change, InboxRow, NoticeCounted, names_of
+from kz_compliance_sdk.domain.change import Change, NoticeCounted, names_of
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.ports import Env
@@ -105,7 +105,6 @@ def ready(
     ids = Env.system().ids
     policy, now = kz_policy(), int(time.time()) if received_at is None else received_at
     stamp = Stamp(now, SYSTEM, keyed=keyed)
-    reply = b'{"case_reference":"01999999-0000-7000-8000-000000000000","due_at":"2026-11-25T07:00:00Z"}'
     proof = b'{"headers":[["webhook-id","msg"],["webhook-signature","v1,' + base64.b64encode(b"s" * 32) + b'"]]}'
     for number in range(first, first + count):
         data, name, case_id = body(number), _name(number), ids()
@@ -117,9 +116,6 @@ def ready(
             body=data, proof=proof, profile="standard-webhooks", key_id="sample", signed_at=now,
         )  # fmt: skip
         change, _ = open_case(case_id, named, arrival, policy, stamp)
-        inbox = InboxRow(
-            PLATFORM, *message, "notice.issued", "pushed", data, proof, now, case_id, name, "accepted", 202, reply
-        )
         names = names_of(named.issuing_authority.id, keys.SENDER)
         came = NoticeCounted(PLATFORM, names, now, now - policy.safeguards.volume_window_s)
-        yield Ready(case_id, (*change, inbox, came))
+        yield Ready(case_id, (*change, came))

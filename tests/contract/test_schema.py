@@ -101,7 +101,7 @@ def test_both_ways_make_the_same_schema(
     with closing(choose_driver().module.connect(empty)) as one, closing(choose_driver().module.connect(path)) as two:
         assert dump(one) == dump(two)
         assert dump(two)["revision"] == [(HEAD,)]
-        two.execute("DROP TRIGGER inbox_never_changes")
+        two.execute("DROP TRIGGER events_never_change")
         assert dump(one) != dump(two), "the control: one guard less is seen"
 
 

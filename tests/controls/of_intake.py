@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,7 +81,7 @@ CONTROLS: tuple[Control, ...] = (
         "a repeat gets another answer",
         "the same message again gets the first answer",
         OVERVIEW,
-        instead("services.admission._repeat", made=lambda real: lambda row: real(replace(row, reply=b"{}"))),
+        instead("services.admission.answer_to", made=lambda real: lambda *told: (real(*told)[0], b"{}")),
         f"{INTAKE}test_the_same_message_again_gets_the_first_answer",
     ),
     Control(

@@ -12,6 +12,7 @@ from tests.controls.ways import (
     PRIVACY,
     RELIABILITY,
     Control,
+    both,
     gives,
     instead,
     is_now,
@@ -32,7 +33,10 @@ CONTROLS: tuple[Control, ...] = (
         "plain cells",
         "what an authority wrote lies in the file encrypted with a key of the case",
         OF_PRIVACY,
-        instead("adapters.sql.private.PrivateRows._seal", made=lambda _real: lambda _self, _name, plain, *_: plain),
+        both(
+            instead("adapters.sql.private.PrivateRows._seal", made=lambda _real: lambda _self, _name, plain, *_: plain),
+            instead("adapters.sql.keys.PartKeys.seal", made=lambda _real: lambda *given: given[-1].data),
+        ),
         f"{PRIVACY}test_nothing_personal_lies_in_the_file_in_the_clear",
     ),
     Control(
@@ -53,7 +57,7 @@ CONTROLS: tuple[Control, ...] = (
         "no secure delete",
         "the pages of what was erased are overwritten",
         OF_PRIVACY,
-        is_now("adapters.sql.writing.OVERWRITE_ALL", "PRAGMA secure_delete = FAST"),
+        is_now("adapters.sql.ledger.OVERWRITE_ALL", "PRAGMA secure_delete = FAST"),
         f"{PRIVACY}test_what_was_erased_is_overwritten",
     ),
     Control(

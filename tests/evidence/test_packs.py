@@ -187,7 +187,7 @@ def test_a_pack_says_whether_a_ledger_key_proves_its_events(at: Scene, tmp_path:
     assert [verified(pack, None).problems for pack in (bare, whole)] == [[], []]
 
 
-def test_what_said_nothing_new_is_in_the_pack_and_vouched_for_by_no_event(at: Scene) -> None:
+def test_what_said_nothing_new_is_in_the_pack_as_it_was_answered(at: Scene) -> None:
     """The same notice in another envelope. The control says that it said something."""
     case_id = at.case(decided=False)
     (row,) = at.desk.case_file(case_id).inbox

@@ -19,6 +19,7 @@ from kz_compliance_sdk.domain.events.arrivals import Sanctioned
 from kz_compliance_sdk.domain.events.base import ObjectEvent
 from kz_compliance_sdk.domain.events.checkpoints import Checkpointed, HandedOut
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
+from kz_compliance_sdk.domain.events.waiting import Joined, Lodged
 from kz_compliance_sdk.domain.notice import NoticeKind
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, words
 from kz_compliance_sdk.evidence.pack import SUBJECTS, packed
@@ -94,7 +95,7 @@ def test_each_event_stands_there_with_its_time_in_almaty(at: Scene) -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_kind_of_event_has_words(lang: str) -> None:
     """What is missing would be shown as a code. Tests of the catalogues hold the languages against each other."""
-    beside = ObjectEvent | LedgerKeyRetired | Checkpointed | HandedOut | Sanctioned
+    beside = ObjectEvent | LedgerKeyRetired | Checkpointed | HandedOut | Sanctioned | Lodged | Joined
     kinds = [kind for kind in KINDS.values() if not issubclass(kind, beside)]
     assert {kind_of(kind) for kind in kinds} == tables(lang, "evidence")["verb"].keys()
 

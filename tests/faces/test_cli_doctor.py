@@ -236,9 +236,9 @@ def test_the_doctor_names_a_trigger_of_somebody_else_and_a_guard_that_is_gone(of
     assert "guards" not in {check["name"] for check in office.document("doctor", code=4)["checks"]}
     with closing(sqlite3.connect(office.store)) as raw, raw:
         raw.execute("CREATE TRIGGER quiet AFTER INSERT ON cases BEGIN DELETE FROM cases WHERE id = NEW.id; END")
-        raw.execute("DROP TRIGGER inbox_never_changes")
+        raw.execute("DROP TRIGGER events_never_change")
     raw.close()
     (shown,) = (check for check in office.document("doctor", code=4)["checks"] if check["name"] == "guards")
     assert shown["status"] == "fail"
     assert "a trigger quiet that this release did not make" in shown["details"][0]
-    assert shown["details"][1] == "the guard inbox_never_changes is gone"
+    assert shown["details"][1] == "the guard events_never_change is gone"

@@ -166,6 +166,11 @@ def _came_otherwise(evidence: Evidence) -> Evidence:
     return replace(evidence, acknowledged=(other, *rest))
 
 
+def _never_stored(evidence: Evidence) -> Evidence:
+    first, *rest = evidence.acknowledged
+    return replace(evidence, acknowledged=(replace(first, message=replace(first.message, id="other")), *rest))
+
+
 def _answered_otherwise(evidence: Evidence) -> Evidence:
     first, *rest = evidence.acknowledged
     return replace(evidence, acknowledged=(replace(first, answer=b"{}"), *rest))
@@ -185,15 +190,14 @@ _ONE_CALL = (
     "INSERT INTO calls (key, version, what, item, verdict) SELECT key, {}, what, item, {} FROM calls WHERE n = 1"
 )
 TAMPERINGS = (
-    Tampering(
-        "no_row", "lost: ", _in_store("DELETE FROM inbox WHERE message_id = (SELECT min(message_id) FROM inbox)")
-    ),
+    Tampering("not_stored", "lost: ", _never_stored),
     Tampering("came_otherwise", "changed: ", _came_otherwise),
     Tampering(
         "other_bytes",
         "unreadable: ",
         _in_store(
-            "UPDATE inbox SET body = cast(body || ' ' AS blob) WHERE message_id = (SELECT min(message_id) FROM inbox)"
+            "UPDATE parts SET bytes = cast(bytes || ' ' AS blob) WHERE name = 'message' AND stream ="
+            " (SELECT min(stream) FROM parts WHERE name = 'message')"
         ),
     ),
     Tampering(

@@ -52,18 +52,16 @@ def _with(scenery: Scenery, table: str, where: str, *keys: object) -> list[list[
     return found
 
 
-def _keys(scenery: Scenery, table: str) -> dict[str, tuple[bytes | None, str]]:
-    """The data key of each row by the name of the row, and the case that the row is of."""
-    name, of = ("id", "id") if table == "cases" else ("message_id", "case_id")
+def _keys(scenery: Scenery) -> dict[str, bytes | None]:
+    """The data key of each case."""
     with closing(DRIVER.module.connect(scenery.world.path)) as raw:
-        rows = raw.execute(f"SELECT {name}, data_key, {of} FROM {table}").fetchall()  # noqa: S608
-    return {row[0]: (row[1], row[2]) for row in rows}
+        return dict(raw.execute("SELECT id, data_key FROM cases").fetchall())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_the_key_of_a_case_is_missed_in_every_state(form: str, scenery: Scenery) -> None:
-    keys = _keys(scenery, "cases")
+    keys = _keys(scenery)
     assert len(keys) > 12
     for case_id in keys:
         (faults,) = _with(scenery, "cases", f"id = '{case_id}'", FORMS[form])
@@ -71,22 +69,10 @@ def test_the_key_of_a_case_is_missed_in_every_state(form: str, scenery: Scenery)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", FORMS)
-def test_the_key_of_a_message_is_missed_also_where_it_never_had_one(form: str, scenery: Scenery) -> None:
-    keys = _keys(scenery, "inbox")
-    assert {None, b""} < {key for key, _ in keys.values()}
-    for name, (key, case_id) in keys.items():
-        if key == FORMS[form]:
-            continue
-        (faults,) = _with(scenery, "inbox", f"message_id = '{name}'", FORMS[form])
-        assert any(fault.case_id == case_id and (case_id or name in fault.what) for fault in faults), f"{name}"
-
-
-@pytest.mark.slow
 def test_the_keys_of_two_cases_are_missed_in_each_others_place(scenery: Scenery) -> None:
-    keys = _keys(scenery, "cases")
-    for case_id, (key, _) in keys.items():
-        other = next(one for one, _ in keys.values() if one not in (key, b"", None))
+    keys = _keys(scenery)
+    for case_id, key in keys.items():
+        other = next(one for one in keys.values() if one not in (key, b"", None))
         (faults,) = _with(scenery, "cases", f"id = '{case_id}'", other)
         assert case_id in {fault.case_id for fault in faults}
 
@@ -95,7 +81,7 @@ def test_the_keys_of_two_cases_are_missed_in_each_others_place(scenery: Scenery)
 def test_a_row_that_is_gone_with_its_key_is_missed(scenery: Scenery) -> None:
     with closing(DRIVER.module.connect(scenery.world.path, isolation_level=None)) as raw:
         unguard(raw)
-        for case_id in _keys(scenery, "cases"):
+        for case_id in _keys(scenery):
             raw.execute("BEGIN")
             raw.execute("CREATE TEMP TABLE kept AS SELECT * FROM cases WHERE id = ?", (case_id,))
             raw.execute("DELETE FROM cases WHERE id = ?", (case_id,))

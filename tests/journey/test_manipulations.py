@@ -61,6 +61,7 @@ def desk(file: Path) -> Iterator[ComplianceDesk]:
 
 def manipulate(file: Path, *statements: str) -> None:
     words = {
+        "OF_FIRST": "stream = (SELECT n FROM streams WHERE name = 'case/' || FIRST)",
         "FIRST": "(SELECT id FROM cases ORDER BY received_at LIMIT 1)",
         "REPORT": "(SELECT id FROM outbox WHERE kind = 'report')",
         "ZEROS": f"'{'0' * 64}'",
@@ -90,9 +91,9 @@ MANIPULATIONS = {
     "event's time as text": ("UPDATE events SET at = 'noon' WHERE kind = 'claimed'", "holds what was never written"),
     "event beyond Unicode": ("UPDATE events SET kind = cast(x'ff' AS text) WHERE kind = 'claimed'", "do not say what"),
     "messages exchanged": (
-        """UPDATE inbox SET body = (SELECT body FROM inbox AS other WHERE other.message_id = 'msg-2')
-        WHERE message_id = 'msg-1'""",
-        "inbox.body is not as it was written",
+        """UPDATE parts SET bytes = (SELECT bytes FROM parts AS other WHERE other.name = 'message'
+        AND other.stream <> parts.stream) WHERE name = 'message' AND OF_FIRST""",
+        "its part message does not open",
     ),
     "attempt's words": ("UPDATE attempts SET detail = cast(x'00' || detail AS blob)", "attempts.detail is not as it"),
     "case's document": ("UPDATE cases SET doc = '{' WHERE id = FIRST", "as it was written"),
@@ -151,12 +152,14 @@ MANIPULATIONS = {
         at, kind, content, people, hash, mac, key_id FROM events WHERE kind = 'proposed'""",
         "not those that were hashed",
     ),
-    "message's bytes": ("UPDATE inbox SET body = cast(body || ' ' AS blob) WHERE message_id = 'msg-1'", "bytes of the"),
-    "message's bytes and digest": (
-        "UPDATE inbox SET body_sha256 = ZEROS WHERE message_id = 'msg-1'",
-        "is gone",
+    "message's bytes": (
+        "UPDATE parts SET bytes = cast(bytes || ' ' AS blob) WHERE name = 'message' AND OF_FIRST",
+        "its part message does not open",
     ),
-    "message taken away": ("DELETE FROM inbox WHERE message_id = 'msg-1'", "the message behind event 1 is gone"),
+    "message taken away": ("DELETE FROM parts WHERE name = 'message' AND OF_FIRST", "its part message is missing"),
+    "message's digest": ("UPDATE inbox SET body = 'other' WHERE case_id = FIRST", "its rows in inbox are not those"),
+    "message of another event": ("UPDATE inbox SET seq = 2 WHERE case_id = FIRST", "its rows in inbox are not those"),
+    "message's row taken away": ("DELETE FROM inbox WHERE case_id = FIRST", "its rows in inbox are not those"),
     "report's bytes": ("UPDATE outbox SET body = cast(body || ' ' AS blob) WHERE kind = 'report'", "the report"),
     "report taken away": ("DELETE FROM outbox WHERE kind = 'report'", "is gone"),
     "report added": (
@@ -191,7 +194,7 @@ def test_the_database_itself_refuses_text_for_bytes(file: Path) -> None:
     with closing(DRIVER.module.connect(file, isolation_level=None)) as raw:
         unguard(raw)
         with pytest.raises(DRIVER.module.IntegrityError, match="bytes"):
-            raw.execute("UPDATE inbox SET body = hex(body)")
+            raw.execute("UPDATE outbox SET body = hex(body)")
 
 
 READS: dict[str, Callable[[ComplianceDesk, str], object]] = {

@@ -59,7 +59,9 @@ class Beside:
             shadow = self.shadows.get((platform, case_id))
             if shadow is None or shadow.case is None:
                 continue
-            found: list[str] = []
+            took = {(platform, *key, case_id, "", seq, "", None) for key, seq in shadow.case.took.items()}
+            stray = sorted({tuple(row) for row in read("inbox", platform, case_id)} ^ took, key=str)
+            found = [f"the row {row} of a message is in one of the two alone, the store and the fold" for row in stray]
             if shadow.case.appeals or shadow.case.tally:
                 stored = [*read("appeals", platform, case_id), *read("tallies", platform, case_id)]
                 found += differences(stored, case_id, shadow.case)
@@ -172,8 +174,6 @@ def _case_of(write: Any) -> tuple[tuple[str, str], ...]:
         return ((write.case.platform_id, write.case.id),)
     if kind is old.MessageWrite:
         return ((write.message.platform_id, write.message.case_id),)
-    if kind is old.InboxAdmitted:
-        return ((write.row.platform_id, write.row.case_id),)
     if kind is Happened:
         return ((write.platform_id, write.stream.removeprefix("case/")),) if write.stream.startswith("case/") else ()
     case_id = getattr(write, "case_id", "")

@@ -12,6 +12,7 @@ import pytest
 
 from kz_compliance_sdk.domain.arrival_events import came, flags_told
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.events import arrivals, office
 from kz_compliance_sdk.domain.happened import Happened
@@ -19,6 +20,7 @@ from kz_compliance_sdk.domain.notice import Answer
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.values import LocalText
+from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.services.response import Response
@@ -72,8 +74,12 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 def _body(desk: Desk, message_id: str) -> bytes:
     host = desk.host
-    rows = host.store.submit(PLATFORM, lambda tx: ((), tx.inbox_rows("sample-regulator", message_id))).result()
-    return rows[0].body
+
+    def work(tx: Tx) -> tuple[Change, bytes | None]:
+        (stream, seq), *_ = tx.came("sample-regulator", message_id)
+        return (), tx.words(stream, [(seq, "message")])[seq, "message"]
+
+    return host.store.submit(PLATFORM, work).result() or b""
 
 
 def test_what_came_lies_beside_its_event_with_what_proves_it(desk: Desk) -> None:

@@ -5,7 +5,6 @@ that no chain owes, nothing that one owes is kept back in silence, and one poiso
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import closing
 from pathlib import Path
@@ -111,46 +110,6 @@ def test_that_it_may_have_arrived_is_not_for_a_row_to_say(tmp_path: Path) -> Non
     attack(office, "UPDATE outbox SET maybe_arrived = 1, state = 'leased', lease_expires_at = 1 WHERE kind = 'enforce'")
     office.deliver()
     assert office.platform.calls == []
-
-
-_FORGED = json.dumps(
-    {
-        "id": "made-up",
-        "type": "notice.cancelled",
-        "api_version": "1",
-        "platform_id": "social",
-        "data": {
-            "notice_id": "{notice}",
-            "revision": 1,
-            "effect": "withdrawn",
-            "reference_number": "7-1",
-            "issued_at": "2026-11-24T07:00:00Z",
-            "reasons": [{"lang": "ru", "text": "Отозвано."}],
-        },
-        "sent_at": "2026-11-24T07:00:00Z",
-    },
-    ensure_ascii=False,
-)
-WAITS = {
-    "made up": "INSERT INTO inbox SELECT platform_id, sender, 'made-up', '{digest}', 'notice.cancelled', source,"
-    " CAST('{body}' AS BLOB), proof, received_at, '', '{notice}', 'waiting', 202, x'', 1, NULL FROM inbox LIMIT 1",
-    "of another notice": "UPDATE inbox SET exit = 'waiting', notice_id = '{notice}', case_id = '' WHERE"
-    " type = 'notice.cancelled'",
-}
-
-
-@pytest.mark.parametrize("how", WAITS)
-def test_what_no_authority_wrote_of_a_notice_waits_for_it_in_vain_and_is_told(tmp_path: Path, how: str) -> None:
-    office = Driver(tmp_path)
-    office.issue()
-    office.cancel(office.notice()["notice_id"])
-    notice = office.notice(2)["notice_id"]
-    body = _FORGED.replace("{notice}", notice)
-    attack(office, WAITS[how].format(notice=notice, body=body, digest=hashlib.sha256(body.encode()).hexdigest()))
-    case = office.issue(2)
-    assert office.standing(case)["state"] == "queued"
-    office.deliver()
-    assert "case_unreadable" in office.pages()
 
 
 def of_kind(office: Driver, case: str, kind: str) -> str:

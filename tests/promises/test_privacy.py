@@ -64,7 +64,7 @@ def test_what_was_erased_is_overwritten(tmp_path: Path) -> None:
     said = {"notice_id": notice["notice_id"], "revision": 1, "effect": "withdrawn", "reference_number": "7-1"}
     office.push("notice.cancelled", {**said, "issued_at": "2026-11-24T07:00:00Z", "reasons": reasons})
     with closing(sqlite3.connect(f"file:{office.path}?mode=ro", uri=True)) as reader, reader:
-        ((cell,),) = reader.execute("SELECT body FROM inbox").fetchall()
+        ((cell,),) = reader.execute("SELECT bytes FROM parts WHERE name = 'message'").fetchall()
     kept = [cell[at : at + 64] for at in range(0, len(cell) - 64, 1024)]
     assert any(part in _files(office) for part in kept)
     office.wait(181 * DAY)

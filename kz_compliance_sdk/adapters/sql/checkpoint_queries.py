@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -12,15 +12,13 @@ from sqlalchemy import BindParameter, CompoundSelect, Connection, Table, bindpar
 from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED
+from kz_compliance_sdk.adapters.sql.inbox import inbox
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, events, keys, lost_cases, parts, streams
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
 from kz_compliance_sdk.domain.proofs import Loose
-from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.sanctions import SANCTIONS, sanction_in
-from kz_compliance_sdk.errors import StoreDamaged
 
 
 def orphans(connection: Connection, platform_id: str) -> list[tuple[str, str]]:
@@ -30,14 +28,14 @@ def orphans(connection: Connection, platform_id: str) -> list[tuple[str, str]]:
 
 @cache
 def _orphans() -> CompoundSelect[Any]:
-    loose: tuple[Table, ...] = (t.inbox, t.outbox, t.attempts)
+    loose: tuple[Table, ...] = (inbox, t.outbox, t.attempts)
     platform: BindParameter[str] = bindparam("platform")
     left = union(
         *(
             select(table.c.case_id, literal(table.name).label("place")).where(
                 table.c.platform_id == platform, *((table.c.case_id != "",) if table in loose else ())
             )
-            for table in (t.inbox, *dict(CASE_TABLES).values(), *DERIVED)
+            for table in (*dict(CASE_TABLES).values(), *DERIVED)
         )
     ).subquery()
     gone = ~exists().where(t.cases.c.platform_id == platform, t.cases.c.id == left.c.case_id)
@@ -77,45 +75,17 @@ def sanction_lies(connection: Connection, platform_id: str, ledger: Ledger) -> l
     ]
 
 
-def erased_of(connection: Connection, platform_id: str, inbox: Iterable[Any], case_id: str = "") -> frozenset[str]:
-    """Which of the cases, other than this one, that messages without a body went on to were erased."""
-    elsewhere = {row[9] for row in inbox if row[9] not in ("", case_id) and not row[6]}
-    if not elsewhere:
-        return frozenset()
-    mine = streams.c.platform == platform_id, streams.c.name.in_(map(stream_of, elsewhere))
-    erased = select(streams.c.name).join(events, events.c.stream == streams.c.n).where(*mine, events.c.kind == "erased")
-    return frozenset(name.removeprefix("case/") for name in connection.execute(erased).scalars())
-
-
-def wrong_keys(inbox: Iterable[Any]) -> list[str]:
-    """Messages whose data key went before their words, or did not go with them."""
-    found = []
-    for row in inbox:
-        key, emptied = row[15], not row[6] and not row[7]
-        if emptied and key != b"":
-            found.append(f"the data key of the message {row[2]} should have been erased, and is there")
-        elif not emptied and key is not None and not (type(key) is bytes and key):
-            found.append(f"the data key of the message {row[2]} is gone")
-    return found
-
-
 def loose(connection: Connection, platform_id: str, private: PrivateRows) -> Loose:
     """What belongs to no case."""
 
     def of(table: Table) -> Sequence[Any]:
         return of_case(connection.dialect.name).rows(connection, table.name, platform_id, "")
 
-    messages: list[InboxRow] = []
-    faults = wrong_keys(of(t.inbox))
-    for row in of(t.inbox):
-        try:
-            messages.append(private.inbox_from(row))
-        except StoreDamaged as error:
-            faults.append(f"the message {row[2]}: {error.message}")
     made = {one.id: one.attempts for one in map(private.message_from, of(t.outbox))}
-    faults += [
-        f"the attempt {tried.number} of the message {tried.message_id} was never made"
-        for tried in map(private.attempt_from, of(t.attempts))
-        if not 0 < tried.number <= made.get(tried.message_id, 0)
-    ]
-    return Loose(messages, faults)
+    return Loose(
+        [
+            f"the attempt {tried.number} of the message {tried.message_id} was never made"
+            for tried in map(private.attempt_from, of(t.attempts))
+            if not 0 < tried.number <= made.get(tried.message_id, 0)
+        ]
+    )

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kz_compliance_sdk.adapters.sql import checkpoint_queries, log_tree, own_schema
-from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
@@ -27,7 +26,6 @@ class CheckpointReads:
     """The part of the queries that checkpoints and the verification need."""
 
     _platform: str
-    _keys: MasterKeys
 
     def _reading(self) -> AbstractContextManager[Connection]:
         raise NotImplementedError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Table, bindparam, delete, select
 
-from kz_compliance_sdk.adapters.sql import appeals, preserved, tallies
+from kz_compliance_sdk.adapters.sql import appeals, inbox, preserved, tallies
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.holding import names_of
@@ -30,6 +30,7 @@ DERIVED: Final[Mapping[Table, Callable[[fold.Case, Collection[PlatformObject]], 
     appeals.appeals: appeals.rows_of,
     preserved.preserved: preserved.rows_of,
     tallies.tallies: tallies.rows_of,
+    inbox.inbox: inbox.rows_of,
 }
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 __all__ = ["guards", "statements"]
 
 _EVIDENCE = (
-    *("attempts", "cases", "inbox", "outbox"),
+    *("attempts", "cases", "outbox"),
     *("events", "log", "parts", "streams"),
 )
 _ERASED = "EXISTS (SELECT 1 FROM events WHERE stream = OLD.stream AND kind = 'erased')"
@@ -36,15 +36,6 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
 
     for table in _EVIDENCE:
         yield f"{table}_stay", table, "DELETE", "", "nothing is deleted from here"
-    yield (
-        "inbox_never_changes",
-        "inbox",
-        "UPDATE",
-        any_of(
-            changed("platform_id", "sender", "message_id", "body_sha256", "source", "received_at"), rewritten("body")
-        ),
-        "what was received never changes",
-    )
     yield (
         "attempts_never_change",
         "attempts",

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from kz_compliance_sdk.domain.ledger import SALT_BYTES, Part, PartClass, Sealed, opens
 from kz_compliance_sdk.errors import StoreDamaged
 
-__all__ = ["DESTROYED", "KEY_SIZE", "DataKey", "MasterKeys", "PartKeys", "key_owner"]
+__all__ = ["DESTROYED", "KEY_SIZE", "DataKey", "MasterKeys", "PartKeys", "bare", "is_bare", "key_owner"]
 
 
 KEY_SIZE = 32
@@ -54,7 +54,8 @@ class DataKey:
 
 class MasterKeys:
     """The keys that wrap data keys, by id; the one called `current` wraps what is new. With none of them a data key is
-    stored as it is, and whoever has the file has the keys.
+    stored as it is, and whoever has the file has the keys. With one, a key that is not wrapped opens nothing: anybody
+    can put it there.
 
     A wrapped key says which master key opens it, so that several can be in use while one takes another's place. It ends
     in a checksum that takes no key, so that a damaged one is told from one of a master key that is not at hand.
@@ -95,8 +96,14 @@ class MasterKeys:
         """The data key. Raises StoreDamaged (`data_key`), naming the master key that is missing or is another one."""
         if stored == DESTROYED:
             raise _unusable("it was destroyed, or emptied from outside.", owner)
-        if isinstance(stored, bytes) and not stored[0] and len(stored) == 1 + KEY_SIZE:
-            return stored[1:]
+        if isinstance(stored, bytes) and is_bare(stored):
+            if self.current:
+                raise _unusable(
+                    "it is not wrapped, and there is a master key. If that is new to this store run `kz-compliance db "
+                    "rewrap`; else it was put there from outside.",
+                    owner,
+                )
+            return bare(stored)
         if not isinstance(stored, bytes) or not self.is_wrapped(platform_id, owner, stored):
             raise _unusable("it is not as it was written: it was changed from outside.", owner)
         name, rest = self.wrapped_by(stored), stored[1 + stored[0] : -_SUM]
@@ -131,6 +138,16 @@ class MasterKeys:
         """Close what is open of an owner whose key was destroyed."""
         for name in [name for name in list(self._opened) if name[1] == owner]:
             self._opened.pop(name, None)
+
+
+def is_bare(stored: bytes) -> bool:
+    """Whether this is a data key as a store without a master key holds it."""
+    return len(stored) == 1 + KEY_SIZE and not stored[0]
+
+
+def bare(stored: bytes) -> bytes:
+    """The data key of a store without a master key."""
+    return stored[1:]
 
 
 def _context(platform_id: str, owner: str) -> bytes:

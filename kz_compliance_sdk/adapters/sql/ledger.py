@@ -494,8 +494,8 @@ class Appending(Ledger):
         self._last: tuple[int, int, bytes] | None = None
         self._forget()
 
-    def append(self, happened: Sequence[Happened]) -> None:
-        """Append what one work says has happened: all of it, or nothing in any stream.
+    def append(self, happened: Sequence[Happened]) -> list[int]:
+        """Append what one work says has happened: all of it, or nothing in any stream. Gives the sequence of each.
 
         Raises Conflict for a stream that went on since it was read, Damage or NewerRelease for one on which nothing may
         be decided, StoreDamaged where a key of its parts does not open, ConfigError under a retired ledger key,
@@ -518,6 +518,7 @@ class Appending(Ledger):
             self._stage(numbers[link_.platform, link_.stream], link_, words, one.event)
         for key, one_ in grown.items():
             self._streams[key] = one_.stream.then(numbers[key], one_.events, one_.roster)
+        return [link_.seq for link_, _ in made]
 
     def write(self, inserts: Mapping[str, Compiled], execute: Execute, execute_many: ExecuteMany) -> None:
         """Store what was appended, with a statement for each table, and destroy what was erased."""

@@ -24,11 +24,10 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("outbox", t.outbox),
     ("attempts", t.attempts),
 )
-_READ = (t.cases, t.inbox, *dict(CASE_TABLES).values(), *DERIVED)
+_READ = (t.cases, *dict(CASE_TABLES).values(), *DERIVED)
 _POSITIONAL = MappingProxyType({"sqlite": "qmark", "postgresql": "format"})
 _ORDER = MappingProxyType(
     {
-        "inbox": ("received_at", "message_id"),
         "outbox": ("created_at", "lane_seq", "id"),
         "attempts": ("message_id", "number"),
     }

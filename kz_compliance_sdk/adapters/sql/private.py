@@ -5,7 +5,6 @@ Everything above sees plain values. docs/concepts/privacy.md lists every column 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from collections.abc import Callable, Sequence
@@ -17,12 +16,11 @@ from cryptography.exceptions import InvalidTag
 from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED, DataKey, MasterKeys
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import StoreDamaged
 
-__all__ = ["NO_CASE", "PLAIN_KINDS", "ObjectNames", "PrivateRows", "own_name"]
+__all__ = ["NO_CASE", "PLAIN_KINDS", "ObjectNames", "PrivateRows"]
 
 
 OBJECTS: Final = "objects"
@@ -251,61 +249,6 @@ class PrivateRows:
             case = rows.case_from((*row[: rows.PRIVATE], b""))
             return replace(case, flags=(*case.flags, UNREADABLE))
 
-    # -------------------------------------------------------------------------------------------------- inbox
-
-    def inbox_row(self, row: InboxRow) -> tuple[Any, ...]:
-        """A row of inbox. One that belongs to no case yet, or may go on to another, has a key of its own.
-
-        What proves a signed message are its headers and key ids; only of a letter it says who typed it in, and how it
-        came.
-        """
-        own = None
-        if row.case_id and row.exit not in ("waiting", "quarantined"):
-            name = row.platform_id, row.case_id
-        else:
-            name = row.platform_id, own_name(row.sender, row.message_id, row.body_sha256)
-            own = self._new_key(name)
-        key = f"{row.message_id}{_APART}{row.body_sha256}"
-        body = self._seal(name, row.body, "inbox", "body", key)
-        proof = self._seal(name, row.proof, "inbox", "proof", key) if row.source == "typed" else row.proof
-        return (
-            row.platform_id,
-            row.sender,
-            row.message_id,
-            row.body_sha256,
-            row.type,
-            row.source,
-            body,
-            proof,
-            row.received_at,
-            row.case_id,
-            row.notice_id,
-            row.exit,
-            row.status,
-            row.reply,
-            row.deliveries,
-            own,
-        )
-
-    def inbox_from(self, row: Sequence[Any]) -> InboxRow:
-        body, proof, own = row[6], row[7], row[15]
-        key = f"{row[2]}{_APART}{row[3]}"
-        name = row[0], row[9]
-        if own:
-            name = row[0], own_name(*row[1:4])
-            self._stored[name] = own
-        if own or row[9]:
-            body = self._plain(name, body, "inbox", "body", key)
-            proof = self._plain(name, proof, "inbox", "proof", key) if row[5] == "typed" else proof
-        return rows.inbox_from((*row[:6], body, proof, *row[8:15]))
-
-    def waiting_from(self, row: Sequence[Any]) -> InboxRow:
-        """A message that waits. Raises StoreDamaged for one that was not stored as that: nothing may come of it."""
-        message = self.inbox_from(row)
-        if not row[15] or hashlib.sha256(message.body).hexdigest() != message.body_sha256:
-            raise StoreDamaged("a row of inbox makes wait what never came like this.", reference=message.message_id)
-        return message
-
     # --------------------------------------------------------------------------------------------- what leaves
 
     def message_row(self, message: OutboxMessage) -> tuple[Any, ...]:
@@ -367,11 +310,6 @@ class PrivateRows:
     def object_name(self, platform_id: str, object_key: str) -> str:
         """What stands in the store for the name of an object."""
         return self._names.of(platform_id, object_key)
-
-
-def own_name(sender: str, message_id: str, body_sha256: str) -> str:
-    """The owner of the key of a message that belongs to no case."""
-    return f"{sender}{_APART}{message_id}{_APART}{body_sha256}"
 
 
 def _context(name: tuple[str, str], table: str, column: str, row: object) -> bytes:

@@ -24,7 +24,6 @@ class PrivateStatements:
         # What the platform or the regulator would not take can never be sent again without its body.
         not_parked = case((t.outbox.c.state == text("'parked'"), text("'void'")), else_=t.outbox.c.state)
         self.erase: tuple[Any, ...] = (
-            compiled(update(t.inbox).where(_key(t.inbox, *of_case)).values(_emptied("body", "proof", "data_key"))),
             compiled(
                 update(t.outbox)
                 .where(_key(t.outbox, *of_case))
@@ -35,21 +34,11 @@ class PrivateStatements:
         self.destroy_key = compiled(
             update(t.cases).where(_key(t.cases, "platform_id", "id")).values(_emptied("data_key", "private"))
         )
-        self.erase_message = compiled(
-            update(t.inbox)
-            .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"), t.inbox.c.case_id == text("''"))
-            .values({**_emptied("body", "proof", "data_key"), "exit": "noted"})
-        )
         self.holdings: dict[str, Any] = {
-            "messages": compiled(_count(t.inbox).where(_key(t.inbox, *of_case), func.length(t.inbox.c.body) > 0)),
             "outgoing": compiled(_count(t.outbox).where(_key(t.outbox, *of_case), func.length(t.outbox.c.body) > 0)),
         }
-        letters = text("source = 'typed' AND exit = 'waiting'")
         unsettled = text("state IN ('queued', 'leased', 'waiting')")
-        self.under_way: tuple[Any, ...] = (
-            compiled(_count(t.inbox).where(_key(t.inbox, *of_case), letters)),
-            compiled(_count(t.outbox).where(_key(t.outbox, *of_case), unsettled)),
-        )
+        self.under_way = compiled(_count(t.outbox).where(_key(t.outbox, *of_case), unsettled))
 
 
 def _key(table: Table, *names: str) -> Any:

@@ -3,14 +3,15 @@ to one case."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Select, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import appeals, checkpoint_queries, derived, rows
+from kz_compliance_sdk.adapters.sql import appeals, derived, inbox, rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
@@ -27,8 +28,6 @@ from kz_compliance_sdk.domain.appeals import appeals_of
 from kz_compliance_sdk.domain.believed import believed, kept_beside, lies_of, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
-    InboxRow,
-    MessageErased,
     SanctionNoted,
 )
 from kz_compliance_sdk.domain.decision import Decision
@@ -38,7 +37,7 @@ from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import LedgerKeys, NewerRelease
 from kz_compliance_sdk.domain.objects import PlatformObject
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.domain.proofs import Records, digests_in, messages_in
+from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.retention import Ended
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
@@ -49,7 +48,7 @@ _Words = Mapping[tuple[int, str], bytes | None]
 _ENDED = ("closed", "cancelled")
 
 
-class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads):
+class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads, inbox.InboxReads):
     """Reads of one platform's rows."""
 
     def __init__(
@@ -118,10 +117,10 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
             def held(table: str, read: Callable[[PrivateRows, Any], T]) -> tuple[T, ...]:
                 return tuple(read(private, one) for one in self._rows(connection, table, case_id))
 
-            inbox, messages = held("inbox", PrivateRows.inbox_from), held("outbox", PrivateRows.message_from)
-            attempts = held("attempts", PrivateRows.attempt_from)
+            messages, attempts = held("outbox", PrivateRows.message_from), held("attempts", PrivateRows.attempt_from)
             case, chain = believed(row, stream), ledger.chain(stream)
-            return KeptCase(case, chain, inbox, messages, attempts, tuple(unreadable))
+            came = tuple(self._received(connection, stream, ledger.words))
+            return KeptCase(case, chain, came, messages, attempts, tuple(unreadable))
 
     def _row_and_stream(self, connection: Connection, ledger: Ledger, case_id: str) -> tuple[Case, Stream]:
         """A case as its row has it, and its chain, of one moment."""
@@ -146,9 +145,7 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
             yield self._stream(ledger, case_id), ledger
 
     def _ledger(self, connection: Connection) -> Ledger:
-        def ask(statement: Compiled, **values: Any) -> list[Any]:
-            return list(connection.exec_driver_sql(statement.sql, statement.bind(values)).fetchall())
-
+        ask = partial(_ask, connection)
         return Ledger(sqlite_statements().ledger, PartKeys(self._keys, _no_entropy), self._ledger_keys, ask)
 
     def _lies(self, ledger: Ledger, row: Case, stream: Stream) -> list[str]:
@@ -184,6 +181,21 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
     def _objects(self, ledger: Ledger, stream: Stream) -> dict[str, PlatformObject]:
         """The objects of a case by their streams. Raises Damage or NewerRelease where one cannot be believed."""
         return believed_objects(stream.case, ledger.streams(self._platform, names_of(stream.case)))
+
+    def lodged_faults(self) -> list[str]:
+        faults: list[str] = []
+        after = ""
+        while True:
+            with self._reading() as connection:
+                connection.exec_driver_sql("BEGIN")
+                ledger = self._ledger(connection)
+                found = inbox.found(partial(_ask, connection), sqlite_statements().inbox, self._platform, after, 100)
+                for name, stream in ledger.streams(self._platform, found).items():
+                    said = [inbox.lies_of(stream, found[name]), *ledger.what_opens(stream)[1]]
+                    faults += dict.fromkeys(one for one in said if one)
+            if not found:
+                return faults
+            after = max(found)
 
     def log_faults(self) -> list[str]:
         found: list[str] = []
@@ -294,9 +306,6 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
             ledger = self._ledger(connection)
             stream = self._stream(ledger, case_id)
             words, damage = ledger.what_opens(stream)
-            inbox = self._messages(connection, stream, words, keyed)
-            unreadable += checkpoint_queries.wrong_keys(inbox.values())
-            erased_elsewhere = checkpoint_queries.erased_of(connection, self._platform, inbox.values(), case_id)
             held: frozenset[int] | None = None
             told = self._lies(ledger, case, stream) + self._key_lies(connection, ledger, stream)
             try:
@@ -313,7 +322,7 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
                 case,
                 stream,
                 decisions,
-                [private.inbox_from(row) for row in inbox.values()],
+                [] if stream.fault else self._received(connection, stream, lambda _stream, _wanted: words),
                 [private.message_from(row) for row in self._rows(connection, "outbox", case_id)],
                 [private.attempt_from(row) for row in self._rows(connection, "attempts", case_id)],
                 words,
@@ -324,33 +333,9 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
                 told,
                 unreadable,
                 damage,
-                erased_elsewhere,
                 held,
                 keyed,
             )
-
-    def _messages(
-        self, connection: Connection, stream: Stream, words: _Words, keyed: Callable[..., str]
-    ) -> dict[tuple[str, ...], Any]:
-        """The rows of inbox that name a case, and those that its events speak of, by their keys. One whose words were
-        erased, and that went on to another case, is found by the digest of its key alone."""
-        found = {tuple(row[:4]): row for row in self._rows(connection, "inbox", stream.reference)}
-        i = t.inbox.c
-        key = tuple_(i.platform_id, i.sender, i.message_id, i.body_sha256)
-
-        def add(keys: Iterable[tuple[str, ...]]) -> None:
-            for one in keys:
-                if one not in found:
-                    for row in connection.execute(select(t.inbox).where(key == one)).fetchall():
-                        found[tuple(row[:4])] = row
-
-        add((self._platform, *one) for one in messages_in(stream, words))
-        left = digests_in(stream) - {(keyed(*one[1:3]), keyed(one[3])) for one in found}
-        if left:
-            mine = select(i.platform_id, i.sender, i.message_id, i.body_sha256).where(i.platform_id == self._platform)
-            every = connection.execute(mine).fetchall()
-            add([tuple(one) for one in every if (keyed(*one[1:3]), keyed(one[3])) in left])
-        return found
 
     def _misnamed(self, case: Case, stream: Stream, keyed: Callable[..., str]) -> list[str]:
         """The items that are about another object than their chain names, by the platform's key of these names. Raises
@@ -363,16 +348,6 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
     def decisions(self, case_id: str) -> dict[int, Decision]:
         with self._chain(case_id) as (stream, ledger):
             return reviewed.decisions_by_version(stream, ledger.words)
-
-    def inbox(self, case_id: str) -> list[InboxRow]:
-        return self._each("inbox", case_id, PrivateRows.inbox_from)
-
-    def received(self, body_sha256: str) -> list[InboxRow]:
-        """What came with exactly these bytes. No index serves it: it is for sandboxes."""
-        same = select(t.inbox).where(t.inbox.c.platform_id == self._platform, t.inbox.c.body_sha256 == body_sha256)
-        found = self._all(same.order_by(t.inbox.c.received_at, t.inbox.c.message_id))
-        private = self._private()
-        return [private.inbox_from(row) for row in found]
 
     def messages(self, case_id: str) -> list[OutboxMessage]:
         return self._each("outbox", case_id, PrivateRows.message_from)
@@ -387,12 +362,6 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
         statement = select(c.closed_at, c.id, c.notice_id).where(*mine, tuple_(c.closed_at, c.id) > after)
         return [Ended(*row) for row in self._all(statement.order_by(c.closed_at, c.id).limit(limit))]
 
-    def unmatched_before(self, at: int, limit: int) -> list[MessageErased]:
-        i = t.inbox.c
-        mine = (i.platform_id == self._platform, i.case_id == "", i.received_at <= at, func.length(i.body) > 0)
-        key = select(i.platform_id, i.sender, i.message_id, i.body_sha256)
-        return [MessageErased(*row) for row in self._all(key.where(*mine).order_by(i.received_at).limit(limit))]
-
     def count_erased(self) -> int:
         c = t.cases.c
         erased = select(func.count()).where(c.platform_id == self._platform, func.length(c.data_key) == 0)
@@ -405,6 +374,10 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads)
             .order_by(t.sanctions.c.received_at, t.sanctions.c.sanction_id)
         )
         return [rows.sanction_from(row) for row in found]
+
+
+def _ask(connection: Connection, statement: Compiled, **values: Any) -> list[Any]:
+    return list(connection.exec_driver_sql(statement.sql, statement.bind(values)).fetchall())
 
 
 def _no_entropy(_size: int) -> bytes:

@@ -26,10 +26,9 @@ from sqlalchemy import (
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.files import empty_log, refuse_changed
-from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys, bare, is_bare
 from kz_compliance_sdk.adapters.sql.ledger import KEYS, events, log, streams
 from kz_compliance_sdk.adapters.sql.ledger import keys as stream_keys
-from kz_compliance_sdk.adapters.sql.private import own_name
 from kz_compliance_sdk.adapters.sql.sqlite import FileLock
 from kz_compliance_sdk.domain.change import Change, Happened
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
@@ -148,7 +147,7 @@ def rewrap(
     damaged: list[str] = []
     lock = FileLock(path)
     try:
-        held = (t.platform_keys, "key"), (t.cases, "data_key"), (t.inbox, "data_key"), (stream_keys, "wrapped")
+        held = (t.platform_keys, "key"), (t.cases, "data_key"), (stream_keys, "wrapped")
         for table, column in held:
             last: tuple[Any, ...] | None = None
             while True:
@@ -200,9 +199,11 @@ def _some(
         place = tuple(at)
         if isinstance(stored, bytes) and keys.wrapped_by(stored) == keys.current:
             continue
-        owner = owner or (own_name(*place[1:]) if table is t.inbox else place[1])
+        owner = owner or place[1]
         try:
-            key = keys.unwrap(platform, owner, stored)
+            # Of a store that had no master key until now.
+            is_new = isinstance(stored, bytes) and is_bare(stored)
+            key = bare(stored) if is_new else keys.unwrap(platform, owner, stored)
         except StoreDamaged:
             if keys.is_wrapped(platform, owner, stored):
                 raise

@@ -16,7 +16,6 @@ from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.change import (
     EndpointState,
     Heartbeat,
-    InboxRow,
     RefusalsCounted,
     SanctionNoted,
 )
@@ -258,46 +257,9 @@ def case_from(row: Row) -> Case:
     )
 
 
-def inbox_row(row: InboxRow) -> tuple[Any, ...]:
-    return (
-        row.platform_id,
-        row.sender,
-        row.message_id,
-        row.body_sha256,
-        row.type,
-        row.source,
-        row.body,
-        row.proof,
-        row.received_at,
-        row.case_id,
-        row.notice_id,
-        row.exit,
-        row.status,
-        row.reply,
-        row.deliveries,
-        None,
-    )
-
-
-def inbox_admitted(row: Row) -> dict[str, Any]:
-    """What is set of a message that can be used now, from its row."""
-    return {
-        "k_platform_id": row[0],
-        "k_sender": row[1],
-        "k_message_id": row[2],
-        "k_body_sha256": row[3],
-        "v_type": row[4],
-        "v_proof": row[7],
-        "v_case_id": row[9],
-        "v_notice_id": row[10],
-        "v_exit": row[11],
-        "v_status": row[12],
-        "v_reply": row[13],
-    }
-
-
-def inbox_from(row: Row) -> InboxRow:
-    return InboxRow(*row)
+def came_row(platform_id: str, case_id: str, key: str, body: str, seq: int) -> tuple[Any, ...]:
+    """A row of inbox, of a message that the event `seq` of a case tells of."""
+    return platform_id, key, body, case_id, "", seq, "", None
 
 
 def message_row(message: OutboxMessage) -> tuple[Any, ...]:

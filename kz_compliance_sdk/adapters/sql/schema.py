@@ -22,6 +22,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from kz_compliance_sdk.adapters.sql import (
     appeals,
     guards,
+    inbox,
     ledger,
     preserved,
     tables,
@@ -59,9 +60,10 @@ _STATISTICS = (
     ("cases", "cases_received", f"{_FEW} 2"),
     ("cases", "cases_watched", "10000 5000 2"),
     ("events", "events", "1000000 8 1"),
-    ("inbox", "inbox", f"{_FEW} 100000 1 1"),
-    ("inbox", "inbox_case", f"{_FEW} 1 1"),
-    ("inbox", "inbox_waiting", "10 5 1"),
+    ("inbox", "inbox", f"{_FEW} 1 1 1"),
+    ("inbox", "inbox_case", f"{_FEW} 1"),
+    ("inbox", "inbox_message", "1000 500 1"),
+    ("inbox", "inbox_waits", "10 5 1"),
     ("keys", "keys", "1000000 2 1"),
     ("log", "log", f"{_FEW} 1"),
     ("log", "log_stream", "1000000 8 1"),
@@ -80,7 +82,7 @@ _STATISTICS = (
 )
 
 # Each declares its tables in the same metadata when it is loaded.
-_DECLARED = (appeals, tables, ledger, preserved, tallies, volumes)
+_DECLARED = (appeals, tables, inbox, ledger, preserved, tallies, volumes)
 
 
 def read_revision(connection: Connection) -> str | None:

@@ -126,7 +126,7 @@ class Shared:
         """Whether any message waits for its notice."""
         known = self._any_waiting.get(platform_id)
         if known is None:
-            found = self._tx.one(self._s.any_waiting, k_platform_id=platform_id)
+            found = self._tx.one(self._s.inbox.any_waits, k_platform_id=platform_id)
             known = self._any_waiting[platform_id] = found is not None
         return known
 

@@ -31,6 +31,7 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.appeals import AppealStatements
 from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
 from kz_compliance_sdk.adapters.sql.derived import DerivedStatements
+from kz_compliance_sdk.adapters.sql.inbox import InboxStatements
 from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements, lost_cases, streams
 from kz_compliance_sdk.adapters.sql.log_tree import LogStatements
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
@@ -155,27 +156,6 @@ class Statements:
             )
             .values(state=literal_column("'void'"), settled_at=bindparam("v_settled_at"))
         )
-        self.redelivered = compiled(
-            update(t.inbox)
-            .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
-            .values(deliveries=t.inbox.c.deliveries + literal_column("1"))
-        )
-        self.inbox_applied = compiled(
-            update(t.inbox)
-            .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
-            .values(exit=literal_column("'accepted'"), case_id=bindparam("v_case_id"))
-        )
-        self.inbox_dismissed = compiled(
-            update(t.inbox)
-            .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
-            .values(exit=literal_column("'noted'"))
-        )
-        self.inbox_admitted = compiled(
-            update(t.inbox)
-            .where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
-            .values(deliveries=t.inbox.c.deliveries + literal_column("1"))
-            .values(_bound("type", "proof", "case_id", "notice_id", "exit", "status", "reply"))
-        )
         self.case = compiled(select(t.cases).where(_key(t.cases, "platform_id", "id")))
         of_notice = select(t.cases).where(_key(t.cases, "platform_id", "notice_id"))
         self.cases_of_notice = compiled(of_notice)
@@ -201,20 +181,6 @@ class Statements:
         )
         watched = watched.order_by(t.cases.c.watch_at).limit(AT_MOST)
         self.watched = compiled(watched)
-        self.inbox_row = compiled(
-            select(t.inbox).where(_key(t.inbox, "platform_id", "sender", "message_id", "body_sha256"))
-        )
-        self.inbox_rows = compiled(select(t.inbox).where(_key(t.inbox, "platform_id", "sender", "message_id")))
-        waiting = select(t.inbox).where(_key(t.inbox, "platform_id", "notice_id"), text("exit = 'waiting'"))
-        self.any_waiting = compiled(
-            select(literal_column("1"))
-            .select_from(t.inbox)
-            .where(_key(t.inbox, "platform_id"), text("exit = 'waiting'"))
-            .limit(ONLY_ONE)
-        )
-        self.waiting = compiled(waiting.order_by(t.inbox.c.received_at))
-        of_case = select(t.inbox).where(_key(t.inbox, "platform_id", "case_id")).order_by(t.inbox.c.received_at)
-        self.inbox_of_case = compiled(of_case)
         held = text("state IN ('waiting', 'parked')")
         self.held_message = compiled(select(t.outbox).where(_key(t.outbox, "platform_id", "id"), held))
         in_range = t.outbox.c.case_id > bindparam("k_after"), t.outbox.c.case_id <= bindparam("k_last")
@@ -250,6 +216,7 @@ class Statements:
         self.appeals = AppealStatements(compiled)
         self.preserved = PreservedStatements(compiled)
         self.derived = DerivedStatements(compiled, upsert)
+        self.inbox = InboxStatements(compiled, upsert)
         self.private = PrivateStatements(compiled)
         self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
         self.heartbeat = compiled(select(t.heartbeats).where(_key(t.heartbeats, "platform_id", "part")))

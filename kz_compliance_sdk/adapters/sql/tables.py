@@ -94,30 +94,6 @@ Index("cases_ended", cases.c.platform_id, cases.c.closed_at, cases.c.id, sqlite_
 Index("cases_leased", cases.c.platform_id, cases.c.lease_expires_at, sqlite_where=_leased, postgresql_where=_leased)
 Index("cases_watched", cases.c.platform_id, cases.c.watch_at, sqlite_where=_watched, postgresql_where=_watched)
 
-inbox = _table(
-    "inbox",
-    _platform(),
-    Column("sender", String(128), primary_key=True),
-    Column("message_id", String(160), primary_key=True),
-    Column("body_sha256", String(64), primary_key=True),
-    Column("type", String(32), nullable=False),
-    Column("source", String(8), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("proof", LargeBinary, nullable=False),
-    Column("received_at", _Time, nullable=False),
-    Column("case_id", String(36), nullable=False),
-    Column("notice_id", String(160), nullable=False),
-    Column("exit", String(12), nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("reply", LargeBinary, nullable=False),
-    Column("deliveries", Integer, nullable=False),
-    # Its own, as long as the message belongs to no case; else that of its case is used.
-    Column("data_key", LargeBinary),
-    _bytes("inbox", "body", "proof", "reply"),
-)
-Index("inbox_case", inbox.c.platform_id, inbox.c.case_id, inbox.c.received_at)
-_waiting = text("exit = 'waiting'")
-Index("inbox_waiting", inbox.c.platform_id, inbox.c.notice_id, sqlite_where=_waiting, postgresql_where=_waiting)
 
 # The case comes before the id in the key: cases follow each other in time, ids of messages are spread at random, and
 # each random place costs a page in every commit.

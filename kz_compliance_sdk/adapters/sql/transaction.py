@@ -7,21 +7,22 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from kz_compliance_sdk.adapters.sql import derived
+from kz_compliance_sdk.adapters.sql import derived, inbox
 from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
+from kz_compliance_sdk.adapters.sql.rows import came_row
 from kz_compliance_sdk.adapters.sql.shared import Behind, Shared
 from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, is_no_text, open_connection, store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
-from kz_compliance_sdk.domain.change import CaseWrite, Change, happenings
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, LodgedAnew, happenings
 from kz_compliance_sdk.domain.events.base import ObjectEvent
 from kz_compliance_sdk.domain.ledger import LedgerKeys
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
@@ -63,6 +64,8 @@ class SqliteTransaction:
         self._lock = FileLock(path)
         self._staged: list[Change] = []
         self._indexed: set[tuple[str, str]] = set()
+        self._lodged: set[tuple[str, str]] = set()
+        self._came: dict[tuple[str, str, str, str], int] = {}
         self._written: list[Change] = []
         self.keys: set[str] = set()
         self.now = 0
@@ -82,6 +85,8 @@ class SqliteTransaction:
     def begin(self, waiting: int) -> None:
         self._staged, self._written, self.keys = [], [], set()
         self._indexed.clear()
+        self._lodged.clear()
+        self._came.clear()
         self.private.begin()
         self.ledger.begin()
         self.shared.begin(waiting)
@@ -119,9 +124,11 @@ class SqliteTransaction:
             change, value = job.work(view)
             keys = {key for write in change for key in keys_of(write)}
         if happened := happenings(change):
-            self.ledger.append(happened)
+            self._note_messages(happened, self.ledger.append(happened))
         for write in change:
             # Where nothing happened, rows that lied are written anew: what lies beside them is too.
+            if type(write) is LodgedAnew:
+                self._lodged.add((write.platform_id, write.stream))
             if type(write) is CaseWrite and (write.case.appeals or write.case.state in ENDED or not happened):
                 self._indexed.add((write.case.platform_id, write.case.id))
         self._indexed |= {(one.platform_id, one.event.case) for one in happened if isinstance(one.event, ObjectEvent)}
@@ -130,6 +137,15 @@ class SqliteTransaction:
             self._staged.append(change)
             self.shared.staged(change)
         return value
+
+    def _note_messages(self, happened: list[Happened], seqs: list[int]) -> None:
+        """Which rows are to be written of the messages that these events tell of."""
+        for one, seq in zip(happened, seqs, strict=True):
+            if one.stream.startswith(MESSAGES):
+                self._lodged.add((one.platform_id, one.stream))
+            elif (came := getattr(one.event, "came", None)) is not None:
+                case_id = one.stream.removeprefix(stream_of(""))
+                self._came[one.platform_id, case_id, came.key, came.body] = seq
 
     def flush(self) -> None:
         """Write what is staged, so that what is read next sees it. Raises ChangeRefused, StoreError."""
@@ -141,9 +157,16 @@ class SqliteTransaction:
         try:
             self._writer.write(staged, self.private, self._execute, self._execute_many)
             self.ledger.write(self.statements.inserts, self._execute, self._execute_many)
+            if self._came:
+                rows = [came_row(*message, seq) for message, seq in self._came.items()]
+                self._execute_many(self.statements.inbox.put, rows)
+                self._came.clear()
             if self._indexed:
                 derived.write(self._indexed, self.ledger, self.statements.derived, self._execute)
                 self._indexed.clear()
+            if self._lodged:
+                inbox.write(self._lodged, self.ledger, self.statements.inbox, self._execute)
+                self._lodged.clear()
         except self._integrity as error:
             raise ChangeRefused(
                 Conflict(f"the database refuses this: {error}. Nothing was written; read again.")

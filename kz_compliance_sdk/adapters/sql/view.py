@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
-from kz_compliance_sdk.adapters.sql import derived, rows
+from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.opening import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
@@ -28,11 +28,14 @@ from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
+from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
+from kz_compliance_sdk.domain.lodging import lodging_in
 from kz_compliance_sdk.domain.message_states import mended
 from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.received import count_readable, received_in
+from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.retention import Holdings
 from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
@@ -187,40 +190,45 @@ class View:
     def cases_to_watch(self, now: int, limit: int) -> list[Case]:
         return self._first(self._s.watched, self._tx.shared.case_from, limit, now=now)
 
-    def inbox_row(self, sender: str, message_id: str, body_sha256: str) -> InboxRow:
-        row = self._tx.one(
-            self._s.inbox_row,
-            k_platform_id=self._platform,
-            k_sender=sender,
-            k_message_id=message_id,
-            k_body_sha256=body_sha256,
-        )
-        if row is None:
-            raise NotFound("there is no such message on this platform.", reference=message_id)
-        return self._tx.private.inbox_from(row)
-
-    def inbox_rows(self, sender: str, message_id: str) -> list[InboxRow]:
-        found = self._tx.all(self._s.inbox_rows, k_platform_id=self._platform, k_sender=sender, k_message_id=message_id)
-        return [self._tx.private.inbox_from(row) for row in found]
+    def came(self, sender: str, message_id: str) -> list[tuple[Stream, int]]:
+        key = self._keyed(sender, message_id)
+        found = self._tx.all(self._s.inbox.of_key, k_platform_id=self._platform, k_key=key)
+        streams = self.streams(map(inbox.stream_in, found))
+        told: list[tuple[Stream, int]] = []
+        for row in found:
+            stream, seq = streams[inbox.stream_in(row)], row[5]
+            if inbox.tells(stream, row):
+                told.append((stream, seq))
+            else:
+                self._unreadable.append(stream.reference)
+        return told
 
     def notices_counted(self, name: str, over: int, most: int) -> int:
         return self._tx.shared.notices_counted(self._platform, name, over, most)
 
     def waiting_for(self, notice_id: str) -> list[InboxRow]:
+        self._tx.shared.check_written(f"n{notice_id}")
         if not self._tx.shared.any_waiting(self._platform):
             return []
-        found = self._tx.all(self._s.waiting, k_platform_id=self._platform, k_notice_id=notice_id)
+        found = self._tx.all(self._s.inbox.of_notice, k_platform_id=self._platform, k_notice_id=notice_id)
+        streams = self.streams(f"{MESSAGES}{message}" for (message,) in found)
         waiting: list[InboxRow] = []
-        for row in found:
+        for stream in sorted(streams.values(), key=lambda one: one.number):
             try:
-                waiting.append(self._tx.private.waiting_from(row))
-            except StoreDamaged:
-                self._unreadable.append(row[9] or str(row[2]))
+                held = lodging_in(stream)
+                if not held.is_open or held.said.notice != notice_id:
+                    raise StoreDamaged("a row makes wait what does not wait for this notice.", reference=stream.name)
+                waiting += received_in(stream, self.words)
+            except (StoreDamaged, NewerRelease):
+                self._unreadable.append(stream.name)
         return waiting
 
-    def inbox_of_case(self, case_id: str) -> list[InboxRow]:
-        found = self._tx.all(self._s.inbox_of_case, k_platform_id=self._platform, k_case_id=case_id)
-        return [self._tx.private.inbox_from(row) for row in found]
+    def lodged(self, after: str, limit: int) -> list[tuple[str, str]]:
+        found = inbox.found(self._tx.all, self._s.inbox, self._platform, after, limit)
+        self._tx.shared.check_written(*found)
+        streams = self.streams(found)
+        self._unreadable += [name for name, stream in streams.items() if stream.fault is not None]
+        return [(name, inbox.lies_of(streams[name], stored)) for name, stored in found.items()]
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
         return reviewed.decisions_by_version(self._chain(case_id), self.words)
@@ -288,8 +296,9 @@ class View:
         given = {"k_platform_id": self._platform, "k_case_id": case_id}
         counts = {name: int(self._tx.one(one, **given)[0]) for name, one in self._s.private.holdings.items()}
         chain = self._chain(case_id)
-        unsettled = sum(int(self._tx.one(one, **given)[0]) for one in self._s.private.under_way)
+        unsettled = int(self._tx.one(self._s.private.under_way, **given)[0]) + len(chain.case.letters)
         return Holdings(
+            messages=count_readable(chain),
             **counts,
             texts=reviewed.count_texts(chain),
             decisions=reviewed.count_held(chain),

@@ -11,7 +11,7 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.clock_statements import set_clock
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, inbox_admitted, sanction_row
+from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, sanction_row
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, moving
 from kz_compliance_sdk.adapters.sql.volumes import write_volumes
@@ -24,15 +24,10 @@ from kz_compliance_sdk.domain.change import (
     EndpointState,
     Happened,
     Heartbeat,
-    InboxAdmitted,
-    InboxApplied,
-    InboxDismissed,
-    InboxRow,
-    MessageErased,
+    LodgedAnew,
     MessageVoided,
     MessageWrite,
     NoticeCounted,
-    Redelivered,
     RefusalsCounted,
     ReportsOvertaken,
     SanctionNoted,
@@ -40,6 +35,7 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.checkpoints import TilesMade
 from kz_compliance_sdk.domain.events.checkpoints import Checkpointed
 from kz_compliance_sdk.domain.events.remedies import Appealed
+from kz_compliance_sdk.domain.events.waiting import Lodged
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 
@@ -56,14 +52,8 @@ def keys_of(write: Any) -> tuple[str, ...]:
     if kind is CaseWrite:
         case = write.case
         return (f"c{case.id}", f"n{case.notice_id}") if write.opens else (f"c{case.id}",)
-    if kind is InboxRow:
-        return f"i{write.sender}\x1f{write.message_id}", f"n{write.notice_id}"
-    if kind is InboxAdmitted:
-        return keys_of(write.row)
     if kind is CaseErased:
         return (f"c{write.case_id}",)
-    if kind in (Redelivered, InboxApplied, InboxDismissed, MessageErased):
-        return (f"i{write.sender}\x1f{write.message_id}",)
     if kind is OutboxMessage:
         return (f"m{write.id}",)
     if kind is MessageWrite:
@@ -76,9 +66,22 @@ def keys_of(write: Any) -> tuple[str, ...]:
         return (f"f{write.feed}",)
     if kind is Happened and type(write.event) is Appealed:
         return (f"a{write.event.reference}",)
-    if kind is Happened and type(write.event) is Checkpointed:
-        return ("checkpoint",)
+    if kind is LodgedAnew:
+        return (write.stream,)
+    if kind is Happened:
+        return _of_event(write.event)
     return ()
+
+
+def _of_event(event: Any) -> tuple[str, ...]:
+    """What an event speaks of: the same message must not be taken for new again, and the notice must find what waits
+    for it; of checkpoints one follows the other."""
+    if type(event) is Checkpointed:
+        return ("checkpoint",)
+    came = getattr(event, "came", None)
+    if came is None:
+        return ()
+    return (f"i{came.key}", f"n{event.notice}") if type(event) is Lodged else (f"i{came.key}",)
 
 
 class Writer:
@@ -100,16 +103,14 @@ class Writer:
                     inserts["cases"].append(rows.case_row(write.case, rows.open_case(write.case)))
             for write in change:
                 kind = type(write)
-                if kind is InboxRow:
-                    inserts["inbox"].append(rows.inbox_row(write))
-                elif kind is OutboxMessage:
+                if kind is OutboxMessage:
                     inserts["outbox"].append(rows.message_row(write))
                 elif kind is Attempt:
                     inserts["attempts"].append(rows.attempt_row(write))
                 elif kind is NoticeCounted:
                     counted.append(write)
-                elif kind is Happened or (kind is CaseWrite and write.opens):
-                    pass  # linked when its work was run, stored by the ledger below; or written above
+                elif kind in (Happened, LodgedAnew) or (kind is CaseWrite and write.opens):
+                    pass  # linked when its work was run, stored by the ledger below, and the rows made of it
                 else:
                     updates.append(write)
         for table, values in inserts.items():
@@ -144,25 +145,11 @@ class Writer:
                 )
         elif kind is ReportsOvertaken:
             execute(s.reports_overtaken.sql, (write.at, write.platform_id, write.case_id, write.sequence))
-        elif kind is InboxDismissed:
-            execute(s.inbox_dismissed.sql, (write.platform_id, write.sender, write.message_id, write.body_sha256))
-        elif kind is Redelivered:
-            execute(s.redelivered.sql, (write.platform_id, write.sender, write.message_id, write.body_sha256))
-        elif kind is InboxAdmitted:
-            execute(s.inbox_admitted.sql, s.inbox_admitted.bind(inbox_admitted(rows.inbox_row(write.row))))
-        elif kind is InboxApplied:
-            key = (write.platform_id, write.sender, write.message_id, write.body_sha256)
-            execute(s.inbox_applied.sql, (write.case_id, *key))
         elif kind is TilesMade:
             for tile in write.tiles:
                 execute(s.log.put_tile.sql, (write.platform_id, *tile))
         elif kind is CaseErased:
             self._erase(write, rows, execute)
-        elif kind is MessageErased:
-            key = (write.platform_id, write.sender, write.message_id, write.body_sha256)
-            execute(OVERWRITE_ALL, ())
-            execute(s.private.erase_message.sql, s.private.erase_message.bind(_named(_OF_MESSAGE, key)))
-            execute(OVERWRITE_IN_PLACE, ())
         elif kind is ClockSet:
             set_clock(write, s.clock_set, execute)
         else:
@@ -184,13 +171,6 @@ class Writer:
         if execute(self._s.case_update.sql, (*row[2:DATA_KEY], row[PRIVATE], row[0], row[1])) != 1:
             gone = Conflict("the row of the case is gone: run `kz-compliance db rebuild`.", reference=row[1])
             raise ChangeRefused(gone)
-
-
-_OF_MESSAGE = ("platform_id", "sender", "message_id", "body_sha256")
-
-
-def _named(names: tuple[str, ...], key: tuple[str, ...]) -> dict[str, Any]:
-    return {f"k_{name}": value for name, value in zip(names, key, strict=True)}
 
 
 def _fact_row(write: Any) -> tuple[Any, ...]:

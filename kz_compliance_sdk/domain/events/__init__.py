@@ -22,6 +22,7 @@ from kz_compliance_sdk.domain.events import (
     remedies,
     review,
     users,
+    waiting,
 )
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.ledger import Readers, Stamped
@@ -44,7 +45,7 @@ def _of(module: ModuleType) -> list[type[Event]]:
     return [value for value in own if issubclass(value, Event)]
 
 
-SUBJECTS: Final = (arrivals, review, office, delivery, remedies, users, privacy, objects, checkpoints)
+SUBJECTS: Final = (arrivals, review, office, delivery, remedies, users, privacy, objects, checkpoints, waiting)
 KINDS: Final = MappingProxyType({kind_of(kind): kind for module in SUBJECTS for kind in _of(module)})
 READERS: Final[Readers] = MappingProxyType(
     {(name, kind.v): msgspec.json.Decoder(kind).decode for name, kind in KINDS.items()}

@@ -292,7 +292,8 @@ class Flagged(Event, frozen=True, kw_only=True):
 
 
 class TakenIn(Event, frozen=True, kw_only=True):
-    """A message that could not be used when it came can be used now, and says nothing new."""
+    """A message says nothing new: what is held already, in another envelope, or what could not be used when it came
+    and can be now."""
 
     words = words(message="erasable", proof="kept", reply="kept")
     came: Came

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from kz_compliance_sdk.adapters.sql import tables
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.case import Case
@@ -149,15 +148,13 @@ class Office:
 
     def inbox(self) -> list[InboxRow]:
         """Every message that is held, in the order of the key."""
-        with self.engine.connect() as connection:
-            keys = [tuple(row[1:4]) for row in connection.execute(tables.inbox.select()).fetchall()]
         queries = self.desk.store.queries(self.desk.platform_id)
         found = {
             (row.sender, row.message_id, row.body_sha256): row
-            for sha256 in {key[2] for key in keys}
-            for row in queries.received(sha256)
+            for case_id in ("", *queries.case_ids())
+            for row in queries.inbox(case_id)
         }
-        return [found[key] for key in keys]
+        return [found[key] for key in sorted(found)]
 
     @property
     def engine(self) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -20,45 +20,22 @@ from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, hash_of
 from kz_compliance_sdk.domain.references import stream_of
 
 UNHELD: dict[str, tuple[str, ...]] = {
-    "cases": ("version", "audit_seq", "audit_head", "watch_at", "urgent_at", "data_key"),
-    "inbox": ("deliveries", "data_key"),
-    "outbox": ("next_attempt_at", "lease_token", "lease_expires_at"),
-    **dict.fromkeys(("audit", "cursors", "endpoints", "heartbeats", "keys", "platform_keys", "refusals"), ()),
-    **dict.fromkeys(("sealed_texts", "tiles", "volumes"), ()),
+    "attempts": ("started_at", "ended_at", "result", "detail"),
+    "cases": ("watch_at", "urgent_at", "data_key"),
+    "outbox": ("next_attempt_at", "lease_token", "lease_expires_at", "refusals", "refused_since"),
+    **dict.fromkeys(
+        ("cursors", "endpoints", "heartbeats", "keys", "platform_keys", "refusals", "tiles", "volumes"), ()
+    ),
 }
 """What no chain holds, as docs/concepts/ledger.md lists it: some columns of a table, or the whole of it. Keys have
 tamperings of their own."""
-NOT_YET: dict[str, tuple[str, ...]] = {
-    "inbox": (
-        *("platform_id", "sender", "message_id", "body_sha256", "type", "source", "proof", "received_at", "notice_id"),
-        *("exit", "status", "reply"),
-    ),
-    "outbox": (
-        *("platform_id", "id", "kind", "endpoint", "created_at", "deadline_at", "lane", "lane_seq", "item_id"),
-        *(
-            "refusals",
-            "refused_since",
-            "maybe_arrived",
-            "settled_at",
-            "receipt",
-            "receipt_proof",
-            "attempts",
-            "state",
-            "body",
-        ),
-    ),
-    "attempts": ("platform_id", "started_at", "ended_at", "result", "detail"),
-}
-"""What nothing holds until these rows are made of their chains; nor are some that are added or taken away found."""
 PLATFORM = ("platform_id", "platform")
 KEYS = {
     name: tuple(key.name for key in table.primary_key.columns if key.name not in PLATFORM)
     for name, table in metadata.tables.items()
 }
 COLUMNS = {
-    name: tuple(
-        column.name for column in table.columns if column.name not in (*UNHELD.get(name, ()), *NOT_YET.get(name, ()))
-    )
+    name: tuple(column.name for column in table.columns if column.name not in UNHELD.get(name, ()))
     for name, table in metadata.tables.items()
     if UNHELD.get(name) != ()
 }
@@ -135,14 +112,14 @@ class Tamperer:
         return first | second if first is not None and second is not None else None
 
     def _delete(self) -> Names | None:
-        table, row = self._row(but=NOT_YET)
+        table, row = self._row()
         self.told = f"{table} {self._key(table, row)}"
         self.raw.execute(f"DELETE FROM {table} WHERE {self._where(table)}", self._key(table, row))  # noqa: S608
         return self._names(table, row)
 
     def _insert(self) -> Names | None:
         """A row that is a copy of another, under another key."""
-        table, row = self._row(but=NOT_YET)
+        table, row = self._row()
         column = self.chance.choice(KEYS[table])
         value = self._other(row[column], column)
         if column == "case_id":
@@ -168,7 +145,7 @@ class Tamperer:
 
     def _change_a_key(self) -> Names | None:
         """A key is no evidence, since it is wrapped anew at times: what it opened, or named, shows another."""
-        table, column = self.chance.choice((("cases", "data_key"), ("inbox", "data_key"), ("platform_keys", "key")))
+        table, column = self.chance.choice((("cases", "data_key"), ("platform_keys", "key")))
         row = self.chance.choice(self._rows(table))
         others = [one[column] for one in self._rows(table) if one[column] != row[column]]
         made = self._other(row[column] or b"\0" * 33, column)
@@ -185,6 +162,22 @@ class Tamperer:
         value = self.chance.choice([one for one in values if one != row["data_key"]])
         return self._set(table, row, {"data_key": value})
 
+    def _bring_a_key_back(self) -> Names | None:
+        """A data key as an old backup holds it: another one only where it was erased since."""
+        others = []
+        for image in self.backups:
+            with closing(sqlite3.connect(":memory:")) as backup:
+                backup.deserialize(image[:18] + b"\1\1" + image[20:])  # in memory there can be no write-ahead log
+                wanted = f"SELECT data_key FROM cases WHERE {self._where('cases')}"  # noqa: S608
+                for row in self._rows("cases"):
+                    was = backup.execute(wanted, self._key("cases", row)).fetchone()
+                    if was is not None and was[0] != row["data_key"]:
+                        others.append((row, was[0]))
+        if not others:
+            return None
+        row, key = self.chance.choice(others)
+        return self._set("cases", row, {"data_key": key})
+
     def _exchange_keys(self) -> Names | None:
         """Two rows have the data keys of each other."""
         (table, row), (one, other) = self._with_a_key(), self._with_a_key()
@@ -194,24 +187,8 @@ class Tamperer:
         second = self._set(one, other, {"data_key": row["data_key"]})
         return first | second if first is not None and second is not None else None
 
-    def _bring_a_key_back(self) -> Names | None:
-        """A data key as an old backup holds it: another one only where it was erased since."""
-        others = []
-        for image in self.backups:
-            with closing(sqlite3.connect(":memory:")) as backup:
-                backup.deserialize(image[:18] + b"\1\1" + image[20:])  # in memory there can be no write-ahead log
-                for table in ("cases", "inbox"):
-                    wanted = f"SELECT data_key FROM {table} WHERE {self._where(table)}"  # noqa: S608
-                    for row in self._rows(table):
-                        was = backup.execute(wanted, self._key(table, row)).fetchone()
-                        if was is not None and was[0] != row["data_key"]:
-                            others.append((table, row, was[0]))
-        table, row, key = self.chance.choice(others)
-        return self._set(table, row, {"data_key": key})
-
     def _with_a_key(self) -> tuple[str, dict[str, Any]]:
-        table = self.chance.choice(("cases", "inbox"))
-        return table, self.chance.choice(self._rows(table))
+        return "cases", self.chance.choice(self._rows("cases"))
 
     # ---------------------------------------------------------------------------------------------- cut tails
 
@@ -274,8 +251,8 @@ class Tamperer:
 
     # ------------------------------------------------------------------------------------------------- helpers
 
-    def _row(self, but: Collection[str] = ()) -> tuple[str, dict[str, Any]]:
-        table = self.chance.choice([name for name in COLUMNS if name not in but and self._rows(name)])
+    def _row(self) -> tuple[str, dict[str, Any]]:
+        table = self.chance.choice([name for name in COLUMNS if self._rows(name)])
         rows = self._rows(table)
         # What belongs to no case has no chain: alerts, and the tries of these.
         return table, self.chance.choice([row for row in rows if table not in ("outbox", "attempts") or row["case_id"]])
@@ -318,7 +295,7 @@ class Tamperer:
             named = self._names_of_stream(bytes(found[0] or b"").decode("utf-8", "replace")) if found else frozenset()
             return named | {f"stream {row['stream']}", *((f"line {row['n']} ", " log ") if table == "log" else ())}
         case = str(row["id"] if table == "cases" else row.get("case_id", ""))
-        own = {"inbox": "message_id", "outbox": "id", "attempts": "message_id", "sanctions": "sanction_id"}.get(table)
+        own = {"outbox": "id", "attempts": "message_id", "sanctions": "sanction_id"}.get(table)
         # What belongs to no case has the name of its table, if it has none of its own.
         return frozenset(name for name in (case, str(row[own]) if own else "") if name) or frozenset({f" {table}"})
 

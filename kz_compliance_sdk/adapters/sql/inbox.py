@@ -1,0 +1,230 @@
+"""By what a message is found that came: a row for each stream of the ledger that tells of it.
+
+A row is made of that stream and of nothing else, and no word lies in it: sender, message id and bytes are digests under
+the platform's key. The stream of a case tells of each message that did something there; a message that no case took has
+a stream of its own, and its row says for which notice it waits, and since when it belongs to no case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    Select,
+    String,
+    Table,
+    bindparam,
+    delete,
+    select,
+    text,
+    tuple_,
+)
+
+from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
+from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
+from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.rows import came_row
+from kz_compliance_sdk.adapters.sql.tables import cursors, metadata
+from kz_compliance_sdk.domain import fold
+from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.ledger import NewerRelease
+from kz_compliance_sdk.domain.lodging import lodging_in
+from kz_compliance_sdk.domain.received import Opens, received_in, repeats_of
+from kz_compliance_sdk.domain.references import MESSAGES, stream_of
+from kz_compliance_sdk.errors import StoreDamaged
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.adapters.sql.statements import Compiled
+
+__all__ = [
+    "InboxReads",
+    "InboxStatements",
+    "found",
+    "inbox",
+    "lies_of",
+    "rows_of",
+    "stream_in",
+    "tells",
+    "write",
+]
+
+_Row = tuple[Any, ...]
+_LAST = f"{MESSAGES}~"
+_KEY = ("platform_id", "key", "body", "case_id")
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("platform_id", String(64), primary_key=True),
+    # Sender and message id, and the bytes: digests under the platform's key.
+    Column("key", String(32), primary_key=True),
+    Column("body", String(32), primary_key=True),
+    # Empty where the message has a stream of its own: that is MESSAGES and `message`, which is empty otherwise.
+    Column("case_id", String(36), primary_key=True),
+    Column("message", String(32), nullable=False),
+    Column("seq", Integer, nullable=False),
+    # For which notice it waits, empty for none; and since when (UTC seconds) it belongs to no case, NULL once it does.
+    Column("notice_id", String(160), nullable=False),
+    Column("lodged_at", BigInteger),
+    sqlite_with_rowid=False,
+)
+_lodged, _waits = text("message <> ''"), text("notice_id <> ''")
+Index("inbox_case", inbox.c.platform_id, inbox.c.case_id)
+Index("inbox_message", inbox.c.platform_id, inbox.c.message, sqlite_where=_lodged, postgresql_where=_lodged)
+Index("inbox_waits", inbox.c.platform_id, inbox.c.notice_id, sqlite_where=_waits, postgresql_where=_waits)
+
+
+class InboxStatements:
+    """Parameters are named `k_` for keys."""
+
+    def __init__(self, compiled: Callable[[Any], Compiled], upsert: Callable[..., Compiled]) -> None:
+        c = inbox.c
+        mine = c.platform_id == bindparam("k_platform_id")
+        self.of_key = compiled(select(inbox).where(mine, c.key == bindparam("k_key")))
+        self.any_waits = compiled(select(c.message).where(mine, _waits).limit(ONLY_ONE))
+        self.of_notice = compiled(select(c.message).where(mine, _waits, c.notice_id == bindparam("k_notice_id")))
+        later = c.message > bindparam("after")
+        self.rows = compiled(select(inbox).where(mine, _lodged, later).order_by(c.message).limit(AT_MOST))
+        named = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
+        own = select(streams.c.name).where(streams.c.platform == bindparam("k_platform_id"), *named)
+        self.streams = compiled(own.order_by(streams.c.name).limit(AT_MOST))
+        self.clear = compiled(delete(inbox).where(mine, _lodged, c.message == bindparam("k_message")))
+        self.put = upsert(inbox, _KEY, "message", "seq", "notice_id", "lodged_at")
+
+
+def rows_of(chain: fold.Case, _objects: object) -> list[_Row]:
+    """The rows of a case: of a message that it took twice, the later event."""
+    case_id = chain.stream.removeprefix(stream_of(""))
+    return [came_row(chain.platform, case_id, *key, seq) for key, seq in chain.took.items()]
+
+
+def lodged_rows(stream: Stream) -> list[_Row]:
+    """The row of a message with a stream of its own. Raises Damage or NewerRelease for one on which nothing may be
+    decided."""
+    if not stream.whole().events:
+        return []
+    held = lodging_in(stream)
+    waits, since = (held.said.notice or "", held.at) if held.is_open else ("", None)
+    how, name = held.said.came, stream.name.removeprefix(MESSAGES)
+    return [(stream.platform, how.key, how.body, "", name, 1, waits, since)]
+
+
+def stream_in(row: Any) -> str:
+    """The stream that tells of a row's message."""
+    _, _, _, case_id, message, *_ = row
+    return stream_of(case_id) if case_id else f"{MESSAGES}{message}"
+
+
+def tells(stream: Stream, row: Any) -> bool:
+    """Whether a stream tells of the message of a row where the row says so."""
+    _, key, body, _, _, seq, *_ = row
+    return stream.fault is None and stream.case.took.get((key, body)) == seq
+
+
+def found(
+    read: Callable[..., list[Any]], statements: InboxStatements, platform: str, after: str, limit: int
+) -> dict[str, list[_Row]]:
+    """The next messages with a stream of their own behind the stream `after`, those whose stream is gone among them,
+    each with its stored rows."""
+    of_platform = {"k_platform_id": platform, "n": limit}
+    stored: dict[str, list[_Row]] = {}
+    for row in read(statements.rows, after=after.removeprefix(MESSAGES), **of_platform):
+        stored.setdefault(f"{MESSAGES}{row[4]}", []).append(tuple(row))
+    names = read(statements.streams, after=max(after, MESSAGES), until=_LAST, **of_platform)
+    return dict(sorted((stored | {name: stored.get(name, []) for (name,) in names}).items())[:limit])
+
+
+def lies_of(stream: Stream, stored: Iterable[_Row]) -> str:
+    """What is wrong with a message that has a stream of its own, or with its row, in words; empty if nothing is."""
+    try:
+        true = lodged_rows(stream)
+    except (StoreDamaged, NewerRelease) as error:
+        return str(error)
+    return "" if list(stored) == true else f"the row of {stream.name} in inbox is not that of its stream"
+
+
+def write(
+    of: Collection[tuple[str, str]],
+    ledger: Ledger,
+    statements: InboxStatements,
+    execute: Callable[[str, _Row], Any],
+) -> None:
+    """Write the rows of these messages anew, each named by its platform and its stream."""
+    for platform, name in sorted(of):
+        execute(statements.clear.sql, (platform, name.removeprefix(MESSAGES)))
+        for row in lodged_rows(ledger.streams(platform, [name])[name]):
+            execute(statements.put.sql, row)
+
+
+class InboxReads:
+    """The part of the queries that tells of what came."""
+
+    _platform: str
+
+    def _all(self, statement: Select[Any]) -> list[Any]:
+        raise NotImplementedError
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        raise NotImplementedError
+
+    def _ledger(self, connection: Connection) -> Ledger:
+        raise NotImplementedError
+
+    def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
+        raise NotImplementedError
+
+    @contextmanager
+    def _moment(self) -> Iterator[tuple[Connection, Ledger]]:
+        with self._reading() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield connection, self._ledger(connection)
+
+    def inbox(self, case_id: str) -> list[InboxRow]:
+        c = inbox.c
+        with self._moment() as (connection, ledger):
+            names = [stream_of(case_id)]
+            if not case_id:
+                mine = select(c.message).where(c.platform_id == self._platform, _lodged)
+                names = [f"{MESSAGES}{name}" for name in connection.execute(mine.order_by(c.message)).scalars()]
+            told = [
+                row
+                for stream in ledger.streams(self._platform, names).values()
+                for row in self._received(connection, stream, ledger.words)
+                if row.case_id == case_id
+            ]
+        return sorted(told, key=lambda one: (one.received_at, one.message_id))
+
+    def received(self, body_sha256: str) -> list[InboxRow]:
+        c = inbox.c
+        with self._moment() as (connection, ledger):
+            body = self._private(connection).object_name(self._platform, body_sha256)[:32]
+            same = select(inbox).where(c.platform_id == self._platform, c.body == body)
+            names = map(stream_in, connection.execute(same).fetchall())
+            told = [
+                row
+                for stream in ledger.streams(self._platform, names).values()
+                for row in self._received(connection, stream, ledger.words)
+                if row.body_sha256 == body_sha256
+            ]
+        return sorted(told, key=lambda one: (one.received_at, one.message_id))
+
+    def _received(self, connection: Connection, stream: Stream, opens: Opens) -> list[InboxRow]:
+        c = cursors.c
+        names = {repeats_of(*key): key for key in stream.case.took}
+        counted = select(c.feed, c.cursor).where(c.platform_id == self._platform, c.feed.in_(names))
+        counts = {names[feed]: int(count) for feed, count in connection.execute(counted) if str(count).isdecimal()}
+        return received_in(stream, opens, lambda *key: counts.get(key, 0))
+
+    def unmatched_before(self, at: int, after: tuple[int, str], limit: int) -> list[tuple[int, str]]:
+        c = inbox.c
+        place = c.lodged_at, c.message
+        mine = c.platform_id == self._platform, _lodged, c.lodged_at <= at, tuple_(*place) > after
+        return [(row[0], row[1]) for row in self._all(select(*place).where(*mine).order_by(*place).limit(limit))]

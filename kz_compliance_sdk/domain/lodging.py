@@ -1,0 +1,75 @@
+"""A message that no case took when it came: the fold of its own stream, and what is told of it there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kz_compliance_sdk.domain.arrival_events import came, carried
+from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.events.arrivals import Came
+from kz_compliance_sdk.domain.events.privacy import Erased, erasable
+from kz_compliance_sdk.domain.events.waiting import Joined, Lodged, LodgedKind
+from kz_compliance_sdk.domain.happened import AS_READ, Happened
+from kz_compliance_sdk.domain.ledger import Damage
+from kz_compliance_sdk.domain.references import message_stream
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.domain.audit import Stamp
+    from kz_compliance_sdk.domain.cancellations import Arrival
+    from kz_compliance_sdk.domain.fold import Stream
+
+__all__ = ["Lodging", "erased", "joined", "lodged", "lodging_in"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lodging:
+    """A message that came at `at` (UTC seconds). `joined` is the case in which it has taken effect since."""
+
+    said: Lodged
+    at: int
+    joined: str = ""
+    erased: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits, or is noted and not erased yet."""
+        return not self.joined and not self.erased
+
+
+def lodging_in(stream: Stream) -> Lodging:
+    """The message of a stream. Raises Damage or NewerRelease for one on which nothing may be decided."""
+    first, *rest = stream.whole().events or (None,)
+    if first is None or not isinstance(first.event, Lodged):
+        raise Damage(stream.name, 1, "it does not begin with a message that came")
+    cases = [on.event.case for on in rest if isinstance(on.event, Joined)]
+    return Lodging(first.event, first.at, "".join(cases[:1]), any(isinstance(on.event, Erased) for on in rest))
+
+
+def lodged(arrival: Arrival, kind: LodgedKind, notice_id: str, reply: bytes, stamp: Stamp) -> Happened:
+    """That a message of this kind came, which no case takes. `notice_id` is the notice for which it waits, empty for
+    none; then the `reply` is kept, which nothing open tells."""
+    how = came(arrival, stamp)
+    event = Lodged(kind=kind, came=how, notice=notice_id or None)
+    words = carried(arrival, event)
+    if not notice_id:
+        words["reply"] = reply
+    data = {name: said.encode() if isinstance(said, str) else said for name, said in words.items()}
+    return Happened(arrival.platform_id, _stream(how, stamp), event, stamp.at, AS_READ, None, data)
+
+
+def joined(row: InboxRow, case_id: str, stamp: Stamp) -> Happened:
+    """That a message that waited has taken effect in a case."""
+    key, body = stamp.keyed(row.sender, row.message_id), stamp.keyed(row.body_sha256)
+    stream = message_stream(key, body, stamp.keyed)
+    return Happened(row.platform_id, stream, Joined(case=case_id), stamp.at, AS_READ)
+
+
+def erased(stream: Stream, ground: str, stamp: Stamp) -> Happened:
+    """That the words of a message are destroyed, and their key with them."""
+    event = Erased(ground=ground, emptied=erasable(stream.whole().events))
+    return Happened(stream.platform, stream.name, event, stamp.at, stream.seq, stamp.actor)
+
+
+def _stream(how: Came, stamp: Stamp) -> str:
+    return message_stream(how.key, how.body, stamp.keyed)

@@ -49,8 +49,6 @@ from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.care import Care
-from kz_compliance_sdk.services.case_files import CaseFile as CaseFile
-from kz_compliance_sdk.services.case_files import case_file_of
 from kz_compliance_sdk.services.clock_steps import follow_clock
 from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.services.deadlines import Watched
@@ -58,14 +56,15 @@ from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
-from kz_compliance_sdk.services.loading import items_named, notice_of
+from kz_compliance_sdk.services.loading import CaseFile as CaseFile
+from kz_compliance_sdk.services.loading import case_file_of, items_named, notice_of
 from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
 from kz_compliance_sdk.services.sweep import Sweep, Swept
-from kz_compliance_sdk.services.user_notices import UserNotices
+from kz_compliance_sdk.services.telling import UserNotices
 from kz_compliance_sdk.transparency.publication import Transparency
 
 T = TypeVar("T")

@@ -40,6 +40,7 @@ __all__ = [
     "StoreFull",
     "StoreUnusable",
     "Unreadable",
+    "kind_and_place",
 ]
 
 
@@ -184,3 +185,14 @@ class RegulatorError(ComplianceError):
     ) -> None:
         super().__init__(message, code=code, reference=reference)
         self.maybe_sent = maybe_sent
+
+
+def kind_and_place(error: BaseException) -> str:
+    """Such as `ValidationError at report.py:92`."""
+    trace = error.__traceback__
+    if trace is None:
+        return type(error).__name__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    file = trace.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f"{type(error).__name__} at {file}:{trace.tb_lineno}"

@@ -55,8 +55,7 @@ from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, o
 from kz_compliance_sdk.domain.policy.basis import UndoWindow
 from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
-from kz_compliance_sdk.wire.signature.keyring import Key, KeyRing, SigningKey
-from kz_compliance_sdk.wire.signature.verdict import Profile
+from kz_compliance_sdk.wire.signature.keyring import Key, KeyRing, Profile, SigningKey
 
 __all__ = ["Settings"]
 

@@ -21,11 +21,10 @@ from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.fold import AppealState, Stream
 from kz_compliance_sdk.domain.messages import NOTIFIER, page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.persons import check_another
-from kz_compliance_sdk.domain.policy.users import UserPolicy
+from kz_compliance_sdk.domain.policy.values import UserPolicy
 from kz_compliance_sdk.domain.references import appeal_id_of, message_id, stream_of
 from kz_compliance_sdk.domain.report import RefusalCode, Statement
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
 from kz_compliance_sdk.domain.reviewed import Words
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.domain.user_notices import name_of

@@ -9,12 +9,11 @@ from typing import Any
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.arrival_events import came, fallen_told, happened_with
 from kz_compliance_sdk.domain.audit import Actor, Stamp
-from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.arrivals import Cancelled
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.holding import Objects
 from kz_compliance_sdk.domain.message_states import tried_voided
 from kz_compliance_sdk.domain.messages import Respondent, effect, lane_of, page, with_report
@@ -24,6 +23,7 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.running_time import term_times
 from kz_compliance_sdk.domain.transitions import UNDECIDED
+from kz_compliance_sdk.domain.values import Changeable
 
 EVERYBODY = ("moderator", "lead", "head")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.checkpoints import TilesMade
-from kz_compliance_sdk.domain.happened import Happened as Happened
+from kz_compliance_sdk.domain.events.base import Happened as Happened
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from kz_compliance_sdk.domain.case import Case, CaseState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.events import review
-from kz_compliance_sdk.domain.events.base import code_or_other
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Happened, code_or_other
 from kz_compliance_sdk.domain.messages import item_of, object_key, page
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage

@@ -6,9 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from kz_compliance_sdk.domain.answerable import check_answerable
 from kz_compliance_sdk.domain.audit import Actor, Stamp
-from kz_compliance_sdk.domain.bulk import check_bulk
 from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, happened, move
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
@@ -20,25 +18,23 @@ from kz_compliance_sdk.domain.content import check_content
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal
 from kz_compliance_sdk.domain.duress import check_approver
 from kz_compliance_sdk.domain.events import review
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.office import UndoableRecorded
-from kz_compliance_sdk.domain.happened import Happened
-from kz_compliance_sdk.domain.holding import Objects
+from kz_compliance_sdk.domain.holding import Objects, preserve_until
 from kz_compliance_sdk.domain.identities import check_proposal_texts
 from kz_compliance_sdk.domain.legal_check import RecordedCheck, checked
 from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, named_by, object_key, with_report
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.persons import check_no_proposer
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.preservation import preserve_until
-from kz_compliance_sdk.domain.proposal_checks import check_orders, check_proposal, rests_on
+from kz_compliance_sdk.domain.proposal_checks import check_bulk, check_orders, check_proposal, rests_on
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering, settle, with_item
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_no_proposer
 from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 from kz_compliance_sdk.domain.second_person import asking, said_openly
-from kz_compliance_sdk.domain.steps import check_lease, need
+from kz_compliance_sdk.domain.steps import check_answerable, check_lease, need
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from kz_compliance_sdk.domain.answerable import check_answerable
 from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import void
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, happened, move
@@ -22,7 +21,7 @@ from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
-from kz_compliance_sdk.domain.steps import need
+from kz_compliance_sdk.domain.steps import check_answerable, need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 
 __all__ = [

@@ -6,21 +6,24 @@ at the same moment on two hosts would both leave the measure to the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.case import Case, ItemState
+from kz_compliance_sdk.domain.case import Case, ItemState, happened, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.events import objects as told
-from kz_compliance_sdk.domain.events.base import ObjectEvent
-from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events import office
+from kz_compliance_sdk.domain.events.base import Happened, ObjectEvent
+from kz_compliance_sdk.domain.fold import PlatformObject, Stream, object_in
 from kz_compliance_sdk.domain.ledger import Damage
-from kz_compliance_sdk.domain.objects import PlatformObject, object_in
+from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import object_stream, stream_of
 
-__all__ = ["Objects", "believed_objects", "names_of"]
+__all__ = ["Objects", "believed_objects", "names_of", "preservation_ended", "preserve_until"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +108,22 @@ def believed_objects(case: fold.Case, streams: Mapping[str, Stream]) -> dict[str
             what = f"it never handed out the version {item.version} that the item {item.number} of {case.stream} has"
             raise Damage(known.stream, known.seq + 1, what)
     return held
+
+
+def preserve_until(policy: Policy, notice: Notice, start: int) -> int:
+    """Until when the copy is kept, in UTC seconds: the policy's time from `start`, or longer if the notice asks so."""
+    asked = notice.preservation.until if notice.preservation is not None else 0
+    return max(start + policy.preservation_s, asked)
+
+
+def preservation_ended(case: Case, items: Sequence[ItemState], objects: Objects, stamp: Stamp) -> Change:
+    """Tell people, once, that the copies behind the measures of these items need not be kept any longer."""
+    tells = [happened(case, office.PreservationEnded(items=tuple(item.number for item in items)), stamp)]
+    told = move(case, "preservation_ended", case.state)
+    told, alert = page(told, "preservation_ended", ("lead", "head"), 20, stamp)
+    return (
+        CaseWrite(told),
+        *tells,
+        *objects.copies_freed(case, items, stamp),
+        alert,
+    )

@@ -19,9 +19,8 @@ from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.arrivals import Flagged, LetterDismissed, LetterEntered
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification
-from kz_compliance_sdk.domain.persons import check_another
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove
 

@@ -10,9 +10,8 @@ from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.case import happened_to
 from kz_compliance_sdk.domain.change import Change, MessageVoided, MessageWrite, Write
 from kz_compliance_sdk.domain.events import delivery, users
-from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.base import Event, Happened
 from kz_compliance_sdk.domain.fold import Case, MessageState
-from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.outbox import LONGEST_PAUSE_S, OutboxMessage
 from kz_compliance_sdk.domain.outbox import MessageState as OldState
 

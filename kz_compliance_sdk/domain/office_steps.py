@@ -16,12 +16,11 @@ from kz_compliance_sdk.domain.events.review import Reopened
 from kz_compliance_sdk.domain.letters_in import check_voucher, without
 from kz_compliance_sdk.domain.messages import Respondent, with_report
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.persons import check_another
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import can_report_interim
 from kz_compliance_sdk.domain.retention import begin_anew
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
 from kz_compliance_sdk.domain.running_time import replanned, term_times
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput

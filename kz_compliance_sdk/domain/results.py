@@ -14,8 +14,7 @@ from kz_compliance_sdk.domain.case import FINAL_ITEM, NO_LEASE, Case, CaseState,
 from kz_compliance_sdk.domain.change import CaseWrite, Change, ReportsOvertaken, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery, office
-from kz_compliance_sdk.domain.events.base import Audience, code_or_other
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Audience, Happened, code_or_other
 from kz_compliance_sdk.domain.holding import Objects
 from kz_compliance_sdk.domain.messages import Respondent, item_of, page, stuck, with_report
 from kz_compliance_sdk.domain.outbox import OutboxMessage

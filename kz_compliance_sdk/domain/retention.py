@@ -16,8 +16,7 @@ from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseErased, CaseWrite, Change
 from kz_compliance_sdk.domain.events import office, privacy
 from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.persons import check_another
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput

@@ -23,11 +23,10 @@ from kz_compliance_sdk.domain.contest import (
     SuspensionOrder,
 )
 from kz_compliance_sdk.domain.events import office, remedies
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.messages import page
-from kz_compliance_sdk.domain.persons import check_another
 from kz_compliance_sdk.domain.report import Contest
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 

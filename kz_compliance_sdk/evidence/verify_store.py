@@ -25,9 +25,8 @@ from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import stream_of
-from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.errors import StoreDamaged, kind_and_place
 from kz_compliance_sdk.ports import Queries
-from kz_compliance_sdk.services.faults import kind_and_place
 
 __all__ = ["CLOCK_TOLERANCE_S", "AuditVerdict", "LogRead", "check_log", "verify"]
 

@@ -11,7 +11,6 @@ from kz_compliance_sdk.domain import arrivals, letters_in, lodging
 from kz_compliance_sdk.domain.arrival_events import answered
 from kz_compliance_sdk.domain.arrivals import Arrival, with_pages_at_intake
 from kz_compliance_sdk.domain.audit import Stamp
-from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.case import Case, CaseState, happened
 from kz_compliance_sdk.domain.change import (
     NOTHING,
@@ -27,6 +26,7 @@ from kz_compliance_sdk.domain.events.waiting import Lodged, LodgedKind
 from kz_compliance_sdk.domain.flags import Flag, flags, flags_of_answer, legal_flags
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Stamped
+from kz_compliance_sdk.domain.lodging import sanctioned
 from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
 from kz_compliance_sdk.domain.notice import (
     Cancellation,
@@ -42,7 +42,7 @@ from kz_compliance_sdk.domain.received import answer_to, is_wordless, repeats_of
 from kz_compliance_sdk.domain.references import free_reference, stream_of
 from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import begin_anew
-from kz_compliance_sdk.domain.sanctions import sanctioned
+from kz_compliance_sdk.domain.values import Changeable
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services import unreadable

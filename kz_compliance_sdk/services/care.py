@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import bulk, completeness, duress
+from kz_compliance_sdk.domain import completeness, duress, proposal_checks
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
@@ -63,7 +63,9 @@ class Care:
 
         def read(tx: Tx) -> tuple[Change, Proposal]:
             case = tx.case(case_id)
-            return (), bulk.alike(case, self._policy, decided, legal_check=legal_check, text_checked=text_checked)
+            return (), proposal_checks.alike(
+                case, self._policy, decided, legal_check=legal_check, text_checked=text_checked
+            )
 
         return self._do(read)
 

@@ -32,7 +32,7 @@ from kz_compliance_sdk.domain.messages import (
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
-from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreDamaged, StoreError
+from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreDamaged, StoreError, kind_and_place
 from kz_compliance_sdk.ports import (
     Alert,
     Delivered,
@@ -50,7 +50,6 @@ from kz_compliance_sdk.ports import (
     Tx,
     Unknown,
 )
-from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.loading import answering_of, objects_of
 from kz_compliance_sdk.services.outcomes import (
     WITH_BREAKER,

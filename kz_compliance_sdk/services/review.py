@@ -15,10 +15,9 @@ from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
 from kz_compliance_sdk.domain.messages import Respondent
-from kz_compliance_sdk.domain.persons import who_decided
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, who_decided
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
 from kz_compliance_sdk.services import unreadable

@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from kz_compliance_sdk.domain.happened import AS_READ
-from kz_compliance_sdk.domain.objects import object_in
+from kz_compliance_sdk.domain.events.base import AS_READ
+from kz_compliance_sdk.domain.fold import object_in
 from kz_compliance_sdk.errors import StoreDamaged
 from tests.controls.ways import RELIABILITY, Control, gives, instead
 

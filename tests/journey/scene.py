@@ -50,7 +50,7 @@ from kz_compliance_sdk.services.letters import Letters
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.services.review import Decided, Review
-from kz_compliance_sdk.services.user_notices import UserNotices
+from kz_compliance_sdk.services.telling import UserNotices
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent, naming
 from kz_compliance_sdk.testing.frozen import frozen_env

@@ -10,8 +10,8 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain.events import KINDS, kind_of
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.delivery import Receipt, Retried
-from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import acknowledgement
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question, Statement

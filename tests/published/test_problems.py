@@ -63,7 +63,7 @@ def codes_in(source: str) -> Iterator[str]:
         place = REFUSING[name]
         given = [each.value for each in node.keywords if each.arg == "code"]
         if place is not None:
-            # `services.response.refused` has the status first, `wire.reading.refused` has not.
+            # `services.response.refused` has the status first, `wire.strict_json.refused` has not.
             given += [each for each in node.args[place : place + 2] if _is_code(each)][:1]
         for each in given:
             yield from _texts(each)

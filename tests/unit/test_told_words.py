@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kz_compliance_sdk.domain import appeals, disclosure, duress, office_steps, retention, reversal, suspensions
+from kz_compliance_sdk.domain import appeals, duress, office_steps, retention, reversal, steps, suspensions
 from kz_compliance_sdk.domain.appeals import Appeal, Reversal
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
@@ -72,7 +72,7 @@ def test_the_office() -> None:
     assert told(change) == {"how": "called back"}
     change, _ = office_steps.settle_quarantine(quarantined(), "sent again", stamp=at)
     assert told(change) == {"reasons": "sent again"}
-    change, _ = disclosure.disclose(of_typed, "full", "ru", "for the court", stamp=at)
+    change, _ = steps.disclose(of_typed, "full", "ru", "for the court", stamp=at)
     assert told(change) == {"reason": "for the court"}
     change, _ = duress.raise_alarm(of_typed, "they are here", stamp=at)
     assert told(change) == {"reason": "they are here"}

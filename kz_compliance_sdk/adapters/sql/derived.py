@@ -15,8 +15,8 @@ from sqlalchemy import Table, bindparam, delete, select
 from kz_compliance_sdk.adapters.sql import appeals, inbox, preserved, tallies
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.domain import fold
+from kz_compliance_sdk.domain.fold import PlatformObject, object_in
 from kz_compliance_sdk.domain.holding import names_of
-from kz_compliance_sdk.domain.objects import PlatformObject, object_in
 from kz_compliance_sdk.domain.references import stream_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,12 @@ guards, and must set them again.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
-__all__ = ["guards", "statements"]
+from sqlalchemy import Connection
+
+__all__ = ["guards", "lost_guards", "statements", "strange_doings"]
+
 
 _EVIDENCE = (
     *("attempts", "cases", "outbox"),
@@ -101,3 +105,40 @@ def statements(dialect: str) -> Iterator[str]:
                 f"CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
                 f" EXECUTE FUNCTION {_FUNCTION}('{table}_not_emptied: nothing is deleted from here')"
             )
+
+
+_DOINGS = "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('trigger', 'view') ORDER BY name"
+
+
+def strange_doings(connection: Connection) -> list[str]:
+    """Each trigger or view that this release did not make, or made otherwise: it can change what is written, and show
+    what is not there."""
+    own = _own()
+    return [
+        f"the database has a {kind} {name} that this release did not make{' like that' if (kind, name) in own else ''}"
+        for (kind, name), text in _held(connection).items()
+        if own.get((kind, name)) != text
+    ]
+
+
+def lost_guards(connection: Connection) -> list[str]:
+    """The names of the triggers that this release made and that are gone."""
+    held = _held(connection)
+    return [name for kind, name in _own() if (kind, name) not in held]
+
+
+def _held(connection: Connection) -> dict[tuple[str, str], str]:
+    if connection.dialect.name != "sqlite":
+        return dict(_own())
+    found = connection.exec_driver_sql(_DOINGS).fetchall()
+    return {(row[0], row[1]): _plain(row[2]) for row in found}
+
+
+@cache
+def _own() -> dict[tuple[str, str], str]:
+    made = zip(guards("sqlite"), statements("sqlite"), strict=True)
+    return {("trigger", guard[0]): _plain(statement) for guard, statement in made}
+
+
+def _plain(text: object) -> str:
+    return " ".join(str(text).split())

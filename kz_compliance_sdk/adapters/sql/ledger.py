@@ -41,11 +41,10 @@ from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PL
 from kz_compliance_sdk.adapters.sql.tables import cases, metadata
 from kz_compliance_sdk.domain.audit import SYSTEM
 from kz_compliance_sdk.domain.events import READERS, kind_of
-from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.base import AS_READ, Event, Happened
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable, erased_of
 from kz_compliance_sdk.domain.fold import Chain, Stream
-from kz_compliance_sdk.domain.happened import AS_READ, Happened
 from kz_compliance_sdk.domain.ledger import (
     SALT_BYTES,
     Damage,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Integer, bindparam, literal_column
 
-from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.errors import InvalidInput, StoreDamaged
 
-__all__ = ["AT_MOST", "ONLY_ONE", "check_limit", "read_cursor", "write_cursor"]
+__all__ = ["AT_MOST", "ONLY_ONE", "check_limit", "first_that_open", "read_cursor", "write_cursor"]
+
 
 _MOST = 500
 
@@ -45,3 +47,27 @@ def read_cursor(cursor: str) -> tuple[int, str]:
             "the cursor is not one of ours.", field="cursor", remedy="Use next_cursor of the page before, unchanged."
         ) from None
     return at, name
+
+
+T = TypeVar("T")
+
+
+def first_that_open(
+    fetch: Callable[[int], Sequence[Any]], opened: Callable[[Any], T], limit: int, unreadable: list[str]
+) -> tuple[list[T], bool]:
+    """The first `limit` rows that can be read, and whether there were no more. The cases of the others are added to
+    `unreadable`, each once."""
+    size = limit
+    while True:
+        rows = fetch(size)
+        found: list[T] = []
+        for row in rows:
+            try:
+                found.append(opened(row))
+            except StoreDamaged as error:
+                if error.reference and error.reference not in unreadable:
+                    unreadable.append(error.reference)
+        were_all = len(rows) < size
+        if were_all or len(found) >= limit:
+            return found[:limit], were_all
+        size = 2 * size

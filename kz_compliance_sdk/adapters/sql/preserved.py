@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, bindpa
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST
 from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.objects import PlatformObject
+from kz_compliance_sdk.domain.fold import PlatformObject
 from kz_compliance_sdk.domain.references import stream_of
 
 __all__ = ["PreservedStatements", "preserved", "rows_of"]

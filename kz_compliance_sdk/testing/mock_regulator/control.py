@@ -58,9 +58,8 @@ from kz_compliance_sdk.testing.mock_regulator.page import regulator_page
 from kz_compliance_sdk.testing.mock_regulator.push import Forgery
 from kz_compliance_sdk.testing.mock_regulator.scenarios import SCENARIOS
 from kz_compliance_sdk.wire.problem import Problem
-from kz_compliance_sdk.wire.reading import validated
 from kz_compliance_sdk.wire.signature import SigningKey
-from kz_compliance_sdk.wire.strict_json import loads
+from kz_compliance_sdk.wire.strict_json import loads, validated
 from kz_compliance_sdk.wire.v1 import API_VERSION, Message, read_message
 from kz_compliance_sdk.wire.values import Instant, ValueModel, instant_text
 

@@ -200,12 +200,11 @@ def receive(
         due_at=appeal.due_at,
         decision=appeal.decision_version,
     )
-    tells = [happened(case, told, stamp, {TEXT: text, REFERENCE: reference})]
     moved = move(case, "appeal", case.state)
     moved, news = page(moved.but(appeals=appeal.number), "appeal_received", ("moderator", "lead"), 30, stamp)
     pages = tuple(_reminder(appeal, *row, stamp) for row in _reminders(appeal, policy))
     moved = moved.but(pages=moved.pages + len(pages))
-    return (CaseWrite(moved), *tells, news, *pages), appeal
+    return (CaseWrite(moved), happened(case, told, stamp, {TEXT: text, REFERENCE: reference}), news, *pages), appeal
 
 
 def _stands_since(item: ItemState, decisions: Mapping[int, Decision]) -> int:
@@ -235,10 +234,10 @@ def uphold(case: Case, appeal: Appeal, reasons: str, first: Iterable[Actor], *, 
             "the measure was lifted meanwhile: nothing is left that could be upheld. Reverse it.", reference=case.id
         )
     texts = {"reasons": reasons}
-    tells = [happened(case, remedies.AppealUpheld(appeal=appeal.number), stamp, texts)]
+    event = happened(case, remedies.AppealUpheld(appeal=appeal.number), stamp, texts)
     moved = move(case, "uphold", case.state)
     decided = replace(appeal, state="upheld", decided_by=stamp.actor.id, decided_at=stamp.at)
-    change = (CaseWrite(moved), *tells, *silenced(appeal, stamp))
+    change = (CaseWrite(moved), event, *silenced(appeal, stamp))
     return Settled(change, moved, decided, item.item_id)
 
 
@@ -248,10 +247,10 @@ def withdraw(case: Case, appeal: Appeal, first: Iterable[Actor], *, stamp: Stamp
     if stamp.actor != SYSTEM:
         REVIEW_POLICY.check(stamp.actor, "withdraw_appeal")
         _check_other(case, first, stamp)
-    tells = [happened(case, remedies.AppealWithdrawn(appeal=appeal.number), stamp)]
+    event = happened(case, remedies.AppealWithdrawn(appeal=appeal.number), stamp)
     moved = move(case, "withdraw_appeal", case.state)
     gone = replace(appeal, state="withdrawn", decided_at=stamp.at)
-    change = (CaseWrite(moved), *tells, *silenced(appeal, stamp))
+    change = (CaseWrite(moved), event, *silenced(appeal, stamp))
     return Settled(change, moved, gone, appeal.item_id)
 
 

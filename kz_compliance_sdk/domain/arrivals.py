@@ -202,7 +202,7 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
         due_at=times["due_at"],
         requested_due_at=times["requested_due_at"] or 0,
     )
-    tells = [happened_to(arrival.platform_id, case_id, said, stamp, carried(arrival, said), by=arrival.by, read=0)]
+    event = happened_to(arrival.platform_id, case_id, said, stamp, carried(arrival, said), by=arrival.by, read=0)
     case = Case(
         platform_id=arrival.platform_id,
         id=case_id,
@@ -213,7 +213,7 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
         **of_arrival(arrival),
         **times,
     )
-    return (CaseWrite(case, opens=True), *tells, *_acknowledged(case, stamp)), case
+    return (CaseWrite(case, opens=True), event, *_acknowledged(case, stamp)), case
 
 
 def _acknowledged(case: Case, stamp: Stamp) -> Change:
@@ -240,7 +240,7 @@ def quarantine(
         flags=flags_told(arrival.flags, ()),
     )
     words = carried(arrival, said, {"reason": unreadable.reason, "id": arrival.message[1]})
-    tells = [happened_to(arrival.platform_id, case_id, said, stamp, words, by=arrival.by, read=0)]
+    event = happened_to(arrival.platform_id, case_id, said, stamp, words, by=arrival.by, read=0)
     case = Case(
         platform_id=arrival.platform_id,
         id=case_id,
@@ -260,7 +260,7 @@ def quarantine(
         **of_arrival(arrival),
     )
     case, alert = page(case, f"quarantine.{unreadable.code}", EVERYBODY, 50, stamp)
-    return (CaseWrite(case, opens=True), *tells, alert), case
+    return (CaseWrite(case, opens=True), event, alert), case
 
 
 def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
@@ -273,7 +273,6 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
         due_at=times["due_at"],
         requested_due_at=times["requested_due_at"] or 0,
     )
-    tells = [happened_with(arrival, case, said, stamp)]
     admitted = move(
         case,
         "admit",
@@ -285,7 +284,7 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
         **of_arrival(arrival),
         **times,
     )
-    return (CaseWrite(admitted), *tells, *_acknowledged(admitted, stamp)), admitted
+    return (CaseWrite(admitted), happened_with(arrival, case, said, stamp), *_acknowledged(admitted, stamp)), admitted
 
 
 def flag(
@@ -330,8 +329,7 @@ def _flagged(
 def take_in(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
     """A message says nothing new: what is held already, in another envelope, or what could not be used when it came
     and can be now."""
-    tells = [happened_with(arrival, case, events.TakenIn(came=came(arrival, stamp)), stamp)]
-    return (CaseWrite(case), *tells), case
+    return (CaseWrite(case), happened_with(arrival, case, events.TakenIn(came=came(arrival, stamp)), stamp)), case
 
 
 def confirm(
@@ -342,9 +340,9 @@ def confirm(
     fallen = {item.item_id for item in case.items if not item.order_stands}
     if _demand(typed) != _demand(notice) and not fallen.issuperset(item.item_id for item in notice.items):
         return amend(case, notice, arrival, policy, standing, stamp)
-    tells = [happened_with(arrival, case, events.Confirmed(came=came(arrival, stamp)), stamp)]
+    event = happened_with(arrival, case, events.Confirmed(came=came(arrival, stamp)), stamp)
     confirmed = move(case, "confirm", case.state, **of_arrival(arrival))
-    return (CaseWrite(confirmed), *tells, acknowledgement(confirmed, stamp)), confirmed
+    return (CaseWrite(confirmed), event, acknowledgement(confirmed, stamp)), confirmed
 
 
 def _demand(notice: Notice) -> tuple[str, str, frozenset[tuple[str, str]]]:
@@ -474,7 +472,6 @@ def answer(
     times: dict[str, Any] = {"closed_at": None}
     if case.watch_at is None:
         times["watch_at"] = stamp.at
-    tells = [happened_with(arrival, case, said, stamp, texts)]
     answered = move(
         case,
         "answer",
@@ -487,7 +484,7 @@ def answer(
     )
     writes += void(standing.messages, stamp, kinds=("report",))
     answered, tail = page(answered, "clarified", ("moderator",), 20, stamp)
-    return (CaseWrite(answered), *tells, *writes, tail), answered
+    return (CaseWrite(answered), happened_with(arrival, case, said, stamp, texts), *writes, tail), answered
 
 
 def _outcome(item: ItemState, decisions: Mapping[int, Decision]) -> str:
@@ -500,10 +497,9 @@ def remind(case: Case, reminder: Reminder, arrival: Arrival, stamp: Stamp) -> tu
     """The authority asks again: the level rises, the clock does not move."""
     level = max(case.level, reminder.escalation_level)
     said = events.Reminded(came=came(arrival, stamp), level=reminder.escalation_level)
-    tells = [happened_with(arrival, case, said, stamp)]
     reminded = move(case, "remind", case.state, level=level)
     reminded, alert = page(reminded, "reminded", ("moderator", "lead"), 40, stamp)
-    return (CaseWrite(reminded), *tells, alert), reminded
+    return (CaseWrite(reminded), happened_with(arrival, case, said, stamp), alert), reminded
 
 
 def named_anew(

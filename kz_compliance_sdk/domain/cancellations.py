@@ -120,11 +120,10 @@ def cancel(
     questions = () if stands else void(standing.messages, stamp, kinds=("clarification",))
     flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
     due = on_lift_clock.lift_due_at if any(item.status == "lifting" for item in items) else None
-    tells = [_told(case, cancellation, arrival, items, due, stamp, texts)]
     cancelled = move(
         case, "cancel", target, items=tuple(items), flags=tuple(dict.fromkeys((*case.flags, *flags))), **changes
     )
-    writes += [*tells, *questions]
+    writes += [_told(case, cancellation, arrival, items, due, stamp, texts), *questions]
     news = target is not case.state or _changes(case, items)
     settles = news and target in (CaseState.LIFTED, CaseState.ENFORCED)
     if settles:

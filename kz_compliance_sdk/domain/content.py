@@ -147,14 +147,13 @@ def _record(
     stamp: Stamp,
 ) -> tuple[Change, Case, tuple[ContentSeen, ...]]:
     rows = _rows(case, looked, named, last, stamp)
-    tells = [_looked(case, rows, stamp, approval=reason == "approval")]
     seen = move(case, "look", case.state)
     failed = {(one.number, one.reference) for one in last.values() if one.fault}
     alert: Change = ()
     if any(row.fault and (row.number, row.reference) not in failed for row in rows):
         seen, told = page(seen, "content_unresolved", _MODERATORS, 40, stamp)
         alert = (told,)
-    return (CaseWrite(seen), *tells, *alert), seen, rows
+    return (CaseWrite(seen), _looked(case, rows, stamp, approval=reason == "approval"), *alert), seen, rows
 
 
 def check_content(
@@ -258,10 +257,9 @@ def content_changed(
     target = CaseState.QUEUED if goes_back else case.state
     flags = _flags(case, {item.item_id: found})
     told = review.ContentChanged(seen=_sights(rows, stamp), version=item.effect_version)
-    tells = [happened(case, told, stamp, objects_of(rows))]
     back = move(case, "content_changed", target, items=items, flags=flags)
     back, alert = page(back, "content_changed", _MODERATORS, 50, stamp)
-    return (CaseWrite(back), *tells, alert)
+    return (CaseWrite(back), happened(case, told, stamp, objects_of(rows)), alert)
 
 
 def _flags(case: Case, changed: Mapping[str, Looked]) -> tuple[str, ...]:

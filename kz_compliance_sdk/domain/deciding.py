@@ -189,9 +189,9 @@ def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stam
     need(reasons, "reasons", "Say what has to change.")
     if case.state is CaseState.IN_APPROVAL and decision.digest != digest:
         raise Conflict("the proposal is not the one that you saw. Read it again.", reference=case.id)
-    tells = [happened(case, review.SentBack(decision=case.decision_version), stamp, {"reasons": reasons})]
+    event = happened(case, review.SentBack(decision=case.decision_version), stamp, {"reasons": reasons})
     back = move(case, "send_back", CaseState.QUEUED)
-    return (CaseWrite(back), *tells), back
+    return (CaseWrite(back), event), back
 
 
 def _decide(
@@ -302,13 +302,12 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
         )
     items = tuple(item.but(status="open") if item in own else item for item in case.items)
     undone = review.Undone(decision=case.decision_version, items=tuple(item.number for item in own))
-    tells = [happened(case, undone, stamp)]
     back = move(
         case, "undo", CaseState.QUEUED, items=items, decided_at=None, **on_the_term_again(case, policy, stamp.at)
     )
     back = replanned(back, policy, stamp.at)
     voids = tuple(MessageVoided(case.platform_id, case.id, message.id, stamp.at, must=True) for message in messages)
-    return (CaseWrite(back), *tells, *voids), back
+    return (CaseWrite(back), happened(case, undone, stamp), *voids), back
 
 
 def _fell(item: ItemState) -> bool:

@@ -118,12 +118,11 @@ def preserve_until(policy: Policy, notice: Notice, start: int) -> int:
 
 def preservation_ended(case: Case, items: Sequence[ItemState], objects: Objects, stamp: Stamp) -> Change:
     """Tell people, once, that the copies behind the measures of these items need not be kept any longer."""
-    tells = [happened(case, office.PreservationEnded(items=tuple(item.number for item in items)), stamp)]
     told = move(case, "preservation_ended", case.state)
     told, alert = page(told, "preservation_ended", ("lead", "head"), 20, stamp)
     return (
         CaseWrite(told),
-        *tells,
+        happened(case, office.PreservationEnded(items=tuple(item.number for item in items)), stamp),
         *objects.copies_freed(case, items, stamp),
         alert,
     )

@@ -49,10 +49,9 @@ def enter_letter(
     cancelled, answered = (*case.flags, "cancellation_unverified"), (*case.flags, "answer_unverified")
     flags = tuple(dict.fromkeys(cancelled if kind == "cancellation" else answered))
     told = LetterEntered(came=came(arrival, stamp), kind=kind, received_at=arrival.received_at)
-    tells = [happened_with(arrival, case, told, stamp)]
     entered = move(case, "flag", case.state, flags=flags)
     entered, alert = page(entered, f"{kind}_to_vouch_for", ("moderator", "lead"), 40, stamp)
-    return (CaseWrite(entered), *tells, alert), entered
+    return (CaseWrite(entered), happened_with(arrival, case, told, stamp), alert), entered
 
 
 def enter_amendment(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
@@ -105,9 +104,8 @@ def dismiss_letter(
     need(reasons, "reasons", "Say what is wrong with it.")
     flags = without(case, others)
     texts = {"reasons": reasons}
-    tells = [happened(case, LetterDismissed(letter=stamp.keyed(message[2])), stamp, texts)]
     left = move(case, "dismiss_letter", case.state, flags=flags)
-    return (CaseWrite(left), *tells), left
+    return (CaseWrite(left), happened(case, LetterDismissed(letter=stamp.keyed(message[2])), stamp, texts)), left
 
 
 def without(case: Case, others: tuple[str, ...]) -> tuple[str, ...]:

@@ -49,9 +49,9 @@ def reverse(
     if item.status == "lifting":
         _check_undo_over(case, standing, stamp)
     if not item.measure or item.status == "lifting":
-        tells = [happened(case, remedies.AppealReversed(appeal=appeal.number), stamp, texts)]
+        event = happened(case, remedies.AppealReversed(appeal=appeal.number), stamp, texts)
         moved = move(case, "reverse", case.state)
-        return Settled((CaseWrite(moved), *tells, *settled), moved, decided, item.item_id)
+        return Settled((CaseWrite(moved), event, *settled), moved, decided, item.item_id)
     _check_undo_over(case, standing, stamp)
     lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in _STANDS]
     decision = _superseding(case, lifted, reasons, wording, policy, stamp)
@@ -68,9 +68,8 @@ def reverse(
         **changes,
     }
     told = _reversed(case, appeal, decision, items, target, policy, stamp)
-    tells = [happened(case, told, stamp, {**texts, "proposal": body})]
     moved = move(case, "reverse", target, **fields)
-    writes = [*tells, *writes, *settled]
+    writes = [happened(case, told, stamp, {**texts, "proposal": body}), *writes, *settled]
     if target is not case.state or (case.state is not CaseState.CLOSED and not moved.pending):
         writes += void(standing.messages, stamp, kinds=("report",))
         if not moved.pending:

@@ -41,7 +41,6 @@ def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
     REVIEW_POLICY.check(stamp.actor, "claim")
     check_claimer(case, stamp.actor)
     token, expires = case.lease_token + 1, stamp.at + lease_s
-    tells = [happened(case, review.Claimed(token=token, until=expires), stamp)]
     claimed = move(
         case,
         "claim",
@@ -51,16 +50,15 @@ def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
         lease_expires_at=expires,
         was_claimed=True,
     )
-    return (CaseWrite(claimed), *tells), claimed
+    return (CaseWrite(claimed), happened(case, review.Claimed(token=token, until=expires), stamp)), claimed
 
 
 def expire(case: Case, *, stamp: Stamp) -> Change:
     """The lease ran out: back to the queue, visibly."""
     if case.lease_expires_at is None or case.lease_expires_at > stamp.at:
         raise IllegalMove("the lease has not run out.", reference=case.id)
-    tells = [happened(case, review.Expired(), stamp)]
     freed = move(case, "expire", CaseState.QUEUED, **NO_LEASE)
-    return (CaseWrite(freed), *tells)
+    return (CaseWrite(freed), happened(case, review.Expired(), stamp))
 
 
 def check_lease(case: Case, token: int, stamp: Stamp) -> None:
@@ -82,17 +80,15 @@ def renew(case: Case, token: int, *, lease_s: int, stamp: Stamp) -> tuple[Change
     """Keep the lease for `lease_s` seconds from now. Raises LeaseLost."""
     check_lease(case, token, stamp)
     expires = stamp.at + lease_s
-    tells = [happened(case, review.Renewed(until=expires), stamp)]
     renewed = move(case, "renew", CaseState.CLAIMED, lease_expires_at=expires)
-    return (CaseWrite(renewed), *tells), renewed
+    return (CaseWrite(renewed), happened(case, review.Renewed(until=expires), stamp)), renewed
 
 
 def release(case: Case, token: int, *, stamp: Stamp) -> tuple[Change, Case]:
     """Give the case back to the queue. Raises LeaseLost."""
     check_lease(case, token, stamp)
-    tells = [happened(case, review.Released(), stamp)]
     freed = move(case, "release", CaseState.QUEUED, **NO_LEASE)
-    return (CaseWrite(freed), *tells), freed
+    return (CaseWrite(freed), happened(case, review.Released(), stamp)), freed
 
 
 def request_clarification(
@@ -118,17 +114,16 @@ def request_clarification(
     check_questions(case, questions, notice, text_checked=text_checked)
     case = case.but(questions=case.questions + 1)
     message = clarification(case, tuple(questions), stamp)
-    tells = [happened(case, review.Asked(questions=len(questions)), stamp, {"body": message.body})]
+    event = happened(case, review.Asked(questions=len(questions)), stamp, {"body": message.body})
     asked = move(case, "request_clarification", CaseState.AWAITING_ANSWER, **NO_LEASE)
-    return (CaseWrite(asked), *tells, message), asked
+    return (CaseWrite(asked), event, message), asked
 
 
 def recall(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     """Decide without waiting for the authority's answer any longer."""
     REVIEW_POLICY.check(stamp.actor, "request_clarification")
-    tells = [happened(case, review.Recalled(), stamp)]
     back = move(case, "recall", CaseState.QUEUED)
-    return (CaseWrite(back), *tells), back
+    return (CaseWrite(back), happened(case, review.Recalled(), stamp)), back
 
 
 def need(text: str, field: str, remedy: str) -> None:
@@ -155,9 +150,8 @@ def view(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
 
     Neither a lease nor an approval depends on it: both name what they hold by a token or a digest.
     """
-    tells = [happened(case, office.Viewed(), stamp)]
     seen = move(case, "view", case.state)
-    return (CaseWrite(seen), *tells), seen
+    return (CaseWrite(seen), happened(case, office.Viewed(), stamp)), seen
 
 
 def disclose(case: Case, form: Form, lang: str, reason: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -167,6 +161,5 @@ def disclose(case: Case, form: Form, lang: str, reason: str, *, stamp: Stamp) ->
     if form == "full":
         need(reason, "reason", "Say who receives the pack with the names in it, and on what ground.")
     texts = {"reason": reason} if reason.strip() else None
-    tells = [happened(case, office.Disclosed(form=form, language=lang), stamp, texts)]
     told = move(case, "disclose", case.state)
-    return (CaseWrite(told), *tells), told
+    return (CaseWrite(told), happened(case, office.Disclosed(form=form, language=lang), stamp, texts)), told

@@ -49,7 +49,6 @@ def record_contest(case: Case, contest: Contest, remedy: str, *, stamp: Stamp) -
     filed = FiledContest(number, contest.filed_at, stamp.actor.id)
     texts = {"body": contest.body, "reference": contest.reference or "", "remedy": remedy}
     told = remedies.ContestRecorded(contest=number, filed_at=contest.filed_at)
-    tells = [happened(case, told, stamp, texts)]
     contested = move(
         case,
         "contest",
@@ -57,7 +56,7 @@ def record_contest(case: Case, contest: Contest, remedy: str, *, stamp: Stamp) -
         contests=(*case.contests, filed),
         flags=tuple(dict.fromkeys((*case.flags, "contested"))),
     )
-    return (CaseWrite(contested), *tells), contested
+    return (CaseWrite(contested), happened(case, told, stamp, texts)), contested
 
 
 def settle_contest(
@@ -87,11 +86,10 @@ def settle_contest(
         flags = tuple(flag for flag in flags if flag != "contested")
     texts = {"reasons": reasons}
     told = remedies.ContestSettled(contest=number, result=result, result_at=result_at)
-    tells = [happened(case, told, stamp, texts)]
     settled = move(case, "settle_contest", case.state, contests=contests, flags=flags)
     # What a body granted may call for another decision, and only a person takes one.
     settled, alert = page(settled, f"contest.{result}", TOLD, 50 if result in ("granted", "partly") else 20, stamp)
-    return (CaseWrite(settled), *tells, alert), settled
+    return (CaseWrite(settled), happened(case, told, stamp, texts), alert), settled
 
 
 def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -115,7 +113,7 @@ def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tu
     recorded = Suspension(number, order.from_at, order.until_at, order.proof_sha256, stamp.actor.id)
     texts = {"body": order.body, "reference": order.reference, "legal_basis": order.legal_basis}
     told = remedies.Suspended(suspension=number, from_at=order.from_at, until_at=order.until_at or 0)
-    tells = [happened(case, told, stamp, {**texts, "proof_sha256": order.proof_sha256})]
+    event = happened(case, told, stamp, {**texts, "proof_sha256": order.proof_sha256})
     marked = move(
         case,
         "suspend",
@@ -124,7 +122,7 @@ def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tu
         flags=tuple(dict.fromkeys((*case.flags, "suspension_unconfirmed"))),
     )
     marked, alert = page(marked, "suspension_to_confirm", ("lead",), 40, stamp)
-    return (CaseWrite(marked), *tells, alert), marked
+    return (CaseWrite(marked), event, alert), marked
 
 
 def confirm_suspension(
@@ -168,12 +166,12 @@ def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stam
         raise IllegalMove(f"the suspension {number} has ended already.", reference=case.id)
     ended = replace(found, ended_at=ended_at)
     texts = {"reasons": reasons}
-    tells = [happened(case, remedies.SuspensionEnded(suspension=number, ended_at=ended_at), stamp, texts)]
+    event = happened(case, remedies.SuspensionEnded(suspension=number, ended_at=ended_at), stamp, texts)
     after = _changed(case, "end_suspension", ended, stamp)
     if not found.confirmed_by:
-        return (CaseWrite(after), *tells), after
+        return (CaseWrite(after), event), after
     after, alert = page(after, "suspension_over", TOLD, 50, stamp)
-    return (CaseWrite(after), *tells, alert), after
+    return (CaseWrite(after), event, alert), after
 
 
 def resumed(case: Case, stamp: Stamp) -> tuple[Case, Change]:

@@ -312,12 +312,12 @@ def told(case: Case, held: UserNoticeState, at: int | None, stamp: Stamp) -> Cha
     """The user was told `at` (UTC seconds); None: never can be, and people get to know it. Holds nothing else up."""
     name = held.message_id
     came = users.UserNeverTold(message=name) if at is None else users.UserTold(message=name, at_platform=at)
-    tells = [happened(case, came, stamp)]
+    event = happened(case, came, stamp)
     moved = move(case, "tell_user", case.state)
     if at is not None:
-        return CaseWrite(moved), *tells
+        return CaseWrite(moved), event
     moved, alert = page(moved, "user_notice_failed", ("moderator", "lead"), 20, stamp)
-    return CaseWrite(moved), *tells, alert
+    return CaseWrite(moved), event, alert
 
 
 def _alike(on: Occasion, one: int, other: int) -> bool:
@@ -500,6 +500,5 @@ def delay(
         raise IllegalMove("nothing waits to be told to a user in this case.", reference=case.id)
     texts = {"legal_basis": legal_basis, "reasons": reasons}
     delayed = UserNoticeDelayed(messages=tuple(held.message_id for held in put_off), until=until)
-    tells = [happened(case, delayed, stamp, texts)]
     moved = move(case, "delay_user_notice", case.state)
-    return (CaseWrite(moved), *tells, *writes), tuple(put_off)
+    return (CaseWrite(moved), happened(case, delayed, stamp, texts), *writes), tuple(put_off)

@@ -58,9 +58,8 @@ class Letters:
         if any(message.state == "leased" for message in mine):
             raise IllegalMove("a message is on its way to the regulator: try again in two minutes.", reference=case_id)
         stamp = tx.stamp(actor)
-        tells = [happened(case, AnsweredByHand(), stamp)]
         switched = move(case, "deliver_by_hand", case.state, channel=BY_HAND)
-        writes: list[Write] = [CaseWrite(switched), *tells]
+        writes: list[Write] = [CaseWrite(switched), happened(case, AnsweredByHand(), stamp)]
         # What can still be taken back is no letter yet.
         at = max(tx.now, case.undo_until or 0)
         writes += [MessageWrite(m.but(endpoint=BY_HAND, next_attempt_at=at), m.lease_token) for m in mine]

@@ -161,13 +161,13 @@ def open_store(settings: Settings, env: Env, *, create: bool) -> SqliteStore:
     return store
 
 
-def privacy(settings: Settings, store: Store, env: Env) -> Privacy:
+def privacy(settings: Settings, store: Store) -> Privacy:
     """How long personal data is kept in a store, and its end."""
     empty_log = getattr(store, "truncate_log", lambda: True)
     return Privacy(store, settings.platform_id, settings.retention.retention(), empty_log)
 
 
-def care(store: Store, settings: Settings, policy: Policy, env: Env) -> Care:
+def care(store: Store, settings: Settings, policy: Policy) -> Care:
     """The careful steps, and to whom a notice must be addressed."""
     recipient = Recipient(settings.addressee.name, settings.addressee.bin)
     return Care(store, settings.platform_id, policy, recipient)

@@ -193,7 +193,7 @@ class Groups(Parts):
     @cached_property
     def care(self) -> Care:
         """What guards a case against haste and pressure: gaps, alarms, instructions, demands for user data."""
-        return assembly.care(self.store, self.settings, self.policy, self.env)
+        return assembly.care(self.store, self.settings, self.policy)
 
     @cached_property
     def contests(self) -> Contests:
@@ -203,7 +203,7 @@ class Groups(Parts):
     @cached_property
     def privacy(self) -> Privacy:
         """How long personal data is kept, who takes it out, and its end."""
-        return assembly.privacy(self.settings, self.store, self.env)
+        return assembly.privacy(self.settings, self.store)
 
     @cached_property
     def proof(self) -> Checkpoints:

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from kz_compliance_sdk.domain.contest import ContestResult
 from kz_compliance_sdk.domain.ledger import FIRST, Damage, Link, NewerRelease, Part, Roster, Stamped
 from kz_compliance_sdk.domain.references import message_id
-from kz_compliance_sdk.domain.transitions import ENDED, UNDECIDED, CaseState
+from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 
 __all__ = [
     "Appeal",
@@ -452,10 +452,6 @@ class Case(Struct):
         if not self.pending:
             after = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseState.LIFTED}
             self.state = after.get(self.state, self.state)
-
-    @property
-    def is_undecided(self) -> bool:
-        return self.state in UNDECIDED
 
 
 def evolve(case: Case, *events: Stamped) -> Case:

@@ -23,7 +23,6 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
 from kz_compliance_sdk.domain.user_notices import UserNoticeState
 
-MessageKey = tuple[str, str, str]
 """Sender, message id, SHA-256 of the body."""
 
 

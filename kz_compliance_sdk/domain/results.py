@@ -163,7 +163,7 @@ def offer_interim(case: Case, stamp: Stamp) -> Change:
     return (CaseWrite(offered), happened(case, delivery.InterimOffered(), stamp), alert)
 
 
-def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256: str, stamp: Stamp) -> Change:
+def receipt(case: Case, message: OutboxMessage, stamp: Stamp) -> Change:
     """The regulator holds one of our messages, which has its receipt. That for the final report ends the case."""
     changes: dict[str, Any] = {}
     target = case.state

@@ -137,7 +137,7 @@ class Admission:
         arrival = self._arrival(tx, received, message, notice)
         current = next((c for c in known if c.quarantine_no == 0 and c.authority_id == authority), None)
         if current is not None and notice.revision <= current.revision:
-            return self._again(tx, received, message, notice, arrival, current, stamp)
+            return self._again(tx, received, notice, arrival, current, stamp)
         if current is not None and arrival.authenticity == "unverified" and current.authenticity != "unverified":
             change, case = letters_in.enter_amendment(current, arrival, stamp)
             return change, accepted(202, case)
@@ -173,7 +173,6 @@ class Admission:
         self,
         tx: Tx,
         received: Received,
-        message: Message,
         notice: Notice,
         arrival: Arrival,
         case: Case,

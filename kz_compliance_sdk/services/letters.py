@@ -103,9 +103,8 @@ class Letters:
             }
         )
         stamp = tx.stamp(actor)
-        sha256 = hashlib.sha256(body).hexdigest()
         done = message.but(state="done", receipt=body, settled_at=tx.now, attempts=message.attempts + 1)
-        change = results.receipt(case, done, f"{proof.channel} {proof.outgoing_number}", sha256, stamp)
+        change = results.receipt(case, done, stamp)
         attempt = Attempt(
             self._platform,
             message.case_id,

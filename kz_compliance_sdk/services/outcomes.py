@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -209,8 +208,7 @@ class Outcomes:
                 change: Change = ()
                 if result.otherwise:
                     change, case = arrivals.flag(case, ("recorded_otherwise",), stamp)
-                sha256 = hashlib.sha256(result.body).hexdigest()
-                return [*change, *results.receipt(case, done, result.receipt_id, sha256, stamp)], done
+                return [*change, *results.receipt(case, done, stamp)], done
             case InForce() if case is not None:
                 at, who, telling = result.effective_at, self._respondent, self._telling
                 landed = telling_users.landed(tx, case, message, at, who, telling, stamp)

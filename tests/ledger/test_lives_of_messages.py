@@ -179,5 +179,5 @@ def test_a_question_that_was_refused_goes_by_letter_as_well_once_the_case_does(
 def test_a_receipt_is_kept_with_the_signature_that_proves_it() -> None:
     case = opened()
     held = acknowledgement(case, stamp()).but(state="done", receipt=b"{}", receipt_proof=b"[]")
-    (one,) = events(receipt(case, held, "r-1", "0" * 64, stamp()))
+    (one,) = events(receipt(case, held, stamp()))
     assert one.words == {"receipt": b"{}", "signature": b"[]"}

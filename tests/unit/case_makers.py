@@ -187,7 +187,7 @@ def in_force(
 
 def closed(case: Case, reports: Iterable[OutboxMessage], at: int = T0 + 120) -> Case:
     for report in reports:
-        case = after(case, results.receipt(case, report, "receipt-1", "0" * 64, stamp(at)))
+        case = after(case, results.receipt(case, report, stamp(at)))
     return case
 
 

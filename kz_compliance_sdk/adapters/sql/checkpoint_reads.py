@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from kz_compliance_sdk.adapters.sql.inbox import inbox
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, events, keys, lost_cases, parts, streams
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.reads import Reads
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
 from kz_compliance_sdk.domain.fold import Stream
@@ -30,19 +31,8 @@ __all__ = ["CheckpointReads", "loose", "orphans", "sanction_lies", "strays"]
 _AT_ONCE = 64
 
 
-class CheckpointReads:
+class CheckpointReads(Reads):
     """The part of the queries that checkpoints and the verification need."""
-
-    _platform: str
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
-
-    def _ledger(self, connection: Connection) -> Ledger:
-        raise NotImplementedError
-
-    def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
-        raise NotImplementedError
 
     def _asked(self, statement: Compiled, **values: Any) -> list[Any]:
         with self._reading() as connection:
@@ -67,18 +57,14 @@ class CheckpointReads:
         after = -(2**63)
         while found := self._asked(sqlite_statements().log.beside, k_n=after, n=_AT_ONCE):
             names = [bytes(name or b"").decode("utf-8", "replace") for _, name in found]
-            with self._reading() as connection:
-                connection.exec_driver_sql("BEGIN")
-                ledger = self._ledger(connection)
+            with self._moment() as (_, ledger):
                 streams = ledger.streams(self._platform, names).values()
                 told = [(stream, ledger.what_opens(stream)[1]) for stream in streams]
             yield from told
             after = found[-1][0]
 
     def last_checkpoint(self) -> Checkpoint | None:
-        with self._reading() as connection:
-            connection.exec_driver_sql("BEGIN")
-            ledger = self._ledger(connection)
+        with self._moment() as (_, ledger):
             name = ledger.last_named(self._platform, CHECKPOINTS)
             return checkpoint_in(ledger.streams(self._platform, [name])[name]) if name else None
 

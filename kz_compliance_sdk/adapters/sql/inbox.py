@@ -7,37 +7,30 @@ a stream of its own, and its row says for which notice it waits, and since when 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
-    Connection,
     Index,
     Integer,
-    Select,
     String,
     Table,
     bindparam,
     delete,
     select,
     text,
-    tuple_,
 )
 
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
-from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import came_row
-from kz_compliance_sdk.adapters.sql.tables import cursors, metadata
+from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.lodging import lodging_in
-from kz_compliance_sdk.domain.received import Opens, received_in, repeats_of
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 
@@ -45,7 +38,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.sql.statements import Compiled
 
 __all__ = [
-    "InboxReads",
     "InboxStatements",
     "found",
     "inbox",
@@ -76,9 +68,9 @@ inbox = Table(
     Column("lodged_at", BigInteger),
     sqlite_with_rowid=False,
 )
-_lodged, _waits = text("message <> ''"), text("notice_id <> ''")
+LODGED, _waits = text("message <> ''"), text("notice_id <> ''")
 Index("inbox_case", inbox.c.platform_id, inbox.c.case_id)
-Index("inbox_message", inbox.c.platform_id, inbox.c.message, sqlite_where=_lodged, postgresql_where=_lodged)
+Index("inbox_message", inbox.c.platform_id, inbox.c.message, sqlite_where=LODGED, postgresql_where=LODGED)
 Index("inbox_waits", inbox.c.platform_id, inbox.c.notice_id, sqlite_where=_waits, postgresql_where=_waits)
 
 
@@ -92,11 +84,11 @@ class InboxStatements:
         self.any_waits = compiled(select(c.message).where(mine, _waits).limit(ONLY_ONE))
         self.of_notice = compiled(select(c.message).where(mine, _waits, c.notice_id == bindparam("k_notice_id")))
         later = c.message > bindparam("after")
-        self.rows = compiled(select(inbox).where(mine, _lodged, later).order_by(c.message).limit(AT_MOST))
+        self.rows = compiled(select(inbox).where(mine, LODGED, later).order_by(c.message).limit(AT_MOST))
         named = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
         own = select(streams.c.name).where(streams.c.platform == bindparam("k_platform_id"), *named)
         self.streams = compiled(own.order_by(streams.c.name).limit(AT_MOST))
-        self.clear = compiled(delete(inbox).where(mine, _lodged, c.message == bindparam("k_message")))
+        self.clear = compiled(delete(inbox).where(mine, LODGED, c.message == bindparam("k_message")))
         self.put = upsert(inbox, _KEY, "message", "seq", "notice_id", "lodged_at")
 
 
@@ -162,69 +154,3 @@ def write(
         execute(statements.clear.sql, (platform, name.removeprefix(MESSAGES)))
         for row in lodged_rows(ledger.streams(platform, [name])[name]):
             execute(statements.put.sql, row)
-
-
-class InboxReads:
-    """The part of the queries that tells of what came."""
-
-    _platform: str
-
-    def _all(self, statement: Select[Any]) -> list[Any]:
-        raise NotImplementedError
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
-
-    def _ledger(self, connection: Connection) -> Ledger:
-        raise NotImplementedError
-
-    def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
-        raise NotImplementedError
-
-    @contextmanager
-    def _moment(self) -> Iterator[tuple[Connection, Ledger]]:
-        with self._reading() as connection:
-            connection.exec_driver_sql("BEGIN")
-            yield connection, self._ledger(connection)
-
-    def inbox(self, case_id: str) -> list[InboxRow]:
-        c = inbox.c
-        with self._moment() as (connection, ledger):
-            names = [stream_of(case_id)]
-            if not case_id:
-                mine = select(c.message).where(c.platform_id == self._platform, _lodged)
-                names = [f"{MESSAGES}{name}" for name in connection.execute(mine.order_by(c.message)).scalars()]
-            told = [
-                row
-                for stream in ledger.streams(self._platform, names).values()
-                for row in self._received(connection, stream, ledger.words)
-                if row.case_id == case_id
-            ]
-        return sorted(told, key=lambda one: (one.received_at, one.message_id))
-
-    def received(self, body_sha256: str) -> list[InboxRow]:
-        c = inbox.c
-        with self._moment() as (connection, ledger):
-            body = self._private(connection).object_name(self._platform, body_sha256)[:32]
-            same = select(inbox).where(c.platform_id == self._platform, c.body == body)
-            names = map(stream_in, connection.execute(same).fetchall())
-            told = [
-                row
-                for stream in ledger.streams(self._platform, names).values()
-                for row in self._received(connection, stream, ledger.words)
-                if row.body_sha256 == body_sha256
-            ]
-        return sorted(told, key=lambda one: (one.received_at, one.message_id))
-
-    def _received(self, connection: Connection, stream: Stream, opens: Opens) -> list[InboxRow]:
-        c = cursors.c
-        names = {repeats_of(*key): key for key in stream.case.took}
-        counted = select(c.feed, c.cursor).where(c.platform_id == self._platform, c.feed.in_(names))
-        counts = {names[feed]: int(count) for feed, count in connection.execute(counted) if str(count).isdecimal()}
-        return received_in(stream, opens, lambda *key: counts.get(key, 0))
-
-    def unmatched_before(self, at: int, after: tuple[int, str], limit: int) -> list[tuple[int, str]]:
-        c = inbox.c
-        place = c.lodged_at, c.message
-        mine = c.platform_id == self._platform, _lodged, c.lodged_at <= at, tuple_(*place) > after
-        return [(row[0], row[1]) for row in self._all(select(*place).where(*mine).order_by(*place).limit(limit))]

@@ -19,16 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from kz_compliance_sdk.adapters.sql import (
-    appeals,
-    guards,
-    inbox,
-    ledger,
-    preserved,
-    tables,
-    tallies,
-    volumes,
-)
+from kz_compliance_sdk.adapters.sql import derived, guards, inbox, ledger, tables, volumes
 
 __all__ = ["HEAD", "VERSION_TABLE", "new_store", "read_revision", "statements"]
 
@@ -82,7 +73,7 @@ _STATISTICS = (
 )
 
 # Each declares its tables in the same metadata when it is loaded.
-_DECLARED = (appeals, tables, inbox, ledger, preserved, tallies, volumes)
+_DECLARED = (derived, tables, inbox, ledger, volumes)
 
 
 def read_revision(connection: Connection) -> str | None:

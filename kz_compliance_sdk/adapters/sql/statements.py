@@ -29,13 +29,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.appeals import AppealStatements
 from kz_compliance_sdk.adapters.sql.derived import DerivedStatements
 from kz_compliance_sdk.adapters.sql.inbox import InboxStatements
 from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements, lost_cases, streams
 from kz_compliance_sdk.adapters.sql.log_tree import LogStatements
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
-from kz_compliance_sdk.adapters.sql.preserved import PreservedStatements
 from kz_compliance_sdk.adapters.sql.volumes import VolumeStatements
 from kz_compliance_sdk.domain.change import (
     ClockSet,
@@ -213,8 +211,6 @@ class Statements:
             )
         )
         self.waits_behind = compiled(behind.limit(ONLY_ONE))
-        self.appeals = AppealStatements(compiled)
-        self.preserved = PreservedStatements(compiled)
         self.derived = DerivedStatements(compiled, upsert)
         self.inbox = InboxStatements(compiled, upsert)
         self.private = PrivateStatements(compiled)

@@ -241,7 +241,7 @@ class View:
         return {look.number: look for look in looks}
 
     def preservation_over(self, now: int, limit: int) -> list[str]:
-        found = self._tx.all(self._s.preserved.over, k_platform_id=self._platform, now=now, n=limit)
+        found = self._tx.all(self._s.derived.copies_over, k_platform_id=self._platform, now=now, n=limit)
         return list(dict.fromkeys(case_id for (case_id,) in found))
 
     def message(self, message_id: str) -> OutboxMessage:
@@ -280,7 +280,7 @@ class View:
         return self._tx.one(self._s.waits_behind, **given) is not None
 
     def case_of_appeal(self, appeal_id: str) -> str:
-        row = self._tx.one(self._s.appeals.case, k_platform_id=self._platform, k_appeal_id=appeal_id)
+        row = self._tx.one(self._s.derived.case_of_appeal, k_platform_id=self._platform, k_appeal_id=appeal_id)
         if row is None:
             raise NotFound("there is no such appeal on this platform.", reference=appeal_id)
         return str(row[0])

@@ -31,8 +31,8 @@ EVERYBODY = ("moderator", "lead", "head")
 @dataclass(frozen=True)
 class Arrival(Changeable):
     """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
-    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `entered_by` typed it in, come in by
-    `account`, and says `how` it came; `salt` is fresh randomness that seals this text. `by` is that person, where
+    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `authorities` are those for which the
+    sender speaks. `entered_by` typed it in, come in by `account`, and says `how` it came; `by` is that person, where
     the machine takes the message in. `body` are the exact bytes, whose origin `proof` shows: signed at `signed_at` by
     the profile `profile` with the key `key_id`. Before a new notice `volume` others had come from its authority, or
     under its key, and `volume_limit` are usual."""
@@ -56,6 +56,19 @@ class Arrival(Changeable):
     profile: str = ""
     key_id: str = ""
     signed_at: int = 0
+    authorities: frozenset[str] = frozenset()
+
+    @property
+    def sender(self) -> str:
+        return self.message[0]
+
+    @property
+    def message_id(self) -> str:
+        return self.message[1]
+
+    @property
+    def body_sha256(self) -> str:
+        return self.message[2]
 
 
 @dataclass(frozen=True, slots=True)

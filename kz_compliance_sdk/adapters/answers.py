@@ -18,8 +18,6 @@ from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS, KeyRing, verify_
 from kz_compliance_sdk.wire.strict_json import read
 from kz_compliance_sdk.wire.v1 import FeedEntry, HeldNotice, encode, read_feed_by_entry, read_problem, read_receipt
 
-__all__ = ["Answers", "Reply", "feed_error", "feed_page"]
-
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u0400-\u04ff]+")
 
 

@@ -27,8 +27,6 @@ from kz_compliance_sdk.errors import InvalidInput, RegulatorError, Unreadable
 from kz_compliance_sdk.ports import ByPerson, Delivered, FeedPage, RetryAt, Sent
 from kz_compliance_sdk.wire.strict_json import loads, validated
 
-__all__ = ["ByHand", "Lang", "LetterHead", "render_html", "render_letter"]
-
 Lang = Literal["kk", "ru"]
 
 _WIDTH = 78

@@ -24,8 +24,6 @@ from kz_compliance_sdk.adapters.retrying import Again
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.ports import Env
 
-__all__ = ["MAX_ANSWER", "HttpCaller", "HttpClient", "HttpPoster", "checked_url"]
-
 HttpClient = httpx.Client
 """A client of the caller's own, in place of the pool."""
 

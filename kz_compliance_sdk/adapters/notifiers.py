@@ -16,8 +16,6 @@ from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.ports import Alert, Env, Notifier
 from kz_compliance_sdk.wire.signature import SigningKey, sign
 
-__all__ = ["Fanout", "LogNotifier", "Post", "WebhookNotifier", "alert_bytes"]
-
 Post = Callable[[str, bytes, Sequence[tuple[str, str]]], int]
 """Posts a body with headers to a URL and gives the status of the answer. Raises ComplianceError."""
 

@@ -13,8 +13,6 @@ from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.wire.signature import SigningKey, sign
 
-__all__ = ["FileWitness", "LogWitness", "WebhookWitness"]
-
 NOT_KEPT: Final = "checkpoint_not_kept"
 
 

@@ -26,8 +26,6 @@ from kz_compliance_sdk.config.shape import (
 )
 from kz_compliance_sdk.errors import ConfigError
 
-__all__ = ["CONFIG_VARIABLE", "Layer", "arguments", "environment", "merged", "near_miss", "read_text", "toml_file"]
-
 CONFIG_VARIABLE: Final = "KZ_COMPLIANCE_CONFIG"
 """Names the TOML file."""
 

@@ -33,22 +33,6 @@ from kz_compliance_sdk.domain.values import Identifier, Line
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import Algorithm, Key, SigningKey, material_from_text
 
-__all__ = [
-    "ActorSettings",
-    "AddresseeSettings",
-    "CheckpointSettings",
-    "LetterheadSettings",
-    "LimitSettings",
-    "NotifierSettings",
-    "RegulatorSettings",
-    "RespondentSettings",
-    "SigningKeySettings",
-    "StoreSettings",
-    "TransparencySettings",
-    "TrustedKeySettings",
-    "WorkerSettings",
-]
-
 _ALGORITHM = "ed25519, or hmac-sha256 with the profile standard-webhooks."
 
 

@@ -57,8 +57,6 @@ from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import Key, KeyRing, Profile, SigningKey
 
-__all__ = ["Settings"]
-
 
 class Settings(BaseSettings):
     """The settings of one platform. Frozen, and checked as a whole when they are made.

@@ -11,8 +11,6 @@ from kz_compliance_sdk.config.layers import read_bytes
 from kz_compliance_sdk.domain.statement_templates import Templates, packaged_templates, with_own
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 
-__all__ = ["UserNoticeSettings"]
-
 
 class UserNoticeSettings(Section):
     """How affected users are told. They are, unless a written legal basis says why not."""

@@ -22,18 +22,6 @@ from kz_compliance_sdk.domain.values import instant_text
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.cancellations import Arrival
 
-__all__ = [
-    "accepted_body",
-    "answered",
-    "came",
-    "carried",
-    "fallen_told",
-    "flags_told",
-    "happened_with",
-    "named_told",
-    "noted_body",
-]
-
 
 def accepted_body(reference: str, due_at: int, received_at: int) -> bytes:
     """The answer to a message that a case has taken: when its clock started and when it is due, UTC seconds."""

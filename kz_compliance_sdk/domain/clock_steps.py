@@ -23,8 +23,6 @@ from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import escalated, is_untouched
 
-__all__ = ["STEP_S", "Seen", "Step", "replanned", "step_between"]
-
 STEP_S = 30
 """By how many seconds the clocks must have gone apart between two looks: less is drift."""
 

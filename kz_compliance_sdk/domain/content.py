@@ -24,8 +24,6 @@ from kz_compliance_sdk.domain.reviewed import ContentSeen, objects_of
 from kz_compliance_sdk.domain.steps import check_lease
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
-__all__ = ["Looked", "Reference", "approval_looked", "check_content", "content_changed", "look", "references"]
-
 _MODERATORS = ("moderator", "lead")
 
 

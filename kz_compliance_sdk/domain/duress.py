@@ -24,15 +24,6 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import check_answerable, need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 
-__all__ = [
-    "Instruction",
-    "check_approver",
-    "hand_over",
-    "raise_alarm",
-    "record_instruction",
-    "rule_out_demand",
-]
-
 LEGAL = "legal"
 _TOLD = ("lead", "legal")
 _LOUD = 70

@@ -20,33 +20,6 @@ from kz_compliance_sdk.domain.ledger import FIRST, Damage, Link, NewerRelease, P
 from kz_compliance_sdk.domain.references import message_id
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 
-__all__ = [
-    "Appeal",
-    "Case",
-    "Chain",
-    "Check",
-    "Contest",
-    "Decision",
-    "Item",
-    "Lease",
-    "Letter",
-    "Look",
-    "Message",
-    "Owner",
-    "PlatformObject",
-    "Step",
-    "Stream",
-    "Suspension",
-    "Tally",
-    "Telling",
-    "apply",
-    "evolve",
-    "fold",
-    "object_in",
-    "steps_of",
-]
-
-
 ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
 MessageKind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
 AppealState = Literal["open", "upheld", "reversed", "withdrawn"]

@@ -23,8 +23,6 @@ from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import object_stream, stream_of
 
-__all__ = ["Objects", "believed_objects", "names_of", "preservation_ended", "preserve_until"]
-
 
 @dataclass(frozen=True, slots=True)
 class Objects:

@@ -37,8 +37,6 @@ from kz_compliance_sdk.domain.review_policy import HEAD, REVIEW_POLICY
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 from kz_compliance_sdk.domain.values import FROM_WIRE
 
-__all__ = ["LAWS", "Broken", "Known", "Law", "broken"]
-
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -22,26 +22,6 @@ from msgspec import Meta, Raw, Struct
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.errors import ComplianceError, StoreDamaged
 
-__all__ = [
-    "FIRST",
-    "Damage",
-    "LedgerKey",
-    "LedgerKeys",
-    "Link",
-    "NewerRelease",
-    "Part",
-    "PartClass",
-    "Roster",
-    "Sealed",
-    "Stamped",
-    "check_order",
-    "link",
-    "opens",
-    "read",
-    "seal",
-    "who_is",
-]
-
 _EVENT: Final = b"kz-compliance/event/v2\n"
 _MAC: Final = b"kz-compliance/mac/v1\n"
 FIRST: Final = bytes(32)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.cancellations import Arrival
     from kz_compliance_sdk.domain.fold import Stream
 
-__all__ = ["SANCTIONS", "Lodging", "erased", "joined", "lodged", "lodging_in", "sanction_in", "sanctioned"]
-
 
 @dataclass(frozen=True, slots=True)
 class Lodging:

@@ -15,8 +15,6 @@ from kz_compliance_sdk.domain.fold import Case, MessageState
 from kz_compliance_sdk.domain.outbox import LONGEST_PAUSE_S, OutboxMessage
 from kz_compliance_sdk.domain.outbox import MessageState as OldState
 
-__all__ = ["in_truth", "mended", "moved", "state_of", "tried_voided"]
-
 _STATES: Final = MappingProxyType[str, MessageState](
     {"waiting": "waiting", "parked": "parked", "void": "voided", "done": "done"}
 )

@@ -22,8 +22,6 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.reviewed import OBJECTS, PROPOSAL
 from kz_compliance_sdk.domain.values import instant_text
 
-__all__ = ["Leaving", "lies", "outgoing"]
-
 _Words = Mapping[tuple[int, str], bytes | None]
 _OWN_BYTES = ("report", "clarification", "user_notice")
 """Messages whose bytes are a part of the event that made them."""

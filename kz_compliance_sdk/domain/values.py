@@ -19,27 +19,6 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, Str
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-__all__ = [
-    "CONTROL_PATTERNS",
-    "FROM_WIRE",
-    "Category",
-    "Changeable",
-    "CountryCode",
-    "Identifier",
-    "Instant",
-    "LanguageTag",
-    "Line",
-    "LocalText",
-    "NationalNumber",
-    "Prose",
-    "Sha256Hex",
-    "ValueModel",
-    "instant_text",
-    "parse_instant",
-    "utc_offset_minutes",
-]
-
-
 FROM_WIRE: Final = {"from": "wire"}
 """The validation context of what arrives as JSON: there an instant is text, never a number."""
 

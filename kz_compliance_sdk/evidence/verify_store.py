@@ -28,8 +28,6 @@ from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged, kind_and_place
 from kz_compliance_sdk.ports import Queries
 
-__all__ = ["CLOCK_TOLERANCE_S", "AuditVerdict", "LogRead", "check_log", "verify"]
-
 NO_CASE: Final = ""
 """In the place of a case: what belongs to none."""
 CLOCK_TOLERANCE_S: Final = 5

@@ -21,8 +21,6 @@ from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.loading import notice_of, objects_of, withheld
 from kz_compliance_sdk.services.tallying import counted
 
-__all__ = ["Care"]
-
 T = TypeVar("T")
 
 

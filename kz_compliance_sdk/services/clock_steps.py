@@ -13,8 +13,6 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import StoreError, kind_and_place
 from kz_compliance_sdk.ports import Env, Store, Tx
 
-__all__ = ["CLOCK", "STEPPED", "follow_clock", "look", "time_passed"]
-
 CLOCK = "clock"
 """The part whose heartbeat keeps both clocks as they were last seen."""
 

@@ -26,8 +26,6 @@ from kz_compliance_sdk.services.clock_steps import time_passed
 from kz_compliance_sdk.services.export import export_document
 from kz_compliance_sdk.services.loading import objects_of, stream_in
 
-__all__ = ["Privacy", "RetentionRun"]
-
 _AT_ONCE = 200
 
 

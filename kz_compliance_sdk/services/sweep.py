@@ -24,8 +24,6 @@ from kz_compliance_sdk.errors import Conflict
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services import unreadable
 
-__all__ = ["SWEEPER", "Sweep", "Swept"]
-
 SWEEPER = "sweeper"
 EVERY_S = 3_600
 """How often each case is looked at, in seconds."""

@@ -24,8 +24,6 @@ from kz_compliance_sdk.ports import Tx, Work
 from kz_compliance_sdk.services.loading import stream_in
 from kz_compliance_sdk.wire.v1 import read_part
 
-__all__ = ["Demanded", "Named", "Naming", "counted", "messages_in", "said_of", "with_tally"]
-
 T = TypeVar("T")
 _BODY = "message"
 _LONGEST = 200

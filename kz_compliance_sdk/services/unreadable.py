@@ -8,8 +8,6 @@ from kz_compliance_sdk.domain.change import Change, CursorMoved, Happened, Write
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.ports import Tx
 
-__all__ = ["alerts", "told_where_whole"]
-
 _AGAIN_S = 3600
 _AUDIENCE = ("lead", "head")
 

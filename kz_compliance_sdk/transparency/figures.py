@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["FIGURES", "OTHER", "Figure", "figure", "result_of"]
-
 Unit = Literal["demands", "items", "messages", "reminders", "sanctions", "user_notices", "appeals"]
 
 OTHER = "other"

@@ -15,8 +15,6 @@ from kz_compliance_sdk.transparency.counting import Counting
 from kz_compliance_sdk.transparency.lumen import LumenLines
 from kz_compliance_sdk.transparency.report import Period, TransparencyReport, published
 
-__all__ = ["Transparency", "TransparencyPolicy", "Workload"]
-
 _TOLD_EVERY = 10_000
 
 

@@ -11,8 +11,6 @@ from kz_compliance_sdk.domain.values import ValueModel
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.wire.strict_json import read
 
-__all__ = ["PROBLEM_BASE", "PROBLEM_MEDIA_TYPE", "Problem", "problem_bytes", "read_problem"]
-
 PROBLEM_BASE: Final = "https://kz-compliance.example/problems/"
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 

@@ -25,9 +25,6 @@ from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
 from kz_compliance_sdk.domain.lodging import SANCTIONS, sanction_in
 from kz_compliance_sdk.domain.proofs import Loose
 
-__all__ = ["CheckpointReads", "loose", "orphans", "sanction_lies", "strays"]
-
-
 _AT_ONCE = 64
 
 

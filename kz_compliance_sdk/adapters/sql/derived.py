@@ -25,7 +25,6 @@ from kz_compliance_sdk.domain.references import stream_of
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.sql.statements import Compiled
 
-__all__ = ["DERIVED", "DerivedStatements", "appeals", "found_between", "lies_of", "tallies", "write"]
 
 _Row = tuple[Any, ...]
 

@@ -23,8 +23,6 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
 )
 from kz_compliance_sdk.errors import StoreUnusable
 
-__all__ = ["create_file", "open_engine"]
-
 _CACHE_MIB = 2
 
 

@@ -23,8 +23,6 @@ from kz_compliance_sdk.domain.fold import Case, Tally
 from kz_compliance_sdk.domain.ledger import who_is
 from kz_compliance_sdk.ports.store import Running
 
-__all__ = ["FigureReads"]
-
 _STEP = 5_000
 _AT_ONCE = 64
 """So many chains are held at once."""

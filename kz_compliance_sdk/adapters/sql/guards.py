@@ -13,9 +13,6 @@ from functools import cache
 
 from sqlalchemy import Connection
 
-__all__ = ["guards", "lost_guards", "statements", "strange_doings"]
-
-
 _EVIDENCE = (
     *("attempts", "cases", "outbox"),
     *("events", "log", "parts", "streams"),

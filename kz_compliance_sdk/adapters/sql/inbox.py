@@ -37,16 +37,6 @@ from kz_compliance_sdk.errors import StoreDamaged
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.sql.statements import Compiled
 
-__all__ = [
-    "InboxStatements",
-    "found",
-    "inbox",
-    "lies_of",
-    "rows_of",
-    "stream_in",
-    "tells",
-    "write",
-]
 
 _Row = tuple[Any, ...]
 _LAST = f"{MESSAGES}~"

@@ -15,9 +15,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from kz_compliance_sdk.domain.ledger import SALT_BYTES, Part, PartClass, Sealed, opens
 from kz_compliance_sdk.errors import StoreDamaged
 
-__all__ = ["DESTROYED", "KEY_SIZE", "DataKey", "MasterKeys", "PartKeys", "bare", "is_bare", "key_owner"]
-
-
 KEY_SIZE = 32
 """Bytes of a data key and of a master key: AES-256."""
 

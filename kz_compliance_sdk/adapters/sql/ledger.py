@@ -67,7 +67,6 @@ from kz_compliance_sdk.errors import ConfigError, Conflict
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.sql.statements import Compiled
 
-__all__ = ["KEYS", "Appending", "Ledger", "LedgerStatements", "events", "keys", "log", "parts", "streams", "tiles"]
 
 KEYS: Final = "keys"
 """The stream that says which ledger key was retired when."""

@@ -12,9 +12,6 @@ from sqlalchemy import Integer, bindparam, literal_column
 
 from kz_compliance_sdk.errors import InvalidInput, StoreDamaged
 
-__all__ = ["AT_MOST", "ONLY_ONE", "check_limit", "first_that_open", "read_cursor", "write_cursor"]
-
-
 _MOST = 500
 
 ONLY_ONE: Final[Any] = literal_column("1")

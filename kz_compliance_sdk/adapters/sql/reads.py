@@ -22,8 +22,6 @@ from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import NotFound
 
-__all__ = ["Reads", "ask"]
-
 
 class Reads:
     """What every part of the queries is made of, for one platform."""

@@ -36,8 +36,6 @@ from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
 from kz_compliance_sdk.ports import Tx, Work
 
-__all__ = ["Rewrapped", "check_ledger_keys", "check_master_keys", "retire_ledger_keys", "rewrap", "truncate_log"]
-
 _AT_ONCE = 500
 _MOST_ASKED = 100
 _OWNER = streams.c.name + "/" + stream_keys.c["class"]

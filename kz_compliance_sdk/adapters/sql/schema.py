@@ -21,8 +21,6 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from kz_compliance_sdk.adapters.sql import derived, guards, inbox, ledger, tables, volumes
 
-__all__ = ["HEAD", "VERSION_TABLE", "new_store", "read_revision", "statements"]
-
 VERSION_TABLE = "kz_compliance_schema"
 HEAD = "0016"
 

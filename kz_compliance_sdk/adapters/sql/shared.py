@@ -22,8 +22,6 @@ from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 
-__all__ = ["Behind", "Shared"]
-
 _HANDED_OUT_AT_ONCE = 64
 
 

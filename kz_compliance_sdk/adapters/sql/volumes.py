@@ -12,8 +12,6 @@ from kz_compliance_sdk.adapters.sql.paging import AT_MOST
 from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain.change import Change, NoticeCounted
 
-__all__ = ["VolumeStatements", "Volumes", "volumes", "write_volumes"]
-
 volumes = Table(
     "volumes",
     metadata,

@@ -44,22 +44,6 @@ from kz_compliance_sdk.domain.policy.values import (
 )
 from kz_compliance_sdk.errors import ConfigError
 
-__all__ = [
-    "CategoryFragment",
-    "PolicyFragment",
-    "SafeguardsFragment",
-    "TermFragment",
-    "among",
-    "at_least",
-    "at_most",
-    "looser",
-    "of_own_content",
-    "only_on",
-    "stricter",
-    "tighten",
-    "within",
-]
-
 
 def looser(key: str, message: str, remedy: str) -> ConfigError:
     """What to raise for a step in the wrong direction."""

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.testing.conformance.keys import KeySet
     from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey
 
-__all__ = ["progress_bar", "register", "show_checks", "show_keys", "show_report", "show_selftest"]
-
 
 _FIRST: Final = "intake.accepted.status"
 _HINT: Final = (

@@ -39,8 +39,6 @@ from kz_compliance_sdk.testing.office import VERDICTS, Office, Verdict
 from kz_compliance_sdk.wire.signature import Profile
 from kz_compliance_sdk.wire.v1 import MessageData
 
-__all__ = ["MAX_SEED", "UNDO_S", "Play", "Story", "perform", "stories"]
-
 MAX_SEED: Final = 9_999
 """The highest seed: each has a hundred notice numbers of its own."""
 UNDO_S: Final = 2

@@ -18,26 +18,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from kz_compliance_sdk.errors import ConfigError, NotAuthentic
 
-__all__ = [
-    "MIN_SECRET",
-    "TEST_ED25519_PRIVATE",
-    "TEST_ED25519_PUBLIC",
-    "TEST_HMAC_SECRET",
-    "WINDOW_S",
-    "Algorithm",
-    "Key",
-    "KeyRing",
-    "Profile",
-    "RefusalReason",
-    "SigningKey",
-    "Verified",
-    "material_from_text",
-    "one_of_each",
-    "refusal",
-    "verified_by",
-]
-
-
 Algorithm = Literal["ed25519", "hmac-sha256"]
 
 MIN_SECRET: Final = 24

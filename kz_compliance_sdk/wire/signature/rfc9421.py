@@ -30,8 +30,6 @@ from http_message_signatures.exceptions import HTTPMessageSignaturesException
 
 from kz_compliance_sdk.wire.signature.keyring import KeyRing, SigningKey, Verified, one_of_each, refusal, verified_by
 
-__all__ = ["HEADERS", "TAG", "sign", "sign_response", "verify", "verify_response"]
-
 HEADERS: Final = ("signature-input", "signature", "content-digest")
 TAG: Final = "kz-compliance"
 

@@ -28,8 +28,6 @@ from kz_compliance_sdk.wire.signature.keyring import (
     verified_by,
 )
 
-__all__ = ["HEADERS", "sign", "verify"]
-
 HEADERS: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 MAX_SIGNATURES: Final = 32

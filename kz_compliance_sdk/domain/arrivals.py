@@ -9,24 +9,24 @@ from typing import Any
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.arrival_events import (
+    Arrival,
     came,
     carried,
     fallen_told,
     flags_told,
     happened_with,
     named_told,
+    of_arrival,
 )
 from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.cancellations import (
     EVERYBODY,
-    Arrival,
     Standing,
     cancel,
     enforcing,
     has_begun,
     holding,
     lift_due_at,
-    of_arrival,
     on_its_way_falls,
     stop,
     void,
@@ -41,7 +41,7 @@ from kz_compliance_sdk.domain.case import (
     happened_to,
     move,
 )
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Write, case_after
 from kz_compliance_sdk.domain.clock import almaty
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import arrivals as events
@@ -58,7 +58,7 @@ from kz_compliance_sdk.domain.notice import (
     requested_due_at,
 )
 from kz_compliance_sdk.domain.policy import ApproverDuty, Policy
-from kz_compliance_sdk.domain.results import after, escalated, steps_past
+from kz_compliance_sdk.domain.results import escalated, steps_past
 from kz_compliance_sdk.domain.running_time import replanned, term_times
 from kz_compliance_sdk.domain.suspensions import resumed, seen_over
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
@@ -129,7 +129,7 @@ def with_pages_at_intake(change: Change, case: Case, policy: Policy, stamp: Stam
     """The change that a message made of a case, with those pages, and the case after it."""
     for reason, audience in pages_at_intake(case, policy, stamp.at):
         change = with_page(change, case, reason, audience, 50, stamp)
-    return change, after(case, change)
+    return change, case_after(case, change)
 
 
 def _times(notice: Notice, received_at: int, escalates_from: int, policy: Policy) -> dict[str, Any]:
@@ -413,7 +413,7 @@ def amend(
     change: Change = (CaseWrite(amended), *tells, *writes, *over, alert)
     change, amended = with_pages_at_intake(change, amended, policy, stamp)
     fired = escalated(amended, past, policy, stamp) if past is not None else ()
-    return (*change, *fired), after(amended, fired)
+    return (*change, *fired), case_after(amended, fired)
 
 
 def _fell(

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
-from kz_compliance_sdk.domain.arrival_events import came, fallen_told, happened_with
-from kz_compliance_sdk.domain.audit import Actor, Stamp
-from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
+from kz_compliance_sdk.domain.arrival_events import Arrival, came, fallen_told, happened_with
+from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.arrivals import Cancelled
@@ -23,52 +23,8 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.running_time import term_times
 from kz_compliance_sdk.domain.transitions import UNDECIDED
-from kz_compliance_sdk.domain.values import Changeable
 
 EVERYBODY = ("moderator", "lead", "head")
-
-
-@dataclass(frozen=True)
-class Arrival(Changeable):
-    """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
-    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `authorities` are those for which the
-    sender speaks. `entered_by` typed it in, come in by `account`, and says `how` it came; `by` is that person, where
-    the machine takes the message in. `body` are the exact bytes, whose origin `proof` shows: signed at `signed_at` by
-    the profile `profile` with the key `key_id`. Before a new notice `volume` others had come from its authority, or
-    under its key, and `volume_limit` are usual."""
-
-    platform_id: str
-    message: tuple[str, str, str]
-    source: Source
-    authenticity: Authenticity
-    channel: str
-    received_at: int
-    published_at: int
-    flags: tuple[str, ...] = ()
-    entered_by: str = ""
-    account: str = ""
-    how: str = ""
-    volume: int = 0
-    volume_limit: int = 0
-    by: Actor | None = None
-    body: bytes = field(default=b"", repr=False)
-    proof: bytes = field(default=b"", repr=False)
-    profile: str = ""
-    key_id: str = ""
-    signed_at: int = 0
-    authorities: frozenset[str] = frozenset()
-
-    @property
-    def sender(self) -> str:
-        return self.message[0]
-
-    @property
-    def message_id(self) -> str:
-        return self.message[1]
-
-    @property
-    def body_sha256(self) -> str:
-        return self.message[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +43,6 @@ class Standing:
     notified: Mapping[str, UserNotified] = field(default_factory=dict)
     accounts: Collection[str] = ()
     objects: Objects = field(default_factory=Objects)
-
-
-def of_arrival(arrival: Arrival) -> dict[str, Any]:
-    """What a case keeps of the message that it rests on."""
-    return {
-        "message": arrival.message,
-        "source": arrival.source,
-        "authenticity": arrival.authenticity,
-        "channel": arrival.channel,
-        "entered_by": arrival.entered_by,
-    }
 
 
 def cancel(

@@ -203,3 +203,8 @@ NOTHING: Change = ()
 def happenings(change: Iterable[Write]) -> list[Happened]:
     """The events of the ledger in a change, in their order."""
     return [write for write in change if type(write) is Happened]
+
+
+def case_after(case: Case, change: Change) -> Case:
+    """The case as a change leaves it."""
+    return next((write.case for write in reversed(change) if isinstance(write, CaseWrite)), case)

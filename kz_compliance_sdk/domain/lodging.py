@@ -18,8 +18,8 @@ from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.references import message_stream
 
 if TYPE_CHECKING:
+    from kz_compliance_sdk.domain.arrival_events import Arrival
     from kz_compliance_sdk.domain.audit import Stamp
-    from kz_compliance_sdk.domain.cancellations import Arrival
     from kz_compliance_sdk.domain.fold import Stream
 
 

@@ -203,11 +203,6 @@ def reject(case: Case, message: OutboxMessage, code: str, reason: str, stamp: St
     return (CaseWrite(rejected), happened(case, told, stamp, {"reason": reason} if reason else None), alert)
 
 
-def after(case: Case, change: Change) -> Case:
-    """The case as a change leaves it."""
-    return next((write.case for write in reversed(change) if isinstance(write, CaseWrite)), case)
-
-
 def _is_final_report(case: Case, message: OutboxMessage) -> bool:
     return message.kind == "report" and message.lane_seq == case.sequence and bool(from_json(message.body)["final"])
 

@@ -19,6 +19,7 @@ from kz_compliance_sdk.domain.change import (
     NoticeCounted,
     SanctionNoted,
     Write,
+    case_after,
     names_of,
 )
 from kz_compliance_sdk.domain.events.arrivals import Flagged, Quarantined
@@ -40,7 +41,6 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, Safeguards
 from kz_compliance_sdk.domain.received import answer_to, is_wordless, repeats_of
 from kz_compliance_sdk.domain.references import free_reference, stream_of
-from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
@@ -151,7 +151,7 @@ class Admission:
         if ordinal:
             # No other notice has this reference: a row was changed from outside.
             change = stuck(change, case, "reference_taken", ("lead", "head"), 60, stamp)
-            case = after(case, change)
+            case = case_after(case, change)
         change, case = follow_waiting(tx, case, change, self.policy, self.respondent, stamp)
         return change, accepted(202, case)
 

@@ -10,7 +10,7 @@ from functools import partial
 from kz_compliance_sdk.domain import results, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, Happened, Heartbeat, Write
+from kz_compliance_sdk.domain.change import Change, Happened, Heartbeat, Write, case_after
 from kz_compliance_sdk.domain.events.office import Escalated
 from kz_compliance_sdk.domain.holding import preservation_ended
 from kz_compliance_sdk.domain.messages import stuck
@@ -121,7 +121,7 @@ class _Watch:
         change = results.escalate(case, self.policy, stamp)
         if not results.interim_due(case, self.policy, at):
             return change
-        after = results.after(case, change)
+        after = case_after(case, change)
         return (*change, *results.offer_interim(after, stamp))
 
     def _escalate_alone(self, _tx: Tx, case: Case, at: int) -> Change:

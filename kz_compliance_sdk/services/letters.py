@@ -9,7 +9,7 @@ from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Case, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write, case_after
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.office import AnsweredByHand
 from kz_compliance_sdk.domain.message_states import moved
@@ -116,7 +116,7 @@ class Letters:
             proof.outgoing_number,
         )
         done_with = (*change, *moved(message, done, stamp, change), attempt)
-        return with_tally(tx, done_with), results.after(case, change)
+        return with_tally(tx, done_with), case_after(case, change)
 
     def retry(self, actor: Actor, message_id: str) -> OutboxMessage:
         """Try a parked message again, now. Raises IllegalMove for one that is not parked."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps
+from kz_compliance_sdk.domain import deciding, legal_check, office_steps, steps
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.change import Change, case_after
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
@@ -114,7 +114,7 @@ class Review:
             return (), []
         stamp = tx.stamp(SYSTEM)
         changes = [steps.expire(case, stamp=stamp) for case in expired]
-        freed = [results.after(case, change) for case, change in zip(expired, changes, strict=True)]
+        freed = [case_after(case, change) for case, change in zip(expired, changes, strict=True)]
         return tuple(chain.from_iterable(changes)), freed
 
     def renew(self, actor: Actor, case_id: str, token: int) -> Future[Lease]:

@@ -9,7 +9,7 @@ from typing import Literal
 from kz_compliance_sdk.domain import results, user_notices
 from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, MessageVoided
+from kz_compliance_sdk.domain.change import Change, MessageVoided, case_after
 from kz_compliance_sdk.domain.message_states import tried_voided
 from kz_compliance_sdk.domain.messages import Respondent, item_of, stuck
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -40,7 +40,7 @@ def landed(
         notified = {**answering.notified, **user_notices.planned(item, plan)}
         answering = replace(answering, notified=notified)
     change = land(case, message, at, answering, stamp)
-    after = results.after(case, change)
+    after = case_after(case, change)
     changed = after.item(item.item_id)
     if changed is None:
         return change

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from kz_compliance_sdk.adapters.sql import derived, guards, inbox, ledger, tables, volumes
+from kz_compliance_sdk.adapters.sql import derived, guards, inbox, ledger, tables
 
 VERSION_TABLE = "kz_compliance_schema"
 HEAD = "0016"
@@ -71,7 +71,7 @@ _STATISTICS = (
 )
 
 # Each declares its tables in the same metadata when it is loaded.
-_DECLARED = (derived, tables, inbox, ledger, volumes)
+_DECLARED = (derived, tables, inbox, ledger)
 
 
 def read_revision(connection: Connection) -> str | None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     exists,
     func,
     insert,
@@ -34,7 +35,6 @@ from kz_compliance_sdk.adapters.sql.inbox import InboxStatements
 from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements, lost_cases, streams
 from kz_compliance_sdk.adapters.sql.log_tree import LogStatements
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
-from kz_compliance_sdk.adapters.sql.volumes import VolumeStatements
 from kz_compliance_sdk.domain.change import (
     ClockSet,
     CursorMoved,
@@ -313,3 +313,18 @@ def set_clock(write: ClockSet, statements: ClockStatements, execute: Callable[[s
     given = {"k_platform_id": write.platform_id, "by_s": write.by_s, "since": write.since, "now": write.now}
     for statement in statements.forward if write.by_s > 0 else statements.back:
         execute(statement.sql, statement.bind(given))
+
+
+class VolumeStatements:
+    """Parameters of each are named `k_` for keys."""
+
+    def __init__(self, compiled: Callable[[Any], Any], upsert: Callable[..., Any]) -> None:
+        v = t.volumes.c
+        mine = v.platform_id == bindparam("k_platform_id"), v.name == bindparam("k_name")
+        # The newest first, and no more than there have to be: a row counts one notice at least.
+        newest = select(v.notices).where(*mine, v.at > bindparam("k_at")).order_by(v.at.desc()).limit(AT_MOST)
+        self.counted = compiled(select(func.coalesce(func.sum(newest.subquery().c.notices), literal_column("0"))))
+        self.add = upsert(
+            t.volumes, ("platform_id", "name", "at"), notices=v.notices + literal_column("excluded.notices")
+        )
+        self.over = compiled(delete(t.volumes).where(*mine, v.at <= bindparam("k_at")))

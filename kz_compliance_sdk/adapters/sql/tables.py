@@ -213,3 +213,12 @@ sanctions = _table(
     Column("reference_number", String(1000), nullable=False),
     Column("received_at", _Time, nullable=False),
 )
+
+# How many new notices came lately, second by second: one short row for each second in which any came.
+volumes = _table(
+    "volumes",
+    _platform(),
+    Column("name", String(160), primary_key=True),
+    Column("at", _Time, primary_key=True),
+    Column("notices", Integer, nullable=False),
+)

@@ -18,7 +18,7 @@ from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, came_row, sanction_row
-from kz_compliance_sdk.adapters.sql.shared import Behind, Shared
+from kz_compliance_sdk.adapters.sql.shared import Behind, Shared, write_volumes
 from kz_compliance_sdk.adapters.sql.sqlite import (
     OVERWRITE_ALL,
     OVERWRITE_IN_PLACE,
@@ -30,7 +30,6 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
 )
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, moving, set_clock
 from kz_compliance_sdk.adapters.sql.view import View
-from kz_compliance_sdk.adapters.sql.volumes import write_volumes
 from kz_compliance_sdk.domain.change import (
     CaseErased,
     CaseWrite,

@@ -221,7 +221,7 @@ def checkpoints(
 
 def witnesses(settings: Settings, env: Env) -> list[Witness]:
     """Who keeps the checkpoints: the file and the webhook that are configured, and the log."""
-    from kz_compliance_sdk.adapters.witnesses import FileWitness, LogWitness, WebhookWitness
+    from kz_compliance_sdk.adapters.notifiers import FileWitness, LogWitness, WebhookWitness
 
     kept: list[Witness] = [LogWitness()]
     if settings.checkpoints.file is not None:

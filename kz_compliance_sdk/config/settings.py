@@ -47,9 +47,9 @@ from kz_compliance_sdk.config.sections import (
     StoreSettings,
     TransparencySettings,
     TrustedKeySettings,
+    UserNoticeSettings,
     WorkerSettings,
 )
-from kz_compliance_sdk.config.user_notice import UserNoticeSettings
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, of_own_content, parse_calendar, tighten
 from kz_compliance_sdk.domain.policy.basis import UndoWindow

@@ -2,6 +2,9 @@
 
 Whatever rests on an object is told in its stream too, behind what was read there: two orders about one object that fall
 at the same moment on two hosts would both leave the measure to the other.
+
+A measure must stay reversible: an appeal can succeed, an order can be annulled. So a sealed copy of what it hides is
+kept, and people are told when that time is over; nothing is deleted here, and no measure ends by itself.
 """
 
 from __future__ import annotations

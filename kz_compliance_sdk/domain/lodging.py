@@ -1,4 +1,4 @@
-"""A message that no case took when it came: the fold of its own stream, and what is told of it there."""
+"""Messages that no case took when they came, and sanctions: the fold of their own streams, and what is told there."""
 
 from __future__ import annotations
 

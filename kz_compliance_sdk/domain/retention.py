@@ -188,8 +188,7 @@ def erase(case: Case, holdings: Holdings, stream: Stream, ground: str, *, stamp:
 def exported(case: Case, *, stamp: Stamp) -> Change:
     """That somebody took the personal data of a case out."""
     REVIEW_POLICY.check(stamp.actor, "export")
-    noted = case
-    return CaseWrite(noted), happened(case, office.Exported(), stamp)
+    return CaseWrite(case), happened(case, office.Exported(), stamp)
 
 
 def begin_anew(case: Case) -> Case:

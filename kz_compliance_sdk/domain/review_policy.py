@@ -1,4 +1,9 @@
-"""Who may take which step, as data."""
+"""Who may take which step, as data; and who counts as another person, for every step that takes a second one.
+
+Who took the first step is what the case's chain says. Another person has another id. Where it is known by which account
+the first one came in, the second one's must be known too, and be another: whoever holds one account holds every id
+behind it. Where it is not known, the id alone decides.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import Future as Future
 
 from kz_compliance_sdk.domain.content import Reference as Reference
-from kz_compliance_sdk.domain.user_notice import UserNotice as UserNotice
 from kz_compliance_sdk.ports.env import Boot as Boot
 from kz_compliance_sdk.ports.env import Env as Env
 from kz_compliance_sdk.ports.env import Uuid7 as Uuid7
@@ -22,6 +21,7 @@ from kz_compliance_sdk.ports.platform import Pending as Pending
 from kz_compliance_sdk.ports.platform import Resolved as Resolved
 from kz_compliance_sdk.ports.platform import TellResult as TellResult
 from kz_compliance_sdk.ports.platform import Told as Told
+from kz_compliance_sdk.ports.platform import UserNotice as UserNotice
 from kz_compliance_sdk.ports.platform import Witness as Witness
 from kz_compliance_sdk.ports.regulator import ByPerson as ByPerson
 from kz_compliance_sdk.ports.regulator import Delivered as Delivered

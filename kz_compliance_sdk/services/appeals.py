@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kz_compliance_sdk.domain import appeals, user_notices
-from kz_compliance_sdk.domain import reversal as reversals
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, AppealOutcome, Reversal, Settled
 from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
@@ -96,7 +95,7 @@ class Appeals:
             if reversal is None:
                 settled = appeals.uphold(case, appeal, reasons, first, stamp=stamp)
             else:
-                settled = reversals.reverse(case, appeal, reasons, reversal, self._policy, standing, first, stamp=stamp)
+                settled = appeals.reverse(case, appeal, reasons, reversal, self._policy, standing, first, stamp=stamp)
             told = (*self._told(tx, settled, stamp, reversed_=reversal is not None), *_silenced(tx, settled, stamp))
             return with_tally(tx, told), settled.appeal
 

@@ -266,15 +266,14 @@ class Delivery:
             _log.warning("message %s: its result could not be recorded: %s", message.id, error.code)
             if not isinstance(error, StoreDamaged):
                 return False
-            what = f"{told(result)[0]}; then {error.code}"
-            least = partial(self._outcomes.unrecorded, message=message, what=what, started=started, was=was)
-            return self._at_least(message, least)
+            what = error.code
         except Exception as error:  # noqa: BLE001  what cannot be recorded must not be tried again in silence
             what = kind_and_place(error)
             _log.error("message %s: its result could not be recorded: %s", message.id, what)
-            what = f"{told(result)[0]}; then {what}"
-            least = partial(self._outcomes.unrecorded, message=message, what=what, started=started, was=was)
-            return self._at_least(message, least)
+        what = f"{told(result)[0]}; then {what}"
+        return self._at_least(
+            message, partial(self._outcomes.unrecorded, message=message, what=what, started=started, was=was)
+        )
 
     def _at_least(self, message: OutboxMessage, work: Callable[[Tx], tuple[Change, bool]]) -> bool:
         try:

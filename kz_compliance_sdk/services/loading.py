@@ -1,4 +1,4 @@
-"""What a step needs beside the case, loaded inside the transaction that will write."""
+"""What a step needs beside the case, loaded inside the transaction that will write; and all that is held of a case."""
 
 from __future__ import annotations
 

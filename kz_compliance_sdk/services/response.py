@@ -1,4 +1,4 @@
-"""What intake answers: a status, headers and a body, whatever server carries them."""
+"""What intake answers, and at which addresses: a status, headers and a body, whatever server carries them."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kz_compliance_sdk.domain import appeals, duress, office_steps, retention, reversal, steps, suspensions
+from kz_compliance_sdk.domain import appeals, duress, office_steps, retention, steps, suspensions
 from kz_compliance_sdk.domain.appeals import Appeal, Reversal
 from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
@@ -111,7 +111,7 @@ def test_appeals() -> None:
     around, at = standing(decision=decision), stamp(LATER, LEGAL)
     upheld = appeals.uphold(case, appeal, "it stays", (), stamp=at)
     assert told(upheld.change) == {"reasons": "it stays"}
-    settled = reversal.reverse(case, appeal, "it was satire", REVERSAL, POLICY, around, (), stamp=at)
+    settled = appeals.reverse(case, appeal, "it was satire", REVERSAL, POLICY, around, (), stamp=at)
     anew = Decision.model_validate_json(told(settled.change)["proposal"])
     assert told(settled.change) == {"reasons": "it was satire", "proposal": anew.body.decode()}
     tried = [replace(one, attempts=1) for one in messages(settled.change, "restore")]

@@ -1,4 +1,5 @@
-"""Guards: the database itself refuses to change what was decided, received, sent or recorded.
+"""Guards: the database itself refuses to change what was decided, received, sent or recorded; whatever else it does by
+itself is told.
 
 They stop a slip and a statement typed by hand, not somebody who may drop them: for that there is the ledger. What
 retention erases it may erase: a body becomes empty. Inserts into the tables of intake have no

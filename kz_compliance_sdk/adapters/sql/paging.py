@@ -1,4 +1,6 @@
-"""How a list is read page by page: the place where the next page begins, as a text that means nothing to others."""
+"""How a list is read page by page: the place where the next page begins, as a text that means nothing to others.
+A row that cannot be opened holds up none of those behind it.
+"""
 
 from __future__ import annotations
 

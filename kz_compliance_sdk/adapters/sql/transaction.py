@@ -1,4 +1,7 @@
-"""One transaction of the writer: works read in it, what they decide is staged, and one commit makes it durable."""
+"""One transaction of the writer: works read in it, what they decide is staged, and one commit makes it durable.
+
+Inserts are grouped by table; each guarded update stands alone, so that the rows which it hit can be counted.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What every event is made of: the types that its fields may have, its parts, and what it does to a case.
+"""What every event is made of: the types that its fields may have, its parts, what it does to a case; and an event on
+its way to its stream.
 
 An event says what happened, not which fields changed: it holds what came from outside, from chance or from policy, and
 nothing that its `apply` can work out. Its fields are open: numbers that we gave, times in UTC seconds, versions, codes

@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.ports import Unknown
 from kz_compliance_sdk.testing import agreement
 from kz_compliance_sdk.testing.agreement import Check, Sent
-from kz_compliance_sdk.testing.mock_regulator.dump import books_json
+from kz_compliance_sdk.testing.mock_regulator.control import books_json
 from tests.journey.week.office import is_superseded
 from tests.journey.week.run import Evidence, Outcome, Week, live
 

@@ -27,7 +27,7 @@ from kz_compliance_sdk.config.fields import (
     sentence,
 )
 from kz_compliance_sdk.config.layers import near_miss, read_bytes
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.review_policy import ROLES
 from kz_compliance_sdk.domain.statement_templates import Templates, packaged_templates, with_own
 from kz_compliance_sdk.domain.values import Identifier, Line

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch, void
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, happened, move

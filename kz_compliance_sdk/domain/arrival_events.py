@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
-from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Authenticity, Case, ItemState, Source, happened
 from kz_compliance_sdk.domain.change import Change

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrival_events import (
     Arrival,
     came,
@@ -18,7 +19,6 @@ from kz_compliance_sdk.domain.arrival_events import (
     named_told,
     of_arrival,
 )
-from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.cancellations import (
     EVERYBODY,
     Standing,

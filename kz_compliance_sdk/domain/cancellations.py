@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrival_events import Arrival, came, fallen_told, happened_with
-from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
 from kz_compliance_sdk.domain.decision import Decision

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrival_events import came, carried
-from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.change import InboxRow, SanctionNoted
 from kz_compliance_sdk.domain.events.arrivals import Came, Sanctioned
 from kz_compliance_sdk.domain.events.base import AS_READ, Happened
@@ -18,8 +18,8 @@ from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.references import message_stream
 
 if TYPE_CHECKING:
+    from kz_compliance_sdk.domain.actor import Stamp
     from kz_compliance_sdk.domain.arrival_events import Arrival
-    from kz_compliance_sdk.domain.audit import Stamp
     from kz_compliance_sdk.domain.fold import Stream
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.audit import Actor
+    from kz_compliance_sdk.domain.actor import Actor
 
 import re
 from types import MappingProxyType

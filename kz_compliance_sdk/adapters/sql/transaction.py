@@ -6,11 +6,12 @@ Inserts are grouped by table; each guarded update stands alone, so that the rows
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql import derived, inbox
@@ -305,44 +306,40 @@ Execute = Callable[[str, tuple[Any, ...]], int]
 ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]
 
 
-def keys_of(write: Any) -> tuple[str, ...]:
-    """What a write speaks of. Two works of one batch that share a key must see each other. An event needs none, unless
-    it takes a number that no other case may take: the ledger keeps each stream of the batch as the works before have
-    left it."""
-    kind = type(write)
-    if kind is CaseWrite:
-        case = write.case
-        return (f"c{case.id}", f"n{case.notice_id}") if write.opens else (f"c{case.id}",)
-    if kind is CaseErased:
-        return (f"c{write.case_id}",)
-    if kind is OutboxMessage:
-        return (f"m{write.id}",)
-    if kind is MessageWrite:
-        return (f"m{write.message.id}",)
-    if kind is MessageVoided:
-        return (f"m{write.message_id}",)
-    if kind is EndpointState:
-        return (f"e{write.endpoint}",)
-    if kind is CursorMoved:
-        return (f"f{write.feed}",)
-    if kind is Happened and type(write.event) is Appealed:
-        return (f"a{write.event.reference}",)
-    if kind is LodgedAnew:
-        return (write.stream,)
-    if kind is Happened:
-        return _of_event(write.event)
-    return ()
-
-
 def _of_event(event: Any) -> tuple[str, ...]:
     """What an event speaks of: the same message must not be taken for new again, and the notice must find what waits
-    for it; of checkpoints one follows the other."""
+    for it; a number of the platform belongs to one appeal; of checkpoints one follows the other."""
     if type(event) is Checkpointed:
         return ("checkpoint",)
+    if type(event) is Appealed:
+        return (f"a{event.reference}",)
     came = getattr(event, "came", None)
     if came is None:
         return ()
     return (f"i{came.key}", f"n{event.notice}") if type(event) is Lodged else (f"i{came.key}",)
+
+
+_SPEAKS_OF: Mapping[type, Callable[[Any], tuple[str, ...]]] = MappingProxyType(
+    {
+        CaseWrite: lambda it: (f"c{it.case.id}", f"n{it.case.notice_id}") if it.opens else (f"c{it.case.id}",),
+        CaseErased: lambda it: (f"c{it.case_id}",),
+        OutboxMessage: lambda it: (f"m{it.id}",),
+        MessageWrite: lambda it: (f"m{it.message.id}",),
+        MessageVoided: lambda it: (f"m{it.message_id}",),
+        EndpointState: lambda it: (f"e{it.endpoint}",),
+        CursorMoved: lambda it: (f"f{it.feed}",),
+        LodgedAnew: lambda it: (it.stream,),
+        Happened: lambda it: _of_event(it.event),
+    }
+)
+
+
+def keys_of(write: Any) -> tuple[str, ...]:
+    """What a write speaks of. Two works of one batch that share a key must see each other. An event needs none, unless
+    it takes a number that no other case may take: the ledger keeps each stream of the batch as the works before have
+    left it."""
+    speaks_of = _SPEAKS_OF.get(type(write))
+    return () if speaks_of is None else speaks_of(write)
 
 
 class Writer:
@@ -414,7 +411,7 @@ class Writer:
         elif kind is ClockSet:
             set_clock(write, s.clock_set, execute)
         else:
-            execute(s.upserts[kind].sql, _fact_row(write))
+            execute(s.upserts[kind].sql, _FACTS[kind](write))
 
     def _erase(self, write: CaseErased, rows: PrivateRows, execute: Execute) -> None:
         """Destroy the key, and overwrite what it opened: free pages must not hold it either."""
@@ -434,16 +431,13 @@ class Writer:
             raise ChangeRefused(gone)
 
 
-def _fact_row(write: Any) -> tuple[Any, ...]:
-    kind = type(write)
-    if kind is CursorMoved:
-        return write.platform_id, write.feed, write.cursor, write.at
-    if kind is EndpointState:
-        return (*astuple(write)[:-1], write.last_failure[:200])
-    if kind is Heartbeat:
-        return write.platform_id, write.part, write.at, write.detail[:200]
-    if kind is RefusalsCounted:
-        return write.platform_id, write.key_id, write.code, write.count, write.last_at
-    if kind is SanctionNoted:
-        return sanction_row(write)
-    raise TypeError(f"{kind.__name__} is not a write")
+_FACTS: Mapping[type, Callable[[Any], tuple[Any, ...]]] = MappingProxyType(
+    {
+        CursorMoved: astuple,
+        EndpointState: lambda it: (*astuple(it)[:-1], it.last_failure[:200]),
+        Heartbeat: lambda it: (*astuple(it)[:-1], it.detail[:200]),
+        RefusalsCounted: astuple,
+        SanctionNoted: sanction_row,
+    }
+)
+"""The row of a fact that overwrites the one before."""

@@ -40,7 +40,6 @@ __all__ = [
     "StoreFull",
     "StoreUnusable",
     "Unreadable",
-    "kind_and_place",
 ]
 
 
@@ -180,10 +179,8 @@ class RegulatorError(ComplianceError):
     code = "regulator"
     retryable = True
 
-    def __init__(
-        self, message: str, *, maybe_sent: bool, code: str | None = None, reference: str | None = None
-    ) -> None:
-        super().__init__(message, code=code, reference=reference)
+    def __init__(self, message: str, *, maybe_sent: bool, code: str | None = None) -> None:
+        super().__init__(message, code=code)
         self.maybe_sent = maybe_sent
 
 

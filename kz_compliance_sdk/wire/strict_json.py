@@ -28,7 +28,7 @@ MAX_DIGITS: Final = 300
 _WHITE = " \t\r\n"
 
 
-def loads(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES) -> dict[str, Any]:
+def loads(body: bytes, *, max_nodes: int = MAX_NODES) -> dict[str, Any]:
     """The JSON object that `body` holds.
 
     A node is a value: an object, an array, a text, a number, true, false or null. Depth 1 is the object
@@ -42,8 +42,8 @@ def loads(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES
     # these counts stay low, so do depth and nodes, and no walk is needed. They count what stands inside
     # texts as well, so they can only be too high.
     brackets = body.count(b"{") + body.count(b"[")
-    if brackets > max_depth and _deeper_than(text, max_depth):
-        raise _refused("json_depth", f"the JSON is nested more than {max_depth} levels deep")
+    if brackets > MAX_DEPTH and _deeper_than(text, MAX_DEPTH):
+        raise _refused("json_depth", f"the JSON is nested more than {MAX_DEPTH} levels deep")
     value = _parse(text)
     if type(value) is not dict:
         raise _refused("json_not_object", "the body is not a JSON object")

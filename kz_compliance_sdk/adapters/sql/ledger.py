@@ -338,13 +338,13 @@ class Ledger:
         self.streams(platform, [stream])
         return self._part_keys.erasable(platform, stream)
 
-    def faults(self, platform: str, after: int = 0, most: int = 1_000) -> tuple[int, list[str]]:
+    def faults(self, platform: str, after: int = 0) -> tuple[int, list[str]]:
         """What is wrong with the next lines of the log, as sentences: a number left out, a line whose event is gone or
         is another one or stands before the one that it follows, a stream that is gone or has another name. Also the
         number of the last line that was read; at the end that is `after`."""
         found: list[str] = []
         # From the beginning no number is too small to be a line.
-        rows = self._all(self._s.walk, k_platform=platform, k_n=after or -(2**63), n=most)
+        rows = self._all(self._s.walk, k_platform=platform, k_n=after or -(2**63), n=1_000)
         for n, stream, seq, name, logged, stored, first, ahead in rows:
             if n is None:
                 found.append(f"the log holds a line without a number, of event {seq} of stream {stream}")

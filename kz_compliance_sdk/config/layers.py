@@ -14,16 +14,7 @@ from typing import Any, Final, Literal, get_origin
 from pydantic import BaseModel, SecretStr
 
 from kz_compliance_sdk.config.fields import Loc
-from kz_compliance_sdk.config.shape import (
-    FILE,
-    PREFIX,
-    dotted,
-    environment_name,
-    leaves,
-    model_in,
-    plain,
-    secret_of,
-)
+from kz_compliance_sdk.config.shape import FILE, PREFIX, dotted, environment_name, leaves, model_in, plain, secret_of
 from kz_compliance_sdk.errors import ConfigError
 
 CONFIG_VARIABLE: Final = "KZ_COMPLIANCE_CONFIG"

@@ -24,15 +24,7 @@ from kz_compliance_sdk.config.fields import (
     refused,
     sentence,
 )
-from kz_compliance_sdk.config.layers import (
-    CONFIG_VARIABLE,
-    Layer,
-    arguments,
-    environment,
-    merged,
-    read_text,
-    toml_file,
-)
+from kz_compliance_sdk.config.layers import CONFIG_VARIABLE, Layer, arguments, environment, merged, read_text, toml_file
 from kz_compliance_sdk.config.privacy import PrivacySettings, RetentionSettings
 from kz_compliance_sdk.config.sections import (
     ActorSettings,

@@ -305,13 +305,7 @@ def _item_of(case: Case, item_id: str) -> ItemState:
     return next((item for item in named if item.measure), named[0])
 
 
-def check_decider(
-    case: Case,
-    appeal: Appeal,
-    reasons: str,
-    first: Iterable[Actor],
-    stamp: Stamp,
-) -> ItemState:
+def check_decider(case: Case, appeal: Appeal, reasons: str, first: Iterable[Actor], stamp: Stamp) -> ItemState:
     REVIEW_POLICY.check(stamp.actor, "decide_appeal")
     need(reasons, "reasons", "Say what you found when you looked at it anew.")
     _check_open(appeal)

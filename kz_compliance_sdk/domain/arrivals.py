@@ -32,15 +32,7 @@ from kz_compliance_sdk.domain.cancellations import (
     void,
     with_version,
 )
-from kz_compliance_sdk.domain.case import (
-    NO_LEASE,
-    Case,
-    CaseState,
-    ItemState,
-    happened,
-    happened_to,
-    move,
-)
+from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, happened, happened_to, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Write, case_after
 from kz_compliance_sdk.domain.clock import almaty
 from kz_compliance_sdk.domain.decision import Decision

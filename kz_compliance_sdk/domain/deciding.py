@@ -8,12 +8,7 @@ from typing import Any, Literal
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, happened, move
-from kz_compliance_sdk.domain.change import (
-    CaseWrite,
-    Change,
-    MessageVoided,
-    Write,
-)
+from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
 from kz_compliance_sdk.domain.content import check_content
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal
 from kz_compliance_sdk.domain.duress import check_approver

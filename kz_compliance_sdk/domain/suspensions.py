@@ -15,13 +15,7 @@ from kz_compliance_sdk.domain import running_time
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
-from kz_compliance_sdk.domain.contest import (
-    CONTEST_RESULTS,
-    ContestResult,
-    FiledContest,
-    Suspension,
-    SuspensionOrder,
-)
+from kz_compliance_sdk.domain.contest import CONTEST_RESULTS, ContestResult, FiledContest, Suspension, SuspensionOrder
 from kz_compliance_sdk.domain.events import office, remedies
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.messages import page

@@ -10,14 +10,7 @@ from typing import Protocol, TypeVar
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import (
-    Change,
-    EndpointState,
-    Heartbeat,
-    InboxRow,
-    RefusalsCounted,
-    SanctionNoted,
-)
+from kz_compliance_sdk.domain.change import Change, EndpointState, Heartbeat, InboxRow, RefusalsCounted, SanctionNoted
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Chain, Stream, Tally

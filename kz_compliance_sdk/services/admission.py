@@ -29,14 +29,7 @@ from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.lodging import sanctioned
 from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
-from kz_compliance_sdk.domain.notice import (
-    Cancellation,
-    Clarification,
-    Notice,
-    Reminder,
-    Sanction,
-    UnreadableNotice,
-)
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction, UnreadableNotice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, Safeguards
 from kz_compliance_sdk.domain.received import answer_to, is_wordless, repeats_of

@@ -27,13 +27,7 @@ T = TypeVar("T")
 class Care:
     """The careful steps for one platform. Blocking; every step is durable when it returns."""
 
-    def __init__(
-        self,
-        store: Store,
-        platform_id: str,
-        policy: Policy,
-        recipient: Recipient,
-    ) -> None:
+    def __init__(self, store: Store, platform_id: str, policy: Policy, recipient: Recipient) -> None:
         self._store, self._platform, self._policy = store, platform_id, policy
         self._recipient = recipient
 

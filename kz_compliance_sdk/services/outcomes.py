@@ -138,13 +138,7 @@ def attempt_of(message: OutboxMessage, started: int, ended: int, name: str, deta
 class Outcomes:
     """Turns results into changes, for one platform."""
 
-    def __init__(
-        self,
-        policy: Policy,
-        respondent: Respondent,
-        telling: Telling,
-        random: Callable[[], float],
-    ) -> None:
+    def __init__(self, policy: Policy, respondent: Respondent, telling: Telling, random: Callable[[], float]) -> None:
         self._policy, self._respondent, self._random = policy, respondent, random
         self._telling = telling
 

@@ -10,18 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Index,
-    Integer,
-    String,
-    Table,
-    bindparam,
-    delete,
-    select,
-    text,
-)
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, bindparam, delete, select, text
 
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE

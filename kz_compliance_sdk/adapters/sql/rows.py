@@ -13,12 +13,7 @@ from sqlalchemy import Table
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
-from kz_compliance_sdk.domain.change import (
-    EndpointState,
-    Heartbeat,
-    RefusalsCounted,
-    SanctionNoted,
-)
+from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, RefusalsCounted, SanctionNoted
 from kz_compliance_sdk.domain.contest import FiledContest, Suspension
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import StoreDamaged

@@ -19,11 +19,7 @@ from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import count_open
 from kz_compliance_sdk.domain.believed import check_held, kept_beside, leaving, planned_anew, true_case
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import (
-    EndpointState,
-    Heartbeat,
-    InboxRow,
-)
+from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, InboxRow
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream

@@ -11,15 +11,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
-from pydantic import (
-    AfterValidator,
-    Discriminator,
-    Field,
-    PlainSerializer,
-    Tag,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Discriminator, Field, PlainSerializer, Tag, field_validator, model_validator
 
 from kz_compliance_sdk.domain.policy.basis import (
     DAY_S,

@@ -196,10 +196,7 @@ def regulator(
     _end(session, report, junit)
 
 
-def selftest(
-    ctx: typer.Context,
-    as_json: Json = False,
-) -> None:
+def selftest(ctx: typer.Context, as_json: Json = False) -> None:
     """Drive the kit's own controls, honest ones and broken ones. Exit code 4 if one is misjudged."""
     from kz_compliance_sdk.testing.conformance.render import selftest_document
     from kz_compliance_sdk.testing.conformance.selftest import CONTROLS

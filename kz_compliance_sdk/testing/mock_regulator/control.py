@@ -54,14 +54,7 @@ from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.mock_regulator.agenda import Conduct, Done, read_record, read_step, step_json
 from kz_compliance_sdk.testing.mock_regulator.books import IssuedMessage, RegistrationStatus
-from kz_compliance_sdk.testing.mock_regulator.exchange import (
-    Refused,
-    Reply,
-    Request,
-    json_reply,
-    problem_reply,
-    refuse,
-)
+from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, Reply, Request, json_reply, problem_reply, refuse
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage, OutageKind
 from kz_compliance_sdk.testing.mock_regulator.page import regulator_page
 from kz_compliance_sdk.testing.mock_regulator.push import Forgery

@@ -1,4 +1,4 @@
-"""What a case is: the fold of its events. Only an event's `apply` changes one.
+"""What a case is, and an object of the platform: the fold of its events. Only an event changes one.
 
 Everything in here comes from the open content of the chain: numbers that we gave, times (UTC seconds), codes of closed
 lists, keyed digests. People are their numbers in the stream. What was written by anybody is read from the parts of the

@@ -1,5 +1,5 @@
-"""What a proposal must hold, what its legal check must be for its measures, and what in it contradicts itself: each
-refusal names the field and the remedy."""
+"""What a proposal must hold, what its legal check must be for its measures, what in it contradicts itself, and when
+items may be decided alike: each refusal names the field and the remedy."""
 
 from __future__ import annotations
 

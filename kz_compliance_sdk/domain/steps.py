@@ -1,4 +1,7 @@
-"""What people do with a case: each step takes a case and returns the `Change` that records it."""
+"""What people do with a case: each step takes a case and returns the `Change` that records it.
+
+What is never answered here: a demand for data of a user is no removal notice, and goes to a lawyer.
+"""
 
 from __future__ import annotations
 

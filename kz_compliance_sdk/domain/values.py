@@ -1,4 +1,4 @@
-"""The small values that messages are made of: an instant, an identifier, a text.
+"""The small values that messages are made of: an instant, an identifier, a text; and `Changeable`, of which a case is.
 
 Every refusal is a pydantic error whose type is either pydantic's own or one of this library's codes
 (`time_format`, `time_range`), and whose text never repeats what was sent.

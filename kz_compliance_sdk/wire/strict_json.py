@@ -3,6 +3,7 @@
 `json.loads` accepts what other parsers refuse or read differently: repeated keys (the last one wins
 here, the first one elsewhere), NaN, lone surrogates, a byte order mark, UTF-16. A notice whose signed
 bytes mean one thing to the authority and another to the platform is not a notice, so all of that is refused.
+`validated` makes a value of what was read, or says which field is wrong.
 """
 
 from __future__ import annotations

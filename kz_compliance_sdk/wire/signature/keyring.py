@@ -2,7 +2,7 @@
 
 Keys come from configuration and from nowhere else: no header, no address and no message can name one
 that is not here. Each is pinned to one sender, to the authorities for which that sender may relay, and to
-one platform, and is valid for a time.
+one platform, and is valid for a time. What a signature by one of them proves is a `Verified`, and nothing else is.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
+    from kz_compliance_sdk.domain.actor import Actor
     from kz_compliance_sdk.domain.appeals import Appeal, Reversal
-    from kz_compliance_sdk.domain.audit import Actor
     from kz_compliance_sdk.domain.case import Case, CaseState
     from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
     from kz_compliance_sdk.domain.duress import Instruction
@@ -102,7 +102,7 @@ _HOME = {
         "config": ("Settings",),
         "desk": ("CaseFile", "ComplianceDesk"),
         "domain.appeals": ("Appeal", "Reversal"),
-        "domain.audit": ("Actor",),
+        "domain.actor": ("Actor",),
         "domain.case": ("Case", "CaseState"),
         "domain.decision": ("Decision", "ItemDecision", "Proposal", "Wording"),
         "domain.duress": ("Instruction",),

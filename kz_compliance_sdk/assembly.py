@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.checkpoints import Check
 from kz_compliance_sdk.domain.completeness import Recipient
 from kz_compliance_sdk.domain.messages import notify

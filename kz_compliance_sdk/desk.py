@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, RegisteredMessenger
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import SanctionNoted
 from kz_compliance_sdk.domain.decision import Proposal

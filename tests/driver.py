@@ -20,8 +20,8 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.appeals import Reversal
-from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case_clock import clock_of
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, ItemDecision, Proposal, Wording

@@ -27,7 +27,7 @@ from kz_compliance_sdk.config.fields import (
     sentence,
 )
 from kz_compliance_sdk.config.layers import near_miss
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.review_policy import ROLES
 from kz_compliance_sdk.domain.values import Identifier, Line
 from kz_compliance_sdk.errors import ConfigError

@@ -50,7 +50,7 @@ from kz_compliance_sdk.config.sections import (
     WorkerSettings,
 )
 from kz_compliance_sdk.config.user_notice import UserNoticeSettings
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, of_own_content, parse_calendar, tighten
 from kz_compliance_sdk.domain.policy.basis import UndoWindow
 from kz_compliance_sdk.domain.values import Identifier

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.errors import NotAllowed

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import OPEN_ITEM, Case, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write

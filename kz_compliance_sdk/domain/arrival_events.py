@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Case, ItemState, happened
 from kz_compliance_sdk.domain.change import Change

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrival_events import (
     came,
     carried,
@@ -15,7 +16,6 @@ from kz_compliance_sdk.domain.arrival_events import (
     happened_with,
     named_told,
 )
-from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.cancellations import (
     EVERYBODY,
     Arrival,

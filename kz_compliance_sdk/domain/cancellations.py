@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.arrival_events import came, fallen_told, happened_with
-from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write

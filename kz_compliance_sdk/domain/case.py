@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from kz_compliance_sdk.domain.audit import GENESIS, Actor, Stamp
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.contest import FiledContest, Suspension
 from kz_compliance_sdk.domain.happened import AS_READ, Happened
+from kz_compliance_sdk.domain.ledger import FIRST
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.transitions import SOURCES, TRANSITIONS, CaseState, is_legal
 from kz_compliance_sdk.errors import IllegalMove
@@ -134,7 +135,7 @@ class Case(Changeable):
     appeals: int = 0
     named: int = 0
     version: int = field(default=0, compare=False)
-    head: str = field(default=GENESIS, compare=False)
+    head: str = field(default=FIRST.hex(), compare=False)
 
     @property
     def open_items(self) -> frozenset[str]:

@@ -16,7 +16,7 @@ import json
 from dataclasses import dataclass, replace
 
 from kz_compliance_sdk.domain import clock, running_time
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.events import office

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.answerable import check_answerable
-from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.bulk import check_bulk
 from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, happened, move
 from kz_compliance_sdk.domain.change import (

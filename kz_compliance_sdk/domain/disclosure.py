@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.events import office

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.answerable import check_answerable
-from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import void
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.audit import Actor
+    from kz_compliance_sdk.domain.actor import Actor
     from kz_compliance_sdk.domain.events.base import Event
 
 __all__ = ["AS_READ", "Happened"]

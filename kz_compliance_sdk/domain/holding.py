@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case, ItemState
 from kz_compliance_sdk.domain.events import objects as told
 from kz_compliance_sdk.domain.events.base import ObjectEvent

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.errors import ComplianceError, StoreDamaged
 
 __all__ = [

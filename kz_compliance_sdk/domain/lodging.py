@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.references import message_stream
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.audit import Stamp
+    from kz_compliance_sdk.domain.actor import Stamp
     from kz_compliance_sdk.domain.cancellations import Arrival
     from kz_compliance_sdk.domain.fold import Stream
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 from typing import Final
 
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import happened_to
 from kz_compliance_sdk.domain.change import Change, MessageVoided, MessageWrite, Write
 from kz_compliance_sdk.domain.events import delivery, users

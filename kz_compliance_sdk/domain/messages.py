@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import DecodeError, Struct, json
 
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Write

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import count
 
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.cancellations import (
     Standing,
     enforcing,

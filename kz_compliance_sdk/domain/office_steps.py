@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing, amend
-from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from kz_compliance_sdk.domain import fold, outgoing
 from kz_compliance_sdk.domain.appeals import Appeal
-from kz_compliance_sdk.domain.audit import Fault
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.events.privacy import erased_of
@@ -25,6 +24,15 @@ from kz_compliance_sdk.domain.user_notices import UserNoticeState
 
 MessageKey = tuple[str, str, str]
 """Sender, message id, SHA-256 of the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a case, `seq` 0 where no event of it is to blame."""
+
+    case_id: str
+    seq: int
+    what: str
 
 
 def _no_key(*_what: object) -> str:

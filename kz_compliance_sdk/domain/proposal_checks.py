@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, ItemDecision, Proposal
 from kz_compliance_sdk.domain.legal_check import (

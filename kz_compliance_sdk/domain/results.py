@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from kz_compliance_sdk.domain import clock, running_time
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import FINAL_ITEM, NO_LEASE, Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, ReportsOvertaken, Write
 from kz_compliance_sdk.domain.decision import Decision

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Literal
 
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.appeals import Appeal, Reversal, Settled, check_decider, silenced
-from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch, void
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Write

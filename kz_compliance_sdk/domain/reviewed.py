@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from kz_compliance_sdk.domain.audit import SYSTEM
+from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.decision import Decision, decision_digest

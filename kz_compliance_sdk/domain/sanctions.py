@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.change import Happened, SanctionNoted
 from kz_compliance_sdk.domain.events.arrivals import Sanctioned
 from kz_compliance_sdk.domain.fold import Stream

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.answerable import check_answerable, check_claimer
-from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, happened, move
 from kz_compliance_sdk.domain.change import (
     CaseWrite,

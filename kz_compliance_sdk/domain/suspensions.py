@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from kz_compliance_sdk.domain import running_time
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.contest import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write
 from kz_compliance_sdk.domain.events.users import UserNoticeDelayed

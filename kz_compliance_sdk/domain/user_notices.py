@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.authority_words import AuthorityWords, authority_words
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import Case, ItemState, happened, move

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.cancellations import enforcing, has_begun
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided

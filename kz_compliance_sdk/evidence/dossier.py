@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kz_compliance_sdk.domain.appeals import REFERENCE
-from kz_compliance_sdk.domain.audit import Fault
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.clock import ClockView, local
@@ -24,6 +23,7 @@ from kz_compliance_sdk.domain.events.office import Instructed
 from kz_compliance_sdk.domain.events.privacy import Held
 from kz_compliance_sdk.domain.ledger import Link, Stamped
 from kz_compliance_sdk.domain.outbox import Attempt
+from kz_compliance_sdk.domain.proofs import Fault
 from kz_compliance_sdk.domain.reviewed import PROPOSAL, checks_of, decisions_of, looks_of
 from kz_compliance_sdk.domain.second_person import in_words
 from kz_compliance_sdk.domain.user_notices import name_of

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kz_compliance_sdk.adapters.html import template
-from kz_compliance_sdk.domain.audit import SYSTEM
+from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.legal_check import QUESTIONS
 from kz_compliance_sdk.domain.second_person import says

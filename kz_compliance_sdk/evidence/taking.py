@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from kz_compliance_sdk.domain import disclosure, proofs
-from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.case_clock import clock_of

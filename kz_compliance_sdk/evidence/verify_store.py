@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kz_compliance_sdk.domain import proofs
-from kz_compliance_sdk.domain.audit import Fault
 from kz_compliance_sdk.domain.checkpoints import (
     CHECKPOINTS,
     Anchor,
@@ -24,6 +23,7 @@ from kz_compliance_sdk.domain.checkpoints import (
 from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.proofs import Fault
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports import Queries

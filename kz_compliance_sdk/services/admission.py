@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from kz_compliance_sdk.domain import arrivals, letters_in, lodging
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrival_events import answered
 from kz_compliance_sdk.domain.arrivals import Arrival, with_pages_at_intake
-from kz_compliance_sdk.domain.audit import Stamp
 from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.case import Case, CaseState, happened
 from kz_compliance_sdk.domain.change import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kz_compliance_sdk.domain import appeals, user_notices
 from kz_compliance_sdk.domain import reversal as reversals
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, AppealOutcome, Reversal, Settled
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.message_states import tried_voided

@@ -10,8 +10,8 @@ from typing import TypeVar, get_args
 from pydantic import ValidationError
 
 from kz_compliance_sdk.domain import letters_in
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.arrivals import Arrival
-from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.messages import BY_HAND, Respondent

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kz_compliance_sdk.domain import bulk, completeness, duress
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.completeness import Gap, Recipient

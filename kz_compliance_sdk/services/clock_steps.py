@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from kz_compliance_sdk.domain import clock_steps
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.change import Change, ClockSet, Heartbeat, Write
 from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.messages import notify

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kz_compliance_sdk.domain import suspensions
-from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.contest import ContestResult, SuspensionOrder

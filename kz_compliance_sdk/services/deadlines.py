@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from kz_compliance_sdk.domain import results, steps
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, Happened, Heartbeat, Write
 from kz_compliance_sdk.domain.events.office import Escalated

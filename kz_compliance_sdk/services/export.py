@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from kz_compliance_sdk.domain.audit import SYSTEM
+from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.events import texts_in
 from kz_compliance_sdk.domain.proofs import Records

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.canonical import Json, canonical, encoded
 from kz_compliance_sdk.domain.case import Source
 from kz_compliance_sdk.domain.change import Change, RefusalsCounted

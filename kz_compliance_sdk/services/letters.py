@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import results
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write

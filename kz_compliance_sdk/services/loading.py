@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Literal, cast
 
 from kz_compliance_sdk.domain import user_notices
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
-from kz_compliance_sdk.domain.audit import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, ItemState, Source
 from kz_compliance_sdk.domain.change import NOTHING, Change, InboxRow, happenings
 from kz_compliance_sdk.domain.deciding import Context

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain import content
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.content import Looked, Reference

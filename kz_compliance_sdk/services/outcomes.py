@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import arrivals, breaker, results
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
+from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, Write

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain import retention
-from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events.arrivals import Came

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TypeVar
 
 from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.decision import Decision, Proposal

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from kz_compliance_sdk.domain import results, user_notices
-from kz_compliance_sdk.domain.audit import Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, MessageVoided
 from kz_compliance_sdk.domain.message_states import tried_voided

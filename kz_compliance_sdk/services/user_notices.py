@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kz_compliance_sdk.domain import user_notice_delays, user_notices
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.policy.users import UserPolicy
 from kz_compliance_sdk.domain.user_notices import UserNoticeState

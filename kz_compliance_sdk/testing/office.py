@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, Action, Finding, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import Notice, languages_of

@@ -20,7 +20,7 @@ from typing import TypeVar, cast
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.fold import Stream

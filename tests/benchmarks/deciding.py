@@ -16,7 +16,7 @@ from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.sql.writing import Writer
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.decision import ItemDecision, Proposal, Wording

@@ -20,7 +20,7 @@ from kz_compliance_sdk.adapters.sql.lane import Job
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.change import Change, Happened
 from kz_compliance_sdk.domain.events import KINDS
 from kz_compliance_sdk.domain.events.office import Viewed

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, open_case
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.change import Change, NoticeCounted, names_of
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import kz_policy

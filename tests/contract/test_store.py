@@ -13,7 +13,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import arrivals, deciding, steps
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat
 from kz_compliance_sdk.domain.events import review

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.evidence.pack import MANIFEST, SIGNATURE, SIGNED, zipped
 from kz_compliance_sdk.evidence.verify_pack import read_key, verified

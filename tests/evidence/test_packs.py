@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.ledger import LedgerKey
 from kz_compliance_sdk.domain.references import object_stream

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.references import message_id

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.legal_check import QUESTIONS
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.words import words

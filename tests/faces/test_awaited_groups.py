@@ -15,7 +15,7 @@ import pytest
 from kz_compliance_sdk.aio import AsyncComplianceDesk, AsyncGroups, Awaited, Threads, awaited
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk, Groups
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.ports import Env

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.errors import NotFound, RegulatorError
 from kz_compliance_sdk.services.polling import FIRST_WAIT_S, GIVEN_UP_AFTER_S, LONGEST_WAIT_S
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, DOCUMENT

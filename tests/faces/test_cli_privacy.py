@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.testing import builders
 from tests.conftest import FrozenClock
 from tests.faces.cli_office import Office

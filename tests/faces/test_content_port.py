@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk import AsyncComplianceDesk, ComplianceDesk, Reference, Resolved, Settings
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.errors import ConfigError, Conflict
 from kz_compliance_sdk.testing.content import FakeContent, naming

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.outbox import OutboxMessage

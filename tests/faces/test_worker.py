@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.report import Statement

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.ports import Env

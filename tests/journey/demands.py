@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.notice import Notice

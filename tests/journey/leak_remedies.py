@@ -12,8 +12,8 @@ import zipfile
 from collections.abc import Callable, Iterator
 
 from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.appeals import Reversal
-from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.report import Contest, Statement

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.completeness import Recipient

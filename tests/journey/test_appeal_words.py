@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.appeals import Reversal
-from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed

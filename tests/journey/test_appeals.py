@@ -10,8 +10,8 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import proofs
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.appeals import Appeal, Reversal
-from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Item, UserNotice
 from kz_compliance_sdk.domain.policy import kz_policy

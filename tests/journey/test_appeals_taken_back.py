@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.errors import IllegalMove, NotAllowed
 from tests.journey.scene import HEAD, LEGAL, M1, M2, Host
 from tests.journey.test_appeals import appealed, removed

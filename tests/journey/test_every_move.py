@@ -19,7 +19,7 @@ import pytest
 
 from kz_compliance_sdk.config.privacy import RetentionSettings
 from kz_compliance_sdk.domain import case as case_module
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import Action, ItemDecision, Proposal
 from kz_compliance_sdk.domain.notice import Item, Notice, UserNotice

@@ -29,7 +29,7 @@ from kz_compliance_sdk.adapters.notifiers import alert_bytes
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.errors import ComplianceError

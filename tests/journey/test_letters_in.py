@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.notice import Answer, Item
 from kz_compliance_sdk.domain.report import Question, Statement

@@ -10,7 +10,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.rewrapping import rewrap
-from kz_compliance_sdk.domain.audit import Fault
+from kz_compliance_sdk.domain.proofs import Fault
 from kz_compliance_sdk.evidence.verify_store import verify
 from tests.journey.scene import PLATFORM
 from tests.journey.tampering.scenery import DRIVER, Scenery, build

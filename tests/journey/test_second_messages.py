@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.fold import steps_of
 from kz_compliance_sdk.domain.notice import Item, Notice, RequestedDeadline

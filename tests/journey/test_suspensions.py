@@ -11,7 +11,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain import proofs, running_time
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.contest import SuspensionOrder

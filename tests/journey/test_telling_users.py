@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.notice import UserNotice as Wish

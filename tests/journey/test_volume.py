@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival
-from kz_compliance_sdk.domain.audit import SYSTEM, Stamp
 from kz_compliance_sdk.domain.case import happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events.review import Expired

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kz_compliance_sdk.domain import events as vocabulary
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.believed import PLANNED, true_case
 from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.decision import Decision as OldDecision

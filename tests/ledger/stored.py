@@ -16,7 +16,7 @@ from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.change import Change, Happened
 from kz_compliance_sdk.domain.events import KINDS
 from kz_compliance_sdk.domain.events.base import Event

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.change import Change, EndpointState, Happened
 from kz_compliance_sdk.domain.events import KINDS, kind_of
 from kz_compliance_sdk.domain.events.office import Viewed

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.arrival_events import came, flags_told
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.events import arrivals, office

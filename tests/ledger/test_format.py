@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.events import READERS, kind_of
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.office import AlarmRaised, Viewed

@@ -13,7 +13,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import lawfulness, proofs
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.change import Happened
 from kz_compliance_sdk.domain.events import KINDS, READERS, arrivals, kind_of, office, privacy, remedies, review
 from kz_compliance_sdk.domain.events.base import Event

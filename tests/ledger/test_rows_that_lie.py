@@ -14,14 +14,15 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain import proofs
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.appeals import Appeal
-from kz_compliance_sdk.domain.audit import Fault, Stamp
 from kz_compliance_sdk.domain.believed import PLANNED
 from kz_compliance_sdk.domain.case import Case, ItemState
 from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.holding import Objects, names_of
 from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.domain.objects import object_in
+from kz_compliance_sdk.domain.proofs import Fault
 from kz_compliance_sdk.errors import ComplianceError, NotAllowed, NotFound, StoreDamaged
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.services.sweep import EVERY_S, Sweep, Swept

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.notice import Answer, Item, Notice
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.services.by_letter import ByLetter

@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any
 
 from kz_compliance_sdk.domain import arrivals, deciding, results, steps
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, happenings
 from kz_compliance_sdk.domain.deciding import Context

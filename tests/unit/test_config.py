@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from kz_compliance_sdk.config import Settings, StoreSettings
 from kz_compliance_sdk.config.layers import environment
 from kz_compliance_sdk.config.shape import environment_name, leaves
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import (

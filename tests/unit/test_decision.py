@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kz_compliance_sdk.domain import deciding
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import (
     Decision,

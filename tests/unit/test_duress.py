@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.domain import deciding, duress, steps
-from kz_compliance_sdk.domain.audit import Actor, Stamp
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision
 from kz_compliance_sdk.domain.duress import Instruction

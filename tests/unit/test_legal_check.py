@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from kz_compliance_sdk.domain import deciding, steps
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import happenings
 from kz_compliance_sdk.domain.decision import Proposal

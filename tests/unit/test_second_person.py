@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from kz_compliance_sdk.domain import deciding, fold
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Happened
 from kz_compliance_sdk.domain.content import reference_digest, references

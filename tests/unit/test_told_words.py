@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kz_compliance_sdk.domain import appeals, disclosure, duress, office_steps, retention, reversal, suspensions
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.appeals import Appeal, Reversal
-from kz_compliance_sdk.domain.audit import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.contest import SuspensionOrder

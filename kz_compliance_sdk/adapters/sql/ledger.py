@@ -39,7 +39,7 @@ from kz_compliance_sdk.adapters.sql.keys import PartKeys
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
 from kz_compliance_sdk.adapters.sql.tables import cases, metadata
-from kz_compliance_sdk.domain.audit import SYSTEM
+from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.events import READERS, kind_of
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired

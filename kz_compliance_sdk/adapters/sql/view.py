@@ -15,8 +15,8 @@ from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain import fold, reviewed, user_notices
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import count_open
-from kz_compliance_sdk.domain.audit import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.believed import check_held, kept_beside, leaving, planned_anew, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (

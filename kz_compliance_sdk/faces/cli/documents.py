@@ -221,7 +221,7 @@ def decided(made: Decided, now: int, undo_window_s: int) -> Document:
 
 def _event(chain: Chain, on: Stamped) -> Document:
     """An event with what somebody wrote in it; what is a document of its own is shown where it belongs."""
-    from kz_compliance_sdk.domain.audit import SYSTEM
+    from kz_compliance_sdk.domain.actor import SYSTEM
     from kz_compliance_sdk.domain.events import texts_in
 
     who = on.who or SYSTEM

@@ -94,7 +94,7 @@ def _record_view(session: Session, desk: ComplianceDesk, case_id: str) -> None:
 
     A store that takes no writes, or a system that names no account, keeps nobody from reading: it is said instead.
     """
-    from kz_compliance_sdk.domain.audit import Actor
+    from kz_compliance_sdk.domain.actor import Actor
 
     try:
         user = system_user()

@@ -20,7 +20,7 @@ from kz_compliance_sdk.faces.cli import screen
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import ComplianceDesk
-    from kz_compliance_sdk.domain.audit import Actor
+    from kz_compliance_sdk.domain.actor import Actor
     from kz_compliance_sdk.ports import Content
 
 _CASE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

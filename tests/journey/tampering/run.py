@@ -16,8 +16,8 @@ from typing import Any
 from unittest import mock
 
 from kz_compliance_sdk.adapters.sql import files
-from kz_compliance_sdk.domain.audit import Fault
 from kz_compliance_sdk.domain.holding import names_of
+from kz_compliance_sdk.domain.proofs import Fault
 from tests.journey.scene import PLATFORM
 from tests.journey.tampering.scenery import DRIVER, LEDGER, Scenery, build
 from tests.journey.tampering.tamper import Tamperer

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Final
 
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.audit import Actor
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import Action, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.legal_check import LegalCheck

@@ -1,15 +1,9 @@
-"""The audit trail of a case: a chain of events in which each hash covers the one before it.
-
-What a person wrote (reasons, notes) enters the chain only as a salted digest. The text and its salt are
-kept beside the chain, so that erasing them later leaves every hash as it was.
-"""
+"""Who acts, and when: the two things that every step is given."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-
-GENESIS = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +38,3 @@ class Stamp:
     at: int
     actor: Actor
     keyed: Callable[..., str] = field(default=_no_key, repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A place where the chain does not hold."""
-
-    case_id: str
-    seq: int
-    what: str

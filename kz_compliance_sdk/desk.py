@@ -397,9 +397,10 @@ class ComplianceDesk(Groups):
         known = next((message for message in held if message.id == message_id), None)
 
         def read(tx: Tx) -> tuple[OutboxMessage, Mapping[str, Item]]:
-            message = (
-                tx.message(message_id) if known is None else as_made(stream_in(tx, known.case_id), known, tx.words)
-            )
+            if known is None:
+                message = tx.message(message_id)
+            else:
+                message = as_made(stream_in(tx, known.case_id), known, tx.words, tx.stamp().keyed)
             return message, items_named(tx, tx.case(message.case_id))
 
         message, items = self._read(read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pydantic_core import from_json
@@ -19,6 +19,7 @@ from kz_compliance_sdk.domain.ledger import Damage, Stamped
 from kz_compliance_sdk.domain.message_states import in_truth
 from kz_compliance_sdk.domain.messages import lane_of, named_by, object_key, report_lane
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.reviewed import OBJECTS, PROPOSAL
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import StoreDamaged
@@ -69,9 +70,10 @@ def _made(stream: Stream, words: _Words, messages: Iterable[Message]) -> dict[st
     return found
 
 
-def as_made(stream: Stream, row: OutboxMessage, opens: Opens) -> OutboxMessage:
+def as_made(stream: Stream, row: OutboxMessage, opens: Opens, keyed: Callable[..., str]) -> OutboxMessage:
     """A message with the bytes that its chain made, whatever its row says; one of which no event tells stays as it is.
-    Raises StoreDamaged where they cannot be made."""
+    `keyed` gives digests of names under the platform's key. Raises StoreDamaged where they cannot be made: a measure
+    alone is lifted by its row then, on the object that the chain names."""
     owed = stream.case.messages.get(row.id)
     if owed is None:
         return row
@@ -79,12 +81,23 @@ def as_made(stream: Stream, row: OutboxMessage, opens: Opens) -> OutboxMessage:
     try:
         told = _made(until, opens(stream, _made_of(owed, until)), (owed,))[row.id]
     except (Damage, LookupError, ValueError) as error:
+        if _lifts(row, owed, stream, keyed):
+            return row
         raise StoreDamaged("what it should send cannot be made of its chain.", reference=stream.reference) from error
     if owed.kind == "page":
         return row if _is_alert(row, told) else row.but(body=encoded({**from_json(told.body), "due_at": owed.due_at}))
     if bool(told.body) != bool(row.body):
         raise StoreDamaged("its row and its chain do not both have what it should send.", reference=stream.reference)
     return row.but(body=told.body, created_at=owed.at, deadline_at=owed.due_at)
+
+
+def _lifts(row: OutboxMessage, owed: Message, stream: Stream, keyed: Callable[..., str]) -> bool:
+    try:
+        said = from_json(row.body)
+        about = object_stream(said["object_key"], keyed), said["version"], said["case_id"]
+    except (LookupError, TypeError, ValueError):
+        return False
+    return owed.kind == "restore" and about == (owed.object, owed.number, stream.reference)
 
 
 def _made_of(owed: Message, until: Stream) -> Iterator[tuple[int, str]]:
@@ -219,13 +232,13 @@ def _fixed(row: OutboxMessage, told: Leaving) -> Iterator[tuple[str, object]]:
     """What a row must say of its message."""
     one = told.message
     yield "kind", one.kind
+    yield "endpoint", one.endpoint
     yield "created_at", one.at
     if not told.erased:
         yield "item_id", told.item_id
         yield "lane", told.lane
     yield "lane_seq", one.number if one.kind in ("report", "enforce", "restore") else 0
-    if one.kind != "page":
-        yield "deadline_at", one.due_at
+    yield "deadline_at", one.due_at
     if one.settled and row.state in ("done", "void"):
         yield "settled_at", told.settled_at
 

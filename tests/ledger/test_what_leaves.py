@@ -1,4 +1,3 @@
-# ruff: noqa: S608  every statement is made of names in this file, and of ids
 """What leaves has the bytes of its chain: who writes to the file, with the master key too, changes none of them."""
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def rewrite(office: Driver, kind: str, change: Callable[[dict[str, Any]], dict[s
         assert found
         for message, case, body, stored in found:
             key = DataKey(bare(stored))
-            context = "\x1f".join((office.platform_id, case, "outbox", "body", message)).encode()
+            context = f"{office.platform_id}\x1f{case}\x1foutbox\x1fbody\x1f{message}".encode()
             plain = body if kind in _PLAIN else key.decrypt(body, context)
             new = json.dumps(change(json.loads(plain)), ensure_ascii=False).encode()
             stored_body = new if kind in _PLAIN else key.encrypt(new, context, bytes(12))
@@ -139,3 +138,42 @@ def test_a_letter_says_what_was_decided_whatever_its_row_says(tmp_path: Path, by
     before = office.desk.letter(message, "ru", case_id=case_id)
     rewrite(office, "report", lambda said: {**said, "sequence": 7})
     assert office.desk.letter(message, "ru", case_id=case_id) == before
+
+
+def test_nothing_is_removed_on_words_that_nobody_can_read_any_more(tmp_path: Path) -> None:
+    office, case = acknowledged(tmp_path)
+    office.decide(case)
+    attack(office, "DELETE FROM parts WHERE name = 'message'")
+    office.deliver()
+    office.deliver()
+    assert office.platform.calls == []
+    assert "case_unreadable" in office.pages()
+
+
+@pytest.mark.parametrize("other", [{}, {"object_key": "object:another"}])
+def test_a_measure_is_lifted_all_the_same_and_on_no_other_object(tmp_path: Path, other: dict[str, str]) -> None:
+    office, case = acknowledged(tmp_path)
+    office.decide(case)
+    office.deliver()
+    office.cancel(office.notice()["notice_id"])
+    attack(office, "DELETE FROM parts WHERE name = 'message'")
+    rewrite(office, "restore", lambda said: {**said, **other})
+    office.deliver()
+    assert [what for what, _, _ in office.platform.calls] == ["enforce", *([] if other else ["restore"])]
+
+
+UNSEEN = {
+    "when an alert is due": "deadline_at = deadline_at + 60 WHERE kind = 'page'",
+    "which way it went": "endpoint = 'another' WHERE kind = 'acknowledgement'",
+}
+
+
+@pytest.mark.parametrize("what", UNSEEN)
+def test_the_verification_sees_what_was_changed_of_a_message_that_is_over(tmp_path: Path, what: str) -> None:
+    office, _ = acknowledged(tmp_path)
+    office.wait(22 * HOUR)
+    office.watch()
+    office.deliver()
+    assert office.faults() == [], "the control"
+    attack(office, f"UPDATE outbox SET {UNSEEN[what]}")  # noqa: S608  a text of this file
+    assert any("its row says another" in fault for fault in office.faults())

@@ -275,7 +275,7 @@ class View:
         return leaving(chain, self._as_made(chain, message), self._tx.now)
 
     def _as_made(self, chain: Stream, message: OutboxMessage) -> OutboxMessage:
-        return message if chain.fault is not None else as_made(chain, message, self.words)
+        return message if chain.fault is not None else as_made(chain, message, self.words, self._keyed)
 
     def _alert(self, message: OutboxMessage) -> OutboxMessage:
         """An alert as its chain has it, as its row has it where that cannot be read."""

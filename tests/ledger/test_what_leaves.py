@@ -1,0 +1,179 @@
+"""What leaves has the bytes of its chain: who writes to the file, with the master key too, changes none of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql.keys import DataKey, bare
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.ports import Effect
+from tests.driver import DAY, HOUR, LEAD, Driver
+from tests.unguarded import unguard
+
+pytestmark = pytest.mark.writes_by_itself
+_PLAIN = ("acknowledgement", "page")
+
+
+def attack(office: Driver, sql: str, *values: Any) -> None:
+    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
+        unguard(raw)
+        raw.execute("PRAGMA ignore_check_constraints = ON")
+        assert raw.execute(sql, values).rowcount > 0
+
+
+def rewrite(office: Driver, kind: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Change the bytes of the messages of a kind, under the key of their case as whoever has the keys can."""
+    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
+        unguard(raw)
+        told = "SELECT m.id, m.case_id, m.body, c.data_key FROM outbox m JOIN cases c ON c.id = m.case_id"
+        found = raw.execute(f"{told} WHERE m.kind = ? AND m.state IN ('queued', 'waiting')", (kind,)).fetchall()
+        assert found
+        for message, case, body, stored in found:
+            key = DataKey(bare(stored))
+            context = f"{office.platform_id}\x1f{case}\x1foutbox\x1fbody\x1f{message}".encode()
+            plain = body if kind in _PLAIN else key.decrypt(body, context)
+            new = json.dumps(change(json.loads(plain)), ensure_ascii=False).encode()
+            stored_body = new if kind in _PLAIN else key.encrypt(new, context, bytes(12))
+            raw.execute("UPDATE outbox SET body = ? WHERE id = ?", (stored_body, message))
+
+
+def offices(folder: Path) -> tuple[Driver, Driver]:
+    """Two that do the same: a control, and one that is attacked."""
+    for name in ("control", "attacked"):
+        (folder / name).mkdir()
+    return Driver(folder / "control"), Driver(folder / "attacked")
+
+
+def acknowledged(folder: Path) -> tuple[Driver, str]:
+    office = Driver(folder)
+    case = office.issue()
+    office.deliver()
+    return office, case
+
+
+def test_an_acknowledgement_says_what_came_whatever_its_row_says(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    rewrite(office, "acknowledgement", lambda said: {**said, "case_reference": "made-up"})
+    office.deliver()
+    assert [json.loads(body)["case_reference"] for _, body, _ in office.regulator.books.values()] == [case]
+
+
+def test_a_report_says_what_was_decided_whatever_its_row_says(tmp_path: Path) -> None:
+    office, case = acknowledged(tmp_path)
+    office.decide(case, "none")
+    rewrite(office, "report", lambda said: {**said, "final": False, "items": []})
+    office.deliver()
+    assert [(one["final"], len(one["items"])) for one in office.reports()] == [(True, 1)]
+    assert office.standing(case)["state"] == "closed"
+
+
+OTHERWISE: dict[str, Any] = {
+    "everywhere": {"scope": ["KZ", "RU"]},
+    "the whole account": {"account_ref": "somebody"},
+    "another object by its id": {"object_id": "another"},
+    "another page": {"url": "https://social.example/p/other"},
+    "removed instead": {"action": "remove"},
+    "as another version": {"version": 9},
+    "for another case": {"case_id": "made-up"},
+}
+
+
+@pytest.mark.parametrize("how", OTHERWISE)
+def test_the_platform_does_what_was_decided_whatever_its_row_says(tmp_path: Path, how: str) -> None:
+    control, office = offices(tmp_path)
+    done: list[Effect] = []
+    for one in (control, office):
+        case = one.issue()
+        one.deliver()
+        one.decide(case, "restrict_access")
+        one.platform.faults.append(done.append)
+    rewrite(office, "enforce", lambda said: {**said, **OTHERWISE[how]})
+    for one in (control, office):
+        one.deliver()
+    assert done[0] == done[1]
+    assert len(done) == 2
+
+
+def test_an_alert_goes_to_whom_the_ladder_names_whatever_its_row_says(tmp_path: Path) -> None:
+    office, case = acknowledged(tmp_path)
+    office.wait(22 * HOUR)
+    office.watch()
+    rewrite(office, "page", lambda said: {**said, "audience": [], "level": 0, "reason": "nothing"})
+    office.deliver()
+    told = [one for one in office.pager.alerts if one.case_reference == case]
+    assert told
+    assert all(one.audience and one.reason.startswith("due.") for one in told)
+
+
+def test_the_user_is_told_what_was_decided_whatever_the_row_says(tmp_path: Path) -> None:
+    control, office = offices(tmp_path)
+    for one in (control, office):
+        case = one.issue(user_notice={"allowed": True})
+        one.decide(case)
+        while not any(m["kind"] == "user_notice" for m in one.messages(case)):
+            one.desk.deliver()
+        if one is office:
+            rewrite(one, "user_notice", lambda said: {**said, "object_id": "another"})
+        one.wait(DAY)
+        one.deliver()
+    assert control.messenger.told
+    assert office.messenger.told == control.messenger.told
+
+
+@pytest.mark.parametrize("by_case", [True, False])
+def test_a_letter_says_what_was_decided_whatever_its_row_says(tmp_path: Path, by_case: bool) -> None:
+    office, case = acknowledged(tmp_path)
+    office.answer_by_hand(LEAD, case)
+    office.decide(case, "none")
+    office.deliver()
+    (message,) = (one["message"] for one in office.messages(case, "report"))
+    case_id = case if by_case else None
+    before = office.desk.letter(message, "ru", case_id=case_id)
+    rewrite(office, "report", lambda said: {**said, "sequence": 7})
+    assert office.desk.letter(message, "ru", case_id=case_id) == before
+
+
+def test_nothing_is_removed_on_words_that_nobody_can_read_any_more(tmp_path: Path) -> None:
+    office, case = acknowledged(tmp_path)
+    office.decide(case)
+    attack(office, "DELETE FROM parts WHERE name = 'message'")
+    office.deliver()
+    office.deliver()
+    assert office.platform.calls == []
+    assert "case_unreadable" in office.pages()
+
+
+@pytest.mark.parametrize("other", [{}, {"object_key": "object:another"}])
+def test_a_measure_is_lifted_all_the_same_and_on_no_other_object(tmp_path: Path, other: dict[str, str]) -> None:
+    office, case = acknowledged(tmp_path)
+    office.decide(case)
+    office.deliver()
+    office.cancel(office.notice()["notice_id"])
+    attack(office, "DELETE FROM parts WHERE name = 'message'")
+    rewrite(office, "restore", lambda said: {**said, **other})
+    office.deliver()
+    assert [what for what, _, _ in office.platform.calls] == ["enforce", *([] if other else ["restore"])]
+
+
+UNSEEN = {
+    "when an alert is due": "deadline_at = deadline_at + 60 WHERE kind = 'page'",
+    "which way it went": "endpoint = 'another' WHERE kind = 'acknowledgement'",
+}
+
+
+@pytest.mark.parametrize("what", UNSEEN)
+def test_the_verification_sees_what_was_changed_of_a_message_that_is_over(tmp_path: Path, what: str) -> None:
+    office, _ = acknowledged(tmp_path)
+    office.wait(22 * HOUR)
+    office.watch()
+    office.deliver()
+    assert office.faults() == [], "the control"
+    attack(office, f"UPDATE outbox SET {UNSEEN[what]}")  # noqa: S608  a text of this file
+    assert any("its row says another" in fault for fault in office.faults())

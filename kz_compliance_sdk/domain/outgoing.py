@@ -234,9 +234,8 @@ def _fixed(row: OutboxMessage, told: Leaving) -> Iterator[tuple[str, object]]:
     yield "kind", one.kind
     yield "endpoint", one.endpoint
     yield "created_at", one.at
-    if not told.erased:
-        yield "item_id", told.item_id
-        yield "lane", told.lane
+    yield "item_id", "" if told.erased else told.item_id
+    yield "lane", "" if told.erased else told.lane
     yield "lane_seq", one.number if one.kind in ("report", "enforce", "restore") else 0
     yield "deadline_at", one.due_at
     if one.settled and row.state in ("done", "void"):

@@ -191,6 +191,10 @@ class PartKeys:
         self._open.pop((platform, stream, "erasable"), None)
         self._keys.forget(key_owner(stream, "erasable"))
 
+    def holds(self, platform: str, stream: str, cls: PartClass) -> bool:
+        """Whether a key of this class lies in the database, whether it opens or not."""
+        return (platform, stream, cls) in self._stored
+
     def check(self, platform: str, stream: str, cls: PartClass) -> None:
         """Open the key of a class if the stream has one. Raises StoreDamaged if it does not open."""
         name = platform, stream, cls

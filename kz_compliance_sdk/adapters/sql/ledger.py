@@ -308,7 +308,12 @@ class Ledger:
             if (seq, name) not in said
         ]
         words = {one: parts[one].data if one in parts else None for one in said}
-        return words, [str(one) for one in (*strays, *damage.values())]
+        found = [*strays, *damage.values()]
+        # What comes after an erasure brings another key.
+        erased_last = bool(stream.events) and isinstance(stream.events[-1].event, Erased)
+        if erased_last and self._part_keys.holds(stream.platform, stream.name, "erasable"):
+            found.append(Damage(stream.name, stream.seq, "the key of what it erased is there"))
+        return words, [str(one) for one in found]
 
     def chain(self, stream: Stream) -> Chain:
         """A stream with the bytes of its events, and whatever opens of its parts. Raises Damage or NewerRelease."""

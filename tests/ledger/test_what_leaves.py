@@ -4,43 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.keys import DataKey, bare
-from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.ports import Effect
 from tests.driver import DAY, HOUR, LEAD, Driver
-from tests.unguarded import unguard
+from tests.ledger import otherwise
+from tests.ledger.otherwise import attack
 
 pytestmark = pytest.mark.writes_by_itself
-_PLAIN = ("acknowledgement", "page")
-
-
-def attack(office: Driver, sql: str, *values: Any) -> None:
-    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
-        unguard(raw)
-        raw.execute("PRAGMA ignore_check_constraints = ON")
-        assert raw.execute(sql, values).rowcount > 0
 
 
 def rewrite(office: Driver, kind: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Change the bytes of the messages of a kind, under the key of their case as whoever has the keys can."""
-    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
-        unguard(raw)
-        told = "SELECT m.id, m.case_id, m.body, c.data_key FROM outbox m JOIN cases c ON c.id = m.case_id"
-        found = raw.execute(f"{told} WHERE m.kind = ? AND m.state IN ('queued', 'waiting')", (kind,)).fetchall()
-        assert found
-        for message, case, body, stored in found:
-            key = DataKey(bare(stored))
-            context = f"{office.platform_id}\x1f{case}\x1foutbox\x1fbody\x1f{message}".encode()
-            plain = body if kind in _PLAIN else key.decrypt(body, context)
-            new = json.dumps(change(json.loads(plain)), ensure_ascii=False).encode()
-            stored_body = new if kind in _PLAIN else key.encrypt(new, context, bytes(12))
-            raw.execute("UPDATE outbox SET body = ? WHERE id = ?", (stored_body, message))
+    """Change the bytes of the messages of a kind that have not left."""
+    otherwise.rewrite(
+        office, "outbox", lambda said: json.dumps(change(json.loads(said)), ensure_ascii=False).encode(), kind
+    )
 
 
 def offices(folder: Path) -> tuple[Driver, Driver]:

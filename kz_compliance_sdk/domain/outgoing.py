@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from pydantic_core import from_json
 
@@ -14,7 +15,7 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.delivery import Receipt
 from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.events.review import Decided
-from kz_compliance_sdk.domain.fold import Case, Item, Message, Stream, apply
+from kz_compliance_sdk.domain.fold import Case, Chain, Item, Message, Stream, apply
 from kz_compliance_sdk.domain.ledger import Damage, Stamped
 from kz_compliance_sdk.domain.message_states import in_truth
 from kz_compliance_sdk.domain.messages import lane_of, named_by, object_key, report_lane
@@ -24,7 +25,7 @@ from kz_compliance_sdk.domain.reviewed import OBJECTS, PROPOSAL
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import StoreDamaged
 
-__all__ = ["Leaving", "as_made", "lies", "outgoing"]
+__all__ = ["Leaving", "as_made", "as_told", "lies", "outgoing"]
 
 _Words = Mapping[tuple[int, str], bytes | None]
 _OWN_BYTES = ("report", "clarification", "user_notice")
@@ -89,6 +90,39 @@ def as_made(stream: Stream, row: OutboxMessage, opens: Opens, keyed: Callable[..
     if bool(told.body) != bool(row.body):
         raise StoreDamaged("its row and its chain do not both have what it should send.", reference=stream.reference)
     return row.but(body=told.body, created_at=owed.at, deadline_at=owed.due_at)
+
+
+def as_told(chain: Chain, stored: Sequence[OutboxMessage]) -> tuple[OutboxMessage, ...]:
+    """What a case ever owed, each message as its chain has it; of its row is only how it was tried. Where a word of the
+    chain cannot be read they are as their rows have them."""
+    if chain.damage:
+        return tuple(stored)
+    stream, rows = chain.stream, {row.id: row for row in stored}
+    words = {one: part.data for one, part in chain.parts.items()}
+    found = outgoing(stream, defaultdict(bytes, words))
+    order = (*(row.id for row in stored if row.id in found), *(name for name in found if name not in rows))
+    return tuple(_told(rows.get(name), found[name], stream) for name in order)
+
+
+_ENDED: Mapping[str, Literal["done", "void"]] = {"done": "done", "voided": "void"}
+
+
+def _told(row: OutboxMessage | None, told: Leaving, stream: Stream) -> OutboxMessage:
+    one = told.message
+    if row is None:
+        row = OutboxMessage(
+            one.id, stream.platform, stream.reference, one.kind, one.endpoint, told.body, one.at, one.not_before
+        )
+    is_alert = one.kind == "page" and _is_alert(row, told)
+    row = in_truth(row, stream.case, row.next_attempt_at).but(
+        kind=one.kind,
+        body=row.body if is_alert else told.body,
+        created_at=one.at,
+        deadline_at=one.due_at,
+        receipt=told.receipt,
+        receipt_proof=told.receipt_proof,
+    )
+    return row.but(state=_ENDED[one.state], settled_at=told.settled_at) if one.settled else row
 
 
 def _lifts(row: OutboxMessage, owed: Message, stream: Stream, keyed: Callable[..., str]) -> bool:
@@ -238,6 +272,7 @@ def _fixed(row: OutboxMessage, told: Leaving) -> Iterator[tuple[str, object]]:
     yield "lane", "" if told.erased else told.lane
     yield "lane_seq", one.number if one.kind in ("report", "enforce", "restore") else 0
     yield "deadline_at", one.due_at
+    yield "maybe_arrived", one.state in ("unknown", "parked")
     if one.settled and row.state in ("done", "void"):
         yield "settled_at", told.settled_at
 
@@ -247,4 +282,4 @@ def _is_alert(row: OutboxMessage, told: Leaving) -> bool:
         said = from_json(row.body)
     except ValueError:
         return False
-    return isinstance(said, dict) and {**said, "due_at": 0} == {**from_json(told.body), "due_at": 0}
+    return bool(told.body) and isinstance(said, dict) and {**said, "due_at": 0} == {**from_json(told.body), "due_at": 0}

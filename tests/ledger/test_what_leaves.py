@@ -4,43 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.keys import DataKey, bare
-from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.ports import Effect
 from tests.driver import DAY, HOUR, LEAD, Driver
-from tests.unguarded import unguard
+from tests.ledger import otherwise
+from tests.ledger.otherwise import attack
 
 pytestmark = pytest.mark.writes_by_itself
-_PLAIN = ("acknowledgement", "page")
-
-
-def attack(office: Driver, sql: str, *values: Any) -> None:
-    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
-        unguard(raw)
-        raw.execute("PRAGMA ignore_check_constraints = ON")
-        assert raw.execute(sql, values).rowcount > 0
 
 
 def rewrite(office: Driver, kind: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Change the bytes of the messages of a kind, under the key of their case as whoever has the keys can."""
-    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
-        unguard(raw)
-        told = "SELECT m.id, m.case_id, m.body, c.data_key FROM outbox m JOIN cases c ON c.id = m.case_id"
-        found = raw.execute(f"{told} WHERE m.kind = ? AND m.state IN ('queued', 'waiting')", (kind,)).fetchall()
-        assert found
-        for message, case, body, stored in found:
-            key = DataKey(bare(stored))
-            context = f"{office.platform_id}\x1f{case}\x1foutbox\x1fbody\x1f{message}".encode()
-            plain = body if kind in _PLAIN else key.decrypt(body, context)
-            new = json.dumps(change(json.loads(plain)), ensure_ascii=False).encode()
-            stored_body = new if kind in _PLAIN else key.encrypt(new, context, bytes(12))
-            raw.execute("UPDATE outbox SET body = ? WHERE id = ?", (stored_body, message))
+    """Change the bytes of the messages of a kind that have not left."""
+    otherwise.rewrite(
+        office, "outbox", lambda said: json.dumps(change(json.loads(said)), ensure_ascii=False).encode(), kind
+    )
 
 
 def offices(folder: Path) -> tuple[Driver, Driver]:
@@ -177,3 +158,40 @@ def test_the_verification_sees_what_was_changed_of_a_message_that_is_over(tmp_pa
     assert office.faults() == [], "the control"
     attack(office, f"UPDATE outbox SET {UNSEEN[what]}")  # noqa: S608  a text of this file
     assert any("its row says another" in fault for fault in office.faults())
+
+
+@pytest.mark.parametrize("what", ["enforce", "restore"])
+def test_what_is_owed_is_not_overtaken_by_another_name_in_the_row_of_its_case(tmp_path: Path, what: str) -> None:
+    office, case = acknowledged(tmp_path)
+    office.decide(case)
+    if what == "restore":
+        office.deliver()
+        office.cancel(office.notice()["notice_id"])
+    otherwise.rewrite(office, "cases", lambda said: said.replace(b"advertisement", b"another-thing"))
+    office.deliver()
+    office.deliver()
+    assert "voided" not in office.history(case)
+    assert "stuck" in office.pages()
+    assert office.desk.sweep().mended == (case,)
+    office.wait(60)
+    office.deliver()
+    assert [one for one, *_ in office.platform.calls][-1] == what
+    assert office.faults() == []
+
+
+def test_what_was_carried_out_is_recorded_of_its_item_whatever_a_row_says_meanwhile(tmp_path: Path) -> None:
+    office, case = acknowledged(tmp_path)
+    office.decide(case)
+    names = (b"advertisement", b"another-thing")
+
+    def meanwhile(_effect: object) -> None:
+        otherwise.rewrite(office, "cases", lambda said: said.replace(*names))
+
+    office.platform.faults.append(meanwhile)
+    office.deliver()
+    assert office.standing(case)["state"] == "decided"
+    office.desk.sweep()
+    office.wait(60)
+    office.deliver()
+    assert office.standing(case)["state"] == "closed"
+    assert office.faults() == []

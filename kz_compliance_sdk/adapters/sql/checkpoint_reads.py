@@ -50,9 +50,15 @@ class CheckpointReads:
         """What is wrong with what belongs to no case, each in words: what the database does by itself that this release
         did not tell it to, what lies there of streams that are not, and rows of sanctions that lie."""
         with self._reading() as connection:
+            strays = checkpoint_queries.strays(connection)
+        return [*self.doings(), *strays]
+
+    def doings(self) -> list[str]:
+        """As `faults_of_none`, but for what lies there of streams that are not: the whole ledger is read for that."""
+        with self._reading() as connection:
             connection.exec_driver_sql("BEGIN")
             lies = checkpoint_queries.sanction_lies(connection, self._platform, self._ledger(connection))
-            return [*own_schema.strange_doings(connection), *checkpoint_queries.strays(connection), *lies]
+            return [*own_schema.strange_doings(connection), *lies]
 
     def streams_beside(self) -> Iterator[tuple[Stream, list[str]]]:
         """Every stream that is of no case, in the order in which they began, and what is wrong with it."""

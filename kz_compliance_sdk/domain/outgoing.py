@@ -272,7 +272,6 @@ def _fixed(row: OutboxMessage, told: Leaving) -> Iterator[tuple[str, object]]:
     yield "lane", "" if told.erased else told.lane
     yield "lane_seq", one.number if one.kind in ("report", "enforce", "restore") else 0
     yield "deadline_at", one.due_at
-    yield "maybe_arrived", one.state in ("unknown", "parked")
     if one.settled and row.state in ("done", "void"):
         yield "settled_at", told.settled_at
 

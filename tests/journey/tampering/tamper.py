@@ -22,7 +22,7 @@ from kz_compliance_sdk.domain.references import stream_of
 UNHELD: dict[str, tuple[str, ...]] = {
     "attempts": ("started_at", "ended_at", "result", "detail"),
     "cases": ("watch_at", "urgent_at", "data_key"),
-    "outbox": ("next_attempt_at", "lease_token", "lease_expires_at", "refusals", "refused_since"),
+    "outbox": ("next_attempt_at", "lease_token", "lease_expires_at", "maybe_arrived", "refusals", "refused_since"),
     **dict.fromkeys(
         ("cursors", "endpoints", "heartbeats", "keys", "platform_keys", "refusals", "tiles", "volumes"), ()
     ),

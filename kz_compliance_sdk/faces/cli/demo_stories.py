@@ -541,7 +541,7 @@ class Closing:
             agreement.effects(decided, standing, [(key, version) for key, version, _ in self._changes]),
             Check(outbox.name, outbox.told, (*outbox.differences, *lost)),
             Check(
-                "the audit chain is whole", f"{events} events of {verdict.checked} cases", (*map(str, verdict.faults),)
+                "the ledger is whole", f"{events} events of {verdict.checked} cases", (*map(str, verdict.faults),)
             ),
             Check("every notice has come to its end", f"{len(self._told)} notices", (*self._astray(),)),
             Check("nobody was late", f"{len(self._of_notice)} clocks", (*late,)),

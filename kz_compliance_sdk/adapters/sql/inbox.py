@@ -63,17 +63,20 @@ _KEY = ("platform_id", "key", "body", "case_id")
 inbox = Table(
     "inbox",
     metadata,
-    Column("platform_id", String(64), primary_key=True),
-    # Sender and message id, and the bytes: digests under the platform's key.
-    Column("key", String(32), primary_key=True),
-    Column("body", String(32), primary_key=True),
-    # Empty where the message has a stream of its own: that is MESSAGES and `message`, which is empty otherwise.
-    Column("case_id", String(36), primary_key=True),
-    Column("message", String(32), nullable=False),
-    Column("seq", Integer, nullable=False),
-    # For which notice it waits, empty for none; and since when (UTC seconds) it belongs to no case, NULL once it does.
-    Column("notice_id", String(160), nullable=False),
-    Column("lodged_at", BigInteger),
+    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    Column("key", String(32), primary_key=True, comment="of sender and message id: a keyed digest"),
+    Column("body", String(32), primary_key=True, comment="of its bytes: a keyed digest"),
+    Column(
+        "case_id",
+        String(36),
+        primary_key=True,
+        comment="whose chain tells of it; empty where it has a stream of its own",
+    ),
+    Column("message", String(32), nullable=False, comment="that stream, without message/; empty otherwise"),
+    Column("seq", Integer, nullable=False, comment="which event tells of it"),
+    Column("notice_id", String(160), nullable=False, comment="for which notice it waits; empty for none"),
+    Column("lodged_at", BigInteger, comment="since when it belongs to no case; none once it does"),
+    comment="By what a message is found that came: made of the stream that tells of it.",
     sqlite_with_rowid=False,
 )
 _lodged, _waits = text("message <> ''"), text("notice_id <> ''")

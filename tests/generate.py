@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from sqlalchemy import Column, Table
 
 from kz_compliance_sdk.adapters.sql import schema
+from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
@@ -263,7 +264,7 @@ Read as you like, and write nothing: [what is believed of a row](../concepts/led
 _SQL_TYPES = {int: "number", str: "text", bytes: "bytes", bool: "true or false"}
 
 
-def store_page(tables: Iterable[Table] = schema.tables.metadata.tables.values()) -> str:
+def store_page(tables: Iterable[Table] = metadata.tables.values()) -> str:
     """Return the page with every table and column, by the names of the tables."""
     told = sorted(tables, key=lambda table: table.name)
     return _STORE_HEAD.format(head=schema.HEAD) + "".join(_stored(table) for table in told)

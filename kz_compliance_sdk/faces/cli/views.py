@@ -600,6 +600,14 @@ def rewrapped(document: Shown) -> None:
         say(f"The key of {owner} was damaged from outside and opens with none: see audit verify.")
 
 
+def retired(document: Shown) -> None:
+    """Which ledger keys are believed no more behind this."""
+    for key in document["retired"]:
+        say(f"Retired: {f'the ledger key {key}' if key else 'the time without a ledger key'}.")
+    if not document["retired"]:
+        say("There is no ledger key to retire but the present one, or each was retired before.")
+
+
 def rebuilt(document: Shown) -> None:
     """What was different in the rows of the cases, and which rows stay as they are."""
     mended, broken = document["mended"], document["broken"]

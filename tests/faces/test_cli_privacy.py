@@ -140,11 +140,17 @@ def test_a_store_takes_a_ledger_key_and_then_another(office: Office, case: str) 
         more = "".join(f'[[privacy.earlier_ledger_keys]]\nsecret = "{one}"\n' for one in earlier)
         office.configure(f'{PEOPLE}\n[privacy]\nledger_key = "{key}"\n{more}')
 
+    def doctors_remedy() -> str:
+        checks = json.loads(office.run("doctor", "--json").stdout)["checks"]
+        return next((check["remedy"] for check in checks if check["name"] == "master keys"), "")
+
     assert "privacy.ledger_key" in office.refused(3, "db", "retire-keys")
     with_keys(ONE)
+    assert "db retire-keys" in doctors_remedy()
     faults = json.loads(office.run("audit", "verify", "--json").stdout)["faults"]
     assert "db retire-keys" in str(faults), "what is not proved is not believed, and it is said what to do"
     assert office.document("db", "retire-keys")["retired"] == [""]
+    assert not doctors_remedy()
     assert office.document("audit", "verify")["intact"]
     assert office.ok("cases", "show", case)
     with_keys(TWO, ONE)

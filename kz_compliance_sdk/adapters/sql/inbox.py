@@ -22,6 +22,8 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
+    func,
+    literal_column,
     select,
     text,
     tuple_,
@@ -53,6 +55,7 @@ __all__ = [
     "rows_of",
     "stream_in",
     "tells",
+    "unnamed",
     "write",
 ]
 
@@ -95,9 +98,12 @@ class InboxStatements:
         self.any_waits = compiled(select(c.message).where(mine, _waits).limit(ONLY_ONE))
         self.of_notice = compiled(select(c.message).where(mine, _waits, c.notice_id == bindparam("k_notice_id")))
         later = c.message > bindparam("after")
-        self.rows = compiled(select(inbox).where(mine, _lodged, later).order_by(c.message).limit(AT_MOST))
-        named = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
-        own = select(streams.c.name).where(streams.c.platform == bindparam("k_platform_id"), *named)
+        # Whatever else somebody put there is behind every name, and a walk would never come past it.
+        named = func.typeof(c.message) == literal_column("'text'")
+        self.rows = compiled(select(inbox).where(mine, _lodged, later, named).order_by(c.message).limit(AT_MOST))
+        self.unnamed = compiled(select(func.count()).where(mine, ~named))
+        among = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
+        own = select(streams.c.name).where(streams.c.platform == bindparam("k_platform_id"), *among)
         self.streams = compiled(own.order_by(streams.c.name).limit(AT_MOST))
         self.clear = compiled(delete(inbox).where(mine, _lodged, c.message == bindparam("k_message")))
         self.put = upsert(inbox, _KEY, "message", "seq", "notice_id", "lodged_at")
@@ -143,6 +149,12 @@ def found(
         stored.setdefault(f"{MESSAGES}{row[4]}", []).append(tuple(row))
     names = read(statements.streams, after=max(after, MESSAGES), until=_LAST, **of_platform)
     return dict(sorted((stored | {name: stored.get(name, []) for (name,) in names}).items())[:limit])
+
+
+def unnamed(read: Callable[..., list[Any]], statements: InboxStatements, platform: str) -> list[str]:
+    """What is wrong with rows that name the stream of their message by no text, in words."""
+    ((count,),) = read(statements.unnamed, k_platform_id=platform)
+    return [f"{count} of the rows in inbox name the stream of their message by no text"] if count else []
 
 
 def lies_of(stream: Stream, stored: Iterable[_Row]) -> str:

@@ -502,7 +502,7 @@ class ComplianceDesk(Groups):
         *,
         checkpoint: bytes | None = None,
     ) -> AuditVerdict:
-        """Check the audit trail of one case or of all: chains, the rows that they speak of, and what checkpoints saw.
+        """Check the ledger of one case or of all: chains, the rows that are made of them, and what checkpoints saw.
         `checkpoint` is what was kept of these elsewhere, one a line. Raises InvalidInput if it holds none."""
         queries, check = self.store.queries(self.platform_id), assembly.seal_check(self.settings.signing())
         return verify(queries, self.platform_id, case_id, progress, kept=checkpoint, check=check, policy=self.policy)

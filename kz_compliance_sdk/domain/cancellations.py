@@ -32,10 +32,9 @@ EVERYBODY = ("moderator", "lead", "head")
 class Arrival(Changeable):
     """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
     UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `entered_by` typed it in, come in by
-    `account`, and says `how` it came; `salt` is fresh randomness that seals this text. `by` is that person, where
-    the machine takes the message in. `body` are the exact bytes, whose origin `proof` shows: signed at `signed_at` by
-    the profile `profile` with the key `key_id`. Before a new notice `volume` others had come from its authority, or
-    under its key, and `volume_limit` are usual."""
+    `account`, and says `how` it came. `by` is that person, where the machine takes the message in. `body` are the exact
+    bytes, whose origin `proof` shows: signed at `signed_at` by the profile `profile` with the key `key_id`. Before a
+    new notice `volume` others had come from its authority, or under its key, and `volume_limit` are usual."""
 
     platform_id: str
     message: tuple[str, str, str]

@@ -26,12 +26,13 @@ __all__ = ["AppealReads", "AppealStatements", "appeals", "rows_of"]
 appeals = Table(
     "appeals",
     metadata,
-    Column("platform_id", String(64), primary_key=True),
-    Column("appeal_id", String(36), primary_key=True),
-    Column("case_id", String(36), nullable=False),
-    Column("state", String(12), nullable=False),
-    Column("received_at", BigInteger, nullable=False),
-    Column("due_at", BigInteger, nullable=False),
+    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    Column("appeal_id", String(36), primary_key=True, comment="made of a digest of your number"),
+    Column("case_id", String(36), nullable=False, comment="in which case"),
+    Column("state", String(12), nullable=False, comment="open, upheld, reversed, withdrawn"),
+    Column("received_at", BigInteger, nullable=False, comment="when it came"),
+    Column("due_at", BigInteger, nullable=False, comment="when it is to be decided"),
+    comment="By what an appeal is found: made of the chain of its case.",
     sqlite_with_rowid=False,
 )
 Index("appeals_due", appeals.c.platform_id, appeals.c.state, appeals.c.due_at, appeals.c.appeal_id)

@@ -1,4 +1,4 @@
-"""Data keys, one for each case, and the master keys that they are wrapped with.
+"""Data keys, one for each case and for each class of each stream, and the master keys that they are wrapped with.
 
 What is encrypted with a data key can be read as long as the key is there. So to destroy the key is to erase all of it,
 in every copy that does not hold the key as well.
@@ -73,7 +73,7 @@ class MasterKeys:
         self._opened: dict[tuple[str, str, bytes], DataKey] = {}
 
     def wrap(self, platform_id: str, owner: str, key: bytes, entropy: Entropy) -> bytes:
-        """The form in which the data key of `owner` (a case, a message, a purpose) is stored."""
+        """The form in which the data key of `owner` (a case, a stream and its class, a purpose) is stored."""
         if not self.current:
             return b"\x00" + key
         nonce, name = entropy(_NONCE), self.current.encode()

@@ -18,11 +18,12 @@ __all__ = ["PreservedStatements", "preserved", "rows_of"]
 preserved = Table(
     "preserved",
     metadata,
-    Column("platform_id", String(64), primary_key=True),
-    Column("case_id", String(36), primary_key=True),
-    Column("object", String(64), primary_key=True),
-    Column("item", Integer, primary_key=True),
-    Column("until", BigInteger, nullable=False),
+    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    Column("case_id", String(36), primary_key=True, comment="whose measure"),
+    Column("object", String(64), primary_key=True, comment="the stream of the object"),
+    Column("item", Integer, primary_key=True, comment="the number of the item"),
+    Column("until", BigInteger, nullable=False, comment="until when it is kept"),
+    comment="A sealed copy that is kept: made of the streams of the objects of its case.",
     sqlite_with_rowid=False,
 )
 Index("preserved_until", preserved.c.platform_id, preserved.c.until)

@@ -212,8 +212,8 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads,
                 for name, stream in ledger.streams(self._platform, found).items():
                     said = [inbox.lies_of(stream, found[name]), *ledger.what_opens(stream)[1]]
                     faults += dict.fromkeys(one for one in said if one)
-            if not found:
-                return faults
+                if not found:
+                    return faults + inbox.unnamed(partial(_ask, connection), sqlite_statements().inbox, self._platform)
             after = max(found)
 
     def log_faults(self) -> list[str]:

@@ -15,14 +15,15 @@ __all__ = ["rows_of", "tallies"]
 tallies = Table(
     "tallies",
     metadata,
-    Column("platform_id", String(64), primary_key=True),
-    Column("case_id", String(36), primary_key=True),
-    Column("received_at", BigInteger, nullable=False),
-    Column("issued_at", BigInteger, nullable=False),
-    Column("due_at", BigInteger, nullable=False),
-    Column("decided_at", BigInteger),
-    Column("receipt_at", BigInteger),
-    Column("facts", Text, nullable=False),
+    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    Column("case_id", String(36), primary_key=True, comment="which case"),
+    Column("received_at", BigInteger, nullable=False, comment="when it came"),
+    Column("issued_at", BigInteger, nullable=False, comment="when the notice was issued"),
+    Column("due_at", BigInteger, nullable=False, comment="when it was due"),
+    Column("decided_at", BigInteger, comment="when it was decided"),
+    Column("receipt_at", BigInteger, comment="when the receipt for its final report came"),
+    Column("facts", Text, nullable=False, comment="what is counted, as JSON"),
+    comment="A case in the public figures: made of its chain. It outlives the erasure.",
     sqlite_with_rowid=False,
 )
 Index("tallies_received", tallies.c.platform_id, tallies.c.received_at, tallies.c.case_id)

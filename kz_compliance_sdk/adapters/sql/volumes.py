@@ -17,10 +17,11 @@ __all__ = ["VolumeStatements", "Volumes", "volumes", "write_volumes"]
 volumes = Table(
     "volumes",
     metadata,
-    Column("platform_id", String(64), primary_key=True),
-    Column("name", String(160), primary_key=True),
-    Column("at", BigInteger, primary_key=True),
-    Column("notices", Integer, nullable=False),
+    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    Column("name", String(160), primary_key=True, comment="the authority, or the key that signed"),
+    Column("at", BigInteger, primary_key=True, comment="in which second"),
+    Column("notices", Integer, nullable=False, comment="how many"),
+    comment="How many notices came lately, second by second.",
     sqlite_with_rowid=False,
 )
 

@@ -239,9 +239,9 @@ class CheckpointSettings(Section):
 
 
 class ActorSettings(Section):
-    """A person, as the audit trail names them."""
+    """A person, as the ledger names them."""
 
-    id: Identifier = Field(description="The person's id in the audit trail.")
+    id: Identifier = Field(description="The person's id in the ledger.")
     roles: Names = Field(default=frozenset(), description=f"What the person may do: {', '.join(sorted(ROLES))}.")
     country: Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")] = Field(
         default="",

@@ -1,6 +1,6 @@
 """Appeals of affected users: received as long as a measure stands, decided by somebody else, and able to restore.
 
-What a user writes enters the case only as a part of its event.
+What a user writes is a sealed part beside an event of the case, and lies nowhere else.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def receive(
     check_reference(reference)
     if case.erased_at is not None:
         raise IllegalMove(
-            f"the case was erased on {local(case.erased_at)}: its audit trail and its tally are left, and neither says "
+            f"the case was erased on {local(case.erased_at)}: its ledger and its tally are left, and neither says "
             "which object a measure is on. Decide it outside this library: only the platform itself can lift it now.",
             reference=case.id,
         )

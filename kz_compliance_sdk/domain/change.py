@@ -27,7 +27,7 @@ class ClockSet:
 
 @dataclass(frozen=True, slots=True)
 class CaseErased:
-    """The personal data of a case is destroyed: its key, the messages, texts, decisions and answers that it opens."""
+    """The personal data in the rows of a case is destroyed: the key of its cells, and what it opens."""
 
     platform_id: str
     case_id: str

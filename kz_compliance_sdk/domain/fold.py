@@ -406,7 +406,13 @@ class Case(Struct):
         """From now on the case owes people an alert: a reason and a time, no content and no names."""
         self.pages += 1
         made = self.owe(
-            "page", "notifier", on, number=number or self.pages, name=f"page/{reason}", not_before=not_before
+            "page",
+            "notifier",
+            on,
+            number=number or self.pages,
+            name=f"page/{reason}",
+            not_before=not_before,
+            due_at=not_before,
         )
         made.reason, made.audience, made.level = reason, audience, level
 

@@ -132,6 +132,3 @@ def _of_holds(chain: fold.Case, held: Collection[int]) -> Iterator[str]:
             yield f"the item {number} does not hold its object, and its measure is in force"
         elif not item.measure and number in held:
             yield f"the item {number} holds its object, and no measure of it is in force"
-
-
-# ------------------------------------------------------------------- what checkpoints ask of the audit trail

@@ -280,6 +280,9 @@ class Queries(FigureSource, Protocol):
         """What is wrong with what belongs to no case, each in words: what the database does by itself that this release
         did not tell it to, such as a trigger; what lies there of streams that are not; rows of sanctions that lie."""
 
+    def doings(self) -> list[str]:
+        """As `faults_of_none`, but for what lies there of streams that are not: the whole ledger is read for that."""
+
     def streams_beside(self) -> Iterable[tuple[Stream, list[str]]]:
         """Every stream that is of no case, in the order in which they began, and what is wrong with it and its parts,
         in words."""

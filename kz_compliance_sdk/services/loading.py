@@ -10,6 +10,7 @@ from typing import Literal, cast
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
+from kz_compliance_sdk.domain.believed import is_gone
 from kz_compliance_sdk.domain.case import Case, ItemState, Source
 from kz_compliance_sdk.domain.change import NOTHING, Change, InboxRow, happenings
 from kz_compliance_sdk.domain.clock import ClockView
@@ -20,7 +21,7 @@ from kz_compliance_sdk.domain.fold import Chain, Step, Stream, steps_of
 from kz_compliance_sdk.domain.holding import Objects, believed_objects
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
-from kz_compliance_sdk.domain.messages import Respondent, object_key
+from kz_compliance_sdk.domain.messages import Respondent, item_of, object_key
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, is_account
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
@@ -41,6 +42,18 @@ def stream_in(tx: Tx, case_id: str) -> Stream:
     """The chain of a case."""
     name = stream_of(case_id)
     return tx.streams([name])[name]
+
+
+def check_named(tx: Tx, case: Case, message: OutboxMessage) -> None:
+    """Raise StoreDamaged for an effect whose object the row of its case calls otherwise than its chain: it would be
+    taken for one that something later has overtaken."""
+    chain = stream_in(tx, case.id).case
+    owed = chain.messages.get(message.id)
+    item = None if owed is None else chain.items.get(owed.item)
+    if item is None or owed is None or item.version != owed.number or is_gone(item):
+        return
+    if item_of(case, message) is None:
+        raise StoreDamaged("its row names another object than its chain.", reference=case.id)
 
 
 def notice_of(tx: Tx, case: Case) -> Notice:

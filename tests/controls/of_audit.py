@@ -1,4 +1,4 @@
-"""The audit trail, checkpoints and evidence."""
+"""The ledger, checkpoints and evidence."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Control(
         "the proposer approves",
-        "the proposer cannot approve; that is checked in the code and again by the database",
+        "the proposer cannot approve; that is checked before an event says so",
         OF_REVIEW,
         instead("domain.deciding.approve", made=_as_somebody_else),
         f"{REVIEW}test_a_second_person_is_another_one[approving]",

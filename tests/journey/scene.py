@@ -320,7 +320,7 @@ class Host:
         return self.store.submit(PLATFORM, work).result()
 
     def check_chains(self) -> None:
-        """Every case's audit chain is whole, and agrees with the case, with what is stored beside it, and with what the
+        """Every case's chain is whole, and agrees with the case, with what is stored beside it, and with what the
         checkpoints saw, if any were made."""
         faults = verify(self.store.queries(PLATFORM), PLATFORM, policy=self.policy).faults
         assert not faults, faults

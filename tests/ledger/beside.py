@@ -1,4 +1,4 @@
-"""The ledger beside today's core: whatever a commit wrote is told as events, folded, and compared."""
+"""The fold beside the rows: the events of every commit are folded, and compared with what was written with them."""
 
 from __future__ import annotations
 

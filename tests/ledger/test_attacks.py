@@ -296,3 +296,25 @@ def test_nobody_is_kept_from_being_told_of_a_broken_chain(tmp_path: Path) -> Non
     office.desk.sweep()
     office.deliver()
     assert office.pages() == ["case_unreadable"], "the control: once an hour"
+
+
+UNTOLD = {
+    "a trigger that swallows": "CREATE TRIGGER swallows BEFORE INSERT ON refusals BEGIN SELECT RAISE(IGNORE); END",
+    "a sanction that is hidden": "DELETE FROM sanctions",
+    "a sanction that was made up": "UPDATE sanctions SET sanction_id = 'made-up'",
+}
+
+
+@pytest.mark.parametrize("what", UNTOLD)
+def test_people_are_told_of_what_belongs_to_no_case_within_the_hour(tmp_path: Path, what: str) -> None:
+    office = Driver(tmp_path)
+    office.issue()
+    office.announce_sanction([])
+    office.deliver()
+    assert office.desk.sweep() == Swept(1), "the control: untouched"
+    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
+        unguard(raw)
+        raw.execute(UNTOLD[what])
+    assert office.desk.sweep() == Swept(1, broken=("log",))
+    office.deliver()
+    assert ("log", "case_unreadable") in {(one.case_reference, one.reason) for one in office.pager.alerts}

@@ -61,7 +61,7 @@ def held(office: Driver, case: str) -> Case:
 
 
 def without_plan(case: Case) -> Case:
-    """A case but for when it is watched, its place in the queue, and what belongs to the trail."""
+    """A case but for when it is watched, its place in the queue, and how far its chain was read."""
     return case.but(urgent_at=0, watch_at=None, running_watch_at=None, version=0)
 
 

@@ -45,9 +45,15 @@ class CheckpointReads(Reads):
         """What is wrong with what belongs to no case, each in words: what the database does by itself that this release
         did not tell it to, what lies there of streams that are not, and rows of sanctions that lie."""
         with self._reading() as connection:
+            left = strays(connection)
+        return [*self.doings(), *left]
+
+    def doings(self) -> list[str]:
+        """As `faults_of_none`, but for what lies there of streams that are not: the whole ledger is read for that."""
+        with self._reading() as connection:
             connection.exec_driver_sql("BEGIN")
             lies = sanction_lies(connection, self._platform, self._ledger(connection))
-            return [*strange_doings(connection), *strays(connection), *lies]
+            return [*strange_doings(connection), *lies]
 
     def streams_beside(self) -> Iterator[tuple[Stream, list[str]]]:
         """Every stream that is of no case, in the order in which they began, and what is wrong with it."""

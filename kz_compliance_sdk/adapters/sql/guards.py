@@ -53,8 +53,8 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
         "outbox",
         "UPDATE",
         any_of(
-            changed("platform_id", "case_id", "id", "kind", "lane_seq", "item_id", "created_at"),
-            rewritten("body", "lane"),
+            changed("platform_id", "case_id", "id", "kind", "lane_seq", "created_at"),
+            rewritten("body", "lane", "item_id"),
             f"(length(OLD.receipt) > 0 AND ({rewritten('receipt')}))",
             "NEW.attempts < OLD.attempts",
             "NEW.lease_token < OLD.lease_token",

@@ -10,7 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, bindparam, delete, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    text,
+)
 
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
@@ -34,17 +47,20 @@ _KEY = ("platform_id", "key", "body", "case_id")
 inbox = Table(
     "inbox",
     metadata,
-    Column("platform_id", String(64), primary_key=True),
-    # Sender and message id, and the bytes: digests under the platform's key.
-    Column("key", String(32), primary_key=True),
-    Column("body", String(32), primary_key=True),
-    # Empty where the message has a stream of its own: that is MESSAGES and `message`, which is empty otherwise.
-    Column("case_id", String(36), primary_key=True),
-    Column("message", String(32), nullable=False),
-    Column("seq", Integer, nullable=False),
-    # For which notice it waits, empty for none; and since when (UTC seconds) it belongs to no case, NULL once it does.
-    Column("notice_id", String(160), nullable=False),
-    Column("lodged_at", BigInteger),
+    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    Column("key", String(32), primary_key=True, comment="of sender and message id: a keyed digest"),
+    Column("body", String(32), primary_key=True, comment="of its bytes: a keyed digest"),
+    Column(
+        "case_id",
+        String(36),
+        primary_key=True,
+        comment="whose chain tells of it; empty where it has a stream of its own",
+    ),
+    Column("message", String(32), nullable=False, comment="that stream, without message/; empty otherwise"),
+    Column("seq", Integer, nullable=False, comment="which event tells of it"),
+    Column("notice_id", String(160), nullable=False, comment="for which notice it waits; empty for none"),
+    Column("lodged_at", BigInteger, comment="since when it belongs to no case; none once it does"),
+    comment="By what a message is found that came: made of the stream that tells of it.",
     sqlite_with_rowid=False,
 )
 LODGED, _waits = text("message <> ''"), text("notice_id <> ''")
@@ -63,9 +79,12 @@ class InboxStatements:
         self.any_waits = compiled(select(c.message).where(mine, _waits).limit(ONLY_ONE))
         self.of_notice = compiled(select(c.message).where(mine, _waits, c.notice_id == bindparam("k_notice_id")))
         later = c.message > bindparam("after")
-        self.rows = compiled(select(inbox).where(mine, LODGED, later).order_by(c.message).limit(AT_MOST))
-        named = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
-        own = select(streams.c.name).where(streams.c.platform == bindparam("k_platform_id"), *named)
+        # Whatever else somebody put there is behind every name, and a walk would never come past it.
+        named = func.typeof(c.message) == literal_column("'text'")
+        self.rows = compiled(select(inbox).where(mine, LODGED, later, named).order_by(c.message).limit(AT_MOST))
+        self.unnamed = compiled(select(func.count()).where(mine, ~named))
+        among = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
+        own = select(streams.c.name).where(streams.c.platform == bindparam("k_platform_id"), *among)
         self.streams = compiled(own.order_by(streams.c.name).limit(AT_MOST))
         self.clear = compiled(delete(inbox).where(mine, LODGED, c.message == bindparam("k_message")))
         self.put = upsert(inbox, _KEY, "message", "seq", "notice_id", "lodged_at")
@@ -111,6 +130,12 @@ def found(
         stored.setdefault(f"{MESSAGES}{row[4]}", []).append(tuple(row))
     names = read(statements.streams, after=max(after, MESSAGES), until=_LAST, **of_platform)
     return dict(sorted((stored | {name: stored.get(name, []) for (name,) in names}).items())[:limit])
+
+
+def unnamed(read: Callable[..., list[Any]], statements: InboxStatements, platform: str) -> list[str]:
+    """What is wrong with rows that name the stream of their message by no text, in words."""
+    ((count,),) = read(statements.unnamed, k_platform_id=platform)
+    return [f"{count} of the rows in inbox name the stream of their message by no text"] if count else []
 
 
 def lies_of(stream: Stream, stored: Iterable[_Row]) -> str:

@@ -31,6 +31,7 @@ from kz_compliance_sdk.domain.fold import PlatformObject, Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.outgoing import as_told
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import Opens, received_in, repeats_of
 from kz_compliance_sdk.domain.references import MESSAGES, object_stream, stream_of
@@ -62,13 +63,31 @@ class SqlQueries(FigureReads, CheckpointReads):
             row, stream = self._row_and_stream(connection, ledger, case_id)
             private = self._private(connection, unreadable)
 
-            def held(table: str, read: Callable[[PrivateRows, Any], T]) -> tuple[T, ...]:
-                return tuple(read(private, one) for one in self._rows(connection, table, case_id))
-
-            messages, attempts = held("outbox", PrivateRows.message_from), held("attempts", PrivateRows.attempt_from)
-            case, chain = believed(row, stream), ledger.chain(stream)
+            messages = self._readable(connection, "outbox", case_id, private.message_from, unreadable)
+            attempts = self._readable(connection, "attempts", case_id, private.attempt_from, unreadable)
+            case, chain = self._told_case(ledger, row, stream), ledger.chain(stream)
             came = tuple(self._received(connection, stream, ledger.words))
-            return KeptCase(case, chain, came, messages, attempts, tuple(unreadable))
+            left = as_told(chain, messages)
+            return KeptCase(case, chain, came, left, tuple(attempts), tuple(unreadable))
+
+    def _readable(
+        self, connection: Connection, table: str, case_id: str, read: Callable[[Any], T], unreadable: list[str]
+    ) -> list[T]:
+        """What the rows of a case in one table say. Why one of them cannot be read is added to `unreadable`."""
+        found: list[T] = []
+        for row in self._rows(connection, table, case_id):
+            try:
+                found.append(read(row))
+            except StoreDamaged as error:
+                unreadable.append(error.message)
+        return found
+
+    def _told_case(self, ledger: Ledger, row: Case, stream: Stream) -> Case:
+        """A case as its chain has it, with the words of its row where those of the chain cannot be read."""
+        try:
+            return true_case(stream, ledger.words, kept_beside(row))
+        except StoreDamaged:
+            return believed(row, stream)
 
     def _lies(self, ledger: Ledger, row: Case, stream: Stream) -> list[str]:
         """What the row of a case says otherwise than its chain, and why that cannot be believed, each in words."""
@@ -113,8 +132,8 @@ class SqlQueries(FigureReads, CheckpointReads):
                 for name, stream in ledger.streams(self._platform, found).items():
                     said = [inbox.lies_of(stream, found[name]), *ledger.what_opens(stream)[1]]
                     faults += dict.fromkeys(one for one in said if one)
-            if not found:
-                return faults
+                if not found:
+                    return faults + inbox.unnamed(partial(ask, connection), sqlite_statements().inbox, self._platform)
             after = max(found)
 
     def log_faults(self) -> list[str]:
@@ -240,8 +259,8 @@ class SqlQueries(FigureReads, CheckpointReads):
                 stream,
                 decisions,
                 [] if stream.fault else self._received(connection, stream, lambda _stream, _wanted: words),
-                [private.message_from(row) for row in self._rows(connection, "outbox", case_id)],
-                [private.attempt_from(row) for row in self._rows(connection, "attempts", case_id)],
+                self._readable(connection, "outbox", case_id, private.message_from, told),
+                self._readable(connection, "attempts", case_id, private.attempt_from, told),
                 words,
                 [] if stream.fault else reviewed.checks_of(stream, case_id),
                 [] if stream.fault else reviewed.looks_of(stream, case, lambda _stream, _wanted: words),

@@ -105,6 +105,13 @@ def _first_and_last(connection: Connection, platform: str) -> list[bytes]:
     return [row[0] for statement in _LEDGER_KEY_IDS for row in connection.execute(statement, given)]
 
 
+def is_unproved(connection: Connection, platform_id: str, ledger_keys: LedgerKeys) -> bool:
+    """Whether a store has its first ledger key, and nobody said that the time without one is over."""
+    said = select(streams.c.n).where(streams.c.platform == platform_id, streams.c.name == KEYS)
+    before = b"" in _first_and_last(connection, platform_id)[:1]
+    return before and ledger_keys.current is not None and connection.scalar(said) is None
+
+
 def retire_ledger_keys(
     connection: Connection, platform_id: str, ledger_keys: LedgerKeys, submit: Callable[[str, Work[Any]], Future[Any]]
 ) -> list[str]:

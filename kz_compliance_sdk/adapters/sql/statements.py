@@ -255,7 +255,9 @@ class PrivateStatements:
             compiled(
                 update(t.outbox)
                 .where(_key(t.outbox, *of_case))
-                .values({**_emptied("body", "receipt", "receipt_proof"), "lane": "", "state": not_parked})
+                .values(
+                    {**_emptied("body", "receipt", "receipt_proof"), "lane": "", "item_id": "", "state": not_parked}
+                )
             ),
             compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(_emptied("detail"))),
         )

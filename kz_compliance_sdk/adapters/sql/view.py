@@ -30,6 +30,7 @@ from kz_compliance_sdk.domain.lodging import lodging_in
 from kz_compliance_sdk.domain.message_states import mended
 from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.outgoing import as_made
 from kz_compliance_sdk.domain.received import count_readable, received_in
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.retention import Holdings
@@ -245,9 +246,11 @@ class View:
         if row is None:
             raise NotFound("no message of this id waits for a person on this platform.", reference=message_id)
         message = self._tx.private.message_from(row)
-        if message.case_id:
-            check_held(self._chain(message.case_id), message)
-        return message
+        if not message.case_id:
+            return message
+        chain = self._chain(message.case_id)
+        check_held(chain, message)
+        return self._as_made(chain, message)
 
     def open_messages(self, case_id: str) -> list[OutboxMessage]:
         found = self._tx.all(self._s.open_messages, k_platform_id=self._platform, k_case_id=case_id)
@@ -261,11 +264,22 @@ class View:
         message = self._tx.private.due_from(row)
         self._tx.shared.check_written(f"c{message.case_id}", f"m{message.id}")
         if (message.kind, message.endpoint) == ("page", NOTIFIER):
-            alert_in(message)
-            return message
+            return self._alert(message)
         if not message.case_id:
             raise StoreDamaged("a row would send what no case owes.", reference=message.id)
-        return leaving(self._chain(message.case_id), message, self._tx.now)
+        chain = self._chain(message.case_id)
+        return leaving(chain, self._as_made(chain, message), self._tx.now)
+
+    def _as_made(self, chain: Stream, message: OutboxMessage) -> OutboxMessage:
+        return message if chain.fault is not None else as_made(chain, message, self.words, self._keyed)
+
+    def _alert(self, message: OutboxMessage) -> OutboxMessage:
+        """An alert as its chain has it, as its row has it where that cannot be read."""
+        if message.case_id:
+            with suppress(StoreDamaged):
+                message = self._as_made(self._chain(message.case_id), message)
+        alert_in(message)
+        return message
 
     def next_deadline(self, endpoint: str, now: int) -> int | None:
         row = self._tx.one(self._s.next_deadline, k_platform_id=self._platform, k_endpoint=endpoint, now=now)

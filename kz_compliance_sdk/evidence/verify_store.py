@@ -186,7 +186,7 @@ def verify(
             progress(checked)
     if case_id is None:
         faults += _of_no_case(queries)
-        doings = (*queries.faults_of_none(), *queries.log_faults(), *queries.lodged_faults())
+        doings = (*queries.faults_of_none(), *queries.lodged_faults())
         faults += [Fault(NO_CASE, 0, what) for what in (*doings, *_wrong_tiles(queries, log))]
         faults += _orphans(queries)
     said = [*_not_provable(log, outside, unchecked, case_id), *_told_late(log.late)]

@@ -93,7 +93,7 @@ class Sweep:
         """What the log comes to, and what belongs to no case. A stream that is gone or has another name, and a case
         whose row went with it, shows here alone."""
         queries = self._store.queries(self._platform)
-        faults = [*queries.log_faults(), *queries.doings()]
+        faults = queries.faults_of_none()
         for one in faults:
             _log.error("the log of the chains, and what belongs to no case: %s", one)
         if not faults:

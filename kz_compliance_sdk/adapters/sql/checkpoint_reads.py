@@ -12,7 +12,6 @@ from sqlalchemy import BindParameter, CompoundSelect, Connection, Table, bindpar
 from kz_compliance_sdk.adapters.sql import log_tree, rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED
-from kz_compliance_sdk.adapters.sql.guards import strange_doings
 from kz_compliance_sdk.adapters.sql.inbox import inbox
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, events, keys, lost_cases, parts, streams
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
@@ -40,20 +39,6 @@ class CheckpointReads(Reads):
         """The tables in which something of a case is still there, or was put, while the case is not; and its id."""
         with self._reading() as connection:
             return orphans(connection, self._platform)
-
-    def faults_of_none(self) -> list[str]:
-        """What is wrong with what belongs to no case, each in words: what the database does by itself that this release
-        did not tell it to, what lies there of streams that are not, and rows of sanctions that lie."""
-        with self._reading() as connection:
-            left = strays(connection)
-        return [*self.doings(), *left]
-
-    def doings(self) -> list[str]:
-        """As `faults_of_none`, but for what lies there of streams that are not: the whole ledger is read for that."""
-        with self._reading() as connection:
-            connection.exec_driver_sql("BEGIN")
-            lies = sanction_lies(connection, self._platform, self._ledger(connection))
-            return [*strange_doings(connection), *lies]
 
     def streams_beside(self) -> Iterator[tuple[Stream, list[str]]]:
         """Every stream that is of no case, in the order in which they began, and what is wrong with it."""

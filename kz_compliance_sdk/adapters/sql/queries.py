@@ -12,8 +12,9 @@ from sqlalchemy import case as sql_case
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
+from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads, sanction_lies, strays
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
+from kz_compliance_sdk.adapters.sql.guards import strange_doings
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
@@ -133,11 +134,13 @@ class SqlQueries(FigureReads, CheckpointReads):
                     said = [inbox.lies_of(stream, found[name]), *ledger.what_opens(stream)[1]]
                     faults += dict.fromkeys(one for one in said if one)
                 if not found:
-                    return faults + inbox.unnamed(partial(ask, connection), sqlite_statements().inbox, self._platform)
+                    faults += inbox.unnamed(partial(ask, connection), sqlite_statements().inbox, self._platform)
+                    return faults + strays(connection)
             after = max(found)
 
-    def log_faults(self) -> list[str]:
-        found: list[str] = []
+    def faults_of_none(self) -> list[str]:
+        with self._moment() as (connection, ledger):
+            found = [*strange_doings(connection), *sanction_lies(connection, self._platform, ledger)]
         after, last = 0, -1
         while after != last:
             last = after

@@ -222,6 +222,15 @@ def test_a_row_that_names_its_stream_by_no_text_is_told_and_holds_nothing_up(tmp
     assert office.faults() == []
 
 
+@pytest.mark.parametrize("column", ["message", "notice_id", "body", "lodged_at", "seq"])
+def test_a_row_with_a_text_that_is_none_is_told_and_holds_nothing_up(tmp_path: Path, column: str) -> None:
+    office = office_in(tmp_path)
+    name = waits_in(office)
+    attack(office, f"UPDATE inbox SET {column} = CAST(? AS TEXT)", b"\xff")
+    assert any(name in fault for fault in office.faults())
+    assert (name, ("row",)) in office.desk.sweep().lies
+
+
 @pytest.mark.parametrize("value", [b"\xff\0", b"\xff\xff"])
 def test_a_row_of_no_stream_by_no_text_is_told(tmp_path: Path, value: bytes) -> None:
     office = office_in(tmp_path)

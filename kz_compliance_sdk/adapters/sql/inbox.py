@@ -15,9 +15,12 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
     bindparam,
+    case,
+    cast,
     delete,
     func,
     literal_column,
@@ -69,6 +72,15 @@ Index("inbox_message", inbox.c.platform_id, inbox.c.message, sqlite_where=LODGED
 Index("inbox_waits", inbox.c.platform_id, inbox.c.notice_id, sqlite_where=_waits, postgresql_where=_waits)
 
 
+def _read(column: Any) -> Any:
+    """A value whatever somebody put in its place, which would end the statement where it is a text that is none: a
+    text by its bytes, NULL for anything else that no text may be, -1 for what is no number."""
+    kind = func.typeof(column)
+    if column.type.python_type is str:
+        return case((kind == literal_column("'text'"), cast(column, LargeBinary)))
+    return case((kind.in_([literal_column("'integer'"), literal_column("'null'")]), column), else_=literal_column("-1"))
+
+
 class InboxStatements:
     """Parameters are named `k_` for keys."""
 
@@ -81,7 +93,9 @@ class InboxStatements:
         later = c.message > bindparam("after")
         # Whatever else somebody put there is behind every name, and a walk would never come past it.
         named = func.typeof(c.message) == literal_column("'text'")
-        self.rows = compiled(select(inbox).where(mine, LODGED, later, named).order_by(c.message).limit(AT_MOST))
+        self.rows = compiled(
+            select(*map(_read, c)).where(mine, LODGED, later, named).order_by(c.message).limit(AT_MOST)
+        )
         self.unnamed = compiled(select(func.count()).where(mine, ~named))
         among = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
         own = select(streams.c.name).where(streams.c.platform == bindparam("k_platform_id"), *among)
@@ -127,9 +141,12 @@ def found(
     of_platform = {"k_platform_id": platform, "n": limit}
     stored: dict[str, list[_Row]] = {}
     for row in read(statements.rows, after=after.removeprefix(MESSAGES), **of_platform):
-        stored.setdefault(f"{MESSAGES}{row[4]}", []).append(tuple(row))
+        told = tuple(one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in row)
+        stored.setdefault(f"{MESSAGES}{told[4]}", []).append(told)
     names = read(statements.streams, after=max(after, MESSAGES), until=_LAST, **of_platform)
-    return dict(sorted((stored | {name: stored.get(name, []) for (name,) in names}).items())[:limit])
+    # A text that is none comes again as what stands for it.
+    behind = {name: rows for name, rows in stored.items() if name > after}
+    return dict(sorted((behind | {name: stored.get(name, []) for (name,) in names}).items())[:limit])
 
 
 def unnamed(read: Callable[..., list[Any]], statements: InboxStatements, platform: str) -> list[str]:

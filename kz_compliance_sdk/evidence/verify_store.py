@@ -25,7 +25,7 @@ from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import stream_of
-from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Queries
 from kz_compliance_sdk.services.faults import kind_and_place
 
@@ -183,7 +183,12 @@ def verify(
     faults += log.faults
     checked = 0
     for one in [case_id] if case_id is not None else queries.case_ids():
-        faults += _of_case(queries, one, policy)
+        try:
+            faults += _of_case(queries, one, policy)
+        except NotFound:
+            if case_id is not None:
+                raise
+            faults.append(Fault(one, 0, "nothing can be found by what its row is called"))
         checked += 1
         if progress is not None:
             progress(checked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -16,6 +16,7 @@ from kz_compliance_sdk.adapters.sql.inbox import inbox
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, events, keys, lost_cases, parts, streams
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.domain.change import SanctionNoted
 from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
 from kz_compliance_sdk.domain.proofs import Loose
 from kz_compliance_sdk.domain.sanctions import SANCTIONS, sanction_in
@@ -55,15 +56,20 @@ def strays(connection: Connection) -> list[str]:
     ]
 
 
-def sanction_lies(connection: Connection, platform_id: str, ledger: Ledger) -> list[str]:
-    """Where the rows of sanctions are not those of their streams. One that cannot be read is named by itself."""
+def sanctions(connection: Connection, platform_id: str, ledger: Ledger) -> Iterator[SanctionNoted]:
+    """The sanctions as their streams tell them. One that cannot be read is named by itself, by the verification."""
     name = streams.c.name
     named = select(name).where(streams.c.platform == platform_id, name > SANCTIONS, name < f"{SANCTIONS}~")
-    true: dict[Any, Any] = {}
     for stream in ledger.streams(platform_id, connection.execute(named).scalars()).values():
         with suppress(Damage, NewerRelease):
-            told = sanction_in(stream, ledger.words)
-            true[told.sanction_id] = rows.sanction_row(told)
+            yield sanction_in(stream, ledger.words)
+
+
+def sanction_lies(connection: Connection, platform_id: str, ledger: Ledger) -> list[str]:
+    """Where the rows of sanctions are not those of their streams."""
+    true: dict[Any, Any] = {
+        told.sanction_id: rows.sanction_row(told) for told in sanctions(connection, platform_id, ledger)
+    }
     stored = {
         row[1]: tuple(row)
         for row in connection.execute(select(t.sanctions).where(t.sanctions.c.platform_id == platform_id))

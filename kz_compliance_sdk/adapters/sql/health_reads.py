@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
-from sqlalchemy import Connection, case, func, select, text
+from sqlalchemy import Connection, Table, case, func, select, text
 
 from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql import tables as t
@@ -56,7 +57,11 @@ class HealthReads:
                 select(func.count()).where(o.platform_id == self._platform, text("state = 'parked'"))
             ).scalar_one()
             facts = [
-                connection.execute(select(table).where(table.c.platform_id == self._platform)).fetchall()
+                [
+                    row
+                    for row in connection.execute(select(table).where(table.c.platform_id == self._platform))
+                    if _is_sound(table, row)
+                ]
                 for table in (t.heartbeats, t.endpoints, t.refusals)
             ]
         return Health(
@@ -73,3 +78,11 @@ class HealthReads:
             untold=untold,
             withheld=withheld,
         )
+
+
+def _is_sound(table: Table, row: Sequence[Any]) -> bool:
+    """Whether each cell is of the type of its column. What says otherwise tells nothing: its part counts as silent."""
+    return all(
+        isinstance(cell, column.type.python_type) or (cell is None and column.nullable)
+        for column, cell in zip(table.columns, row, strict=True)
+    )

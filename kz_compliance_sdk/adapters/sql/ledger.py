@@ -218,7 +218,7 @@ class LedgerStatements:
         self.parts = compiled(select(_whole(p.seq), _raw(p.name)).where(p.stream == bindparam("k_stream")))
         of_event = log.c.stream == bindparam("k_stream"), log.c.seq == bindparam("k_seq")
         self.place = compiled(select(_whole(log.c.n)).where(*of_event))
-        self.last_stream = compiled(select(func.max(s.n)))
+        self.last_stream = compiled(select(func.max(s.n)).where(s.n < literal_column(str(2**62))))
         among = s.name > bindparam("k_after"), s.name < bindparam("k_before")
         self.last_named = compiled(select(_raw(func.max(s.name))).where(s.platform == bindparam("k_platform"), *among))
         mine = log.c.platform == bindparam("k_platform")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Select, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql import appeals, derived, inbox, rows
+from kz_compliance_sdk.adapters.sql import appeals, checkpoint_queries, derived, inbox
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
@@ -387,12 +387,10 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads,
         return int(self._all(erased)[0][0])
 
     def sanctions(self) -> list[SanctionNoted]:
-        found = self._all(
-            select(t.sanctions)
-            .where(t.sanctions.c.platform_id == self._platform)
-            .order_by(t.sanctions.c.received_at, t.sanctions.c.sanction_id)
-        )
-        return [rows.sanction_from(row) for row in found]
+        with self._reading() as connection:
+            connection.exec_driver_sql("BEGIN")
+            found = checkpoint_queries.sanctions(connection, self._platform, self._ledger(connection))
+            return sorted(found, key=lambda one: (one.received_at, one.sanction_id))
 
 
 def _ask(connection: Connection, statement: Compiled, **values: Any) -> list[Any]:

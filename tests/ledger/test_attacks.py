@@ -325,6 +325,7 @@ STOPS = {
     "an alert of another case": "UPDATE outbox SET case_id = 'x' WHERE kind = 'page' AND case_id = '{case}'",
     "an alert of no text": "UPDATE outbox SET case_id = CAST(x'ff' AS TEXT) WHERE kind = 'page' AND case_id = '{case}'",
     "a stream behind all others": "UPDATE streams SET n = 9223372036854775807 WHERE name LIKE 'sanction/%'",
+    "a stream that is gone": "DELETE FROM streams WHERE n = (SELECT max(n) FROM streams)",
     "a sanction of no text": "UPDATE sanctions SET level = CAST(x'ff' AS TEXT)",
     "a sanction of no notices": "UPDATE sanctions SET notice_ids = 'x'",
     "an inbox of no text": "UPDATE inbox SET case_id = CAST(x'ff' AS TEXT)",

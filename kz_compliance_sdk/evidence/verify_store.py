@@ -25,7 +25,7 @@ from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proofs import Fault
 from kz_compliance_sdk.domain.references import stream_of
-from kz_compliance_sdk.errors import StoreDamaged, kind_and_place
+from kz_compliance_sdk.errors import NotFound, StoreDamaged, kind_and_place
 from kz_compliance_sdk.ports import Queries
 
 NO_CASE: Final = ""
@@ -180,7 +180,12 @@ def verify(
     faults += log.faults
     checked = 0
     for one in [case_id] if case_id is not None else queries.case_ids():
-        faults += _of_case(queries, one, policy)
+        try:
+            faults += _of_case(queries, one, policy)
+        except NotFound:
+            if case_id is not None:
+                raise
+            faults.append(Fault(one, 0, "nothing can be found by what its row is called"))
         checked += 1
         if progress is not None:
             progress(checked)

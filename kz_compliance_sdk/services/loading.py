@@ -49,8 +49,10 @@ def check_named(tx: Tx, case: Case, message: OutboxMessage) -> None:
     taken for one that something later has overtaken."""
     chain = stream_in(tx, case.id).case
     owed = chain.messages.get(message.id)
-    item = None if owed is None else chain.items.get(owed.item)
-    if item is None or owed is None or item.version != owed.number or is_gone(item):
+    if owed is None:
+        return
+    item = chain.items.get(owed.item)
+    if item is None or not message.lane_seq == item.version == owed.number or is_gone(item):
         return
     if item_of(case, message) is None:
         raise StoreDamaged("its row names another object than its chain.", reference=case.id)

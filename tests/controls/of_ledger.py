@@ -81,6 +81,13 @@ CONTROLS: tuple[Control, ...] = (
         f"{_ROWS}test_what_must_not_leave_yet_stays_although_its_row_says_that_it_may",
     ),
     Control(
+        "a row has the bytes that leave",
+        "the bytes that leave are made of the chain",
+        _PAGE,
+        instead("adapters.sql.view.as_made", made=lambda _real: lambda _stream, message, _opens, _keyed: message),
+        "tests/ledger/test_what_leaves.py::test_the_platform_does_what_was_decided_whatever_its_row_says[everywhere]",
+    ),
+    Control(
         "the columns beside an event are not compared",
         "a stream that does not prove itself decides nothing",
         _PAGE,

@@ -18,6 +18,7 @@ from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.reads import Reads
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
+from kz_compliance_sdk.domain.change import SanctionNoted
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
@@ -115,15 +116,20 @@ def strays(connection: Connection) -> list[str]:
     ]
 
 
-def sanction_lies(connection: Connection, platform_id: str, ledger: Ledger) -> list[str]:
-    """Where the rows of sanctions are not those of their streams. One that cannot be read is named by itself."""
+def sanctions(connection: Connection, platform_id: str, ledger: Ledger) -> Iterator[SanctionNoted]:
+    """The sanctions as their streams tell them. One that cannot be read is named by itself, by the verification."""
     name = streams.c.name
     named = select(name).where(streams.c.platform == platform_id, name > SANCTIONS, name < f"{SANCTIONS}~")
-    true: dict[Any, Any] = {}
     for stream in ledger.streams(platform_id, connection.execute(named).scalars()).values():
         with suppress(Damage, NewerRelease):
-            told = sanction_in(stream, ledger.words)
-            true[told.sanction_id] = rows.sanction_row(told)
+            yield sanction_in(stream, ledger.words)
+
+
+def sanction_lies(connection: Connection, platform_id: str, ledger: Ledger) -> list[str]:
+    """Where the rows of sanctions are not those of their streams."""
+    true: dict[Any, Any] = {
+        told.sanction_id: rows.sanction_row(told) for told in sanctions(connection, platform_id, ledger)
+    }
     stored = {
         row[1]: tuple(row)
         for row in connection.execute(select(t.sanctions).where(t.sanctions.c.platform_id == platform_id))

@@ -32,6 +32,7 @@ from sqlalchemy import (
     null,
     select,
     text,
+    union_all,
     update,
 )
 
@@ -223,7 +224,10 @@ class LedgerStatements:
         self.parts = compiled(select(_whole(p.seq), _raw(p.name)).where(p.stream == bindparam("k_stream")))
         of_event = log.c.stream == bindparam("k_stream"), log.c.seq == bindparam("k_seq")
         self.place = compiled(select(_whole(log.c.n)).where(*of_event))
-        self.last_stream = compiled(select(func.max(s.n)))
+        # What was taken away here may be there still, and behind a number that somebody made up there is room.
+        named = (s.n, e.stream, p.stream, keys.c.stream, log.c.stream)
+        used = (select(func.max(one)).where(one < literal_column(str(2**62))) for one in named)
+        self.last_stream = compiled(union_all(*used))
         among = s.name > bindparam("k_after"), s.name < bindparam("k_before")
         self.last_named = compiled(select(_raw(func.max(s.name))).where(s.platform == bindparam("k_platform"), *among))
         mine = log.c.platform == bindparam("k_platform")
@@ -622,7 +626,7 @@ class Appending(Ledger):
 
     def _new_stream(self, platform: str, name: str) -> int:
         if not self._next_stream:
-            self._next_stream = 1 + int(self._all(self._s.last_stream)[0][0] or 0)
+            self._next_stream = 1 + max(int(last or 0) for (last,) in self._all(self._s.last_stream))
         number, self._next_stream = self._next_stream, self._next_stream + 1
         self._rows["streams"].append((number, platform, name))
         return number

@@ -3,16 +3,16 @@ to one case."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, func, select, text, tuple_
+from sqlalchemy import Connection, Table, func, select, text, tuple_
 from sqlalchemy import case as sql_case
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads, sanction_lies, strays
+from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads, sanction_lies, sanctions, strays
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
 from kz_compliance_sdk.adapters.sql.guards import strange_doings
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED
@@ -307,12 +307,9 @@ class SqlQueries(FigureReads, CheckpointReads):
         return int(self._all(erased)[0][0])
 
     def sanctions(self) -> list[SanctionNoted]:
-        found = self._all(
-            select(t.sanctions)
-            .where(t.sanctions.c.platform_id == self._platform)
-            .order_by(t.sanctions.c.received_at, t.sanctions.c.sanction_id)
-        )
-        return [rows.sanction_from(row) for row in found]
+        with self._moment() as (connection, ledger):
+            found = sanctions(connection, self._platform, ledger)
+            return sorted(found, key=lambda one: (one.received_at, one.sanction_id))
 
     def appeal(self, appeal_id: str) -> AppealFile:
         a = derived.appeals.c
@@ -433,7 +430,11 @@ class SqlQueries(FigureReads, CheckpointReads):
                 select(func.count()).where(o.platform_id == self._platform, text("state = 'parked'"))
             ).scalar_one()
             facts = [
-                connection.execute(select(table).where(table.c.platform_id == self._platform)).fetchall()
+                [
+                    row
+                    for row in connection.execute(select(table).where(table.c.platform_id == self._platform))
+                    if _is_sound(table, row)
+                ]
                 for table in (t.heartbeats, t.endpoints, t.refusals)
             ]
         return Health(
@@ -450,3 +451,11 @@ class SqlQueries(FigureReads, CheckpointReads):
             untold=untold,
             withheld=withheld,
         )
+
+
+def _is_sound(table: Table, row: Sequence[Any]) -> bool:
+    """Whether each cell is of the type of its column. What says otherwise tells nothing: its part counts as silent."""
+    return all(
+        isinstance(cell, column.type.python_type) or (cell is None and column.nullable)
+        for column, cell in zip(table.columns, row, strict=True)
+    )

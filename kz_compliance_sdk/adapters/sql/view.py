@@ -39,6 +39,8 @@ from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Found
 
 T = TypeVar("T")
+_NO_TEXT = "\ufffd"
+"""What stands in a text for bytes that are none: no statement finds its row by it."""
 
 
 class Reader(Protocol):
@@ -262,6 +264,8 @@ class View:
     def _may_leave(self, row: Any) -> OutboxMessage:
         """A message that is to leave, if its case owes it by now; people are paged in any case. Raises StoreDamaged."""
         message = self._tx.private.due_from(row)
+        if _NO_TEXT in message.case_id + message.id:
+            raise StoreDamaged("a row of outbox is of nothing that has a name.", reference=message.id)
         self._tx.shared.check_written(f"c{message.case_id}", f"m{message.id}")
         if (message.kind, message.endpoint) == ("page", NOTIFIER):
             return self._alert(message)

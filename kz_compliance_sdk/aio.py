@@ -45,7 +45,7 @@ from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.services.intake import Headers
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.response import Response, unavailable
-from kz_compliance_sdk.services.user_notices import UserNotices
+from kz_compliance_sdk.services.telling import UserNotices
 from kz_compliance_sdk.transparency.publication import Transparency
 from kz_compliance_sdk.transparency.report import TransparencyReport
 from kz_compliance_sdk.wire.signature import profile_of

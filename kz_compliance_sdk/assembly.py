@@ -161,13 +161,13 @@ def open_store(settings: Settings, env: Env, *, create: bool) -> SqliteStore:
     return store
 
 
-def privacy(settings: Settings, store: Store, env: Env) -> Privacy:
+def privacy(settings: Settings, store: Store) -> Privacy:
     """How long personal data is kept in a store, and its end."""
     empty_log = getattr(store, "truncate_log", lambda: True)
     return Privacy(store, settings.platform_id, settings.retention.retention(), empty_log)
 
 
-def care(store: Store, settings: Settings, policy: Policy, env: Env) -> Care:
+def care(store: Store, settings: Settings, policy: Policy) -> Care:
     """The careful steps, and to whom a notice must be addressed."""
     recipient = Recipient(settings.addressee.name, settings.addressee.bin)
     return Care(store, settings.platform_id, policy, recipient)
@@ -221,7 +221,7 @@ def checkpoints(
 
 def witnesses(settings: Settings, env: Env) -> list[Witness]:
     """Who keeps the checkpoints: the file and the webhook that are configured, and the log."""
-    from kz_compliance_sdk.adapters.witnesses import FileWitness, LogWitness, WebhookWitness
+    from kz_compliance_sdk.adapters.notifiers import FileWitness, LogWitness, WebhookWitness
 
     kept: list[Witness] = [LogWitness()]
     if settings.checkpoints.file is not None:

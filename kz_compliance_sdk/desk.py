@@ -20,6 +20,7 @@ from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.outgoing import as_made
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints
@@ -49,8 +50,6 @@ from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.appeals import Appeals
 from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.care import Care
-from kz_compliance_sdk.services.case_files import CaseFile as CaseFile
-from kz_compliance_sdk.services.case_files import case_file_of
 from kz_compliance_sdk.services.clock_steps import follow_clock
 from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.services.deadlines import Watched
@@ -58,14 +57,15 @@ from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
-from kz_compliance_sdk.services.loading import items_named, notice_of
+from kz_compliance_sdk.services.loading import CaseFile as CaseFile
+from kz_compliance_sdk.services.loading import case_file_of, items_named, notice_of, stream_in
 from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.review import Decided, Lease, Review
 from kz_compliance_sdk.services.sweep import Sweep, Swept
-from kz_compliance_sdk.services.user_notices import UserNotices
+from kz_compliance_sdk.services.telling import UserNotices
 from kz_compliance_sdk.transparency.publication import Transparency
 
 T = TypeVar("T")
@@ -194,7 +194,7 @@ class Groups(Parts):
     @cached_property
     def care(self) -> Care:
         """What guards a case against haste and pressure: gaps, alarms, instructions, demands for user data."""
-        return assembly.care(self.store, self.settings, self.policy, self.env)
+        return assembly.care(self.store, self.settings, self.policy)
 
     @cached_property
     def contests(self) -> Contests:
@@ -204,7 +204,7 @@ class Groups(Parts):
     @cached_property
     def privacy(self) -> Privacy:
         """How long personal data is kept, who takes it out, and its end."""
-        return assembly.privacy(self.settings, self.store, self.env)
+        return assembly.privacy(self.settings, self.store)
 
     @cached_property
     def proof(self) -> Checkpoints:
@@ -396,7 +396,10 @@ class ComplianceDesk(Groups):
         known = next((message for message in held if message.id == message_id), None)
 
         def read(tx: Tx) -> tuple[OutboxMessage, Mapping[str, Item]]:
-            message = known or tx.message(message_id)
+            if known is None:
+                message = tx.message(message_id)
+            else:
+                message = as_made(stream_in(tx, known.case_id), known, tx.words, tx.stamp().keyed)
             return message, items_named(tx, tx.case(message.case_id))
 
         message, items = self._read(read)
@@ -498,7 +501,7 @@ class ComplianceDesk(Groups):
         *,
         checkpoint: bytes | None = None,
     ) -> AuditVerdict:
-        """Check the audit trail of one case or of all: chains, the rows that they speak of, and what checkpoints saw.
+        """Check the ledger of one case or of all: chains, the rows that are made of them, and what checkpoints saw.
         `checkpoint` is what was kept of these elsewhere, one a line. Raises InvalidInput if it holds none."""
         queries, check = self.store.queries(self.platform_id), assembly.seal_check(self.settings.signing())
         return verify(queries, self.platform_id, case_id, progress, kept=checkpoint, check=check, policy=self.policy)

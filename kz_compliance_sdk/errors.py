@@ -179,8 +179,17 @@ class RegulatorError(ComplianceError):
     code = "regulator"
     retryable = True
 
-    def __init__(
-        self, message: str, *, maybe_sent: bool, code: str | None = None, reference: str | None = None
-    ) -> None:
-        super().__init__(message, code=code, reference=reference)
+    def __init__(self, message: str, *, maybe_sent: bool, code: str | None = None) -> None:
+        super().__init__(message, code=code)
         self.maybe_sent = maybe_sent
+
+
+def kind_and_place(error: BaseException) -> str:
+    """Such as `ValidationError at report.py:92`."""
+    trace = error.__traceback__
+    if trace is None:
+        return type(error).__name__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    file = trace.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f"{type(error).__name__} at {file}:{trace.tb_lineno}"

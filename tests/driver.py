@@ -22,7 +22,6 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.appeals import Reversal
-from kz_compliance_sdk.domain.case_clock import clock_of
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.duress import Instruction
@@ -31,6 +30,7 @@ from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import Answer, Item, Notice
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import Contest, Question, Statement
+from kz_compliance_sdk.domain.running_time import clock_of
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.cli.documents import appeal_row, case_document, case_row, rendered

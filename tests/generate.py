@@ -17,7 +17,10 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
+from sqlalchemy import Column, Table
 
+from kz_compliance_sdk.adapters.sql import schema
+from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
@@ -245,6 +248,38 @@ def figures_page() -> str:
     return _FIGURES_HEAD + "\n".join(rows) + "\n"
 
 
+_STORE_HEAD = """\
+<!-- Made from the tables by `python -m tests.generate`. Do not edit. -->
+
+# The tables
+
+Every table and column of the schema {head}. [The ledger](../concepts/ledger.md#where-it-lies) is `streams`, `events`,
+`parts`, `keys`, `log` and `tiles`; all other tables find, send and count what it says, or are a matter of daily work:
+[what holds each](../concepts/evidence.md), and [what protects what it can hold of a
+person](../concepts/privacy.md#what-is-held-and-what-protects-it). Times are UTC seconds. A column that may be NULL is
+marked with `?`; **key** is what names a row. `kz-compliance db sql` prints the statements.
+
+Read as you like, and write nothing: [what is believed of a row](../concepts/ledger.md#what-is-believed-of-a-row).
+"""
+_SQL_TYPES = {int: "number", str: "text", bytes: "bytes", bool: "true or false"}
+
+
+def store_page(tables: Iterable[Table] = metadata.tables.values()) -> str:
+    """Return the page with every table and column, by the names of the tables."""
+    told = sorted(tables, key=lambda table: table.name)
+    return _STORE_HEAD.format(head=schema.HEAD) + "".join(_stored(table) for table in told)
+
+
+def _stored(table: Table) -> str:
+    columns = "".join(_column(column) for column in table.columns)
+    return f"\n## {table.name}\n\n{table.comment}\n\n| Column | Type | What it holds |\n|---|---|---|\n{columns}"
+
+
+def _column(column: Column[Any]) -> str:
+    kind = _SQL_TYPES[column.type.python_type] + "?" * bool(column.nullable)
+    return f"| `{column.name}` | {kind}{', **key**' * column.primary_key} | {column.comment} |\n"
+
+
 def transparency_schema() -> str:
     """Return the JSON Schema of `report.json`."""
     return json.dumps(document_schema(), ensure_ascii=False, indent=2) + "\n"
@@ -264,6 +299,7 @@ GENERATED: Mapping[str, Callable[[], str | bytes]] = {
     "docs/reference/flags.md": flags_page,
     "docs/reference/roles.md": roles_page,
     "docs/reference/settings.md": settings_page,
+    "docs/reference/store.md": store_page,
 }
 
 

@@ -1,5 +1,5 @@
 """A store whose guards somebody has dropped, as whoever can write the file can: what is changed then is found by the
-audit trail alone."""
+verification alone."""
 
 from __future__ import annotations
 

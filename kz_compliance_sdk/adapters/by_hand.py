@@ -25,10 +25,7 @@ from kz_compliance_sdk.domain.words import Words
 from kz_compliance_sdk.domain.words import words as words_of
 from kz_compliance_sdk.errors import InvalidInput, RegulatorError, Unreadable
 from kz_compliance_sdk.ports import ByPerson, Delivered, FeedPage, RetryAt, Sent
-from kz_compliance_sdk.wire.reading import validated
-from kz_compliance_sdk.wire.strict_json import loads
-
-__all__ = ["ByHand", "Lang", "LetterHead", "render_html", "render_letter"]
+from kz_compliance_sdk.wire.strict_json import loads, validated
 
 Lang = Literal["kk", "ru"]
 

@@ -16,8 +16,6 @@ from typing import Any
 
 import httpcore
 
-__all__ = ["DeadlineBackend"]
-
 _SLICE = 65_536
 _Option = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["template"]
-
 
 @cache
 def template(package: str, name: str) -> Template:

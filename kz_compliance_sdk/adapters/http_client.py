@@ -24,8 +24,6 @@ from kz_compliance_sdk.adapters.retrying import Again
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.ports import Env
 
-__all__ = ["MAX_ANSWER", "HttpCaller", "HttpClient", "HttpPoster", "checked_url"]
-
 HttpClient = httpx.Client
 """A client of the caller's own, in place of the pool."""
 
@@ -135,29 +133,13 @@ class HttpCaller:
 class HttpPoster:
     """Posts to addresses of this side's own configuration, such as a pager's webhook, and gives the status.
 
-    A call takes `total_s` seconds at most and is tried once. Plain http is for this machine's own addresses
-    unless `allow_insecure`.
+    A call takes 10 seconds at most and is tried once. Plain http is for this machine's own addresses.
     """
 
-    def __init__(
-        self,
-        env: Env,
-        *,
-        connect_timeout: float = 3.0,
-        read_timeout: float = 5.0,
-        total_s: float = 10.0,
-        ssl_context: ssl.SSLContext | None = None,
-        allow_insecure: bool = False,
-        client: HttpClient | None = None,
-    ) -> None:
-        self._env, self._total_s, self._allow_insecure = env, total_s, allow_insecure
+    def __init__(self, env: Env) -> None:
+        self._env = env
         self._caller = HttpCaller(
-            env,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-            in_flight=4,
-            ssl_context=ssl_context,
-            client=client,
+            env, connect_timeout=3.0, read_timeout=5.0, in_flight=4, ssl_context=None, client=None
         )
 
     def __call__(self, url: str, body: bytes, headers: Sequence[tuple[str, str]]) -> int:
@@ -165,15 +147,14 @@ class HttpPoster:
 
         Raises ConfigError for an address that is not safe and ComplianceError (`unreachable`) if nobody answered.
         """
-        target = checked_url(url, setting="notifier.webhook_url", allow_insecure=self._allow_insecure, query=True)
-        deadline = self._env.monotonic() + self._total_s
+        target = checked_url(url, setting="notifier.webhook_url", allow_insecure=False, query=True)
+        deadline = self._env.monotonic() + 10.0
         reply = self._caller.exchange("POST", target, list(headers), body, deadline=deadline, max_bytes=MAX_ANSWER)
         if isinstance(reply, Again):
             raise ComplianceError(f"the address could not be reached: {reply.reason}", code="unreachable")
         return reply.status
 
     def close(self) -> None:
-        """Close the connections; a client that was handed in stays open."""
         self._caller.close()
 
 

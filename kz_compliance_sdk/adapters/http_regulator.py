@@ -22,8 +22,6 @@ from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.ports import Delivered, Env, FeedPage, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, sign
 
-__all__ = ["HttpRegulator"]
-
 MAX_PAGE: Final = 8 * 1_048_576
 
 _PATHS: Mapping[Kind, str] = MappingProxyType(

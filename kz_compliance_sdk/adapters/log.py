@@ -14,8 +14,6 @@ from typing import Any, Final
 
 import structlog
 
-__all__ = ["ALLOWED_KEYS", "LOGGER_NAME", "logger"]
-
 LOGGER_NAME: Final = "kz_compliance_sdk"
 
 ALLOWED_KEYS: Final = frozenset(

@@ -12,8 +12,6 @@ from tenacity import RetryCallState, Retrying
 
 from kz_compliance_sdk.ports import Env
 
-__all__ = ["LONGEST_ASKED_S", "LONGEST_WAIT_S", "Again", "Call", "Tries", "retry_after"]
-
 T = TypeVar("T")
 
 LONGEST_WAIT_S = 5

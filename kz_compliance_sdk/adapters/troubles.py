@@ -13,8 +13,6 @@ from typing import Final
 
 from kz_compliance_sdk.errors import ComplianceError, StoreError
 
-__all__ = ["REMIND_S", "Troubles", "cause_of"]
-
 REMIND_S: Final = 300
 """After how many seconds the same trouble is told again."""
 

@@ -12,8 +12,6 @@ from kz_compliance_sdk.config.layers import Layer, near_miss
 from kz_compliance_sdk.config.shape import dotted, environment_name, keys_at, leaves
 from kz_compliance_sdk.errors import ConfigError
 
-__all__ = ["explained", "source_of"]
-
 
 def source_of(loc: Loc, layers: Sequence[Layer]) -> Layer | None:
     """The layer that says most of the way to `loc`, of two the stronger; None if no layer speaks of it at all."""

@@ -27,30 +27,6 @@ from kz_compliance_sdk.domain.url import check_link, host_of
 from kz_compliance_sdk.domain.values import Identifier, Instant, Line, Prose
 from kz_compliance_sdk.errors import InvalidInput
 
-__all__ = [
-    "RULE",
-    "BaseUrl",
-    "Flag",
-    "HostName",
-    "LineOrNone",
-    "Loc",
-    "Moment",
-    "Names",
-    "PlaceOnDisk",
-    "ProseOrNone",
-    "Seconds",
-    "Secret",
-    "Section",
-    "UrlPath",
-    "Wait",
-    "Whole",
-    "by_name",
-    "check_secret_url",
-    "is_private_line",
-    "refused",
-    "sentence",
-]
-
 T = TypeVar("T")
 
 Loc = tuple[int | str, ...]

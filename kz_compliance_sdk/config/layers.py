@@ -14,19 +14,8 @@ from typing import Any, Final, Literal, get_origin
 from pydantic import BaseModel, SecretStr
 
 from kz_compliance_sdk.config.fields import Loc
-from kz_compliance_sdk.config.shape import (
-    FILE,
-    PREFIX,
-    dotted,
-    environment_name,
-    leaves,
-    model_in,
-    plain,
-    secret_of,
-)
+from kz_compliance_sdk.config.shape import FILE, PREFIX, dotted, environment_name, leaves, model_in, plain, secret_of
 from kz_compliance_sdk.errors import ConfigError
-
-__all__ = ["CONFIG_VARIABLE", "Layer", "arguments", "environment", "merged", "near_miss", "read_text", "toml_file"]
 
 CONFIG_VARIABLE: Final = "KZ_COMPLIANCE_CONFIG"
 """Names the TOML file."""

@@ -13,8 +13,6 @@ from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import material_from_text
 
-__all__ = ["LedgerKeySettings", "MasterKeySettings", "PrivacySettings", "RetentionSettings"]
-
 _DAY_S = 86_400
 _SIZE = 32
 

@@ -26,28 +26,14 @@ from kz_compliance_sdk.config.fields import (
     refused,
     sentence,
 )
-from kz_compliance_sdk.config.layers import near_miss
+from kz_compliance_sdk.config.layers import near_miss, read_bytes
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.review_policy import ROLES
+from kz_compliance_sdk.domain.statement_templates import Templates, packaged_templates, with_own
 from kz_compliance_sdk.domain.values import Identifier, Line
+from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import Algorithm, Key, SigningKey, material_from_text
-
-__all__ = [
-    "ActorSettings",
-    "AddresseeSettings",
-    "CheckpointSettings",
-    "LetterheadSettings",
-    "LimitSettings",
-    "NotifierSettings",
-    "RegulatorSettings",
-    "RespondentSettings",
-    "SigningKeySettings",
-    "StoreSettings",
-    "TransparencySettings",
-    "TrustedKeySettings",
-    "WorkerSettings",
-]
 
 _ALGORITHM = "ed25519, or hmac-sha256 with the profile standard-webhooks."
 
@@ -253,9 +239,9 @@ class CheckpointSettings(Section):
 
 
 class ActorSettings(Section):
-    """A person, as the audit trail names them."""
+    """A person, as the ledger names them."""
 
-    id: Identifier = Field(description="The person's id in the audit trail.")
+    id: Identifier = Field(description="The person's id in the ledger.")
     roles: Names = Field(default=frozenset(), description=f"What the person may do: {', '.join(sorted(ROLES))}.")
     country: Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")] = Field(
         default="",
@@ -327,3 +313,44 @@ def _refuse_at(make: Callable[[], object], *at: str) -> None:
     else:
         return
     raise wrong
+
+
+class UserNoticeSettings(Section):
+    """How affected users are told. They are, unless a written legal basis says why not."""
+
+    enabled: Flag = Field(
+        default=True, description="Whether users are told. Switching it off takes a legal basis in `off_because`."
+    )
+    off_because: ProseOrNone = Field(
+        default="", description="The legal basis for telling nobody: act, article, and who found so."
+    )
+    appeal_url: BaseUrl | None = Field(default=None, description="Where a user appeals; it stands in every notice.")
+    kk_file: PlaceOnDisk | None = Field(
+        default=None, description="Your own reviewed words in Kazakh, a gettext .mo file."
+    )
+    ru_file: PlaceOnDisk | None = Field(default=None, description="Your own reviewed words in Russian.")
+    en_file: PlaceOnDisk | None = Field(default=None, description="Your own reviewed words in English.")
+
+    @model_validator(mode="after")
+    def _silence_has_a_basis(self) -> Self:
+        if not self.enabled and not self.off_because.strip():
+            raise refused(
+                "Users are not told only on a legal basis.",
+                "Write it down in off_because, or enable it.",
+                "off_because",
+            )
+        if self.enabled and self.off_because.strip():
+            raise refused("Users are told, so this says nothing.", "Remove it, or set enabled = false.", "off_because")
+        return self
+
+    def templates(self) -> Templates:
+        """The words in force: the package's, and the platform's own in place of them.
+
+        Raises ConfigError that names the file and the message, also for words of one's own that nobody has reviewed.
+        """
+        own: dict[Lang, tuple[bytes, str]] = {}
+        for lang in LANGUAGES:
+            path = getattr(self, f"{lang}_file")
+            if path is not None:
+                own[lang] = read_bytes(path, f"user_notice.{lang}_file", what="user notice"), str(path)
+        return with_own(packaged_templates(), own)

@@ -24,15 +24,7 @@ from kz_compliance_sdk.config.fields import (
     refused,
     sentence,
 )
-from kz_compliance_sdk.config.layers import (
-    CONFIG_VARIABLE,
-    Layer,
-    arguments,
-    environment,
-    merged,
-    read_text,
-    toml_file,
-)
+from kz_compliance_sdk.config.layers import CONFIG_VARIABLE, Layer, arguments, environment, merged, read_text, toml_file
 from kz_compliance_sdk.config.privacy import PrivacySettings, RetentionSettings
 from kz_compliance_sdk.config.sections import (
     ActorSettings,
@@ -47,18 +39,15 @@ from kz_compliance_sdk.config.sections import (
     StoreSettings,
     TransparencySettings,
     TrustedKeySettings,
+    UserNoticeSettings,
     WorkerSettings,
 )
-from kz_compliance_sdk.config.user_notice import UserNoticeSettings
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, of_own_content, parse_calendar, tighten
 from kz_compliance_sdk.domain.policy.basis import UndoWindow
 from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
-from kz_compliance_sdk.wire.signature.keyring import Key, KeyRing, SigningKey
-from kz_compliance_sdk.wire.signature.verdict import Profile
-
-__all__ = ["Settings"]
+from kz_compliance_sdk.wire.signature.keyring import Key, KeyRing, Profile, SigningKey
 
 
 class Settings(BaseSettings):

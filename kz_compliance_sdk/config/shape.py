@@ -12,19 +12,6 @@ from pydantic.fields import FieldInfo
 
 from kz_compliance_sdk.config.fields import Loc
 
-__all__ = [
-    "FILE",
-    "PREFIX",
-    "Leaf",
-    "dotted",
-    "environment_name",
-    "keys_at",
-    "leaves",
-    "model_in",
-    "plain",
-    "secret_of",
-]
-
 PREFIX: Final = "KZ_COMPLIANCE_"
 """What the name of every environment variable begins with. Tables are parted by two underscores."""
 

@@ -12,7 +12,7 @@ class Actor:
 
     `account` is the account that the person came in by, where the host knows it. It gives no right; every event that
     the person causes names it, and whoever comes in by the account of the first person is no second one
-    (`persons.py`). `country` is where the host's
+    (`review_policy.py`). `country` is where the host's
     authentication says that the person is (two letters, such as `DE`; empty: it does not say); policy can ask for an
     approver outside Kazakhstan.
     """

@@ -1,39 +1,77 @@
-"""What the ledger says of a message that came, of what it carried, and of the items that it names or lets fall."""
+"""How a message came, and what the ledger says of it: of what it carried, of the items that it names or lets fall."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from msgspec import structs
 
-from kz_compliance_sdk.domain.actor import Stamp
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.case import Case, ItemState, happened
+from kz_compliance_sdk.domain.case import Authenticity, Case, ItemState, Source, happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events.arrivals import Came, Fallen, Fate, Named
-from kz_compliance_sdk.domain.events.base import Event
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Event, Happened
 from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.references import object_stream
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import Changeable, instant_text
 
-if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.cancellations import Arrival
 
-__all__ = [
-    "accepted_body",
-    "answered",
-    "came",
-    "carried",
-    "fallen_told",
-    "flags_told",
-    "happened_with",
-    "named_told",
-    "noted_body",
-]
+@dataclass(frozen=True)
+class Arrival(Changeable):
+    """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
+    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `authorities` are those for which the
+    sender speaks. `entered_by` typed it in, come in by `account`, and says `how` it came; `by` is that person, where
+    the machine takes the message in. `body` are the exact bytes, whose origin `proof` shows: signed at `signed_at` by
+    the profile `profile` with the key `key_id`. Before a new notice `volume` others had come from its authority, or
+    under its key, and `volume_limit` are usual."""
+
+    platform_id: str
+    message: tuple[str, str, str]
+    source: Source
+    authenticity: Authenticity
+    channel: str
+    received_at: int
+    published_at: int
+    flags: tuple[str, ...] = ()
+    entered_by: str = ""
+    account: str = ""
+    how: str = ""
+    volume: int = 0
+    volume_limit: int = 0
+    by: Actor | None = None
+    body: bytes = field(default=b"", repr=False)
+    proof: bytes = field(default=b"", repr=False)
+    profile: str = ""
+    key_id: str = ""
+    signed_at: int = 0
+    authorities: frozenset[str] = frozenset()
+
+    @property
+    def sender(self) -> str:
+        return self.message[0]
+
+    @property
+    def message_id(self) -> str:
+        return self.message[1]
+
+    @property
+    def body_sha256(self) -> str:
+        return self.message[2]
+
+
+def of_arrival(arrival: Arrival) -> dict[str, Any]:
+    """What a case keeps of the message that it rests on."""
+    return {
+        "message": arrival.message,
+        "source": arrival.source,
+        "authenticity": arrival.authenticity,
+        "channel": arrival.channel,
+        "entered_by": arrival.entered_by,
+    }
 
 
 def accepted_body(reference: str, due_at: int, received_at: int) -> bytes:

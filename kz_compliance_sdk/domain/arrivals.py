@@ -4,47 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrival_events import (
+    Arrival,
     came,
     carried,
     fallen_told,
     flags_told,
     happened_with,
     named_told,
+    of_arrival,
 )
 from kz_compliance_sdk.domain.cancellations import (
     EVERYBODY,
-    Arrival,
     Standing,
     cancel,
+    enforcing,
+    has_begun,
+    holding,
     lift_due_at,
-    of_arrival,
     on_its_way_falls,
     stop,
     void,
     with_version,
 )
-from kz_compliance_sdk.domain.case import (
-    NO_LEASE,
-    Case,
-    CaseState,
-    ItemState,
-    happened,
-    happened_to,
-    move,
-)
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, happened, happened_to, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Write, case_after
 from kz_compliance_sdk.domain.clock import almaty
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import arrivals as events
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND, codes
-from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import acknowledgement, object_key, page, question_of, with_page
-from kz_compliance_sdk.domain.naming import last_number, named_anew
 from kz_compliance_sdk.domain.notice import (
     Clarification,
     Item,
@@ -55,7 +50,7 @@ from kz_compliance_sdk.domain.notice import (
     requested_due_at,
 )
 from kz_compliance_sdk.domain.policy import ApproverDuty, Policy
-from kz_compliance_sdk.domain.results import after, escalated, steps_past
+from kz_compliance_sdk.domain.results import escalated, steps_past
 from kz_compliance_sdk.domain.running_time import replanned, term_times
 from kz_compliance_sdk.domain.suspensions import resumed, seen_over
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
@@ -71,6 +66,8 @@ __all__ = [
     "confirm",
     "flag",
     "lacks_approver",
+    "last_number",
+    "named_anew",
     "open_case",
     "pages_at_intake",
     "quarantine",
@@ -124,7 +121,7 @@ def with_pages_at_intake(change: Change, case: Case, policy: Policy, stamp: Stam
     """The change that a message made of a case, with those pages, and the case after it."""
     for reason, audience in pages_at_intake(case, policy, stamp.at):
         change = with_page(change, case, reason, audience, 50, stamp)
-    return change, after(case, change)
+    return change, case_after(case, change)
 
 
 def _times(notice: Notice, received_at: int, escalates_from: int, policy: Policy) -> dict[str, Any]:
@@ -197,7 +194,7 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
         due_at=times["due_at"],
         requested_due_at=times["requested_due_at"] or 0,
     )
-    tells = [happened_to(arrival.platform_id, case_id, said, stamp, carried(arrival, said), by=arrival.by, read=0)]
+    event = happened_to(arrival.platform_id, case_id, said, stamp, carried(arrival, said), by=arrival.by, read=0)
     case = Case(
         platform_id=arrival.platform_id,
         id=case_id,
@@ -208,7 +205,7 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
         **of_arrival(arrival),
         **times,
     )
-    return (CaseWrite(case, opens=True), *tells, *_acknowledged(case, stamp)), case
+    return (CaseWrite(case, opens=True), event, *_acknowledged(case, stamp)), case
 
 
 def _acknowledged(case: Case, stamp: Stamp) -> Change:
@@ -235,7 +232,7 @@ def quarantine(
         flags=flags_told(arrival.flags, ()),
     )
     words = carried(arrival, said, {"reason": unreadable.reason, "id": arrival.message[1]})
-    tells = [happened_to(arrival.platform_id, case_id, said, stamp, words, by=arrival.by, read=0)]
+    event = happened_to(arrival.platform_id, case_id, said, stamp, words, by=arrival.by, read=0)
     case = Case(
         platform_id=arrival.platform_id,
         id=case_id,
@@ -255,7 +252,7 @@ def quarantine(
         **of_arrival(arrival),
     )
     case, alert = page(case, f"quarantine.{unreadable.code}", EVERYBODY, 50, stamp)
-    return (CaseWrite(case, opens=True), *tells, alert), case
+    return (CaseWrite(case, opens=True), event, alert), case
 
 
 def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
@@ -268,7 +265,6 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
         due_at=times["due_at"],
         requested_due_at=times["requested_due_at"] or 0,
     )
-    tells = [happened_with(arrival, case, said, stamp)]
     admitted = move(
         case,
         "admit",
@@ -280,7 +276,7 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
         **of_arrival(arrival),
         **times,
     )
-    return (CaseWrite(admitted), *tells, *_acknowledged(admitted, stamp)), admitted
+    return (CaseWrite(admitted), happened_with(arrival, case, said, stamp), *_acknowledged(admitted, stamp)), admitted
 
 
 def flag(
@@ -325,8 +321,7 @@ def _flagged(
 def take_in(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
     """A message says nothing new: what is held already, in another envelope, or what could not be used when it came
     and can be now."""
-    tells = [happened_with(arrival, case, events.TakenIn(came=came(arrival, stamp)), stamp)]
-    return (CaseWrite(case), *tells), case
+    return (CaseWrite(case), happened_with(arrival, case, events.TakenIn(came=came(arrival, stamp)), stamp)), case
 
 
 def confirm(
@@ -337,9 +332,9 @@ def confirm(
     fallen = {item.item_id for item in case.items if not item.order_stands}
     if _demand(typed) != _demand(notice) and not fallen.issuperset(item.item_id for item in notice.items):
         return amend(case, notice, arrival, policy, standing, stamp)
-    tells = [happened_with(arrival, case, events.Confirmed(came=came(arrival, stamp)), stamp)]
+    event = happened_with(arrival, case, events.Confirmed(came=came(arrival, stamp)), stamp)
     confirmed = move(case, "confirm", case.state, **of_arrival(arrival))
-    return (CaseWrite(confirmed), *tells, acknowledgement(confirmed, stamp)), confirmed
+    return (CaseWrite(confirmed), event, acknowledgement(confirmed, stamp)), confirmed
 
 
 def _demand(notice: Notice) -> tuple[str, str, frozenset[tuple[str, str]]]:
@@ -410,7 +405,7 @@ def amend(
     change: Change = (CaseWrite(amended), *tells, *writes, *over, alert)
     change, amended = with_pages_at_intake(change, amended, policy, stamp)
     fired = escalated(amended, past, policy, stamp) if past is not None else ()
-    return (*change, *fired), after(amended, fired)
+    return (*change, *fired), case_after(amended, fired)
 
 
 def _fell(
@@ -469,7 +464,6 @@ def answer(
     times: dict[str, Any] = {"closed_at": None}
     if case.watch_at is None:
         times["watch_at"] = stamp.at
-    tells = [happened_with(arrival, case, said, stamp, texts)]
     answered = move(
         case,
         "answer",
@@ -482,7 +476,7 @@ def answer(
     )
     writes += void(standing.messages, stamp, kinds=("report",))
     answered, tail = page(answered, "clarified", ("moderator",), 20, stamp)
-    return (CaseWrite(answered), *tells, *writes, tail), answered
+    return (CaseWrite(answered), happened_with(arrival, case, said, stamp, texts), *writes, tail), answered
 
 
 def _outcome(item: ItemState, decisions: Mapping[int, Decision]) -> str:
@@ -495,7 +489,49 @@ def remind(case: Case, reminder: Reminder, arrival: Arrival, stamp: Stamp) -> tu
     """The authority asks again: the level rises, the clock does not move."""
     level = max(case.level, reminder.escalation_level)
     said = events.Reminded(came=came(arrival, stamp), level=reminder.escalation_level)
-    tells = [happened_with(arrival, case, said, stamp)]
     reminded = move(case, "remind", case.state, level=level)
     reminded, alert = page(reminded, "reminded", ("moderator", "lead"), 40, stamp)
-    return (CaseWrite(reminded), *tells, alert), reminded
+    return (CaseWrite(reminded), happened_with(arrival, case, said, stamp), alert), reminded
+
+
+def named_anew(
+    case: Case, noticed: Mapping[str, Item], standing: Standing, policy: Policy, stamp: Stamp
+) -> tuple[list[ItemState], list[Write], Standing]:
+    """The items with those that a message names open again, and new ones added. What waits to be carried out for them
+    is void. An id that now names another object is another item: what was done to the first object is undone."""
+    same = [item for item in case.items if item.object_key in _names(noticed.get(item.item_id))]
+    standing = holding(standing, same)
+    items: list[ItemState] = []
+    writes: list[Write] = []
+    numbers = count(case.named + 1)
+    for item in case.items:
+        if item.item_id not in noticed or item.was:
+            items.append(item)
+            continue
+        if item in same:
+            begun = has_begun(item, standing.messages)
+            # What somebody is carrying out at this moment can come into force: only lifting it takes it back.
+            measure = item.measure or (item.action if begun else "")
+            items.append(item.but(status="open", measure=measure, fell=""))
+            writes += void(enforcing(item, standing.messages), stamp, kinds=("enforce",))
+            continue
+        stopped, more = stop(case, on_its_way_falls(item, standing), "withdrawn", standing, policy, stamp)
+        standing = with_version(standing, stopped)
+        writes += more
+        items.append(ItemState(item.item_id, next(numbers)))
+        if stopped.status == "stopped" and not item.effective_at:
+            continue
+        # One whose measure was lifted before stays as well: its user's appeal can still be open.
+        items.append(stopped.but(item_id=f"{item.item_id}~{item.number}", was=item.item_id, ground=item.ground))
+    known = {item.item_id for item in case.items}
+    return [*items, *(ItemState(name, next(numbers)) for name in noticed if name not in known)], writes, standing
+
+
+def last_number(case: Case, items: Iterable[ItemState]) -> int:
+    """The highest number that an item of the case ever had, with these among them."""
+    return max(case.named, *(item.number for item in items))
+
+
+def _names(item: Item | None) -> tuple[str, ...]:
+    """The object keys under which the item of a case can be the one that a message names."""
+    return () if item is None else ("", object_key(item))

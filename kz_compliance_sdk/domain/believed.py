@@ -32,20 +32,6 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.values import FROM_WIRE, Line, ValueModel
 from kz_compliance_sdk.errors import StoreDamaged
 
-__all__ = [
-    "PLANNED",
-    "Opens",
-    "believed",
-    "check_held",
-    "is_gone",
-    "kept_beside",
-    "leaving",
-    "lies_of",
-    "planned_anew",
-    "true_case",
-    "wordless",
-]
-
 PLANNED: Final = ("urgent_at", "watch_at", "running_watch_at")
 
 Opens = Callable[[Stream, Iterable[tuple[int, str]]], Mapping[tuple[int, str], bytes | None]]

@@ -19,11 +19,6 @@ def is_open(state: EndpointState, now: int) -> bool:
     return now < state.open_until <= now + LONGEST_WAIT_S
 
 
-def is_probed(state: EndpointState, now: int) -> bool:
-    """Whether one message may find out how the endpoint does."""
-    return state.failures >= OPENS_AFTER and not is_open(state, now)
-
-
 def probing(state: EndpointState, until: int) -> EndpointState:
     """A probe is on its way, and nothing else until it is back or `until` has passed."""
     return replace(state, open_until=until)

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kz_compliance_sdk.domain import clock
-from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.arrival_events import came, fallen_told, happened_with
-from kz_compliance_sdk.domain.but import Changeable
-from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Authenticity, Case, CaseState, ItemState, Source, move
+from kz_compliance_sdk.domain.actor import Stamp
+from kz_compliance_sdk.domain.arrival_events import Arrival, came, fallen_told, happened_with
+from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.arrivals import Cancelled
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.holding import Objects
 from kz_compliance_sdk.domain.message_states import tried_voided
 from kz_compliance_sdk.domain.messages import Respondent, effect, lane_of, page, with_report
@@ -26,36 +25,6 @@ from kz_compliance_sdk.domain.running_time import term_times
 from kz_compliance_sdk.domain.transitions import UNDECIDED
 
 EVERYBODY = ("moderator", "lead", "head")
-
-
-@dataclass(frozen=True)
-class Arrival(Changeable):
-    """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
-    UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `entered_by` typed it in, come in by
-    `account`, and says `how` it came; `salt` is fresh randomness that seals this text. `by` is that person, where
-    the machine takes the message in. `body` are the exact bytes, whose origin `proof` shows: signed at `signed_at` by
-    the profile `profile` with the key `key_id`. Before a new notice `volume` others had come from its authority, or
-    under its key, and `volume_limit` are usual."""
-
-    platform_id: str
-    message: tuple[str, str, str]
-    source: Source
-    authenticity: Authenticity
-    channel: str
-    received_at: int
-    published_at: int
-    flags: tuple[str, ...] = ()
-    entered_by: str = ""
-    account: str = ""
-    how: str = ""
-    volume: int = 0
-    volume_limit: int = 0
-    by: Actor | None = None
-    body: bytes = field(default=b"", repr=False)
-    proof: bytes = field(default=b"", repr=False)
-    profile: str = ""
-    key_id: str = ""
-    signed_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +43,6 @@ class Standing:
     notified: Mapping[str, UserNotified] = field(default_factory=dict)
     accounts: Collection[str] = ()
     objects: Objects = field(default_factory=Objects)
-
-
-def of_arrival(arrival: Arrival) -> dict[str, Any]:
-    """What a case keeps of the message that it rests on."""
-    return {
-        "message": arrival.message,
-        "source": arrival.source,
-        "authenticity": arrival.authenticity,
-        "channel": arrival.channel,
-        "entered_by": arrival.entered_by,
-    }
 
 
 def cancel(
@@ -120,11 +78,10 @@ def cancel(
     questions = () if stands else void(standing.messages, stamp, kinds=("clarification",))
     flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
     due = on_lift_clock.lift_due_at if any(item.status == "lifting" for item in items) else None
-    tells = [_told(case, cancellation, arrival, items, due, stamp, texts)]
     cancelled = move(
         case, "cancel", target, items=tuple(items), flags=tuple(dict.fromkeys((*case.flags, *flags))), **changes
     )
-    writes += [*tells, *questions]
+    writes += [_told(case, cancellation, arrival, items, due, stamp, texts), *questions]
     news = target is not case.state or _changes(case, items)
     settles = news and target in (CaseState.LIFTED, CaseState.ENFORCED)
     if settles:

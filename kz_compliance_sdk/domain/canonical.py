@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-__all__ = ["Json", "canonical", "digest", "encoded"]
-
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
 """What has canonical bytes. There is no float in it, and a type checker sees to that."""
 

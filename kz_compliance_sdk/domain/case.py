@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.contest import FiledContest, Suspension
-from kz_compliance_sdk.domain.happened import AS_READ, Happened
+from kz_compliance_sdk.domain.events.base import AS_READ, Happened
 from kz_compliance_sdk.domain.ledger import FIRST
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.transitions import SOURCES, TRANSITIONS, CaseState, is_legal
+from kz_compliance_sdk.domain.values import Changeable
 from kz_compliance_sdk.errors import IllegalMove
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.checkpoints import TilesMade
-from kz_compliance_sdk.domain.happened import Happened as Happened
+from kz_compliance_sdk.domain.events.base import Happened as Happened
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class ClockSet:
 
 @dataclass(frozen=True, slots=True)
 class CaseErased:
-    """The personal data of a case is destroyed: its key, the messages, texts, decisions and answers that it opens."""
+    """The personal data in the rows of a case is destroyed: the key of its cells, and what it opens."""
 
     platform_id: str
     case_id: str
@@ -203,3 +203,8 @@ NOTHING: Change = ()
 def happenings(change: Iterable[Write]) -> list[Happened]:
     """The events of the ledger in a change, in their order."""
     return [write for write in change if type(write) is Happened]
+
+
+def case_after(case: Case, change: Change) -> Case:
+    """The case as a change leaves it."""
+    return next((write.case for write in reversed(change) if isinstance(write, CaseWrite)), case)

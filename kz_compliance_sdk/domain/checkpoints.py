@@ -23,19 +23,6 @@ from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.report import CheckpointHead, ReportSignature
 from kz_compliance_sdk.errors import InvalidInput
 
-__all__ = [
-    "CHECKPOINTS",
-    "Anchor",
-    "Checkpoint",
-    "LogLine",
-    "TilesMade",
-    "anchors",
-    "checkpoint_in",
-    "checkpointed",
-    "stream_name",
-    "whose",
-]
-
 CHECKPOINTS: Final = "checkpoint/"
 """How the stream of each checkpoint begins; its number follows."""
 _LINE: Final = "kz-compliance/checkpoint/v1"

@@ -29,17 +29,7 @@ from io import BytesIO
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from kz_compliance_sdk.domain.policy import (
-    AUDIENCES,
-    After,
-    Audience,
-    Before,
-    Calendar,
-    Ladder,
-    Repeat,
-    Step,
-    Term,
-)
+from kz_compliance_sdk.domain.policy import AUDIENCES, After, Audience, Before, Calendar, Ladder, Repeat, Step, Term
 from kz_compliance_sdk.errors import InvalidInput
 
 __all__ = [

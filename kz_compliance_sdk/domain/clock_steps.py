@@ -23,8 +23,6 @@ from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import escalated, is_untouched
 
-__all__ = ["STEP_S", "Seen", "Step", "replanned", "step_between"]
-
 STEP_S = 30
 """By how many seconds the clocks must have gone apart between two looks: less is drift."""
 
@@ -149,7 +147,6 @@ def replanned(case: Case, step: Step, policy: Policy, stamp: Stamp) -> Change:
         lease_until=lease_until if lease_until and lease_until != case.lease_expires_at else 0,
         unsure=tuple(one for one in unsure if one not in case.unsure_steps),
     )
-    tells = [happened(case, told, stamp)]
     moved = move(
         case,
         "clock_stepped",
@@ -160,7 +157,7 @@ def replanned(case: Case, step: Step, policy: Policy, stamp: Stamp) -> Change:
         flags=_flags(case, shift),
         unsure_steps=tuple(dict.fromkeys((*case.unsure_steps, *unsure))),
     )
-    writes: Change = (CaseWrite(moved), *tells)
+    writes: Change = (CaseWrite(moved), happened(case, told, stamp))
     if stands_still or shift <= 0 or step.by_s < 0:
         return writes
     fired = clock.merged(_steps(own, policy, planned, stamp.at, stamp.at))

@@ -17,8 +17,6 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 
-__all__ = ["GAP_CODES", "Gap", "GapCode", "Recipient", "draft", "gaps", "meaning"]
-
 GapCode = Literal[
     "authority_not_official",
     "authority_not_entitled",

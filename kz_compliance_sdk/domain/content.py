@@ -15,8 +15,7 @@ from kz_compliance_sdk.domain.case import Case, CaseState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.events import review
-from kz_compliance_sdk.domain.events.base import code_or_other
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Happened, code_or_other
 from kz_compliance_sdk.domain.messages import item_of, object_key, page
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -24,8 +23,6 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.reviewed import ContentSeen, objects_of
 from kz_compliance_sdk.domain.steps import check_lease
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
-
-__all__ = ["Looked", "Reference", "approval_looked", "check_content", "content_changed", "look", "references"]
 
 _MODERATORS = ("moderator", "lead")
 
@@ -148,14 +145,13 @@ def _record(
     stamp: Stamp,
 ) -> tuple[Change, Case, tuple[ContentSeen, ...]]:
     rows = _rows(case, looked, named, last, stamp)
-    tells = [_looked(case, rows, stamp, approval=reason == "approval")]
     seen = move(case, "look", case.state)
     failed = {(one.number, one.reference) for one in last.values() if one.fault}
     alert: Change = ()
     if any(row.fault and (row.number, row.reference) not in failed for row in rows):
         seen, told = page(seen, "content_unresolved", _MODERATORS, 40, stamp)
         alert = (told,)
-    return (CaseWrite(seen), *tells, *alert), seen, rows
+    return (CaseWrite(seen), _looked(case, rows, stamp, approval=reason == "approval"), *alert), seen, rows
 
 
 def check_content(
@@ -259,10 +255,9 @@ def content_changed(
     target = CaseState.QUEUED if goes_back else case.state
     flags = _flags(case, {item.item_id: found})
     told = review.ContentChanged(seen=_sights(rows, stamp), version=item.effect_version)
-    tells = [happened(case, told, stamp, objects_of(rows))]
     back = move(case, "content_changed", target, items=items, flags=flags)
     back, alert = page(back, "content_changed", _MODERATORS, 50, stamp)
-    return (CaseWrite(back), *tells, alert)
+    return (CaseWrite(back), happened(case, told, stamp, objects_of(rows)), alert)
 
 
 def _flags(case: Case, changed: Mapping[str, Looked]) -> tuple[str, ...]:

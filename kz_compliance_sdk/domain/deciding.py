@@ -7,38 +7,29 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.answerable import check_answerable
-from kz_compliance_sdk.domain.bulk import check_bulk
 from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, happened, move
-from kz_compliance_sdk.domain.change import (
-    CaseWrite,
-    Change,
-    MessageVoided,
-    Write,
-)
+from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
 from kz_compliance_sdk.domain.content import check_content
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal
 from kz_compliance_sdk.domain.duress import check_approver
 from kz_compliance_sdk.domain.events import review
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.office import UndoableRecorded
-from kz_compliance_sdk.domain.happened import Happened
-from kz_compliance_sdk.domain.holding import Objects
+from kz_compliance_sdk.domain.holding import Objects, preserve_until
 from kz_compliance_sdk.domain.identities import check_proposal_texts
 from kz_compliance_sdk.domain.legal_check import RecordedCheck, checked
 from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, named_by, object_key, with_report
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.persons import check_no_proposer
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.preservation import preserve_until
-from kz_compliance_sdk.domain.proposal_checks import check_orders, check_proposal, rests_on
+from kz_compliance_sdk.domain.proposal_checks import check_bulk, check_orders, check_proposal, rests_on
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering, settle, with_item
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_no_proposer
 from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 from kz_compliance_sdk.domain.second_person import asking, said_openly
-from kz_compliance_sdk.domain.steps import check_lease, need
+from kz_compliance_sdk.domain.steps import check_answerable, check_lease, need
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
 
 
@@ -193,9 +184,9 @@ def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stam
     need(reasons, "reasons", "Say what has to change.")
     if case.state is CaseState.IN_APPROVAL and decision.digest != digest:
         raise Conflict("the proposal is not the one that you saw. Read it again.", reference=case.id)
-    tells = [happened(case, review.SentBack(decision=case.decision_version), stamp, {"reasons": reasons})]
+    event = happened(case, review.SentBack(decision=case.decision_version), stamp, {"reasons": reasons})
     back = move(case, "send_back", CaseState.QUEUED)
-    return (CaseWrite(back), *tells), back
+    return (CaseWrite(back), event), back
 
 
 def _decide(
@@ -306,13 +297,12 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
         )
     items = tuple(item.but(status="open") if item in own else item for item in case.items)
     undone = review.Undone(decision=case.decision_version, items=tuple(item.number for item in own))
-    tells = [happened(case, undone, stamp)]
     back = move(
         case, "undo", CaseState.QUEUED, items=items, decided_at=None, **on_the_term_again(case, policy, stamp.at)
     )
     back = replanned(back, policy, stamp.at)
     voids = tuple(MessageVoided(case.platform_id, case.id, message.id, stamp.at, must=True) for message in messages)
-    return (CaseWrite(back), *tells, *voids), back
+    return (CaseWrite(back), happened(case, undone, stamp), *voids), back
 
 
 def _fell(item: ItemState) -> bool:

@@ -11,7 +11,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.answerable import check_answerable
 from kz_compliance_sdk.domain.cancellations import void
 from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
@@ -22,17 +21,8 @@ from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
-from kz_compliance_sdk.domain.steps import need
+from kz_compliance_sdk.domain.steps import check_answerable, need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
-
-__all__ = [
-    "Instruction",
-    "check_approver",
-    "hand_over",
-    "raise_alarm",
-    "record_instruction",
-    "rule_out_demand",
-]
 
 LEGAL = "legal"
 _TOLD = ("lead", "legal")
@@ -91,10 +81,9 @@ def raise_alarm(case: Case, reason: str, *, stamp: Stamp) -> tuple[Change, Case]
     REVIEW_POLICY.check(stamp.actor, "raise_alarm")
     need(reason, "reason", "Say what is wrong, for example: two officials are in the room and want it done now.")
     texts = {"reason": reason}
-    tells = [happened(case, office.AlarmRaised(), stamp, texts)]
     raised = move(case, "raise_alarm", case.state)
     raised, alert = page(raised, "alarm", _TOLD, _LOUD, stamp)
-    return (CaseWrite(raised), *tells, alert), raised
+    return (CaseWrite(raised), happened(case, office.AlarmRaised(), stamp, texts), alert), raised
 
 
 def record_instruction(case: Case, instruction: Instruction, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -113,10 +102,10 @@ def record_instruction(case: Case, instruction: Instruction, *, stamp: Stamp) ->
         raise InvalidInput("it lies in the future.", field="given_at", remedy="Give the time at which it was said.")
     said = {name: text for name, text in texts.items() if text.strip()}
     flags = tuple(dict.fromkeys((*case.flags, "instruction_recorded")))
-    tells = [happened(case, office.Instructed(given_at=instruction.given_at), stamp, said)]
+    event = happened(case, office.Instructed(given_at=instruction.given_at), stamp, said)
     recorded = move(case, "record_instruction", case.state, flags=flags)
     recorded, alert = page(recorded, "instruction_recorded", _TOLD, 50, stamp)
-    return (CaseWrite(recorded), *tells, alert), recorded
+    return (CaseWrite(recorded), event, alert), recorded
 
 
 # --------------------------------------------------------------------------------- demands for user data
@@ -145,7 +134,6 @@ def hand_over(
     items = tuple(_left(item, holds) for item in case.items)
     stay = tuple(item.number for item in items if item.status == "in_force" and item.item_id in case.open_items)
     texts = {"reasons": reasons}
-    tells = [happened(case, office.HandedOver(stay=stay), stamp, texts)]
     ended = move(
         case,
         "hand_over",
@@ -158,7 +146,7 @@ def hand_over(
     )
     # A question that was asked before anybody saw what this is would be an answer too.
     unsaid = void(messages, stamp, kinds=("clarification", "report"))
-    return (CaseWrite(ended), *tells, *unsaid), ended
+    return (CaseWrite(ended), happened(case, office.HandedOver(stay=stay), stamp, texts), *unsaid), ended
 
 
 def _left(item: ItemState, holds: Collection[tuple[str, int]]) -> ItemState:
@@ -176,9 +164,8 @@ def rule_out_demand(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, 
     need(reasons, "reasons", "Say why it is no demand for data of a user.")
     flags = tuple(dict.fromkeys(flag for flag in (*case.flags, "demand_ruled_out") if flag != USER_DATA_DEMAND))
     texts = {"reasons": reasons}
-    tells = [happened(case, office.DemandRuledOut(), stamp, texts)]
     cleared = move(case, "rule_out_demand", case.state, flags=flags)
-    return (CaseWrite(cleared), *tells), cleared
+    return (CaseWrite(cleared), happened(case, office.DemandRuledOut(), stamp, texts)), cleared
 
 
 def _check_demand(case: Case) -> None:

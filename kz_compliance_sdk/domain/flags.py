@@ -20,24 +20,6 @@ from kz_compliance_sdk.domain.values import LocalText, utc_offset_minutes
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.policy import Safeguards
 
-__all__ = [
-    "FLAG_MEANINGS",
-    "SKEW_S",
-    "SOON_S",
-    "UNREADABLE",
-    "USER_DATA_DEMAND",
-    "Flag",
-    "FlagCode",
-    "cancellation_flags",
-    "codes",
-    "flags",
-    "flags_of_answer",
-    "is_pattern",
-    "is_whole_site",
-    "legal_flags",
-    "wide_flags",
-]
-
 
 FlagCode = Literal[
     "addressee_missing", "basis_unknown", "category_not_mandated", "category_unknown", "deadline_defaulted",

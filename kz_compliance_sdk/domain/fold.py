@@ -1,4 +1,4 @@
-"""What a case is: the fold of its events. Only an event's `apply` changes one.
+"""What a case is, and an object of the platform: the fold of its events. Only an event changes one.
 
 Everything in here comes from the open content of the chain: numbers that we gave, times (UTC seconds), codes of closed
 lists, keyed digests. People are their numbers in the stream. What was written by anybody is read from the parts of the
@@ -18,30 +18,7 @@ from msgspec import Struct, field
 from kz_compliance_sdk.domain.contest import ContestResult
 from kz_compliance_sdk.domain.ledger import FIRST, Damage, Link, NewerRelease, Part, Roster, Stamped
 from kz_compliance_sdk.domain.references import message_id
-from kz_compliance_sdk.domain.transitions import ENDED, UNDECIDED, CaseState
-
-__all__ = [
-    "Appeal",
-    "Case",
-    "Chain",
-    "Check",
-    "Contest",
-    "Decision",
-    "Item",
-    "Lease",
-    "Letter",
-    "Look",
-    "Message",
-    "Step",
-    "Stream",
-    "Suspension",
-    "Tally",
-    "Telling",
-    "apply",
-    "evolve",
-    "fold",
-    "steps_of",
-]
+from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 
 ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
 MessageKind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
@@ -429,7 +406,13 @@ class Case(Struct):
         """From now on the case owes people an alert: a reason and a time, no content and no names."""
         self.pages += 1
         made = self.owe(
-            "page", "notifier", on, number=number or self.pages, name=f"page/{reason}", not_before=not_before
+            "page",
+            "notifier",
+            on,
+            number=number or self.pages,
+            name=f"page/{reason}",
+            not_before=not_before,
+            due_at=not_before,
         )
         made.reason, made.audience, made.level = reason, audience, level
 
@@ -448,10 +431,6 @@ class Case(Struct):
         if not self.pending:
             after = {CaseState.DECIDED: CaseState.ENFORCED, CaseState.LIFTING: CaseState.LIFTED}
             self.state = after.get(self.state, self.state)
-
-    @property
-    def is_undecided(self) -> bool:
-        return self.state in UNDECIDED
 
 
 def evolve(case: Case, *events: Stamped) -> Case:
@@ -586,3 +565,27 @@ _MAPS = (
     "tellings",
     "steps",
 )
+
+
+Owner = tuple[str, int]
+"""A case by its reference, and the number of its item."""
+
+
+class PlatformObject(Struct):
+    """An object, read until the event `seq`. `version` is the latest that was handed out, `handed_out` which one for
+    which item of which case. `holds` are the measures that hold it, each with the time (UTC seconds) until which a
+    sealed copy of what it hides is kept, 0 where none need be any longer."""
+
+    stream: str
+    seq: int = 0
+    version: int = 0
+    handed_out: set[tuple[int, str, int]] = field(default_factory=set)
+    holds: dict[Owner, int] = field(default_factory=dict)
+
+
+def object_in(stream: Stream) -> PlatformObject:
+    """The object of a stream. Raises Damage or NewerRelease where nothing may be decided on it."""
+    held = PlatformObject(stream.name, stream.whole().seq)
+    for on in stream.events:
+        on.event.change(held)
+    return held

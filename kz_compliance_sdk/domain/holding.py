@@ -2,25 +2,29 @@
 
 Whatever rests on an object is told in its stream too, behind what was read there: two orders about one object that fall
 at the same moment on two hosts would both leave the measure to the other.
+
+A measure must stay reversible: an appeal can succeed, an order can be annulled. So a sealed copy of what it hides is
+kept, and people are told when that time is over; nothing is deleted here, and no measure ends by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.case import Case, ItemState
+from kz_compliance_sdk.domain.case import Case, ItemState, happened, move
+from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.events import objects as told
-from kz_compliance_sdk.domain.events.base import ObjectEvent
-from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events import office
+from kz_compliance_sdk.domain.events.base import Happened, ObjectEvent
+from kz_compliance_sdk.domain.fold import PlatformObject, Stream, object_in
 from kz_compliance_sdk.domain.ledger import Damage
-from kz_compliance_sdk.domain.objects import PlatformObject, object_in
+from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import object_stream, stream_of
-
-__all__ = ["Objects", "believed_objects", "names_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +109,21 @@ def believed_objects(case: fold.Case, streams: Mapping[str, Stream]) -> dict[str
             what = f"it never handed out the version {item.version} that the item {item.number} of {case.stream} has"
             raise Damage(known.stream, known.seq + 1, what)
     return held
+
+
+def preserve_until(policy: Policy, notice: Notice, start: int) -> int:
+    """Until when the copy is kept, in UTC seconds: the policy's time from `start`, or longer if the notice asks so."""
+    asked = notice.preservation.until if notice.preservation is not None else 0
+    return max(start + policy.preservation_s, asked)
+
+
+def preservation_ended(case: Case, items: Sequence[ItemState], objects: Objects, stamp: Stamp) -> Change:
+    """Tell people, once, that the copies behind the measures of these items need not be kept any longer."""
+    told = move(case, "preservation_ended", case.state)
+    told, alert = page(told, "preservation_ended", ("lead", "head"), 20, stamp)
+    return (
+        CaseWrite(told),
+        happened(case, office.PreservationEnded(items=tuple(item.number for item in items)), stamp),
+        *objects.copies_freed(case, items, stamp),
+        alert,
+    )

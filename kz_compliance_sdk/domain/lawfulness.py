@@ -37,8 +37,6 @@ from kz_compliance_sdk.domain.review_policy import HEAD, REVIEW_POLICY
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 from kz_compliance_sdk.domain.values import FROM_WIRE
 
-__all__ = ["LAWS", "Broken", "Known", "Law", "broken"]
-
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -224,11 +222,11 @@ def _rules(event: review.Proposed, case: Case, on: Stamped, known: Known) -> str
         return "it was proposed by no lawyer"
     if on.who is not None and HEAD in on.who.roles and not event.four_eyes:
         return "it leaves out that what the head proposes takes a second person"
-    left = [rule for rule in _asking(event, case, on, known) if rule not in event.rules]
+    left = [rule for rule in _asking(event, case, known) if rule not in event.rules]
     return f"it leaves out that {left[0]} asks for a second person" if left else ""
 
 
-def _asking(event: review.Proposed, case: Case, on: Stamped, known: Known) -> Iterator[str]:
+def _asking(event: review.Proposed, case: Case, known: Known) -> Iterator[str]:
     acts, marks = _measures(event.items), codes(tuple(case.flags))
     worldwide = any(one.scope != ("KZ",) for one in acts)
     if worldwide:

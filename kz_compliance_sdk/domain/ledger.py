@@ -22,26 +22,6 @@ from msgspec import Meta, Raw, Struct
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.errors import ComplianceError, StoreDamaged
 
-__all__ = [
-    "FIRST",
-    "Damage",
-    "LedgerKey",
-    "LedgerKeys",
-    "Link",
-    "NewerRelease",
-    "Part",
-    "PartClass",
-    "Roster",
-    "Sealed",
-    "Stamped",
-    "check_order",
-    "link",
-    "opens",
-    "read",
-    "seal",
-    "who_is",
-]
-
 _EVENT: Final = b"kz-compliance/event/v2\n"
 _MAC: Final = b"kz-compliance/mac/v1\n"
 FIRST: Final = bytes(32)
@@ -309,12 +289,18 @@ def check_order(links: Iterable[Link], keys: LedgerKeys) -> dict[bytes, int]:
     return last
 
 
+_FIRST_KEY: Final = (
+    "If the ledger key is new to this store run `kz-compliance db retire-keys`; else it was put there from outside"
+)
+
+
 def _check_mac(one: Link, keys: Mapping[bytes, LedgerKey | None]) -> None:
     if not one.key_id and not one.mac and (not keys or b"" in keys):
         return
     key = keys.get(one.key_id)
     if key is None or not hmac.compare_digest(key.mac(one.hash), one.mac):
-        raise Damage(one.stream, one.seq, "its MAC is not of a ledger key that is in use")
+        none = "" if one.key_id or one.mac else f": it has none. {_FIRST_KEY}"
+        raise Damage(one.stream, one.seq, f"its MAC is not of a ledger key that is in use{none}")
 
 
 def _stamped(one: Link, readers: Readers, roster: Roster) -> Stamped:

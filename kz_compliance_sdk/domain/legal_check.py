@@ -16,8 +16,8 @@ from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.canonical import digest, encoded
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.review import LegallyChecked
-from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 from kz_compliance_sdk.errors import InvalidInput

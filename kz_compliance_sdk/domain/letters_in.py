@@ -10,18 +10,17 @@ from collections.abc import Iterable
 from typing import Literal
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.arrival_events import came, flags_told, happened_with
+from kz_compliance_sdk.domain.arrival_events import Arrival, came, flags_told, happened_with
 from kz_compliance_sdk.domain.arrivals import answer, flag
-from kz_compliance_sdk.domain.cancellations import Arrival, Standing, cancel
+from kz_compliance_sdk.domain.cancellations import Standing, cancel
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.arrivals import Flagged, LetterDismissed, LetterEntered
 from kz_compliance_sdk.domain.messages import page
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification
-from kz_compliance_sdk.domain.persons import check_another
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove
 
@@ -50,10 +49,9 @@ def enter_letter(
     cancelled, answered = (*case.flags, "cancellation_unverified"), (*case.flags, "answer_unverified")
     flags = tuple(dict.fromkeys(cancelled if kind == "cancellation" else answered))
     told = LetterEntered(came=came(arrival, stamp), kind=kind, received_at=arrival.received_at)
-    tells = [happened_with(arrival, case, told, stamp)]
     entered = move(case, "flag", case.state, flags=flags)
     entered, alert = page(entered, f"{kind}_to_vouch_for", ("moderator", "lead"), 40, stamp)
-    return (CaseWrite(entered), *tells, alert), entered
+    return (CaseWrite(entered), happened_with(arrival, case, told, stamp), alert), entered
 
 
 def enter_amendment(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
@@ -106,9 +104,8 @@ def dismiss_letter(
     need(reasons, "reasons", "Say what is wrong with it.")
     flags = without(case, others)
     texts = {"reasons": reasons}
-    tells = [happened(case, LetterDismissed(letter=stamp.keyed(message[2])), stamp, texts)]
     left = move(case, "dismiss_letter", case.state, flags=flags)
-    return (CaseWrite(left), *tells), left
+    return (CaseWrite(left), happened(case, LetterDismissed(letter=stamp.keyed(message[2])), stamp, texts)), left
 
 
 def without(case: Case, others: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,25 +1,26 @@
-"""A message that no case took when it came: the fold of its own stream, and what is told of it there."""
+"""Messages that no case took when they came, and sanctions: the fold of their own streams, and what is told there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrival_events import came, carried
-from kz_compliance_sdk.domain.change import InboxRow
-from kz_compliance_sdk.domain.events.arrivals import Came
+from kz_compliance_sdk.domain.change import InboxRow, SanctionNoted
+from kz_compliance_sdk.domain.events.arrivals import Came, Sanctioned
+from kz_compliance_sdk.domain.events.base import AS_READ, Happened
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable
 from kz_compliance_sdk.domain.events.waiting import Joined, Lodged, LodgedKind
-from kz_compliance_sdk.domain.happened import AS_READ, Happened
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.references import message_stream
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.actor import Stamp
-    from kz_compliance_sdk.domain.cancellations import Arrival
+    from kz_compliance_sdk.domain.arrival_events import Arrival
     from kz_compliance_sdk.domain.fold import Stream
-
-__all__ = ["Lodging", "erased", "joined", "lodged", "lodging_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +74,36 @@ def erased(stream: Stream, ground: str, stamp: Stamp) -> Happened:
 
 def _stream(how: Came, stamp: Stamp) -> str:
     return message_stream(how.key, how.body, stamp.keyed)
+
+
+SANCTIONS: Final = "sanction/"
+"""How the stream of each begins; a digest of its id under the platform's object key follows."""
+
+
+def sanctioned(noted: SanctionNoted, stamp: Stamp) -> Happened:
+    """That a sanction was announced: for the first time, or with other terms."""
+    event = Sanctioned(level=noted.level, notice_ids=noted.notice_ids, effective_at=noted.effective_at)
+    words = {"sanction_id": noted.sanction_id.encode(), "reference_number": noted.reference_number.encode()}
+    stream = f"{SANCTIONS}{stamp.keyed(noted.sanction_id)}"
+    return Happened(noted.platform_id, stream, event, stamp.at, AS_READ, words=words)
+
+
+def sanction_in(stream: Stream, opens: Callable[..., Mapping[tuple[int, str], bytes | None]]) -> SanctionNoted:
+    """What a stream tells of its sanction: when it came and under which number it was announced first, the terms of the
+    last announcement. Raises Damage, NewerRelease."""
+    events = stream.whole().events
+    if not events or not all(isinstance(on.event, Sanctioned) for on in events):
+        raise Damage(stream.name, 1, "it tells of no sanction")
+    names = (1, "sanction_id"), (1, "reference_number")
+    found = opens(stream, names)
+    sanction_id, reference_number = ((found[name] or b"").decode("utf-8", "replace") for name in names)
+    last = events[-1].event
+    return SanctionNoted(
+        stream.platform,
+        sanction_id,
+        last.level,
+        last.notice_ids,
+        last.effective_at,
+        reference_number,
+        events[0].at,
+    )

@@ -10,24 +10,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-__all__ = [
-    "EMPTY_ROOT",
-    "TILE_HEIGHT",
-    "Frontier",
-    "Nodes",
-    "Roots",
-    "Tile",
-    "consistency_proof",
-    "inclusion_proof",
-    "leaf_hash",
-    "node_hash",
-    "peaks_of",
-    "root",
-    "roots_of",
-    "verify_consistency",
-    "verify_inclusion",
-]
-
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 """The root of a tree without leaves."""
 

@@ -10,13 +10,10 @@ from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import happened_to
 from kz_compliance_sdk.domain.change import Change, MessageVoided, MessageWrite, Write
 from kz_compliance_sdk.domain.events import delivery, users
-from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.base import Event, Happened
 from kz_compliance_sdk.domain.fold import Case, MessageState
-from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.outbox import LONGEST_PAUSE_S, OutboxMessage
-from kz_compliance_sdk.domain.outbox import MessageState as OldState
-
-__all__ = ["in_truth", "mended", "moved", "state_of", "tried_voided"]
+from kz_compliance_sdk.domain.outbox import MessageState as RowState
 
 _STATES: Final = MappingProxyType[str, MessageState](
     {"waiting": "waiting", "parked": "parked", "void": "voided", "done": "done"}
@@ -60,14 +57,14 @@ def in_truth(message: OutboxMessage, chain: Case, now: int) -> OutboxMessage:
     """A message as its chain has it stand, at `now` (UTC seconds)."""
     owed = chain.messages.get(message.id)
     if owed is None or owed.settled:
-        ends: tuple[OldState, ...] = ("done", "void")
+        ends: tuple[RowState, ...] = ("done", "void")
         if message.state in ends:
             return message
-        end: OldState = "done" if owed is not None and owed.state == "done" else "void"
+        end: RowState = "done" if owed is not None and owed.state == "done" else "void"
         return message.but(state=end, settled_at=now, lease_expires_at=None)
     message = message if message.endpoint == owed.endpoint else message.but(endpoint=owed.endpoint)
     if owed.state in ("waiting", "parked"):
-        held: OldState = "waiting" if owed.state == "waiting" else "parked"
+        held: RowState = "waiting" if owed.state == "waiting" else "parked"
         if message.state == held or (message.state == "void" and chain.erased_at):
             return message  # what was parked goes with the words of its case
         return message.but(state=held, lease_expires_at=None)

@@ -291,9 +291,9 @@ def with_report(
     message = report(case, decisions, respondent, stamp, final=final, notified=notified)
     later = message.next_attempt_at if message.next_attempt_at != stamp.at else 0
     reported = delivery.Reported(sequence=message.lane_seq, final=final, not_before=later)
-    tells = [happened(case, reported, stamp, {"body": message.body})]
+    event = happened(case, reported, stamp, {"body": message.body})
     case = case.but(sequence=message.lane_seq)
-    return case, (message, *tells)
+    return case, (message, event)
 
 
 def report(

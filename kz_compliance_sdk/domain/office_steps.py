@@ -16,12 +16,11 @@ from kz_compliance_sdk.domain.events.review import Reopened
 from kz_compliance_sdk.domain.letters_in import check_voucher, without
 from kz_compliance_sdk.domain.messages import Respondent, with_report
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.persons import check_another
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import can_report_interim
 from kz_compliance_sdk.domain.retention import begin_anew
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
 from kz_compliance_sdk.domain.running_time import replanned, term_times
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
@@ -55,12 +54,11 @@ def reopen(
     watch = clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
     texts = {"reasons": reasons}
     reopened = Reopened(named=tuple(item.number for item in case.items if item.item_id in named))
-    tells = [happened(case, reopened, stamp, texts)]
     back = move(
         case, "reopen", CaseState.QUEUED, items=items, closed_at=None, decided_at=None, lift_due_at=None, watch_at=watch
     )
     back = replanned(back, policy, stamp.at)
-    return (CaseWrite(back), *tells), back
+    return (CaseWrite(back), happened(case, reopened, stamp, texts)), back
 
 
 def correct_receipt(
@@ -80,7 +78,7 @@ def correct_receipt(
     # What was still to come on the old clock and is past on the new one fires at once.
     watch = min(following, case.watch_at + due - case.due_at) if case.watch_at is not None else following
     texts = {"reasons": reasons}
-    tells = [happened(case, office.ReceiptCorrected(received_at=received_at, due_at=due), stamp, texts)]
+    event = happened(case, office.ReceiptCorrected(received_at=received_at, due_at=due), stamp, texts)
     corrected = move(
         case,
         "correct_receipt",
@@ -92,7 +90,7 @@ def correct_receipt(
         watch_at=watch,
     )
     corrected = replanned(corrected, policy, stamp.at)
-    return (CaseWrite(corrected), *tells), corrected
+    return (CaseWrite(corrected), event), corrected
 
 
 def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -100,9 +98,8 @@ def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change
     REVIEW_POLICY.check(stamp.actor, "settle_quarantine")
     need(reasons, "reasons", "Say how it was dealt with, for example: the sender was called and sends it again.")
     texts = {"reasons": reasons}
-    tells = [happened(case, office.QuarantineSettled(), stamp, texts)]
     settled = move(case, "settle_quarantine", CaseState.CLOSED, closed_at=stamp.at, watch_at=None)
-    return (CaseWrite(settled), *tells), settled
+    return (CaseWrite(settled), happened(case, office.QuarantineSettled(), stamp, texts)), settled
 
 
 def authenticate(case: Case, how: str, typist: Actor, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -113,9 +110,8 @@ def authenticate(case: Case, how: str, typist: Actor, *, stamp: Stamp) -> tuple[
         )
     check_voucher(case, typist, how, stamp)
     texts = {"how": how}
-    tells = [happened(case, office.Authenticated(), stamp, texts)]
     verified = move(case, "authenticate", case.state, authenticity="verified")
-    return (CaseWrite(verified), *tells), verified
+    return (CaseWrite(verified), happened(case, office.Authenticated(), stamp, texts)), verified
 
 
 def vouch_for_amendment(
@@ -149,15 +145,13 @@ def report_interim(
     if not can_report_interim(case):
         raise IllegalMove("there is nothing to report before the rest: the whole report follows.", reference=case.id)
     told = case.settled_items
-    tells = [happened(case, office.InterimAsked(), stamp)]
     moved = move(case, "report_interim", case.state, interim_items=told)
     moved, more = with_report(moved, decisions, respondent, stamp, final=False, notified=notified)
-    return (CaseWrite(moved), *tells, *more), moved
+    return (CaseWrite(moved), happened(case, office.InterimAsked(), stamp), *more), moved
 
 
 def acknowledge(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     """A person has seen the escalations so far."""
     REVIEW_POLICY.check(stamp.actor, "acknowledge")
-    tells = [happened(case, office.EscalationSeen(), stamp)]
     seen = move(case, "acknowledge", case.state)
-    return (CaseWrite(seen), *tells), seen
+    return (CaseWrite(seen), happened(case, office.EscalationSeen(), stamp)), seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kz_compliance_sdk.domain.but import Changeable
+from kz_compliance_sdk.domain.values import Changeable
 
 Kind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
 MessageState = Literal["queued", "leased", "waiting", "parked", "void", "done"]

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from pydantic_core import from_json
 
-from kz_compliance_sdk.domain.believed import READ, Reading
+from kz_compliance_sdk.domain.believed import READ, Opens, Reading
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.delivery import Receipt
 from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.events.review import Decided
-from kz_compliance_sdk.domain.fold import Case, Item, Message, Stream, apply
-from kz_compliance_sdk.domain.ledger import Stamped
+from kz_compliance_sdk.domain.fold import Case, Chain, Item, Message, Stream, apply
+from kz_compliance_sdk.domain.ledger import Damage, Stamped
 from kz_compliance_sdk.domain.message_states import in_truth
 from kz_compliance_sdk.domain.messages import lane_of, named_by, object_key, report_lane
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.reviewed import OBJECTS, PROPOSAL
 from kz_compliance_sdk.domain.values import instant_text
-
-__all__ = ["Leaving", "lies", "outgoing"]
+from kz_compliance_sdk.errors import StoreDamaged
 
 _Words = Mapping[tuple[int, str], bytes | None]
 _OWN_BYTES = ("report", "clarification", "user_notice")
@@ -46,8 +47,12 @@ class Leaving:
 
 def outgoing(stream: Stream, words: _Words) -> dict[str, Leaving]:
     """Every message that a case ever owed, by its id. Raises Damage or NewerRelease."""
+    return _made(stream, words, stream.case.messages.values())
+
+
+def _made(stream: Stream, words: _Words, messages: Iterable[Message]) -> dict[str, Leaving]:
     owed: dict[int, list[Message]] = defaultdict(list)
-    for message in stream.case.messages.values():
+    for message in messages:
         owed[message.seq].append(message)
     found: dict[str, Leaving] = {}
     reading, case = Reading(stream.reference), Case(stream.platform, stream.name)
@@ -64,6 +69,81 @@ def outgoing(stream: Stream, words: _Words) -> dict[str, Leaving]:
     return found
 
 
+def as_made(stream: Stream, row: OutboxMessage, opens: Opens, keyed: Callable[..., str]) -> OutboxMessage:
+    """A message with the bytes that its chain made, whatever its row says; one of which no event tells stays as it is.
+    `keyed` gives digests of names under the platform's key. Raises StoreDamaged where they cannot be made: a measure
+    alone is lifted by its row then, on the object that the chain names."""
+    owed = stream.case.messages.get(row.id)
+    if owed is None:
+        return row
+    until = replace(stream, events=stream.events[: owed.seq])
+    try:
+        told = _made(until, opens(stream, _made_of(owed, until)), (owed,))[row.id]
+    except (Damage, LookupError, ValueError) as error:
+        if _lifts(row, owed, stream, keyed):
+            return row
+        raise StoreDamaged("what it should send cannot be made of its chain.", reference=stream.reference) from error
+    if owed.kind == "page":
+        return row if _is_alert(row, told) else row.but(body=encoded({**from_json(told.body), "due_at": owed.due_at}))
+    if bool(told.body) != bool(row.body):
+        raise StoreDamaged("its row and its chain do not both have what it should send.", reference=stream.reference)
+    return row.but(body=told.body, created_at=owed.at, deadline_at=owed.due_at)
+
+
+def as_told(chain: Chain, stored: Sequence[OutboxMessage]) -> tuple[OutboxMessage, ...]:
+    """What a case ever owed, each message as its chain has it; of its row is only how it was tried. Where a word of the
+    chain cannot be read they are as their rows have them."""
+    if chain.damage:
+        return tuple(stored)
+    stream, rows = chain.stream, {row.id: row for row in stored}
+    words = {one: part.data for one, part in chain.parts.items()}
+    found = outgoing(stream, defaultdict(bytes, words))
+    order = (*(row.id for row in stored if row.id in found), *(name for name in found if name not in rows))
+    return tuple(_told(rows.get(name), found[name], stream) for name in order)
+
+
+_ENDED: Mapping[str, Literal["done", "void"]] = {"done": "done", "voided": "void"}
+
+
+def _told(row: OutboxMessage | None, told: Leaving, stream: Stream) -> OutboxMessage:
+    one = told.message
+    if row is None:
+        row = OutboxMessage(
+            one.id, stream.platform, stream.reference, one.kind, one.endpoint, told.body, one.at, one.not_before
+        )
+    is_alert = one.kind == "page" and _is_alert(row, told)
+    row = in_truth(row, stream.case, row.next_attempt_at).but(
+        kind=one.kind,
+        body=row.body if is_alert else told.body,
+        created_at=one.at,
+        deadline_at=one.due_at,
+        receipt=told.receipt,
+        receipt_proof=told.receipt_proof,
+    )
+    return row.but(state=_ENDED[one.state], settled_at=told.settled_at) if one.settled else row
+
+
+def _lifts(row: OutboxMessage, owed: Message, stream: Stream, keyed: Callable[..., str]) -> bool:
+    try:
+        said = from_json(row.body)
+        about = object_stream(said["object_key"], keyed), said["version"], said["case_id"]
+    except (LookupError, TypeError, ValueError):
+        return False
+    return owed.kind == "restore" and about == (owed.object, owed.number, stream.reference)
+
+
+def _made_of(owed: Message, until: Stream) -> Iterator[tuple[int, str]]:
+    """The parts that the bytes of a message are made of."""
+    if owed.kind == "page":
+        return
+    if owed.at_seq:
+        yield owed.at_seq, "body"
+        return
+    for on in until.events:
+        names = (*READ.get(type(on.event), ()), PROPOSAL, OBJECTS)
+        yield from ((on.seq, name) for name in names if name in on.event.parts)
+
+
 def _ended(
     found: Mapping[str, Leaving], before: Mapping[str, bool], case: Case, on: Stamped, words: _Words
 ) -> Iterator[tuple[str, Leaving]]:
@@ -72,7 +152,7 @@ def _ended(
             yield name, replace(one, settled_at=on.at)
     if isinstance(on.event, Receipt) and on.event.message in found:
         one = replace(found[on.event.message], settled_at=on.at)
-        came = {name: words[on.seq, name] or b"" for name in on.event.parts}
+        came = {name: words.get((on.seq, name)) or b"" for name in on.event.parts}
         yield (
             on.event.message,
             replace(one, receipt=came.get("receipt", b""), receipt_proof=came.get("signature", b"")),
@@ -184,13 +264,12 @@ def _fixed(row: OutboxMessage, told: Leaving) -> Iterator[tuple[str, object]]:
     """What a row must say of its message."""
     one = told.message
     yield "kind", one.kind
+    yield "endpoint", one.endpoint
     yield "created_at", one.at
-    if not told.erased:
-        yield "item_id", told.item_id
-        yield "lane", told.lane
+    yield "item_id", "" if told.erased else told.item_id
+    yield "lane", "" if told.erased else told.lane
     yield "lane_seq", one.number if one.kind in ("report", "enforce", "restore") else 0
-    if one.kind != "page":
-        yield "deadline_at", one.due_at
+    yield "deadline_at", one.due_at
     if one.settled and row.state in ("done", "void"):
         yield "settled_at", told.settled_at
 
@@ -200,4 +279,4 @@ def _is_alert(row: OutboxMessage, told: Leaving) -> bool:
         said = from_json(row.body)
     except ValueError:
         return False
-    return isinstance(said, dict) and {**said, "due_at": 0} == {**from_json(told.body), "due_at": 0}
+    return bool(told.body) and isinstance(said, dict) and {**said, "due_at": 0} == {**from_json(told.body), "due_at": 0}

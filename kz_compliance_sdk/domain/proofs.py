@@ -22,7 +22,6 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
 from kz_compliance_sdk.domain.user_notices import UserNoticeState
 
-MessageKey = tuple[str, str, str]
 """Sender, message id, SHA-256 of the body."""
 
 
@@ -133,6 +132,3 @@ def _of_holds(chain: fold.Case, held: Collection[int]) -> Iterator[str]:
             yield f"the item {number} does not hold its object, and its measure is in force"
         elif not item.measure and number in held:
             yield f"the item {number} holds its object, and no measure of it is in force"
-
-
-# ------------------------------------------------------------------- what checkpoints ask of the audit trail

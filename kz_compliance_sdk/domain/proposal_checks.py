@@ -1,16 +1,18 @@
-"""What a proposal must hold, what its legal check must be for its measures, and what in it contradicts itself: each
-refusal names the field and the remedy."""
+"""What a proposal must hold, what its legal check must be for its measures, what in it contradicts itself, and when
+items may be decided alike: each refusal names the field and the remedy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, ItemDecision, Proposal
+from kz_compliance_sdk.domain.flags import codes
 from kz_compliance_sdk.domain.legal_check import (
     QUESTIONS,
     LegalCheck,
@@ -20,9 +22,10 @@ from kz_compliance_sdk.domain.legal_check import (
     is_unclear,
     recorded,
 )
+from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Outcome
 from kz_compliance_sdk.domain.steps import need
-from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 
 _OUTCOMES_WITHOUT_ACTION: frozenset[Outcome] = frozenset(
     {"already_unavailable", "not_found", "refused", "clarification_needed", "cannot_comply", "contested"}
@@ -235,3 +238,48 @@ def _is_contradicted(case: Case, chosen: RecordedCheck, known: Sequence[Recorded
     last = {row.answered_by: row for row in known if row.revision == case.revision}
     others = (row.check for name, row in last.items() if name != chosen.answered_by)
     return any(barring(check) or is_unclear(check) for check in others)
+
+
+def is_off(case: Case, policy: Policy) -> bool:
+    """Whether each item of this case must be decided by itself."""
+    return policy.needs_legal_review(case.category, codes(case.flags))
+
+
+def alike(
+    case: Case, policy: Policy, decided: ItemDecision, *, legal_check: LegalCheck | int | None, text_checked: bool
+) -> Proposal:
+    """A proposal that decides every open item as `decided` says; its `item_id` is of no account.
+
+    Raises NotAllowed where bulk decisions are off and more than one item is open.
+    """
+    names = [item.item_id for item in case.items if item.item_id in case.open_items]
+    if len(names) > 1 and is_off(case, policy):
+        raise NotAllowed(
+            f"{len(names)} items of a case with legal review cannot be decided alike: give each its own decision and "
+            "its own reasons.",
+            code="bulk_off",
+            reference=case.id,
+        )
+    changes: tuple[dict[str, Any], ...] = tuple({"item_id": name} for name in names)
+    return Proposal(
+        items=tuple(decided.model_copy(update=change) for change in changes),
+        legal_check=legal_check,
+        text_checked=text_checked,
+    )
+
+
+def check_bulk(case: Case, proposal: Proposal, policy: Policy) -> None:
+    """Refuse reasons that were copied from item to item where bulk decisions are off. Raises InvalidInput."""
+    if len(proposal.items) < 2 or not is_off(case, policy):
+        return
+    first: dict[str, str] = {}
+    for number, item in enumerate(proposal.items):
+        reasons = "".join(filter(str.isalnum, item.reasons.casefold()))
+        other = first.setdefault(reasons, item.item_id)
+        if other != item.item_id:
+            raise InvalidInput(
+                f"the items {other!r} and {item.item_id!r} have the same reasons, and this case has legal review.",
+                field=f"items[{number}].reasons",
+                remedy="Look at each item by itself and write what is true of it alone.",
+                code="bulk_off",
+            )

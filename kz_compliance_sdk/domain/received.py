@@ -30,18 +30,6 @@ from kz_compliance_sdk.domain.fold import Case, Stream, apply
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.lodging import lodging_in
 
-__all__ = [
-    "Opens",
-    "Told",
-    "answer_to",
-    "came_of",
-    "count_readable",
-    "is_wordless",
-    "messages_of",
-    "received_in",
-    "repeats_of",
-]
-
 Opens = Callable[[Stream, Iterable[tuple[int, str]]], Mapping[tuple[int, str], bytes | None]]
 """Opens parts of a stream by sequence and name, None for one that was erased."""
 

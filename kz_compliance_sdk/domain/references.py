@@ -9,18 +9,6 @@ import hashlib
 from collections.abc import Callable
 from typing import Final
 
-__all__ = [
-    "MESSAGES",
-    "alert_id",
-    "appeal_id_of",
-    "free_reference",
-    "message_id",
-    "message_stream",
-    "object_stream",
-    "reference_of",
-    "stream_of",
-]
-
 
 def reference_of(platform_id: str, authority_id: str, notice_id: str, ordinal: int = 0) -> str:
     """The reference of the case of a notice. Of a message that could not be used, `notice_id` is `~` and the SHA-256 of

@@ -192,7 +192,7 @@ class CheckpointHead(OutboundModel):
 class Report(OutboundModel):
     """The confirmation: what was done about each item.
 
-    `sequence` counts the reports of one case from 1. `audit_head` is the case's audit digest before the
+    `sequence` counts the reports of one case from 1. `audit_head` is the head of the case's chain before the
     report's own event. An interim report (`final` False) may hold `pending` items; a final one may not.
     `checkpoint` is the last one that the platform made over all its cases.
     """

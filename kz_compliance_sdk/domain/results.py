@@ -14,8 +14,7 @@ from kz_compliance_sdk.domain.case import FINAL_ITEM, NO_LEASE, Case, CaseState,
 from kz_compliance_sdk.domain.change import CaseWrite, Change, ReportsOvertaken, Write
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery, office
-from kz_compliance_sdk.domain.events.base import Audience, code_or_other
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Audience, Happened, code_or_other
 from kz_compliance_sdk.domain.holding import Objects
 from kz_compliance_sdk.domain.messages import Respondent, item_of, page, stuck, with_report
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -125,11 +124,10 @@ def measure_failed(case: Case, message: OutboxMessage, reason: str, stamp: Stamp
         back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
         target = CaseState.QUEUED if back else case.state
     told = delivery.MeasureFailed(message=message.id, item=item.number, final=never)
-    tells = [happened(case, told, stamp, {"reason": reason})]
     failed = move(case, "measure_failed", target, items=items)
     reason_code = f"{message.kind}_{'failed' if target is not case.state else 'stuck'}"
     failed, alert = page(failed, reason_code, ("moderator", "lead"), 50, stamp)
-    return (CaseWrite(failed), *tells, alert)
+    return (CaseWrite(failed), happened(case, told, stamp, {"reason": reason}), alert)
 
 
 def answer_unusable(case: Case, message: OutboxMessage, what: str, stamp: Stamp) -> Change:
@@ -138,10 +136,10 @@ def answer_unusable(case: Case, message: OutboxMessage, what: str, stamp: Stamp)
     item = item_of(case, message)
     if item is None or not is_legal(case.state, "measure_failed", case.state):
         return stuck((), case, *UNUSABLE, stamp, message=message.id)
-    tells = [happened(case, delivery.AnswerUnusable(message=message.id), stamp, {"reason": what})]
+    event = happened(case, delivery.AnswerUnusable(message=message.id), stamp, {"reason": what})
     failed = move(case, "measure_failed", case.state)
     failed, alert = page(failed, *UNUSABLE, stamp)
-    return (CaseWrite(failed), *tells, alert)
+    return (CaseWrite(failed), event, alert)
 
 
 def interim_due(case: Case, policy: Policy, now: int) -> bool:
@@ -160,13 +158,12 @@ def can_report_interim(case: Case) -> bool:
 def offer_interim(case: Case, stamp: Stamp) -> Change:
     """Ask people whether the regulator is to hear of the settled items now. Nothing leaves before they say so."""
     told = case.settled_items
-    tells = [happened(case, delivery.InterimOffered(), stamp)]
     offered = move(case, "offer_interim", case.state, interim_items=told)
     offered, alert = page(offered, "interim_offered", ("lead", "head"), 50, stamp)
-    return (CaseWrite(offered), *tells, alert)
+    return (CaseWrite(offered), happened(case, delivery.InterimOffered(), stamp), alert)
 
 
-def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256: str, stamp: Stamp) -> Change:
+def receipt(case: Case, message: OutboxMessage, stamp: Stamp) -> Change:
     """The regulator holds one of our messages, which has its receipt. That for the final report ends the case."""
     changes: dict[str, Any] = {}
     target = case.state
@@ -177,9 +174,8 @@ def receipt(case: Case, message: OutboxMessage, receipt_id: str, receipt_sha256:
         return ()
     words = {"receipt": message.receipt, "signature": message.receipt_proof}
     held = {name: said for name, said in words.items() if said}
-    tells = [happened(case, delivery.Receipt(message=message.id), stamp, held)]
     closed = move(case, "receipt", target, **changes)
-    writes: Change = (CaseWrite(closed), *tells)
+    writes: Change = (CaseWrite(closed), happened(case, delivery.Receipt(message=message.id), stamp, held))
     if message.kind == "report" and message.lane_seq > 1:
         writes = (*writes, ReportsOvertaken(case.platform_id, case.id, message.lane_seq, stamp.at))
     return writes
@@ -202,15 +198,9 @@ def reject(case: Case, message: OutboxMessage, code: str, reason: str, stamp: St
     if not is_legal(case.state, "reject", target):
         return ()
     told = delivery.Rejected(message=message.id, code=code_or_other(code))
-    tells = [happened(case, told, stamp, {"reason": reason} if reason else None)]
     rejected = move(case, "reject", target, items=items, **changes)
     rejected, alert = page(rejected, f"{message.kind}_rejected", ("moderator", "lead", "head"), 60, stamp)
-    return (CaseWrite(rejected), *tells, alert)
-
-
-def after(case: Case, change: Change) -> Case:
-    """The case as a change leaves it."""
-    return next((write.case for write in reversed(change) if isinstance(write, CaseWrite)), case)
+    return (CaseWrite(rejected), happened(case, told, stamp, {"reason": reason} if reason else None), alert)
 
 
 def _is_final_report(case: Case, message: OutboxMessage) -> bool:

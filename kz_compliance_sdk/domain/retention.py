@@ -16,8 +16,7 @@ from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseErased, CaseWrite, Change
 from kz_compliance_sdk.domain.events import office, privacy
 from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.persons import check_another
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
@@ -136,9 +135,8 @@ def hold(case: Case, reasons: str, until: int, *, stamp: Stamp) -> tuple[Change,
             remedy="Give a later day, or end that hold first: it takes other roles, and reasons.",
         )
     texts = {"reasons": reasons}
-    tells = [happened(case, privacy.Held(until=until), stamp, texts)]
     held = move(case, "hold", case.state, held_until=until)
-    return (CaseWrite(held), *tells), held
+    return (CaseWrite(held), happened(case, privacy.Held(until=until), stamp, texts)), held
 
 
 def end_hold(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -148,9 +146,8 @@ def end_hold(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
     if not is_held(case, stamp.at):
         raise IllegalMove("no legal hold keeps this case.", reference=case.id)
     texts = {"reasons": reasons}
-    tells = [happened(case, privacy.HoldEnded(), stamp, texts)]
     freed = move(case, "end_hold", case.state, held_until=None)
-    return (CaseWrite(freed), *tells), freed
+    return (CaseWrite(freed), happened(case, privacy.HoldEnded(), stamp, texts)), freed
 
 
 def ask_erasure(case: Case, ground: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -159,10 +156,9 @@ def ask_erasure(case: Case, ground: str, *, stamp: Stamp) -> tuple[Change, Case]
     if ground not in GROUNDS:
         raise InvalidInput(f"{ground!r} is no ground.", field="ground", remedy=f"One of: {', '.join(GROUNDS)}.")
     _refuse_what_is_needed(case, stamp.at)
-    tells = [happened(case, privacy.ErasureAsked(ground=ground), stamp)]
     by = stamp.actor.id, ground
     asked = move(case, "ask_erasure", case.state, erasure_asked=by)
-    return (CaseWrite(asked), *tells), asked
+    return (CaseWrite(asked), happened(case, privacy.ErasureAsked(ground=ground), stamp)), asked
 
 
 def agree_to_erasure(case: Case, holdings: Holdings, stream: Stream, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -184,17 +180,15 @@ def erase(case: Case, holdings: Holdings, stream: Stream, ground: str, *, stamp:
     if holdings.under_way:
         raise IllegalMove("a message, a letter, an appeal or a notice to a user is still under way.", reference=case.id)
     emptied = privacy.erasable(stream.whole().events)
-    tells = [happened(case, privacy.Erased(ground=ground, emptied=emptied), stamp)]
+    event = happened(case, privacy.Erased(ground=ground, emptied=emptied), stamp)
     erased = move(case, "erase", case.state, **wordless(stream), erased_at=stamp.at, erasure_asked=())
-    return (CaseWrite(erased), *tells, CaseErased(case.platform_id, case.id)), erased
+    return (CaseWrite(erased), event, CaseErased(case.platform_id, case.id)), erased
 
 
 def exported(case: Case, *, stamp: Stamp) -> Change:
     """That somebody took the personal data of a case out."""
     REVIEW_POLICY.check(stamp.actor, "export")
-    tells = [happened(case, office.Exported(), stamp)]
-    noted = case
-    return CaseWrite(noted), *tells
+    return CaseWrite(case), happened(case, office.Exported(), stamp)
 
 
 def begin_anew(case: Case) -> Case:

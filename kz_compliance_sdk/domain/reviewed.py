@@ -17,21 +17,6 @@ from kz_compliance_sdk.domain.events.review import ContentChanged, Looked
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
 
-__all__ = [
-    "OBJECTS",
-    "PROPOSAL",
-    "ContentSeen",
-    "ToldDecision",
-    "Words",
-    "checks_of",
-    "count_held",
-    "count_texts",
-    "decisions_by_version",
-    "decisions_of",
-    "looks_of",
-    "objects_of",
-]
-
 PROPOSAL = "proposal"
 """The part that holds the bytes of a decision."""
 

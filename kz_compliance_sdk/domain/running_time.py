@@ -11,10 +11,13 @@ that the sender had asked for counts no more: a wish does not outlive the suspen
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypedDict
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.clock import ClockView, clock_view
+from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 
 LOOK_S = 7 * 86_400
@@ -124,3 +127,31 @@ def on_the_term_again(case: Case, policy: Policy, at: int) -> dict[str, Any]:
         return {}
     after = at if case.decided_at is None else case.decided_at
     return {"lift_due_at": None, "watch_at": clock.next_step_at(policy.ladder, after=after, **term_times(case))}
+
+
+def clock_of(case: Case, messages: Iterable[OutboxMessage], now: int) -> ClockView:
+    """The clocks at `now` (UTC seconds). `messages` are the case's own; the last receipt of a report ends the second
+    clock once the case is closed."""
+    final = [message.settled_at for message in messages if message.kind == "report" and message.state == "done"]
+    return clock_view(
+        received_at=case.received_at,
+        due_at=case.due_at,
+        now=now,
+        requested_due_at=case.requested_due_at,
+        decided_at=case.decided_at,
+        receipt_at=final[-1] if final and case.closed_at is not None else None,
+        pauses=pauses_of(case),
+    )
+
+
+def clock_in_lists(case: Case, now: int) -> ClockView:
+    """The clocks of a case where its messages are not at hand. An ended case stands still where it ended."""
+    return clock_view(
+        received_at=case.received_at,
+        due_at=case.due_at,
+        now=now,
+        requested_due_at=case.requested_due_at,
+        decided_at=case.decided_at or case.closed_at,
+        receipt_at=case.closed_at,
+        pauses=pauses_of(case),
+    )

@@ -23,8 +23,6 @@ from kz_compliance_sdk.domain.proposal_checks import RestsOn
 from kz_compliance_sdk.domain.review_policy import HEAD
 from kz_compliance_sdk.domain.words import Words, words
 
-__all__ = ["RULES", "asked_for", "asking", "in_words", "said_openly", "says"]
-
 RULES: Final = (
     "head_of_office",
     "content_unseen",

@@ -48,13 +48,12 @@ _KINDS: Final[tuple[StatementKind, ...]] = get_args(StatementKind)
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The words of one language. `reviewed_by` and `reviewed_on` are empty while nobody has reviewed them."""
+    """The words of one language. `reviewed_by` is empty while nobody has reviewed them."""
 
     lang: Lang
     lines: Mapping[StatementKind, tuple[str, ...]]
     words: Mapping[str, Mapping[str, str]]
     reviewed_by: str = ""
-    reviewed_on: str = ""
 
     def render(self, kind: StatementKind, facts: Mapping[str, str]) -> str:
         """The text for these facts; a fact that is empty or missing takes its line with it."""
@@ -120,7 +119,7 @@ def read_template(data: bytes, lang: Lang, file: str, *, reviewed: bool = False)
         raise reader.wrong(
             "Language", "It holds the words of another language.", f"Write Language: {lang} in its head."
         )
-    by, on = reader.review(needed=reviewed)
+    by = reader.review(needed=reviewed)
     return Template(
         lang=lang,
         lines=MappingProxyType({kind: reader.lines(kind) for kind in _KINDS}),
@@ -128,7 +127,6 @@ def read_template(data: bytes, lang: Lang, file: str, *, reviewed: bool = False)
             {table: {name: reader.text(table, name) for name in names} for table, names in _WORDS.items()}
         ),
         reviewed_by=by,
-        reviewed_on=on,
     )
 
 
@@ -153,7 +151,7 @@ class _Reader:
             raise self.wrong(f"{table}.{name}", "This text is missing.", f"Give {table}, {name} its msgstr.")
         return text
 
-    def review(self, *, needed: bool) -> tuple[str, str]:
+    def review(self, *, needed: bool) -> str:
         by, day = (self.catalogue.pgettext("review", name).strip() for name in ("by", "on"))
         if needed and not by:
             raise self.wrong("review.by", "It does not say who reviewed these words.", "Name the person or the firm.")
@@ -162,7 +160,7 @@ class _Reader:
                 date.fromisoformat(day)
             except ValueError:
                 raise self.wrong("review.on", "This is no day.", "Write 2026-01-31.") from None
-        return by, day
+        return by
 
     def lines(self, kind: StatementKind) -> tuple[str, ...]:
         text, key = self.text("statement", kind), f"statement.{kind}"

@@ -1,23 +1,42 @@
-"""What people do with a case: each step takes a case and returns the `Change` that records it."""
+"""What people do with a case: each step takes a case and returns the `Change` that records it.
+
+What is never answered here: a demand for data of a user is no removal notice, and goes to a lawyer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
-from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.answerable import check_answerable, check_claimer
+from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, happened, move
-from kz_compliance_sdk.domain.change import (
-    CaseWrite,
-    Change,
-)
-from kz_compliance_sdk.domain.events import review
+from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.events import office, review
+from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.identities import check_questions
+from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.messages import clarification
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost, NotAllowed
+
+
+def check_answerable(case: Case) -> None:
+    """Refuse whatever would answer a demand for user data. Raises NotAllowed."""
+    if USER_DATA_DEMAND in case.flags:
+        raise NotAllowed(
+            "this asks for data of a user and is never answered through this library: a lawyer hands it over, or "
+            "records that it is no such demand.",
+            code="user_data_demand",
+            reference=case.id,
+        )
+
+
+def check_claimer(case: Case, actor: Actor) -> None:
+    """Only a lawyer takes a demand for user data into hand. Raises NotAllowed."""
+    if "legal" not in actor.roles:
+        check_answerable(case)
 
 
 def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
@@ -25,7 +44,6 @@ def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
     REVIEW_POLICY.check(stamp.actor, "claim")
     check_claimer(case, stamp.actor)
     token, expires = case.lease_token + 1, stamp.at + lease_s
-    tells = [happened(case, review.Claimed(token=token, until=expires), stamp)]
     claimed = move(
         case,
         "claim",
@@ -35,16 +53,15 @@ def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
         lease_expires_at=expires,
         was_claimed=True,
     )
-    return (CaseWrite(claimed), *tells), claimed
+    return (CaseWrite(claimed), happened(case, review.Claimed(token=token, until=expires), stamp)), claimed
 
 
 def expire(case: Case, *, stamp: Stamp) -> Change:
     """The lease ran out: back to the queue, visibly."""
     if case.lease_expires_at is None or case.lease_expires_at > stamp.at:
         raise IllegalMove("the lease has not run out.", reference=case.id)
-    tells = [happened(case, review.Expired(), stamp)]
     freed = move(case, "expire", CaseState.QUEUED, **NO_LEASE)
-    return (CaseWrite(freed), *tells)
+    return (CaseWrite(freed), happened(case, review.Expired(), stamp))
 
 
 def check_lease(case: Case, token: int, stamp: Stamp) -> None:
@@ -66,17 +83,15 @@ def renew(case: Case, token: int, *, lease_s: int, stamp: Stamp) -> tuple[Change
     """Keep the lease for `lease_s` seconds from now. Raises LeaseLost."""
     check_lease(case, token, stamp)
     expires = stamp.at + lease_s
-    tells = [happened(case, review.Renewed(until=expires), stamp)]
     renewed = move(case, "renew", CaseState.CLAIMED, lease_expires_at=expires)
-    return (CaseWrite(renewed), *tells), renewed
+    return (CaseWrite(renewed), happened(case, review.Renewed(until=expires), stamp)), renewed
 
 
 def release(case: Case, token: int, *, stamp: Stamp) -> tuple[Change, Case]:
     """Give the case back to the queue. Raises LeaseLost."""
     check_lease(case, token, stamp)
-    tells = [happened(case, review.Released(), stamp)]
     freed = move(case, "release", CaseState.QUEUED, **NO_LEASE)
-    return (CaseWrite(freed), *tells), freed
+    return (CaseWrite(freed), happened(case, review.Released(), stamp)), freed
 
 
 def request_clarification(
@@ -102,20 +117,52 @@ def request_clarification(
     check_questions(case, questions, notice, text_checked=text_checked)
     case = case.but(questions=case.questions + 1)
     message = clarification(case, tuple(questions), stamp)
-    tells = [happened(case, review.Asked(questions=len(questions)), stamp, {"body": message.body})]
+    event = happened(case, review.Asked(questions=len(questions)), stamp, {"body": message.body})
     asked = move(case, "request_clarification", CaseState.AWAITING_ANSWER, **NO_LEASE)
-    return (CaseWrite(asked), *tells, message), asked
+    return (CaseWrite(asked), event, message), asked
 
 
 def recall(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     """Decide without waiting for the authority's answer any longer."""
     REVIEW_POLICY.check(stamp.actor, "request_clarification")
-    tells = [happened(case, review.Recalled(), stamp)]
     back = move(case, "recall", CaseState.QUEUED)
-    return (CaseWrite(back), *tells), back
+    return (CaseWrite(back), happened(case, review.Recalled(), stamp)), back
 
 
 def need(text: str, field: str, remedy: str) -> None:
     """Raises InvalidInput for a text that says nothing."""
     if not text.strip():
         raise InvalidInput("it is empty.", field=field, remedy=remedy)
+
+
+Form = Literal["redacted", "full"]
+
+VIEW_AGAIN_AFTER_S = 900
+"""For how long, in seconds, one recorded view of a person stands for all: a page that is loaded anew adds nothing."""
+
+
+def is_seen(events: Iterable[Stamped], actor: Actor, now: int) -> bool:
+    """Whether a view of this person was recorded within `VIEW_AGAIN_AFTER_S` before `now` (UTC seconds)."""
+    since = now - VIEW_AGAIN_AFTER_S
+    recent = (on for on in events if on.at > since and isinstance(on.event, office.Viewed))
+    return any(on.who is not None and on.who.id == actor.id for on in recent)
+
+
+def view(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
+    """A person looked at the case. It is recorded and never refused: who may look is for the host to say.
+
+    Neither a lease nor an approval depends on it: both name what they hold by a token or a digest.
+    """
+    seen = move(case, "view", case.state)
+    return (CaseWrite(seen), happened(case, office.Viewed(), stamp)), seen
+
+
+def disclose(case: Case, form: Form, lang: str, reason: str, *, stamp: Stamp) -> tuple[Change, Case]:
+    """A person takes an evidence pack of the case out. A full one names people, so it takes a reason and a role that
+    answers for it: raises NotAllowed, InvalidInput."""
+    REVIEW_POLICY.check(stamp.actor, "disclose" if form == "full" else "evidence")
+    if form == "full":
+        need(reason, "reason", "Say who receives the pack with the names in it, and on what ground.")
+    texts = {"reason": reason} if reason.strip() else None
+    told = move(case, "disclose", case.state)
+    return (CaseWrite(told), happened(case, office.Disclosed(form=form, language=lang), stamp, texts)), told

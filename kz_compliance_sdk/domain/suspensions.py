@@ -15,19 +15,12 @@ from kz_compliance_sdk.domain import running_time
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, happened, move
 from kz_compliance_sdk.domain.change import CaseWrite, Change
-from kz_compliance_sdk.domain.contest import (
-    CONTEST_RESULTS,
-    ContestResult,
-    FiledContest,
-    Suspension,
-    SuspensionOrder,
-)
+from kz_compliance_sdk.domain.contest import CONTEST_RESULTS, ContestResult, FiledContest, Suspension, SuspensionOrder
 from kz_compliance_sdk.domain.events import office, remedies
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.messages import page
-from kz_compliance_sdk.domain.persons import check_another
 from kz_compliance_sdk.domain.report import Contest
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
@@ -50,7 +43,6 @@ def record_contest(case: Case, contest: Contest, remedy: str, *, stamp: Stamp) -
     filed = FiledContest(number, contest.filed_at, stamp.actor.id)
     texts = {"body": contest.body, "reference": contest.reference or "", "remedy": remedy}
     told = remedies.ContestRecorded(contest=number, filed_at=contest.filed_at)
-    tells = [happened(case, told, stamp, texts)]
     contested = move(
         case,
         "contest",
@@ -58,7 +50,7 @@ def record_contest(case: Case, contest: Contest, remedy: str, *, stamp: Stamp) -
         contests=(*case.contests, filed),
         flags=tuple(dict.fromkeys((*case.flags, "contested"))),
     )
-    return (CaseWrite(contested), *tells), contested
+    return (CaseWrite(contested), happened(case, told, stamp, texts)), contested
 
 
 def settle_contest(
@@ -88,11 +80,10 @@ def settle_contest(
         flags = tuple(flag for flag in flags if flag != "contested")
     texts = {"reasons": reasons}
     told = remedies.ContestSettled(contest=number, result=result, result_at=result_at)
-    tells = [happened(case, told, stamp, texts)]
     settled = move(case, "settle_contest", case.state, contests=contests, flags=flags)
     # What a body granted may call for another decision, and only a person takes one.
     settled, alert = page(settled, f"contest.{result}", TOLD, 50 if result in ("granted", "partly") else 20, stamp)
-    return (CaseWrite(settled), *tells, alert), settled
+    return (CaseWrite(settled), happened(case, told, stamp, texts), alert), settled
 
 
 def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -116,7 +107,7 @@ def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tu
     recorded = Suspension(number, order.from_at, order.until_at, order.proof_sha256, stamp.actor.id)
     texts = {"body": order.body, "reference": order.reference, "legal_basis": order.legal_basis}
     told = remedies.Suspended(suspension=number, from_at=order.from_at, until_at=order.until_at or 0)
-    tells = [happened(case, told, stamp, {**texts, "proof_sha256": order.proof_sha256})]
+    event = happened(case, told, stamp, {**texts, "proof_sha256": order.proof_sha256})
     marked = move(
         case,
         "suspend",
@@ -125,7 +116,7 @@ def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tu
         flags=tuple(dict.fromkeys((*case.flags, "suspension_unconfirmed"))),
     )
     marked, alert = page(marked, "suspension_to_confirm", ("lead",), 40, stamp)
-    return (CaseWrite(marked), *tells, alert), marked
+    return (CaseWrite(marked), event, alert), marked
 
 
 def confirm_suspension(
@@ -169,12 +160,12 @@ def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stam
         raise IllegalMove(f"the suspension {number} has ended already.", reference=case.id)
     ended = replace(found, ended_at=ended_at)
     texts = {"reasons": reasons}
-    tells = [happened(case, remedies.SuspensionEnded(suspension=number, ended_at=ended_at), stamp, texts)]
+    event = happened(case, remedies.SuspensionEnded(suspension=number, ended_at=ended_at), stamp, texts)
     after = _changed(case, "end_suspension", ended, stamp)
     if not found.confirmed_by:
-        return (CaseWrite(after), *tells), after
+        return (CaseWrite(after), event), after
     after, alert = page(after, "suspension_over", TOLD, 50, stamp)
-    return (CaseWrite(after), *tells, alert), after
+    return (CaseWrite(after), event, alert), after
 
 
 def resumed(case: Case, stamp: Stamp) -> tuple[Case, Change]:

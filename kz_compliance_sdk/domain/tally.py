@@ -16,8 +16,6 @@ from kz_compliance_sdk.domain.fold import Case, Item, Tally
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.transitions import CaseState
 
-__all__ = ["STOPPED", "UNANSWERED", "facts", "tally"]
-
 STOPPED = "stopped"
 """The outcome of an item whose order fell before anybody had decided it. No report speaks of it."""
 

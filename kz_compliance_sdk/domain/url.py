@@ -14,8 +14,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from kz_compliance_sdk.errors import InvalidInput
 
-__all__ = ["ITEM_URL_SCHEMA", "LINK_SCHEMA", "MAX_URL", "check_link", "check_url", "host_of"]
-
 MAX_URL: Final = 2_048
 """The longest URL in characters."""
 

@@ -12,22 +12,62 @@ from typing import Literal
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.authority_words import AuthorityWords, authority_words
 from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import Case, ItemState, happened, move
-from kz_compliance_sdk.domain.change import NOTHING, CaseWrite, Change, MessageVoided, Write
+from kz_compliance_sdk.domain.change import NOTHING, CaseWrite, Change, MessageVoided, MessageWrite, Write
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision
 from kz_compliance_sdk.domain.events import users
+from kz_compliance_sdk.domain.events.base import Happened
+from kz_compliance_sdk.domain.events.users import UserNoticeDelayed
 from kz_compliance_sdk.domain.fold import SilenceBasis, UserNoticeKind, UserNoticeStatus
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.identities import identity_check
 from kz_compliance_sdk.domain.messages import id_of, lane_of, page
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.policy.users import UserPolicy
+from kz_compliance_sdk.domain.policy.values import UserPolicy
 from kz_compliance_sdk.domain.report import UserNotified
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.statement_templates import StatementKind, Templates, packaged_templates
-from kz_compliance_sdk.domain.words import LANGUAGES
+from kz_compliance_sdk.domain.steps import need
+from kz_compliance_sdk.domain.words import LANGUAGES, Lang
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityWords:
+    """The words that can be told; what is missing or left out is empty. `complete` says that nothing was left out."""
+
+    name: Mapping[Lang, str]
+    unit: str
+    laws: tuple[str, ...]
+    reference_number: str
+    redress: str
+    complete: bool
+
+
+def authority_words(case: Case, notice: Notice) -> AuthorityWords:
+    """The words of the notice's authority. None of them may name an account of the notice, or who signed it."""
+    holds_identity, withheld = identity_check(case, notice), list[str]()
+
+    def clean(text: str | None) -> str:
+        if text and holds_identity(text):
+            withheld.append(text)
+            return ""
+        return text or ""
+
+    authority, redress = notice.issuing_authority, notice.redress
+    parts = () if redress is None else (redress.body, redress.deadline, redress.url)
+    cited = (", ".join(filter(None, (basis.act, basis.article))) for basis in notice.legal_basis)
+    return AuthorityWords(
+        name={lang: clean(authority.name.best(lang)) for lang in LANGUAGES},
+        unit=clean(authority.unit),
+        laws=tuple(filter(None, map(clean, cited))),
+        reference_number=clean(notice.reference_number),
+        redress=", ".join(filter(None, map(clean, parts))),
+        complete=not withheld,
+    )
+
 
 MESSENGER = "messenger"
 UNSENT = ("due", "delayed")
@@ -272,12 +312,12 @@ def told(case: Case, held: UserNoticeState, at: int | None, stamp: Stamp) -> Cha
     """The user was told `at` (UTC seconds); None: never can be, and people get to know it. Holds nothing else up."""
     name = held.message_id
     came = users.UserNeverTold(message=name) if at is None else users.UserTold(message=name, at_platform=at)
-    tells = [happened(case, came, stamp)]
+    event = happened(case, came, stamp)
     moved = move(case, "tell_user", case.state)
     if at is not None:
-        return CaseWrite(moved), *tells
+        return CaseWrite(moved), event
     moved, alert = page(moved, "user_notice_failed", ("moderator", "lead"), 20, stamp)
-    return CaseWrite(moved), *tells, alert
+    return CaseWrite(moved), event, alert
 
 
 def _alike(on: Occasion, one: int, other: int) -> bool:
@@ -419,3 +459,46 @@ def _behind(on: Occasion, measure: str) -> ItemDecision | None:
         if decided is not None and decided.action == measure:
             return decided
     return None
+
+
+def delay(
+    case: Case,
+    until: int,
+    legal_basis: str,
+    reasons: str,
+    tellings: Sequence[UserNoticeState],
+    messages: Sequence[OutboxMessage],
+    policy: UserPolicy,
+    *,
+    stamp: Stamp,
+) -> tuple[Change, tuple[UserNoticeState, ...]]:
+    """Keep what waits to be told in this case back until `until` (UTC seconds); it then leaves by itself.
+
+    Raises NotAllowed, InvalidInput, and IllegalMove if nothing waits.
+    """
+    REVIEW_POLICY.check(stamp.actor, "delay_user_notice")
+    need(legal_basis, "legal_basis", "Name the act and the article: without one the user is told.")
+    need(reasons, "reasons", "Say why the user must not know yet.")
+    latest = stamp.at + policy.longest_delay_s
+    if not stamp.at < until <= latest:
+        raise InvalidInput(
+            "the end of the delay is past." if until <= stamp.at else "the delay is longer than the policy's.",
+            field="until",
+            remedy=f"Give a time from now to at most {policy.longest_delay_s // _DAY_S} days ahead; "
+            "a longer silence takes a new decision then.",
+        )
+    waiting = {message.id: message for message in messages if message.kind == "user_notice"}
+    put_off: list[UserNoticeState] = []
+    writes: list[Write] = []
+    for held in tellings:
+        message = waiting.get(held.message_id)
+        if held.state not in UNSENT or message is None or message.state != "queued":
+            continue
+        put_off.append(replace(held, state="delayed", due_at=until, delay_until=until, basis="person"))
+        writes.append(MessageWrite(message.but(next_attempt_at=until, deadline_at=until), message.lease_token))
+    if not put_off:
+        raise IllegalMove("nothing waits to be told to a user in this case.", reference=case.id)
+    texts = {"legal_basis": legal_basis, "reasons": reasons}
+    delayed = UserNoticeDelayed(messages=tuple(held.message_id for held in put_off), until=until)
+    moved = move(case, "delay_user_notice", case.state)
+    return (CaseWrite(moved), happened(case, delayed, stamp, texts), *writes), tuple(put_off)

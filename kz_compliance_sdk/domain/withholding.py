@@ -64,7 +64,7 @@ def withhold(
     elif case.state is CaseState.IN_APPROVAL:
         target = CaseState.QUEUED
     times = on_the_term_again(case, policy, stamp.at)
-    tells = [happened(case, review.Withheld(items=tuple(item.number for item in held)), stamp)]
+    event = happened(case, review.Withheld(items=tuple(item.number for item in held)), stamp)
     after = move(
         case,
         "withhold",
@@ -81,4 +81,4 @@ def withhold(
         for message in enforcing(item, messages)
     ]
     after, alert = page(after, "withheld", _TOLD, 60, stamp)
-    return (*change, CaseWrite(after), *tells, *voids, alert), after
+    return (*change, CaseWrite(after), event, *voids, alert), after

@@ -13,8 +13,6 @@ from importlib.resources import files
 from io import BytesIO
 from typing import Final, Literal, get_args
 
-__all__ = ["LANGUAGES", "Lang", "Words", "compiled", "words"]
-
 Lang = Literal["kk", "ru", "en"]
 LANGUAGES: Final[tuple[Lang, ...]] = get_args(Lang)
 

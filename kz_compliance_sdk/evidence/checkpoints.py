@@ -24,8 +24,8 @@ from kz_compliance_sdk.domain.checkpoints import (
     checkpointed,
     stream_name,
 )
+from kz_compliance_sdk.domain.events.base import AS_READ
 from kz_compliance_sdk.domain.events.checkpoints import HandedOut
-from kz_compliance_sdk.domain.happened import AS_READ
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound, StoreDamaged

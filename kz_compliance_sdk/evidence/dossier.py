@@ -17,7 +17,6 @@ from kz_compliance_sdk.domain.appeals import REFERENCE
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.clock import ClockView, local
-from kz_compliance_sdk.domain.disclosure import Form
 from kz_compliance_sdk.domain.events.delivery import Receipt
 from kz_compliance_sdk.domain.events.office import Instructed
 from kz_compliance_sdk.domain.events.privacy import Held
@@ -26,6 +25,7 @@ from kz_compliance_sdk.domain.outbox import Attempt
 from kz_compliance_sdk.domain.proofs import Fault
 from kz_compliance_sdk.domain.reviewed import PROPOSAL, checks_of, decisions_of, looks_of
 from kz_compliance_sdk.domain.second_person import in_words
+from kz_compliance_sdk.domain.steps import Form
 from kz_compliance_sdk.domain.user_notices import name_of
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.evidence.redaction import Said, is_plain_receipt, said_of

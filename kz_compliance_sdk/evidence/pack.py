@@ -21,8 +21,6 @@ from kz_compliance_sdk.evidence.dossier import Contents
 from kz_compliance_sdk.evidence.page import rendered
 from kz_compliance_sdk.wire.signature import SigningKey
 
-__all__ = ["FORMAT", "MANIFEST", "SIGNATURE", "SIGNED", "SUBJECTS", "check_lang", "packed", "zipped"]
-
 FORMAT: Final = "kz-compliance/evidence/v1"
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig.json"

@@ -21,8 +21,6 @@ from kz_compliance_sdk.domain.values import parse_instant
 from kz_compliance_sdk.domain.words import Words
 from kz_compliance_sdk.evidence.dossier import WORDS, Contents
 
-__all__ = ["rendered"]
-
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")

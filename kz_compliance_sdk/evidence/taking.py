@@ -6,14 +6,14 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 
-from kz_compliance_sdk.domain import disclosure, proofs
+from kz_compliance_sdk.domain import proofs, steps
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.case_clock import clock_of
 from kz_compliance_sdk.domain.change import Change, InboxRow
-from kz_compliance_sdk.domain.disclosure import Form
 from kz_compliance_sdk.domain.notice import Sanction
+from kz_compliance_sdk.domain.running_time import clock_of
+from kz_compliance_sdk.domain.steps import Form
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import NotAuthentic, NotFound, Unreadable
 from kz_compliance_sdk.evidence.dossier import Contents, Dossier, Received, contents
@@ -50,9 +50,9 @@ class Evidence:
         """
         queries = self._store.queries(self._platform)
         queries.case(case_id)
-        if disclosure.is_seen(queries.stream(case_id).whole().events, actor, self._store.now()):
+        if steps.is_seen(queries.stream(case_id).whole().events, actor, self._store.now()):
             return False
-        self._write(actor, lambda tx, stamp: disclosure.view(tx.case(case_id), stamp=stamp))
+        self._write(actor, lambda tx, stamp: steps.view(tx.case(case_id), stamp=stamp))
         return True
 
     def take(self, actor: Actor, case_id: str, form: Form, lang: str, reason: str) -> Contents:
@@ -62,7 +62,7 @@ class Evidence:
         """
 
         def work(tx: Tx, stamp: Stamp) -> tuple[Change, Case]:
-            return disclosure.disclose(tx.case(case_id), form, lang, reason, stamp=stamp)
+            return steps.disclose(tx.case(case_id), form, lang, reason, stamp=stamp)
 
         made_at = self._write(actor, work)
         queries = self._store.queries(self._platform)

@@ -20,8 +20,6 @@ from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.second_person import asked_for
 from kz_compliance_sdk.domain.values import instant_text
 
-__all__ = ["Name", "differences", "told"]
-
 Name = Callable[[int], str | None]
 """What a person is called in a pack, by the number in the case; None for the machine."""
 

@@ -36,8 +36,6 @@ from kz_compliance_sdk.evidence.pack import FORMAT, MANIFEST, SIGNATURE, SIGNED
 from kz_compliance_sdk.evidence.told import differences, told
 from kz_compliance_sdk.wire.signature import Key, KeyRing, verify
 
-__all__ = ["MAX_PACK", "Problem", "Verdict", "read_key", "verified"]
-
 MAX_PACK: Final = 256 * 2**20
 """The largest pack that is read, in bytes."""
 

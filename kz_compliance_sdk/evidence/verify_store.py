@@ -25,11 +25,8 @@ from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proofs import Fault
 from kz_compliance_sdk.domain.references import stream_of
-from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.errors import NotFound, StoreDamaged, kind_and_place
 from kz_compliance_sdk.ports import Queries
-from kz_compliance_sdk.services.faults import kind_and_place
-
-__all__ = ["CLOCK_TOLERANCE_S", "AuditVerdict", "LogRead", "check_log", "verify"]
 
 NO_CASE: Final = ""
 """In the place of a case: what belongs to none."""
@@ -183,13 +180,18 @@ def verify(
     faults += log.faults
     checked = 0
     for one in [case_id] if case_id is not None else queries.case_ids():
-        faults += _of_case(queries, one, policy)
+        try:
+            faults += _of_case(queries, one, policy)
+        except NotFound:
+            if case_id is not None:
+                raise
+            faults.append(Fault(one, 0, "nothing can be found by what its row is called"))
         checked += 1
         if progress is not None:
             progress(checked)
     if case_id is None:
         faults += _of_no_case(queries)
-        doings = (*queries.faults_of_none(), *queries.log_faults(), *queries.lodged_faults())
+        doings = (*queries.faults_of_none(), *queries.lodged_faults())
         faults += [Fault(NO_CASE, 0, what) for what in (*doings, *_wrong_tiles(queries, log))]
         faults += _orphans(queries)
     said = [*_not_provable(log, outside, unchecked, case_id), *_told_late(log.late)]

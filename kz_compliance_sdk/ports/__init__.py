@@ -5,13 +5,10 @@ from __future__ import annotations
 from concurrent.futures import Future as Future
 
 from kz_compliance_sdk.domain.content import Reference as Reference
-from kz_compliance_sdk.domain.user_notice import UserNotice as UserNotice
-from kz_compliance_sdk.ports.alerting import Alert as Alert
-from kz_compliance_sdk.ports.alerting import Notifier as Notifier
-from kz_compliance_sdk.ports.alerting import Witness as Witness
 from kz_compliance_sdk.ports.env import Boot as Boot
 from kz_compliance_sdk.ports.env import Env as Env
 from kz_compliance_sdk.ports.env import Uuid7 as Uuid7
+from kz_compliance_sdk.ports.platform import Alert as Alert
 from kz_compliance_sdk.ports.platform import Content as Content
 from kz_compliance_sdk.ports.platform import Effect as Effect
 from kz_compliance_sdk.ports.platform import EffectResult as EffectResult
@@ -19,10 +16,13 @@ from kz_compliance_sdk.ports.platform import Enforcer as Enforcer
 from kz_compliance_sdk.ports.platform import Failed as Failed
 from kz_compliance_sdk.ports.platform import InForce as InForce
 from kz_compliance_sdk.ports.platform import Messenger as Messenger
+from kz_compliance_sdk.ports.platform import Notifier as Notifier
 from kz_compliance_sdk.ports.platform import Pending as Pending
 from kz_compliance_sdk.ports.platform import Resolved as Resolved
 from kz_compliance_sdk.ports.platform import TellResult as TellResult
 from kz_compliance_sdk.ports.platform import Told as Told
+from kz_compliance_sdk.ports.platform import UserNotice as UserNotice
+from kz_compliance_sdk.ports.platform import Witness as Witness
 from kz_compliance_sdk.ports.regulator import ByPerson as ByPerson
 from kz_compliance_sdk.ports.regulator import Delivered as Delivered
 from kz_compliance_sdk.ports.regulator import FeedMessage as FeedMessage

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.content import Reference
-from kz_compliance_sdk.domain.user_notice import UserNotice
 from kz_compliance_sdk.ports.regulator import RetryAt
 
 
@@ -110,3 +111,66 @@ class Messenger(Protocol):
     """
 
     def tell(self, notice: UserNotice) -> TellResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What a pager is told, and nothing else: no content, no names. `due_at` is UTC seconds.
+
+    `level` lies on one scale, 1 to 100, for the steps of the ladder and for everything else that people are told: about
+    20 is something to read, 30 to 40 something to look at soon, and from 50 on it is for now.
+    """
+
+    case_reference: str
+    reason: str
+    due_at: int
+    audience: tuple[str, ...]
+    level: int
+    link: str
+
+
+class Notifier(Protocol):
+    """A way to alert people. Raises if the alert was not delivered; it is then tried again."""
+
+    def notify(self, alert: Alert) -> None: ...
+
+
+class Witness(Protocol):
+    """Somebody outside the store who keeps checkpoints. Raises if this one is not kept; it is then handed out again."""
+
+    def keep(self, checkpoint: Checkpoint) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class UserNotice:
+    """What an affected user is to be told about one item. Telling the same `id` twice must tell the user once.
+
+    `kind` is `measure`, `restored` or `appeal_decided`; `url`, `object_id` and `account_ref` are the item as the notice
+    named it, and whose it is the platform knows. `outcome` is the report's word for the measure, or `restored`,
+    `upheld`, `reversed`. `authority` holds the name of whoever demanded it by language, `texts` the whole statement as
+    plain text in `kk`, `ru` and `en`: escape it where it goes into markup. Times are UTC seconds; `effective_at` is 0
+    where there is none. Nothing in it comes from a reporter, and it names no moderator.
+    """
+
+    id: str
+    kind: str
+    case_id: str
+    item_id: str
+    object_key: str
+    url: str
+    object_id: str
+    account_ref: str
+    outcome: str
+    action: str
+    scope: tuple[str, ...]
+    ground: str
+    legal_provision: str
+    legal_basis: tuple[str, ...]
+    authority: Mapping[str, str]
+    authority_type: str
+    reference_number: str
+    effective_at: int
+    made_at: int
+    appeal_url: str
+    appeal_answer_s: int
+    texts: Mapping[str, str]

@@ -10,14 +10,7 @@ from typing import Protocol, TypeVar
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import (
-    Change,
-    EndpointState,
-    Heartbeat,
-    InboxRow,
-    RefusalsCounted,
-    SanctionNoted,
-)
+from kz_compliance_sdk.domain.change import Change, EndpointState, Heartbeat, InboxRow, RefusalsCounted, SanctionNoted
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Chain, Stream, Tally
@@ -254,11 +247,13 @@ class Queries(FigureSource, Protocol):
     def stream(self, case_id: str) -> Stream:
         """The chain of a case. One that is damaged has a `fault`; one of which nothing is stored is empty."""
 
-    def lodged_faults(self) -> list[str]:
-        """What is wrong with the messages that no case took when they came, and with their rows, each in words."""
+    def faults_of_none(self) -> list[str]:
+        """What is wrong with what belongs to no case, each in words: the order of the ledger, rows of sanctions, and
+        what the database does by itself that this release did not tell it to, such as a trigger."""
 
-    def log_faults(self) -> list[str]:
-        """What is wrong with the order of the ledger, each in words."""
+    def lodged_faults(self) -> list[str]:
+        """What is wrong with the messages that no case took when they came, and with their rows, each in words; and
+        what lies there of streams that are not."""
 
     def cases(
         self,
@@ -282,10 +277,6 @@ class Queries(FigureSource, Protocol):
 
     def orphans(self) -> list[tuple[str, str]]:
         """The id of each case that is not there while something of it is, and the table that holds it."""
-
-    def faults_of_none(self) -> list[str]:
-        """What is wrong with what belongs to no case, each in words: what the database does by itself that this release
-        did not tell it to, such as a trigger; what lies there of streams that are not; rows of sanctions that lie."""
 
     def streams_beside(self) -> Iterable[tuple[Stream, list[str]]]:
         """Every stream that is of no case, in the order in which they began, and what is wrong with it and its parts,

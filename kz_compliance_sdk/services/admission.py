@@ -11,7 +11,6 @@ from kz_compliance_sdk.domain import arrivals, letters_in, lodging
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrival_events import answered
 from kz_compliance_sdk.domain.arrivals import Arrival, with_pages_at_intake
-from kz_compliance_sdk.domain.but import Changeable
 from kz_compliance_sdk.domain.case import Case, CaseState, happened
 from kz_compliance_sdk.domain.change import (
     NOTHING,
@@ -20,6 +19,7 @@ from kz_compliance_sdk.domain.change import (
     NoticeCounted,
     SanctionNoted,
     Write,
+    case_after,
     names_of,
 )
 from kz_compliance_sdk.domain.events.arrivals import Flagged, Quarantined
@@ -27,22 +27,14 @@ from kz_compliance_sdk.domain.events.waiting import Lodged, LodgedKind
 from kz_compliance_sdk.domain.flags import Flag, flags, flags_of_answer, legal_flags
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Stamped
+from kz_compliance_sdk.domain.lodging import sanctioned
 from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
-from kz_compliance_sdk.domain.notice import (
-    Cancellation,
-    Clarification,
-    Notice,
-    Reminder,
-    Sanction,
-    UnreadableNotice,
-)
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction, UnreadableNotice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, Safeguards
 from kz_compliance_sdk.domain.received import answer_to, is_wordless, repeats_of
 from kz_compliance_sdk.domain.references import free_reference, stream_of
-from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import begin_anew
-from kz_compliance_sdk.domain.sanctions import sanctioned
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services import unreadable
@@ -50,17 +42,6 @@ from kz_compliance_sdk.services.loading import arrival_in, latest_revision, noti
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
 from kz_compliance_sdk.services.tallying import with_tally
 from kz_compliance_sdk.wire.v1 import Message, read_message
-
-
-@dataclass(frozen=True)
-class Received(Changeable):
-    """An authentic message with its origin: exactly what will be stored of it. Times are UTC seconds."""
-
-    sender: str
-    message_id: str
-    body_sha256: str
-    authorities: frozenset[str]
-    arrival: Arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,71 +58,69 @@ class Admission:
     def under(cls, platform_id: str, policy: Policy, respondent: Respondent, hosts: frozenset[str]) -> Admission:
         return cls(platform_id, policy, respondent, hosts, frozenset(policy.categories))
 
-    def admit(self, tx: Tx, received: Received, message: Message) -> tuple[Change, Response]:
+    def admit(self, tx: Tx, arrival: Arrival, message: Message) -> tuple[Change, Response]:
         """A usable message: a repeat gets its first answer, everything else its effect on a case."""
         stamp = tx.stamp()
-        same, reused = _earlier(tx, received, stamp)
+        same, reused = _earlier(tx, arrival, stamp)
         if same is not None and not same.is_unused:
             return same.repeated(tx)
         if same is not None and is_wordless(same.stream, same.on):
             # Its bytes were erased since. What was received is never written anew: it has to come as another message.
             change, response = same.repeated(tx)
-            return (*change, self._page(received, received.message_id, "erased_message", 30, stamp)), response
+            return (*change, self._page(arrival, arrival.message_id, "erased_message", 30, stamp)), response
         if reused:
-            received = _flagged(received, "message_id_reused")
+            arrival = arrival.but(flags=(*arrival.flags, "message_id_reused"))
         data = message.data
         if isinstance(data, Notice):
-            change, response = self._notice(tx, received, message, data, stamp)
+            change, response = self._notice(tx, arrival, message, data, stamp)
         elif isinstance(data, Sanction):
-            change, response = self._sanction(tx, received, message, data, stamp)
+            change, response = self._sanction(tx, arrival, message, data, stamp)
         else:
-            change, response = self._following(tx, received, message, data, stamp)
+            change, response = self._following(tx, arrival, message, data, stamp)
         if reused:
-            change = (*change, self._page(received, received.message_id, "message_id_reused", 30, stamp))
+            change = (*change, self._page(arrival, arrival.message_id, "message_id_reused", 30, stamp))
         if tx.unreadable:
             change = (*change, *unreadable.alerts(tx, self.platform_id))
         return with_tally(tx, change), response
 
-    def _page(self, received: Received, about: str, reason: str, severity: int, stamp: Stamp) -> OutboxMessage:
+    def _page(self, arrival: Arrival, about: str, reason: str, severity: int, stamp: Stamp) -> OutboxMessage:
         to = ("moderator", "lead")
-        return notify(self.platform_id, about, reason, to, severity, stamp, key=received.body_sha256)
+        return notify(self.platform_id, about, reason, to, severity, stamp, key=arrival.body_sha256)
 
-    def quarantine(self, tx: Tx, received: Received, unusable: UnreadableNotice) -> tuple[Change, Response]:
+    def quarantine(self, tx: Tx, arrival: Arrival, unusable: UnreadableNotice) -> tuple[Change, Response]:
         """An authentic message that cannot be used as it stands: kept, on the clock, and somebody is paged."""
-        same, _ = _earlier(tx, received, tx.stamp())
+        same, _ = _earlier(tx, arrival, tx.stamp())
         if same is not None:
             return same.repeated(tx)
-        change, response = self._quarantine(tx, received, unusable, 422)
+        change, response = self._quarantine(tx, arrival, unusable, 422)
         return (*change, *unreadable.alerts(tx, self.platform_id)), response
 
-    def _quarantine(
-        self, tx: Tx, received: Received, unusable: UnreadableNotice, status: int
-    ) -> tuple[Change, Response]:
-        notice_id = unusable.notice_id or f"~{received.body_sha256[:32]}"
-        authority = unusable.authority_id or received.sender
+    def _quarantine(self, tx: Tx, arrival: Arrival, unusable: UnreadableNotice, status: int) -> tuple[Change, Response]:
+        notice_id = unusable.notice_id or f"~{arrival.body_sha256[:32]}"
+        authority = unusable.authority_id or arrival.sender
         taken = [c.quarantine_no for c in tx.cases_of_notice(notice_id) if c.authority_id == authority]
         stamp = tx.stamp()
-        arrival = received.arrival.but(received_at=_clock(received, tx))
+        arrival = arrival.but(received_at=_clock(arrival, tx))
         # The same bytes under two message ids are two messages.
-        case_id, _ = free_reference(self.platform_id, authority, f"~{received.body_sha256}", _is_taken(tx))
+        case_id, _ = free_reference(self.platform_id, authority, f"~{arrival.body_sha256}", _is_taken(tx))
         change, case = arrivals.quarantine(case_id, unusable, arrival, max(taken, default=0) + 1, self.policy, stamp)
         response = refused(status, unusable.code, unusable.reason, field=unusable.field, instance=case.id)
         return answered(change, response.status, response.body), response
 
     def _notice(
-        self, tx: Tx, received: Received, message: Message, notice: Notice, stamp: Stamp
+        self, tx: Tx, arrival: Arrival, message: Message, notice: Notice, stamp: Stamp
     ) -> tuple[Change, Response]:
         change: Change
         known = tx.cases_of_notice(notice.notice_id)
         authority = notice.issuing_authority.id
-        arrival = self._arrival(tx, received, message, notice)
+        unmarked, arrival = arrival, self._marked(tx, arrival, message, notice)
         current = next((c for c in known if c.quarantine_no == 0 and c.authority_id == authority), None)
         if current is not None and notice.revision <= current.revision:
-            return self._again(tx, received, message, notice, arrival, current, stamp)
+            return self._again(tx, notice, unmarked, arrival, current, stamp)
         if current is not None and arrival.authenticity == "unverified" and current.authenticity != "unverified":
             change, case = letters_in.enter_amendment(current, arrival, stamp)
             return change, accepted(202, case)
-        unusable = [c for c in known if c.quarantine_no and c.authority_id in (authority, received.sender, "unknown")]
+        unusable = [c for c in known if c.quarantine_no and c.authority_id in (authority, arrival.sender, "unknown")]
         quarantined = [c for c in unusable if c.state is CaseState.QUARANTINED]
         ordinal = 0
         if unusable and not quarantined:
@@ -165,16 +144,15 @@ class Admission:
         if ordinal:
             # No other notice has this reference: a row was changed from outside.
             change = stuck(change, case, "reference_taken", ("lead", "head"), 60, stamp)
-            case = after(case, change)
+            case = case_after(case, change)
         change, case = follow_waiting(tx, case, change, self.policy, self.respondent, stamp)
         return change, accepted(202, case)
 
     def _again(
         self,
         tx: Tx,
-        received: Received,
-        message: Message,
         notice: Notice,
+        unmarked: Arrival,
         arrival: Arrival,
         case: Case,
         stamp: Stamp,
@@ -200,34 +178,34 @@ class Admission:
                 notice_id=notice.notice_id,
                 authority_id=case.authority_id,
             )
-            return self._quarantine(tx, received, conflict, 409)
+            return self._quarantine(tx, unmarked, conflict, 409)
         response = accepted(200, case)
         return answered(change, response.status, response.body), response
 
     def _following(
-        self, tx: Tx, received: Received, message: Message, data: Following, stamp: Stamp
+        self, tx: Tx, arrival: Arrival, message: Message, data: Following, stamp: Stamp
     ) -> tuple[Change, Response]:
         """A message about a notice: applied to its case, or kept until the notice comes."""
-        mine = [c for c in tx.cases_of_notice(data.notice_id) if c.authority_id in received.authorities]
+        mine = [c for c in tx.cases_of_notice(data.notice_id) if c.authority_id in arrival.authorities]
         case = next((c for c in mine if c.quarantine_no == 0), None)
         if case is None and isinstance(data, Cancellation) and data.item_ids is None:
             case = next((c for c in mine if c.state is CaseState.QUARANTINED), None)
         early = case is not None and isinstance(data, Cancellation) and case.revision and data.revision > case.revision
         if case is None or early:
             response = noted(data.notice_id, stamp.at)
-            waiting = self._page(received, data.notice_id, "waits_for_its_notice", 20, stamp)
-            return self._lodge(tx, received, message, data.notice_id, response, (waiting,), stamp)
+            waiting = self._page(arrival, data.notice_id, "waits_for_its_notice", 20, stamp)
+            return self._lodge(tx, arrival, message, data.notice_id, response, (waiting,), stamp)
         # What cancels a notice that could not be used must meet the usable one as well.
         waits = case.state is CaseState.QUARANTINED
-        arrival = marked_answer(received.arrival, message, self.policy)
+        arrival = marked_answer(arrival, message, self.policy)
         change, case = follow(tx, arrival, case, data, self.policy, self.respondent, stamp)
         response = accepted(202, case)
         if waits:
-            return self._lodge(tx, received, message, data.notice_id, response, change, stamp)
+            return self._lodge(tx, arrival, message, data.notice_id, response, change, stamp)
         return change, response
 
     def _sanction(
-        self, tx: Tx, received: Received, message: Message, sanction: Sanction, stamp: Stamp
+        self, tx: Tx, arrival: Arrival, message: Message, sanction: Sanction, stamp: Stamp
     ) -> tuple[Change, Response]:
         response = noted(sanction.sanction_id, stamp.at)
         fact = SanctionNoted(
@@ -246,14 +224,14 @@ class Admission:
             ("head",),
             90,
             stamp,
-            key=received.body_sha256,
+            key=arrival.body_sha256,
         )
-        return self._lodge(tx, received, message, "", response, (fact, sanctioned(fact, stamp), alert), stamp)
+        return self._lodge(tx, arrival, message, "", response, (fact, sanctioned(fact, stamp), alert), stamp)
 
     def _lodge(
         self,
         tx: Tx,
-        received: Received,
+        arrival: Arrival,
         message: Message,
         notice_id: str,
         response: Response,
@@ -262,7 +240,7 @@ class Admission:
     ) -> tuple[Change, Response]:
         """A message that no case takes gets a stream of its own. Where that has it already its row alone was gone."""
         kind = cast("LodgedKind", message.type)  # a notice opens a case
-        told = lodging.lodged(received.arrival, kind, notice_id, response.body, stamp)
+        told = lodging.lodged(arrival, kind, notice_id, response.body, stamp)
         stream = tx.streams([told.stream])[told.stream]
         if stream.fault is not None:
             return unreadable.alerts(tx, self.platform_id, (stream.name,)), response
@@ -270,19 +248,15 @@ class Admission:
             return _Earlier(stream, stream.events[0], self.platform_id).repeated(tx)
         return (*more, told), response
 
-    def _arrival(self, tx: Tx, received: Received, message: Message, notice: Notice) -> Arrival:
-        now = _clock(received, tx)
+    def _marked(self, tx: Tx, arrival: Arrival, message: Message, notice: Notice) -> Arrival:
+        now = _clock(arrival, tx)
         found = marks(notice, message.raw, now, self.policy, hosts=self.hosts, categories=self.categories)
-        return received.arrival.but(received_at=now, flags=(*received.arrival.flags, *found))
+        return arrival.but(received_at=now, flags=(*arrival.flags, *found))
 
 
-def _clock(received: Received, tx: Tx) -> int:
+def _clock(arrival: Arrival, tx: Tx) -> int:
     """Receipt is when the message is stored; a typed-in one was received when the office says."""
-    return received.arrival.received_at if received.arrival.source == "typed" else tx.now
-
-
-def _flagged(received: Received, flag: str) -> Received:
-    return received.but(arrival=received.arrival.but(flags=(*received.arrival.flags, flag)))
+    return arrival.received_at if arrival.source == "typed" else tx.now
 
 
 def _is_taken(tx: Tx) -> Callable[[str], bool]:
@@ -327,17 +301,17 @@ def _count(cursor: str) -> int:
     return int(cursor) if cursor.isdecimal() and len(cursor) < 10 else 0
 
 
-def _earlier(tx: Tx, received: Received, stamp: Stamp) -> tuple[_Earlier | None, bool]:
+def _earlier(tx: Tx, arrival: Arrival, stamp: Stamp) -> tuple[_Earlier | None, bool]:
     """The same message as it came before, and whether another one came under its id. Where several events tell of it:
     the one that it waited or is noted by, else the last by which it could be used."""
     found = [
-        _Earlier(stream, stream.events[seq - 1], received.arrival.platform_id)
-        for stream, seq in tx.came(received.sender, received.message_id)
+        _Earlier(stream, stream.events[seq - 1], arrival.platform_id)
+        for stream, seq in tx.came(arrival.sender, arrival.message_id)
     ]
-    body = stamp.keyed(received.body_sha256)
+    body = stamp.keyed(arrival.body_sha256)
     same = [one for one in found if one.on.event.came.body == body]
     same.sort(key=lambda one: (isinstance(one.on.event, Lodged), not isinstance(one.on.event, Quarantined), one.on.at))
-    return same[-1] if same else None, len(same) < len(found) and received.arrival.source != "typed"
+    return same[-1] if same else None, len(same) < len(found) and arrival.source != "typed"
 
 
 def counted(

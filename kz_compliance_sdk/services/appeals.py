@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from kz_compliance_sdk.domain import appeals, user_notices
-from kz_compliance_sdk.domain import reversal as reversals
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, AppealOutcome, Reversal, Settled
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.message_states import tried_voided
 from kz_compliance_sdk.domain.messages import Respondent, stuck
-from kz_compliance_sdk.domain.persons import who_decided
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import appeal_id_of
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, who_decided
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling
 from kz_compliance_sdk.errors import ComplianceError, Conflict, InvalidInput, NotFound
 from kz_compliance_sdk.ports import AppealPage, Store, Tx
@@ -97,7 +95,7 @@ class Appeals:
             if reversal is None:
                 settled = appeals.uphold(case, appeal, reasons, first, stamp=stamp)
             else:
-                settled = reversals.reverse(case, appeal, reasons, reversal, self._policy, standing, first, stamp=stamp)
+                settled = appeals.reverse(case, appeal, reasons, reversal, self._policy, standing, first, stamp=stamp)
             told = (*self._told(tx, settled, stamp, reversed_=reversal is not None), *_silenced(tx, settled, stamp))
             return with_tally(tx, told), settled.appeal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import bulk, completeness, duress
+from kz_compliance_sdk.domain import completeness, duress, proposal_checks
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
@@ -21,21 +21,13 @@ from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.loading import notice_of, objects_of, withheld
 from kz_compliance_sdk.services.tallying import counted
 
-__all__ = ["Care"]
-
 T = TypeVar("T")
 
 
 class Care:
     """The careful steps for one platform. Blocking; every step is durable when it returns."""
 
-    def __init__(
-        self,
-        store: Store,
-        platform_id: str,
-        policy: Policy,
-        recipient: Recipient,
-    ) -> None:
+    def __init__(self, store: Store, platform_id: str, policy: Policy, recipient: Recipient) -> None:
         self._store, self._platform, self._policy = store, platform_id, policy
         self._recipient = recipient
 
@@ -63,7 +55,9 @@ class Care:
 
         def read(tx: Tx) -> tuple[Change, Proposal]:
             case = tx.case(case_id)
-            return (), bulk.alike(case, self._policy, decided, legal_check=legal_check, text_checked=text_checked)
+            return (), proposal_checks.alike(
+                case, self._policy, decided, legal_check=legal_check, text_checked=text_checked
+            )
 
         return self._do(read)
 

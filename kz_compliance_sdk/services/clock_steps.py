@@ -10,11 +10,8 @@ from kz_compliance_sdk.domain.change import Change, ClockSet, Heartbeat, Write
 from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.errors import StoreError
+from kz_compliance_sdk.errors import StoreError, kind_and_place
 from kz_compliance_sdk.ports import Env, Store, Tx
-from kz_compliance_sdk.services.faults import kind_and_place
-
-__all__ = ["CLOCK", "STEPPED", "follow_clock", "look", "time_passed"]
 
 CLOCK = "clock"
 """The part whose heartbeat keeps both clocks as they were last seen."""

@@ -9,9 +9,9 @@ from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.contest import ContestResult, SuspensionOrder
-from kz_compliance_sdk.domain.persons import who_suspended
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Contest
+from kz_compliance_sdk.domain.review_policy import who_suspended
 from kz_compliance_sdk.domain.withholding import rests_on_order
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.loading import stream_in, withheld

@@ -10,14 +10,15 @@ from functools import partial
 from kz_compliance_sdk.domain import results, steps
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, Happened, Heartbeat, Write
+from kz_compliance_sdk.domain.change import Change, Happened, Heartbeat, Write, case_after
 from kz_compliance_sdk.domain.events.office import Escalated
+from kz_compliance_sdk.domain.holding import preservation_ended
 from kz_compliance_sdk.domain.messages import stuck
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.errors import Conflict, StoreError
+from kz_compliance_sdk.errors import Conflict, StoreError, kind_and_place
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services import preservation, unreadable
-from kz_compliance_sdk.services.faults import kind_and_place
+from kz_compliance_sdk.services import unreadable
+from kz_compliance_sdk.services.loading import objects_of
 
 WATCHER = "watcher"
 _AT_ONCE = 200
@@ -42,7 +43,7 @@ def watch(store: Store, platform_id: str, policy: Policy, now: int | None = None
     well, so that its absence can be seen. Raises StoreError.
     """
     watched = _Watch(store, platform_id, policy, now).run(beat=beat)
-    preservation.tell_ended(store, platform_id, now)
+    tell_ended(store, platform_id, now)
     return watched
 
 
@@ -120,7 +121,7 @@ class _Watch:
         change = results.escalate(case, self.policy, stamp)
         if not results.interim_due(case, self.policy, at):
             return change
-        after = results.after(case, change)
+        after = case_after(case, change)
         return (*change, *results.offer_interim(after, stamp))
 
     def _escalate_alone(self, _tx: Tx, case: Case, at: int) -> Change:
@@ -148,3 +149,29 @@ def _free_expired(tx: Tx) -> tuple[Change, None]:
 def _fired(change: Change | list[Write]) -> int:
     told = (write.event for write in change if isinstance(write, Happened))
     return sum(len(event.steps) for event in told if isinstance(event, Escalated))
+
+
+def tell_ended(store: Store, platform_id: str, now: int | None = None) -> int:
+    """Record and tell each preservation that is over at `now` (UTC seconds; by default the store's clock), once.
+    Returns for how many cases. A case with which that fails holds up no other. Raises StoreError."""
+
+    def over(tx: Tx) -> tuple[Change, list[str]]:
+        return (), tx.preservation_over(tx.now if now is None else now, _AT_ONCE)
+
+    told = 0
+    for case_id in store.submit(platform_id, over).result():
+        try:
+            told += store.submit(platform_id, partial(_tell_ended, case_id=case_id, now=now)).result()
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  told, and tried again with the next watch
+            _log.error("case %s: the end of its preservation could not be told: %s", case_id, kind_and_place(error))
+    return told
+
+
+def _tell_ended(tx: Tx, case_id: str, now: int | None) -> tuple[Change, bool]:
+    # By a row it is found. Another worker may have told it, and a measure may have been lifted, since that was read.
+    at, case = tx.now if now is None else now, tx.case(case_id)
+    objects = objects_of(tx, case)
+    over = [item for item in case.items if 0 < objects.kept_until(case, item) <= at]
+    return (preservation_ended(case, over, objects, tx.stamp()) if over else ()), bool(over)

@@ -32,7 +32,7 @@ from kz_compliance_sdk.domain.messages import (
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
-from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreDamaged, StoreError
+from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreDamaged, StoreError, kind_and_place
 from kz_compliance_sdk.ports import (
     Alert,
     Delivered,
@@ -50,8 +50,7 @@ from kz_compliance_sdk.ports import (
     Tx,
     Unknown,
 )
-from kz_compliance_sdk.services.faults import kind_and_place
-from kz_compliance_sdk.services.loading import answering_of, objects_of
+from kz_compliance_sdk.services.loading import answering_of, check_named, objects_of
 from kz_compliance_sdk.services.outcomes import (
     WITH_BREAKER,
     ContentChanged,
@@ -227,6 +226,7 @@ class Delivery:
             unseen = not message.maybe_arrived and message.state != "leased"
             overtaken = unseen and is_superseded(case, message)
             return not overtaken, list(gone())
+        check_named(tx, case, message)
         if not results.is_current(case, message):
             return False, list(gone())
         if message.kind == "restore":
@@ -267,15 +267,14 @@ class Delivery:
             _log.warning("message %s: its result could not be recorded: %s", message.id, error.code)
             if not isinstance(error, StoreDamaged):
                 return False
-            what = f"{told(result)[0]}; then {error.code}"
-            least = partial(self._outcomes.unrecorded, message=message, what=what, started=started, was=was)
-            return self._at_least(message, least)
+            what = error.code
         except Exception as error:  # noqa: BLE001  what cannot be recorded must not be tried again in silence
             what = kind_and_place(error)
             _log.error("message %s: its result could not be recorded: %s", message.id, what)
-            what = f"{told(result)[0]}; then {what}"
-            least = partial(self._outcomes.unrecorded, message=message, what=what, started=started, was=was)
-            return self._at_least(message, least)
+        what = f"{told(result)[0]}; then {what}"
+        return self._at_least(
+            message, partial(self._outcomes.unrecorded, message=message, what=what, started=started, was=was)
+        )
 
     def _at_least(self, message: OutboxMessage, work: Callable[[Tx], tuple[Change, bool]]) -> bool:
         try:

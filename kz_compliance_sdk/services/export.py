@@ -13,8 +13,6 @@ from kz_compliance_sdk.domain.events import texts_in
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.values import instant_text
 
-__all__ = ["export_document"]
-
 _STAFF = ("proposed_by", "approved_by", "entered_by", "recorded_by", "account", "actor", "holder")
 
 

@@ -25,7 +25,7 @@ from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, Unreadable
 from kz_compliance_sdk.ports import FeedMessage, Tx, Work
-from kz_compliance_sdk.services.admission import Admission, Received
+from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC, Response, refused
 from kz_compliance_sdk.wire.codes import remedy_of
 from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS, KeyRing, Verified, verify
@@ -143,7 +143,7 @@ class Intake:
         published_at = message.sent_at if message is not None and not pushed else now
         source: Source = "pushed" if pushed else "polled"
 
-        def received() -> Received:
+        def arrived() -> Arrival:
             sha256 = hashlib.sha256(body).hexdigest()
             message_id = message.id if message is not None else verified.message_id or f"~{sha256[:32]}"
             evidence: dict[str, Json] = {
@@ -153,7 +153,7 @@ class Intake:
                 "signed_at": verified.signed_at,
                 "authorities": sorted(verified.authorities),
             }
-            arrival = Arrival(
+            return Arrival(
                 self._admission.platform_id,
                 (verified.sender, message_id, sha256),
                 source,
@@ -166,18 +166,18 @@ class Intake:
                 profile=verified.profile,
                 key_id=verified.key_id,
                 signed_at=verified.signed_at,
+                authorities=verified.authorities,
             )
-            return Received(verified.sender, message_id, sha256, verified.authorities, arrival)
 
         def quarantined(tx: Tx, why: Unreadable) -> tuple[Change, Response]:
-            return self._admission.quarantine(tx, received(), unreadable(body, why))
+            return self._admission.quarantine(tx, arrived(), unreadable(body, why))
 
         aside = partial(quarantined, why=_FAULT)
         if problem is not None:
             return Pending(partial(quarantined, why=problem), aside)
         assert message is not None  # noqa: S101  one of the two is set above
         usable = message
-        return Pending(lambda tx: self._admission.admit(tx, received(), usable), aside)
+        return Pending(lambda tx: self._admission.admit(tx, arrived(), usable), aside)
 
     def _out_of_time(self, verified: Verified, *, pushed: bool) -> Unreadable | None:
         """A right signature at the wrong time. An entry of the feed may be old: it was signed when it was published."""
@@ -258,11 +258,10 @@ class Intake:
             by=actor,
             body=body,
             proof=proof,
+            authorities=frozenset({notice.issuing_authority.id}),
         )
-        authorities = frozenset({notice.issuing_authority.id})
-        received = Received(OFFICE, message_id, sha256, authorities, arrival)
         message = read_message(body)
-        return (lambda tx: self._admission.admit(tx, received, message)), body
+        return (lambda tx: self._admission.admit(tx, arrival, message)), body
 
     # ------------------------------------------------------------------------------------------ refusals
 

@@ -9,7 +9,7 @@ from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Case, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write, case_after
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.office import AnsweredByHand
 from kz_compliance_sdk.domain.message_states import moved
@@ -58,9 +58,8 @@ class Letters:
         if any(message.state == "leased" for message in mine):
             raise IllegalMove("a message is on its way to the regulator: try again in two minutes.", reference=case_id)
         stamp = tx.stamp(actor)
-        tells = [happened(case, AnsweredByHand(), stamp)]
         switched = move(case, "deliver_by_hand", case.state, channel=BY_HAND)
-        writes: list[Write] = [CaseWrite(switched), *tells]
+        writes: list[Write] = [CaseWrite(switched), happened(case, AnsweredByHand(), stamp)]
         # What can still be taken back is no letter yet.
         at = max(tx.now, case.undo_until or 0)
         writes += [MessageWrite(m.but(endpoint=BY_HAND, next_attempt_at=at), m.lease_token) for m in mine]
@@ -104,9 +103,8 @@ class Letters:
             }
         )
         stamp = tx.stamp(actor)
-        sha256 = hashlib.sha256(body).hexdigest()
         done = message.but(state="done", receipt=body, settled_at=tx.now, attempts=message.attempts + 1)
-        change = results.receipt(case, done, f"{proof.channel} {proof.outgoing_number}", sha256, stamp)
+        change = results.receipt(case, done, stamp)
         attempt = Attempt(
             self._platform,
             message.case_id,
@@ -118,7 +116,7 @@ class Letters:
             proof.outgoing_number,
         )
         done_with = (*change, *moved(message, done, stamp, change), attempt)
-        return with_tally(tx, done_with), results.after(case, change)
+        return with_tally(tx, done_with), case_after(case, change)
 
     def retry(self, actor: Actor, message_id: str) -> OutboxMessage:
         """Try a parked message again, now. Raises IllegalMove for one that is not parked."""

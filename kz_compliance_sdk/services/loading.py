@@ -1,34 +1,40 @@
-"""What a step needs beside the case, loaded inside the transaction that will write."""
+"""What a step needs beside the case, loaded inside the transaction that will write; and all that is held of a case."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
+from kz_compliance_sdk.domain.believed import is_gone
 from kz_compliance_sdk.domain.case import Case, ItemState, Source
 from kz_compliance_sdk.domain.change import NOTHING, Change, InboxRow, happenings
+from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, LetterDismissed, Opened
-from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.fold import Chain, Step, Stream, steps_of
 from kz_compliance_sdk.domain.holding import Objects, believed_objects
+from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
-from kz_compliance_sdk.domain.messages import Respondent, object_key
+from kz_compliance_sdk.domain.messages import Respondent, item_of, object_key
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, is_account
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.received import messages_of, received_in
 from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
-from kz_compliance_sdk.domain.user_notices import UserNoticeState
+from kz_compliance_sdk.domain.reviewed import ContentSeen, checks_of, decisions_by_version, looks_of
+from kz_compliance_sdk.domain.running_time import clock_of
+from kz_compliance_sdk.domain.user_notices import UserNoticeState, tellings
 from kz_compliance_sdk.domain.withholding import withhold
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
-from kz_compliance_sdk.ports import Tx
+from kz_compliance_sdk.ports import Queries, Tx
 from kz_compliance_sdk.wire.v1 import MessageData, read_admitted, read_message
 
 
@@ -36,6 +42,20 @@ def stream_in(tx: Tx, case_id: str) -> Stream:
     """The chain of a case."""
     name = stream_of(case_id)
     return tx.streams([name])[name]
+
+
+def check_named(tx: Tx, case: Case, message: OutboxMessage) -> None:
+    """Raise StoreDamaged for an effect whose object the row of its case calls otherwise than its chain: it would be
+    taken for one that something later has overtaken."""
+    chain = stream_in(tx, case.id).case
+    owed = chain.messages.get(message.id)
+    if owed is None:
+        return
+    item = chain.items.get(owed.item)
+    if item is None or not message.lane_seq == item.version == owed.number or is_gone(item):
+        return
+    if item_of(case, message) is None:
+        raise StoreDamaged("its row names another object than its chain.", reference=case.id)
 
 
 def notice_of(tx: Tx, case: Case) -> Notice:
@@ -270,3 +290,43 @@ def with_checkpoint(tx: Tx, respondent: Respondent) -> Respondent:
     """Who answers, with the last checkpoint that a report made now carries."""
     last = tx.checkpoint()
     return respondent if last is None else replace(respondent, checkpoint=last.head)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """Everything that is held of one case: its `chain`, what that tells, and the rows beside it as they are stored."""
+
+    case: Case
+    clock: ClockView
+    chain: Chain
+    inbox: tuple[InboxRow, ...]
+    legal_checks: tuple[RecordedCheck, ...]
+    content: tuple[ContentSeen, ...]
+    decisions: Mapping[int, Decision]
+    messages: tuple[OutboxMessage, ...]
+    attempts: Mapping[str, tuple[Attempt, ...]]
+    escalations: tuple[Step, ...]
+    user_notices: tuple[UserNoticeState, ...] = ()
+
+
+def case_file_of(queries: Queries, case_id: str, now: int) -> CaseFile:
+    """The file of a case, with its clocks at `now` (UTC seconds). Raises NotFound, and StoreDamaged where a part of it
+    cannot be read."""
+    kept = queries.kept(case_id)
+    if kept.unreadable:
+        what = f"{kept.unreadable[0]}: it was changed from outside, or belongs to another row."
+        raise StoreDamaged(what, reference=case_id)
+    case, chain, stream = kept.case, kept.chain, kept.chain.stream
+    return CaseFile(
+        case=case,
+        clock=clock_of(case, kept.messages, now),
+        chain=chain,
+        inbox=kept.inbox,
+        legal_checks=tuple(checks_of(stream, case_id)),
+        content=tuple(looks_of(stream, case, chain.words)),
+        decisions=decisions_by_version(stream, chain.words),
+        messages=kept.messages,
+        attempts={one.id: tuple(a for a in kept.attempts if a.message_id == one.id) for one in kept.messages},
+        escalations=tuple(steps_of(stream.case)),
+        user_notices=tuple(tellings(case, stream.case)),
+    )

@@ -19,13 +19,11 @@ from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.content import Looked, Reference
-from kz_compliance_sdk.domain.persons import check_no_proposer, who_decided
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_no_proposer, who_decided
 from kz_compliance_sdk.domain.steps import check_lease
-from kz_compliance_sdk.errors import ConfigError, Conflict
+from kz_compliance_sdk.errors import ConfigError, Conflict, kind_and_place
 from kz_compliance_sdk.ports import Content, Future, Resolved, Store, Tx
 from kz_compliance_sdk.services.answered_times import wrong_time
-from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.loading import notice_of, stream_in
 
 TOTAL_S = 10.0

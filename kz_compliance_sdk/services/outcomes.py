@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,7 +41,7 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import telling as telling_users
 from kz_compliance_sdk.services.answered_times import wrong_time
-from kz_compliance_sdk.services.loading import answering_of
+from kz_compliance_sdk.services.loading import answering_of, check_named
 from kz_compliance_sdk.services.tallying import with_tally
 from kz_compliance_sdk.services.unreadable import told_where_whole
 
@@ -139,13 +138,7 @@ def attempt_of(message: OutboxMessage, started: int, ended: int, name: str, deta
 class Outcomes:
     """Turns results into changes, for one platform."""
 
-    def __init__(
-        self,
-        policy: Policy,
-        respondent: Respondent,
-        telling: Telling,
-        random: Callable[[], float],
-    ) -> None:
+    def __init__(self, policy: Policy, respondent: Respondent, telling: Telling, random: Callable[[], float]) -> None:
         self._policy, self._respondent, self._random = policy, respondent, random
         self._telling = telling
 
@@ -200,6 +193,8 @@ class Outcomes:
         self, tx: Tx, case: Case | None, message: OutboxMessage, result: Result, stamp: Stamp
     ) -> tuple[list[Write], OutboxMessage]:
         now = stamp.at
+        if case is not None and message.endpoint == ENFORCER:
+            check_named(tx, case, message)
         match result:
             case Delivered():
                 proof = encoded([[name, value] for name, value in result.signature]) if result.signature else b""
@@ -209,8 +204,7 @@ class Outcomes:
                 change: Change = ()
                 if result.otherwise:
                     change, case = arrivals.flag(case, ("recorded_otherwise",), stamp)
-                sha256 = hashlib.sha256(result.body).hexdigest()
-                return [*change, *results.receipt(case, done, result.receipt_id, sha256, stamp)], done
+                return [*change, *results.receipt(case, done, stamp)], done
             case InForce() if case is not None:
                 at, who, telling = result.effective_at, self._respondent, self._telling
                 landed = telling_users.landed(tx, case, message, at, who, telling, stamp)

@@ -9,9 +9,8 @@ from itertools import pairwise
 
 from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, Write
 from kz_compliance_sdk.domain.messages import notify
-from kz_compliance_sdk.errors import RegulatorError, StoreError
+from kz_compliance_sdk.errors import RegulatorError, StoreError, kind_and_place
 from kz_compliance_sdk.ports import FeedPage, Future, Regulator, Store, Tx
-from kz_compliance_sdk.services.faults import kind_and_place
 from kz_compliance_sdk.services.health import FEED_FAILS
 from kz_compliance_sdk.services.intake import Intake, Pending
 from kz_compliance_sdk.services.response import Response

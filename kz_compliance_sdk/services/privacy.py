@@ -12,12 +12,11 @@ from typing import Any
 from kz_compliance_sdk.domain import retention
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.change import Change, case_after
 from kz_compliance_sdk.domain.events.arrivals import Came
 from kz_compliance_sdk.domain.events.privacy import erasable
 from kz_compliance_sdk.domain.lodging import erased, lodging_in
 from kz_compliance_sdk.domain.references import MESSAGES, message_stream
-from kz_compliance_sdk.domain.results import after
 from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, StoreError
@@ -25,8 +24,6 @@ from kz_compliance_sdk.ports import Queries, Store, Tx
 from kz_compliance_sdk.services.clock_steps import time_passed
 from kz_compliance_sdk.services.export import export_document
 from kz_compliance_sdk.services.loading import objects_of, stream_in
-
-__all__ = ["Privacy", "RetentionRun"]
 
 _AT_ONCE = 200
 
@@ -172,7 +169,7 @@ class Privacy:
             if case.erased_at is not None:
                 raise IllegalMove("its personal data was erased: there is none to export.", reference=case.id)
             change = retention.exported(case, stamp=tx.stamp(actor))
-            return change, after(case, change)
+            return change, case_after(case, change)
 
         case = self._step(case_id, step)
         records = self._store.queries(self._platform).records(case_id)

@@ -1,15 +1,15 @@
-"""What intake answers: a status, headers and a body, whatever server carries them."""
+"""What intake answers, and at which addresses: a status, headers and a body, whatever server carries them."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+from urllib.parse import unquote, urlsplit
 
 from kz_compliance_sdk.domain.arrival_events import accepted_body, noted_body
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.errors import StoreError
-from kz_compliance_sdk.services.faults import kind_and_place
+from kz_compliance_sdk.errors import StoreError, kind_and_place
 from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
 
 _log = logging.getLogger("kz_compliance_sdk.intake")
@@ -68,3 +68,24 @@ def unreadable(error: StoreError) -> Response:
 def _later(error: Exception, detail: str) -> Response:
     answer = refused(503, error.code if isinstance(error, StoreError) else StoreError.code, detail)
     return Response(503, (*answer.headers, ("retry-after", "5")), answer.body)
+
+
+Route = Literal["intake", "health", "nothing"]
+
+
+class Routes:
+    """The addresses below `public_url`. A path is right if it is the whole public one, or `intake_path` behind whatever
+    prefix the host has mounted the app under; a slash at its end is allowed."""
+
+    def __init__(self, public_url: str, intake_path: str) -> None:
+        path = unquote(intake_path).rstrip("/")
+        self._below: dict[str, Route] = {path: "intake", f"{path}/health": "health"}
+        prefix = unquote(urlsplit(public_url).path).rstrip("/")
+        self._public: dict[str, Route] = {f"{prefix}{below}": route for below, route in self._below.items()}
+
+    def route(self, mounted_at: str, path: str) -> Route:
+        """`path` is decoded, and may or may not begin with `mounted_at`: servers differ."""
+        path = path.removesuffix("/")
+        root = mounted_at.rstrip("/")
+        below = path[len(root) :] if path == root or path.startswith(f"{root}/") else path
+        return self._below.get(below) or self._public.get(f"{root}{below}", "nothing")

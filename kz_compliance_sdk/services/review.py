@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
-from kz_compliance_sdk.domain import deciding, legal_check, office_steps, results, steps
-from kz_compliance_sdk.domain.actor import SYSTEM, Actor
+from kz_compliance_sdk.domain import deciding, legal_check, office_steps, steps
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.change import Change, case_after
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
 from kz_compliance_sdk.domain.messages import Respondent
-from kz_compliance_sdk.domain.persons import who_decided
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, who_decided
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
 from kz_compliance_sdk.services import unreadable
@@ -82,6 +81,10 @@ class Review:
     def _submit(self, work: Callable[[Tx], tuple[Change, T]]) -> Future[T]:
         return self._store.submit(self._platform, counted(work))
 
+    def _step(self, actor: Actor, case_id: str, step: Callable[[Tx, Case, Stamp], tuple[Change, T]]) -> Future[T]:
+        """A step of a person on one case."""
+        return self._submit(lambda tx: step(tx, tx.case(case_id), tx.stamp(actor)))
+
     def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Future[Lease | None]:
         """The most urgent free case, or the one named; None if nothing is free. Leases that ran out come back first."""
         REVIEW_POLICY.check(actor, "claim")
@@ -111,44 +114,41 @@ class Review:
             return (), []
         stamp = tx.stamp(SYSTEM)
         changes = [steps.expire(case, stamp=stamp) for case in expired]
-        freed = [results.after(case, change) for case, change in zip(expired, changes, strict=True)]
+        freed = [case_after(case, change) for case, change in zip(expired, changes, strict=True)]
         return tuple(chain.from_iterable(changes)), freed
 
     def renew(self, actor: Actor, case_id: str, token: int) -> Future[Lease]:
-        def work(tx: Tx) -> tuple[Change, Lease]:
-            stamp = tx.stamp(actor)
-            change, case = steps.renew(tx.case(case_id), token, lease_s=self._policy.lease_s, stamp=stamp)
+        def renewed(_tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Lease]:
+            change, case = steps.renew(case, token, lease_s=self._policy.lease_s, stamp=stamp)
             return change, _lease(case)
 
-        return self._submit(work)
+        return self._step(actor, case_id, renewed)
 
     def release(self, actor: Actor, case_id: str, token: int) -> Future[Case]:
-        return self._submit(lambda tx: steps.release(tx.case(case_id), token, stamp=tx.stamp(actor)))
+        return self._step(actor, case_id, lambda _, case, stamp: steps.release(case, token, stamp=stamp))
 
     def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Future[Decided]:
         """The same proposal again, by the same person under the same lease, gets the first answer."""
         REVIEW_POLICY.check(actor, "propose")
 
-        def work(tx: Tx) -> tuple[Change, Decided]:
-            case = tx.case(case_id)
+        def proposed(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Decided]:
             # Where it is still to be proposed nothing stands: what was proposed then was taken back or superseded.
             if case.state not in _TO_PROPOSE and case.lease_token == token:
                 decision = tx.decisions(case_id).get(case.decision_version)
                 if decision and decision.proposed_by == actor.id and decision.proposal == proposal:
                     return (), Decided(case, decision)
             context = context_of(tx, case, self._policy, self._respondent, can_look=self._can_look())
-            change, after, decision = deciding.propose(case, token, proposal, context, stamp=tx.stamp(actor))
+            change, after, decision = deciding.propose(case, token, proposal, context, stamp=stamp)
             return change, Decided(after, decision)
 
-        return self._submit(work)
+        return self._step(actor, case_id, proposed)
 
     def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> Future[RecordedCheck]:
-        def work(tx: Tx) -> tuple[Change, RecordedCheck]:
-            known = tx.legal_checks(case_id)
-            change, _, row = legal_check.record_legal_check(tx.case(case_id), check, known, stamp=tx.stamp(actor))
+        def recorded(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, RecordedCheck]:
+            change, _, row = legal_check.record_legal_check(case, check, tx.legal_checks(case_id), stamp=stamp)
             return change, row
 
-        return self._submit(work)
+        return self._step(actor, case_id, recorded)
 
     def approve(self, actor: Actor, case_id: str, digest: str) -> Future[Decided]:
         """The content is compared first, outside the transaction: raises Conflict if it is not what was proposed
@@ -157,62 +157,57 @@ class Review:
         if self._looking is not None:
             self._looking.before_approval(actor, case_id, digest)
 
-        def work(tx: Tx) -> tuple[Change, Decided]:
-            case = tx.case(case_id)
+        def approved(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Decided]:
             context = context_of(tx, case, self._policy, self._respondent)
             decision = _current(case, context.decisions)
-            proposers, stamp = who_decided(stream_in(tx, case_id), decision.version), tx.stamp(actor)
+            proposers = who_decided(stream_in(tx, case_id), decision.version)
             change, after = deciding.approve(case, digest, decision, context, proposers, stamp=stamp)
-            approved = decision.model_copy(update={"approved_by": actor.id, "approved_at": tx.now})
-            return change, Decided(after, approved)
+            said = {"approved_by": actor.id, "approved_at": tx.now}
+            return change, Decided(after, decision.model_copy(update=said))
 
-        return self._submit(work)
+        return self._step(actor, case_id, approved)
 
     def send_back(self, actor: Actor, case_id: str, digest: str, reasons: str) -> Future[Case]:
         REVIEW_POLICY.check(actor, "send_back")
 
-        def work(tx: Tx) -> tuple[Change, Case]:
-            case = tx.case(case_id)
+        def sent_back(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Case]:
             decision = _current(case, tx.decisions(case_id))
-            return deciding.send_back(case, digest, reasons, decision, stamp=tx.stamp(actor))
+            return deciding.send_back(case, digest, reasons, decision, stamp=stamp)
 
-        return self._submit(work)
+        return self._step(actor, case_id, sent_back)
 
     def undo(self, actor: Actor, case_id: str) -> Future[Case]:
-        def work(tx: Tx) -> tuple[Change, Case]:
+        def undone(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Case]:
             kinds = ("enforce", "restore", "report")
             messages = [message for message in tx.open_messages(case_id) if message.kind in kinds]
-            return deciding.undo(tx.case(case_id), messages, self._policy, stamp=tx.stamp(actor))
+            return deciding.undo(case, messages, self._policy, stamp=stamp)
 
-        return self._submit(work)
+        return self._step(actor, case_id, undone)
 
     def reopen(self, actor: Actor, case_id: str, reasons: str, items: Sequence[str] = ()) -> Future[Case]:
-        def work(tx: Tx) -> tuple[Change, Case]:
-            return office_steps.reopen(tx.case(case_id), reasons, self._policy, items, stamp=tx.stamp(actor))
-
-        return self._submit(work)
+        return self._step(
+            actor, case_id, lambda _, case, stamp: office_steps.reopen(case, reasons, self._policy, items, stamp=stamp)
+        )
 
     def request_clarification(
         self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False
     ) -> Future[Case]:
         REVIEW_POLICY.check(actor, "request_clarification")
 
-        def work(tx: Tx) -> tuple[Change, Case]:
-            case, stamp = tx.case(case_id), tx.stamp(actor)
+        def asked(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Case]:
             notice = notice_of(tx, case)
             return steps.request_clarification(case, token, questions, notice, text_checked=text_checked, stamp=stamp)
 
-        return self._submit(work)
+        return self._step(actor, case_id, asked)
 
     def recall(self, actor: Actor, case_id: str) -> Future[Case]:
-        return self._submit(lambda tx: steps.recall(tx.case(case_id), stamp=tx.stamp(actor)))
+        return self._step(actor, case_id, lambda _, case, stamp: steps.recall(case, stamp=stamp))
 
     def authenticate(self, actor: Actor, case_id: str, how: str) -> Future[Case]:
         """An amendment that was typed in waits for this as well, and then takes effect."""
         REVIEW_POLICY.check(actor, "authenticate")
 
-        def work(tx: Tx) -> tuple[Change, Case]:
-            case, stamp = tx.case(case_id), tx.stamp(actor)
+        def authenticated(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Case]:
             amendment = typed_amendment(tx, case)
             if amendment is None:
                 return office_steps.authenticate(case, how, typist_of(tx, case), stamp=stamp)
@@ -224,41 +219,36 @@ class Review:
             change, case = follow_waiting(tx, case, change, self._policy, self._respondent, stamp)
             return (*change, *unreadable.alerts(tx, self._platform)), case
 
-        return self._submit(work)
+        return self._step(actor, case_id, authenticated)
 
     def correct_receipt(self, actor: Actor, case_id: str, received_at: int, reasons: str) -> Future[Case]:
-        def work(tx: Tx) -> tuple[Change, Case]:
-            case, stamp = tx.case(case_id), tx.stamp(actor)
+        def corrected(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Case]:
             typist = typist_of(tx, case)
             return office_steps.correct_receipt(case, received_at, reasons, self._policy, typist, stamp=stamp)
 
-        return self._submit(work)
+        return self._step(actor, case_id, corrected)
 
     def settle_quarantine(self, actor: Actor, case_id: str, reasons: str) -> Future[Case]:
-        def work(tx: Tx) -> tuple[Change, Case]:
-            return office_steps.settle_quarantine(tx.case(case_id), reasons, stamp=tx.stamp(actor))
-
-        return self._submit(work)
+        return self._step(
+            actor, case_id, lambda _, case, stamp: office_steps.settle_quarantine(case, reasons, stamp=stamp)
+        )
 
     def report_interim(self, actor: Actor, case_id: str) -> Future[Case]:
-        def work(tx: Tx) -> tuple[Change, Case]:
-            case, stamp = tx.case(case_id), tx.stamp(actor)
+        def reported(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Case]:
             notified, respondent = notified_of(tx, case), with_checkpoint(tx, self._respondent)
             return office_steps.report_interim(case, tx.decisions(case_id), respondent, stamp=stamp, notified=notified)
 
-        return self._submit(work)
+        return self._step(actor, case_id, reported)
 
     def record_undoable(self, actor: Actor, case_id: str, item_id: str, reasons: str) -> Future[Case]:
-        def work(tx: Tx) -> tuple[Change, Case]:
-            case, messages = tx.case(case_id), tx.open_messages(case_id)
-            answering = answering_of(tx, case, self._respondent)
-            stamp = tx.stamp(actor)
+        def recorded(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Case]:
+            messages, answering = tx.open_messages(case_id), answering_of(tx, case, self._respondent)
             return deciding.record_undoable(case, item_id, reasons, messages, answering, stamp=stamp)
 
-        return self._submit(work)
+        return self._step(actor, case_id, recorded)
 
     def acknowledge(self, actor: Actor, case_id: str) -> Future[Case]:
-        return self._submit(lambda tx: office_steps.acknowledge(tx.case(case_id), stamp=tx.stamp(actor)))
+        return self._step(actor, case_id, lambda _, case, stamp: office_steps.acknowledge(case, stamp=stamp))
 
 
 def _lease(case: Case) -> Lease:

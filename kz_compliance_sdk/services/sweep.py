@@ -24,8 +24,6 @@ from kz_compliance_sdk.errors import Conflict
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services import unreadable
 
-__all__ = ["SWEEPER", "Sweep", "Swept"]
-
 SWEEPER = "sweeper"
 EVERY_S = 3_600
 """How often each case is looked at, in seconds."""
@@ -92,11 +90,12 @@ class Sweep:
                 return whole.and_then(self._of_log())
 
     def _of_log(self) -> Swept:
-        """What the log comes to. A stream that is gone or has another name, and a case whose row went with it, shows
-        here alone."""
-        faults = self._store.queries(self._platform).log_faults()
+        """What the log comes to, and what belongs to no case. A stream that is gone or has another name, and a case
+        whose row went with it, shows here alone."""
+        queries = self._store.queries(self._platform)
+        faults = queries.faults_of_none()
         for one in faults:
-            _log.error("the log of the chains: %s", one)
+            _log.error("the log of the chains, and what belongs to no case: %s", one)
         if not faults:
             return Swept()
         told = partial(unreadable.alerts, platform_id=self._platform, also=(_LOG,))

@@ -12,10 +12,9 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, happenings
 from kz_compliance_sdk.domain.events import kind_of
 from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Confirmed, Opened
-from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.base import AS_READ, Event
 from kz_compliance_sdk.domain.events.privacy import Counted, NamedBy
 from kz_compliance_sdk.domain.fold import evolve
-from kz_compliance_sdk.domain.happened import AS_READ
 from kz_compliance_sdk.domain.ledger import FIRST, Sealed, Stamped
 from kz_compliance_sdk.domain.notice import IssuingAuthority, LegalBasis, RequestedAction, UserNotice
 from kz_compliance_sdk.domain.transitions import ENDED
@@ -24,8 +23,6 @@ from kz_compliance_sdk.errors import StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Tx, Work
 from kz_compliance_sdk.services.loading import stream_in
 from kz_compliance_sdk.wire.v1 import read_part
-
-__all__ = ["Demanded", "Named", "Naming", "counted", "messages_in", "said_of", "with_tally"]
 
 T = TypeVar("T")
 _BODY = "message"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kz_compliance_sdk.domain.change import Change, CursorMoved, Happened, Write
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.messages import notify
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.ports import Tx
-
-__all__ = ["alerts", "told_where_whole"]
 
 _AGAIN_S = 3600
 _AUDIENCE = ("lead", "head")
@@ -23,10 +23,15 @@ def _is_told(until: str, now: int) -> bool:
 
 
 def told_where_whole(tx: Tx, change: Iterable[Write]) -> Change:
-    """The change without what it would append to a chain that is broken: what pages people about its case leaves."""
+    """The change without what it would append to a chain that is broken, or to that of a case which is gone: what pages
+    people about its case leaves."""
     writes = tuple(change)
     streams = tx.streams({one.stream for one in writes if isinstance(one, Happened)})
-    return tuple(one for one in writes if not isinstance(one, Happened) or streams[one.stream].fault is None)
+    return tuple(one for one in writes if not isinstance(one, Happened) or _is_whole(streams[one.stream]))
+
+
+def _is_whole(stream: Stream) -> bool:
+    return stream.fault is None and (stream.seq > 0 or not stream.name.startswith(stream_of("")))
 
 
 def alerts(tx: Tx, platform_id: str, also: Iterable[str] = ()) -> Change:

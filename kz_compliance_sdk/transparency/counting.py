@@ -14,8 +14,6 @@ from kz_compliance_sdk.domain.fold import Tally
 from kz_compliance_sdk.ports.store import Running
 from kz_compliance_sdk.transparency.figures import OTHER, is_own_terms, result_of
 
-__all__ = ["Counting", "Demand", "demand_of"]
-
 _MOST_GROUPS = 5_000
 _MOST_VALUES = 50_000
 _UNKNOWN = "unknown"

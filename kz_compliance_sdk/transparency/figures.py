@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["FIGURES", "OTHER", "RESULTS", "Figure", "figure", "result_of"]
-
 Unit = Literal["demands", "items", "messages", "reminders", "sanctions", "user_notices", "appeals"]
 
 OTHER = "other"
@@ -219,10 +217,6 @@ def figure(name: str) -> Figure:
 
 MEASURES = frozenset({"removed", "restricted", "account_restricted", "age_restricted", "labelled", "preserved"})
 _GONE = frozenset({"already_unavailable", "not_found"})
-RESULTS = (
-    "complied_fully", "complied_partly", "own_terms_only", "reversed", "nothing_there", "refused",
-    "clarification_needed", "cannot_comply", "contested", "mixed", "cancelled", "unanswered",
-)  # fmt: skip
 
 
 def is_own_terms(outcome: str, ground: str) -> bool:

@@ -11,8 +11,6 @@ from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.transparency.figures import FIGURES
 from kz_compliance_sdk.transparency.report import TransparencyReport
 
-__all__ = ["SCHEMA_ID", "document", "document_schema", "figures_csv", "report_json"]
-
 SCHEMA_ID: Final = "https://kz-compliance.example/schemas/transparency-report-v1.json"
 
 

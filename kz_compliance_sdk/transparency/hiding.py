@@ -21,8 +21,6 @@ from typing import Literal
 
 from kz_compliance_sdk.transparency.figures import FIGURES
 
-__all__ = ["LEAST_THRESHOLD", "Hidden", "Key", "Sum", "Suppression", "hide"]
-
 Key = tuple[str, str]
 """A count: the figure and the value in it. A figure that is one number has the empty value."""
 

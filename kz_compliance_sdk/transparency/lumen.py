@@ -17,8 +17,6 @@ from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.transparency.counting import Demand, demand_of
 from kz_compliance_sdk.transparency.report import TransparencyReport
 
-__all__ = ["ACTIONS", "LumenLines"]
-
 ACTIONS: Final[Mapping[str, str]] = {
     "complied_fully": "Yes",
     "complied_partly": "Partial",

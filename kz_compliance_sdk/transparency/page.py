@@ -11,8 +11,6 @@ from kz_compliance_sdk.domain.words import Lang, Words, words
 from kz_compliance_sdk.transparency.figures import Figure
 from kz_compliance_sdk.transparency.report import PublishedFigure, PublishedTime, TransparencyReport, Value
 
-__all__ = ["definition", "page"]
-
 _BAR, _GAP, _NAMES, _WIDE = 22, 8, 260, 720
 _MOST_BARS = 25
 

@@ -15,8 +15,6 @@ from kz_compliance_sdk.transparency.counting import Counting
 from kz_compliance_sdk.transparency.lumen import LumenLines
 from kz_compliance_sdk.transparency.report import Period, TransparencyReport, published
 
-__all__ = ["Transparency", "TransparencyPolicy", "Workload"]
-
 _TOLD_EVERY = 10_000
 
 
@@ -44,13 +42,7 @@ class Workload:
 class Transparency:
     """The public figures of one platform. Reads only."""
 
-    def __init__(
-        self,
-        store: Store,
-        platform_id: str,
-        policy: TransparencyPolicy,
-        categories: Collection[str],
-    ) -> None:
+    def __init__(self, store: Store, platform_id: str, policy: TransparencyPolicy, categories: Collection[str]) -> None:
         self._store, self._platform, self._policy = store, platform_id, policy
         self._categories = frozenset(categories)
 

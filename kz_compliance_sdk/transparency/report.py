@@ -19,8 +19,6 @@ from kz_compliance_sdk.transparency.counting import Counting
 from kz_compliance_sdk.transparency.figures import FIGURES, OTHER, Figure
 from kz_compliance_sdk.transparency.hiding import LEAST_THRESHOLD, Hidden, Key, hide
 
-__all__ = ["Period", "PublishedFigure", "PublishedTime", "TransparencyReport", "Value", "published"]
-
 _COVERING = "*"
 _DAY_S = 86_400
 

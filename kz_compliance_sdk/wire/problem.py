@@ -9,9 +9,7 @@ from pydantic import Field
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.values import ValueModel
 from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.wire.reading import read
-
-__all__ = ["PROBLEM_BASE", "PROBLEM_MEDIA_TYPE", "Problem", "problem_bytes", "read_problem"]
+from kz_compliance_sdk.wire.strict_json import read
 
 PROBLEM_BASE: Final = "https://kz-compliance.example/problems/"
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"

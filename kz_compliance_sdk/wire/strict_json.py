@@ -3,18 +3,24 @@
 `json.loads` accepts what other parsers refuse or read differently: repeated keys (the last one wins
 here, the first one elsewhere), NaN, lone surrogates, a byte order mark, UTF-16. A notice whose signed
 bytes mean one thing to the authority and another to the platform is not a notice, so all of that is refused.
+`validated` makes a value of what was read, or says which field is wrong.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any, Final, NoReturn
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
+from kz_compliance_sdk.domain.values import CONTROL_PATTERNS, FROM_WIRE
 from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.wire.codes import remedy_of
+from kz_compliance_sdk.wire.codes import FIELD_CODES, remedy_of
 
-__all__ = ["MAX_DEPTH", "MAX_DIGITS", "MAX_NODES", "loads"]
+__all__ = ["FIELD_CODES", "MAX_DEPTH", "MAX_DIGITS", "MAX_NODES", "loads", "read", "validated"]
+
 
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 5_000
@@ -23,7 +29,7 @@ MAX_DIGITS: Final = 300
 _WHITE = " \t\r\n"
 
 
-def loads(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES) -> dict[str, Any]:
+def loads(body: bytes, *, max_nodes: int = MAX_NODES) -> dict[str, Any]:
     """The JSON object that `body` holds.
 
     A node is a value: an object, an array, a text, a number, true, false or null. Depth 1 is the object
@@ -37,8 +43,8 @@ def loads(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES
     # these counts stay low, so do depth and nodes, and no walk is needed. They count what stands inside
     # texts as well, so they can only be too high.
     brackets = body.count(b"{") + body.count(b"[")
-    if brackets > max_depth and _deeper_than(text, max_depth):
-        raise _refused("json_depth", f"the JSON is nested more than {max_depth} levels deep")
+    if brackets > MAX_DEPTH and _deeper_than(text, MAX_DEPTH):
+        raise _refused("json_depth", f"the JSON is nested more than {MAX_DEPTH} levels deep")
     value = _parse(text)
     if type(value) is not dict:
         raise _refused("json_not_object", "the body is not a JSON object")
@@ -165,3 +171,58 @@ def _bad_number() -> Unreadable:
 
 def _refused(code: str, message: str) -> Unreadable:
     return Unreadable(f"{message}.", field="", remedy=remedy_of(code), code=code)
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+_BY_PYDANTIC: Final[Mapping[str, tuple[str, str]]] = {
+    "missing": ("schema_missing", "a required field is missing"),
+    "string_too_short": ("schema_format", "the text is empty"),
+    "string_too_long": ("schema_format", "the text is too long"),
+    "too_short": ("schema_value", "the list is too short"),
+    "too_long": ("schema_value", "the list is too long"),
+    "string_unicode": ("json_unicode", "the text holds half of a surrogate pair"),
+    "extra_forbidden": ("schema_value", "a field has no place here"),
+    "literal_error": ("schema_value", "the value is none of those that the contract names"),
+}
+
+
+def read(model: type[_M], body: bytes, *, max_nodes: int = MAX_NODES) -> _M:
+    """The value that `body` holds.
+
+    Raises Unreadable and nothing else, with the codes of `strict_json.loads` and those of FIELD_CODES.
+    """
+    return validated(model, loads(body, max_nodes=max_nodes))
+
+
+def validated(model: type[_M], value: Mapping[str, Any]) -> _M:
+    """`value`, parsed but not yet checked, as a `model`. Raises Unreadable: the first thing that is wrong."""
+    try:
+        return model.model_validate(value, context=FROM_WIRE)
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        kind = "missing" if first["input"] is None else first["type"]
+        raise refused(*_judged(kind, first["msg"], first.get("ctx")), field=_path(first["loc"])) from None
+
+
+def refused(code: str, message: str, *, field: str) -> Unreadable:
+    """The refusal of one field, with the remedy that belongs to the code."""
+    return Unreadable(f"{message}.", field=field, remedy=remedy_of(code), code=code)
+
+
+def _judged(kind: str, message: str, context: Mapping[str, Any] | None) -> tuple[str, str]:
+    if kind in FIELD_CODES:
+        return kind, message
+    if kind in _BY_PYDANTIC:
+        return _BY_PYDANTIC[kind]
+    if kind == "string_pattern_mismatch":
+        if context is not None and context.get("pattern") in CONTROL_PATTERNS:
+            return "json_control", "the text holds a control character or a bidirectional override"
+        return "schema_format", "the text does not have the form that the contract gives"
+    if kind.endswith("_type"):
+        return "schema_type", "the value has another type than the contract gives"
+    return "schema_value", "the value is outside what the contract allows"
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).removeprefix(".")

@@ -17,20 +17,12 @@ from pydantic import Field, StringConstraints
 from pydantic_core import from_json
 
 from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.notice import (
-    Cancellation,
-    Clarification,
-    Notice,
-    Reminder,
-    Sanction,
-    UnreadableNotice,
-)
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction, UnreadableNotice
 from kz_compliance_sdk.domain.report import OutboundModel, Receipt
 from kz_compliance_sdk.domain.values import Identifier, Instant, Line, ValueModel
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.wire.problem import PROBLEM_MEDIA_TYPE, Problem, problem_bytes, read_problem
-from kz_compliance_sdk.wire.reading import read, refused, validated
-from kz_compliance_sdk.wire.strict_json import loads
+from kz_compliance_sdk.wire.strict_json import loads, read, refused, validated
 
 __all__ = [
     "API_VERSION",
@@ -40,6 +32,7 @@ __all__ = [
     "Envelope",
     "FeedEntry",
     "FeedPage",
+    "FeedRead",
     "HeldNotice",
     "Message",
     "MessageData",
@@ -51,6 +44,7 @@ __all__ = [
     "read",
     "read_admitted",
     "read_feed",
+    "read_feed_by_entry",
     "read_message",
     "read_part",
     "read_problem",
@@ -58,6 +52,7 @@ __all__ = [
     "unreadable",
     "write_message",
 ]
+
 
 API_VERSION: Final = "1"
 
@@ -143,7 +138,7 @@ class Message:
 def read_message(body: bytes) -> Message:
     """What an authentic body says.
 
-    Raises Unreadable and nothing else: the codes of `strict_json.loads` and of `reading.FIELD_CODES`.
+    Raises Unreadable and nothing else: the codes of `strict_json.loads` and of `strict_json.FIELD_CODES`.
     """
     return _message(loads(body))
 
@@ -322,3 +317,29 @@ def _id(value: object) -> str | None:
 def _only(pattern: re.Pattern[bytes], body: bytes) -> str | None:
     found = set(pattern.findall(body))
     return found.pop().decode("ascii") if len(found) == 1 else None
+
+
+class _AnyPage(FeedPage):
+    data: Annotated[tuple[Any, ...], Field(strict=False, max_length=1_000)]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRead:
+    """A page of the feed, entry by entry; None stands for one that is not what the contract says."""
+
+    entries: tuple[FeedEntry | None, ...]
+    next_cursor: str | None
+    has_more: bool
+
+
+def read_feed_by_entry(body: bytes) -> FeedRead:
+    """As `read_feed`, but an entry that cannot be read hides no other. Raises Unreadable for what is no page at all."""
+    page = read(_AnyPage, body, max_nodes=100_000)
+    return FeedRead(tuple(_entry(value) for value in page.data), page.next_cursor, page.has_more)
+
+
+def _entry(value: Any) -> FeedEntry | None:
+    try:
+        return validated(FeedEntry, value)
+    except Unreadable:
+        return None

@@ -27,7 +27,7 @@ from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.report import Receipt
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.asgi import App, Receive, Scope, Send, asgi_app
-from kz_compliance_sdk.faces.cli.receiving import collect_garbage_seldom
+from kz_compliance_sdk.faces.cli.machinery import collect_garbage_seldom
 from kz_compliance_sdk.ports import Queries, Tx, Work
 from kz_compliance_sdk.services.response import noted
 from kz_compliance_sdk.testing import builders, keys

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+from unittest import mock
 
-from kz_compliance_sdk.adapters.sql.keys import MasterKeys
-from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
+from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.adapters.sql.writing import Writer
+from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
@@ -25,12 +25,11 @@ from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import ReportSignature, Statement
-from kz_compliance_sdk.ports import Env, Queries, Tx, Work
+from kz_compliance_sdk.ports import Env, Tx
 from kz_compliance_sdk.services.review import Decided, Lease, Review
 from tests.benchmarks import samples
 from tests.benchmarks.rows import Row, Size, compared, interleaved
 
-T = TypeVar("T")
 NAMES = ("decide.1", "decide.16")
 TOGETHER = 16
 MODERATOR = Actor("moderator-1", frozenset({"moderator"}))
@@ -160,50 +159,31 @@ def _taken(lease: Lease | None) -> Lease:
     return lease
 
 
-class Recording:
-    """A store that notes the statements of every change that writes, in the order of the steps."""
-
-    def __init__(self, store: SqliteStore) -> None:
-        self._store, self.steps = store, list[Statements]()
-        self._writer = Writer(store.statements)
-
-    def now(self) -> int:
-        return self._store.now()
-
-    def submit(self, platform_id: str, work: Work[T]) -> Future[T]:
-        def noted(tx: Any) -> tuple[Change, T]:
-            change, value = work(tx)
-            if change:
-                self.steps.append(self._statements(change))
-            return change, value
-
-        return self._store.submit(platform_id, noted)
-
-    def _statements(self, change: Change) -> Statements:
-        found: Statements = []
-
-        def execute(sql: str, values: tuple[Any, ...]) -> int:
-            found.append((sql, values))
-            return 1
-
-        rows = PrivateRows(MasterKeys(), secrets.token_bytes, lambda _platform, _case: None)
-        self._writer.write([change], rows, execute, lambda many, values: found.append((many.sql, values)))
-        return found
-
-    def queries(self, platform_id: str) -> Queries:
-        return self._store.queries(platform_id)
-
-    def close(self) -> None:
-        self._store.close()
-
-
 def recorded(path: Path, count: int) -> list[Statements]:
     """What claiming and deciding writes: for each case the claim's statements, then the decision's."""
-    store = Recording(SqliteStore(path, Env.system(), threaded=False))
-    decide_in(review_of(store), count, 1, proposal(measure=True))
+    steps: list[Statements] = []
+    one, many, commit = (getattr(SqliteTransaction, name) for name in ("_execute", "_execute_many", "commit"))
+
+    def noted(of: SqliteTransaction, sql: str, values: tuple[Any, ...]) -> int:
+        steps[-1].append((sql, values))
+        return int(one(of, sql, values))
+
+    def noted_many(of: SqliteTransaction, statement: Compiled, values: list[tuple[Any, ...]]) -> None:
+        steps[-1].append((statement.sql, values))
+        many(of, statement, values)
+
+    def committed(of: SqliteTransaction) -> None:
+        steps.append([])
+        commit(of)
+
+    store = SqliteStore(path, Env.system(), threaded=False)
+    with ExitStack() as seams:
+        for name, seam in {"_execute": noted, "_execute_many": noted_many, "commit": committed}.items():
+            seams.enter_context(mock.patch.object(SqliteTransaction, name, seam))
+        decide_in(review_of(store), count, 1, proposal(measure=True))
     store.close()
-    assert len(store.steps) == 2 * count
-    return store.steps
+    assert len(steps) == 2 * count
+    return steps
 
 
 def replay(path: Path, steps: Sequence[Statements], together: int) -> float:

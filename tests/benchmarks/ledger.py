@@ -23,6 +23,7 @@ from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.change import Change, Happened
 from kz_compliance_sdk.domain.events import KINDS
+from kz_compliance_sdk.domain.events.arrivals import Named
 from kz_compliance_sdk.domain.events.office import Viewed
 from kz_compliance_sdk.domain.events.review import Claimed
 from kz_compliance_sdk.domain.ledger import LedgerKey, LedgerKeys
@@ -36,7 +37,9 @@ GROUP = 64
 AT = 1_795_503_600
 PERSON = Actor("m-1", frozenset({"moderator"}), account="a-1")
 WORDS = {"message": b"x" * 1_400, "proof": b"p" * 300, "reply": b"r" * 200}
-OPENED = msgspec.structs.replace(sample(KINDS["opened"]), parts={})
+OPENED = msgspec.structs.replace(
+    sample(KINDS["opened"]), parts={}, items=(Named(number=1, object=f"object/{'0' * 32}"),)
+)
 BARS = 0.2, 0.17, 0.08
 Statement = tuple[str, tuple[Any, ...]]
 Work = Callable[[Any, str], Change]

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from kz_compliance_sdk.adapters.sql import tallies as figures
+from kz_compliance_sdk.adapters.sql import derived
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.domain.clock import local
 from tests.benchmarks import samples, scale
@@ -61,7 +61,7 @@ def tallies(path: Path, end: int) -> None:
     made = enumerate(one.facts for one in random_tallies(1, _VARIANTS))
     connection.execute("BEGIN")
     connection.executemany("INSERT INTO variants VALUES (?, ?)", made)
-    columns = ", ".join(column.name for column in figures.tallies.columns)
+    columns = ", ".join(column.name for column in derived.tallies.columns)
     number = "row_number() OVER (ORDER BY id)"
     # Cases come one after the other, and a few are typed in weeks after they were received.
     received = f"{end - _YEAR} + n * 28 % {_YEAR - 1} - iif(n % 50, 0, 2000000) * (n > 100000)"

@@ -20,7 +20,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.change import CaseWrite, happenings
 from kz_compliance_sdk.domain.events import kind_of
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.ledger import FIRST, Roster, link
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.references import stream_of

@@ -30,7 +30,7 @@ _STORE = {
     f"{_SQL}.transaction:SqliteTransaction._execute_many": "the database: writing",
     f"{_SQL}.transaction:SqliteTransaction.begin": "the database: begin, commit",
     f"{_SQL}.transaction:SqliteTransaction.commit": "the database: begin, commit",
-    f"{_SQL}.writing:Writer.write": "rows from values",
+    f"{_SQL}.transaction:Writer.write": "rows from values",
     f"{_SQL}.private:PrivateRows._seal": "encrypting",
     f"{_SQL}.private:PrivateRows.open_case": "encrypting",
     f"{_SQL}.private:PrivateRows._plain": "decrypting",

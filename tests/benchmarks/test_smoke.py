@@ -11,7 +11,7 @@ import anyio
 import httpx
 import pytest
 
-from kz_compliance_sdk.adapters.sql.writing import Writer
+from kz_compliance_sdk.adapters.sql.transaction import Writer
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.faces import asgi
 from kz_compliance_sdk.faces.asgi import App

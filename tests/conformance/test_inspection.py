@@ -34,8 +34,8 @@ from kz_compliance_sdk.testing.conformance.inspection import (
 )
 from kz_compliance_sdk.testing.conformance.keys import ROLES, described, stranger
 from kz_compliance_sdk.testing.mock_regulator import Reply, Request
-from kz_compliance_sdk.wire.reading import read
 from kz_compliance_sdk.wire.signature import KeyRing, Profile
+from kz_compliance_sdk.wire.strict_json import read
 
 HERE = "127.0.0.1"
 

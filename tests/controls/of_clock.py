@@ -143,7 +143,7 @@ CONTROLS: tuple[Control, ...] = (
         "the second clock runs until the receipt for the final report",
         OF_CLOCK,
         instead(
-            "domain.case_clock.clock_view",
+            "domain.running_time.clock_view",
             made=lambda real: lambda **given: real(**{**given, "receipt_at": given["decided_at"]}),
         ),
         f"{CLOCK}test_the_second_clock_runs_until_the_receipt",

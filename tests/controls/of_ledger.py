@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from kz_compliance_sdk.domain.happened import AS_READ
-from kz_compliance_sdk.domain.objects import object_in
+from kz_compliance_sdk.domain.events.base import AS_READ
+from kz_compliance_sdk.domain.fold import object_in
 from kz_compliance_sdk.errors import StoreDamaged
 from tests.controls.ways import RELIABILITY, Control, gives, instead
 
@@ -79,6 +79,13 @@ CONTROLS: tuple[Control, ...] = (
         _PAGE,
         instead("adapters.sql.view.leaving", made=lambda _real: lambda _stream, message, _now: message),
         f"{_ROWS}test_what_must_not_leave_yet_stays_although_its_row_says_that_it_may",
+    ),
+    Control(
+        "a row has the bytes that leave",
+        "the bytes that leave are made of the chain",
+        _PAGE,
+        instead("adapters.sql.view.as_made", made=lambda _real: lambda _stream, message, _opens, _keyed: message),
+        "tests/ledger/test_what_leaves.py::test_the_platform_does_what_was_decided_whatever_its_row_says[everywhere]",
     ),
     Control(
         "the columns beside an event are not compared",

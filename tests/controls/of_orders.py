@@ -116,7 +116,7 @@ CONTROLS: tuple[Control, ...] = (
         "what was decided but not carried out is void with a new revision",
         OVERVIEW,
         both(
-            instead("domain.results.is_current", "domain.naming.void", made=_what_was_decided_goes_on),
+            instead("domain.results.is_current", "domain.arrivals.void", made=_what_was_decided_goes_on),
             gives("domain.fold.Case.void"),
         ),
         f"{ORDERS}test_an_amendment_takes_back_what_was_not_carried_out",

@@ -145,7 +145,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Control(
         "the proposer approves",
-        "the proposer cannot approve; that is checked in the code and again by the database",
+        "the proposer cannot approve; that is checked before an event says so",
         OF_REVIEW,
         instead("domain.deciding.approve", made=_as_somebody_else),
         f"{REVIEW}test_a_second_person_is_another_one[approving]",
@@ -155,7 +155,7 @@ CONTROLS: tuple[Control, ...] = (
         "one account is never two pairs of eyes",
         DUE_PROCESS,
         instead(
-            "domain.persons.check_another",
+            "domain.review_policy.check_another",
             made=lambda check: lambda first, *rest: check([replace(one, account="") for one in first], *rest),
         ),
         f"{REVIEW}test_one_account_is_never_two_persons",
@@ -293,7 +293,7 @@ CONTROLS: tuple[Control, ...] = (
         "bulk under legal review",
         "under legal review reasons that were copied from item to item are refused",
         DUE_PROCESS,
-        gives("domain.bulk.is_off", what=False),
+        gives("domain.proposal_checks.is_off", what=False),
         f"{REVIEW}test_each_item_of_a_legal_review_has_its_own_reasons",
     ),
     Control(

@@ -32,7 +32,7 @@ CONTROLS: tuple[Control, ...] = (
         "a delay ends at most 42 days ahead",
         OF_USERS,
         instead(
-            "domain.user_notice_delays.delay",
+            "domain.user_notices.delay",
             made=lambda real: (
                 lambda *given, **named: real(
                     *given[:-1], given[-1].model_copy(update={"longest_delay_s": 10**9}), **named

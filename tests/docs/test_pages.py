@@ -22,12 +22,12 @@ from kz_compliance_sdk.adapters.troubles import REMIND_S
 from kz_compliance_sdk.config.sections import LimitSettings
 from kz_compliance_sdk.domain import breaker, running_time
 from kz_compliance_sdk.domain.decision import Action
-from kz_compliance_sdk.domain.disclosure import VIEW_AGAIN_AFTER_S
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import PARK_AFTER_REFUSED_S, next_attempt_at
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Report
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.steps import VIEW_AGAIN_AFTER_S
 from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.faces.cli import demo_stories, diagnosis, doctor
 from kz_compliance_sdk.faces.cli.app import app
@@ -37,8 +37,8 @@ from kz_compliance_sdk.services.health import SILENT_AFTER_S
 from kz_compliance_sdk.testing import agreement, keys
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES
 from kz_compliance_sdk.wire import strict_json
-from kz_compliance_sdk.wire.reading import read
 from kz_compliance_sdk.wire.signature import WINDOW_S, KeyRing, Profile, standard_webhooks, verify
+from kz_compliance_sdk.wire.strict_json import read
 from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message, read_problem, read_receipt
 from tests.docs.blocks import DOCS, ROOT, Block, blocks
 from tests.docs.site import INTAKE_PATH, settings_file, signed_notice

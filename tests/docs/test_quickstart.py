@@ -1,4 +1,4 @@
-"""The quickstart's files and commands, run in the order of the page, end in a closed case and a whole audit chain."""
+"""The quickstart's files and commands, run in the order of the page, end in a closed case and a whole ledger."""
 
 from __future__ import annotations
 

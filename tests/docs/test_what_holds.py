@@ -1,4 +1,4 @@
-"""The page that says what holds each table names every one, and the tampering campaign leaves alone what it lists."""
+"""The pages on the ledger name every table, law and subject, and the tampering campaign leaves alone what they list."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import re
 
 from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
 from kz_compliance_sdk.adapters.sql.tables import metadata
+from kz_compliance_sdk.domain.events import SUBJECTS
+from kz_compliance_sdk.domain.lawfulness import LAWS
 from tests.docs.blocks import DOCS
 from tests.journey.tampering.tamper import COLUMNS
 
 PAGE = DOCS / "concepts" / "evidence.md"
+LEDGER = DOCS / "concepts" / "ledger.md"
+PRIVACY = DOCS / "concepts" / "privacy.md"
 
 
 def _tables() -> tuple[set[str], set[str]]:
@@ -34,3 +38,31 @@ def test_the_campaign_tampers_with_no_table_of_daily_work_and_with_each_that_the
     assert not COLUMNS.keys() & loose
     # Keys are tampered with in ways of their own.
     assert COLUMNS.keys() == held - {"keys", "platform_keys"}
+
+
+def _section(page: str, title: str) -> str:
+    return page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_of_every_table_and_column_the_schema_says_what_it_holds() -> None:
+    for table in metadata.tables.values():
+        silent = [column.name for column in table.columns if not column.comment]
+        assert table.comment, table.name
+        assert not silent, (table.name, silent)
+
+
+def test_of_every_table_the_page_on_personal_data_says_what_protects_it() -> None:
+    rows = _section(PRIVACY.read_text(encoding="utf-8"), "What is held, and what protects it").splitlines()
+    assert {name for row in rows if row.startswith("|") for name in _named(row)} == metadata.tables.keys()
+
+
+def test_every_law_is_on_the_page() -> None:
+    rows = _section(LEDGER.read_text(encoding="utf-8"), "What must hold of the events").splitlines()
+    named = [name for row in rows if row.startswith("|") for name in _named(row)]
+    # `known` is broken where nobody can tell what the case is any more.
+    assert sorted(named) == sorted([*(law.name for law in LAWS), "known"])
+
+
+def test_every_subject_of_the_vocabulary_is_on_the_page() -> None:
+    told = set(re.findall(r"`(\w+)`\s\(", _section(LEDGER.read_text(encoding="utf-8"), "The vocabulary")))
+    assert told == {module.__name__.rpartition(".")[2] for module in SUBJECTS}

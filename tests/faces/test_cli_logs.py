@@ -16,7 +16,7 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.change import EndpointState
 from kz_compliance_sdk.errors import StoreFull
-from kz_compliance_sdk.faces.cli.receiving import with_outages_told
+from kz_compliance_sdk.faces.cli.machinery import with_outages_told
 from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.services.response import Response, unavailable
 from tests.faces.cli_office import Office, over_http

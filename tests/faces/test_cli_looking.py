@@ -106,7 +106,7 @@ def test_a_check_is_recorded_and_named_in_a_proposal(office: Office) -> None:
     assert story["decisions"][0]["legal_check"] == {"version": 1, "digest": check["digest"]}
     shown = office.ok("cases", "show", name)
     assert "version 1, recorded before" in shown
-    assert "read the act" in shown, "the note is sealed in the audit trail"
+    assert "read the act" in shown, "the note is sealed in the ledger"
 
 
 def test_an_answer_that_bars_is_told_at_once(office: Office) -> None:

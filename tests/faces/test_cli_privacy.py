@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain.ledger import LedgerKey
 from kz_compliance_sdk.testing import builders
 from tests.conftest import FrozenClock
 from tests.faces.cli_office import Office
@@ -132,6 +133,32 @@ def test_a_master_key_takes_the_place_of_another(office: Office, case: str) -> N
     assert office.document("audit", "verify")["intact"]
     _with_key(office, "two", ONE)
     assert "another key" in office.refused(3, "cases", "show", case)
+
+
+def test_a_store_takes_a_ledger_key_and_then_another(office: Office, case: str) -> None:
+    def with_keys(key: str, *earlier: str) -> None:
+        more = "".join(f'[[privacy.earlier_ledger_keys]]\nsecret = "{one}"\n' for one in earlier)
+        office.configure(f'{PEOPLE}\n[privacy]\nledger_key = "{key}"\n{more}')
+
+    def doctors_remedy() -> str:
+        checks = json.loads(office.run("doctor", "--json").stdout)["checks"]
+        return next((check["remedy"] for check in checks if check["name"] == "master keys"), "")
+
+    assert "privacy.ledger_key" in office.refused(3, "db", "retire-keys")
+    with_keys(ONE)
+    assert "db retire-keys" in doctors_remedy()
+    faults = json.loads(office.run("audit", "verify", "--json").stdout)["faults"]
+    assert "db retire-keys" in str(faults), "what is not proved is not believed, and it is said what to do"
+    assert office.document("db", "retire-keys")["retired"] == [""]
+    assert not doctors_remedy()
+    assert office.document("audit", "verify")["intact"]
+    assert office.ok("cases", "show", case)
+    with_keys(TWO, ONE)
+    assert office.document("audit", "verify")["intact"]
+    assert office.document("db", "retire-keys")["retired"] == [LedgerKey(base64.b64decode(ONE)).id.hex()]
+    assert office.document("db", "retire-keys")["retired"] == []
+    assert "no ledger key to retire" in office.ok("db", "retire-keys")
+    assert office.document("audit", "verify")["intact"]
 
 
 def test_the_doctor_says_whose_the_keys_are(office: Office, case: str) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.faces.cli.receiving import collect_garbage_seldom
+from kz_compliance_sdk.faces.cli.machinery import collect_garbage_seldom
 from tests.faces.cli_office import Office, over_http
 from tests.waiting import PATIENCE_S, comes, free_port
 

@@ -20,7 +20,7 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM)
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     before = {number: signal.getsignal(number) for number in NUMBERS}
-    monkeypatch.setattr("kz_compliance_sdk.faces.cli.receiving.collect_garbage_seldom", lambda: None)
+    monkeypatch.setattr("kz_compliance_sdk.faces.cli.machinery.collect_garbage_seldom", lambda: None)
     yield Office(tmp_path, monkeypatch)
     for number, handler in before.items():
         signal.signal(number, handler)

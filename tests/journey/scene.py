@@ -50,7 +50,7 @@ from kz_compliance_sdk.services.letters import Letters
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.services.review import Decided, Review
-from kz_compliance_sdk.services.user_notices import UserNotices
+from kz_compliance_sdk.services.telling import UserNotices
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent, naming
 from kz_compliance_sdk.testing.frozen import frozen_env
@@ -320,7 +320,7 @@ class Host:
         return self.store.submit(PLATFORM, work).result()
 
     def check_chains(self) -> None:
-        """Every case's audit chain is whole, and agrees with the case, with what is stored beside it, and with what the
+        """Every case's chain is whole, and agrees with the case, with what is stored beside it, and with what the
         checkpoints saw, if any were made."""
         faults = verify(self.store.queries(PLATFORM), PLATFORM, policy=self.policy).faults
         assert not faults, faults

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.domain.notice import LocalName, Redress, Signatory
-from kz_compliance_sdk.domain.user_notice import UserNotice
+from kz_compliance_sdk.ports.platform import UserNotice
 from tests.journey.scene import Host
 from tests.unit.case_makers import a_notice, measure, proposal
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.adapters.notifiers import FileWitness, LogWitness, WebhookWitness
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.adapters.witnesses import FileWitness, LogWitness, WebhookWitness
 from kz_compliance_sdk.domain import merkle
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound, StoreDamaged

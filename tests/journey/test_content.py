@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.errors import ConfigError, Conflict, IllegalMove, InvalidInput, LeaseLost, NotAllowed
 from kz_compliance_sdk.ports import Reference, Resolved
 from kz_compliance_sdk.services import looking
-from kz_compliance_sdk.services.case_files import case_file_of
+from kz_compliance_sdk.services.loading import case_file_of
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.testing.content import naming
 from tests.contract.conftest import tamper

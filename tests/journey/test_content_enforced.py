@@ -11,7 +11,7 @@ from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, InForce, Pending, Reference
-from kz_compliance_sdk.services.case_files import case_file_of
+from kz_compliance_sdk.services.loading import case_file_of
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
 from tests.journey.content_scene import case_of, claimed, pages, propose

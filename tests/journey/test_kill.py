@@ -252,9 +252,11 @@ TAMPERINGS = (
         _in_store("UPDATE outbox SET state = 'parked' WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')"),
     ),
     Tampering(
-        "audit_cut",
-        "audit: ",
-        _in_store("DELETE FROM audit WHERE seq = 2 AND case_id = (SELECT min(case_id) FROM audit)"),
+        "chain_cut",
+        "unreadable: event ",
+        _in_store(
+            "DELETE FROM events WHERE seq = 2 AND stream = (SELECT min(n) FROM streams WHERE name LIKE 'case/%')"
+        ),
     ),
     Tampering(
         "proposed_by_another",
@@ -269,8 +271,7 @@ TAMPERINGS = (
         "integrity: ",
         _in_store(
             "PRAGMA ignore_check_constraints = ON",
-            "UPDATE audit SET content = CAST(content AS TEXT)"
-            " WHERE seq = 1 AND case_id = (SELECT min(case_id) FROM audit)",
+            "UPDATE outbox SET body = CAST(body AS TEXT) WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')",
         ),
     ),
     Tampering("not_booked", "the outbox says ", _unbooked),

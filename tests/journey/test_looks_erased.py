@@ -11,7 +11,7 @@ import pytest
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.appeals import AppealFile
 from kz_compliance_sdk.ports import Told
-from kz_compliance_sdk.services.case_files import case_file_of
+from kz_compliance_sdk.services.loading import case_file_of
 from tests.contract.conftest import raw, tamper
 from tests.journey.scene import LEGAL, PLATFORM
 from tests.journey.test_retention import Desk

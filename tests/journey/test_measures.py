@@ -13,8 +13,8 @@ from kz_compliance_sdk.domain.notice import Item, Preservation
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
-from kz_compliance_sdk.services import preservation
-from kz_compliance_sdk.services.case_files import case_file_of
+from kz_compliance_sdk.services import deadlines
+from kz_compliance_sdk.services.loading import case_file_of
 from kz_compliance_sdk.services.review import Review
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
@@ -196,7 +196,7 @@ def test_two_watches_at_once_tell_it_once(tmp_path: Path) -> None:
     now = host.world.clock()
     (case,) = host.cases()
     assert host.store.submit(PLATFORM, lambda tx: ((), tx.preservation_over(now, 10))).result() == [case.id]
-    told = [host.store.submit(PLATFORM, lambda tx: preservation._tell(tx, case.id, now)).result() for _ in range(2)]
+    told = [host.store.submit(PLATFORM, lambda tx: deadlines._tell_ended(tx, case.id, now)).result() for _ in range(2)]
     assert told == [True, False]
     assert host.store.submit(PLATFORM, lambda tx: ((), tx.preservation_over(now, 10))).result() == []
     assert host.history(case.id).count("preservation_ended") == 1

@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.domain.change import Change, happenings
-from kz_compliance_sdk.domain.events.base import ObjectEvent
-from kz_compliance_sdk.domain.happened import AS_READ, Happened
+from kz_compliance_sdk.domain.events.base import AS_READ, Happened, ObjectEvent
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.errors import Conflict
 from kz_compliance_sdk.ports import Work

@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain import breaker
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EndpointState, MessageWrite
 from kz_compliance_sdk.domain.content import Looked
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling

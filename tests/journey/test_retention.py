@@ -305,7 +305,7 @@ def test_an_appeal_after_the_erasure_hears_of_it_and_of_what_is_left(desk: Desk)
     desk.host.drain()
     desk.later(1200)
     assert desk.privacy.retention().cases == (case.id,)
-    with pytest.raises(IllegalMove, match=r"was erased on 20\d\d-.*audit trail and its tally") as refused:
+    with pytest.raises(IllegalMove, match=r"was erased on 20\d\d-.*ledger and its tally") as refused:
         desk.host.appeals.receive(None, case.id, "1", "It is satire.", desk.world.clock(), "A-2")
     assert "no measure" not in str(refused.value)
     assert desk.host.appeals.receive(None, case.id, "1", "It is satire.", now, "A-1").state == "withdrawn"

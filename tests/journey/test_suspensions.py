@@ -1,4 +1,4 @@
-"""Contests and suspension orders, from the record to the clock, the queue, the ladder and the audit trail."""
+"""Contests and suspension orders, from the record to the clock, the queue, the ladder and the ledger."""
 
 from __future__ import annotations
 

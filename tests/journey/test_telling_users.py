@@ -172,7 +172,9 @@ def test_a_notice_that_cannot_be_read_any_more_holds_up_no_report(host: Host) ->
     host.decide(proposal(measure("1")))
     store = host.store
     assert isinstance(store, SqliteStore)
+    under_way = host.delivery.lease(8)
     tamper(store, "DELETE FROM parts WHERE name = 'message'")
+    assert all(map(host.delivery.deliver, under_way))
     host.drain()
     case = host.case(a_notice().notice_id)
     assert case.state is CaseState.CLOSED

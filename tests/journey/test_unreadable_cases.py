@@ -97,7 +97,9 @@ def test_one_that_ended_keeps_no_report_from_being_made(desk: Desk) -> None:
     start = desk.world.clock()
     desk.host.push(a_notice(seed=1), "m-1")
     desk.host.decide(proposal(measure("1")))
+    under_way = desk.host.delivery.lease(8)
     tamper(desk.store, "UPDATE parts SET bytes = zeroblob(length(bytes)) WHERE name = 'message'")
+    assert all(map(desk.host.delivery.deliver, under_way))
     desk.host.drain()
     assert desk.host.case(a_notice(seed=1).notice_id).state is CaseState.CLOSED
     desk.host.push(a_notice(seed=2), "m-2")

@@ -1,4 +1,4 @@
-"""What a message of the authority, or news of its order, leaves behind: in the trail, with people, and at the edges."""
+"""What a message of the authority, or news of its order, leaves behind: in the chain, with people, and at the edges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger beside today's core: whatever a commit wrote is told as events, folded, and compared."""
+"""The fold beside the rows: the events of every commit are folded, and compared with what was written with them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import msgspec
 
 from kz_compliance_sdk.domain import change as old
 from kz_compliance_sdk.domain.believed import lies_of
-from kz_compliance_sdk.domain.events.base import ObjectEvent
+from kz_compliance_sdk.domain.events.base import Happened, ObjectEvent
 from kz_compliance_sdk.domain.events.objects import Versioned
-from kz_compliance_sdk.domain.happened import Happened
-from kz_compliance_sdk.domain.objects import PlatformObject
+from kz_compliance_sdk.domain.fold import PlatformObject
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.second_person import said_openly
 from tests.ledger.rows import differences, of_objects

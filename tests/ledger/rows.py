@@ -7,8 +7,7 @@ from typing import Any
 
 from msgspec.structs import astuple
 
-from kz_compliance_sdk.domain.fold import Case
-from kz_compliance_sdk.domain.objects import PlatformObject
+from kz_compliance_sdk.domain.fold import Case, PlatformObject
 
 
 def differences(stored: Iterable[Any], case_id: str, case: Case) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""Each change of today's core, told as events of the ledger, folded, and held against the case that was written.
+"""The events of each change, folded, and held against the case that was written with them.
 
-As long as both forms exist, every commit of every test is taken through this: a difference fails the test that made it.
+Every commit of every test is taken through this: a difference fails the test that made it.
 """
 
 from __future__ import annotations

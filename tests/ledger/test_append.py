@@ -133,7 +133,7 @@ JOURNEYS: dict[str, Callable[[Host], None]] = {
 
 
 def journey(folder: Path, monkeypatch: pytest.MonkeyPatch, steps: Callable[[Host], None]) -> Shadow:
-    """What today's core does in these steps, told in events."""
+    """What happens in these steps, by its events."""
     beside, commit = Beside(), SqliteTransaction.commit
 
     def committed(self: Any) -> None:

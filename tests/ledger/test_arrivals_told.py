@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain.arrival_events import came, flags_told
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.events import arrivals, office
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.notice import Answer
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Question, Statement

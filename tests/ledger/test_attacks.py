@@ -296,3 +296,66 @@ def test_nobody_is_kept_from_being_told_of_a_broken_chain(tmp_path: Path) -> Non
     office.desk.sweep()
     office.deliver()
     assert office.pages() == ["case_unreadable"], "the control: once an hour"
+
+
+UNTOLD = {
+    "a trigger that swallows": "CREATE TRIGGER swallows BEFORE INSERT ON refusals BEGIN SELECT RAISE(IGNORE); END",
+    "a sanction that is hidden": "DELETE FROM sanctions",
+    "a sanction that was made up": "UPDATE sanctions SET sanction_id = 'made-up'",
+}
+
+
+@pytest.mark.parametrize("what", UNTOLD)
+def test_people_are_told_of_what_belongs_to_no_case_within_the_hour(tmp_path: Path, what: str) -> None:
+    office = Driver(tmp_path)
+    office.issue()
+    office.announce_sanction([])
+    office.deliver()
+    assert office.desk.sweep() == Swept(1), "the control: untouched"
+    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
+        unguard(raw)
+        raw.execute(UNTOLD[what])
+    assert office.desk.sweep() == Swept(1, broken=("log",))
+    office.deliver()
+    assert ("log", "case_unreadable") in {(one.case_reference, one.reason) for one in office.pager.alerts}
+
+
+STOPS = {
+    "a chain of another name": "UPDATE streams SET name = 'x' WHERE name = 'case/{case}'",
+    "an alert of another case": "UPDATE outbox SET case_id = 'x' WHERE kind = 'page' AND case_id = '{case}'",
+    "an alert of no text": "UPDATE outbox SET case_id = CAST(x'ff' AS TEXT) WHERE kind = 'page' AND case_id = '{case}'",
+    "a stream behind all others": "UPDATE streams SET n = 9223372036854775807 WHERE name LIKE 'sanction/%'",
+    "a stream that is gone": "DELETE FROM streams WHERE n = (SELECT max(n) FROM streams)",
+    "a sanction of no text": "UPDATE sanctions SET level = CAST(x'ff' AS TEXT)",
+    "a sanction of no notices": "UPDATE sanctions SET notice_ids = 'x'",
+    "an inbox of no text": "UPDATE inbox SET case_id = CAST(x'ff' AS TEXT)",
+    "an attempt of no text": "UPDATE attempts SET case_id = CAST(x'ff' AS TEXT)",
+    "a case of no text": "UPDATE cases SET id = CAST(x'ff' AS TEXT) WHERE id = '{case}'",
+    "a stream of no text": "UPDATE streams SET name = CAST(x'ff' AS TEXT) WHERE name = 'case/{case}'",
+    "a stream of bytes": "UPDATE streams SET name = x'ff' WHERE name = 'case/{case}'",
+    "a heartbeat of no text": "UPDATE heartbeats SET part = x'ff' WHERE part = (SELECT part FROM heartbeats)",
+}
+
+
+@pytest.mark.parametrize("what", STOPS)
+def test_no_row_stops_the_office_or_its_verification(tmp_path: Path, what: str) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.announce_sanction([])
+    office.deliver()
+    office.wait(22 * HOUR)
+    office.watch()
+    office.stop()
+    attack(office, STOPS[what].format(case=case))
+    office.start()
+    for _ in range(2):
+        office.deliver()
+        office.watch()
+        office.desk.sweep()
+    office.retention()
+    office.health()
+    office.faults()
+    good = office.issue(2)
+    office.decide(good, "none")
+    office.deliver()
+    assert office.standing(good)["state"] == "closed"

@@ -10,8 +10,8 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain.events import KINDS, kind_of
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.delivery import Receipt, Retried
-from kz_compliance_sdk.domain.happened import Happened
 from kz_compliance_sdk.domain.messages import acknowledgement
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question, Statement
@@ -179,5 +179,5 @@ def test_a_question_that_was_refused_goes_by_letter_as_well_once_the_case_does(
 def test_a_receipt_is_kept_with_the_signature_that_proves_it() -> None:
     case = opened()
     held = acknowledgement(case, stamp()).but(state="done", receipt=b"{}", receipt_proof=b"[]")
-    (one,) = events(receipt(case, held, "r-1", "0" * 64, stamp()))
+    (one,) = events(receipt(case, held, stamp()))
     assert one.words == {"receipt": b"{}", "signature": b"[]"}

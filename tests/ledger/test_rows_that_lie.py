@@ -18,10 +18,10 @@ from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.believed import PLANNED
 from kz_compliance_sdk.domain.case import Case, ItemState
-from kz_compliance_sdk.domain.happened import Happened
+from kz_compliance_sdk.domain.events.base import Happened
+from kz_compliance_sdk.domain.fold import object_in
 from kz_compliance_sdk.domain.holding import Objects, names_of
 from kz_compliance_sdk.domain.messages import object_key
-from kz_compliance_sdk.domain.objects import object_in
 from kz_compliance_sdk.domain.proofs import Fault
 from kz_compliance_sdk.errors import ComplianceError, NotAllowed, NotFound, StoreDamaged
 from kz_compliance_sdk.evidence.verify_store import verify

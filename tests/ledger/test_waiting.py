@@ -212,6 +212,33 @@ def test_a_row_that_is_gone_comes_back_and_the_message_takes_effect(tmp_path: Pa
     assert office.standing(office.issue(2))["state"] == "cancelled"
 
 
+@pytest.mark.parametrize("value", [b"\xff\0", 5, "~"])
+def test_a_row_that_names_its_stream_by_no_text_is_told_and_holds_nothing_up(tmp_path: Path, value: object) -> None:
+    office = office_in(tmp_path)
+    name = waits_in(office)
+    attack(office, "UPDATE inbox SET message = ?", value)
+    assert any(name in fault for fault in office.faults()), "a walk that never ended"
+    assert (name, ("row",)) in office.desk.sweep().lies
+    assert office.faults() == []
+
+
+@pytest.mark.parametrize("column", ["message", "notice_id", "body", "lodged_at", "seq"])
+def test_a_row_with_a_text_that_is_none_is_told_and_holds_nothing_up(tmp_path: Path, column: str) -> None:
+    office = office_in(tmp_path)
+    name = waits_in(office)
+    attack(office, f"UPDATE inbox SET {column} = CAST(? AS TEXT)", b"\xff")
+    assert any(name in fault for fault in office.faults())
+    assert (name, ("row",)) in office.desk.sweep().lies
+
+
+@pytest.mark.parametrize("value", [b"\xff\0", b"\xff\xff"])
+def test_a_row_of_no_stream_by_no_text_is_told(tmp_path: Path, value: bytes) -> None:
+    office = office_in(tmp_path)
+    waits_in(office)
+    attack(office, "INSERT INTO inbox VALUES (?, 'k', 'b', '', ?, 1, '', NULL)", office.platform_id, value)
+    assert any("inbox" in fault for fault in office.faults())
+
+
 def test_the_same_message_does_not_come_twice_where_its_rows_were_taken_away(tmp_path: Path) -> None:
     office = office_in(tmp_path)
     body = json.dumps({**FORGED, "data": {**FORGED["data"], "notice_id": office.notice()["notice_id"]}})  # type: ignore[dict-item]

@@ -1,4 +1,4 @@
-"""The audit trail: every step is in it, no personal text is, and what is changed behind its back is found."""
+"""The ledger: every step is in it, no personal text is, and what is changed behind its back is found."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.wire.reading import read
+from kz_compliance_sdk.wire.strict_json import read
 from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message
 from tests.docs.blocks import DOCS
 from tests.published.generator.schemas import MODELS

@@ -63,7 +63,7 @@ def codes_in(source: str) -> Iterator[str]:
         place = REFUSING[name]
         given = [each.value for each in node.keywords if each.arg == "code"]
         if place is not None:
-            # `services.response.refused` has the status first, `wire.reading.refused` has not.
+            # `services.response.refused` has the status first, `wire.strict_json.refused` has not.
             given += [each for each in node.args[place : place + 2] if _is_code(each)][:1]
         for each in given:
             yield from _texts(each)
@@ -99,7 +99,7 @@ def test_every_code_in_the_sources_is_in_the_table(side: str) -> None:
 def test_no_code_in_the_table_is_one_that_nobody_sends() -> None:
     """Store errors carry the codes of their classes; `_BY_PYDANTIC` and `_judged` hold the rest of a field's."""
     written = {code for side in SIDES for _, source in _sources(side) for code in codes_in(source)}
-    reading = (PACKAGE / "wire" / "reading.py").read_text(encoding="utf-8")
+    reading = (PACKAGE / "wire" / "strict_json.py").read_text(encoding="utf-8")
     written |= set(re.findall(r'"((?:schema|json)_[a-z]+)"', reading))
     written |= {error.code for error in vars(errors).values() if isinstance(error, type) and hasattr(error, "code")}
     assert set(CODES) - written == set()

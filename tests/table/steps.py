@@ -68,7 +68,8 @@ class Step:
     `needs` is what has to be there, each with the code of its refusal; `other_than` is what the person must not have
     done in the case themselves; `barred` is what stands against it, each with its code, and `for_lawyers` what does
     unless the person is one. With any of `second`, of the case or among the person's roles, a decision waits for a
-    second person; what `withholds` lets one that was decided without wait for it too, if it has not begun.
+    second person; what `withholds` lets one that was decided without wait for it too, if it has not begun. Where it
+    `overtakes` a report that was tried, that is told too.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Step:
     for_lawyers: Mapping[str, str] = field(default_factory=dict)
     second: frozenset[str] = frozenset()
     withholds: bool = False
+    overtakes: frozenset[str] = frozenset()
 
     @property
     def is_about_the_head(self) -> bool:
@@ -122,6 +124,7 @@ class Step:
         if self.withholds and "undo" in scene.has:
             return Outcome(state="in_approval", events=(*events, "withheld"))
         after = self.moves[state]
+        events = (*events, "voided") if state in self.overtakes else events
         ends = after in ("closed", "cancelled") and after != state
         return Outcome(state=after, events=(*events, "counted") if ends else events)
 
@@ -418,6 +421,7 @@ STEPS: tuple[Step, ...] = (
         ("cancelled",),
         needs=_LETTER,
         other_than="typed the letter in",
+        overtakes=frozenset({"enforced"}),
     ),
     Step(
         "dismiss",

@@ -12,7 +12,7 @@ from kz_compliance_sdk.domain import arrivals, deciding, results, steps
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, happenings
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, case_after, happenings
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.legal_check import LegalCheck
@@ -169,7 +169,7 @@ def events(change: Change) -> list[Happened]:
 
 
 def after(case: Case, change: Change) -> Case:
-    return results.after(case, change)
+    return case_after(case, change)
 
 
 def in_force(
@@ -187,7 +187,7 @@ def in_force(
 
 def closed(case: Case, reports: Iterable[OutboxMessage], at: int = T0 + 120) -> Case:
     for report in reports:
-        case = after(case, results.receipt(case, report, "receipt-1", "0" * 64, stamp(at)))
+        case = after(case, results.receipt(case, report, stamp(at)))
     return case
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kz_compliance_sdk.domain import bulk, deciding
+from kz_compliance_sdk.domain import deciding, proposal_checks
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.events.review import Proposed
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
@@ -26,7 +26,7 @@ from tests.unit.case_makers import (
 
 
 def alike(case: Case) -> list[str]:
-    made = bulk.alike(case, POLICY, measure("any", reasons="the same"), legal_check=YES, text_checked=True)
+    made = proposal_checks.alike(case, POLICY, measure("any", reasons="the same"), legal_check=YES, text_checked=True)
     return [item.item_id for item in made.items]
 
 
@@ -34,7 +34,7 @@ def test_all_open_items_are_decided_alike_and_each_is_logged_by_itself() -> None
     notice = a_notice(items=3)
     case = claimed(opened(notice))
     assert alike(case) == ["1", "2", "3"]
-    made = bulk.alike(case, POLICY, measure("any", reasons="the same"), legal_check=YES, text_checked=True)
+    made = proposal_checks.alike(case, POLICY, measure("any", reasons="the same"), legal_check=YES, text_checked=True)
     change, _, _ = deciding.propose(case, 1, made, context(notice), stamp=stamp(T0, M1))
     (proposed,) = [told.event for told in events(change) if isinstance(told.event, Proposed)]
     assert [judged.item for judged in proposed.items] == [1, 2, 3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kz_compliance_sdk.domain import appeals, disclosure, duress, office_steps, retention, reversal, suspensions
+from kz_compliance_sdk.domain import appeals, duress, office_steps, retention, steps, suspensions
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.appeals import Appeal, Reversal
 from kz_compliance_sdk.domain.case import Case
@@ -72,7 +72,7 @@ def test_the_office() -> None:
     assert told(change) == {"how": "called back"}
     change, _ = office_steps.settle_quarantine(quarantined(), "sent again", stamp=at)
     assert told(change) == {"reasons": "sent again"}
-    change, _ = disclosure.disclose(of_typed, "full", "ru", "for the court", stamp=at)
+    change, _ = steps.disclose(of_typed, "full", "ru", "for the court", stamp=at)
     assert told(change) == {"reason": "for the court"}
     change, _ = duress.raise_alarm(of_typed, "they are here", stamp=at)
     assert told(change) == {"reason": "they are here"}
@@ -111,7 +111,7 @@ def test_appeals() -> None:
     around, at = standing(decision=decision), stamp(LATER, LEGAL)
     upheld = appeals.uphold(case, appeal, "it stays", (), stamp=at)
     assert told(upheld.change) == {"reasons": "it stays"}
-    settled = reversal.reverse(case, appeal, "it was satire", REVERSAL, POLICY, around, (), stamp=at)
+    settled = appeals.reverse(case, appeal, "it was satire", REVERSAL, POLICY, around, (), stamp=at)
     anew = Decision.model_validate_json(told(settled.change)["proposal"])
     assert told(settled.change) == {"reasons": "it was satire", "proposal": anew.body.decode()}
     tried = [replace(one, attempts=1) for one in messages(settled.change, "restore")]

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import BindParameter, CompoundSelect, Connection, Table, bindparam, exists, literal, select, union
 
-from kz_compliance_sdk.adapters.sql import checkpoint_queries, log_tree, own_schema
-from kz_compliance_sdk.adapters.sql.ledger import Ledger
+from kz_compliance_sdk.adapters.sql import log_tree, rows
+from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.derived import DERIVED
+from kz_compliance_sdk.adapters.sql.inbox import inbox
+from kz_compliance_sdk.adapters.sql.ledger import Ledger, events, keys, lost_cases, parts, streams
+from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.reads import Reads
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
+from kz_compliance_sdk.domain.change import SanctionNoted
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
+from kz_compliance_sdk.domain.lodging import SANCTIONS, sanction_in
 from kz_compliance_sdk.domain.proofs import Loose
-
-__all__ = ["CheckpointReads"]
 
 _AT_ONCE = 64
 
 
-class CheckpointReads:
+class CheckpointReads(Reads):
     """The part of the queries that checkpoints and the verification need."""
-
-    _platform: str
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
-
-    def _ledger(self, connection: Connection) -> Ledger:
-        raise NotImplementedError
-
-    def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
-        raise NotImplementedError
 
     def _asked(self, statement: Compiled, **values: Any) -> list[Any]:
         with self._reading() as connection:
@@ -44,33 +39,21 @@ class CheckpointReads:
     def orphans(self) -> list[tuple[str, str]]:
         """The tables in which something of a case is still there, or was put, while the case is not; and its id."""
         with self._reading() as connection:
-            return checkpoint_queries.orphans(connection, self._platform)
-
-    def faults_of_none(self) -> list[str]:
-        """What is wrong with what belongs to no case, each in words: what the database does by itself that this release
-        did not tell it to, what lies there of streams that are not, and rows of sanctions that lie."""
-        with self._reading() as connection:
-            connection.exec_driver_sql("BEGIN")
-            lies = checkpoint_queries.sanction_lies(connection, self._platform, self._ledger(connection))
-            return [*own_schema.strange_doings(connection), *checkpoint_queries.strays(connection), *lies]
+            return orphans(connection, self._platform)
 
     def streams_beside(self) -> Iterator[tuple[Stream, list[str]]]:
         """Every stream that is of no case, in the order in which they began, and what is wrong with it."""
         after = -(2**63)
         while found := self._asked(sqlite_statements().log.beside, k_n=after, n=_AT_ONCE):
             names = [bytes(name or b"").decode("utf-8", "replace") for _, name in found]
-            with self._reading() as connection:
-                connection.exec_driver_sql("BEGIN")
-                ledger = self._ledger(connection)
+            with self._moment() as (_, ledger):
                 streams = ledger.streams(self._platform, names).values()
                 told = [(stream, ledger.what_opens(stream)[1]) for stream in streams]
             yield from told
             after = found[-1][0]
 
     def last_checkpoint(self) -> Checkpoint | None:
-        with self._reading() as connection:
-            connection.exec_driver_sql("BEGIN")
-            ledger = self._ledger(connection)
+        with self._moment() as (_, ledger):
             name = ledger.last_named(self._platform, CHECKPOINTS)
             return checkpoint_in(ledger.streams(self._platform, [name])[name]) if name else None
 
@@ -96,4 +79,79 @@ class CheckpointReads:
         """What belongs to no case."""
         with self._reading() as connection:
             connection.exec_driver_sql("BEGIN")
-            return checkpoint_queries.loose(connection, self._platform, self._private(connection))
+            return loose(connection, self._platform, self._private(connection))
+
+
+def orphans(connection: Connection, platform_id: str) -> list[tuple[str, str]]:
+    """The tables in which something of a case is still there, or was put, while the case is not; and its id."""
+    return [(row[0], row[1]) for row in connection.execute(_orphans(), {"platform": platform_id})]
+
+
+@cache
+def _orphans() -> CompoundSelect[Any]:
+    loose: tuple[Table, ...] = (inbox, t.outbox, t.attempts)
+    platform: BindParameter[str] = bindparam("platform")
+    left = union(
+        *(
+            select(table.c.case_id, literal(table.name).label("place")).where(
+                table.c.platform_id == platform, *((table.c.case_id != "",) if table in loose else ())
+            )
+            for table in (*dict(CASE_TABLES).values(), *DERIVED)
+        )
+    ).subquery()
+    gone = ~exists().where(t.cases.c.platform_id == platform, t.cases.c.id == left.c.case_id)
+    lying = select(left.c.case_id, left.c.place).where(gone)
+    chains = lost_cases(platform).add_columns(literal("streams").label("place"))
+    return union(lying, chains).order_by("case_id", "place")
+
+
+def strays(connection: Connection) -> list[str]:
+    """What the ledger's tables hold of streams that are not there, each in words."""
+    return [
+        f"something is in {table.name} of the stream {number}, which is not there"
+        for table in (events, parts, keys)
+        for (number,) in connection.execute(
+            select(table.c.stream).distinct().where(~exists().where(streams.c.n == table.c.stream))
+        )
+    ]
+
+
+def sanctions(connection: Connection, platform_id: str, ledger: Ledger) -> Iterator[SanctionNoted]:
+    """The sanctions as their streams tell them. One that cannot be read is named by itself, by the verification."""
+    name = streams.c.name
+    named = select(name).where(streams.c.platform == platform_id, name > SANCTIONS, name < f"{SANCTIONS}~")
+    for stream in ledger.streams(platform_id, connection.execute(named).scalars()).values():
+        with suppress(Damage, NewerRelease):
+            yield sanction_in(stream, ledger.words)
+
+
+def sanction_lies(connection: Connection, platform_id: str, ledger: Ledger) -> list[str]:
+    """Where the rows of sanctions are not those of their streams."""
+    true: dict[Any, Any] = {
+        told.sanction_id: rows.sanction_row(told) for told in sanctions(connection, platform_id, ledger)
+    }
+    stored = {
+        row[1]: tuple(row)
+        for row in connection.execute(select(t.sanctions).where(t.sanctions.c.platform_id == platform_id))
+    }
+    return [
+        f"the row of the sanction {one} {'is gone' if one not in stored else 'is not what its stream tells'}"
+        for one in {**true, **stored}
+        if true.get(one) != stored.get(one)
+    ]
+
+
+def loose(connection: Connection, platform_id: str, private: PrivateRows) -> Loose:
+    """What belongs to no case."""
+
+    def of(table: Table) -> Sequence[Any]:
+        return of_case(connection.dialect.name).rows(connection, table.name, platform_id, "")
+
+    made = {one.id: one.attempts for one in map(private.message_from, of(t.outbox))}
+    return Loose(
+        [
+            f"the attempt {tried.number} of the message {tried.message_id} was never made"
+            for tried in map(private.attempt_from, of(t.attempts))
+            if not 0 < tried.number <= made.get(tried.message_id, 0)
+        ]
+    )

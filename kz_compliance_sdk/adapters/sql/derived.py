@@ -10,26 +10,95 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Table, bindparam, delete, select
+from msgspec.structs import astuple
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, bindparam, delete, select
 
-from kz_compliance_sdk.adapters.sql import appeals, inbox, preserved, tallies
+from kz_compliance_sdk.adapters.sql import inbox
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
+from kz_compliance_sdk.adapters.sql.paging import AT_MOST
+from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain import fold
+from kz_compliance_sdk.domain.fold import PlatformObject, object_in
 from kz_compliance_sdk.domain.holding import names_of
-from kz_compliance_sdk.domain.objects import PlatformObject, object_in
 from kz_compliance_sdk.domain.references import stream_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.sql.statements import Compiled
 
-__all__ = ["DERIVED", "DerivedStatements", "found_between", "lies_of", "write"]
 
 _Row = tuple[Any, ...]
 
+appeals = Table(
+    "appeals",
+    metadata,
+    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    Column("appeal_id", String(36), primary_key=True, comment="made of a digest of your number"),
+    Column("case_id", String(36), nullable=False, comment="in which case"),
+    Column("state", String(12), nullable=False, comment="open, upheld, reversed, withdrawn"),
+    Column("received_at", BigInteger, nullable=False, comment="when it came"),
+    Column("due_at", BigInteger, nullable=False, comment="when it is to be decided"),
+    comment="By what an appeal is found: made of the chain of its case.",
+    sqlite_with_rowid=False,
+)
+Index("appeals_due", appeals.c.platform_id, appeals.c.state, appeals.c.due_at, appeals.c.appeal_id)
+Index("appeals_case", appeals.c.platform_id, appeals.c.case_id)
+preserved = Table(
+    "preserved",
+    metadata,
+    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    Column("case_id", String(36), primary_key=True, comment="whose measure"),
+    Column("object", String(64), primary_key=True, comment="the stream of the object"),
+    Column("item", Integer, primary_key=True, comment="the number of the item"),
+    Column("until", BigInteger, nullable=False, comment="until when it is kept"),
+    comment="A sealed copy that is kept: made of the streams of the objects of its case.",
+    sqlite_with_rowid=False,
+)
+Index("preserved_until", preserved.c.platform_id, preserved.c.until)
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    Column("case_id", String(36), primary_key=True, comment="which case"),
+    Column("received_at", BigInteger, nullable=False, comment="when it came"),
+    Column("issued_at", BigInteger, nullable=False, comment="when the notice was issued"),
+    Column("due_at", BigInteger, nullable=False, comment="when it was due"),
+    Column("decided_at", BigInteger, comment="when it was decided"),
+    Column("receipt_at", BigInteger, comment="when the receipt for its final report came"),
+    Column("facts", Text, nullable=False, comment="what is counted, as JSON"),
+    comment="A case in the public figures: made of its chain. It outlives the erasure.",
+    sqlite_with_rowid=False,
+)
+Index("tallies_received", tallies.c.platform_id, tallies.c.received_at, tallies.c.case_id)
+
+
+def _appeals_of(chain: fold.Case, _objects: object) -> list[_Row]:
+    """By what the appeals of a case are found: no word lies in it."""
+    case_id = chain.stream.removeprefix(stream_of(""))
+    return [
+        (chain.platform, held.id, case_id, held.state, held.received_at, held.due_at) for held in chain.appeals.values()
+    ]
+
+
+def _preserved_of(chain: fold.Case, objects: Iterable[PlatformObject]) -> list[_Row]:
+    """By what it is found that a sealed copy need not be kept any longer: a row for each that still is."""
+    case_id = chain.stream.removeprefix(stream_of(""))
+    return [
+        (chain.platform, case_id, held.stream, number, until)
+        for held in objects
+        for (owner, number), until in held.holds.items()
+        if owner == case_id and until
+    ]
+
+
+def _tallies_of(chain: fold.Case, _objects: object) -> list[_Row]:
+    """The row of a case that has ended, with what it counted for then."""
+    return [] if chain.tally is None else [astuple(chain.tally)]
+
+
 DERIVED: Final[Mapping[Table, Callable[[fold.Case, Collection[PlatformObject]], Iterable[_Row]]]] = {
-    appeals.appeals: appeals.rows_of,
-    preserved.preserved: preserved.rows_of,
-    tallies.tallies: tallies.rows_of,
+    appeals: _appeals_of,
+    preserved: _preserved_of,
+    tallies: _tallies_of,
     inbox.inbox: inbox.rows_of,
 }
 
@@ -38,6 +107,11 @@ class DerivedStatements:
     """By the name of each table; parameters are named `k_` for keys."""
 
     def __init__(self, compiled: Callable[[Any], Compiled], upsert: Callable[..., Compiled]) -> None:
+        a, p = appeals.c, preserved.c
+        asked = a.platform_id == bindparam("k_platform_id"), a.appeal_id == bindparam("k_appeal_id")
+        self.case_of_appeal = compiled(select(a.case_id).where(*asked))
+        over = select(p.case_id).where(p.platform_id == bindparam("k_platform_id"), p.until <= bindparam("now"))
+        self.copies_over = compiled(over.order_by(p.until).limit(AT_MOST))
         self.between: dict[str, Compiled] = {}
         self.clear: dict[str, Compiled] = {}
         self.put: dict[str, Compiled] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,6 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     store_error,
 )
 from kz_compliance_sdk.errors import StoreUnusable
-
-__all__ = ["create_file", "open_engine"]
 
 _CACHE_MIB = 2
 
@@ -47,6 +46,8 @@ def open_engine(driver: Driver, path: str, check: Callable[[], None] = lambda: N
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         configure(driver, connection, _CACHE_MIB)
+        # One text that is none must not hold up what is read beside it: it shows as another than was written.
+        connection.text_factory = partial(str, encoding="utf-8", errors="replace")
 
     return engine
 

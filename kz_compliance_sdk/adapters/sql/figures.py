@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Select, and_, exists, select, text, tuple_
+from sqlalchemy import Select, and_, exists, select, text, tuple_
 
 from kz_compliance_sdk.adapters.sql import ledger
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.tallies import tallies
+from kz_compliance_sdk.adapters.sql.derived import tallies
+from kz_compliance_sdk.adapters.sql.reads import Reads
 from kz_compliance_sdk.domain import reviewed
 from kz_compliance_sdk.domain.events import kind_of
 from kz_compliance_sdk.domain.events.remedies import Appealed
@@ -23,8 +23,6 @@ from kz_compliance_sdk.domain.fold import Case, Tally
 from kz_compliance_sdk.domain.ledger import who_is
 from kz_compliance_sdk.ports.store import Running
 
-__all__ = ["FigureReads"]
-
 _STEP = 5_000
 _AT_ONCE = 64
 """So many chains are held at once."""
@@ -32,19 +30,8 @@ _TIMED = tuple(kind_of(one) for one in (Appealed, UserNoticeDelayed, UserNoticeO
 _log = logging.getLogger("kz_compliance_sdk.transparency")
 
 
-class FigureReads:
+class FigureReads(Reads):
     """The part of the queries that the figures need."""
-
-    _platform: str
-
-    def _all(self, statement: Select[Any]) -> list[Any]:
-        raise NotImplementedError
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
-
-    def _ledger(self, connection: Connection) -> ledger.Ledger:
-        raise NotImplementedError
 
     def tallies(self, start: int, end: int) -> Iterator[Tally]:
         c = tallies.c

@@ -18,29 +18,6 @@ from typing import Any, Final, NamedTuple
 from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, open_connection
 from kz_compliance_sdk.errors import StoreError, StoreUnusable
 
-__all__ = [
-    "CUT",
-    "GONE",
-    "MOVED",
-    "SHM",
-    "USERS",
-    "WAL",
-    "Files",
-    "Record",
-    "State",
-    "but_size_of_log",
-    "empty_log",
-    "held",
-    "names_of",
-    "refusal",
-    "refuse",
-    "refuse_changed",
-    "refuse_other_files",
-    "state_of",
-    "wrong_of",
-]
-
-
 MOVED: Final = "store_moved"
 CUT: Final = "store_cut"
 WAL, SHM, USERS = "-wal", "-shm", ".open"

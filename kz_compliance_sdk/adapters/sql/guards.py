@@ -1,4 +1,5 @@
-"""Guards: the database itself refuses to change what was decided, received, sent or recorded.
+"""Guards: the database itself refuses to change what was decided, received, sent or recorded; whatever else it does by
+itself is told.
 
 They stop a slip and a statement typed by hand, not somebody who may drop them: for that there is the ledger. What
 retention erases it may erase: a body becomes empty. Inserts into the tables of intake have no
@@ -9,8 +10,9 @@ guards, and must set them again.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
-__all__ = ["guards", "statements"]
+from sqlalchemy import Connection
 
 _EVIDENCE = (
     *("attempts", "cases", "outbox"),
@@ -51,8 +53,8 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
         "outbox",
         "UPDATE",
         any_of(
-            changed("platform_id", "case_id", "id", "kind", "lane_seq", "item_id", "created_at"),
-            rewritten("body", "lane"),
+            changed("platform_id", "case_id", "id", "kind", "lane_seq", "created_at"),
+            rewritten("body", "lane", "item_id"),
             f"(length(OLD.receipt) > 0 AND ({rewritten('receipt')}))",
             "NEW.attempts < OLD.attempts",
             "NEW.lease_token < OLD.lease_token",
@@ -101,3 +103,40 @@ def statements(dialect: str) -> Iterator[str]:
                 f"CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
                 f" EXECUTE FUNCTION {_FUNCTION}('{table}_not_emptied: nothing is deleted from here')"
             )
+
+
+_DOINGS = "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('trigger', 'view') ORDER BY name"
+
+
+def strange_doings(connection: Connection) -> list[str]:
+    """Each trigger or view that this release did not make, or made otherwise: it can change what is written, and show
+    what is not there."""
+    own = _own()
+    return [
+        f"the database has a {kind} {name} that this release did not make{' like that' if (kind, name) in own else ''}"
+        for (kind, name), text in _held(connection).items()
+        if own.get((kind, name)) != text
+    ]
+
+
+def lost_guards(connection: Connection) -> list[str]:
+    """The names of the triggers that this release made and that are gone."""
+    held = _held(connection)
+    return [name for kind, name in _own() if (kind, name) not in held]
+
+
+def _held(connection: Connection) -> dict[tuple[str, str], str]:
+    if connection.dialect.name != "sqlite":
+        return dict(_own())
+    found = connection.exec_driver_sql(_DOINGS).fetchall()
+    return {(row[0], row[1]): _plain(row[2]) for row in found}
+
+
+@cache
+def _own() -> dict[tuple[str, str], str]:
+    made = zip(guards("sqlite"), statements("sqlite"), strict=True)
+    return {("trigger", guard[0]): _plain(statement) for guard, statement in made}
+
+
+def _plain(text: object) -> str:
+    return " ".join(str(text).split())

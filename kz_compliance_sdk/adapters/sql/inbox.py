@@ -7,54 +7,41 @@ a stream of its own, and its row says for which notice it waits, and since when 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
-    Connection,
     Index,
     Integer,
-    Select,
+    LargeBinary,
     String,
     Table,
     bindparam,
+    case,
+    cast,
     delete,
+    func,
+    literal_column,
     select,
     text,
-    tuple_,
 )
 
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
-from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import came_row
-from kz_compliance_sdk.adapters.sql.tables import cursors, metadata
+from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.lodging import lodging_in
-from kz_compliance_sdk.domain.received import Opens, received_in, repeats_of
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.sql.statements import Compiled
 
-__all__ = [
-    "InboxReads",
-    "InboxStatements",
-    "found",
-    "inbox",
-    "lies_of",
-    "rows_of",
-    "stream_in",
-    "tells",
-    "write",
-]
 
 _Row = tuple[Any, ...]
 _LAST = f"{MESSAGES}~"
@@ -63,23 +50,35 @@ _KEY = ("platform_id", "key", "body", "case_id")
 inbox = Table(
     "inbox",
     metadata,
-    Column("platform_id", String(64), primary_key=True),
-    # Sender and message id, and the bytes: digests under the platform's key.
-    Column("key", String(32), primary_key=True),
-    Column("body", String(32), primary_key=True),
-    # Empty where the message has a stream of its own: that is MESSAGES and `message`, which is empty otherwise.
-    Column("case_id", String(36), primary_key=True),
-    Column("message", String(32), nullable=False),
-    Column("seq", Integer, nullable=False),
-    # For which notice it waits, empty for none; and since when (UTC seconds) it belongs to no case, NULL once it does.
-    Column("notice_id", String(160), nullable=False),
-    Column("lodged_at", BigInteger),
+    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    Column("key", String(32), primary_key=True, comment="of sender and message id: a keyed digest"),
+    Column("body", String(32), primary_key=True, comment="of its bytes: a keyed digest"),
+    Column(
+        "case_id",
+        String(36),
+        primary_key=True,
+        comment="whose chain tells of it; empty where it has a stream of its own",
+    ),
+    Column("message", String(32), nullable=False, comment="that stream, without message/; empty otherwise"),
+    Column("seq", Integer, nullable=False, comment="which event tells of it"),
+    Column("notice_id", String(160), nullable=False, comment="for which notice it waits; empty for none"),
+    Column("lodged_at", BigInteger, comment="since when it belongs to no case; none once it does"),
+    comment="By what a message is found that came: made of the stream that tells of it.",
     sqlite_with_rowid=False,
 )
-_lodged, _waits = text("message <> ''"), text("notice_id <> ''")
+LODGED, _waits = text("message <> ''"), text("notice_id <> ''")
 Index("inbox_case", inbox.c.platform_id, inbox.c.case_id)
-Index("inbox_message", inbox.c.platform_id, inbox.c.message, sqlite_where=_lodged, postgresql_where=_lodged)
+Index("inbox_message", inbox.c.platform_id, inbox.c.message, sqlite_where=LODGED, postgresql_where=LODGED)
 Index("inbox_waits", inbox.c.platform_id, inbox.c.notice_id, sqlite_where=_waits, postgresql_where=_waits)
+
+
+def _read(column: Any) -> Any:
+    """A value whatever somebody put in its place, which would end the statement where it is a text that is none: a
+    text by its bytes, NULL for anything else that no text may be, -1 for what is no number."""
+    kind = func.typeof(column)
+    if column.type.python_type is str:
+        return case((kind == literal_column("'text'"), cast(column, LargeBinary)))
+    return case((kind.in_([literal_column("'integer'"), literal_column("'null'")]), column), else_=literal_column("-1"))
 
 
 class InboxStatements:
@@ -92,11 +91,16 @@ class InboxStatements:
         self.any_waits = compiled(select(c.message).where(mine, _waits).limit(ONLY_ONE))
         self.of_notice = compiled(select(c.message).where(mine, _waits, c.notice_id == bindparam("k_notice_id")))
         later = c.message > bindparam("after")
-        self.rows = compiled(select(inbox).where(mine, _lodged, later).order_by(c.message).limit(AT_MOST))
-        named = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
-        own = select(streams.c.name).where(streams.c.platform == bindparam("k_platform_id"), *named)
+        # Whatever else somebody put there is behind every name, and a walk would never come past it.
+        named = func.typeof(c.message) == literal_column("'text'")
+        self.rows = compiled(
+            select(*map(_read, c)).where(mine, LODGED, later, named).order_by(c.message).limit(AT_MOST)
+        )
+        self.unnamed = compiled(select(func.count()).where(mine, ~named))
+        among = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
+        own = select(streams.c.name).where(streams.c.platform == bindparam("k_platform_id"), *among)
         self.streams = compiled(own.order_by(streams.c.name).limit(AT_MOST))
-        self.clear = compiled(delete(inbox).where(mine, _lodged, c.message == bindparam("k_message")))
+        self.clear = compiled(delete(inbox).where(mine, LODGED, c.message == bindparam("k_message")))
         self.put = upsert(inbox, _KEY, "message", "seq", "notice_id", "lodged_at")
 
 
@@ -137,9 +141,18 @@ def found(
     of_platform = {"k_platform_id": platform, "n": limit}
     stored: dict[str, list[_Row]] = {}
     for row in read(statements.rows, after=after.removeprefix(MESSAGES), **of_platform):
-        stored.setdefault(f"{MESSAGES}{row[4]}", []).append(tuple(row))
+        told = tuple(one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in row)
+        stored.setdefault(f"{MESSAGES}{told[4]}", []).append(told)
     names = read(statements.streams, after=max(after, MESSAGES), until=_LAST, **of_platform)
-    return dict(sorted((stored | {name: stored.get(name, []) for (name,) in names}).items())[:limit])
+    # A text that is none comes again as what stands for it.
+    behind = {name: rows for name, rows in stored.items() if name > after}
+    return dict(sorted((behind | {name: stored.get(name, []) for (name,) in names}).items())[:limit])
+
+
+def unnamed(read: Callable[..., list[Any]], statements: InboxStatements, platform: str) -> list[str]:
+    """What is wrong with rows that name the stream of their message by no text, in words."""
+    ((count,),) = read(statements.unnamed, k_platform_id=platform)
+    return [f"{count} of the rows in inbox name the stream of their message by no text"] if count else []
 
 
 def lies_of(stream: Stream, stored: Iterable[_Row]) -> str:
@@ -162,69 +175,3 @@ def write(
         execute(statements.clear.sql, (platform, name.removeprefix(MESSAGES)))
         for row in lodged_rows(ledger.streams(platform, [name])[name]):
             execute(statements.put.sql, row)
-
-
-class InboxReads:
-    """The part of the queries that tells of what came."""
-
-    _platform: str
-
-    def _all(self, statement: Select[Any]) -> list[Any]:
-        raise NotImplementedError
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
-
-    def _ledger(self, connection: Connection) -> Ledger:
-        raise NotImplementedError
-
-    def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
-        raise NotImplementedError
-
-    @contextmanager
-    def _moment(self) -> Iterator[tuple[Connection, Ledger]]:
-        with self._reading() as connection:
-            connection.exec_driver_sql("BEGIN")
-            yield connection, self._ledger(connection)
-
-    def inbox(self, case_id: str) -> list[InboxRow]:
-        c = inbox.c
-        with self._moment() as (connection, ledger):
-            names = [stream_of(case_id)]
-            if not case_id:
-                mine = select(c.message).where(c.platform_id == self._platform, _lodged)
-                names = [f"{MESSAGES}{name}" for name in connection.execute(mine.order_by(c.message)).scalars()]
-            told = [
-                row
-                for stream in ledger.streams(self._platform, names).values()
-                for row in self._received(connection, stream, ledger.words)
-                if row.case_id == case_id
-            ]
-        return sorted(told, key=lambda one: (one.received_at, one.message_id))
-
-    def received(self, body_sha256: str) -> list[InboxRow]:
-        c = inbox.c
-        with self._moment() as (connection, ledger):
-            body = self._private(connection).object_name(self._platform, body_sha256)[:32]
-            same = select(inbox).where(c.platform_id == self._platform, c.body == body)
-            names = map(stream_in, connection.execute(same).fetchall())
-            told = [
-                row
-                for stream in ledger.streams(self._platform, names).values()
-                for row in self._received(connection, stream, ledger.words)
-                if row.body_sha256 == body_sha256
-            ]
-        return sorted(told, key=lambda one: (one.received_at, one.message_id))
-
-    def _received(self, connection: Connection, stream: Stream, opens: Opens) -> list[InboxRow]:
-        c = cursors.c
-        names = {repeats_of(*key): key for key in stream.case.took}
-        counted = select(c.feed, c.cursor).where(c.platform_id == self._platform, c.feed.in_(names))
-        counts = {names[feed]: int(count) for feed, count in connection.execute(counted) if str(count).isdecimal()}
-        return received_in(stream, opens, lambda *key: counts.get(key, 0))
-
-    def unmatched_before(self, at: int, after: tuple[int, str], limit: int) -> list[tuple[int, str]]:
-        c = inbox.c
-        place = c.lodged_at, c.message
-        mine = c.platform_id == self._platform, _lodged, c.lodged_at <= at, tuple_(*place) > after
-        return [(row[0], row[1]) for row in self._all(select(*place).where(*mine).order_by(*place).limit(limit))]

@@ -1,4 +1,4 @@
-"""Data keys, one for each case, and the master keys that they are wrapped with.
+"""Data keys, one for each case and for each class of each stream, and the master keys that they are wrapped with.
 
 What is encrypted with a data key can be read as long as the key is there. So to destroy the key is to erase all of it,
 in every copy that does not hold the key as well.
@@ -14,9 +14,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kz_compliance_sdk.domain.ledger import SALT_BYTES, Part, PartClass, Sealed, opens
 from kz_compliance_sdk.errors import StoreDamaged
-
-__all__ = ["DESTROYED", "KEY_SIZE", "DataKey", "MasterKeys", "PartKeys", "bare", "is_bare", "key_owner"]
-
 
 KEY_SIZE = 32
 """Bytes of a data key and of a master key: AES-256."""
@@ -73,7 +70,7 @@ class MasterKeys:
         self._opened: dict[tuple[str, str, bytes], DataKey] = {}
 
     def wrap(self, platform_id: str, owner: str, key: bytes, entropy: Entropy) -> bytes:
-        """The form in which the data key of `owner` (a case, a message, a purpose) is stored."""
+        """The form in which the data key of `owner` (a case, a stream and its class, a purpose) is stored."""
         if not self.current:
             return b"\x00" + key
         nonce, name = entropy(_NONCE), self.current.encode()
@@ -190,6 +187,10 @@ class PartKeys:
         self._stored.pop((platform, stream, "erasable"), None)
         self._open.pop((platform, stream, "erasable"), None)
         self._keys.forget(key_owner(stream, "erasable"))
+
+    def holds(self, platform: str, stream: str, cls: PartClass) -> bool:
+        """Whether a key of this class lies in the database, whether it opens or not."""
+        return (platform, stream, cls) in self._stored
 
     def check(self, platform: str, stream: str, cls: PartClass) -> None:
         """Open the key of a class if the stream has one. Raises StoreDamaged if it does not open."""

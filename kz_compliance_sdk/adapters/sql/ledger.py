@@ -32,6 +32,7 @@ from sqlalchemy import (
     null,
     select,
     text,
+    union_all,
     update,
 )
 
@@ -41,11 +42,10 @@ from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PL
 from kz_compliance_sdk.adapters.sql.tables import cases, metadata
 from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.events import READERS, kind_of
-from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.base import AS_READ, Event, Happened
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable, erased_of
 from kz_compliance_sdk.domain.fold import Chain, Stream
-from kz_compliance_sdk.domain.happened import AS_READ, Happened
 from kz_compliance_sdk.domain.ledger import (
     SALT_BYTES,
     Damage,
@@ -68,7 +68,6 @@ from kz_compliance_sdk.errors import ConfigError, Conflict
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.sql.statements import Compiled
 
-__all__ = ["KEYS", "Appending", "Ledger", "LedgerStatements", "events", "keys", "log", "parts", "streams", "tiles"]
 
 KEYS: Final = "keys"
 """The stream that says which ledger key was retired when."""
@@ -82,9 +81,10 @@ _Number = BigInteger().with_variant(Integer, "sqlite")
 streams = Table(
     "streams",
     metadata,
-    Column("n", _Number, primary_key=True, autoincrement=False),
-    Column("platform", String(64), nullable=False),
-    Column("name", String(200), nullable=False),
+    Column("n", _Number, primary_key=True, autoincrement=False, comment="the number"),
+    Column("platform", String(64), nullable=False, comment="whose"),
+    Column("name", String(200), nullable=False, comment="such as case/ and a reference"),
+    comment="The name of each stream; all else is keyed by its number, which is hashed nowhere.",
 )
 Index("streams_name", streams.c.platform, streams.c.name, unique=True)
 
@@ -98,68 +98,74 @@ def lost_cases(platform: BindParameter[str]) -> Select[Any]:
     return select(case_id.label("case_id")).where(s.platform == platform, *of_case, ~lies)
 
 
-def _table(name: str, *columns: Any, blobs: tuple[str, ...]) -> Table:
+def _table(name: str, what: str, *columns: Any, blobs: tuple[str, ...]) -> Table:
     checked = " AND ".join(f"typeof({column}) = 'blob'" for column in blobs)
     held = CheckConstraint(checked, name=f"{name}_holds_bytes").ddl_if(dialect="sqlite")
-    return Table(name, metadata, *columns, *([held] if blobs else []), sqlite_with_rowid=False)
+    return Table(name, metadata, *columns, *([held] if blobs else []), comment=what, sqlite_with_rowid=False)
 
 
 def _stream() -> Column[int]:
-    return Column("stream", _Number, primary_key=True)
+    return Column("stream", _Number, primary_key=True, comment="its number")
 
 
 events = _table(
     "events",
+    "What happened, each event a link of the chain of its stream. Inserted into and nothing else.",
     _stream(),
-    Column("seq", Integer, primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("kind", String(40), nullable=False),
-    Column("content", LargeBinary, nullable=False),
-    Column("people", LargeBinary, nullable=False),
-    Column("hash", LargeBinary, nullable=False),
-    Column("mac", LargeBinary, nullable=False),
-    Column("key_id", LargeBinary, nullable=False),
+    Column("seq", Integer, primary_key=True, comment="counts from 1"),
+    Column("at", BigInteger, nullable=False, comment="when"),
+    Column("kind", String(40), nullable=False, comment="what happened"),
+    Column("content", LargeBinary, nullable=False, comment="the bytes that were hashed"),
+    Column("people", LargeBinary, nullable=False, comment="who acted, also hashed; empty for the machine"),
+    Column("hash", LargeBinary, nullable=False, comment="over the hash before it, content and people"),
+    Column("mac", LargeBinary, nullable=False, comment="over the hash, under the ledger key; empty without one"),
+    Column("key_id", LargeBinary, nullable=False, comment="names that key"),
     blobs=("content", "people", "hash", "mac", "key_id"),
 )
 parts = _table(
     "parts",
+    "Words and bodies beside an event.",
     _stream(),
-    Column("seq", Integer, primary_key=True),
-    Column("name", String(200), primary_key=True),
-    Column("class", String(8), nullable=False),
-    # That of one that was erased is NULL.
-    Column("bytes", LargeBinary),
+    Column("seq", Integer, primary_key=True, comment="of which event"),
+    Column("name", String(200), primary_key=True, comment="as the event calls it"),
+    Column("class", String(8), nullable=False, comment="erasable or kept"),
+    Column("bytes", LargeBinary, comment="salt and bytes, encrypted; none once it was erased"),
     blobs=(),
 )
 keys = _table(
     "keys",
+    "The key of what lies encrypted in a stream.",
     _stream(),
-    Column("class", String(8), primary_key=True),
-    Column("wrapped", LargeBinary, nullable=False),
-    # For people: the wrapped bytes name it too, and nothing rests on this one.
-    Column("master_key_id", String(128), nullable=False),
+    Column("class", String(8), primary_key=True, comment="of which parts: erasable or kept"),
+    Column("wrapped", LargeBinary, nullable=False, comment="by the master key"),
+    Column(
+        "master_key_id",
+        String(128),
+        nullable=False,
+        comment="which one that is, for people: the wrapped bytes name it too, and nothing rests on this",
+    ),
     blobs=("wrapped",),
 )
 log = _table(
     "log",
-    Column("platform", String(64), primary_key=True),
-    Column("n", BigInteger, primary_key=True),
-    Column("stream", _Number, nullable=False),
-    Column("seq", Integer, nullable=False),
-    Column("hash", LargeBinary, nullable=False),
+    "The order of everything on a platform, without gaps.",
+    Column("platform", String(64), primary_key=True, comment="whose"),
+    Column("n", BigInteger, primary_key=True, comment="the line, from 1"),
+    Column("stream", _Number, nullable=False, comment="whose event"),
+    Column("seq", Integer, nullable=False, comment="which event of it"),
+    Column("hash", LargeBinary, nullable=False, comment="that of the event"),
     blobs=("hash",),
 )
 Index("log_stream", log.c.stream, log.c.seq, unique=True)
 tiles = _table(
     "tiles",
-    Column("platform", String(64), primary_key=True),
-    Column("level", Integer, primary_key=True),
-    Column("n", BigInteger, primary_key=True),
-    Column("hash", LargeBinary, nullable=False),
+    "Nodes of the tree over the log, one for 256 of the level below: made anew at will, nothing is believed of them.",
+    Column("platform", String(64), primary_key=True, comment="whose"),
+    Column("level", Integer, primary_key=True, comment="from 1; level 0 is the log"),
+    Column("n", BigInteger, primary_key=True, comment="the place in the level"),
+    Column("hash", LargeBinary, nullable=False, comment="of the node"),
     blobs=("hash",),
 )
-"""Nodes of the tree over the log, one for 256 of the level below: they can be made anew, and nothing is believed of
-them."""
 
 
 def _raw(column: Any) -> Any:
@@ -218,7 +224,10 @@ class LedgerStatements:
         self.parts = compiled(select(_whole(p.seq), _raw(p.name)).where(p.stream == bindparam("k_stream")))
         of_event = log.c.stream == bindparam("k_stream"), log.c.seq == bindparam("k_seq")
         self.place = compiled(select(_whole(log.c.n)).where(*of_event))
-        self.last_stream = compiled(select(func.max(s.n)))
+        # What was taken away here may be there still, and behind a number that somebody made up there is room.
+        named = (s.n, e.stream, p.stream, keys.c.stream, log.c.stream)
+        used = (select(func.max(one)).where(one < literal_column(str(2**62))) for one in named)
+        self.last_stream = compiled(union_all(*used))
         among = s.name > bindparam("k_after"), s.name < bindparam("k_before")
         self.last_named = compiled(select(_raw(func.max(s.name))).where(s.platform == bindparam("k_platform"), *among))
         mine = log.c.platform == bindparam("k_platform")
@@ -308,7 +317,12 @@ class Ledger:
             if (seq, name) not in said
         ]
         words = {one: parts[one].data if one in parts else None for one in said}
-        return words, [str(one) for one in (*strays, *damage.values())]
+        found = [*strays, *damage.values()]
+        # What comes after an erasure brings another key.
+        erased_last = bool(stream.events) and isinstance(stream.events[-1].event, Erased)
+        if erased_last and self._part_keys.holds(stream.platform, stream.name, "erasable"):
+            found.append(Damage(stream.name, stream.seq, "the key of what it erased is there"))
+        return words, [str(one) for one in found]
 
     def chain(self, stream: Stream) -> Chain:
         """A stream with the bytes of its events, and whatever opens of its parts. Raises Damage or NewerRelease."""
@@ -340,13 +354,13 @@ class Ledger:
         self.streams(platform, [stream])
         return self._part_keys.erasable(platform, stream)
 
-    def faults(self, platform: str, after: int = 0, most: int = 1_000) -> tuple[int, list[str]]:
+    def faults(self, platform: str, after: int = 0) -> tuple[int, list[str]]:
         """What is wrong with the next lines of the log, as sentences: a number left out, a line whose event is gone or
         is another one or stands before the one that it follows, a stream that is gone or has another name. Also the
         number of the last line that was read; at the end that is `after`."""
         found: list[str] = []
         # From the beginning no number is too small to be a line.
-        rows = self._all(self._s.walk, k_platform=platform, k_n=after or -(2**63), n=most)
+        rows = self._all(self._s.walk, k_platform=platform, k_n=after or -(2**63), n=1_000)
         for n, stream, seq, name, logged, stored, first, ahead in rows:
             if n is None:
                 found.append(f"the log holds a line without a number, of event {seq} of stream {stream}")
@@ -612,7 +626,7 @@ class Appending(Ledger):
 
     def _new_stream(self, platform: str, name: str) -> int:
         if not self._next_stream:
-            self._next_stream = 1 + int(self._all(self._s.last_stream)[0][0] or 0)
+            self._next_stream = 1 + max(int(last or 0) for (last,) in self._all(self._s.last_stream))
         number, self._next_stream = self._next_stream, self._next_stream + 1
         self._rows["streams"].append((number, platform, name))
         return number

@@ -15,7 +15,6 @@ from kz_compliance_sdk.domain.references import stream_of
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.sql.statements import Compiled
 
-__all__ = ["LogStatements", "line_from", "lines"]
 
 _AT_ONCE: Final = 5_000
 _LAST: Final = 2**63 - 1

@@ -18,8 +18,6 @@ from kz_compliance_sdk.adapters.sql.private import NO_CASE
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 
-__all__ = ["CASE_TABLES", "OfCase", "as_it_lies", "of_case"]
-
 CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("outbox", t.outbox),
     ("attempts", t.attempts),

@@ -1,17 +1,18 @@
-"""How a list is read page by page: the place where the next page begins, as a text that means nothing to others."""
+"""How a list is read page by page: the place where the next page begins, as a text that means nothing to others.
+A row that cannot be opened holds up none of those behind it.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Integer, bindparam, literal_column
 
-from kz_compliance_sdk.errors import InvalidInput
-
-__all__ = ["AT_MOST", "ONLY_ONE", "check_limit", "read_cursor", "write_cursor"]
+from kz_compliance_sdk.errors import InvalidInput, StoreDamaged
 
 _MOST = 500
 
@@ -45,3 +46,27 @@ def read_cursor(cursor: str) -> tuple[int, str]:
             "the cursor is not one of ours.", field="cursor", remedy="Use next_cursor of the page before, unchanged."
         ) from None
     return at, name
+
+
+T = TypeVar("T")
+
+
+def first_that_open(
+    fetch: Callable[[int], Sequence[Any]], opened: Callable[[Any], T], limit: int, unreadable: list[str]
+) -> tuple[list[T], bool]:
+    """The first `limit` rows that can be read, and whether there were no more. The cases of the others are added to
+    `unreadable`, each once."""
+    size = limit
+    while True:
+        rows = fetch(size)
+        found: list[T] = []
+        for row in rows:
+            try:
+                found.append(opened(row))
+            except StoreDamaged as error:
+                if error.reference and error.reference not in unreadable:
+                    unreadable.append(error.reference)
+        were_all = len(rows) < size
+        if were_all or len(found) >= limit:
+            return found[:limit], were_all
+        size = 2 * size

@@ -20,9 +20,6 @@ from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import StoreDamaged
 
-__all__ = ["NO_CASE", "PLAIN_KINDS", "ObjectNames", "PrivateRows"]
-
-
 OBJECTS: Final = "objects"
 """The platform's key under which names of objects are compared without being stored."""
 

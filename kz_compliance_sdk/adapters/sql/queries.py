@@ -3,100 +3,50 @@ to one case."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, func, select, text, tuple_
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Table, func, select, text, tuple_
+from sqlalchemy import case as sql_case
 
-from kz_compliance_sdk.adapters.sql import appeals, derived, inbox, rows
+from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
+from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads, sanction_lies, sanctions, strays
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
-from kz_compliance_sdk.adapters.sql.health_reads import HealthReads
-from kz_compliance_sdk.adapters.sql.keys import DESTROYED, MasterKeys, PartKeys
+from kz_compliance_sdk.adapters.sql.guards import strange_doings
+from kz_compliance_sdk.adapters.sql.keys import DESTROYED
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
-from kz_compliance_sdk.adapters.sql.of_case import of_case
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.sqlite import store_error
-from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
+from kz_compliance_sdk.adapters.sql.reads import ask
+from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
 from kz_compliance_sdk.domain import reviewed, user_notices
-from kz_compliance_sdk.domain.appeals import appeals_of
+from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, appeal_of, appeals_of, file_of
 from kz_compliance_sdk.domain.believed import believed, kept_beside, lies_of, true_case
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import (
-    SanctionNoted,
-)
+from kz_compliance_sdk.domain.change import InboxRow, SanctionNoted
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.privacy import Erased
-from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.fold import PlatformObject, Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
-from kz_compliance_sdk.domain.ledger import LedgerKeys, NewerRelease
-from kz_compliance_sdk.domain.objects import PlatformObject
+from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.outgoing import as_told
 from kz_compliance_sdk.domain.proofs import Records
-from kz_compliance_sdk.domain.references import object_stream, stream_of
+from kz_compliance_sdk.domain.received import Opens, received_in, repeats_of
+from kz_compliance_sdk.domain.references import MESSAGES, object_stream, stream_of
 from kz_compliance_sdk.domain.retention import Ended
+from kz_compliance_sdk.domain.user_notices import MESSENGER
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
-from kz_compliance_sdk.ports import KeptCase, Page
+from kz_compliance_sdk.ports import AppealPage, Health, KeptCase, Page
 
 T = TypeVar("T")
-_Words = Mapping[tuple[int, str], bytes | None]
 _ENDED = ("closed", "cancelled")
 
 
-class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads, inbox.InboxReads):
+class SqlQueries(FigureReads, CheckpointReads):
     """Reads of one platform's rows."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        platform_id: str,
-        fault: Callable[[], str] = str,
-        keys: MasterKeys | None = None,
-        check: Callable[[], None] = lambda: None,
-        ledger_keys: LedgerKeys = LedgerKeys(),  # noqa: B008  frozen
-    ) -> None:
-        self._engine, self._platform, self._fault, self._check = engine, platform_id, fault, check
-        self._keys, self._ledger_keys = keys or MasterKeys(), ledger_keys
-        self._of_case = of_case(engine.dialect.name)
-
-    def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
-        """How rows of one moment are read: nothing of it is kept, another process may destroy a key."""
-
-        @contextmanager
-        def reading() -> Iterator[Connection]:
-            if connection is not None:
-                yield connection
-                return
-            with self._reading() as own:
-                yield own
-
-        def stored_key(platform_id: str, case_id: str) -> Any:
-            with reading() as one:
-                return self._of_case.data_key(one, platform_id, case_id)
-
-        def platform_key(platform_id: str, name: str) -> bytes | None:
-            with reading() as one:
-                return self._of_case.platform_key(one, platform_id, name)
-
-        return PrivateRows(self._keys, _no_entropy, stored_key, platform_key=platform_key, unreadable=unreadable)
-
-    def _all(self, statement: Select[Any]) -> list[Any]:
-        with self._reading() as connection:
-            return list(connection.execute(statement).fetchall())
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        self._check()
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise store_error(error.orig or error) from error
 
     def case(self, case_id: str) -> Case:
         with self._reading() as connection:
@@ -114,39 +64,31 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads,
             row, stream = self._row_and_stream(connection, ledger, case_id)
             private = self._private(connection, unreadable)
 
-            def held(table: str, read: Callable[[PrivateRows, Any], T]) -> tuple[T, ...]:
-                return tuple(read(private, one) for one in self._rows(connection, table, case_id))
-
-            messages, attempts = held("outbox", PrivateRows.message_from), held("attempts", PrivateRows.attempt_from)
-            case, chain = believed(row, stream), ledger.chain(stream)
+            messages = self._readable(connection, "outbox", case_id, private.message_from, unreadable)
+            attempts = self._readable(connection, "attempts", case_id, private.attempt_from, unreadable)
+            case, chain = self._told_case(ledger, row, stream), ledger.chain(stream)
             came = tuple(self._received(connection, stream, ledger.words))
-            return KeptCase(case, chain, came, messages, attempts, tuple(unreadable))
+            left = as_told(chain, messages)
+            return KeptCase(case, chain, came, left, tuple(attempts), tuple(unreadable))
 
-    def _row_and_stream(self, connection: Connection, ledger: Ledger, case_id: str) -> tuple[Case, Stream]:
-        """A case as its row has it, and its chain, of one moment."""
-        if not connection.in_transaction():
-            connection.exec_driver_sql("BEGIN")
-        found = self._rows(connection, "cases", case_id)
-        if not found:
-            raise NotFound("there is no such case on this platform.", reference=case_id)
-        stream = self._stream(ledger, case_id)
-        return self._private(connection).case_from(found[0]), stream
+    def _readable(
+        self, connection: Connection, table: str, case_id: str, read: Callable[[Any], T], unreadable: list[str]
+    ) -> list[T]:
+        """What the rows of a case in one table say. Why one of them cannot be read is added to `unreadable`."""
+        found: list[T] = []
+        for row in self._rows(connection, table, case_id):
+            try:
+                found.append(read(row))
+            except StoreDamaged as error:
+                unreadable.append(error.message)
+        return found
 
-    def _stream(self, ledger: Ledger, case_id: str) -> Stream:
-        name = stream_of(case_id)
-        return ledger.streams(self._platform, [name])[name]
-
-    @contextmanager
-    def _chain(self, case_id: str) -> Iterator[tuple[Stream, Ledger]]:
-        """A case's chain, and the ledger of the same moment, to read its words from."""
-        with self._reading() as connection:
-            connection.exec_driver_sql("BEGIN")
-            ledger = self._ledger(connection)
-            yield self._stream(ledger, case_id), ledger
-
-    def _ledger(self, connection: Connection) -> Ledger:
-        ask = partial(_ask, connection)
-        return Ledger(sqlite_statements().ledger, PartKeys(self._keys, _no_entropy), self._ledger_keys, ask)
+    def _told_case(self, ledger: Ledger, row: Case, stream: Stream) -> Case:
+        """A case as its chain has it, with the words of its row where those of the chain cannot be read."""
+        try:
+            return true_case(stream, ledger.words, kept_beside(row))
+        except StoreDamaged:
+            return believed(row, stream)
 
     def _lies(self, ledger: Ledger, row: Case, stream: Stream) -> list[str]:
         """What the row of a case says otherwise than its chain, and why that cannot be believed, each in words."""
@@ -186,19 +128,19 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads,
         faults: list[str] = []
         after = ""
         while True:
-            with self._reading() as connection:
-                connection.exec_driver_sql("BEGIN")
-                ledger = self._ledger(connection)
-                found = inbox.found(partial(_ask, connection), sqlite_statements().inbox, self._platform, after, 100)
+            with self._moment() as (connection, ledger):
+                found = inbox.found(partial(ask, connection), sqlite_statements().inbox, self._platform, after, 100)
                 for name, stream in ledger.streams(self._platform, found).items():
                     said = [inbox.lies_of(stream, found[name]), *ledger.what_opens(stream)[1]]
                     faults += dict.fromkeys(one for one in said if one)
-            if not found:
-                return faults
+                if not found:
+                    faults += inbox.unnamed(partial(ask, connection), sqlite_statements().inbox, self._platform)
+                    return faults + strays(connection)
             after = max(found)
 
-    def log_faults(self) -> list[str]:
-        found: list[str] = []
+    def faults_of_none(self) -> list[str]:
+        with self._moment() as (connection, ledger):
+            found = [*strange_doings(connection), *sanction_lies(connection, self._platform, ledger)]
         after, last = 0, -1
         while after != last:
             last = after
@@ -286,9 +228,6 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads,
             private = self._private(connection)
             return [read(private, row) for row in self._rows(connection, table, case_id)]
 
-    def _rows(self, connection: Connection, table: str, case_id: str) -> Sequence[Any]:
-        return self._of_case.rows(connection, table, self._platform, case_id)
-
     def records(self, case_id: str) -> Records:
         with self._reading() as connection:
             connection.exec_driver_sql("BEGIN")  # one moment for all of it
@@ -323,8 +262,8 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads,
                 stream,
                 decisions,
                 [] if stream.fault else self._received(connection, stream, lambda _stream, _wanted: words),
-                [private.message_from(row) for row in self._rows(connection, "outbox", case_id)],
-                [private.attempt_from(row) for row in self._rows(connection, "attempts", case_id)],
+                self._readable(connection, "outbox", case_id, private.message_from, told),
+                self._readable(connection, "attempts", case_id, private.attempt_from, told),
                 words,
                 [] if stream.fault else reviewed.checks_of(stream, case_id),
                 [] if stream.fault else reviewed.looks_of(stream, case, lambda _stream, _wanted: words),
@@ -368,17 +307,155 @@ class SqlQueries(FigureReads, CheckpointReads, HealthReads, appeals.AppealReads,
         return int(self._all(erased)[0][0])
 
     def sanctions(self) -> list[SanctionNoted]:
-        found = self._all(
-            select(t.sanctions)
-            .where(t.sanctions.c.platform_id == self._platform)
-            .order_by(t.sanctions.c.received_at, t.sanctions.c.sanction_id)
+        with self._moment() as (connection, ledger):
+            found = sanctions(connection, self._platform, ledger)
+            return sorted(found, key=lambda one: (one.received_at, one.sanction_id))
+
+    def appeal(self, appeal_id: str) -> AppealFile:
+        a = derived.appeals.c
+        found = self._all(select(a.case_id).where(a.platform_id == self._platform, a.appeal_id == appeal_id))
+        if not found:
+            raise NotFound("there is no such appeal on this platform.", reference=appeal_id)
+        with self._reading() as connection:
+            ledger = self._ledger(connection)
+            case, stream = self._row_and_stream(connection, ledger, found[0][0])
+            return file_of(stream, case, appeal_id, ledger.words)
+
+    def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
+        check_limit(limit)
+        a = derived.appeals.c
+        wanted = select(derived.appeals).where(a.platform_id == self._platform, a.state == state)
+        if cursor is not None:
+            wanted = wanted.where(tuple_(a.due_at, a.appeal_id) > read_cursor(cursor))
+        found = self._all(wanted.order_by(a.due_at, a.appeal_id).limit(limit + 1))
+        page = found[:limit]
+        with self._reading() as connection:
+            ledger = self._ledger(connection)
+            told = tuple(self._told(connection, ledger, row) for row in page)
+        return AppealPage(told, write_cursor(page[-1].due_at, page[-1].appeal_id) if len(found) > limit else None)
+
+    def _told(self, connection: Connection, ledger: Ledger, row: Any) -> Appeal:
+        """An appeal as the chain of its case tells it. Of one that cannot be read the row alone is left."""
+        try:
+            case, stream = self._row_and_stream(connection, ledger, row.case_id)
+            return appeal_of(stream, case, row.appeal_id, ledger.words)
+        except (StoreDamaged, NewerRelease, NotFound):
+            return Appeal(
+                platform_id=row.platform_id,
+                appeal_id=row.appeal_id,
+                case_id=row.case_id,
+                item=0,
+                item_id="",
+                reference="",
+                received_at=row.received_at,
+                due_at=row.due_at,
+                decision_version=0,
+                proposed_by="",
+                approved_by="",
+                number=0,
+                state=row.state,
+            )
+
+    def inbox(self, case_id: str) -> list[InboxRow]:
+        c = inbox.inbox.c
+        with self._moment() as (connection, ledger):
+            names = [stream_of(case_id)]
+            if not case_id:
+                mine = select(c.message).where(c.platform_id == self._platform, inbox.LODGED)
+                names = [f"{MESSAGES}{name}" for name in connection.execute(mine.order_by(c.message)).scalars()]
+            told = [
+                row
+                for stream in ledger.streams(self._platform, names).values()
+                for row in self._received(connection, stream, ledger.words)
+                if row.case_id == case_id
+            ]
+        return sorted(told, key=lambda one: (one.received_at, one.message_id))
+
+    def received(self, body_sha256: str) -> list[InboxRow]:
+        c = inbox.inbox.c
+        with self._moment() as (connection, ledger):
+            body = self._private(connection).object_name(self._platform, body_sha256)[:32]
+            same = select(inbox.inbox).where(c.platform_id == self._platform, c.body == body)
+            names = map(inbox.stream_in, connection.execute(same).fetchall())
+            told = [
+                row
+                for stream in ledger.streams(self._platform, names).values()
+                for row in self._received(connection, stream, ledger.words)
+                if row.body_sha256 == body_sha256
+            ]
+        return sorted(told, key=lambda one: (one.received_at, one.message_id))
+
+    def _received(self, connection: Connection, stream: Stream, opens: Opens) -> list[InboxRow]:
+        c = t.cursors.c
+        names = {repeats_of(*key): key for key in stream.case.took}
+        counted = select(c.feed, c.cursor).where(c.platform_id == self._platform, c.feed.in_(names))
+        counts = {names[feed]: int(count) for feed, count in connection.execute(counted) if str(count).isdecimal()}
+        return received_in(stream, opens, lambda *key: counts.get(key, 0))
+
+    def unmatched_before(self, at: int, after: tuple[int, str], limit: int) -> list[tuple[int, str]]:
+        c = inbox.inbox.c
+        place = c.lodged_at, c.message
+        mine = c.platform_id == self._platform, inbox.LODGED, c.lodged_at <= at, tuple_(*place) > after
+        return [(row[0], row[1]) for row in self._all(select(*place).where(*mine).order_by(*place).limit(limit))]
+
+    def health(self, now: int) -> Health:
+        c, o = t.cases.c, t.outbox.c
+        free, in_hand = text("state = 'queued'"), text("closed_at IS NULL AND state <> 'queued'")
+        by_state: dict[str, int] = {}
+        overdue, longer_terms, oldest = 0, 0, None
+        with self._reading() as connection:
+            for where in (free, in_hand):
+                mine = (c.platform_id == self._platform, where)
+                longer = func.sum(sql_case((c.urgent_at > c.due_at, 1), else_=0))
+                counts = select(c.state, func.count(), longer).where(*mine).group_by(c.state)
+                for state, number, suspended in connection.execute(counts).fetchall():
+                    by_state[state] = number
+                    longer_terms += suspended
+                late = select(func.count()).where(*mine, c.urgent_at < now, c.due_at < now)
+                overdue += connection.execute(late).scalar_one()
+                # The queue's order is earlier than the due time, or as much later as the term was paused.
+                shown = sql_case((c.urgent_at > c.due_at, c.urgent_at), else_=c.due_at)
+                first = select(shown).where(*mine).order_by(c.urgent_at).limit(1)
+                due = connection.execute(first).scalar()
+                oldest = due if oldest is None or (due is not None and due < oldest) else oldest
+            waits = (c.platform_id == self._platform, in_hand, c.state == "in_approval", c.doc.like('%"withheld"%'))
+            withheld = connection.execute(select(func.count()).where(*waits)).scalar_one()
+            undelivered = text("state IN ('queued', 'leased')")
+            mine = (o.platform_id == self._platform, undelivered)
+            # A platform that cannot tell its users still delivers everything else.
+            waiting = connection.execute(select(func.count()).where(*mine, o.endpoint != MESSENGER)).scalar_one()
+            late_notices = select(func.count()).where(*mine, o.endpoint == MESSENGER, o.next_attempt_at <= now)
+            untold = connection.execute(late_notices).scalar_one()
+            parked = connection.execute(
+                select(func.count()).where(o.platform_id == self._platform, text("state = 'parked'"))
+            ).scalar_one()
+            facts = [
+                [
+                    row
+                    for row in connection.execute(select(table).where(table.c.platform_id == self._platform))
+                    if _is_sound(table, row)
+                ]
+                for table in (t.heartbeats, t.endpoints, t.refusals)
+            ]
+        return Health(
+            by_state=by_state,
+            overdue=overdue,
+            oldest_due_at=oldest,
+            undelivered=waiting,
+            parked=parked,
+            heartbeats=tuple(rows.heartbeat_from(row) for row in facts[0]),
+            endpoints=tuple(rows.endpoint_from(row) for row in facts[1]),
+            refusals=tuple(rows.refusals_from(row) for row in facts[2]),
+            fault=self._fault(),
+            suspended=longer_terms,
+            untold=untold,
+            withheld=withheld,
         )
-        return [rows.sanction_from(row) for row in found]
 
 
-def _ask(connection: Connection, statement: Compiled, **values: Any) -> list[Any]:
-    return list(connection.exec_driver_sql(statement.sql, statement.bind(values)).fetchall())
-
-
-def _no_entropy(_size: int) -> bytes:
-    raise RuntimeError("a read writes nothing")
+def _is_sound(table: Table, row: Sequence[Any]) -> bool:
+    """Whether each cell is of the type of its column. What says otherwise tells nothing: its part counts as silent."""
+    return all(
+        isinstance(cell, column.type.python_type) or (cell is None and column.nullable)
+        for column, cell in zip(table.columns, row, strict=True)
+    )

@@ -36,8 +36,6 @@ from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
 from kz_compliance_sdk.ports import Tx, Work
 
-__all__ = ["Rewrapped", "check_ledger_keys", "check_master_keys", "retire_ledger_keys", "rewrap", "truncate_log"]
-
 _AT_ONCE = 500
 _MOST_ASKED = 100
 _OWNER = streams.c.name + "/" + stream_keys.c["class"]
@@ -105,6 +103,13 @@ def _first_and_last(connection: Connection, platform: str) -> list[bytes]:
     """The ids of the ledger keys under which the first and the last event of a platform stand."""
     given = {"platform": platform}
     return [row[0] for statement in _LEDGER_KEY_IDS for row in connection.execute(statement, given)]
+
+
+def is_unproved(connection: Connection, platform_id: str, ledger_keys: LedgerKeys) -> bool:
+    """Whether a store has its first ledger key, and nobody said that the time without one is over."""
+    said = select(streams.c.n).where(streams.c.platform == platform_id, streams.c.name == KEYS)
+    before = b"" in _first_and_last(connection, platform_id)[:1]
+    return before and ledger_keys.current is not None and connection.scalar(said) is None
 
 
 def retire_ledger_keys(

@@ -13,12 +13,7 @@ from sqlalchemy import Table
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
-from kz_compliance_sdk.domain.change import (
-    EndpointState,
-    Heartbeat,
-    RefusalsCounted,
-    SanctionNoted,
-)
+from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, RefusalsCounted, SanctionNoted
 from kz_compliance_sdk.domain.contest import FiledContest, Suspension
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import StoreDamaged
@@ -352,7 +347,3 @@ def sanction_row(noted: SanctionNoted) -> tuple[Any, ...]:
     names, at = json.dumps(noted.notice_ids), noted.received_at
     head = noted.platform_id, noted.sanction_id, noted.level, names
     return (*head, noted.effective_at, noted.reference_number, at)
-
-
-def sanction_from(row: Row) -> SanctionNoted:
-    return SanctionNoted(row[0], row[1], row[2], tuple(json.loads(row[3])), row[4], row[5], row[6])

@@ -5,32 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Dialect,
-    MetaData,
-    PrimaryKeyConstraint,
-    String,
-    Table,
-    inspect,
-    select,
-)
+from sqlalchemy import Column, Connection, Dialect, MetaData, PrimaryKeyConstraint, String, Table, inspect, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from kz_compliance_sdk.adapters.sql import (
-    appeals,
-    guards,
-    inbox,
-    ledger,
-    preserved,
-    tables,
-    tallies,
-    volumes,
-)
-
-__all__ = ["HEAD", "VERSION_TABLE", "new_store", "read_revision", "statements"]
+from kz_compliance_sdk.adapters.sql import derived, guards, inbox, ledger, tables
 
 VERSION_TABLE = "kz_compliance_schema"
 HEAD = "0016"
@@ -82,7 +61,7 @@ _STATISTICS = (
 )
 
 # Each declares its tables in the same metadata when it is loaded.
-_DECLARED = (appeals, tables, inbox, ledger, preserved, tallies, volumes)
+_DECLARED = (derived, tables, inbox, ledger)
 
 
 def read_revision(connection: Connection) -> str | None:

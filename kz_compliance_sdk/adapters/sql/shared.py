@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
-from kz_compliance_sdk.adapters.sql.opening import first_that_open
+from kz_compliance_sdk.adapters.sql.paging import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import endpoint_from
-from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
-from kz_compliance_sdk.adapters.sql.volumes import Volumes
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, VolumeStatements
 from kz_compliance_sdk.domain.believed import believed
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change, EndpointState
+from kz_compliance_sdk.domain.change import Change, EndpointState, NoticeCounted
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, checkpoint_in
 from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
-
-__all__ = ["Behind", "Shared"]
 
 _HANDED_OUT_AT_ONCE = 64
 
@@ -209,3 +207,49 @@ class Shared:
 
 def _lies(case: Case) -> StoreDamaged:
     return StoreDamaged(f"its row is not what its chain says: it is {case.state}.", reference=case.id)
+
+
+class Volumes:
+    """What one batch of works knows: read once between two flushes, and what came with the works since."""
+
+    def __init__(self) -> None:
+        self._before: dict[tuple[str, str, int, int], int] = {}
+        self._since: Counter[tuple[str, str]] = Counter()
+
+    def forget(self) -> None:
+        """The next read is from the database: what came with earlier works has been written, or thrown away."""
+        self._before.clear()
+        self._since.clear()
+
+    def add(self, change: Change) -> None:
+        for write in change:
+            if type(write) is NoticeCounted:
+                for name in write.names:
+                    self._since[write.platform_id, name] += 1
+
+    def counted(self, platform_id: str, name: str, over: int, most: int, read: Callable[[], int]) -> int:
+        """How many notices came under a name after `over`; if they are more than `most`, perhaps only so many."""
+        key = platform_id, name, over, most
+        before = self._before.get(key)
+        if before is None:
+            before = self._before[key] = read()
+        return before + self._since[platform_id, name]
+
+
+def write_volumes(
+    counted: Iterable[NoticeCounted],
+    statements: VolumeStatements,
+    execute: Callable[[str, tuple[Any, ...]], Any],
+    execute_many: Callable[[Any, list[tuple[Any, ...]]], None],
+) -> None:
+    """Add what came, and let go of what counts no more."""
+    came: Counter[tuple[str, str, int]] = Counter()
+    over: dict[tuple[str, str], int] = {}
+    for one in counted:
+        for name in one.names:
+            came[one.platform_id, name, one.at] += 1
+            over[one.platform_id, name] = one.over
+    execute_many(statements.add, [(*key, notices) for key, notices in came.items()])
+    for (platform_id, name), at in over.items():
+        given = {"k_platform_id": platform_id, "k_name": name, "k_at": at}
+        execute(statements.over.sql, statements.over.bind(given))

@@ -61,10 +61,10 @@ class Driver:
         )
 
 
-def choose_driver(candidates: tuple[str, ...] = ("sqlite3", "pysqlite3.dbapi2")) -> Driver:
+def choose_driver() -> Driver:
     """The first library whose WAL is safe; failing that, the first one, without WAL. Raises StoreUnusable."""
     found: list[Driver] = []
-    for name in candidates:
+    for name in ("sqlite3", "pysqlite3.dbapi2"):
         try:
             module = importlib.import_module(name)
         except ImportError:
@@ -77,13 +77,12 @@ def choose_driver(candidates: tuple[str, ...] = ("sqlite3", "pysqlite3.dbapi2"))
     return next((driver for driver in found if driver.wal), found[0])
 
 
-def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
+def refuse_network_file_system(path: Path) -> None:
     """SQLite's locks do not hold on a network share, so such a place is refused. Raises StoreUnusable."""
-    if mounts is None:
-        try:
-            mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
     place = str(path.resolve().parent)
     best, kind = "", ""
     for line in mounts.splitlines():

@@ -5,7 +5,7 @@ SQLAlchemy's cost is per statement: grouped it vanishes, one by one it is three 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,8 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    case,
+    delete,
     exists,
     func,
     insert,
@@ -28,17 +30,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.appeals import AppealStatements
-from kz_compliance_sdk.adapters.sql.clock_statements import ClockStatements
 from kz_compliance_sdk.adapters.sql.derived import DerivedStatements
 from kz_compliance_sdk.adapters.sql.inbox import InboxStatements
 from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements, lost_cases, streams
 from kz_compliance_sdk.adapters.sql.log_tree import LogStatements
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
-from kz_compliance_sdk.adapters.sql.preserved import PreservedStatements
-from kz_compliance_sdk.adapters.sql.private_statements import PrivateStatements
-from kz_compliance_sdk.adapters.sql.volumes import VolumeStatements
 from kz_compliance_sdk.domain.change import (
+    ClockSet,
     CursorMoved,
     EndpointState,
     Heartbeat,
@@ -213,8 +211,6 @@ class Statements:
             )
         )
         self.waits_behind = compiled(behind.limit(ONLY_ONE))
-        self.appeals = AppealStatements(compiled)
-        self.preserved = PreservedStatements(compiled)
         self.derived = DerivedStatements(compiled, upsert)
         self.inbox = InboxStatements(compiled, upsert)
         self.private = PrivateStatements(compiled)
@@ -240,3 +236,97 @@ class Statements:
 def sqlite_statements() -> Statements:
     """Those for SQLite. A process compiles them once: that takes longer than to open a file."""
     return Statements(sqlite.dialect(paramstyle="qmark"))
+
+
+class PrivateStatements:
+    """Parameters of each are named `k_` for keys and `v_` for values; the order is that of `names`."""
+
+    def __init__(self, compiled: Callable[[Any], Any]) -> None:
+        self.case_key = compiled(select(t.cases.c.data_key).where(_key(t.cases, "platform_id", "id")))
+        self.renew_key = compiled(
+            update(t.cases).where(_key(t.cases, "platform_id", "id")).values(data_key=bindparam("v_data_key"))
+        )
+        self.platform_key = compiled(select(t.platform_keys.c.key).where(_key(t.platform_keys, "platform_id", "name")))
+        self.keep_platform_key = compiled(insert(t.platform_keys))
+        of_case = ("platform_id", "case_id")
+        # What the platform or the regulator would not take can never be sent again without its body.
+        not_parked = case((t.outbox.c.state == text("'parked'"), text("'void'")), else_=t.outbox.c.state)
+        self.erase: tuple[Any, ...] = (
+            compiled(
+                update(t.outbox)
+                .where(_key(t.outbox, *of_case))
+                .values(
+                    {**_emptied("body", "receipt", "receipt_proof"), "lane": "", "item_id": "", "state": not_parked}
+                )
+            ),
+            compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(_emptied("detail"))),
+        )
+        self.destroy_key = compiled(
+            update(t.cases).where(_key(t.cases, "platform_id", "id")).values(_emptied("data_key", "private"))
+        )
+        self.holdings: dict[str, Any] = {
+            "outgoing": compiled(_count(t.outbox).where(_key(t.outbox, *of_case), func.length(t.outbox.c.body) > 0)),
+        }
+        unsettled = text("state IN ('queued', 'leased', 'waiting')")
+        self.under_way = compiled(_count(t.outbox).where(_key(t.outbox, *of_case), unsettled))
+
+
+def _emptied(*names: str) -> dict[str, Any]:
+    return dict.fromkeys(names, b"")
+
+
+def _count(table: Table) -> Any:
+    return select(func.count()).select_from(table)
+
+
+class ClockStatements:
+    """One set for a clock that went forward, one for a clock that went back. Each takes `k_platform_id`, `by_s`,
+    `since` and `now`."""
+
+    def __init__(self, compiled: Callable[[Any], Compiled]) -> None:
+        by_s: Any = bindparam("by_s")
+        since: Any = bindparam("since")
+        now: Any = bindparam("now")
+        o, e, h = t.outbox.c, t.endpoints.c, t.heartbeats.c
+        mine = (o.platform_id == bindparam("k_platform_id"), text("state IN ('queued', 'leased')"))
+        lease = {"lease_expires_at": o.lease_expires_at + by_s}
+        sooner, untried = o.next_attempt_at + by_s, o.attempts == 0
+        # What was jumped over, and what was planned before. A day until which a user must not be told is a date, not a
+        # length of time.
+        jumped_over = o.next_attempt_at < since + by_s
+        older = untried & (o.created_at <= since) & (o.kind != "user_notice")
+        ahead = update(t.outbox).where(*mine, o.next_attempt_at > since, or_(jumped_over, older))
+        self.forward = (compiled(ahead.values(next_attempt_at=sooner, **lease)),)
+        # What was planned since stays where it is.
+        newer = untried & (o.created_at > since + by_s) & (o.created_at <= now)
+        day = case(((o.kind == "user_notice") & (o.next_attempt_at >= o.deadline_at), o.deadline_at), else_=sooner)
+        behind = update(t.outbox).where(*mine, o.next_attempt_at > now, ~newer)
+        paused = update(t.endpoints).where(e.platform_id == bindparam("k_platform_id"), e.open_until > now)
+        seen = update(t.heartbeats).where(h.platform_id == bindparam("k_platform_id"), h.at > now)
+        self.back = (
+            compiled(behind.values(next_attempt_at=func.max(sooner, day), **lease)),
+            compiled(paused.values(open_until=e.open_until + by_s)),
+            compiled(seen.values(at=h.at + by_s)),
+        )
+
+
+def set_clock(write: ClockSet, statements: ClockStatements, execute: Callable[[str, tuple[Any, ...]], int]) -> None:
+    """Move what waits."""
+    given = {"k_platform_id": write.platform_id, "by_s": write.by_s, "since": write.since, "now": write.now}
+    for statement in statements.forward if write.by_s > 0 else statements.back:
+        execute(statement.sql, statement.bind(given))
+
+
+class VolumeStatements:
+    """Parameters of each are named `k_` for keys."""
+
+    def __init__(self, compiled: Callable[[Any], Any], upsert: Callable[..., Any]) -> None:
+        v = t.volumes.c
+        mine = v.platform_id == bindparam("k_platform_id"), v.name == bindparam("k_name")
+        # The newest first, and no more than there have to be: a row counts one notice at least.
+        newest = select(v.notices).where(*mine, v.at > bindparam("k_at")).order_by(v.at.desc()).limit(AT_MOST)
+        self.counted = compiled(select(func.coalesce(func.sum(newest.subquery().c.notices), literal_column("0"))))
+        self.add = upsert(
+            t.volumes, ("platform_id", "name", "at"), notices=v.notices + literal_column("excluded.notices")
+        )
+        self.over = compiled(delete(t.volumes).where(*mine, v.at <= bindparam("k_at")))

@@ -1,4 +1,4 @@
-"""The schema. Every key begins with the platform; times are UTC seconds.
+"""The schema. Every key begins with the platform; times are UTC seconds. What each holds is its `comment`.
 
 Bodies are the exact bytes that came, were hashed, or will be sent. What is never searched for lies in `cases.doc`.
 """
@@ -27,9 +27,9 @@ metadata = MetaData()
 _Time = BigInteger
 
 
-def _table(name: str, *columns: SchemaItem) -> Table:
+def _table(name: str, what: str, *columns: SchemaItem) -> Table:
     # Rows live in the primary key's tree: one tree less to write for each insert.
-    return Table(name, metadata, *columns, sqlite_with_rowid=False)
+    return Table(name, metadata, *columns, comment=what, sqlite_with_rowid=False)
 
 
 def _bytes(table: str, *columns: str) -> CheckConstraint:
@@ -39,31 +39,42 @@ def _bytes(table: str, *columns: str) -> CheckConstraint:
 
 
 def _platform() -> Column[str]:
-    return Column("platform_id", String(64), primary_key=True)
+    return Column("platform_id", String(64), primary_key=True, comment="whose")
 
 
 cases = _table(
     "cases",
+    "A case, as it is found: made of its chain and of the words beside it.",
     _platform(),
-    Column("id", String(36), primary_key=True),
-    Column("notice_id", String(160), nullable=False),
-    Column("authority_id", String(128), nullable=False),
-    Column("quarantine_no", Integer, nullable=False),
-    Column("revision", Integer, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("category", String(64), nullable=False),
-    Column("received_at", _Time, nullable=False),
-    Column("due_at", _Time, nullable=False),
-    Column("urgent_at", _Time, nullable=False),
-    Column("watch_at", _Time),
-    Column("closed_at", _Time),
-    Column("lease_token", BigInteger, nullable=False),
-    Column("lease_owner", String(128), nullable=False),
-    Column("lease_expires_at", _Time),
-    Column("doc", Text, nullable=False),
-    # That of a case that was erased is empty.
-    Column("data_key", LargeBinary),
-    Column("private", LargeBinary, nullable=False, server_default=text("''")),
+    Column("id", String(36), primary_key=True, comment="the reference"),
+    Column("notice_id", String(160), nullable=False, comment="as the authority calls it"),
+    Column("authority_id", String(128), nullable=False, comment="who issued it"),
+    Column(
+        "quarantine_no",
+        Integer,
+        nullable=False,
+        comment="0 for what could be used; else counts messages about one notice that could not",
+    ),
+    Column("revision", Integer, nullable=False, comment="of the notice in force"),
+    Column("state", String(16), nullable=False, comment="one of the states"),
+    Column("category", String(64), nullable=False, comment="as the notice has it"),
+    Column("received_at", _Time, nullable=False, comment="when it came, or was received at the office"),
+    Column("due_at", _Time, nullable=False, comment="the statutory deadline"),
+    Column("urgent_at", _Time, nullable=False, comment="by this the queue is in order"),
+    Column("watch_at", _Time, comment="when it is looked at next; none once it has ended"),
+    Column("closed_at", _Time, comment="when it ended"),
+    Column("lease_token", BigInteger, nullable=False, comment="grows with each claim"),
+    Column("lease_owner", String(128), nullable=False, comment="who has it in hand; empty if nobody has"),
+    Column("lease_expires_at", _Time, comment="until when"),
+    Column("doc", Text, nullable=False, comment="all else that is never searched for, as JSON"),
+    Column("data_key", LargeBinary, comment="the wrapped key of its cells; empty once it was erased"),
+    Column(
+        "private",
+        LargeBinary,
+        nullable=False,
+        server_default=text("''"),
+        comment="which objects its items are about, encrypted",
+    ),
 )
 _queued = text("state = 'queued'")
 _leased = text("lease_expires_at IS NOT NULL")
@@ -99,28 +110,41 @@ Index("cases_watched", cases.c.platform_id, cases.c.watch_at, sqlite_where=_watc
 # each random place costs a page in every commit.
 outbox = _table(
     "outbox",
+    "A message that leaves: the chain of its case says what is owed, this where it stands on its way.",
     _platform(),
-    Column("case_id", String(36), primary_key=True),
-    Column("id", String(36), primary_key=True),
-    Column("kind", String(16), nullable=False),
-    Column("endpoint", String(32), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("next_attempt_at", _Time, nullable=False),
-    Column("deadline_at", _Time),
-    Column("state", String(8), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("refusals", Integer, nullable=False),
-    Column("refused_since", _Time),
-    Column("maybe_arrived", Boolean, nullable=False),
-    Column("lane", String(200), nullable=False),
-    Column("lane_seq", BigInteger, nullable=False),
-    Column("item_id", String(128), nullable=False),
-    Column("lease_token", BigInteger, nullable=False),
-    Column("lease_expires_at", _Time),
-    Column("settled_at", _Time),
-    Column("receipt", LargeBinary, nullable=False),
-    Column("receipt_proof", LargeBinary, nullable=False),
+    Column("case_id", String(36), primary_key=True, comment="whose it is; empty for an alert of no case"),
+    Column("id", String(36), primary_key=True, comment="also the idempotency key"),
+    Column(
+        "kind",
+        String(16),
+        nullable=False,
+        comment="acknowledgement, clarification, report, enforce, restore, user_notice, page",
+    ),
+    Column(
+        "endpoint", String(32), nullable=False, comment="the way: regulator, by_hand, enforcer, messenger, notifier"
+    ),
+    Column("body", LargeBinary, nullable=False, comment="what leaves; encrypted but for acknowledgements and alerts"),
+    Column("created_at", _Time, nullable=False, comment="when it was owed"),
+    Column("next_attempt_at", _Time, nullable=False, comment="when it is tried next"),
+    Column("deadline_at", _Time, comment="the deadline that it serves; none for an alert"),
+    Column("state", String(8), nullable=False, comment="queued, leased, waiting, parked, done, void"),
+    Column("attempts", Integer, nullable=False, comment="how often it was tried"),
+    Column("refusals", Integer, nullable=False, comment="how often it was refused for what may pass"),
+    Column("refused_since", _Time, comment="since when"),
+    Column("maybe_arrived", Boolean, nullable=False, comment="whether a try may have come through"),
+    Column(
+        "lane",
+        String(200),
+        nullable=False,
+        comment="what must leave in order: a digest of the object, or the case of a report; empty for all else",
+    ),
+    Column("lane_seq", BigInteger, nullable=False, comment="the place in the lane"),
+    Column("item_id", String(128), nullable=False, comment="about which item; empty for all else"),
+    Column("lease_token", BigInteger, nullable=False, comment="grows with each lease"),
+    Column("lease_expires_at", _Time, comment="until when a worker has it"),
+    Column("settled_at", _Time, comment="when it was over"),
+    Column("receipt", LargeBinary, nullable=False, comment="what the regulator answered, encrypted"),
+    Column("receipt_proof", LargeBinary, nullable=False, comment="what proves that, encrypted"),
     _bytes("outbox", "body", "receipt", "receipt_proof"),
 )
 _due = text("state IN ('queued', 'leased')")
@@ -150,66 +174,88 @@ Index("outbox_held", outbox.c.platform_id, outbox.c.id, sqlite_where=_held, post
 
 attempts = _table(
     "attempts",
+    "A try to send a message.",
     _platform(),
-    Column("case_id", String(36), primary_key=True),
-    Column("message_id", String(36), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("started_at", _Time, nullable=False),
-    Column("ended_at", _Time, nullable=False),
-    Column("result", String(32), nullable=False),
-    Column("detail", LargeBinary, nullable=False),
+    Column("case_id", String(36), primary_key=True, comment="as in outbox"),
+    Column("message_id", String(36), primary_key=True, comment="of which message"),
+    Column("number", Integer, primary_key=True, comment="counts from 1"),
+    Column("started_at", _Time, nullable=False, comment="when the call began"),
+    Column("ended_at", _Time, nullable=False, comment="when it came back, or was given up"),
+    Column("result", String(32), nullable=False, comment="what it came to, as a code; lost if nothing came"),
+    Column("detail", LargeBinary, nullable=False, comment="what the other side said, encrypted"),
 )
 
 cursors = _table(
     "cursors",
+    "How far a feed was read, and how often a message came again.",
     _platform(),
-    Column("feed", String(64), primary_key=True),
-    Column("cursor", String(512), nullable=False),
-    Column("at", _Time, nullable=False),
+    Column("feed", String(64), primary_key=True, comment="the feed; again. and a digest for a message"),
+    Column("cursor", String(512), nullable=False, comment="the place, as the other side calls it; a count"),
+    Column("at", _Time, nullable=False, comment="since when"),
 )
 
-# What is encrypted or compared for a whole platform, by purpose: `objects` keys the names of the streams of objects.
 platform_keys = _table(
     "platform_keys",
+    "What is encrypted or compared for a whole platform.",
     _platform(),
-    Column("name", String(64), primary_key=True),
-    Column("key", LargeBinary, nullable=False),
+    Column(
+        "name",
+        String(64),
+        primary_key=True,
+        comment="objects: the key of every keyed digest, and so of the names of objects",
+    ),
+    Column("key", LargeBinary, nullable=False, comment="wrapped by the master key"),
 )
 
 endpoints = _table(
     "endpoints",
+    "Whether a way out is left alone for a while.",
     _platform(),
-    Column("endpoint", String(32), primary_key=True),
-    Column("failures", Integer, nullable=False),
-    Column("open_until", _Time, nullable=False),
-    Column("last_success_at", _Time, nullable=False),
-    Column("last_failure", String(200), nullable=False),
+    Column("endpoint", String(32), primary_key=True, comment="regulator or notifier"),
+    Column("failures", Integer, nullable=False, comment="in a row"),
+    Column("open_until", _Time, nullable=False, comment="until when nothing is sent"),
+    Column("last_success_at", _Time, nullable=False, comment="when it last worked"),
+    Column("last_failure", String(200), nullable=False, comment="why it last did not, as a code"),
 )
 
 heartbeats = _table(
     "heartbeats",
+    "When a part of the machinery last ran.",
     _platform(),
-    Column("part", String(64), primary_key=True),
-    Column("at", _Time, nullable=False),
-    Column("detail", String(200), nullable=False),
+    Column("part", String(64), primary_key=True, comment="which"),
+    Column("at", _Time, nullable=False, comment="when"),
+    Column("detail", String(200), nullable=False, comment="what it wants to remember until its next run"),
 )
 
 refusals = _table(
     "refusals",
+    "How many messages were refused.",
     _platform(),
-    Column("key_id", String(128), primary_key=True),
-    Column("code", String(64), primary_key=True),
-    Column("count", BigInteger, nullable=False),
-    Column("last_at", _Time, nullable=False),
+    Column(
+        "key_id", String(128), primary_key=True, comment="the key that they named; unknown for one that is not ours"
+    ),
+    Column("code", String(64), primary_key=True, comment="why"),
+    Column("count", BigInteger, nullable=False, comment="how many"),
+    Column("last_at", _Time, nullable=False, comment="when last"),
 )
 
 sanctions = _table(
     "sanctions",
+    "A sanction that an authority announced: made of its stream.",
     _platform(),
-    Column("sanction_id", String(128), primary_key=True),
-    Column("level", String(16), nullable=False),
-    Column("notice_ids", Text, nullable=False),
-    Column("effective_at", _Time, nullable=False),
-    Column("reference_number", String(1000), nullable=False),
-    Column("received_at", _Time, nullable=False),
+    Column("sanction_id", String(128), primary_key=True, comment="as the authority calls it"),
+    Column("level", String(16), nullable=False, comment="of the last announcement"),
+    Column("notice_ids", Text, nullable=False, comment="about which notices, as JSON"),
+    Column("effective_at", _Time, nullable=False, comment="from when"),
+    Column("reference_number", String(1000), nullable=False, comment="of the first announcement"),
+    Column("received_at", _Time, nullable=False, comment="when that came"),
+)
+
+volumes = _table(
+    "volumes",
+    "How many notices came lately, second by second.",
+    _platform(),
+    Column("name", String(160), primary_key=True, comment="the authority, or the key that signed"),
+    Column("at", _Time, primary_key=True, comment="in which second"),
+    Column("notices", Integer, nullable=False, comment="how many"),
 )

@@ -1,30 +1,67 @@
-"""One transaction of the writer: works read in it, what they decide is staged, and one commit makes it durable."""
+"""One transaction of the writer: works read in it, what they decide is staged, and one commit makes it durable.
+
+Inserts are grouped by table; each guarded update stands alone, so that the rows which it hit can be counted.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import astuple
 from functools import partial
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql import derived, inbox
+from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import came_row
-from kz_compliance_sdk.adapters.sql.shared import Behind, Shared
-from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, is_no_text, open_connection, store_error
-from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, came_row, sanction_row
+from kz_compliance_sdk.adapters.sql.shared import Behind, Shared, write_volumes
+from kz_compliance_sdk.adapters.sql.sqlite import (
+    OVERWRITE_ALL,
+    OVERWRITE_IN_PLACE,
+    Driver,
+    FileLock,
+    is_no_text,
+    open_connection,
+    store_error,
+)
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, moving, set_clock
 from kz_compliance_sdk.adapters.sql.view import View
-from kz_compliance_sdk.adapters.sql.writing import Writer, keys_of
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, LodgedAnew, happenings
+from kz_compliance_sdk.domain.change import (
+    CaseErased,
+    CaseWrite,
+    Change,
+    ClockSet,
+    CursorMoved,
+    EndpointState,
+    Happened,
+    Heartbeat,
+    LodgedAnew,
+    MessageVoided,
+    MessageWrite,
+    NoticeCounted,
+    RefusalsCounted,
+    ReportsOvertaken,
+    SanctionNoted,
+    happenings,
+)
+from kz_compliance_sdk.domain.checkpoints import TilesMade
 from kz_compliance_sdk.domain.events.base import ObjectEvent
+from kz_compliance_sdk.domain.events.checkpoints import Checkpointed
+from kz_compliance_sdk.domain.events.remedies import Appealed
+from kz_compliance_sdk.domain.events.waiting import Lodged
 from kz_compliance_sdk.domain.ledger import LedgerKeys
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.transitions import ENDED
-from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
+from kz_compliance_sdk.errors import CommitUnknown, Conflict, LeaseLost, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
 
 _ROWS_AT_ONCE = 16
@@ -262,3 +299,145 @@ class SqliteTransaction:
             return list(self._cursor.execute(statement.sql, given).fetchall())
         finally:
             self._connection.text_factory = str
+
+
+_MOVING = moving(t.outbox, ("platform_id", "case_id", "id"))
+Execute = Callable[[str, tuple[Any, ...]], int]
+ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]
+
+
+def _of_event(event: Any) -> tuple[str, ...]:
+    """What an event speaks of: the same message must not be taken for new again, and the notice must find what waits
+    for it; a number of the platform belongs to one appeal; of checkpoints one follows the other."""
+    if type(event) is Checkpointed:
+        return ("checkpoint",)
+    if type(event) is Appealed:
+        return (f"a{event.reference}",)
+    came = getattr(event, "came", None)
+    if came is None:
+        return ()
+    return (f"i{came.key}", f"n{event.notice}") if type(event) is Lodged else (f"i{came.key}",)
+
+
+_SPEAKS_OF: Mapping[type, Callable[[Any], tuple[str, ...]]] = MappingProxyType(
+    {
+        CaseWrite: lambda it: (f"c{it.case.id}", f"n{it.case.notice_id}") if it.opens else (f"c{it.case.id}",),
+        CaseErased: lambda it: (f"c{it.case_id}",),
+        OutboxMessage: lambda it: (f"m{it.id}",),
+        MessageWrite: lambda it: (f"m{it.message.id}",),
+        MessageVoided: lambda it: (f"m{it.message_id}",),
+        EndpointState: lambda it: (f"e{it.endpoint}",),
+        CursorMoved: lambda it: (f"f{it.feed}",),
+        LodgedAnew: lambda it: (it.stream,),
+        Happened: lambda it: _of_event(it.event),
+    }
+)
+
+
+def keys_of(write: Any) -> tuple[str, ...]:
+    """What a write speaks of. Two works of one batch that share a key must see each other. An event needs none, unless
+    it takes a number that no other case may take: the ledger keeps each stream of the batch as the works before have
+    left it."""
+    speaks_of = _SPEAKS_OF.get(type(write))
+    return () if speaks_of is None else speaks_of(write)
+
+
+class Writer:
+    """Stages changes and writes them. Raises ChangeRefused for an update that found its row changed."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._s = statements
+
+    def write(self, changes: list[Change], rows: PrivateRows, execute: Execute, execute_many: ExecuteMany) -> None:
+        """Write staged changes: inserts of all of them table by table, then the updates one by one. `rows` encrypts."""
+        inserts: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        updates: list[Any] = []
+        counted: list[NoticeCounted] = []
+        write: Any
+        for change in changes:
+            # Its key comes before anything else of a case.
+            for write in change:
+                if type(write) is CaseWrite and write.opens:
+                    inserts["cases"].append(rows.case_row(write.case, rows.open_case(write.case)))
+            for write in change:
+                kind = type(write)
+                if kind is OutboxMessage:
+                    inserts["outbox"].append(rows.message_row(write))
+                elif kind is Attempt:
+                    inserts["attempts"].append(rows.attempt_row(write))
+                elif kind is NoticeCounted:
+                    counted.append(write)
+                elif kind in (Happened, LodgedAnew) or (kind is CaseWrite and write.opens):
+                    pass  # linked when its work was run, stored by the ledger below, and the rows made of it
+                else:
+                    updates.append(write)
+        for table, values in inserts.items():
+            statement = self._s.inserts[table]
+            if len(values) == 1:
+                execute(statement.sql, values[0])
+            else:
+                execute_many(statement, values)
+        if counted:
+            write_volumes(counted, self._s.volumes, execute, execute_many)
+        for write in updates:
+            self._update(write, rows, execute)
+
+    def _update(self, write: Any, rows: PrivateRows, execute: Execute) -> None:
+        s = self._s
+        kind = type(write)
+        if kind is CaseWrite:
+            self._update_case(write, rows, execute)
+        elif kind is MessageWrite:
+            row = rows.moved_message_row(write.message)
+            statement = s.message_update if write.lease_token is None else s.message_update_leased
+            guard = () if write.lease_token is None else (write.lease_token,)
+            if execute(statement.sql, (*(row[at] for at in _MOVING), row[0], row[1], row[2], *guard)) != 1:
+                raise ChangeRefused(
+                    LeaseLost("another worker took this message over; its result stands.", reference=row[2])
+                )
+        elif kind is MessageVoided:
+            hit = execute(s.message_void.sql, (write.at, write.platform_id, write.case_id, write.message_id))
+            if write.must and hit != 1:
+                raise ChangeRefused(
+                    Conflict("it is being carried out. Nothing was written; read it again.", reference=write.case_id)
+                )
+        elif kind is ReportsOvertaken:
+            execute(s.reports_overtaken.sql, (write.at, write.platform_id, write.case_id, write.sequence))
+        elif kind is TilesMade:
+            for tile in write.tiles:
+                execute(s.log.put_tile.sql, (write.platform_id, *tile))
+        elif kind is CaseErased:
+            self._erase(write, rows, execute)
+        elif kind is ClockSet:
+            set_clock(write, s.clock_set, execute)
+        else:
+            execute(s.upserts[kind].sql, _FACTS[kind](write))
+
+    def _erase(self, write: CaseErased, rows: PrivateRows, execute: Execute) -> None:
+        """Destroy the key, and overwrite what it opened: free pages must not hold it either."""
+        s = self._s.private
+        execute(OVERWRITE_ALL, ())
+        for statement in s.erase:
+            given = {"k_platform_id": write.platform_id, "k_case_id": write.case_id}
+            execute(statement.sql, statement.bind(given))
+        execute(s.destroy_key.sql, s.destroy_key.bind({"k_platform_id": write.platform_id, "k_id": write.case_id}))
+        execute(OVERWRITE_IN_PLACE, ())
+        rows.destroyed(write.platform_id, write.case_id)
+
+    def _update_case(self, write: CaseWrite, rows: PrivateRows, execute: Execute) -> None:
+        row = rows.case_row(write.case)
+        if execute(self._s.case_update.sql, (*row[2:DATA_KEY], row[PRIVATE], row[0], row[1])) != 1:
+            gone = Conflict("the row of the case is gone: run `kz-compliance db rebuild`.", reference=row[1])
+            raise ChangeRefused(gone)
+
+
+_FACTS: Mapping[type, Callable[[Any], tuple[Any, ...]]] = MappingProxyType(
+    {
+        CursorMoved: astuple,
+        EndpointState: lambda it: (*astuple(it)[:-1], it.last_failure[:200]),
+        Heartbeat: lambda it: (*astuple(it)[:-1], it.detail[:200]),
+        RefusalsCounted: astuple,
+        SanctionNoted: sanction_row,
+    }
+)
+"""The row of a fact that overwrites the one before."""

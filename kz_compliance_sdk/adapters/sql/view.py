@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
-from kz_compliance_sdk.adapters.sql.opening import first_that_open
+from kz_compliance_sdk.adapters.sql.paging import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
@@ -19,11 +19,7 @@ from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import count_open
 from kz_compliance_sdk.domain.believed import check_held, kept_beside, leaving, planned_anew, true_case
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import (
-    EndpointState,
-    Heartbeat,
-    InboxRow,
-)
+from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, InboxRow
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
@@ -34,6 +30,7 @@ from kz_compliance_sdk.domain.lodging import lodging_in
 from kz_compliance_sdk.domain.message_states import mended
 from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
 from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.outgoing import as_made
 from kz_compliance_sdk.domain.received import count_readable, received_in
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.retention import Holdings
@@ -42,6 +39,8 @@ from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Found
 
 T = TypeVar("T")
+_NO_TEXT = "\ufffd"
+"""What stands in a text for bytes that are none: no statement finds its row by it."""
 
 
 class Reader(Protocol):
@@ -241,7 +240,7 @@ class View:
         return {look.number: look for look in looks}
 
     def preservation_over(self, now: int, limit: int) -> list[str]:
-        found = self._tx.all(self._s.preserved.over, k_platform_id=self._platform, now=now, n=limit)
+        found = self._tx.all(self._s.derived.copies_over, k_platform_id=self._platform, now=now, n=limit)
         return list(dict.fromkeys(case_id for (case_id,) in found))
 
     def message(self, message_id: str) -> OutboxMessage:
@@ -249,9 +248,11 @@ class View:
         if row is None:
             raise NotFound("no message of this id waits for a person on this platform.", reference=message_id)
         message = self._tx.private.message_from(row)
-        if message.case_id:
-            check_held(self._chain(message.case_id), message)
-        return message
+        if not message.case_id:
+            return message
+        chain = self._chain(message.case_id)
+        check_held(chain, message)
+        return self._as_made(chain, message)
 
     def open_messages(self, case_id: str) -> list[OutboxMessage]:
         found = self._tx.all(self._s.open_messages, k_platform_id=self._platform, k_case_id=case_id)
@@ -263,13 +264,26 @@ class View:
     def _may_leave(self, row: Any) -> OutboxMessage:
         """A message that is to leave, if its case owes it by now; people are paged in any case. Raises StoreDamaged."""
         message = self._tx.private.due_from(row)
+        if _NO_TEXT in message.case_id + message.id:
+            raise StoreDamaged("a row of outbox is of nothing that has a name.", reference=message.id)
         self._tx.shared.check_written(f"c{message.case_id}", f"m{message.id}")
         if (message.kind, message.endpoint) == ("page", NOTIFIER):
-            alert_in(message)
-            return message
+            return self._alert(message)
         if not message.case_id:
             raise StoreDamaged("a row would send what no case owes.", reference=message.id)
-        return leaving(self._chain(message.case_id), message, self._tx.now)
+        chain = self._chain(message.case_id)
+        return leaving(chain, self._as_made(chain, message), self._tx.now)
+
+    def _as_made(self, chain: Stream, message: OutboxMessage) -> OutboxMessage:
+        return message if chain.fault is not None else as_made(chain, message, self.words, self._keyed)
+
+    def _alert(self, message: OutboxMessage) -> OutboxMessage:
+        """An alert as its chain has it, as its row has it where that cannot be read."""
+        if message.case_id:
+            with suppress(StoreDamaged):
+                message = self._as_made(self._chain(message.case_id), message)
+        alert_in(message)
+        return message
 
     def next_deadline(self, endpoint: str, now: int) -> int | None:
         row = self._tx.one(self._s.next_deadline, k_platform_id=self._platform, k_endpoint=endpoint, now=now)
@@ -280,7 +294,7 @@ class View:
         return self._tx.one(self._s.waits_behind, **given) is not None
 
     def case_of_appeal(self, appeal_id: str) -> str:
-        row = self._tx.one(self._s.appeals.case, k_platform_id=self._platform, k_appeal_id=appeal_id)
+        row = self._tx.one(self._s.derived.case_of_appeal, k_platform_id=self._platform, k_appeal_id=appeal_id)
         if row is None:
             raise NotFound("there is no such appeal on this platform.", reference=appeal_id)
         return str(row[0])

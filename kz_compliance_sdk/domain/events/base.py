@@ -1,4 +1,5 @@
-"""What every event is made of: the types that its fields may have, its parts, and what it does to a case.
+"""What every event is made of: the types that its fields may have, its parts, what it does to a case; and an event on
+its way to its stream.
 
 An event says what happened, not which fields changed: it holds what came from outside, from chance or from policy, and
 nothing that its `apply` can work out. Its fields are open: numbers that we gave, times in UTC seconds, versions, codes
@@ -10,16 +11,21 @@ No `apply` holds a rule: it reads whatever is written. What may happen is for th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.domain.actor import Actor
+
+import re
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
-from kz_compliance_sdk.domain.fold import Case
+from kz_compliance_sdk.domain.fold import Case, Owner, PlatformObject
 from kz_compliance_sdk.domain.ledger import PartClass, Sealed, Stamped
-from kz_compliance_sdk.domain.objects import Owner, PlatformObject
 
 _MOST: Final = 2**53 - 1
 At = Annotated[int, Meta(ge=0, le=_MOST, title="time")]
@@ -96,3 +102,24 @@ class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 def words(**classes: PartClass) -> Mapping[str, PartClass]:
     """The parts that a kind may have."""
     return MappingProxyType(classes)
+
+
+AS_READ: Final = -2
+"""The sequence that the transaction read: for streams whose decision was made inside it. It is none that anybody can
+count to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One event of a stream of the ledger. `read` is the sequence of the last event that the decision knew of the
+    stream, 0 for a new one: events of one change follow each other, and all of a stream name the same. `at` is UTC
+    seconds, `actor` None for the machine. `words` are the bytes of the event's parts by name; its field `parts` is
+    empty, because salts and digests are the store's."""
+
+    platform_id: str
+    stream: str
+    event: Event
+    at: int
+    read: int
+    actor: Actor | None = None
+    words: Mapping[str, bytes] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kz_compliance_sdk.domain.events.base import At, Number, ObjectEvent
-from kz_compliance_sdk.domain.objects import PlatformObject
+from kz_compliance_sdk.domain.fold import PlatformObject
 
 
 class Versioned(ObjectEvent, frozen=True, kw_only=True):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from kz_compliance_sdk.domain.policy.reading import kz_calendar, kz_policy, parse_calendar, parse_policy
 from kz_compliance_sdk.domain.policy.safeguards import ApproverDuty, Safeguards
-from kz_compliance_sdk.domain.policy.stricter_safeguards import SafeguardsFragment
 from kz_compliance_sdk.domain.policy.tightening import (
     CategoryFragment,
     PolicyFragment,
+    SafeguardsFragment,
     TermFragment,
     of_own_content,
     tighten,

@@ -13,8 +13,6 @@ from pydantic import BaseModel, ValidationError
 from kz_compliance_sdk.domain.policy.values import Calendar, Policy
 from kz_compliance_sdk.errors import ConfigError
 
-__all__ = ["kz_calendar", "kz_policy", "parse_calendar", "parse_policy"]
-
 M = TypeVar("M", bound=BaseModel)
 _SOURCE_KEYS = frozenset({"source", "lift_source", "preservation_source", "expert_group_source"})
 

@@ -8,8 +8,6 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from kz_compliance_sdk.domain.policy.basis import Name, PositiveSeconds, Text, Value, Yes, refused
 
-__all__ = ["ApproverDuty", "Safeguards"]
-
 Weekday = Annotated[int, Field(strict=True, ge=1, le=7)]
 ClockTime = Annotated[str, StringConstraints(pattern=r"\A(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)\z")]
 Many = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]

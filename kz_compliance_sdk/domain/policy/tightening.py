@@ -6,7 +6,7 @@ step in the other direction is a `ConfigError` that names the key, and nothing o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from typing import Any, Self
 
 from pydantic import Field, model_validator
@@ -26,10 +26,8 @@ from kz_compliance_sdk.domain.policy.basis import (
     WorkingDays,
     Yes,
 )
-from kz_compliance_sdk.domain.policy.directions import among, at_least, at_most, looser, only_on, within
 from kz_compliance_sdk.domain.policy.reading import build, load_toml
-from kz_compliance_sdk.domain.policy.stricter_safeguards import SafeguardsFragment, stricter
-from kz_compliance_sdk.domain.policy.users import UserPolicy
+from kz_compliance_sdk.domain.policy.safeguards import ApproverDuty, FieldName, Many, Safeguards
 from kz_compliance_sdk.domain.policy.values import (
     KINDS,
     After,
@@ -41,11 +39,111 @@ from kz_compliance_sdk.domain.policy.values import (
     Repeat,
     Step,
     Term,
+    UserPolicy,
     one_unit,
 )
 from kz_compliance_sdk.errors import ConfigError
 
-__all__ = ["CategoryFragment", "PolicyFragment", "TermFragment", "of_own_content", "tighten"]
+
+def looser(key: str, message: str, remedy: str) -> ConfigError:
+    """What to raise for a step in the wrong direction."""
+    return ConfigError(f"This is looser than the policy: {message}.", field=key, remedy=remedy)
+
+
+def at_most(key: str, base: int, asked: int | None) -> int:
+    """The smaller of the two; raises ConfigError for more than the policy has."""
+    if asked is not None and asked > base:
+        raise looser(key, f"{asked} is more than {base}", f"Give {base} or less.")
+    return base if asked is None else asked
+
+
+def at_least(key: str, base: int, asked: int | None) -> int:
+    """The larger of the two; raises ConfigError for less than the policy has."""
+    if asked is not None and asked < base:
+        raise looser(key, f"{asked} is less than {base}", f"Give {base} or more.")
+    return base if asked is None else asked
+
+
+def only_on(key: str, base: bool, asked: bool | None) -> bool:
+    """On where either says so; raises ConfigError for switching off."""
+    if asked is False and base:
+        raise looser(key, "it is already true", "Remove the key.")
+    return base if asked is None else asked
+
+
+def among(key: str, asked: frozenset[str], known: Collection[str]) -> frozenset[str]:
+    """Names out of those that there are. A safeguard with a misspelt name would be none, and nobody would see it."""
+    unknown = sorted(asked - set(known))
+    if unknown:
+        raise ConfigError(f"There is no {unknown[0]!r}.", field=key, remedy="Correct its spelling.")
+    return asked
+
+
+def within(key: str, base: frozenset[str] | None, asked: frozenset[str] | None) -> frozenset[str]:
+    """A choice out of what the policy has; a policy without a row (`None`) has everything."""
+    if asked is None:
+        return base or frozenset()
+    more = sorted(asked - base) if base is not None else []
+    if more:
+        raise looser(key, f"it adds {more[0]!r}", "Remove that entry.")
+    return asked
+
+
+_MORE = (
+    "legal_review_flags",
+    "official_categories",
+    "official_acts",
+    "official_fields",
+    "user_data_fields",
+    "user_data_phrases",
+    "approver_outside_categories",
+    "approver_outside_flags",
+)
+
+
+class SafeguardsFragment(Value):
+    """What is left out stays as it is; of a list, only what is new is written."""
+
+    legal_review_flags: frozenset[Name] = frozenset()
+    official_types: frozenset[Name] | None = None
+    official_categories: frozenset[Name] = frozenset()
+    official_acts: frozenset[Text] = frozenset()
+    official_fields: frozenset[FieldName] = frozenset()
+    user_data_fields: frozenset[FieldName] = frozenset()
+    user_data_phrases: frozenset[Text] = frozenset()
+    volume_notices: Many | None = None
+    volume_window_s: PositiveSeconds | None = None
+    reasons_least_chars: Many | None = None
+    approver_outside_always: Yes | None = None
+    approver_outside_categories: frozenset[Name] = frozenset()
+    approver_outside_flags: frozenset[Name] = frozenset()
+    approver_duty: tuple[ApproverDuty, ...] = ()
+
+
+def stricter(base: Safeguards, asked: SafeguardsFragment, categories: Collection[str]) -> Safeguards:
+    """`base` with what a platform adds; `categories` are the policy's. Raises ConfigError that names the key for
+    anything looser, and for a flag or a category that there is not."""
+    changes: dict[str, Any] = {name: getattr(base, name) | getattr(asked, name) for name in _MORE}
+    key = "safeguards"
+    for name in ("legal_review_flags", "approver_outside_flags"):
+        among(f"{key}.{name}", getattr(asked, name), FLAG_MEANINGS)
+    for name in ("official_categories", "approver_outside_categories"):
+        among(f"{key}.{name}", getattr(asked, name), categories)
+    if base.approver_duty and asked.approver_duty not in ((), base.approver_duty):
+        raise looser(f"{key}.approver_duty", "it has a roster of its own", "Remove this one, or change the policy's.")
+    changes |= {
+        "official_types": within(f"{key}.official_types", base.official_types, asked.official_types),
+        "volume_notices": at_most(f"{key}.volume_notices", base.volume_notices, asked.volume_notices),
+        "volume_window_s": at_least(f"{key}.volume_window_s", base.volume_window_s, asked.volume_window_s),
+        "reasons_least_chars": at_least(
+            f"{key}.reasons_least_chars", base.reasons_least_chars, asked.reasons_least_chars
+        ),
+        "approver_outside_always": only_on(
+            f"{key}.approver_outside_always", base.approver_outside_always, asked.approver_outside_always
+        ),
+        "approver_duty": asked.approver_duty or base.approver_duty,
+    }
+    return Safeguards(**changes)
 
 
 class TermFragment(Value):

@@ -19,8 +19,6 @@ from kz_compliance_sdk.faces.cli import command, conformance, exits, screen
 from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
 
-__all__ = ["PROGRAM", "app", "run"]
-
 PROGRAM = "kz-compliance"
 _DEMO = "kz_compliance_sdk.faces.cli.demo"
 _HELP = ["-h", "--help"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TIME_FORM = "RFC 3339, or 'YYYY-MM-DD HH:MM' in Almaty."
 Option, Argument = typer.Option, typer.Argument
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
-Reasons = Annotated[str, Option(help="Why. Kept in the audit trail; never leaves the platform.")]
+Reasons = Annotated[str, Option(help="Why. Sealed in the ledger; never leaves the platform.")]
 How = Annotated[str, Option(help="How it was checked, such as: called back on the number in the register.")]
 Token = Annotated[
     int | None, Option(metavar="N", help="The token of your lease; without it, that of the lease you hold now.")
@@ -48,7 +48,7 @@ def _group(text: str) -> typer.Typer:
     return typer.Typer(help=text, no_args_is_help=True)
 
 
-audit = _group("The audit trail.")
+audit = _group("The ledger, and its checkpoints.")
 db = _group("The database: its schema, and the keys in it.")
 config = _group("The settings.")
 notices = _group("Notices that no system sent.")

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.faces.cli import screen
+from kz_compliance_sdk.faces.cli.session import Session
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.testing.conformance.checks import Check, Report, Result
+    from kz_compliance_sdk.testing.conformance.selftest import Outcome
+
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from kz_compliance_sdk.errors import InvalidInput, RegulatorError
-from kz_compliance_sdk.faces.cli import conformance_screen as shown
-from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.exits import FOUND
-from kz_compliance_sdk.faces.cli.session import Json, Session
+from kz_compliance_sdk.faces.cli.session import Json
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
@@ -21,7 +32,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.testing.conformance.keys import KeySet
     from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey
 
-__all__ = ["register"]
 
 _FIRST: Final = "intake.accepted.status"
 _HINT: Final = (
@@ -101,7 +111,7 @@ def intake(
     used = _profile(profile, settings)
     checks = _chosen(INTAKE_CHECKS, only, skip, used)
     if list_checks:
-        shown.list_checks(session, checks)
+        show_checks(session, checks)
         return
     address = _needed(url)
     target = IntakeTarget(
@@ -120,7 +130,7 @@ def intake(
         inspector = Inspector(looking, target_of(inspect).rstrip("/"))
     scene = IntakeScene(target, transport, inspector=inspector)
     _is_there(transport)
-    with shown.progress(len(checks)) as progress:
+    with progress_bar(len(checks)) as progress:
         report = run(checks, scene, subject=f"intake {address}", progress=progress)
     _end(session, report, junit)
 
@@ -163,7 +173,7 @@ def regulator(
     used = _profile(profile, settings)
     checks = _chosen(REGULATOR_CHECKS, only, skip, used)
     if list_checks:
-        shown.list_checks(session, checks)
+        show_checks(session, checks)
         return
     address = _needed(url)
     name = platform_id or (settings.platform_id if settings is not None else "social")
@@ -181,24 +191,21 @@ def regulator(
             session.tell(f"Listening for pushes on {place[0]} port {port}, as {at}")
         scene = RegulatorScene(target, transport, listener=listener, control=control)
         _is_there(transport)
-        progress = stack.enter_context(shown.progress(len(checks)))
+        progress = stack.enter_context(progress_bar(len(checks)))
         report = run(checks, scene, subject=f"regulator {address}", progress=progress)
     _end(session, report, junit)
 
 
-def selftest(
-    ctx: typer.Context,
-    as_json: Json = False,
-) -> None:
+def selftest(ctx: typer.Context, as_json: Json = False) -> None:
     """Drive the kit's own controls, honest ones and broken ones. Exit code 4 if one is misjudged."""
     from kz_compliance_sdk.testing.conformance.render import selftest_document
     from kz_compliance_sdk.testing.conformance.selftest import CONTROLS
     from kz_compliance_sdk.testing.conformance.selftest import selftest as driven
 
     session = Session.of(ctx)
-    with shown.progress(len(CONTROLS)) as progress:
+    with progress_bar(len(CONTROLS)) as progress:
         outcomes = tuple(driven(progress))
-    session.answer(selftest_document(outcomes), lambda: shown.show_selftest(outcomes))
+    session.answer(selftest_document(outcomes), lambda: show_selftest(outcomes))
     if not all(outcome.is_right for outcome in outcomes):
         raise typer.Exit(FOUND)
 
@@ -215,7 +222,7 @@ def keys(
     session, settings = _session(ctx)
     used = _profile(profile, settings)
     rows = described(published_keys(used), platform_id or (settings.platform_id if settings is not None else "social"))
-    session.answer({"profile": used, "keys": rows}, lambda: shown.show_keys(rows))
+    session.answer({"profile": used, "keys": rows}, lambda: show_keys(rows))
 
 
 # ------------------------------------------------------------------------------------------- what they share
@@ -301,10 +308,131 @@ def _end(session: Session, report: Report, junit: Path | None) -> None:
             raise InvalidInput(
                 f"{junit} cannot be written: {error.strerror}.", field="--junit", remedy="Name a file that can be."
             ) from None
-    session.answer(report_document(report), lambda: shown.show_report(report))
+    session.answer(report_document(report), lambda: show_report(report))
     if report.results[0].name == _FIRST and report.results[0].verdict == "broken":
         screen.say(_HINT, stderr=True)
     if not report.all_hold:
         if not report.of("held") and not report.broken:
             screen.say("Every check was skipped, so nothing was shown.", stderr=True)
         raise typer.Exit(FOUND)
+
+
+@contextlib.contextmanager
+def progress_bar(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar with the name of what is made, for whoever watches the terminal."""
+    out = screen.console(stderr=True)
+    if not out.is_terminal:
+        yield lambda _name: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task("", total=total)
+        begun = False
+
+        def told(name: str) -> None:
+            nonlocal begun
+            bar.update(task, description=screen.as_markup(name), advance=1 if begun else 0)
+            begun = True
+
+        yield told
+
+
+def show_report(report: Report) -> None:
+    """What does not hold, then the counts, then why checks were skipped."""
+    from kz_compliance_sdk.testing.conformance.render import skip_reasons
+
+    broken = report.of("broken")
+    if broken:
+        screen.console().print(_failures(broken))
+    held, skipped = len(report.of("held")), len(report.of("skipped"))
+    style = "green" if report.all_hold else "bold red"
+    counts = f"{held} hold, {len(broken)} do not, {skipped} skipped"
+    seconds = sum(result.seconds for result in report.results)
+    screen.say(Text(f"{screen.printable(report.subject)} ({report.profile}): {counts}, in {seconds:.1f} s", style))
+    for why, count in skip_reasons(report):
+        screen.say(f"skipped {count}: {why}")
+
+
+def _failures(broken: Sequence[Result]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", show_lines=False)
+    table.add_column("check", overflow="fold", style="bold red")
+    table.add_column("")
+    table.add_column("", overflow="fold")
+    for result in broken:
+        rows = (
+            ("sent", result.sends),
+            ("came", result.came),
+            ("wanted", result.wanted),
+            ("remedy", result.remedy),
+            ("contract", f"docs/{result.promise.where}: {result.promise.quote}"),
+        )
+        for number, (name, value) in enumerate(rows):
+            shown = Text(screen.printable(value), "yellow" if name == "came" else "")
+            table.add_row(result.name if number == 0 else "", Text(name, "dim"), shown, end_section=name == "contract")
+    return table
+
+
+def show_checks(session: Session, checks: Sequence[Check[Any]]) -> None:
+    """Every check: its name, what is sent and what must come, and the line of the contract."""
+    document = {
+        "checks": [
+            {
+                "name": check.name,
+                "sends": check.sends,
+                "wants": check.wants,
+                "needs": list(check.needs),
+                "profiles": list(check.profiles),
+                "contract": {"page": f"docs/{check.promise.where}", "quote": check.promise.quote},
+            }
+            for check in checks
+        ]
+    }
+    session.answer(
+        document,
+        lambda: screen.show_table(
+            ("check", "sends", "wants", "needs"),
+            [(check.name, check.sends, check.wants, ", ".join(check.needs)) for check in checks],
+        ),
+    )
+
+
+def show_selftest(outcomes: Sequence[Outcome]) -> None:
+    """Each control, and the checks that found it."""
+    rows: list[tuple[str | Text, ...]] = []
+    for outcome in outcomes:
+        verdict = Text("right", "green") if outcome.is_right else Text("WRONG", "bold red")
+        told = ", ".join(outcome.report.broken) or "nothing"
+        if outcome.missed:
+            told += f"; missed by {', '.join(outcome.missed)}"
+        if outcome.blamed:
+            told += f"; blamed by {', '.join(outcome.blamed)}"
+        rows.append((outcome.control.name, verdict, outcome.control.what, told))
+    screen.show_table(("control", "verdict", "what it does", "found by"), rows)
+    right = sum(outcome.is_right for outcome in outcomes)
+    screen.say(f"{right} of {len(outcomes)} controls were judged rightly.")
+
+
+def show_keys(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The keys as tables of the settings of this library."""
+    for row in rows:
+        lines = [f"# {row['role']}: {row['state']}"]
+        if row["role"] == "elsewhere":
+            lines.append("# Leave it out, or enter it for another platform of the same installation.")
+        kind = "public_key" if "public_key" in row else "secret"
+        authorities = ", ".join(f'"{name}"' for name in row["authorities"])
+        lines += [
+            "[[keys]]",
+            f'key_id = "{row["key_id"]}"',
+            f'algorithm = "{row["algorithm"]}"',
+            f'{kind} = "{row[kind]}"',
+            f'sender = "{row["sender"]}"',
+            f"authorities = [{authorities}]",
+            f"not_before = {instant_text(row['not_before'])}",
+            f"not_after = {instant_text(row['not_after'])}",
+        ]
+        if row["revoked_at"] is not None:
+            lines.append(f"revoked_at = {instant_text(row['revoked_at'])}")
+        comment = "# " if row["role"] == "elsewhere" else ""
+        screen.say("\n".join(line if line.startswith("#") else comment + line for line in [*lines, ""]))

@@ -19,8 +19,6 @@ from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.faces.cli.exits import FOUND
 from kz_compliance_sdk.faces.cli.session import Json, Session
 
-__all__ = ["demo"]
-
 
 def demo(
     ctx: typer.Context,

@@ -35,8 +35,6 @@ from kz_compliance_sdk.testing.enforcer import RecordingEnforcer
 from kz_compliance_sdk.testing.wiring import sandbox_fields
 from kz_compliance_sdk.wire.signature import Profile
 
-__all__ = ["Processes", "SamplePlatform", "Screen", "Stuck", "enforcer", "show_checks", "show_rows"]
-
 _PLATFORM_FILE: Final = "KZ_DEMO_PLATFORM_FILE"
 _PR_SET_PDEATHSIG: Final = 1
 _START_S: Final = 30.0

@@ -39,8 +39,6 @@ from kz_compliance_sdk.testing.office import VERDICTS, Office, Verdict
 from kz_compliance_sdk.wire.signature import Profile
 from kz_compliance_sdk.wire.v1 import MessageData
 
-__all__ = ["MAX_SEED", "UNDO_S", "Play", "Story", "perform", "stories"]
-
 MAX_SEED: Final = 9_999
 """The highest seed: each has a hundred notice numbers of its own."""
 UNDO_S: Final = 2
@@ -540,9 +538,7 @@ class Closing:
             self._letters([story for story in self._told if story.way == "typed in"]),
             agreement.effects(decided, standing, [(key, version) for key, version, _ in self._changes]),
             Check(outbox.name, outbox.told, (*outbox.differences, *lost)),
-            Check(
-                "the audit chain is whole", f"{events} events of {verdict.checked} cases", (*map(str, verdict.faults),)
-            ),
+            Check("the ledger is whole", f"{events} events of {verdict.checked} cases", (*map(str, verdict.faults),)),
             Check("every notice has come to its end", f"{len(self._told)} notices", (*self._astray(),)),
             Check("nobody was late", f"{len(self._of_notice)} clocks", (*late,)),
             Check("the quarantine is empty", "one settled by a person, one admitted", (*self._quarantined(),)),

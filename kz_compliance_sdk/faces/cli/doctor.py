@@ -219,7 +219,7 @@ def store(settings: Settings) -> Check:
 
 def guards(settings: Settings) -> Check:
     """Whether the database guards what it should, and does nothing else by itself."""
-    from kz_compliance_sdk.adapters.sql.own_schema import lost_guards, strange_doings
+    from kz_compliance_sdk.adapters.sql.guards import lost_guards, strange_doings
 
     with connection(settings) as opened:
         found = [*strange_doings(opened), *(f"the guard {name} is gone" for name in lost_guards(opened))]
@@ -287,12 +287,15 @@ def lane(path: Path) -> Check:
 
 def master_keys_of(settings: Settings) -> Check:
     """Whether the master keys and the ledger keys of the settings are those of the store."""
-    from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys
+    from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys, is_unproved
     from kz_compliance_sdk.assembly import master_keys
 
     with connection(settings) as opened:
         check_master_keys(opened, master_keys(settings))
-        check_ledger_keys(opened, settings.privacy.ledger_keys())
+        check_ledger_keys(opened, ledger_keys := settings.privacy.ledger_keys())
+        if is_unproved(opened, settings.platform_id, ledger_keys):
+            told = "the store has its first ledger key: until somebody says so nothing that came before is believed."
+            return fail("master keys", told, "Stop every process, then run: kz-compliance db retire-keys")
     return ok("master keys", "they open the newest case.")
 
 

@@ -85,7 +85,7 @@ def gaps(found: Iterable[Gap]) -> list[Document]:
 
 def listed(case: Case, now: int) -> Document:
     """A case as the lists show it, at `now` (UTC seconds)."""
-    from kz_compliance_sdk.domain.case_clock import clock_in_lists
+    from kz_compliance_sdk.domain.running_time import clock_in_lists
 
     return case_row(case, clock_in_lists(case, now))
 

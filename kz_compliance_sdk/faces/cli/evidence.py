@@ -1,4 +1,4 @@
-"""Proofs: evidence packs and the key that verifies them, the audit trail and its checkpoints."""
+"""Proofs: evidence packs and the key that verifies them, the ledger and its checkpoints."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def key(session: Session) -> Answer:
     return Answer(document, lambda shown: echo(shown["public_key"]))
 
 
-# ---------------------------------------------------------------------------------------- the audit trail
+# ---------------------------------------------------------------------------------------------- the ledger
 
 
 @command(audit, "verify")
@@ -140,7 +140,7 @@ def verify(
         ),
     ] = None,
 ) -> Answer:
-    """Check the audit trail of one case or of all. Exit code 4 if anything was changed, cut, rewritten or put back."""
+    """Check the ledger of one case or of all. Exit code 4 if anything was changed, cut, rewritten or put back."""
     kept, remedy = None, "Name the file in which the checkpoints were kept, or - for standard input."
     if held is not None:
         with at_file("--checkpoint", held, "read", remedy):
@@ -154,7 +154,7 @@ def verify(
     faults = [fields(fault, "case:case_id seq what") for fault in verdict.faults]
     told = fields(verdict, "checked intact erased faults not_provable", erased=erased, faults=faults)
     document = Document(told, _erased_at=erased_at)
-    return Answer(document, views.trail, FOUND if verdict.faults else OK)
+    return Answer(document, views.verified, FOUND if verdict.faults else OK)
 
 
 @command(audit, "checkpoint")

@@ -24,7 +24,7 @@ _NODES: Final = 200_000
 
 def read_document(model: type[_M], file: str, option: str, hint: str = "") -> _M:
     """The JSON document in `file`, or on standard input for `-`. Raises InvalidInput that names the field in it."""
-    from kz_compliance_sdk.wire.reading import read
+    from kz_compliance_sdk.wire.strict_json import read
 
     where = "standard input" if file == "-" else file
     with (

@@ -349,7 +349,7 @@ def undoable(
 @step("alarm", _PRESSURE, "A lead and a lawyer are called to {name}.")
 def alarm(
     on: Acting,
-    reason: Annotated[str, Option(help="What is wrong. Sealed in the audit trail; the page does not say it.")],
+    reason: Annotated[str, Option(help="What is wrong. Sealed in the ledger; the page does not say it.")],
 ) -> Case:
     """Call a lead and a lawyer to a case, in whatever state it is."""
     return on.desk.care.raise_alarm(on.actor, on.case_id, reason)

@@ -13,8 +13,6 @@ from kz_compliance_sdk.faces.cli import screen
 if TYPE_CHECKING:
     from kz_compliance_sdk.ports import Content, Enforcer, Messenger
 
-__all__ = ["load_content", "load_enforcer", "load_messenger"]
-
 
 def load_enforcer(name: str) -> Enforcer:
     """The Enforcer that `module:attribute` names, or that it makes when it is called. Raises ConfigError."""

@@ -77,7 +77,7 @@ def list_(
 
 @command(cases, "show", _LOOK)
 def show(session: Session, case: CaseArgument) -> Answer:
-    """Tell the whole story of one case: clocks, notice, items, decisions, messages, receipts, audit trail."""
+    """Tell the whole story of one case: clocks, notice, items, decisions, messages, receipts, events."""
     with session.desk() as desk:
         case_id = case_id_of(desk, case)
         _record_view(session, desk, case_id)
@@ -251,7 +251,7 @@ def check(
     answer: Annotated[
         list[str] | None, Option("--answer", metavar="QUESTION=ANSWER", help="One answer; all are needed.")
     ] = None,
-    note: Annotated[str, Option(help="Kept in the audit trail; never leaves the platform.")] = "",
+    note: Annotated[str, Option(help="Sealed in the ledger; never leaves the platform.")] = "",
     file: Annotated[str | None, Option(metavar="FILE", help="The answers as JSON; - for standard input.")] = None,
     template: Annotated[bool, Option("--template", help="Print the questions to answer, and write nothing.")] = False,
     lang: Annotated[str, Option(help="The language of the questions: kk, ru or en.")] = "en",

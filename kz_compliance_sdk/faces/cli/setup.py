@@ -91,6 +91,26 @@ def rewrap(session: Session) -> Answer:
     return Answer(document, views.rewrapped, FOUND if done.damaged else OK)
 
 
+@command(db, "retire-keys")
+def retire_keys(session: Session) -> Answer:
+    """Say in the ledger that the ledger keys before the present one are retired: what comes under one is not believed.
+
+    Run it once each process has the present key: one that has not appends nothing any more. A store that took its first
+    ledger key needs it, for until then none of the events of before is believed. What was appended under a retired key
+    stays proved by it: keep it in privacy.earlier_ledger_keys.
+    """
+    from kz_compliance_sdk.adapters.sql import rewrapping
+
+    if session.settings().privacy.ledger_key is None:
+        remedy = "Set it, then run this again."
+        raise ConfigError("there is no ledger key.", field="privacy.ledger_key", remedy=remedy)
+    with session.desk() as desk:
+        store: Any = desk.store
+        with store.engine.connect() as connection:
+            told = rewrapping.retire_ledger_keys(connection, desk.platform_id, store.ledger_keys, store.submit)
+    return Answer(Document(retired=told), views.retired)
+
+
 @command(db, "rebuild")
 def rebuild(session: Session) -> Answer:
     """Make the rows of the cases anew from the ledger, and name what was different in them.

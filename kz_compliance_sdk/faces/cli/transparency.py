@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.transparency.publication import Workload
     from kz_compliance_sdk.transparency.report import Period
 
-__all__ = ["FILES"]
 
 FILES = ("figures.csv", "report.json", "report.html", "lumen.jsonl")
 _STAFF = "staff-internal.csv"

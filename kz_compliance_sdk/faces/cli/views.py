@@ -171,7 +171,7 @@ def case(document: Shown) -> None:
     steps = document["escalations"][-_TAIL:]
     _titled("Escalations", [(one["step"], f"{both(one['fired_at'])} to {', '.join(one['audience'])}") for one in steps])
     events = document["audit"][-_TAIL:]
-    title = f"Audit trail, the last {len(events)} of {len(document['audit'])} events"
+    title = f"Ledger, the last {len(events)} of {len(document['audit'])} events"
     show_fields(title, [(f"{event['seq']} {event['kind']}", _event(event)) for event in events])
 
 
@@ -480,8 +480,8 @@ def retention(document: Shown) -> None:
 # -------------------------------------------------------------------------------------------------- proofs
 
 
-def trail(document: Shown) -> None:
-    """The verdict on the audit trail."""
+def verified(document: Shown) -> None:
+    """The verdict on the ledger."""
     checked, faults = document["checked"], document["faults"]
     if faults:
         columns: dict[str, Column] = {"case": lambda one: one["case"] or "-", "event": "seq", "fault": "what"}
@@ -598,6 +598,14 @@ def rewrapped(document: Shown) -> None:
     say(f"{count} keys were wrapped with {key}. No other master key is needed any more.")
     for owner in document["damaged"]:
         say(f"The key of {owner} was damaged from outside and opens with none: see audit verify.")
+
+
+def retired(document: Shown) -> None:
+    """Which ledger keys are believed no more behind this."""
+    for key in document["retired"]:
+        say(f"Retired: {f'the ledger key {key}' if key else 'the time without a ledger key'}.")
+    if not document["retired"]:
+        say("There is no ledger key to retire but the present one, or each was retired before.")
 
 
 def rebuilt(document: Shown) -> None:

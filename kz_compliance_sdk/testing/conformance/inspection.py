@@ -27,8 +27,8 @@ from kz_compliance_sdk.testing.conformance.keys import KeySet, published_keys, t
 from kz_compliance_sdk.testing.conformance.transport import NoAnswer, Transport
 from kz_compliance_sdk.testing.keys import key_settings
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, Reply, Request, json_reply, problem_reply, refuse
-from kz_compliance_sdk.wire.reading import read
 from kz_compliance_sdk.wire.signature import Profile
+from kz_compliance_sdk.wire.strict_json import read
 
 __all__ = [
     "INTAKE_URL",

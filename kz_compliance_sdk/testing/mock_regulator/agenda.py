@@ -18,7 +18,7 @@ from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing.mock_regulator.books import RegistrationStatus
 from kz_compliance_sdk.testing.mock_regulator.exchange import refuse
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage
-from kz_compliance_sdk.wire.reading import validated
+from kz_compliance_sdk.wire.strict_json import validated
 from kz_compliance_sdk.wire.v1 import MessageType
 from kz_compliance_sdk.wire.values import (
     FROM_WIRE,

@@ -17,14 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.testing.mock_regulator.books import AlreadyRecorded, Books, IssuedMessage, Recorded, Submission
-from kz_compliance_sdk.testing.mock_regulator.exchange import (
-    JSON,
-    Refused,
-    Reply,
-    Request,
-    problem_reply,
-    refuse,
-)
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Refused, Reply, Request, problem_reply, refuse
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultPlan, Route, down, failing, spoilt
 from kz_compliance_sdk.wire.problem import Problem
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, sign, sign_response, verify

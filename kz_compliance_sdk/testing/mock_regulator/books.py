@@ -14,8 +14,7 @@ from typing import Any, Final, Literal
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, refuse
 from kz_compliance_sdk.wire.problem import Problem
-from kz_compliance_sdk.wire.reading import read
-from kz_compliance_sdk.wire.strict_json import loads
+from kz_compliance_sdk.wire.strict_json import loads, read
 from kz_compliance_sdk.wire.v1 import HeldNotice, MessageData, MessageType
 from kz_compliance_sdk.wire.values import (
     Acknowledgement,

@@ -99,6 +99,6 @@ def problem_reply(problem: Problem, headers: tuple[tuple[str, str], ...] = ()) -
     return Reply(problem.status or 500, (_PROBLEM, *headers), problem_bytes(problem))
 
 
-def json_reply(value: object, status: int = 200) -> Reply:
+def json_reply(value: object) -> Reply:
     """A reply for people and scripts that drive the mock; nothing is hashed or signed here, so it is indented."""
-    return Reply(status, (JSON,), json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
+    return Reply(200, (JSON,), json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")

@@ -15,8 +15,18 @@ from collections.abc import Sequence
 
 from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.wire.signature import rfc9421, standard_webhooks
-from kz_compliance_sdk.wire.signature.keyring import Algorithm, Key, KeyRing, SigningKey, material_from_text
-from kz_compliance_sdk.wire.signature.verdict import WINDOW_S, Profile, RefusalReason, Verified, refusal
+from kz_compliance_sdk.wire.signature.keyring import (
+    WINDOW_S,
+    Algorithm,
+    Key,
+    KeyRing,
+    Profile,
+    RefusalReason,
+    SigningKey,
+    Verified,
+    material_from_text,
+    refusal,
+)
 
 __all__ = [
     "SIGNATURE_HEADERS",

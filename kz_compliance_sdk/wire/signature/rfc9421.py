@@ -28,10 +28,7 @@ from http_message_signatures import (
 from http_message_signatures.algorithms import ED25519
 from http_message_signatures.exceptions import HTTPMessageSignaturesException
 
-from kz_compliance_sdk.wire.signature.keyring import KeyRing, SigningKey
-from kz_compliance_sdk.wire.signature.verdict import Verified, one_of_each, refusal, verified_by
-
-__all__ = ["HEADERS", "TAG", "sign", "sign_response", "verify", "verify_response"]
+from kz_compliance_sdk.wire.signature.keyring import KeyRing, SigningKey, Verified, one_of_each, refusal, verified_by
 
 HEADERS: Final = ("signature-input", "signature", "content-digest")
 TAG: Final = "kz-compliance"

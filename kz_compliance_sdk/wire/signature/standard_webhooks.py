@@ -18,10 +18,15 @@ from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 
-from kz_compliance_sdk.wire.signature.keyring import Key, KeyRing, SigningKey
-from kz_compliance_sdk.wire.signature.verdict import Verified, one_of_each, refusal, verified_by
-
-__all__ = ["HEADERS", "sign", "verify"]
+from kz_compliance_sdk.wire.signature.keyring import (
+    Key,
+    KeyRing,
+    SigningKey,
+    Verified,
+    one_of_each,
+    refusal,
+    verified_by,
+)
 
 HEADERS: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 

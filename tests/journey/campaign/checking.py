@@ -79,7 +79,7 @@ def check(evidence: Evidence) -> Verdict:
         **evidence.figures,
         "cases": len(files),
         "inbox_rows": sum(len(file.inbox) for file in files),
-        "audit_events": sum(len(file.chain.events) for file in files),
+        "events": sum(len(file.chain.events) for file in files),
         "reports_booked": sum(len(record.of_kind("report")) for record in books.notices.values()),
         "acknowledgements_booked": sum(len(record.of_kind("acknowledgement")) for record in books.notices.values()),
         "effects": sum(message.kind == "enforce" for message in messages),

@@ -12,7 +12,7 @@ from kz_compliance_sdk.adapters.sql import sqlite as sqlite_adapter
 from kz_compliance_sdk.adapters.sql.ledger import Appending
 from kz_compliance_sdk.domain import deciding, steps
 from kz_compliance_sdk.domain.change import MessageVoided
-from kz_compliance_sdk.domain.happened import AS_READ, Happened
+from kz_compliance_sdk.domain.events.base import AS_READ, Happened
 from tests.unguarded import unguard
 
 Weakness = Literal["version", "lease", "four_eyes", "in_flight"]

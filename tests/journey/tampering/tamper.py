@@ -22,7 +22,7 @@ from kz_compliance_sdk.domain.references import stream_of
 UNHELD: dict[str, tuple[str, ...]] = {
     "attempts": ("started_at", "ended_at", "result", "detail"),
     "cases": ("watch_at", "urgent_at", "data_key"),
-    "outbox": ("next_attempt_at", "lease_token", "lease_expires_at", "refusals", "refused_since"),
+    "outbox": ("next_attempt_at", "lease_token", "lease_expires_at", "maybe_arrived", "refusals", "refused_since"),
     **dict.fromkeys(
         ("cursors", "endpoints", "heartbeats", "keys", "platform_keys", "refusals", "tiles", "volumes"), ()
     ),
@@ -163,20 +163,21 @@ class Tamperer:
         return self._set(table, row, {"data_key": value})
 
     def _bring_a_key_back(self) -> Names | None:
-        """A data key as an old backup holds it: another one only where it was erased since."""
-        others = []
+        """A key of words that were erased since, as an old backup holds it."""
+        now = {(row["stream"], row["class"]) for row in self._rows("keys")}
+        gone: list[dict[str, Any]] = []
         for image in self.backups:
             with closing(sqlite3.connect(":memory:")) as backup:
                 backup.deserialize(image[:18] + b"\1\1" + image[20:])  # in memory there can be no write-ahead log
-                wanted = f"SELECT data_key FROM cases WHERE {self._where('cases')}"  # noqa: S608
-                for row in self._rows("cases"):
-                    was = backup.execute(wanted, self._key("cases", row)).fetchone()
-                    if was is not None and was[0] != row["data_key"]:
-                        others.append((row, was[0]))
-        if not others:
+                backup.row_factory = sqlite3.Row
+                held = map(dict, backup.execute("SELECT * FROM keys").fetchall())
+                gone += [row for row in held if (row["stream"], row["class"]) not in now]
+        if not gone:
             return None
-        row, key = self.chance.choice(others)
-        return self._set("cases", row, {"data_key": key})
+        row = self.chance.choice(gone)
+        self.raw.execute("INSERT INTO keys VALUES (?, ?, ?, ?)", tuple(row.values()))
+        (name,) = self.raw.execute("SELECT CAST(name AS TEXT) FROM streams WHERE n = ?", (row["stream"],)).fetchone()
+        return self._names_of_stream(name)
 
     def _exchange_keys(self) -> Names | None:
         """Two rows have the data keys of each other."""

@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.ports import Unknown
 from kz_compliance_sdk.testing import agreement
 from kz_compliance_sdk.testing.agreement import Check, Sent
-from kz_compliance_sdk.testing.mock_regulator.dump import books_json
+from kz_compliance_sdk.testing.mock_regulator.control import books_json
 from tests.journey.week.office import is_superseded
 from tests.journey.week.run import Evidence, Outcome, Week, live
 
@@ -57,7 +57,7 @@ def judged(evidence: Evidence) -> Outcome:
         Check("every notice has one case, and it has ended", "", tuple(_unended(evidence, files))),
         Check("the regulator waits for nothing", "", tuple(_owed(evidence))),
         Check("an unknown outcome is looked up before it is sent again", "", tuple(_not_looked_up(evidence))),
-        Check("the audit chain is whole", "", tuple(map(str, desk.verify_audit().faults))),
+        Check("the ledger is whole", "", tuple(map(str, desk.verify_audit().faults))),
         Check("sanctions agree", "", tuple(_sanctions(evidence))),
         Check("no forgery was taken", "", tuple(evidence.forged)),
         Check("it grew quiet", "", () if evidence.quiet else ("after a day without faults something is still open",)),
@@ -68,7 +68,7 @@ def judged(evidence: Evidence) -> Outcome:
         "items": sum(len(each) for each in decided.values()),
         "reports_recorded": sum(message.kind == "report" for message in sent),
         "reports_superseded_while_parked": len(superseded),
-        "audit_events": sum(len(file.chain.events) for file in files),
+        "events": sum(len(file.chain.events) for file in files),
         "late_cases": sum(file.clock.late for file in cases),
     }
     faults = tuple(f"{check.name}: {difference}" for check in checks for difference in check.differences)

@@ -176,7 +176,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "Registration.users_a_day": "Users in Kazakhstan on an average day.",
     "Reminder.escalation_level": "How pressing it is; it never falls.",
     "Reminder.text": "What the authority says.",
-    "Report.audit_head": "Head of the case's audit chain before the report's own event, in hexadecimal.",
+    "Report.audit_head": "Head of the case's chain before the report's own event, in hexadecimal.",
     "Report.authorised_person": "Who answers for it.",
     "Report.checkpoint": "The last checkpoint that the platform made over all its cases before this report.",
     "Report.final": "false while an item is pending; a final report has no pending item.",

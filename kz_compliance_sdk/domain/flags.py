@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qsl
 
-from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, requested_due_at
+from kz_compliance_sdk.domain.notice import Clarification, Item, Notice, requested_due_at
 from kz_compliance_sdk.domain.url import check_url, host_of
 from kz_compliance_sdk.domain.values import LocalText, utc_offset_minutes
 
@@ -144,11 +144,6 @@ def flags(
         # Silence towards the user needs a legal basis and an end.
         found.append(Flag("user_notice_barred"))
     return tuple(dict.fromkeys(found))
-
-
-def cancellation_flags(cancellation: Cancellation) -> tuple[Flag, ...]:
-    """`effect_missing` when nobody but a person can say what is lifted."""
-    return (Flag("effect_missing"),) if cancellation.effect is None else ()
 
 
 def _of_law(

@@ -343,9 +343,3 @@ def _who(one: Link, by: tuple[int, int], roster: Roster) -> Actor | None:
     if roster.numbers(who) != by:
         raise Damage(one.stream, one.seq, "a number stands for two persons or accounts of this stream, or one has two")
     return who
-
-
-def parts_missing(sealed: Mapping[str, Sealed], parts: Iterable[Part]) -> list[str]:
-    """The names of the parts of which an event speaks and that are not there, or are not what was sealed."""
-    held = {part.name: part for part in parts}
-    return [name for name, said in sealed.items() if name not in held or not opens(said, held[name])]

@@ -61,7 +61,7 @@ def test_one_more_than_usual_within_the_window_is_flagged(host: Host) -> None:
     assert push(host, 7) == [False], "those of the first second count no more"
 
 
-def test_the_trail_holds_the_count_and_the_limit_that_were_seen_unusual_or_not(host: Host) -> None:
+def test_the_chain_holds_the_count_and_the_limit_that_were_seen_unusual_or_not(host: Host) -> None:
     push(host, 1, 2, 3, 4)
     seen = []
     for seed in (1, 2, 3, 4):

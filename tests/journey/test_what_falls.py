@@ -63,7 +63,7 @@ def _raised(do: Callable[[], Any], field: str) -> None:
 # ------------------------------------------------------------------------------------------ what the trail says
 
 
-def test_the_trail_says_what_opened_a_case(office: Driver) -> None:
+def test_the_chain_says_what_opened_a_case(office: Driver) -> None:
     case = office.issue(1, POSTS)
     now = int(office.clock())
     said = _said(office, case, "opened")
@@ -79,7 +79,7 @@ def test_the_trail_says_what_opened_a_case(office: Driver) -> None:
     assert _came(office, case, "opened") == {**_pushed(office), **limit}
 
 
-def test_the_trail_says_what_was_cancelled(office: Driver) -> None:
+def test_the_chain_says_what_was_cancelled(office: Driver) -> None:
     case = office.issue(1, POSTS)
     office.cancel(office.case(case)["notice_id"], "annulled", ["2"])
     fallen = [{"item": 2, "fate": "stopped", "order": True}]
@@ -97,7 +97,7 @@ def test_the_trail_says_what_was_cancelled(office: Driver) -> None:
     assert _pages(office, "cancelled.effect_missing") == [(("moderator", "lead", "head"), 40)]
 
 
-def test_the_trail_names_who_typed_a_cancellation_in(office: Driver) -> None:
+def test_the_chain_names_who_typed_a_cancellation_in(office: Driver) -> None:
     case = office.issue(1, POSTS)
     letter = office.enter_cancellation(CLERK, case)
     office.vouch(LEAD, case, letter)
@@ -106,7 +106,7 @@ def test_the_trail_names_who_typed_a_cancellation_in(office: Driver) -> None:
     assert (who["letter_entered"], who["cancelled"]) == ("clerk", LEAD.id)
 
 
-def test_the_trail_says_what_a_revision_superseded(office: Driver) -> None:
+def test_the_chain_says_what_a_revision_superseded(office: Driver) -> None:
     notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
     question = office.ask(M1, case, office.claim(M1, case))
     office.cancel(notice["notice_id"], "withdrawn", ["1"])
@@ -122,7 +122,7 @@ def test_the_trail_says_what_a_revision_superseded(office: Driver) -> None:
     assert _pages(office, "amended") == [(("moderator", "lead"), 30)]
 
 
-def test_the_trail_says_which_question_was_answered(office: Driver) -> None:
+def test_the_chain_says_which_question_was_answered(office: Driver) -> None:
     notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
     question = office.ask(M1, case, office.claim(M1, case))
     office.deliver()
@@ -186,7 +186,7 @@ def test_a_letter_is_not_acknowledged_and_its_signed_form_is(office: Driver) -> 
     assert _came(office, case, "confirmed") == {**_pushed(office), "status": 200}
 
 
-def test_the_trail_says_what_was_withheld(office: Driver) -> None:
+def test_the_chain_says_what_was_withheld(office: Driver) -> None:
     case = office.issue(1, POSTS)
     office.decide(case)
     office.suspend(HEAD, case)

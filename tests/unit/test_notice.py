@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from kz_compliance_sdk.domain.flags import Flag, cancellation_flags, flags
-from kz_compliance_sdk.domain.notice import Cancellation, Notice, languages_of, requested_due_at
+from kz_compliance_sdk.domain.flags import Flag, flags
+from kz_compliance_sdk.domain.notice import Notice, languages_of, requested_due_at
 from tests.unit.golden import make
 
 NOW = make.NOW
@@ -121,12 +121,6 @@ def test_flags_of_items_name_the_item_and_nothing_comes_twice() -> None:
         known_categories=frozenset({"illegal_gambling"}),
     )
     assert found == (Flag("url_foreign", "b"), Flag("url_normalised", "c"), Flag("item_repeated", "c"))
-
-
-def test_a_cancellation_without_its_effect_is_flagged() -> None:
-    cancelled = {"notice_id": "n", "revision": 1, "issued_at": NOW}
-    assert cancellation_flags(Cancellation.model_validate(cancelled)) == (Flag("effect_missing"),)
-    assert cancellation_flags(Cancellation.model_validate({**cancelled, "effect": "remedied"})) == ()
 
 
 # What is derived

@@ -14,9 +14,9 @@ from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, Re
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import SanctionNoted
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
+from kz_compliance_sdk.domain.lodging import SanctionNoted
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage

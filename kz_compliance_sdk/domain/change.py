@@ -163,19 +163,6 @@ class RefusalsCounted:
     last_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class SanctionNoted:
-    """A sanction that an authority announced."""
-
-    platform_id: str
-    sanction_id: str
-    level: str
-    notice_ids: tuple[str, ...]
-    effective_at: int
-    reference_number: str
-    received_at: int
-
-
 Write = (
     CaseWrite
     | Happened
@@ -190,7 +177,6 @@ Write = (
     | Heartbeat
     | ClockSet
     | RefusalsCounted
-    | SanctionNoted
     | CaseErased
     | LodgedAnew
     | TilesMade

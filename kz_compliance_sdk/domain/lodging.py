@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrival_events import came, carried
-from kz_compliance_sdk.domain.change import InboxRow, SanctionNoted
+from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.events.arrivals import Came, Sanctioned
 from kz_compliance_sdk.domain.events.base import AS_READ, Happened
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable
@@ -78,6 +78,19 @@ def _stream(how: Came, stamp: Stamp) -> str:
 
 SANCTIONS: Final = "sanction/"
 """How the stream of each begins; a digest of its id under the platform's object key follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class SanctionNoted:
+    """A sanction that an authority announced."""
+
+    platform_id: str
+    sanction_id: str
+    level: str
+    notice_ids: tuple[str, ...]
+    effective_at: int
+    reference_number: str
+    received_at: int
 
 
 def sanctioned(noted: SanctionNoted, stamp: Stamp) -> Happened:

@@ -10,11 +10,12 @@ from typing import Protocol, TypeVar
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, EndpointState, Heartbeat, InboxRow, RefusalsCounted, SanctionNoted
+from kz_compliance_sdk.domain.change import Change, EndpointState, Heartbeat, InboxRow, RefusalsCounted
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Chain, Stream, Tally
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
+from kz_compliance_sdk.domain.lodging import SanctionNoted
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Loose, Records
 from kz_compliance_sdk.domain.retention import Ended, Holdings
@@ -248,7 +249,7 @@ class Queries(FigureSource, Protocol):
         """The chain of a case. One that is damaged has a `fault`; one of which nothing is stored is empty."""
 
     def faults_of_none(self) -> list[str]:
-        """What is wrong with what belongs to no case, each in words: the order of the ledger, rows of sanctions, and
+        """What is wrong with what belongs to no case, each in words: the order of the ledger, sanctions, and
         what the database does by itself that this release did not tell it to, such as a trigger."""
 
     def lodged_faults(self) -> list[str]:

@@ -17,7 +17,6 @@ from kz_compliance_sdk.domain.change import (
     Change,
     CursorMoved,
     NoticeCounted,
-    SanctionNoted,
     Write,
     case_after,
     names_of,
@@ -27,7 +26,7 @@ from kz_compliance_sdk.domain.events.waiting import Lodged, LodgedKind
 from kz_compliance_sdk.domain.flags import Flag, flags, flags_of_answer, legal_flags
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Stamped
-from kz_compliance_sdk.domain.lodging import sanctioned
+from kz_compliance_sdk.domain.lodging import SanctionNoted, sanctioned
 from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction, UnreadableNotice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -226,7 +225,7 @@ class Admission:
             stamp,
             key=arrival.body_sha256,
         )
-        return self._lodge(tx, arrival, message, "", response, (fact, sanctioned(fact, stamp), alert), stamp)
+        return self._lodge(tx, arrival, message, "", response, (sanctioned(fact, stamp), alert), stamp)
 
     def _lodge(
         self,

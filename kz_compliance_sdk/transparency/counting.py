@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kz_compliance_sdk.domain.change import SanctionNoted
 from kz_compliance_sdk.domain.fold import Tally
+from kz_compliance_sdk.domain.lodging import SanctionNoted
 from kz_compliance_sdk.ports.store import Running
 from kz_compliance_sdk.transparency.figures import OTHER, is_own_terms, result_of
 

@@ -190,8 +190,9 @@ def recounted(path: Path, now: int, categories: frozenset[str], queries: Queries
     found: Figures = defaultdict(Counter)
     for (case_id,) in db.execute("SELECT id FROM cases").fetchall():
         _recount(db, case_id, now, categories, found, queries)
-    for (level,) in db.execute("SELECT level FROM sanctions").fetchall():
-        found["sanctions"][level] += 1
+    last = "SELECT CAST(content AS TEXT), max(seq) FROM events WHERE kind = 'sanctioned' GROUP BY stream"
+    for content, _ in db.execute(last).fetchall():
+        found["sanctions"][json.loads(content)["data"]["level"]] += 1
     db.close()
     return {name: +values for name, values in found.items() if +values}
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import BindParameter, CompoundSelect, Connection, Table, bindparam, exists, literal, select, union
 
-from kz_compliance_sdk.adapters.sql import log_tree, rows
+from kz_compliance_sdk.adapters.sql import log_tree
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED
 from kz_compliance_sdk.adapters.sql.inbox import inbox
@@ -18,11 +17,10 @@ from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.reads import Reads
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
-from kz_compliance_sdk.domain.change import SanctionNoted
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
-from kz_compliance_sdk.domain.lodging import SANCTIONS, sanction_in
+from kz_compliance_sdk.domain.lodging import SANCTIONS, SanctionNoted, sanction_in
 from kz_compliance_sdk.domain.proofs import Loose
 
 _AT_ONCE = 64
@@ -116,29 +114,18 @@ def strays(connection: Connection) -> list[str]:
     ]
 
 
-def sanctions(connection: Connection, platform_id: str, ledger: Ledger) -> Iterator[SanctionNoted]:
-    """The sanctions as their streams tell them. One that cannot be read is named by itself, by the verification."""
+def sanctions(connection: Connection, platform_id: str, ledger: Ledger) -> tuple[list[SanctionNoted], list[str]]:
+    """The sanctions as their streams tell them, and what is wrong with each stream that tells of none, in words."""
     name = streams.c.name
     named = select(name).where(streams.c.platform == platform_id, name > SANCTIONS, name < f"{SANCTIONS}~")
+    told: list[SanctionNoted] = []
+    faults: list[str] = []
     for stream in ledger.streams(platform_id, connection.execute(named).scalars()).values():
-        with suppress(Damage, NewerRelease):
-            yield sanction_in(stream, ledger.words)
-
-
-def sanction_lies(connection: Connection, platform_id: str, ledger: Ledger) -> list[str]:
-    """Where the rows of sanctions are not those of their streams."""
-    true: dict[Any, Any] = {
-        told.sanction_id: rows.sanction_row(told) for told in sanctions(connection, platform_id, ledger)
-    }
-    stored = {
-        row[1]: tuple(row)
-        for row in connection.execute(select(t.sanctions).where(t.sanctions.c.platform_id == platform_id))
-    }
-    return [
-        f"the row of the sanction {one} {'is gone' if one not in stored else 'is not what its stream tells'}"
-        for one in {**true, **stored}
-        if true.get(one) != stored.get(one)
-    ]
+        try:
+            told.append(sanction_in(stream, ledger.words))
+        except (Damage, NewerRelease) as error:
+            faults.append(str(error))
+    return sorted(told, key=lambda one: (one.received_at, one.sanction_id)), faults
 
 
 def loose(connection: Connection, platform_id: str, private: PrivateRows) -> Loose:

@@ -12,7 +12,7 @@ from sqlalchemy import case as sql_case
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads, sanction_lies, sanctions, strays
+from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads, sanctions, strays
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
 from kz_compliance_sdk.adapters.sql.guards import strange_doings
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED
@@ -25,12 +25,13 @@ from kz_compliance_sdk.domain import reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, appeal_of, appeals_of, file_of
 from kz_compliance_sdk.domain.believed import believed, kept_beside, lies_of, true_case
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import InboxRow, SanctionNoted
+from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.fold import PlatformObject, Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import NewerRelease
+from kz_compliance_sdk.domain.lodging import SanctionNoted
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.outgoing import as_told
 from kz_compliance_sdk.domain.proofs import Records
@@ -140,7 +141,7 @@ class SqlQueries(FigureReads, CheckpointReads):
 
     def faults_of_none(self) -> list[str]:
         with self._moment() as (connection, ledger):
-            found = [*strange_doings(connection), *sanction_lies(connection, self._platform, ledger)]
+            found = [*strange_doings(connection), *sanctions(connection, self._platform, ledger)[1]]
         after, last = 0, -1
         while after != last:
             last = after
@@ -308,8 +309,7 @@ class SqlQueries(FigureReads, CheckpointReads):
 
     def sanctions(self) -> list[SanctionNoted]:
         with self._moment() as (connection, ledger):
-            found = sanctions(connection, self._platform, ledger)
-            return sorted(found, key=lambda one: (one.received_at, one.sanction_id))
+            return sanctions(connection, self._platform, ledger)[0]
 
     def appeal(self, appeal_id: str) -> AppealFile:
         a = derived.appeals.c

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, fields
 from functools import wraps
@@ -13,7 +12,7 @@ from sqlalchemy import Table
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
-from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, RefusalsCounted, SanctionNoted
+from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, RefusalsCounted
 from kz_compliance_sdk.domain.contest import FiledContest, Suspension
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import StoreDamaged
@@ -340,10 +339,3 @@ def heartbeat_from(row: Row) -> Heartbeat:
 
 def refusals_from(row: Row) -> RefusalsCounted:
     return RefusalsCounted(*row)
-
-
-def sanction_row(noted: SanctionNoted) -> tuple[Any, ...]:
-    """Return the row as it is stored."""
-    names, at = json.dumps(noted.notice_ids), noted.received_at
-    head = noted.platform_id, noted.sanction_id, noted.level, names
-    return (*head, noted.effective_at, noted.reference_number, at)

@@ -41,7 +41,6 @@ from kz_compliance_sdk.domain.change import (
     EndpointState,
     Heartbeat,
     RefusalsCounted,
-    SanctionNoted,
 )
 
 
@@ -224,7 +223,6 @@ class Statements:
             CursorMoved: upsert(t.cursors, ("platform_id", "feed"), "cursor", "at"),
             EndpointState: upsert(t.endpoints, ("platform_id", "endpoint"), *outcome),
             Heartbeat: upsert(t.heartbeats, ("platform_id", "part"), "at", "detail"),
-            SanctionNoted: upsert(t.sanctions, ("platform_id", "sanction_id"), "level", "notice_ids", "effective_at"),
             RefusalsCounted: upsert(t.refusals, ("platform_id", "key_id", "code"), "last_at", count=counted),
         }
         self.volumes = VolumeStatements(compiled, upsert)

@@ -239,18 +239,6 @@ refusals = _table(
     Column("last_at", _Time, nullable=False, comment="when last"),
 )
 
-sanctions = _table(
-    "sanctions",
-    "A sanction that an authority announced: made of its stream.",
-    _platform(),
-    Column("sanction_id", String(128), primary_key=True, comment="as the authority calls it"),
-    Column("level", String(16), nullable=False, comment="of the last announcement"),
-    Column("notice_ids", Text, nullable=False, comment="about which notices, as JSON"),
-    Column("effective_at", _Time, nullable=False, comment="from when"),
-    Column("reference_number", String(1000), nullable=False, comment="of the first announcement"),
-    Column("received_at", _Time, nullable=False, comment="when that came"),
-)
-
 volumes = _table(
     "volumes",
     "How many notices came lately, second by second.",

@@ -21,7 +21,7 @@ from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, came_row, sanction_row
+from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, came_row
 from kz_compliance_sdk.adapters.sql.shared import Behind, Shared, write_volumes
 from kz_compliance_sdk.adapters.sql.sqlite import (
     OVERWRITE_ALL,
@@ -49,7 +49,6 @@ from kz_compliance_sdk.domain.change import (
     NoticeCounted,
     RefusalsCounted,
     ReportsOvertaken,
-    SanctionNoted,
     happenings,
 )
 from kz_compliance_sdk.domain.checkpoints import TilesMade
@@ -437,7 +436,6 @@ _FACTS: Mapping[type, Callable[[Any], tuple[Any, ...]]] = MappingProxyType(
         EndpointState: lambda it: (*astuple(it)[:-1], it.last_failure[:200]),
         Heartbeat: lambda it: (*astuple(it)[:-1], it.detail[:200]),
         RefusalsCounted: astuple,
-        SanctionNoted: sanction_row,
     }
 )
 """The row of a fact that overwrites the one before."""

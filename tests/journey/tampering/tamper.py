@@ -296,7 +296,7 @@ class Tamperer:
             named = self._names_of_stream(bytes(found[0] or b"").decode("utf-8", "replace")) if found else frozenset()
             return named | {f"stream {row['stream']}", *((f"line {row['n']} ", " log ") if table == "log" else ())}
         case = str(row["id"] if table == "cases" else row.get("case_id", ""))
-        own = {"outbox": "id", "attempts": "message_id", "sanctions": "sanction_id"}.get(table)
+        own = {"outbox": "id", "attempts": "message_id"}.get(table)
         # What belongs to no case has the name of its table, if it has none of its own.
         return frozenset(name for name in (case, str(row[own]) if own else "") if name) or frozenset({f" {table}"})
 

@@ -153,7 +153,7 @@ def _received(
         platform_id=stream.platform,
         sender=how.sender,
         message_id=last("id").decode() or str(_parsed(body).get("id", "")),
-        body_sha256=hashlib.sha256(body).hexdigest() if body else "",
+        body_sha256="" if is_wordless(stream, latest.on) and not body else hashlib.sha256(body).hexdigest(),
         type=_type(latest.on.event, body),
         source=how.source,
         body=body,

@@ -66,6 +66,13 @@ def test_what_was_received_is_shown_by_digest_and_by_notice(platform: SandboxPla
     assert others.received(shown.body_sha256) == [], "one platform sees nothing of another"
 
 
+def test_a_message_of_no_bytes_is_held_as_well(platform: SandboxPlatform) -> None:
+    scene = IntakeScene(IntakeTarget(INTAKE_URL), HandlerTransport(platform.handle))
+    assert scene.send(scene.signed(b"")).status == 422
+    reply = _asked(platform, f"messages?body_sha256={hashlib.sha256(b'').hexdigest()}")
+    assert [one.exit for one in read(Messages, reply.body).messages] == ["quarantined"]
+
+
 def test_what_is_not_there_is_an_empty_list(platform: SandboxPlatform) -> None:
     assert json.loads(_asked(platform, f"messages?body_sha256={'0' * 64}").body) == {"messages": []}
     assert json.loads(_asked(platform, "cases?notice_id=none").body) == {"cases": []}

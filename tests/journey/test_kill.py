@@ -291,7 +291,14 @@ TAMPERINGS = (
 )
 
 
-OF_ROWS = {"open_case", "case_leased", "never_issued", "other_notice", "two_cases"}
+OF_ROWS = {"open_case", "case_leased", "never_issued", "other_notice", "two_cases", "message_parked"}
+ROWS_ALONE: dict[str, Callable[..., object]] = {
+    "believed": lambda row, _stream: row,
+    "kept_beside": lambda row: row,
+    "true_case": lambda _stream, _opens, row: row,
+    "as_told": lambda _chain, stored: tuple(stored),
+}
+"""A case and its messages as their rows have them, whatever their chain says."""
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +319,8 @@ def test_the_checker_sees(
 ) -> None:
     if tampering.name in OF_ROWS:
         # What the checker is to see must be so: a case is what its chain says, whatever its row is made to say.
-        monkeypatch.setattr(queries, "believed", lambda row, _stream: row)
+        for name, row_alone in ROWS_ALONE.items():
+            monkeypatch.setattr(queries, name, row_alone)
     folder = tmp_path / "evidence"
     shutil.copytree(calm.plan.folder, folder)
     copied = replace(calm, plan=replace(calm.plan, folder=folder), books=copy.deepcopy(calm.books))

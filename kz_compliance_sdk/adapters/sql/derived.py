@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import astuple
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, bindparam, delete, select
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, select
 
 from kz_compliance_sdk.adapters.sql import inbox
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST
-from kz_compliance_sdk.adapters.sql.tables import metadata
+from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.fold import PlatformObject, object_in
 from kz_compliance_sdk.domain.holding import names_of
@@ -28,45 +28,39 @@ if TYPE_CHECKING:
 
 _Row = tuple[Any, ...]
 
-appeals = Table(
+appeals = new_table(
     "appeals",
-    metadata,
-    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    "By what an appeal is found: made of the chain of its case.",
+    of_platform(),
     Column("appeal_id", String(36), primary_key=True, comment="made of a digest of your number"),
     Column("case_id", String(36), nullable=False, comment="in which case"),
     Column("state", String(12), nullable=False, comment="open, upheld, reversed, withdrawn"),
-    Column("received_at", BigInteger, nullable=False, comment="when it came"),
-    Column("due_at", BigInteger, nullable=False, comment="when it is to be decided"),
-    comment="By what an appeal is found: made of the chain of its case.",
-    sqlite_with_rowid=False,
+    Column("received_at", Time, nullable=False, comment="when it came"),
+    Column("due_at", Time, nullable=False, comment="when it is to be decided"),
 )
 Index("appeals_due", appeals.c.platform_id, appeals.c.state, appeals.c.due_at, appeals.c.appeal_id)
 Index("appeals_case", appeals.c.platform_id, appeals.c.case_id)
-preserved = Table(
+preserved = new_table(
     "preserved",
-    metadata,
-    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    "A sealed copy that is kept: made of the streams of the objects of its case.",
+    of_platform(),
     Column("case_id", String(36), primary_key=True, comment="whose measure"),
     Column("object", String(64), primary_key=True, comment="the stream of the object"),
     Column("item", Integer, primary_key=True, comment="the number of the item"),
-    Column("until", BigInteger, nullable=False, comment="until when it is kept"),
-    comment="A sealed copy that is kept: made of the streams of the objects of its case.",
-    sqlite_with_rowid=False,
+    Column("until", Time, nullable=False, comment="until when it is kept"),
 )
 Index("preserved_until", preserved.c.platform_id, preserved.c.until)
-tallies = Table(
+tallies = new_table(
     "tallies",
-    metadata,
-    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    "A case in the public figures: made of its chain. It outlives the erasure.",
+    of_platform(),
     Column("case_id", String(36), primary_key=True, comment="which case"),
-    Column("received_at", BigInteger, nullable=False, comment="when it came"),
-    Column("issued_at", BigInteger, nullable=False, comment="when the notice was issued"),
-    Column("due_at", BigInteger, nullable=False, comment="when it was due"),
-    Column("decided_at", BigInteger, comment="when it was decided"),
-    Column("receipt_at", BigInteger, comment="when the receipt for its final report came"),
+    Column("received_at", Time, nullable=False, comment="when it came"),
+    Column("issued_at", Time, nullable=False, comment="when the notice was issued"),
+    Column("due_at", Time, nullable=False, comment="when it was due"),
+    Column("decided_at", Time, comment="when it was decided"),
+    Column("receipt_at", Time, comment="when the receipt for its final report came"),
     Column("facts", Text, nullable=False, comment="what is counted, as JSON"),
-    comment="A case in the public figures: made of its chain. It outlives the erasure.",
-    sqlite_with_rowid=False,
 )
 Index("tallies_received", tallies.c.platform_id, tallies.c.received_at, tallies.c.case_id)
 

@@ -11,13 +11,11 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Index,
     Integer,
     LargeBinary,
     String,
-    Table,
     bindparam,
     case,
     cast,
@@ -31,7 +29,7 @@ from sqlalchemy import (
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.rows import came_row
-from kz_compliance_sdk.adapters.sql.tables import metadata
+from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import NewerRelease
@@ -47,10 +45,10 @@ _Row = tuple[Any, ...]
 _LAST = f"{MESSAGES}~"
 _KEY = ("platform_id", "key", "body", "case_id")
 
-inbox = Table(
+inbox = new_table(
     "inbox",
-    metadata,
-    Column("platform_id", String(64), primary_key=True, comment="whose"),
+    "By what a message is found that came: made of the stream that tells of it.",
+    of_platform(),
     Column("key", String(32), primary_key=True, comment="of sender and message id: a keyed digest"),
     Column("body", String(32), primary_key=True, comment="of its bytes: a keyed digest"),
     Column(
@@ -62,9 +60,7 @@ inbox = Table(
     Column("message", String(32), nullable=False, comment="that stream, without message/; empty otherwise"),
     Column("seq", Integer, nullable=False, comment="which event tells of it"),
     Column("notice_id", String(160), nullable=False, comment="for which notice it waits; empty for none"),
-    Column("lodged_at", BigInteger, comment="since when it belongs to no case; none once it does"),
-    comment="By what a message is found that came: made of the stream that tells of it.",
-    sqlite_with_rowid=False,
+    Column("lodged_at", Time, comment="since when it belongs to no case; none once it does"),
 )
 LODGED, _waits = text("message <> ''"), text("notice_id <> ''")
 Index("inbox_case", inbox.c.platform_id, inbox.c.case_id)

@@ -13,7 +13,6 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     BindParameter,
-    CheckConstraint,
     Column,
     Index,
     Integer,
@@ -39,7 +38,7 @@ from sqlalchemy import (
 from kz_compliance_sdk.adapters.sql.keys import PartKeys
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
-from kz_compliance_sdk.adapters.sql.tables import cases, metadata
+from kz_compliance_sdk.adapters.sql.tables import cases, metadata, new_table
 from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.events import READERS, kind_of
 from kz_compliance_sdk.domain.events.base import AS_READ, Event, Happened
@@ -98,17 +97,11 @@ def lost_cases(platform: BindParameter[str]) -> Select[Any]:
     return select(case_id.label("case_id")).where(s.platform == platform, *of_case, ~lies)
 
 
-def _table(name: str, what: str, *columns: Any, blobs: tuple[str, ...]) -> Table:
-    checked = " AND ".join(f"typeof({column}) = 'blob'" for column in blobs)
-    held = CheckConstraint(checked, name=f"{name}_holds_bytes").ddl_if(dialect="sqlite")
-    return Table(name, metadata, *columns, *([held] if blobs else []), comment=what, sqlite_with_rowid=False)
-
-
 def _stream() -> Column[int]:
     return Column("stream", _Number, primary_key=True, comment="its number")
 
 
-events = _table(
+events = new_table(
     "events",
     "What happened, each event a link of the chain of its stream. Inserted into and nothing else.",
     _stream(),
@@ -122,7 +115,7 @@ events = _table(
     Column("key_id", LargeBinary, nullable=False, comment="names that key"),
     blobs=("content", "people", "hash", "mac", "key_id"),
 )
-parts = _table(
+parts = new_table(
     "parts",
     "Words and bodies beside an event.",
     _stream(),
@@ -132,7 +125,7 @@ parts = _table(
     Column("bytes", LargeBinary, comment="salt and bytes, encrypted; none once it was erased"),
     blobs=(),
 )
-keys = _table(
+keys = new_table(
     "keys",
     "The key of what lies encrypted in a stream.",
     _stream(),
@@ -146,7 +139,7 @@ keys = _table(
     ),
     blobs=("wrapped",),
 )
-log = _table(
+log = new_table(
     "log",
     "The order of everything on a platform, without gaps.",
     Column("platform", String(64), primary_key=True, comment="whose"),
@@ -157,7 +150,7 @@ log = _table(
     blobs=("hash",),
 )
 Index("log_stream", log.c.stream, log.c.seq, unique=True)
-tiles = _table(
+tiles = new_table(
     "tiles",
     "Nodes of the tree over the log, one for 256 of the level below: made anew at will, nothing is believed of them.",
     Column("platform", String(64), primary_key=True, comment="whose"),

@@ -24,28 +24,26 @@ from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData()
 
-_Time = BigInteger
+Time = BigInteger
 
 
-def _table(name: str, what: str, *columns: SchemaItem) -> Table:
-    # Rows live in the primary key's tree: one tree less to write for each insert.
-    return Table(name, metadata, *columns, comment=what, sqlite_with_rowid=False)
+def new_table(name: str, what: str, *columns: SchemaItem, blobs: tuple[str, ...] = ()) -> Table:
+    """A table without rowid: rows live in the primary key's tree, one tree less to write for each insert. SQLite takes
+    any type anywhere, and text that looks like the bytes hashes to nothing: `blobs` are bytes and nothing else."""
+    checked = " AND ".join(f"typeof({column}) = 'blob'" for column in blobs)
+    held = CheckConstraint(checked, name=f"{name}_holds_bytes").ddl_if(dialect="sqlite")
+    return Table(name, metadata, *columns, *([held] if blobs else []), comment=what, sqlite_with_rowid=False)
 
 
-def _bytes(table: str, *columns: str) -> CheckConstraint:
-    """SQLite takes any type anywhere, and text that looks like the bytes hashes to nothing."""
-    each = " AND ".join(f"typeof({column}) = 'blob'" for column in columns)
-    return CheckConstraint(each, name=f"{table}_holds_bytes").ddl_if(dialect="sqlite")
-
-
-def _platform() -> Column[str]:
+def of_platform() -> Column[str]:
+    """The first column of a key."""
     return Column("platform_id", String(64), primary_key=True, comment="whose")
 
 
-cases = _table(
+cases = new_table(
     "cases",
     "A case, as it is found: made of its chain and of the words beside it.",
-    _platform(),
+    of_platform(),
     Column("id", String(36), primary_key=True, comment="the reference"),
     Column("notice_id", String(160), nullable=False, comment="as the authority calls it"),
     Column("authority_id", String(128), nullable=False, comment="who issued it"),
@@ -58,14 +56,14 @@ cases = _table(
     Column("revision", Integer, nullable=False, comment="of the notice in force"),
     Column("state", String(16), nullable=False, comment="one of the states"),
     Column("category", String(64), nullable=False, comment="as the notice has it"),
-    Column("received_at", _Time, nullable=False, comment="when it came, or was received at the office"),
-    Column("due_at", _Time, nullable=False, comment="the statutory deadline"),
-    Column("urgent_at", _Time, nullable=False, comment="by this the queue is in order"),
-    Column("watch_at", _Time, comment="when it is looked at next; none once it has ended"),
-    Column("closed_at", _Time, comment="when it ended"),
+    Column("received_at", Time, nullable=False, comment="when it came, or was received at the office"),
+    Column("due_at", Time, nullable=False, comment="the statutory deadline"),
+    Column("urgent_at", Time, nullable=False, comment="by this the queue is in order"),
+    Column("watch_at", Time, comment="when it is looked at next; none once it has ended"),
+    Column("closed_at", Time, comment="when it ended"),
     Column("lease_token", BigInteger, nullable=False, comment="grows with each claim"),
     Column("lease_owner", String(128), nullable=False, comment="who has it in hand; empty if nobody has"),
-    Column("lease_expires_at", _Time, comment="until when"),
+    Column("lease_expires_at", Time, comment="until when"),
     Column("doc", Text, nullable=False, comment="all else that is never searched for, as JSON"),
     Column("data_key", LargeBinary, comment="the wrapped key of its cells; empty once it was erased"),
     Column(
@@ -108,10 +106,10 @@ Index("cases_watched", cases.c.platform_id, cases.c.watch_at, sqlite_where=_watc
 
 # The case comes before the id in the key: cases follow each other in time, ids of messages are spread at random, and
 # each random place costs a page in every commit.
-outbox = _table(
+outbox = new_table(
     "outbox",
     "A message that leaves: the chain of its case says what is owed, this where it stands on its way.",
-    _platform(),
+    of_platform(),
     Column("case_id", String(36), primary_key=True, comment="whose it is; empty for an alert of no case"),
     Column("id", String(36), primary_key=True, comment="also the idempotency key"),
     Column(
@@ -124,13 +122,13 @@ outbox = _table(
         "endpoint", String(32), nullable=False, comment="the way: regulator, by_hand, enforcer, messenger, notifier"
     ),
     Column("body", LargeBinary, nullable=False, comment="what leaves; encrypted but for acknowledgements and alerts"),
-    Column("created_at", _Time, nullable=False, comment="when it was owed"),
-    Column("next_attempt_at", _Time, nullable=False, comment="when it is tried next"),
-    Column("deadline_at", _Time, comment="the deadline that it serves; none for an alert"),
+    Column("created_at", Time, nullable=False, comment="when it was owed"),
+    Column("next_attempt_at", Time, nullable=False, comment="when it is tried next"),
+    Column("deadline_at", Time, comment="the deadline that it serves; none for an alert"),
     Column("state", String(8), nullable=False, comment="queued, leased, waiting, parked, done, void"),
     Column("attempts", Integer, nullable=False, comment="how often it was tried"),
     Column("refusals", Integer, nullable=False, comment="how often it was refused for what may pass"),
-    Column("refused_since", _Time, comment="since when"),
+    Column("refused_since", Time, comment="since when"),
     Column("maybe_arrived", Boolean, nullable=False, comment="whether a try may have come through"),
     Column(
         "lane",
@@ -141,11 +139,11 @@ outbox = _table(
     Column("lane_seq", BigInteger, nullable=False, comment="the place in the lane"),
     Column("item_id", String(128), nullable=False, comment="about which item; empty for all else"),
     Column("lease_token", BigInteger, nullable=False, comment="grows with each lease"),
-    Column("lease_expires_at", _Time, comment="until when a worker has it"),
-    Column("settled_at", _Time, comment="when it was over"),
+    Column("lease_expires_at", Time, comment="until when a worker has it"),
+    Column("settled_at", Time, comment="when it was over"),
     Column("receipt", LargeBinary, nullable=False, comment="what the regulator answered, encrypted"),
     Column("receipt_proof", LargeBinary, nullable=False, comment="what proves that, encrypted"),
-    _bytes("outbox", "body", "receipt", "receipt_proof"),
+    blobs=("body", "receipt", "receipt_proof"),
 )
 _due = text("state IN ('queued', 'leased')")
 _lane_open = text("state IN ('queued', 'leased') AND lane <> ''")
@@ -172,32 +170,32 @@ Index(
 _held = text("state IN ('waiting', 'parked')")
 Index("outbox_held", outbox.c.platform_id, outbox.c.id, sqlite_where=_held, postgresql_where=_held)
 
-attempts = _table(
+attempts = new_table(
     "attempts",
     "A try to send a message.",
-    _platform(),
+    of_platform(),
     Column("case_id", String(36), primary_key=True, comment="as in outbox"),
     Column("message_id", String(36), primary_key=True, comment="of which message"),
     Column("number", Integer, primary_key=True, comment="counts from 1"),
-    Column("started_at", _Time, nullable=False, comment="when the call began"),
-    Column("ended_at", _Time, nullable=False, comment="when it came back, or was given up"),
+    Column("started_at", Time, nullable=False, comment="when the call began"),
+    Column("ended_at", Time, nullable=False, comment="when it came back, or was given up"),
     Column("result", String(32), nullable=False, comment="what it came to, as a code; lost if nothing came"),
     Column("detail", LargeBinary, nullable=False, comment="what the other side said, encrypted"),
 )
 
-cursors = _table(
+cursors = new_table(
     "cursors",
     "How far a feed was read, and how often a message came again.",
-    _platform(),
+    of_platform(),
     Column("feed", String(64), primary_key=True, comment="the feed; again. and a digest for a message"),
     Column("cursor", String(512), nullable=False, comment="the place, as the other side calls it; a count"),
-    Column("at", _Time, nullable=False, comment="since when"),
+    Column("at", Time, nullable=False, comment="since when"),
 )
 
-platform_keys = _table(
+platform_keys = new_table(
     "platform_keys",
     "What is encrypted or compared for a whole platform.",
-    _platform(),
+    of_platform(),
     Column(
         "name",
         String(64),
@@ -207,43 +205,43 @@ platform_keys = _table(
     Column("key", LargeBinary, nullable=False, comment="wrapped by the master key"),
 )
 
-endpoints = _table(
+endpoints = new_table(
     "endpoints",
     "Whether a way out is left alone for a while.",
-    _platform(),
+    of_platform(),
     Column("endpoint", String(32), primary_key=True, comment="regulator or notifier"),
     Column("failures", Integer, nullable=False, comment="in a row"),
-    Column("open_until", _Time, nullable=False, comment="until when nothing is sent"),
-    Column("last_success_at", _Time, nullable=False, comment="when it last worked"),
+    Column("open_until", Time, nullable=False, comment="until when nothing is sent"),
+    Column("last_success_at", Time, nullable=False, comment="when it last worked"),
     Column("last_failure", String(200), nullable=False, comment="why it last did not, as a code"),
 )
 
-heartbeats = _table(
+heartbeats = new_table(
     "heartbeats",
     "When a part of the machinery last ran.",
-    _platform(),
+    of_platform(),
     Column("part", String(64), primary_key=True, comment="which"),
-    Column("at", _Time, nullable=False, comment="when"),
+    Column("at", Time, nullable=False, comment="when"),
     Column("detail", String(200), nullable=False, comment="what it wants to remember until its next run"),
 )
 
-refusals = _table(
+refusals = new_table(
     "refusals",
     "How many messages were refused.",
-    _platform(),
+    of_platform(),
     Column(
         "key_id", String(128), primary_key=True, comment="the key that they named; unknown for one that is not ours"
     ),
     Column("code", String(64), primary_key=True, comment="why"),
     Column("count", BigInteger, nullable=False, comment="how many"),
-    Column("last_at", _Time, nullable=False, comment="when last"),
+    Column("last_at", Time, nullable=False, comment="when last"),
 )
 
-volumes = _table(
+volumes = new_table(
     "volumes",
     "How many notices came lately, second by second.",
-    _platform(),
+    of_platform(),
     Column("name", String(160), primary_key=True, comment="the authority, or the key that signed"),
-    Column("at", _Time, primary_key=True, comment="in which second"),
+    Column("at", Time, primary_key=True, comment="in which second"),
     Column("notices", Integer, nullable=False, comment="how many"),
 )

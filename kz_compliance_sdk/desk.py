@@ -482,8 +482,10 @@ class ComplianceDesk(Groups):
         return assembly.evidence(self.settings, self._evidence, actor, case_id, lang, full=full, reason=reason)
 
     def sanctions(self) -> list[SanctionNoted]:
-        """Every sanction that was announced, oldest first."""
-        return self.store.queries(self.platform_id).sanctions()
+        """Every sanction that was announced, oldest first. One that cannot be read is not among them: people are told
+        of `log`, and `verify` says which."""
+        told, _ = self.store.queries(self.platform_id).sanctions()
+        return told
 
     def health(self) -> Health:
         """Counts, the oldest deadline, the breakers, and when each part of the machinery last ran."""

@@ -315,7 +315,8 @@ class Queries(FigureSource, Protocol):
     def attempts(self, case_id: str) -> list[Attempt]:
         """Every try of every message of a case."""
 
-    def sanctions(self) -> list[SanctionNoted]: ...
+    def sanctions(self) -> tuple[list[SanctionNoted], list[str]]:
+        """The sanctions as their streams tell them, and what is wrong with each stream that tells of none, in words."""
 
     def appeal(self, appeal_id: str) -> AppealFile:
         """An appeal as the chain of its case tells it. Raises NotFound, and StoreDamaged where that cannot be read."""

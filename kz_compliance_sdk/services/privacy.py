@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,9 +13,8 @@ from kz_compliance_sdk.domain import retention
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, case_after
-from kz_compliance_sdk.domain.events.arrivals import Came
 from kz_compliance_sdk.domain.events.privacy import erasable
-from kz_compliance_sdk.domain.lodging import erased, lodging_in
+from kz_compliance_sdk.domain.lodging import SanctionNoted, erased, lodging_in
 from kz_compliance_sdk.domain.references import MESSAGES, message_stream
 from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
@@ -66,7 +65,8 @@ class Privacy:
         clock, or less if that may be ahead), each in a commit of its own. With `dry_run` nothing is written. Safe to
         break off and to repeat.
 
-        Raises StoreError. A case that cannot be read holds up no other: it is named in `failed`.
+        Raises StoreError. A case that cannot be read holds up no other: it is named in `failed`. A sanction that cannot
+        be read may name any of them: they are kept as those that one names.
         """
         # What is destroyed too early does not come back.
         at = self._store.submit(self._platform, lambda tx: ((), time_passed(tx))).result() if now is None else now
@@ -75,13 +75,16 @@ class Privacy:
         kept: Counter[str] = Counter()
         cases: list[str] = []
         failed: list[str] = []
-        sanctioned = _sanctioned(queries)
+        sanctions, unreadable = queries.sanctions()
+        sanctioned = _sanctioned(sanctions)
         place = (0, "")
         while found := queries.ended_before(at - self._periods.least_s, place, _AT_ONCE):
             for ended in found:
                 place = (ended.closed_at, ended.case_id)
                 try:
-                    why, holdings = self._one(ended.case_id, sanctioned.get(ended.notice_id), at, dry_run=dry_run)
+                    # A sanction that cannot be read may name any notice.
+                    named_at = at if unreadable else sanctioned.get(ended.notice_id)
+                    why, holdings = self._one(ended.case_id, named_at, at, dry_run=dry_run)
                 except ComplianceError as error:
                     if isinstance(error, StoreError) and error.retryable:
                         raise
@@ -180,10 +183,10 @@ class Privacy:
         return self._store.submit(self._platform, lambda tx: step(tx, tx.case(case_id))).result()
 
 
-def _sanctioned(queries: Queries) -> dict[str, int]:
+def _sanctioned(sanctions: Iterable[SanctionNoted]) -> dict[str, int]:
     """When the last sanction came that names a notice, by notice id."""
     last: dict[str, int] = {}
-    for sanction in queries.sanctions():
+    for sanction in sanctions:
         for notice_id in sanction.notice_ids:
             last[notice_id] = max(sanction.received_at, last.get(notice_id, 0))
     return last
@@ -200,7 +203,6 @@ def _messages_erased(tx: Tx, at: int, names: Sequence[str], *, dry_run: bool) ->
 def _messages_of(tx: Tx, case_id: str, ground: str, stamp: Stamp) -> Change:
     """The erasure of what messages of a case hold in streams of their own, since no case took them when they came. One
     that cannot be read is left: the sweep tells people of it."""
-    held = [how for on in stream_in(tx, case_id).events if isinstance(how := getattr(on.event, "came", None), Came)]
-    names = {message_stream(how.key, how.body, stamp.keyed) for how in held}
+    names = {message_stream(key, body, stamp.keyed) for key, body in stream_in(tx, case_id).case.took}
     own = [stream for stream in tx.streams(names).values() if stream.fault is None and erasable(stream.events)]
     return tuple(erased(one, ground, stamp) for one in own)

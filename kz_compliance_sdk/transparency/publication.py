@@ -75,7 +75,7 @@ class Transparency:
             counting.add(row)
             if progress is not None and not number % _TOLD_EVERY:
                 progress(number)
-        for sanction in queries.sanctions():
+        for sanction in queries.sanctions()[0]:
             if period.start <= sanction.received_at < period.end:
                 counting.sanction(sanction)
         of_users = queries.user_figures(period.start, period.end)

@@ -285,6 +285,24 @@ def test_what_is_still_needed_is_kept(name: str, desk: Desk) -> None:
     assert desk.store.queries(PLATFORM).inbox(desk.host.cases()[0].id)[0].body
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "UPDATE parts SET bytes = x'00' WHERE name = 'sanction_id'",
+        "UPDATE streams SET name = 'other/x' WHERE name LIKE 'sanction/%'",
+    ],
+)
+def test_a_sanction_that_cannot_be_read_lets_no_case_go(lie: str, desk: Desk) -> None:
+    _sanctioned(desk)
+    with closing(DRIVER.module.connect(desk.world.path, isolation_level=None)) as raw:
+        unguard(raw)
+        raw.execute(lie)
+    desk.open()
+    desk.later(400)
+    run = desk.privacy.retention()
+    assert (run.cases, dict(run.kept)) == ((), {"sanction": 1})
+
+
 def test_a_measure_in_force_is_held_for_others_after_its_case_was_erased(desk: Desk) -> None:
     """Another order on the same object ends: what the erased one holds stays."""
     _in_force(desk)

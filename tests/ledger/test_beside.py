@@ -42,7 +42,7 @@ def _named(host: Host, *statements: str) -> list[str]:
 
 def test_a_sanction_is_what_its_stream_tells(host: Host) -> None:
     assert _named(host) == []
-    noted = {one.sanction_id: one for one in host.store.queries(PLATFORM).sanctions()}
+    noted = {one.sanction_id: one for one in host.store.queries(PLATFORM).sanctions()[0]}
     first = builders.sanction(1)
     told = noted[first.sanction_id]
     assert len(noted) == 2

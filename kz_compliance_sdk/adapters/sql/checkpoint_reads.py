@@ -6,7 +6,19 @@ from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import BindParameter, CompoundSelect, Connection, Table, bindparam, exists, literal, select, union
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    literal,
+    or_,
+    select,
+    union,
+)
 
 from kz_compliance_sdk.adapters.sql import log_tree
 from kz_compliance_sdk.adapters.sql import tables as t
@@ -117,7 +129,10 @@ def strays(connection: Connection) -> list[str]:
 def sanctions(connection: Connection, platform_id: str, ledger: Ledger) -> tuple[list[SanctionNoted], list[str]]:
     """The sanctions as their streams tell them, and what is wrong with each stream that tells of none, in words."""
     name = streams.c.name
-    named = select(name).where(streams.c.platform == platform_id, name > SANCTIONS, name < f"{SANCTIONS}~")
+    first = exists().where(events.c.stream == streams.c.n, events.c.seq == 1, events.c.kind == "sanctioned")
+    # One of another name began as a sanction all the same, and is damaged by it.
+    so_named = and_(name > SANCTIONS, name < f"{SANCTIONS}~")
+    named = select(name).where(streams.c.platform == platform_id, or_(so_named, first))
     told: list[SanctionNoted] = []
     faults: list[str] = []
     for stream in ledger.streams(platform_id, connection.execute(named).scalars()).values():

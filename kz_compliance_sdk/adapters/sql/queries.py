@@ -307,9 +307,9 @@ class SqlQueries(FigureReads, CheckpointReads):
         erased = select(func.count()).where(c.platform_id == self._platform, func.length(c.data_key) == 0)
         return int(self._all(erased)[0][0])
 
-    def sanctions(self) -> list[SanctionNoted]:
+    def sanctions(self) -> tuple[list[SanctionNoted], list[str]]:
         with self._moment() as (connection, ledger):
-            return sanctions(connection, self._platform, ledger)[0]
+            return sanctions(connection, self._platform, ledger)
 
     def appeal(self, appeal_id: str) -> AppealFile:
         a = derived.appeals.c

@@ -85,7 +85,7 @@ class Said(Struct, frozen=True):
 
 class Decision(Struct):
     """A proposal, and what became of it. `at_seq` is the event that holds its words; `rules` says what asked for a
-    second person."""
+    second person under `policy`."""
 
     version: int
     at_seq: int
@@ -96,6 +96,7 @@ class Decision(Struct):
     account: int
     at: int
     four_eyes: bool
+    policy: str = ""
     rules: tuple[str, ...] = ()
     check: int = 0
     lawyer: bool = False

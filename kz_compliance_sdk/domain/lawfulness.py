@@ -301,7 +301,7 @@ def _approval(event: review.Approved, case: Case, on: Stamped, known: Known) -> 
     if known.keyed is not None and body is not None and known.keyed(decision_digest(body)) != event.digest:
         return "it names another digest than that of the proposal"
     acts = any(one.action != "none" for one in held.items.values())
-    who, policy = on.who, next(iter(known.policies.values()), None)
+    who, policy = on.who, known.policies.get(held.policy)
     if who is None or not acts:
         return ""
     if "legal_review" in held.rules and not held.lawyer and LEGAL not in who.roles:

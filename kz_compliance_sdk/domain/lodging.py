@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.arrival_events import came, carried
+from kz_compliance_sdk.domain.arrival_events import Arrival, came, carried
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.events.arrivals import Came, Sanctioned
 from kz_compliance_sdk.domain.events.base import AS_READ, Happened
@@ -16,11 +16,6 @@ from kz_compliance_sdk.domain.events.waiting import Joined, Lodged, LodgedKind
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.references import message_stream
-
-if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.actor import Stamp
-    from kz_compliance_sdk.domain.arrival_events import Arrival
-    from kz_compliance_sdk.domain.fold import Stream
 
 
 @dataclass(frozen=True, slots=True)

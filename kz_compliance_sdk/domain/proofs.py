@@ -22,8 +22,6 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
 from kz_compliance_sdk.domain.user_notices import UserNoticeState
 
-"""Sender, message id, SHA-256 of the body."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fault:

@@ -470,6 +470,14 @@ def test_a_law_condemns_no_event_of_a_version_before_it(
     lawfulness._by_kind.cache_clear()
 
 
+def test_an_approval_is_held_to_the_policy_under_which_it_was_proposed(chains: dict[str, Chain]) -> None:
+    honest = chains["two_persons"]
+    rules = (*honest.said("proposed").rules, "approver_outside")
+    inside = honest.edit("proposed", rules=rules)
+    assert "approval" in inside.laws(), "the control: by the policy at hand"
+    assert "approval" not in inside.edit("proposed", policy="another-1").laws()
+
+
 def test_what_is_not_known_is_not_judged(chains: dict[str, Chain]) -> None:
     """Without the words of an erased case, and by another policy."""
     for how in ("another category", "due later", "a step before its time"):

@@ -152,6 +152,7 @@ class Proposed(Event, frozen=True, kw_only=True):
             account=on.account,
             at=on.at,
             four_eyes=self.four_eyes,
+            policy=self.policy,
             rules=self.rules,
             check=self.check,
             lawyer=self.lawyer,

@@ -304,7 +304,6 @@ class Case(Struct):
     token: int = 0
     was_claimed: bool = False
     interim: int = 0
-    ladder_from: int = 0
     clock_shift: int = 0
     lease: Lease | None = None
     erasure_asked: tuple[int, int, str] | None = None

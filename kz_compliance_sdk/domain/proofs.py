@@ -69,13 +69,6 @@ class Records:
         return any(word is None and (seq not in gone) for (seq, _), word in self.words.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Loose:
-    """What is wrong with rows that belong to no case, in words."""
-
-    faults: Sequence[str]
-
-
 def check(records: Records, policy: Policy | None = None) -> tuple[Fault, ...]:
     """Every fault of one case: of its chain, by the laws too, and of what lies beside it. `policy` is the one of today:
     what rested on another version is not held against it."""

@@ -26,7 +26,7 @@ from kz_compliance_sdk.domain.events.arrivals import (
 )
 from kz_compliance_sdk.domain.events.privacy import erased_of
 from kz_compliance_sdk.domain.events.waiting import Lodged
-from kz_compliance_sdk.domain.fold import Case, Stream, apply
+from kz_compliance_sdk.domain.fold import Case, Stream, apply, fold
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.lodging import lodging_in
 
@@ -80,7 +80,8 @@ def is_wordless(stream: Stream, on: Stamped) -> bool:
 def answer_to(stream: Stream, seq: int, opens: Opens) -> tuple[int, bytes]:
     """The status and the bytes with which the message was answered of which this event tells. Raises Damage."""
     on = stream.whole().events[seq - 1]
-    told = next(one for one in _told_in(stream) if one.on is on)
+    case = fold(stream.platform, stream.name, stream.events[:seq])
+    told = Told(on, case.due_at, case.received_at)
     kept = [(seq, "reply")] if "reply" in on.event.parts else []
     return told.came.status, _reply(stream, told, opens(stream, kept))
 

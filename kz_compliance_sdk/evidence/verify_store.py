@@ -226,7 +226,7 @@ def _beside(queries: Queries) -> tuple[list[Checkpoint], list[Fault]]:
 def _of_no_case(queries: Queries) -> list[Fault]:
     """The faults of what belongs to no case."""
     try:
-        return [Fault(NO_CASE, 0, what) for what in queries.loose_rows().faults]
+        return [Fault(NO_CASE, 0, what) for what in queries.loose_rows()]
     except StoreDamaged as error:
         return [Fault(NO_CASE, 0, f"the rows of no case cannot be read: {error.message}")]
     except _ODD as error:

@@ -14,12 +14,10 @@ from kz_compliance_sdk.domain.change import Change, EndpointState, Heartbeat, In
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Chain, Stream, Tally
-from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.lodging import SanctionNoted
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
-from kz_compliance_sdk.domain.proofs import Loose, Records
+from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.retention import Ended, Holdings
-from kz_compliance_sdk.domain.reviewed import ContentSeen
 
 T = TypeVar("T")
 
@@ -113,12 +111,6 @@ class Tx(Protocol):
         batch among them. What is more than `most` need not be told."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
-
-    def legal_checks(self, case_id: str) -> list[RecordedCheck]:
-        """Every version of the case's legal check, oldest first."""
-
-    def content_seen(self, case_id: str) -> dict[int, ContentSeen]:
-        """What was last seen of each item of the case, by its number; an item that nobody has looked at is left out."""
 
     def preservation_over(self, now: int, limit: int) -> list[str]:
         """Cases by whose rows the sealed copy behind a measure need not be kept any longer, and people were not told of
@@ -298,8 +290,8 @@ class Queries(FigureSource, Protocol):
     def tiles(self, level: int, first: int, many: int) -> list[bytes]:
         """The kept nodes of a level of the tree over the log, as many of these as there are."""
 
-    def loose_rows(self) -> Loose:
-        """What belongs to no case."""
+    def loose_rows(self) -> list[str]:
+        """What is wrong with rows that belong to no case, in words."""
 
     def decisions(self, case_id: str) -> dict[int, Decision]: ...
 

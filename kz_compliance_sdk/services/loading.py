@@ -44,6 +44,11 @@ def stream_in(tx: Tx, case_id: str) -> Stream:
     return tx.streams([name])[name]
 
 
+def seen_in(tx: Tx, case: Case) -> dict[int, ContentSeen]:
+    """What was last seen of each item of a case, by its number; an item that nobody has looked at is left out."""
+    return {look.number: look for look in looks_of(stream_in(tx, case.id), case, tx.words)}
+
+
 def check_named(tx: Tx, case: Case, message: OutboxMessage) -> None:
     """Raise StoreDamaged for an effect whose object the row of its case calls otherwise than its chain: it would be
     taken for one that something later has overtaken."""
@@ -146,8 +151,8 @@ def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent, *, ca
         tx.decisions(case.id) if case.decision_version else {},
         with_checkpoint(tx, respondent),
         objects.own(case),
-        tx.legal_checks(case.id),
-        tx.content_seen(case.id),
+        checks_of(stream_in(tx, case.id), case.id),
+        seen_in(tx, case),
         can_look,
         notified_of(tx, case),
         objects,

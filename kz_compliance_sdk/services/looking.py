@@ -24,7 +24,7 @@ from kz_compliance_sdk.domain.steps import check_lease
 from kz_compliance_sdk.errors import ConfigError, Conflict, kind_and_place
 from kz_compliance_sdk.ports import Content, Future, Resolved, Store, Tx
 from kz_compliance_sdk.services.answered_times import wrong_time
-from kz_compliance_sdk.services.loading import notice_of, stream_in
+from kz_compliance_sdk.services.loading import notice_of, seen_in, stream_in
 
 TOTAL_S = 10.0
 """How long one look may take, for all items of a case together."""
@@ -97,7 +97,7 @@ class Looking:
             if not still:
                 raise Conflict("the case changed while its content was looked at. Look again.", reference=case_id)
             stamp = tx.stamp(actor)
-            change, _, rows = content.look(case, still, named, tx.content_seen(case_id), token=token, stamp=stamp)
+            change, _, rows = content.look(case, still, named, seen_in(tx, case), token=token, stamp=stamp)
             return change, tuple(
                 Seen(
                     row.item_id, row.object_id, row.digest, row.available, row.seen_at, row.fault, found[row.item_id][1]
@@ -136,7 +136,7 @@ class Looking:
                 return (), ()
             looked = {item_id: looked for item_id, (looked, _) in found.items()}
             stamp = tx.stamp(actor)
-            return content.approval_looked(case, decision, looked, asked, tx.content_seen(case_id), stamp)
+            return content.approval_looked(case, decision, looked, asked, seen_in(tx, case), stamp)
 
         changed = self._store.submit(self._platform, record).result()
         if changed:

@@ -41,7 +41,7 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import telling as telling_users
 from kz_compliance_sdk.services.answered_times import wrong_time
-from kz_compliance_sdk.services.loading import answering_of, check_named
+from kz_compliance_sdk.services.loading import answering_of, check_named, seen_in
 from kz_compliance_sdk.services.tallying import with_tally
 from kz_compliance_sdk.services.unreadable import told_where_whole
 
@@ -222,11 +222,7 @@ class Outcomes:
             case Superseded():
                 return [], message.but(state="void", maybe_arrived=False)
             case ContentChanged():
-                change = (
-                    ()
-                    if case is None
-                    else content_changed(case, message, result.looked, tx.content_seen(case.id), stamp)
-                )
+                change = () if case is None else content_changed(case, message, result.looked, seen_in(tx, case), stamp)
                 return list(change), message.but(state="void")
             case Unusable():
                 return _unusable(case, message, result, stamp)

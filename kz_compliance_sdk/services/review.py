@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, who_decided
+from kz_compliance_sdk.domain.reviewed import checks_of
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.ports import Future, Store, Tx
 from kz_compliance_sdk.services import unreadable
@@ -145,7 +146,9 @@ class Review:
 
     def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> Future[RecordedCheck]:
         def recorded(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, RecordedCheck]:
-            change, _, row = legal_check.record_legal_check(case, check, tx.legal_checks(case_id), stamp=stamp)
+            change, _, row = legal_check.record_legal_check(
+                case, check, checks_of(stream_in(tx, case_id), case_id), stamp=stamp
+            )
             return change, row
 
         return self._step(actor, case_id, recorded)

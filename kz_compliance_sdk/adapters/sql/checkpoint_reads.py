@@ -33,7 +33,6 @@ from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLin
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
 from kz_compliance_sdk.domain.lodging import SANCTIONS, SanctionNoted, sanction_in
-from kz_compliance_sdk.domain.proofs import Loose
 
 _AT_ONCE = 64
 
@@ -85,7 +84,7 @@ class CheckpointReads(Reads):
         found = self._asked(sqlite_statements().log.tiles, k_level=level, k_first=first, k_end=first + many)
         return [row[0] for row in found]
 
-    def loose_rows(self) -> Loose:
+    def loose_rows(self) -> list[str]:
         """What belongs to no case."""
         with self._reading() as connection:
             connection.exec_driver_sql("BEGIN")
@@ -143,17 +142,15 @@ def sanctions(connection: Connection, platform_id: str, ledger: Ledger) -> tuple
     return sorted(told, key=lambda one: (one.received_at, one.sanction_id)), faults
 
 
-def loose(connection: Connection, platform_id: str, private: PrivateRows) -> Loose:
-    """What belongs to no case."""
+def loose(connection: Connection, platform_id: str, private: PrivateRows) -> list[str]:
+    """What is wrong with rows that belong to no case, in words."""
 
     def of(table: Table) -> Sequence[Any]:
         return of_case(connection.dialect.name).rows(connection, table.name, platform_id, "")
 
     made = {one.id: one.attempts for one in map(private.message_from, of(t.outbox))}
-    return Loose(
-        [
-            f"the attempt {tried.number} of the message {tried.message_id} was never made"
-            for tried in map(private.attempt_from, of(t.attempts))
-            if not 0 < tried.number <= made.get(tried.message_id, 0)
-        ]
-    )
+    return [
+        f"the attempt {tried.number} of the message {tried.message_id} was never made"
+        for tried in map(private.attempt_from, of(t.attempts))
+        if not 0 < tried.number <= made.get(tried.message_id, 0)
+    ]

@@ -25,7 +25,6 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import NewerRelease
-from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.lodging import lodging_in
 from kz_compliance_sdk.domain.message_states import mended
 from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
@@ -34,7 +33,6 @@ from kz_compliance_sdk.domain.outgoing import as_made
 from kz_compliance_sdk.domain.received import count_readable, received_in
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.retention import Holdings
-from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Found
 
@@ -231,13 +229,6 @@ class View:
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
         return reviewed.decisions_by_version(self._chain(case_id), self.words)
-
-    def legal_checks(self, case_id: str) -> list[RecordedCheck]:
-        return reviewed.checks_of(self._chain(case_id), case_id)
-
-    def content_seen(self, case_id: str) -> dict[int, ContentSeen]:
-        looks = reviewed.looks_of(self._chain(case_id), self.case(case_id), self.words)
-        return {look.number: look for look in looks}
 
     def preservation_over(self, now: int, limit: int) -> list[str]:
         found = self._tx.all(self._s.derived.copies_over, k_platform_id=self._platform, now=now, n=limit)

@@ -95,7 +95,7 @@ class Opened(Event, frozen=True, kw_only=True):
     def apply(self, case: Case, on: Stamped) -> None:
         _take_notice(case, self, on)
         case.received_at, case.due_at = self.received_at, self.due_at
-        case.escalates_from = case.ladder_from = self.escalates_from
+        case.escalates_from = self.escalates_from
         _name_anew(case, self.items)
         case.flag(*self.flags)
         _acknowledge(case, on)
@@ -121,7 +121,7 @@ class Quarantined(Event, frozen=True, kw_only=True):
     def apply(self, case: Case, on: Stamped) -> None:
         case.state, case.quarantine = CaseState.QUARANTINED, self.number
         case.authority, case.notice, case.kind, case.category = self.authority, self.notice, "unknown", "unknown"
-        case.received_at = case.escalates_from = case.ladder_from = self.received_at
+        case.received_at = case.escalates_from = self.received_at
         case.due_at, case.policy = self.due_at, self.policy
         case.authenticity = "unverified" if self.came.source == "typed" else "signed"
         _rest_on(case, self.came, on)
@@ -185,9 +185,7 @@ class Amended(Event, frozen=True, kw_only=True):
             case.items, case.erased_at = {}, 0
         if self.due_at:
             case.received_at, case.due_at = self.received_at, self.due_at
-            case.escalates_from = case.ladder_from = self.received_at
-        else:
-            case.ladder_from = max(case.ladder_from, on.at)
+            case.escalates_from = self.received_at
         fall(case, self.fallen, "withdrawn", self.lift_due_at, on)
         _name_anew(case, self.items)
         _take_notice(case, self, on)

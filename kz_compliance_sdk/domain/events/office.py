@@ -27,7 +27,6 @@ class ReceiptCorrected(Event, frozen=True, kw_only=True):
     due_at: At
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.ladder_from += self.due_at - case.due_at
         case.received_at = case.escalates_from = self.received_at
         case.due_at = self.due_at
 
@@ -152,7 +151,7 @@ class Escalated(Event, frozen=True, kw_only=True):
         for step in self.again:
             case.unsure.pop(step, None)
         if not self.unsure:
-            case.level, case.ladder_from = max(case.level, self.level), on.at
+            case.level = max(case.level, self.level)
         word = "unsure." if self.unsure else "again." if self.again else ""
         case.page(f"{word}{self.lead}", self.audience, self.level, on)
 

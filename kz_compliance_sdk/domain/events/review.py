@@ -232,9 +232,7 @@ class Undone(Event, frozen=True, kw_only=True):
             item.status = "open"
         case.void("report")
         case.back_to_review()
-        if case.lift_due_at:
-            case.lift_due_at, case.ladder_from = 0, case.decided_at
-        case.decided_at = 0
+        case.lift_due_at = case.decided_at = 0
 
 
 class Withheld(Event, frozen=True, kw_only=True):
@@ -254,9 +252,7 @@ class Withheld(Event, frozen=True, kw_only=True):
         elif case.state is CaseState.IN_APPROVAL:
             case.state = CaseState.QUEUED
         case.flag("withheld")
-        if case.lift_due_at:
-            case.lift_due_at, case.ladder_from = 0, case.decided_at
-        case.decided_at = 0
+        case.lift_due_at = case.decided_at = 0
         case.page("withheld", ("lead", "legal"), 60, on)
 
 
@@ -291,7 +287,7 @@ class Reopened(Event, frozen=True, kw_only=True):
                 item.status = "open"
         case.back_to_review()
         case.closed_at = case.decided_at = case.lift_due_at = 0
-        case.ladder_from, case.reopened = on.at, case.reopened + 1
+        case.reopened += 1
 
 
 def _see(case: Case, one: Sight, on: Stamped) -> None:

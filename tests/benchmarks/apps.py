@@ -140,7 +140,7 @@ class KnowsNothing:
         self.now = now
         self.unreadable: tuple[str, ...] = ()
 
-    def stamp(self, actor: Actor = SYSTEM, salt: bytes = b"") -> Stamp:
+    def stamp(self, actor: Actor = SYSTEM) -> Stamp:
         return Stamp(self.now, actor, keyed)
 
     def came(self, _sender: str, _message_id: str) -> list[tuple[Stream, int]]:

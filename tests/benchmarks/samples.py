@@ -100,7 +100,7 @@ class Ready:
 def ready(
     first: int, count: int, *, received_at: int | None = None, keyed: Callable[..., str] = keyed
 ) -> Iterator[Ready]:
-    """Decided intakes: case, audit event, acknowledgement, the message's own bytes, and that it counts. `keyed` is the
+    """Decided intakes: the case, its first events with the message's own bytes, and the acknowledgement. `keyed` is the
     store's, for cases that are decided later."""
     ids = Env.system().ids
     policy, now = kz_policy(), int(time.time()) if received_at is None else received_at

@@ -22,7 +22,6 @@ from kz_compliance_sdk.domain.change import CaseWrite, happenings
 from kz_compliance_sdk.domain.events import kind_of
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.ledger import FIRST, Roster, link
-from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services import deadlines
@@ -31,7 +30,6 @@ from tests.benchmarks.rows import Row, Size, compared, interleaved
 
 NAMES = ("claim.open", "claim.leased", "watch.idle")
 FEW = 10_000
-_RESPONDENT = Respondent("head of office", "Үлгі Б. С.")
 
 
 def run(size: Size) -> list[Row]:

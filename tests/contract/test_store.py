@@ -51,10 +51,6 @@ def _review(store: SqliteStore) -> Review:
     return Review(store, PLATFORM, POLICY, RESPONDENT)
 
 
-def _without_case(change: Change) -> Change:
-    return tuple(write for write in change if not isinstance(write, CaseWrite))
-
-
 def _count(store: SqliteStore, table: str) -> int:
     (row,) = raw(store, f"SELECT count(*) FROM {table}")  # noqa: S608 - a name of this file
     return int(row[0])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -339,10 +339,3 @@ def signed(world: World, data: MessageData, message_id: str, **envelope: Any) ->
     key = regulator_signing_key(PROFILE)
     headers = sign(key, PROFILE, "POST", f"{builders.HOST}/notices", body, now, message_id, "nonce")
     return [("content-type", "application/json"), *headers], body
-
-
-def by_notice(reports: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for report in reports:
-        found.setdefault(report["notice_id"], []).append(report)
-    return found

@@ -37,7 +37,6 @@ def _instructed(office: Driver, case: str) -> None:
     office.record_instruction(CLERK, case)
 
 
-HANDS = ("queued", "claimed", "in_approval", "awaiting_answer")
 SUSPENSIONS = {"recorded": _recorded, "confirmed": _confirmed}
 EITHER = pytest.mark.parametrize("news", variants({"recorded": _recorded, "instructed": _instructed}, "recorded"))
 NEWS = pytest.mark.parametrize("news", variants(SUSPENSIONS | {"instructed": _instructed}, "recorded", "instructed"))

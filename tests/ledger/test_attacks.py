@@ -16,6 +16,7 @@ from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.services.sweep import Swept
 from tests.driver import HOUR, LEAD, Driver
+from tests.ledger.otherwise import attack
 from tests.unguarded import unguard
 
 pytestmark = pytest.mark.writes_by_itself
@@ -37,13 +38,6 @@ _REMOVE = json.dumps(
         "account_ref": "",
     }
 )
-
-
-def attack(office: Driver, sql: str) -> None:
-    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
-        unguard(raw)
-        raw.execute("PRAGMA ignore_check_constraints = ON")
-        assert raw.execute(sql).rowcount > 0
 
 
 def acknowledged(folder: Path) -> tuple[Driver, str]:

@@ -32,6 +32,7 @@ from tests.driver import M1 as MODERATOR
 from tests.journey.scene import LEGAL, M1, M2, PLATFORM, Host, World
 from tests.journey.test_appeals import appealed, removed
 from tests.journey.test_one_account import BOX, FIRST, SECOND, STEPS, Second, refusal
+from tests.ledger.otherwise import attack as lie
 from tests.ledger.rows import of_objects
 from tests.unguarded import unguard
 from tests.unit.case_makers import a_notice, measure, proposal
@@ -297,12 +298,6 @@ SAID_BY_ROWS = [
         "erase",
     )
 ]
-
-
-def lie(office: Driver, sql: str) -> None:
-    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
-        unguard(raw)
-        assert raw.execute(sql).rowcount > 0
 
 
 @pytest.mark.parametrize("begin", SAID_BY_ROWS)

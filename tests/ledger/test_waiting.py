@@ -21,8 +21,8 @@ from kz_compliance_sdk.domain.events.waiting import Lodged
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, LedgerKeys, Part, Roster, link, seal
 from kz_compliance_sdk.services.sweep import Swept
 from tests.driver import CLERK, DAY, HEAD, LEAD, LEGAL, Driver
+from tests.ledger.otherwise import attack
 from tests.ledger.stored import MASTER, NEW
-from tests.unguarded import unguard
 
 pytestmark = pytest.mark.writes_by_itself
 SALT = bytes(16)
@@ -49,13 +49,6 @@ FORGED = {
 def office_in(folder: Path) -> Driver:
     """One with a master key and a ledger key, as they should be."""
     return Driver(folder, keys=MASTER, ledger_keys=LedgerKeys((NEW,)))
-
-
-def attack(office: Driver, sql: str, *values: Any) -> None:
-    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
-        unguard(raw)
-        raw.execute("PRAGMA ignore_check_constraints = ON")
-        assert raw.execute(sql, values).rowcount > 0
 
 
 def read(office: Driver, sql: str, *values: Any) -> list[Any]:

@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from typer.main import get_command
 
 from kz_compliance_sdk import ComplianceDesk, Settings
+from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.store import MOST_WAITING
 from kz_compliance_sdk.adapters.troubles import REMIND_S
 from kz_compliance_sdk.config.sections import LimitSettings
@@ -200,6 +201,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("security.md", "128, and 32,768 bytes together", (intake.MAX_HEADERS, intake.MAX_HEAD), (128, 32_768)),
         ("security.md", "| 32, of them 4 with Ed25519 |", standard_webhooks.MAX_SIGNATURES, 32),
         ("security.md", "of them 4 with Ed25519", standard_webhooks.MAX_ED25519_SIGNATURES, 4),
+        ("changelog.md", "The schema is 0017", schema.HEAD, "0017"),
         ("reliability.md", "catalogue of 199", len(CASES), 199),
         ("reliability.md", "27 pairs of steps", len(PAIRS), 27),
         ("concepts/clock.md", "asks every seven days", running_time.LOOK_S, 7 * 86_400),

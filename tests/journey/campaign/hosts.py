@@ -335,13 +335,17 @@ class Platform:
     def __init__(self, path: Path, clock: FastClock, chance: random.Random) -> None:
         self._clock, self._chance = clock, chance
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        self._db.execute("PRAGMA journal_mode=WAL").fetchall()
-        self._db.execute("CREATE TABLE IF NOT EXISTS objects (key PRIMARY KEY, version, what, since)")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS calls (n INTEGER PRIMARY KEY AUTOINCREMENT, key, version, what, item, verdict)"
-        )
-        self._db.execute("CREATE TABLE IF NOT EXISTS told (notice PRIMARY KEY, item, at, calls)")
+        # Another worker may be stopped while it holds the lock, for longer than its lease.
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=60)
+
+    @staticmethod
+    def make(path: Path) -> None:
+        """Make the file, before any host runs: two that make it at once refuse each other, without waiting."""
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode=WAL").fetchall()
+            db.execute("CREATE TABLE objects (key PRIMARY KEY, version, what, since)")
+            db.execute("CREATE TABLE calls (n INTEGER PRIMARY KEY AUTOINCREMENT, key, version, what, item, verdict)")
+            db.execute("CREATE TABLE told (notice PRIMARY KEY, item, at, calls)")
 
     def enforce(self, effect: Effect) -> EffectResult:
         return self._do(effect.action, effect)

@@ -27,7 +27,7 @@ from kz_compliance_sdk.testing.mock_regulator import Platform as KnownPlatform
 from kz_compliance_sdk.testing.mock_regulator.faults import Route
 from kz_compliance_sdk.wire.signature import Profile
 from tests.journey.campaign.checking import Acknowledged, Evidence, Verdict, check
-from tests.journey.campaign.hosts import FastClock, Host, Plan, Variant, reserved_port
+from tests.journey.campaign.hosts import FastClock, Host, Plan, Platform, Variant, reserved_port
 from tests.waiting import PATIENCE_S
 
 SPEED = 30
@@ -174,6 +174,7 @@ def _staged(campaign: Campaign, folder: Path) -> Iterator[_Scene]:
         stack.enter_context(regulator.running())
         plan = Plan(folder, port, regulator.url, campaign.profile, clock, campaign.variant, campaign.serve)
         plan.write_config()
+        Platform.make(plan.platform)
         desk = stack.enter_context(ComplianceDesk(plan.settings(), env=plan.env()))
         hosts = [Host("receiver", plan) for _ in range(campaign.receivers)]
         hosts += [Host("worker", plan) for _ in range(campaign.workers)]
